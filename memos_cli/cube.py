@@ -1,0 +1,209 @@
+"""The values that the layers exchange: MemCubes, drafts of them, spans, plans. No I/O.
+
+Times are whole milliseconds since 1970-01-01 UTC; a time without a zone is read as UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+PayloadType = Literal["plaintext", "activation", "parametric"]
+SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
+State = Literal["generated", "activated", "merged", "archived", "expired"]
+
+SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
+STATES: tuple[str, ...] = get_args(State)
+LIVE_STATES: tuple[str, ...] = ("generated", "activated")
+
+_ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of bytes, ``[start, end)``, in the bytes of a source."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One piece of a source, before it is a cube.
+
+    ``span`` locates the piece in the bytes of its source; where the source is prose or code,
+    decoding those bytes gives ``text`` to the letter. ``ref`` is the piece's own id in the source.
+    """
+
+    text: str
+    span: Span
+    type: str = "document"
+    title: str = ""
+    ref: str | None = None
+    time: int | None = None
+    author: str = ""
+    role: str = ""
+    tags: tuple[str, ...] = ()
+
+    def digest(self) -> bytes:
+        """sha256 over what makes two drafts the same memory: text, type and, in dialogue, the event.
+
+        The title and the place in the source are left out, so that a paragraph found in two files is
+        one cube; a dialogue's turns keep their id, time and speaker, so that two "Thanks!" stay two.
+        """
+        event = (self.ref, self.time, self.author, self.role) if self.ref or self.author else ()
+        content = json.dumps([self.text, self.type, *event], ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A source as it was read: where, in which form, and a fingerprint of its bytes.
+
+    ``converted`` holds the text made from a source that is not text (PDF, Office); spans then locate
+    bytes in it, and it is kept as a blob. ``notes`` tell what the reader should know (a guessed
+    encoding, skipped records).
+    """
+
+    uri: str
+    kind: str
+    sha256: str
+    size: int
+    encoding: str = "utf-8"
+    converted: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """A MemCube of plaintext: the current version's payload and its metadata header."""
+
+    n: int
+    """Row number in this vault; never shown, never exported."""
+    id: str
+    """ULID."""
+    payload: str
+    type: str
+    state: str
+    version: int
+    text: str
+    title: str
+    ref: str | None
+    author: str
+    role: str
+    owner: str
+    time: int | None
+    created: int
+    updated: int
+    expires: int | None
+    priority: int
+    frozen: bool
+    hits: int
+    last_hit: int | None
+    heat: float
+    source: str | None
+    span: Span | None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which cubes a search or a list may return. Empty fields do not restrict.
+
+    ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself
+    (``time``), or its creation where it has none. A tag also matches the tags below it
+    (``work`` matches ``work/climate``); several tags must all match, of several types any.
+    """
+
+    tags: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    source: str = ""
+    after: int | None = None
+    before: int | None = None
+    states: tuple[str, ...] = LIVE_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A cube that a search found: its score in [0, 1], and which signals put it there."""
+
+    cube: Cube
+    score: float
+    why: Mapping[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCall:
+    """What MemReader made of a question."""
+
+    question: str
+    intent: str
+    """``recall`` (a fact), ``summarize`` or ``list`` (everything that fits)."""
+    topics: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    after: int | None = None
+    before: int | None = None
+    when: str = ""
+    """The words that the time range was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """One memory in a plan: how it reaches the model, and at what price in tokens."""
+
+    hit: Hit
+    form: str
+    """``text``; later also ``state`` and ``adapter``."""
+    tokens: int
+    label: int
+    """Its number in the answer: ``[1]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One candidate that is not in the plan, and why."""
+
+    hit: Hit
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a query puts in front of the model."""
+
+    call: MemoryCall
+    chosen: tuple[Injection, ...]
+    left_out: tuple[LeftOut, ...]
+    budget: int
+    """Tokens that memories may take."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return sum(injection.tokens for injection in self.chosen)
+
+
+def new_ulid(now: int, randomness: bytes | None = None) -> str:
+    """A ULID (https://github.com/ulid/spec) for the time ``now``: 26 characters, sorted by time."""
+    tail = randomness if randomness is not None else os.urandom(10)
+    value = (now << 80) | int.from_bytes(tail, "big")
+    return "".join(_ULID_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def parse_time(text: str) -> int:
+    """An ISO 8601 date or time as milliseconds. Raises ValueError. Without a zone it is UTC."""
+    value = datetime.fromisoformat(text.strip())
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    return round(value.timestamp() * 1000)
+
+
+def format_time(time: int) -> str:
+    """Milliseconds as an RFC 3339 time in UTC; whole seconds are written without a fraction."""
+    value = datetime.fromtimestamp(time / 1000, UTC)
+    return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

@@ -1,0 +1,78 @@
+"""Every failure that a user can meet, as one tree.
+
+    MemosError            1   the command failed
+    ├── UsageError        2   the request makes no sense
+    ├── PartlyDone        3   some of the input failed
+    ├── NoVault          10   there is no vault here
+    ├── Locked           11   somebody else holds the vault
+    ├── Damaged          12   the vault's files are broken
+    ├── TooNew           13   a newer program made this vault
+    ├── Refused          14   a policy forbids it
+    └── ModelUnfit       15   no such model, or it cannot serve
+
+An error says *what* happened and to which path or id, and its ``hint`` says what to type next. The
+command line maps it to its exit code in one place (``cli/app.py``).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MemosError(Exception):
+    """The command failed."""
+
+    code: ClassVar[int] = 1
+    hint: str
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(MemosError):
+    """The request makes no sense as it stands."""
+
+    code = 2
+
+
+class PartlyDone(MemosError):
+    """Some of the input failed; the rest is done."""
+
+    code = 3
+
+
+class NoVault(MemosError):
+    """There is no vault at this place."""
+
+    code = 10
+
+
+class Locked(MemosError):
+    """Another process holds the vault and did not let go in time."""
+
+    code = 11
+
+
+class Damaged(MemosError):
+    """The files of the vault are broken."""
+
+    code = 12
+
+
+class TooNew(MemosError):
+    """The vault was written by a newer program."""
+
+    code = 13
+
+
+class Refused(MemosError):
+    """A policy forbids it."""
+
+    code = 14
+
+
+class ModelUnfit(MemosError):
+    """A model is missing, or is not one that can serve here."""
+
+    code = 15

@@ -1,0 +1,1 @@
+"""The lower layer: the vault on disk. It never calls a model."""

@@ -1,0 +1,1 @@
+"""The top layer: the Memory API, the MemReader, and the sources that text comes from."""

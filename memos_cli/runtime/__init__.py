@@ -1,0 +1,1 @@
+"""The lower layer: models. They never see the vault."""

@@ -1,0 +1,147 @@
+"""Every setting: its default, its help, and where its value came from.
+
+Precedence: flag > environment (``MEMOS_…``) > ``config.toml`` > default.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path, user_config_path, user_data_path
+
+from memos_cli.errors import UsageError
+
+
+def _setting(key: str, default: object, about: str) -> Any:
+    return field(default=default, metadata={"key": key, "help": about})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values that a command runs with."""
+
+    vault: str = _setting("vault", "", "folder of the vault; empty: the user's data folder")
+    principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
+    reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
+    embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
+    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free")
+    lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
+    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at")
+    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes")
+    search_k: int = _setting("search.k", 10, "results of a search")
+    search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1")
+    query_relevance: float = _setting(
+        "query.relevance", 0.35, "relevance a memory needs to be put before the model, 0 to 1"
+    )
+    query_context: int = _setting("query.context", 4096, "tokens of context that the reader is opened with")
+    query_memory: int = _setting("query.memory", 1000, "tokens that memories may take of it")
+    query_sources: int = _setting("query.sources", 5, "memories that a query puts before the model, at most")
+    query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have")
+    query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
+    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One setting as ``memos config`` shows it."""
+
+    key: str
+    value: object
+    origin: str
+    about: str
+
+
+def config_file() -> Path:
+    """The user's ``config.toml``; ``MEMOS_CONFIG`` names another."""
+    named = os.environ.get("MEMOS_CONFIG")
+    return Path(named) if named else user_config_path("memos") / "config.toml"
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it."""
+    named = os.environ.get("MEMOS_CACHE")
+    return Path(named) if named else user_cache_path("memos")
+
+
+def vault_folder(settings: Settings) -> Path:
+    """The folder of the vault that ``settings`` name."""
+    return Path(settings.vault).expanduser() if settings.vault else user_data_path("memos")
+
+
+def principal_of(settings: Settings) -> str:
+    """Who asks. Raises UsageError for a name that is neither ``user:…`` nor ``agent:…``."""
+    principal = settings.principal or f"user:{getpass.getuser()}"
+    kind, _, name = principal.partition(":")
+    if kind not in ("user", "agent") or not name:
+        raise UsageError(f"{principal!r} is not a principal", "write user:NAME or agent:NAME")
+    return principal
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> tuple[Settings, list[Origin]]:
+    """The settings and, for each, where it came from. Flags that are None are not given.
+
+    Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
+    """
+    environment = os.environ if environment is None else environment
+    path = config_file() if file is None else file
+    stored = _read_file(path)
+    known = {f.metadata["key"] for f in fields(Settings)}
+    if unknown := sorted(set(stored) - known):
+        raise UsageError(f"{path}: unknown setting {unknown[0]!r}", "`memos config` lists the settings")
+    values: dict[str, Any] = {}
+    origins = []
+    for f in fields(Settings):
+        key = f.metadata["key"]
+        variable = "MEMOS_" + key.upper().replace(".", "_")
+        if flags and flags.get(f.name) is not None:
+            raw, origin = flags[f.name], "flag"
+        elif variable in environment:
+            raw, origin = environment[variable], variable
+        elif key in stored:
+            raw, origin = stored[key], str(path)
+        else:
+            raw, origin = f.default, "default"
+        values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}")
+        origins.append(Origin(key, values[f.name], origin, f.metadata["help"]))
+    return Settings(**values), origins
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    """The file's keys, tables joined by dots. A missing file is an empty one."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}", f"mend {path}, or move it away") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", f"make {path} readable") from error
+    flat: dict[str, object] = {}
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def _as_kind(raw: object, default: object, where: str) -> object:
+    kind = type(default)
+    try:
+        if kind in (int, float) and not isinstance(raw, bool):
+            return kind(raw)  # type: ignore[call-overload,arg-type]
+        if kind is str and isinstance(raw, str):
+            return raw
+    except (TypeError, ValueError):
+        pass
+    raise UsageError(f"{where} = {raw!r} is not {'text' if kind is str else 'a number'}")
