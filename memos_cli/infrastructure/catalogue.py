@@ -1,0 +1,284 @@
+"""What the vault holds: cubes by filter, by id, by words. Only reads; takes no lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from memos_cli.cube import Cube, Filter, Span
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.database import Connection
+
+_CUBES = """
+  SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
+    c.owner, c.time, c.created, c.updated, c.expires, c.priority, c.frozen, c.hits, c.last_hit, c.heat,
+    s.uri, p.start, p.end, (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
+  FROM cube c
+  JOIN version v ON v.cube = c.n AND v.version = c.version
+  LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
+  LEFT JOIN source s ON s.n = p.source
+"""
+_MANY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a cube, as ``memos history`` shows it."""
+
+    version: int
+    title: str
+    text: str
+    created: int
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that happened."""
+
+    n: int
+    time: int
+    principal: str
+    action: str
+    cube: str | None
+    version: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of a source where a cube stands."""
+
+    n: int
+    cube: int
+    digest: bytes
+    span: Span
+    bytes_sha256: bytes
+    ref: str | None
+    shared: bool
+    """Whether the cube has other places as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source as it was last read."""
+
+    n: int
+    uri: str
+    kind: str
+    encoding: str
+    sha256: str
+    recipe: str
+    blob: str | None
+
+
+def cubes(
+    db: Connection, filter: Filter, *, now: int, limit: int = -1, newest: bool = False
+) -> Iterator[Cube]:
+    """The cubes that pass ``filter``, oldest first (or newest), lazily."""
+    where, values = condition(filter, now)
+    order = "DESC" if newest else "ASC"
+    yield from map(
+        _cube,
+        db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit)),
+    )
+
+
+def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
+    """The row numbers of the cubes that pass ``filter``."""
+    where, values = condition(filter, now)
+    return [row[0] for row in db.execute(f"SELECT c.n FROM cube c WHERE {where}", values)]
+
+
+def by_number(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
+    """The cubes with these row numbers; those that are gone are left out."""
+    found: dict[int, Cube] = {}
+    for start in range(0, len(wanted), _MANY):
+        part = wanted[start : start + _MANY]
+        marks = ",".join("?" * len(part))
+        for row in db.execute(f"{_CUBES} WHERE c.n IN ({marks})", part):
+            found[row[0]] = _cube(row)
+    return found
+
+
+def one(db: Connection, prefix: str) -> Cube:
+    """The cube whose id starts with ``prefix``, in any state. Raises UsageError unless it is just one."""
+    wanted = prefix.strip().upper()
+    rows = []
+    if wanted and wanted.isalnum() and wanted.isascii():
+        rows = db.execute(f"{_CUBES} WHERE c.id >= ? AND c.id < ? LIMIT 3", (wanted, wanted + "~")).fetchall()
+    if not rows:
+        rows = db.execute(f"{_CUBES} WHERE c.ref = ? LIMIT 3", (prefix,)).fetchall()
+    if not rows:
+        raise UsageError(f"no cube has an id that starts with {prefix!r}", "`memos list` shows the ids")
+    if len(rows) > 1:
+        some = ", ".join(row[1] for row in rows[:2])
+        raise UsageError(f"{prefix!r} names more than one cube: {some}…", "type more of the id")
+    return _cube(rows[0])
+
+
+def matches(
+    db: Connection, expression: str, filter: Filter, *, now: int, limit: int
+) -> list[tuple[int, float]]:
+    """Cubes whose words match an FTS5 expression, with their BM25 (higher is better), best first."""
+    where, values = condition(filter, now)
+    rows = db.execute(
+        f"""SELECT words.rowid, -bm25(words, 0.7, 1.0) AS score
+            FROM words JOIN cube c ON c.n = words.rowid
+            WHERE words MATCH ? AND {where} ORDER BY score DESC, c.n LIMIT ?""",
+        (expression, *values, limit),
+    )
+    return [(n, float(score)) for n, score in rows]
+
+
+def versions(db: Connection, cube: int) -> list[Version]:
+    """All versions of a cube, newest first."""
+    rows = db.execute(
+        """SELECT version, title, text, created, principal FROM version WHERE cube = ?
+           ORDER BY version DESC""",
+        (cube,),
+    )
+    return [Version(*row) for row in rows]
+
+
+def audit(db: Connection, *, cube: str | None = None, limit: int = -1) -> Iterator[AuditRow]:
+    """What happened, newest first; to one cube, or to all."""
+    rows = db.execute(
+        """SELECT n, time, principal, action, cube, version, detail FROM audit
+           WHERE ?1 IS NULL OR cube = ?1 ORDER BY n DESC LIMIT ?2""",
+        (cube, limit),
+    )
+    return (AuditRow(*row) for row in rows)
+
+
+def source(db: Connection, uri: str) -> SourceRow | None:
+    """A source by its address."""
+    row = db.execute(
+        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ?", (uri,)
+    ).fetchone()
+    return SourceRow(*row) if row else None
+
+
+def sources(db: Connection) -> list[SourceRow]:
+    """All sources, in the order in which they came."""
+    rows = db.execute("SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source ORDER BY n")
+    return [SourceRow(*row) for row in rows]
+
+
+def places(db: Connection, source: int) -> list[Place]:
+    """Where cubes stand in a source, in its order."""
+    rows = db.execute(
+        """SELECT p.n, p.cube, p.digest, p.start, p.end, p.bytes_sha256, c.ref,
+             EXISTS (SELECT 1 FROM place q WHERE q.cube = p.cube AND q.n <> p.n)
+           FROM place p JOIN cube c ON c.n = p.cube WHERE p.source = ? ORDER BY p.start, p.n""",
+        (source,),
+    )
+    return [
+        Place(n, c, digest, Span(s, e), sha, ref, bool(shared))
+        for n, c, digest, s, e, sha, ref, shared in rows
+    ]
+
+
+def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
+    """All places where a cube stands: the source, the span, and the sha256 of its bytes."""
+    rows = db.execute(
+        """SELECT s.n, s.uri, s.kind, s.encoding, s.sha256, s.recipe, s.blob, p.start, p.end, p.bytes_sha256
+           FROM place p JOIN source s ON s.n = p.source WHERE p.cube = ? ORDER BY p.n""",
+        (cube,),
+    )
+    return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
+
+
+def passing(db: Connection, wanted: Sequence[int], *, now: int) -> list[int]:
+    """Those of a few cubes that are live and not expired."""
+    where, values = condition(Filter(), now)
+    found: list[int] = []
+    for start in range(0, len(wanted), _MANY):
+        part = wanted[start : start + _MANY]
+        marks = ",".join("?" * len(part))
+        rows = db.execute(f"SELECT c.n FROM cube c WHERE c.n IN ({marks}) AND {where}", (*part, *values))
+        found += [row[0] for row in rows]
+    return found
+
+
+def without_vector(
+    db: Connection, embedder: int, *, limit: int, after: int = 0
+) -> list[tuple[int, int, str, str, str, str]]:
+    """Live cubes that an embedder has not seen: (n, version, type, title, author, text), by number."""
+    return db.execute(
+        """SELECT c.n, c.version, c.type, v.title, c.author, v.text
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+           WHERE c.n > ? AND c.state IN ('generated', 'activated') AND NOT EXISTS (
+             SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = ?)
+           ORDER BY c.n LIMIT ?""",
+        (after, embedder, limit),
+    ).fetchall()
+
+
+def count_without_vector(db: Connection, fingerprint: str) -> int:
+    """How many live cubes the embedder of this fingerprint has not seen."""
+    live, embedded = db.execute(
+        """SELECT (SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')),
+             (SELECT count(*) FROM vector x JOIN embedder e ON e.n = x.embedder WHERE e.fingerprint = ?)""",
+        (fingerprint,),
+    ).fetchone()
+    return int(live - embedded)
+
+
+def views(db: Connection) -> dict[str, Filter]:
+    """The saved filters by name."""
+    return {
+        name: filter_from_json(text)
+        for name, text in db.execute("SELECT name, filter FROM view ORDER BY name")
+    }
+
+
+def filter_to_json(filter: Filter) -> str:
+    return json.dumps(asdict(filter), ensure_ascii=False)
+
+
+def filter_from_json(text: str) -> Filter:
+    stored: dict[str, Any] = json.loads(text)
+    for key, value in stored.items():
+        stored[key] = tuple(value) if isinstance(value, list) else value
+    return Filter(**stored)
+
+
+def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
+    """``filter`` as an SQL condition on ``cube c``, and its values."""
+    parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
+    values: list[object] = list(filter.states)
+    parts.append("(c.expires IS NULL OR c.expires > ? OR c.state = 'expired')")
+    values.append(now)
+    for tag in filter.tags:
+        # Compared as text, not with LIKE: "_" and "%" are common in tags.
+        parts.append(
+            "EXISTS (SELECT 1 FROM tag t WHERE t.cube = c.n AND (t.tag = ? OR substr(t.tag, 1, ?) = ?))"
+        )
+        values += [tag, len(tag) + 1, tag + "/"]
+    if filter.types:
+        parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
+        values += filter.types
+    if filter.source:
+        parts.append(
+            """EXISTS (SELECT 1 FROM place q JOIN source o ON o.n = q.source
+               WHERE q.cube = c.n AND instr(o.uri, ?))"""
+        )
+        values.append(filter.source)
+    if filter.after is not None:
+        parts.append("coalesce(c.time, c.created) >= ?")
+        values.append(filter.after)
+    if filter.before is not None:
+        parts.append("coalesce(c.time, c.created) < ?")
+        values.append(filter.before)
+    return " AND ".join(parts), values
+
+
+def _cube(row: Any) -> Cube:
+    start, end, tags = row[-3:]
+    span = None if start is None else Span(start, end)
+    labels = tuple(sorted(tags.split("\x1f"))) if tags else ()
+    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels)
+    return Cube(*fields)

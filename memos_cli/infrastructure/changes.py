@@ -1,0 +1,334 @@
+"""The writes of one transaction. Each changes rows and leaves the audit row that tells of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from memos_cli.cube import Draft, Origin, Span, new_ulid
+from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.words import index_text
+
+_IN_LIST = 500  # values in one IN (…): far below SQLite's limit, and few statements
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an ingest says about every cube that it makes."""
+
+    tags: tuple[str, ...] = ()
+    expires: int | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A draft that is in the vault now: its cube, and whether the cube is new."""
+
+    cube: int
+    id: str
+    new: bool
+
+
+class Change:
+    """The changes that one ``Vault.change()`` block makes, by one principal at one time.
+
+    The full-text table keeps no text of its own, so a row leaves it by naming the words that it was
+    entered with: whatever changes a cube's text, title, author or time takes the old row out first.
+    """
+
+    def __init__(self, connection: Connection, principal: str, now: int) -> None:
+        self._db = connection
+        self._principal = principal
+        self._now = now
+
+    # --- sources -------------------------------------------------------------------------------
+
+    def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
+        """Start reading a source: its row, and a claim that is lost when another process starts too."""
+        claim = os.urandom(8).hex()
+        row = self._db.execute(
+            """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, blob, claim, read)
+               VALUES (?, ?, ?, ?, '', '', ?, ?, ?)
+               ON CONFLICT (uri) DO UPDATE SET kind = excluded.kind, encoding = excluded.encoding,
+                 bytes = excluded.bytes, sha256 = '', recipe = '', blob = excluded.blob,
+                 claim = excluded.claim, read = excluded.read
+               RETURNING n""",
+            (origin.uri, origin.kind, origin.encoding, origin.size, blob, claim, self._now),
+        ).fetchone()
+        return int(row[0]), claim
+
+    def holds_claim(self, source: int, claim: str) -> bool:
+        row = self._db.execute("SELECT claim FROM source WHERE n = ?", (source,)).fetchone()
+        return row is not None and row[0] == claim
+
+    def finish_source(self, source: int, sha256: str, recipe: str) -> None:
+        """Note that the source has been read to its end: the same bytes need no second reading."""
+        self._db.execute(
+            "UPDATE source SET sha256 = ?, recipe = ?, claim = NULL WHERE n = ?", (sha256, recipe, source)
+        )
+
+    # --- cubes ---------------------------------------------------------------------------------
+
+    def add(self, source: int, drafts: Sequence[tuple[Draft, bytes]], terms: Terms) -> list[Kept]:
+        """Keep drafts of one source, each with the sha256 of its bytes there.
+
+        A draft that the vault already has, live or archived, is not stored twice: its cube gets one
+        more place, and is live again.
+        """
+        digests = [draft.digest() for draft, _ in drafts]
+        known = {
+            digest: (n, id, state)
+            for digest, n, id, state in self._select_in(
+                "SELECT digest, n, id, state FROM cube WHERE state <> 'merged' AND digest IN", digests
+            )
+        }
+        following = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
+        n = following[0] if following else 0
+        kept: list[Kept] = []
+        cubes: list[tuple[object, ...]] = []
+        versions: list[tuple[object, ...]] = []
+        words: list[tuple[object, ...]] = []
+        audits: list[tuple[object, ...]] = []
+        places: list[tuple[object, ...]] = []
+        tags: list[tuple[int, str]] = []
+        for (draft, bytes_sha256), digest in zip(drafts, digests, strict=True):
+            if digest in known:
+                cube, id, state = known[digest]
+                kept.append(Kept(cube, id, False))
+                if state in ("archived", "expired"):
+                    self.set_state(cube, "activated", "restore")
+            else:
+                n += 1
+                cube, id = n, new_ulid(self._now)
+                known[digest] = (cube, id, "generated")
+                kept.append(Kept(cube, id, True))
+                header = (draft.type, digest, draft.ref, draft.author, draft.role, self._principal)
+                times = (draft.time, self._now, self._now, terms.expires)
+                cubes.append((cube, id, *header, *times, terms.priority))
+                versions.append(
+                    (cube, 1, draft.title, draft.text, _sha256(draft.text), self._now, self._principal)
+                )
+                words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
+                audits.append((self._now, self._principal, "add", id, 1, None))
+            places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
+            tags.extend((cube, tag) for tag in (*terms.tags, *draft.tags))
+        self._db.executemany(
+            """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
+                 time, created, updated, expires, priority, frozen, hits, last_hit, heat)
+               VALUES (?, ?, 'plaintext', ?, 'generated', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
+            cubes,
+        )
+        self._insert_versions(versions)
+        self._insert_words(words)
+        self._insert_audit(audits)
+        self._db.executemany(
+            """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            places,
+        )
+        self._db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+        return kept
+
+    def revise(self, cube: int, text: str, title: str, action: str, *, time: int | None = None) -> int:
+        """Give a cube a new version. Returns its number. ``time`` moves the memory's time, if given."""
+        self._leave_words(cube)
+        id, version = self._db.execute(
+            """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time) WHERE n = ?
+               RETURNING id, version""",
+            (self._now, time, cube),
+        ).fetchone()
+        self._insert_versions([(cube, version, title, text, _sha256(text), self._now, self._principal)])
+        self._enter_words(cube)
+        self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+        self._insert_audit([(self._now, self._principal, action, id, version, None)])
+        return int(version)
+
+    def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> int:
+        """Give a cube the version that its source has now, at the place where it stands now."""
+        digest = draft.digest()
+        self._db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
+        self.move_place(place, draft.span, digest, bytes_sha256)
+        return self.revise(cube, draft.text, draft.title, "version", time=draft.time)
+
+    def move_place(self, place: int, span: Span, digest: bytes, bytes_sha256: bytes) -> None:
+        """Note where in its source a cube stands now."""
+        self._db.execute(
+            "UPDATE place SET start = ?, end = ?, digest = ?, bytes_sha256 = ? WHERE n = ?",
+            (span.start, span.end, digest, bytes_sha256, place),
+        )
+
+    def leave_place(self, place: int) -> None:
+        """Note that a cube is no longer at this place of its source."""
+        self._db.execute("DELETE FROM place WHERE n = ?", (place,))
+
+    def set_state(self, cube: int, state: str, action: str) -> None:
+        """Move a cube to ``state``. Only live cubes are in the full-text table and have vectors."""
+        (old,) = self._db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
+        was_live, is_live = old in ("generated", "activated"), state in ("generated", "activated")
+        if was_live and not is_live:
+            self._leave_words(cube)
+            self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+        id, version = self._db.execute(
+            "UPDATE cube SET state = ?, updated = ? WHERE n = ? RETURNING id, version",
+            (state, self._now, cube),
+        ).fetchone()
+        if is_live and not was_live:
+            self._enter_words(cube)
+        self._insert_audit([(self._now, self._principal, action, id, version, f"{old} to {state}")])
+
+    def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
+        """Add or remove tags of a cube. Returns how many changed."""
+        changed = []
+        for tag in tags:
+            statement = (
+                "DELETE FROM tag WHERE cube = ? AND tag = ?"
+                if remove
+                else "INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)"
+            )
+            if self._db.execute(statement, (cube, tag)).rowcount:
+                changed.append(tag)
+        if changed:
+            self._db.execute("UPDATE cube SET updated = ? WHERE n = ?", (self._now, cube))
+            self._tell(cube, "untag" if remove else "tag", changed)
+        return len(changed)
+
+    def forget(self, cube: int) -> None:
+        """Remove a cube with all its versions, words and vectors. The audit keeps that it was."""
+        self._tell(cube, "forget", None)
+        self._leave_words(cube)
+        self._db.execute("DELETE FROM cube WHERE n = ?", (cube,))
+
+    def use(self, heats: Mapping[int, float]) -> None:
+        """Note that cubes were put before a model: ``heats`` maps each to its new heat."""
+        self._db.executemany(
+            "UPDATE cube SET hits = hits + 1, last_hit = ?, heat = ? WHERE n = ?",
+            [(self._now, heat, cube) for cube, heat in heats.items()],
+        )
+        for cube in heats:
+            if self._db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
+                self.set_state(cube, "activated", "use")
+
+    # --- vectors and views ---------------------------------------------------------------------
+
+    def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
+        """The row of an embedder, made when it is new."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?)",
+            (fingerprint, name, dimension),
+        )
+        row = self._db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return int(row[0])
+
+    def put_vectors(self, embedder: int, vectors: Iterable[tuple[int, int, bytes]]) -> None:
+        """Keep vectors, given as (cube, the version that was embedded, data).
+
+        One whose cube has changed or gone meanwhile is dropped: the cube is embedded again later.
+        """
+        self._db.executemany(
+            """INSERT OR REPLACE INTO vector (cube, embedder, data)
+               SELECT n, ?, ? FROM cube
+               WHERE n = ? AND version = ? AND state IN ('generated', 'activated')""",
+            [(embedder, data, cube, version) for cube, version, data in vectors],
+        )
+
+    def set_view(self, name: str, filter: str) -> None:
+        """Save a view under its name, in place of an older one."""
+        self._db.execute(
+            """INSERT INTO view (name, filter, created) VALUES (?, ?, ?)
+               ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
+            (name, filter, self._now),
+        )
+        self._insert_audit([(self._now, self._principal, "view", None, None, name)])
+
+    def remove_view(self, name: str) -> bool:
+        """Delete a view. Returns whether there was one."""
+        gone = self._db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
+        if gone:
+            self._insert_audit([(self._now, self._principal, "view-remove", None, None, name)])
+        return gone
+
+    # --- repairs -------------------------------------------------------------------------------
+
+    def rebuild_words(self) -> None:
+        """Make the full-text table anew from the cubes."""
+        self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        rows = self._db.execute(f"{_CURRENT} WHERE c.state IN ('generated', 'activated') ORDER BY c.n")
+        while part := rows.fetchmany(1000):
+            self._insert_words([(row[0], *word_row(*row[1:])) for row in part])
+        self._insert_audit([(self._now, self._principal, "repair", None, None, "words")])
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _select_in(self, statement: str, values: Sequence[bytes]) -> Iterator[tuple[bytes, int, str, str]]:
+        for start in range(0, len(values), _IN_LIST):
+            part = values[start : start + _IN_LIST]
+            yield from self._db.execute(f"{statement} ({','.join('?' * len(part))})", part)
+
+    def _insert_versions(self, rows: Sequence[tuple[object, ...]]) -> None:
+        self._db.executemany(
+            """INSERT INTO version (cube, version, title, text, sha256, created, principal)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            rows,
+        )
+
+    def _insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
+        self._db.executemany(
+            "INSERT INTO audit (time, principal, action, cube, version, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
+    def _tell(self, cube: int, action: str, detail: object) -> None:
+        id, version = self._db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
+        text = None if detail is None else json.dumps(detail, ensure_ascii=False)
+        self._insert_audit([(self._now, self._principal, action, id, version, text)])
+
+    def _insert_words(self, rows: Sequence[tuple[object, ...]]) -> None:
+        self._db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
+
+    def _enter_words(self, cube: int) -> None:
+        if row := self._current_words(cube):
+            self._insert_words([(cube, *row)])
+
+    def _leave_words(self, cube: int) -> None:
+        if row := self._current_words(cube):
+            self._db.execute(
+                "INSERT INTO words (words, rowid, head, body) VALUES ('delete', ?, ?, ?)", (cube, *row)
+            )
+
+    def _current_words(self, cube: int) -> tuple[str, str] | None:
+        row = self._db.execute(
+            f"{_CURRENT} WHERE c.n = ? AND c.state IN ('generated', 'activated')",
+            (cube,),
+        ).fetchone()
+        return word_row(*row[1:]) if row else None
+
+
+_CURRENT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
+  JOIN version v ON v.cube = c.n AND v.version = c.version"""
+
+
+def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
+    """What the full-text table holds of a cube: (head, body). The head names title, speaker and day."""
+    head = [title, author]
+    if time is not None:
+        head.append(_day(time))
+    return index_text(" ".join(filter(None, head))), index_text(text)
+
+
+def _day(time: int) -> str:
+    day = datetime.fromtimestamp(time / 1000, UTC)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
+
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8")).digest()

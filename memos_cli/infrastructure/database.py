@@ -1,0 +1,88 @@
+"""One connection to ``memos.db``: its settings, and SQLite's errors in this program's words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from memos_cli.errors import Damaged, Locked, MemosError
+
+
+class Cursor(sqlite3.Cursor):
+    """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
+
+    def execute(self, *arguments: Any) -> Cursor:
+        with _translated():
+            super().execute(*arguments)
+        return self
+
+    def executemany(self, *arguments: Any) -> Cursor:
+        with _translated():
+            super().executemany(*arguments)
+        return self
+
+    def fetchone(self) -> Any:
+        with _translated():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _translated():
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _translated():
+            return super().__next__()
+
+
+class Connection(sqlite3.Connection):
+    """A connection that makes such cursors; ``execute`` and ``executemany`` go through them."""
+
+    def cursor(self, factory: Any = Cursor) -> Any:
+        return super().cursor(factory)
+
+
+def connect(path: Path, timeout: float) -> Connection:
+    """Open the database at ``path`` for reading and writing; it must exist.
+
+    Transactions are explicit. A write waits ``timeout`` seconds for another writer.
+    """
+    with _translated():
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            factory=Connection,
+        )
+    for pragma in ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -65536"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error) from error
+
+
+def explain(error: sqlite3.Error) -> MemosError:
+    """SQLite's error as one of this program's."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Locked(
+                "another memos is writing to the vault", "try again, or raise the setting lock.timeout"
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return Damaged(f"memos.db is damaged: {error}", "`memos check` tells what is; restore a backup")
+        case sqlite3.SQLITE_FULL:
+            return MemosError("the disk is full; nothing stored was changed", "free some space and try again")
+        case sqlite3.SQLITE_IOERR:
+            return MemosError(f"memos.db: {error}", "look at the disk: is it full, read-only or failing?")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return MemosError(f"memos.db: {error}", "make the vault's folder and files writable by you")
+    return MemosError(f"memos.db: {error}", "`memos check` examines the vault")

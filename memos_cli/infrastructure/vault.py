@@ -1,0 +1,221 @@
+"""MemVault: the directory that holds everything, and the one way to change it.
+
+Readers take no lock. Every change runs in ``Vault.change()``: a shared hold on the ``lock`` file (so that
+sweeping and migrating, which hold it alone, never run beside it), one ``BEGIN IMMEDIATE`` transaction,
+and the audit row of each change in the same commit.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from memos_cli.cube import format_time, new_ulid
+from memos_cli.errors import Damaged, MemosError, NoVault, TooNew, UsageError
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.infrastructure.blobs import Blobs
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.schema import FORMAT, migrate, version_of
+
+OWN_NAMES = frozenset(
+    ("VAULT.toml", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
+)
+MIGRATION_TIMEOUT = 60.0
+"""Seconds to wait for other processes to leave the vault before its tables are changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What VAULT.toml says: the format, the vault's id, and the models it was made with."""
+
+    format: int
+    id: str
+    created: str
+    reader: str
+    embedder: str
+
+    def toml(self) -> bytes:
+        lines = [
+            "# A vault of memos (https://pypi.org/project/memos-cli). store_format.md describes it.",
+            f"format = {self.format}",
+            f'id = "{self.id}"',
+            f'created = "{self.created}"',
+            "",
+            "[models]",
+            f"reader = {_toml_text(self.reader)}",
+            f"embedder = {_toml_text(self.embedder)}",
+        ]
+        return "\n".join([*lines, ""]).encode()
+
+
+def _toml_text(text: str) -> str:
+    """A TOML basic string."""
+    escaped = "".join(
+        f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else "\\" + c if c in '"\\' else c for c in text
+    )
+    return f'"{escaped}"'
+
+
+def read_identity(folder: Path) -> Identity:
+    """What the vault at ``folder`` says of itself. Raises NoVault, Damaged or TooNew."""
+    path = folder / "VAULT.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        models = content.get("models", {})
+        identity = Identity(
+            format=int(content["format"]),
+            id=str(content["id"]),
+            created=str(content.get("created", "")),
+            reader=str(models.get("reader", "")),
+            embedder=str(models.get("embedder", "")),
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        if (folder / "memos.db").exists():
+            raise NoVault(
+                f"{folder} has memories but no VAULT.toml", "`memos init` completes it; nothing is lost"
+            ) from None
+        raise NoVault(
+            f"there is no vault at {folder}", "make one with `memos init`, or name one with --vault"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, ValueError, AttributeError) as error:
+        raise Damaged(
+            f"{path} is damaged: {error}", "move it away and type `memos init`: the memories are in memos.db"
+        ) from error
+    except OSError as error:
+        raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
+    if identity.format > FORMAT:
+        raise TooNew(
+            f"{folder} has format {identity.format}; this program knows {FORMAT}",
+            "pip install --upgrade memos-cli",
+        )
+    return identity
+
+
+class Vault:
+    """An open vault. Close it, or use it as a context manager."""
+
+    def __init__(self, folder: Path, identity: Identity, connection: Connection, timeout: float) -> None:
+        self.folder = folder
+        self.identity = identity
+        self.connection = connection
+        self.blobs = Blobs(folder / "blobs", folder / "tmp")
+        self._timeout = timeout
+
+    @classmethod
+    def create(cls, folder: Path, *, principal: str, now: int, timeout: float) -> Vault:
+        """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
+
+        Raises UsageError when the folder holds other things.
+        """
+        try:
+            make_folder(folder)
+            strangers = sorted({path.name for path in folder.iterdir()} - OWN_NAMES)
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
+            ) from error
+        if (folder / "VAULT.toml").exists():
+            return cls.open(folder, timeout=timeout)
+        if strangers:
+            raise UsageError(
+                f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
+            )
+        with hold(folder / "lock", timeout=timeout):
+            for name in ("blobs", "index", "tmp"):
+                make_folder(folder / name)
+            # Made here, so that SQLite's own default permissions never apply.
+            os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+            with closing(connect(folder / "memos.db", timeout)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                if version_of(connection) > FORMAT:
+                    raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
+                migrate(connection)
+                known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
+                identity = Identity(
+                    FORMAT, known[0] if known else new_ulid(now), format_time(now), reader="", embedder=""
+                )
+                if not known:
+                    connection.execute(
+                        "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
+                        (now, principal, identity.id),
+                    )
+            write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        return cls.open(folder, timeout=timeout)
+
+    @classmethod
+    def open(cls, folder: Path, *, timeout: float) -> Vault:
+        """Open the vault at ``folder``; one of an older format is brought up to date first.
+
+        Raises NoVault, Damaged, TooNew, Locked.
+        """
+        identity = read_identity(folder)
+        if not (folder / "memos.db").exists():
+            raise Damaged(f"{folder / 'memos.db'} is missing", "restore it from a backup")
+        connection = connect(folder / "memos.db", timeout)
+        try:
+            version = version_of(connection)
+            if version > FORMAT:
+                raise TooNew(
+                    f"{folder} has tables of format {version}; this program knows {FORMAT}",
+                    "pip install --upgrade memos-cli",
+                )
+            if version == 0:
+                raise Damaged(f"{folder / 'memos.db'} is empty", "restore it from a backup")
+            if version < FORMAT:
+                with hold(folder / "lock", timeout=MIGRATION_TIMEOUT):
+                    migrate(connection)
+                    identity = Identity(
+                        FORMAT, identity.id, identity.created, identity.reader, identity.embedder
+                    )
+                    write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        except BaseException:
+            connection.close()
+            raise
+        return cls(folder, identity, connection, timeout)
+
+    @contextmanager
+    def change(self, principal: str, now: int) -> Iterator[Change]:
+        """One transaction. It is durable when the block ends, or undone when the block raises.
+
+        Raises Locked when another writer does not let go in time.
+        """
+        with hold(self.folder / "lock", shared=True, timeout=self._timeout):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Change(self.connection, principal, now)
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has already rolled back by itself after some errors (a full disk).
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the vault so that no other process changes it: for sweeping what no row names."""
+        with hold(self.folder / "lock", timeout=self._timeout):
+            yield
+
+    def set_models(self, reader: str, embedder: str) -> None:
+        """Remember which models the vault is used with."""
+        self.identity = Identity(
+            self.identity.format, self.identity.id, self.identity.created, reader, embedder
+        )
+        write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Vault:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
