@@ -1,0 +1,39 @@
+"""MemLifecycle: which state follows which, and how use warms a memory. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from memos_cli.errors import UsageError
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+TRANSITIONS: dict[tuple[str, str], str] = {
+    ("generated", "use"): "activated",
+    ("generated", "archive"): "archived",
+    ("activated", "archive"): "archived",
+    ("archived", "restore"): "activated",
+    ("generated", "expire"): "expired",
+    ("activated", "expire"): "expired",
+    ("expired", "restore"): "activated",
+}
+"""(state, action) to the state that follows. What is not here is not allowed."""
+
+
+def next_state(state: str, action: str) -> str:
+    """The state after ``action``. Raises UsageError for an action that the state does not allow."""
+    try:
+        return TRANSITIONS[state, action]
+    except KeyError:
+        raise UsageError(f"cannot {action} a memory that is {state}") from None
+
+
+def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
+    """An exponentially decayed count of uses: each counts half after ``half_life`` days.
+
+    A clock that was set back does not heat a memory: time before the last use counts as none.
+    """
+    if last_hit is None:
+        return 1.0
+    return 1.0 + heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))

@@ -1,0 +1,139 @@
+"""MemOperator: the memories that fit a question, by their words and by their meaning.
+
+Words: BM25 over the full-text table. Meaning: cosine of vectors. The two are scaled over the candidates
+to [0, 1] and added (score fusion; rank fusion loses what the scores say). Beside the order, each hit has a
+*relevance* that does not depend on the other hits: it decides whether a memory is worth a model's time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memos_cli.cube import Filter, Hit
+from memos_cli.infrastructure import catalogue, index
+from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.words import Term, fts_query, query_terms
+from memos_cli.runtime.embedder import Embedder
+
+CANDIDATES = 200
+"""How many each signal may bring, at least."""
+FREQUENT = 0.2
+"""A word in more than this share of a large vault is not asked for: it costs much and tells little."""
+LARGE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A term of the question, in how many cubes it is, and what finding it is worth."""
+
+    term: Term
+    cubes: int
+    idf: float
+
+
+def search(
+    vault: Vault,
+    question: str,
+    *,
+    filter: Filter,
+    k: int,
+    now: int,
+    embedder: Embedder | None,
+    balance: float,
+) -> list[Hit]:
+    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone."""
+    db = vault.connection
+    limit = max(CANDIDATES, 2 * k)
+    terms = weigh(db, query_terms(question))
+    words = dict(catalogue.matches(db, fts_query(_asked(db, terms)), filter, now=now, limit=limit))
+    meaning = _near(vault, question, filter, now, embedder, limit) if embedder is not None else {}
+    foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
+    weight = balance * (1 - 0.8 * foreign) if meaning else 0.0
+    best_words = max(words.values(), default=0.0)
+    lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
+    scores: dict[int, float] = {}
+    for n in words.keys() | meaning.keys():
+        by_words = words.get(n, 0.0) / best_words if best_words > 0 else 0.0
+        by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else 0.0
+        scores[n] = (1 - weight) * by_words + weight * by_meaning
+    best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
+    cubes = catalogue.by_number(db, best)
+    found = found_terms(db, terms, best)
+    hits = []
+    for n in best:
+        if n not in cubes:  # forgotten while this search ran
+            continue
+        covered = coverage(terms, found[n])
+        why: dict[str, float | str] = {"words": round(words.get(n, 0.0), 3), "coverage": round(covered, 3)}
+        if found[n]:
+            why["terms"] = " ".join(w.term.text for w in terms if w.term.text in found[n])
+        if n in meaning:
+            why["cosine"] = round(meaning[n], 3)
+        why["relevance"] = round(relevance(covered, meaning.get(n)), 3)
+        hits.append(Hit(cubes[n], round(scores[n], 4), why))
+    return hits
+
+
+def relevance(covered: float, cosine: float | None) -> float:
+    """How likely a memory has to do with the question, in [0, 1], whatever else was found."""
+    if cosine is None:
+        return covered
+    return max(0.0, min(1.0, 0.5 * covered + 0.9 * cosine))
+
+
+def weigh(db: Connection, terms: Sequence[Term]) -> list[Weighed]:
+    """Each term with its inverse document frequency, BM25's: ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    if not terms:
+        return []
+    (total,) = db.execute("SELECT count(*) FROM words_docsize").fetchone()
+    weighed = []
+    for term in terms:
+        (cubes,) = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (term.fts,)).fetchone()
+        weighed.append(Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5))))
+    return weighed
+
+
+def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
+    """The share of the question's words that a cube holds, rare words counting more."""
+    total = sum(w.idf for w in terms)
+    return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
+
+
+def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
+    """Which of the terms each of a few cubes holds."""
+    found: dict[int, set[str]] = {n: set() for n in cubes}
+    marks = ",".join("?" * len(cubes))
+    for weighed in terms:
+        if weighed.cubes:
+            for (n,) in db.execute(
+                f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})",
+                (weighed.term.fts, *cubes),
+            ):
+                found[n].add(weighed.term.text)
+    return found
+
+
+def _asked(db: Connection, terms: Sequence[Weighed]) -> list[Term]:
+    (total,) = db.execute("SELECT count(*) FROM words_docsize").fetchone()
+    rare = [w.term for w in terms if 0 < w.cubes <= FREQUENT * total or total < LARGE]
+    return rare or [w.term for w in terms]
+
+
+def _near(
+    vault: Vault, question: str, filter: Filter, now: int, embedder: Embedder, limit: int
+) -> dict[int, float]:
+    db = vault.connection
+    row = db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (embedder.fingerprint,)).fetchone()
+    if row is None:
+        return {}
+    vector = embedder.embed([question])[0]
+    allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
+    near = dict(index.nearest(db, vault.folder / "index", row[0], vector, limit, allowed))
+    if allowed is not None:
+        return near
+    # Without a filter the index is asked for all live cubes; those that expired meanwhile drop out here.
+    passing = set(catalogue.passing(db, list(near), now=now))
+    return {n: cosine for n, cosine in near.items() if n in passing}

@@ -1,0 +1,136 @@
+"""llama.cpp's C API: loaded once, quietly, and without the rest of llama-cpp-python.
+
+``load()`` gives the module ``llama_cpp.llama_cpp`` (ctypes declarations, one Python function for each C
+function). ``import llama_cpp`` would also import its high-level API, with numpy and jinja2: 0.27 s
+instead of 0.04 measured, in every process that asks one question.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+from collections import deque
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from memos_cli.errors import ModelUnfit
+
+_WARNING, _ERROR = 3, 4
+"""Levels of ggml.h's ``ggml_log_level``."""
+
+_complaints: deque[str] = deque(maxlen=8)
+"""What llama.cpp last complained about: it reports *why* it failed only through its log."""
+
+_keepalive: list[object] = []
+"""The log callback: ctypes frees a callback nobody holds, and llama.cpp would call into freed memory."""
+
+
+@functools.cache
+def load() -> ModuleType:
+    """The low-level module of llama-cpp-python, with its log silenced and its backend started.
+
+    ``MEMOS_DEBUG_LLAMA`` (not empty) leaves llama.cpp's own log on stderr. Raises ModelUnfit if
+    llama-cpp-python is not installed or does not load on this machine.
+    """
+    # libgomp reads it once, while it loads. With the default, waiting threads spin, and two processes on
+    # the same cores slow each other down up to 180 times.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        library = _import_bindings()
+    except ModuleNotFoundError as error:
+        raise ModelUnfit(
+            f"llama.cpp is not installed ({error})", "pip install 'llama-cpp-python>=0.3.36,<0.4'"
+        ) from error
+    except (OSError, RuntimeError) as error:  # the shared library: missing, or built for another CPU
+        raise ModelUnfit(
+            f"llama.cpp does not load: {error}",
+            "pip install --force-reinstall --no-binary llama-cpp-python 'llama-cpp-python>=0.3.36,<0.4'",
+        ) from error
+    if not os.environ.get("MEMOS_DEBUG_LLAMA"):
+        callback = library.llama_log_callback(_note_complaint)
+        _keepalive.append(callback)
+        library.llama_log_set(callback, ctypes.c_void_p(0))
+    library.llama_backend_init()
+    return library
+
+
+def last_complaints() -> str:
+    """llama.cpp's last warnings and errors as one line, and forget them; "" if there were none."""
+    text = "; ".join(line.strip() for line in _complaints if line.strip())
+    _complaints.clear()
+    return text
+
+
+def free_threads() -> int:
+    """How many threads may compute now without taking a core from somebody else; at least 1.
+
+    The cores this process may run on, cut by the container's CPU quota (cgroup v2 and v1), less what
+    others are running.
+    """
+    try:
+        cores = float(len(os.sched_getaffinity(0)))
+    except AttributeError:  # macOS
+        cores = float(os.cpu_count() or 1)
+    cores = min(cores, _read_cpu_quota(Path("/sys/fs/cgroup")))
+    # The load counts the whole machine; where only a part of it is ours, only that part of the load is.
+    return max(1, round(cores - _read_load() * cores / max(cores, os.cpu_count() or 1)))
+
+
+def _read_load() -> float:
+    """How many threads of others want a core, as far as can be told."""
+    try:
+        load = os.getloadavg()[0]
+        # The average of a minute holds this process's own work too. What wants to run at this moment,
+        # less this thread, does not, but jumps: only what shows in both is somebody else at work.
+        running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
+        return min(load, max(0, running - 1))
+    except (OSError, ValueError, IndexError):  # macOS has no /proc; a sandbox may have neither
+        return 0.0
+
+
+def _read_cpu_quota(cgroup: Path) -> float:
+    """The container's CPU quota in cores; infinite where there is none."""
+    try:
+        if (cgroup / "cpu.max").exists():
+            quota, period = (cgroup / "cpu.max").read_text().split()[:2]
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text()
+        return int(quota) / int(period) if int(quota) > 0 else float("inf")
+    except (OSError, ValueError, ZeroDivisionError):  # no cgroup, or "max": no quota
+        return float("inf")
+
+
+def _import_bindings() -> ModuleType:
+    """``llama_cpp.llama_cpp``, without running ``llama_cpp/__init__.py``.
+
+    The package is registered without its contents. Whoever asks it for a name later (``import
+    llama_cpp; llama_cpp.Llama``) makes it run its ``__init__`` then, on top of the same bindings.
+    """
+    if "llama_cpp" not in sys.modules:
+        spec = importlib.util.find_spec("llama_cpp")
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError("No module named 'llama_cpp'", name="llama_cpp")
+        package, loader = importlib.util.module_from_spec(spec), spec.loader
+
+        def complete(name: str) -> Any:
+            if package.__dict__.pop("__getattr__", None) is not None:
+                loader.exec_module(package)
+            try:
+                return package.__dict__[name]
+            except KeyError:
+                raise AttributeError(f"module 'llama_cpp' has no attribute {name!r}") from None
+
+        package.__getattr__ = complete  # type: ignore[method-assign]  # PEP 562
+        sys.modules["llama_cpp"] = package
+    return importlib.import_module("llama_cpp.llama_cpp")
+
+
+def _note_complaint(level: int, text: bytes | None, _data: object) -> None:
+    if level in (_WARNING, _ERROR):
+        _complaints.append((text or b"").decode("utf-8", "replace"))
