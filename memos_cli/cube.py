@@ -125,6 +125,8 @@ class Filter:
     source: str = ""
     after: int | None = None
     before: int | None = None
+    undated: bool = False
+    """Let memories without a time of their own pass, whatever ``after`` and ``before`` say."""
     states: tuple[str, ...] = LIVE_STATES
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from memos_cli.cube import Cube, Filter, Span
 from memos_cli.errors import UsageError
@@ -72,6 +74,12 @@ class SourceRow:
     sha256: str
     recipe: str
     blob: str | None
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the source is, if it is one."""
+        parts = urlsplit(self.uri)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def cubes(
@@ -191,6 +199,16 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
     return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
 
 
+def is_frozen(db: Connection, cube: int) -> bool:
+    """Whether a cube is locked against change."""
+    return db.execute("SELECT 1 FROM cube WHERE n = ? AND frozen", (cube,)).fetchone() is not None
+
+
+def state_of(db: Connection, cube: int) -> str:
+    """The state of a cube that is there."""
+    return str(db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()[0])
+
+
 def passing(db: Connection, wanted: Sequence[int], *, now: int) -> list[int]:
     """Those of a few cubes that are live and not expired."""
     where, values = condition(Filter(), now)
@@ -267,12 +285,11 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
                WHERE q.cube = c.n AND instr(o.uri, ?))"""
         )
         values.append(filter.source)
-    if filter.after is not None:
-        parts.append("coalesce(c.time, c.created) >= ?")
-        values.append(filter.after)
-    if filter.before is not None:
-        parts.append("coalesce(c.time, c.created) < ?")
-        values.append(filter.before)
+    moment = "coalesce(c.time, c.created)"
+    for compare, time in ((">=", filter.after), ("<", filter.before)):
+        if time is not None:
+            parts.append(f"({moment} {compare} ?{' OR c.time IS NULL' if filter.undated else ''})")
+            values.append(time)
     return " AND ".join(parts), values
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from memos_cli.cube import Draft, Origin, Span, new_ulid
+from memos_cli.cube import Cube, Draft, Origin, Span, new_ulid
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.words import index_text
 
@@ -102,6 +102,7 @@ class Change:
                 kept.append(Kept(cube, id, False))
                 if state in ("archived", "expired"):
                     self.set_state(cube, "activated", "restore")
+                    known[digest] = (cube, id, "activated")
             else:
                 n += 1
                 cube, id = n, new_ulid(self._now)
@@ -134,26 +135,48 @@ class Change:
         self._db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
         return kept
 
-    def revise(self, cube: int, text: str, title: str, action: str, *, time: int | None = None) -> int:
-        """Give a cube a new version. Returns its number. ``time`` moves the memory's time, if given."""
+    def revise(
+        self,
+        cube: int,
+        text: str,
+        title: str,
+        action: str,
+        *,
+        time: int | None = None,
+        author: str | None = None,
+        role: str | None = None,
+    ) -> str:
+        """Give a cube a new version. Returns its id. What is None stays as it was."""
         self._leave_words(cube)
         id, version = self._db.execute(
-            """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time) WHERE n = ?
-               RETURNING id, version""",
-            (self._now, time, cube),
+            """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time),
+                 author = coalesce(?, author), role = coalesce(?, role)
+               WHERE n = ? RETURNING id, version""",
+            (self._now, time, author, role, cube),
         ).fetchone()
         self._insert_versions([(cube, version, title, text, _sha256(text), self._now, self._principal)])
         self._enter_words(cube)
         self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
         self._insert_audit([(self._now, self._principal, action, id, version, None)])
-        return int(version)
+        return str(id)
 
-    def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> int:
-        """Give a cube the version that its source has now, at the place where it stands now."""
+    def edit(self, cube: Cube, text: str, title: str) -> str:
+        """Give a cube a version of the user's own. Returns its id.
+
+        Its digest follows the text, so that the old words, found in another source, are kept anew.
+        """
+        draft = Draft(text, Span(0, 0), cube.type, title, cube.ref, cube.time, cube.author, cube.role)
+        self._db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
+        return self.revise(cube.n, text, title, "edit")
+
+    def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
+        """Give a cube the version that its source has now, where it stands now. Returns its id."""
         digest = draft.digest()
         self._db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
         self.move_place(place, draft.span, digest, bytes_sha256)
-        return self.revise(cube, draft.text, draft.title, "version", time=draft.time)
+        return self.revise(
+            cube, draft.text, draft.title, "version", time=draft.time, author=draft.author, role=draft.role
+        )
 
     def move_place(self, place: int, span: Span, digest: bytes, bytes_sha256: bytes) -> None:
         """Note where in its source a cube stands now."""
@@ -180,6 +203,12 @@ class Change:
         if is_live and not was_live:
             self._enter_words(cube)
         self._insert_audit([(self._now, self._principal, action, id, version, f"{old} to {state}")])
+
+    def renew(self, cube: int, expires: int) -> None:
+        """Move the end of a cube's life."""
+        statement = "UPDATE cube SET expires = ? WHERE n = ? AND expires IS NOT ?"
+        if self._db.execute(statement, (expires, cube, expires)).rowcount:
+            self._tell(cube, "renew", None)
 
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""
@@ -257,10 +286,13 @@ class Change:
     def rebuild_words(self) -> None:
         """Make the full-text table anew from the cubes."""
         self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
-        rows = self._db.execute(f"{_CURRENT} WHERE c.state IN ('generated', 'activated') ORDER BY c.n")
-        while part := rows.fetchmany(1000):
-            self._insert_words([(row[0], *word_row(*row[1:])) for row in part])
+        self._insert_words(live_words(self._db))
         self._insert_audit([(self._now, self._principal, "repair", None, None, "words")])
+
+    def remove_bad_vectors(self) -> None:
+        """Delete the vectors that serve nothing: those of cubes that are not live, and broken ones."""
+        self._db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
+        self._insert_audit([(self._now, self._principal, "repair", None, None, "vectors")])
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -287,7 +319,7 @@ class Change:
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
         self._insert_audit([(self._now, self._principal, action, id, version, text)])
 
-    def _insert_words(self, rows: Sequence[tuple[object, ...]]) -> None:
+    def _insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
         self._db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
 
     def _enter_words(self, cube: int) -> None:
@@ -310,6 +342,17 @@ class Change:
 
 _CURRENT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
   JOIN version v ON v.cube = c.n AND v.version = c.version"""
+
+
+BAD_VECTORS = """SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
+  WHERE c.state NOT IN ('generated', 'activated') OR length(x.data) <> 4 + e.dimension"""
+"""Rows of ``vector`` that no search can use."""
+
+
+def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
+    """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
+    rows = db.execute(f"{_CURRENT} WHERE c.state IN ('generated', 'activated') ORDER BY c.n")
+    return ((row[0], *word_row(*row[1:])) for row in rows)
 
 
 def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:

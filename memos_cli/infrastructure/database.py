@@ -10,6 +10,9 @@ from typing import Any
 
 from memos_cli.errors import Damaged, Locked, MemosError
 
+_RESTORE = "`memos check` tells what is; restore a backup"
+_PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -65536")
+
 
 class Cursor(sqlite3.Cursor):
     """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
@@ -28,13 +31,19 @@ class Cursor(sqlite3.Cursor):
         with _translated():
             return super().fetchone()
 
+    def fetchmany(self, *arguments: Any) -> list[Any]:
+        with _translated():
+            return super().fetchmany(*arguments)
+
     def fetchall(self) -> list[Any]:
         with _translated():
             return super().fetchall()
 
     def __next__(self) -> Any:
-        with _translated():
+        try:  # as the others, but quick: this runs for every row
             return super().__next__()
+        except sqlite3.Error as error:
+            raise explain(error) from error
 
 
 class Connection(sqlite3.Connection):
@@ -57,8 +66,12 @@ def connect(path: Path, timeout: float) -> Connection:
             isolation_level=None,
             factory=Connection,
         )
-    for pragma in ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -65536"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -72,13 +85,15 @@ def _translated() -> Iterator[None]:
 
 def explain(error: sqlite3.Error) -> MemosError:
     """SQLite's error as one of this program's."""
+    if str(error).startswith("Could not decode to UTF-8"):  # Python's own error; it goes on with the text
+        return Damaged("memos.db is damaged: text that is not UTF-8", _RESTORE)
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Locked(
                 "another memos is writing to the vault", "try again, or raise the setting lock.timeout"
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Damaged(f"memos.db is damaged: {error}", "`memos check` tells what is; restore a backup")
+            return Damaged(f"memos.db is damaged: {error}", _RESTORE)
         case sqlite3.SQLITE_FULL:
             return MemosError("the disk is full; nothing stored was changed", "free some space and try again")
         case sqlite3.SQLITE_IOERR:

@@ -1,23 +1,25 @@
 """The vectors' index: a memory-mapped snapshot of the ``vector`` table, and what was added since.
 
 The table in ``memos.db`` is the truth; the file ``index/vectors-E.bin`` (E: the embedder's row) can be
-deleted at any time and is made again from it. A search scans the snapshot and then the rows that are
-newer than it; a row that has gone since is found out by its number and dropped.
+deleted at any time and is made again from it. A search takes candidates from the snapshot and all rows
+that are newer than it, and scores them by what the table holds: a row that has gone since drops out, and
+a snapshot that is damaged or of another database is ignored.
 
-A vector is kept as int8 codes with one scale: ``value = code * scale``. Large snapshots are scanned in two
-steps: one bit a dimension (the sign) by Hamming distance, column by column, then int8 over the nearest.
+A vector is kept as int8 codes with one scale: ``value = code * scale``. A small snapshot holds them; a
+large one holds one bit a dimension (the sign), scanned by Hamming distance, column by column.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memos_cli.files import write_whole
+from memos_cli.files import make_folder, write_whole
 from memos_cli.infrastructure.database import Connection
 
 if TYPE_CHECKING:
@@ -25,12 +27,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Numbers = NDArray[np.int64]
+    Codes = NDArray[np.int8]
+    Bits = NDArray[np.uint64]
 
 MAGIC = b"MEMVEC01"
-_HEADER = struct.Struct("<8sIIQQ")  # magic, dimensions, zero, rows, number of the newest row
+_HEADER = struct.Struct("<8sIIQQQ")  # magic, dimensions, form, rows, newest row, sum of all that follows
+_CODES, _BITS = 0, 1  # forms
 _ALIGN = 64
-_BITS_FROM = 30_000  # rows from which two steps are quicker than one
-_RESCORED = 600  # rows that the first step leaves to the second: recall@10 0.97 at a million
+_BITS_FROM = 30_000  # rows from which signs are quicker to scan than codes
+_RESCORED = 600  # rows that the signs leave to be scored: recall@10 0.97 at a million
+_PART = 8192  # rows in memory at once
 
 
 def encode(vectors: Floats) -> list[bytes]:
@@ -42,37 +48,48 @@ def encode(vectors: Floats) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Vectors of one embedder, in the order of their numbers."""
+    """Rows of the ``vector`` table, by number."""
 
     numbers: Numbers
     cubes: Numbers
     scales: Floats
-    codes: NDArray[np.int8]
-    bits: NDArray[np.uint64] | None
-    """Signs, shape (words, n): word w holds dimensions 64w to 64w+63. None: not kept."""
+    codes: Codes
+    """Shape (n, dimensions)."""
 
-    def nearest(self, query: Floats, k: int, allowed: Numbers | None) -> list[tuple[int, int, float]]:
-        """The ``k`` rows of the highest cosine: (number, cube, cosine), best first."""
-        picked = None if allowed is None else np.flatnonzero(np.isin(self.cubes, allowed))
-        size = len(self.numbers) if picked is None else len(picked)
-        if self.bits is not None and size > _BITS_FROM:
-            bits = self.bits if picked is None else self.bits[:, picked]
-            nearest = _smallest(_distances(bits, _signs(query[None, :])[:, 0]), max(_RESCORED, 2 * k))
-            picked = nearest if picked is None else picked[nearest]
+    def scores(self, query: Floats, picked: Numbers | None = None) -> Floats:
+        """The cosine of each row (or of those ``picked``) to the unit vector ``query``."""
         codes = self.codes if picked is None else self.codes[picked]
         scales = self.scales if picked is None else self.scales[picked]
-        scores = np.concatenate(
-            [codes[start : start + 8192].astype(np.float32) @ query for start in range(0, len(codes), 8192)]
-            or [np.zeros(0, np.float32)]
-        )
-        scores *= scales
-        best = _smallest(-scores, k)
-        best = best[np.lexsort((best, -scores[best]))]
-        rows = best if picked is None else picked[best]
-        return [
-            (int(self.numbers[row]), int(self.cubes[row]), float(scores[at]))
-            for at, row in zip(best, rows, strict=True)
+        parts = [
+            codes[start : start + _PART].astype(np.float32) @ query for start in range(0, len(codes), _PART)
         ]
+        scored: Floats = np.concatenate(parts or [np.zeros(0, np.float32)]) * scales
+        return scored
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The file, memory-mapped: all rows up to ``newest``, either with their codes or with their signs."""
+
+    newest: int
+    numbers: Numbers
+    cubes: Numbers
+    codes: Rows | None
+    bits: Bits | None
+    """Shape (words, n): word w of a row holds the signs of dimensions 64w to 64w+63."""
+
+    def candidates(self, query: Floats, wanted: int, allowed: Numbers | None) -> Numbers:
+        """The numbers of about the ``wanted`` nearest rows; all there are, if fewer."""
+        picked = None if allowed is None else np.flatnonzero(np.isin(self.cubes, allowed))
+        if self.codes is not None:
+            distances: NDArray[np.generic] = -self.codes.scores(query, picked)
+        else:
+            assert self.bits is not None
+            wanted = max(wanted, _RESCORED)
+            bits = self.bits if picked is None else self.bits[:, picked]
+            distances = _distances(bits, _signs(query[None, :])[:, 0])
+        nearest = _smallest(distances, wanted)
+        return self.numbers[nearest if picked is None else picked[nearest]]
 
 
 def nearest(
@@ -84,75 +101,120 @@ def nearest(
     """
     only = None if allowed is None else np.array(sorted(allowed), np.int64)
     snapshot = load(folder, embedder, len(query))
-    since = int(snapshot.numbers[-1]) if snapshot is not None and len(snapshot.numbers) else 0
-    found = _newer(db, embedder, since, len(query)).nearest(query, k, only)
+    if snapshot is not None and snapshot.newest > _last_number(db):
+        snapshot = None  # of another database: memos.db was restored from a backup
+    found: list[tuple[int, float]] = []
+    for rows in _table(db, embedder, len(query), since=snapshot.newest if snapshot else 0):
+        found += _best(rows, query, k, only)
     if snapshot is not None:
-        # Some of the snapshot's rows may be gone: look further until enough are alive.
         wanted = 2 * k
-        while True:
-            candidates = snapshot.nearest(query, wanted, only)
-            alive = _alive(db, [number for number, _, _ in candidates])
-            living = [row for row in candidates if row[0] in alive]
-            if len(living) >= k or len(candidates) < wanted:
+        while True:  # some of the snapshot's rows may be gone: look further until enough are there
+            numbers = snapshot.candidates(query, wanted, only)
+            alive = _numbered(db, embedder, len(query), numbers)
+            if len(alive.numbers) >= k or len(numbers) < wanted:
                 break
             wanted *= 4
-        found += living
-    found.sort(key=lambda row: (-row[2], row[1]))
-    return [(cube, score) for _, cube, score in found[:k]]
+        found += _best(alive, query, k, only)
+    return sorted(found, key=lambda row: (-row[1], row[0]))[:k]
 
 
-def load(folder: Path, embedder: int, dimension: int) -> Rows | None:
-    """The snapshot, memory-mapped. None where there is none, or none that is whole."""
-    path = _path(folder, embedder)
+def load(folder: Path, embedder: int, dimension: int) -> Snapshot | None:
+    """The snapshot. None where there is none, or none that is whole and undamaged."""
     try:
-        data = np.memmap(path, np.uint8, mode="r")
-    except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
+        data = np.memmap(_path(folder, embedder), np.uint8, mode="r")
+    except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
         return None
-    if len(data) < _HEADER.size:
+    if len(data) < _ALIGN or len(data) % _ALIGN:
         return None
-    magic, dimensions, _, count, _ = _HEADER.unpack(data[: _HEADER.size].tobytes())
-    if magic != MAGIC or dimensions != dimension or count > len(data):
+    magic, dimensions, form, count, newest, total = _HEADER.unpack(data[: _HEADER.size].tobytes())
+    if magic != MAGIC or dimensions != dimension or form not in (_CODES, _BITS) or count > len(data):
         return None
-    places, end = _layout(count, dimension)
-    if end != len(data):
+    places, end = _layout(count, dimension, form)
+    if end != len(data) or total != _sum(data[_ALIGN:]) or data[_HEADER.size : _ALIGN].any():
         return None
-    numbers, cubes, scales, bits, codes = (
-        data[start : start + size].view(kind) for start, size, kind in places
-    )
-    return Rows(numbers, cubes, scales, codes.reshape(count, dimension), bits.reshape(-1, count))
+    columns = [data[start : start + size].view(kind) for start, size, kind in places]
+    numbers, cubes = columns[:2]
+    if newest != (numbers[-1] if count else 0):
+        return None
+    if form == _BITS:
+        return Snapshot(newest, numbers, cubes, None, columns[2].reshape(-1, count))
+    codes = columns[3].reshape(count, dimension)
+    return Snapshot(newest, numbers, cubes, Rows(numbers, cubes, columns[2], codes), None)
 
 
 def refresh(db: Connection, folder: Path, embedder: int, dimension: int, *, force: bool = False) -> bool:
     """Write the snapshot anew if many rows came or went since. Returns whether it was written."""
     snapshot = None if force else load(folder, embedder, dimension)
-    count = 0 if snapshot is None else len(snapshot.numbers)
-    since = int(snapshot.numbers[-1]) if snapshot is not None and count else 0
+    count, since = (0, 0) if snapshot is None else (len(snapshot.numbers), snapshot.newest)
     rows, newer = db.execute(
         "SELECT count(*), count(CASE WHEN n > ? THEN 1 END) FROM vector WHERE embedder = ?", (since, embedder)
     ).fetchone()
     changed = newer + (count - (rows - newer))
     if not force and changed <= max(2_000, min(20_000, count // 8)):
         return False
-    everything = _newer(db, embedder, 0, dimension)
-    write_whole(_path(folder, embedder), _snapshot(everything, dimension), scratch=folder)
+    form = _BITS if rows > _BITS_FROM else _CODES
+    make_folder(folder)
+    data = _packed(_table(db, embedder, dimension), dimension, form)
+    write_whole(_path(folder, embedder), data, scratch=folder)
     return True
 
 
-def _snapshot(rows: Rows, dimension: int) -> bytes:
-    places, end = _layout(len(rows.numbers), dimension)
-    data = bytearray(end)
-    newest = int(rows.numbers[-1]) if len(rows.numbers) else 0
-    _HEADER.pack_into(data, 0, MAGIC, dimension, 0, len(rows.numbers), newest)
-    columns = (rows.numbers, rows.cubes, rows.scales, _signs(rows.codes), rows.codes)
+def agrees(db: Connection, folder: Path, embedder: int, dimension: int) -> bool:
+    """Whether the snapshot is whole and says of every row up to its newest what the table says."""
+    snapshot = load(folder, embedder, dimension)
+    if snapshot is None or snapshot.newest > _last_number(db) or (np.diff(snapshot.numbers) <= 0).any():
+        return False
+    for rows in _table(db, embedder, dimension, until=snapshot.newest):
+        at = np.searchsorted(snapshot.numbers, rows.numbers)
+        if (snapshot.numbers[at] != rows.numbers).any() or (snapshot.cubes[at] != rows.cubes).any():
+            return False
+        if snapshot.bits is not None:
+            same = (snapshot.bits[:, at] == _signs(rows.codes)).all()
+        else:
+            assert snapshot.codes is not None
+            same = (snapshot.codes.codes[at] == rows.codes).all()
+            same &= (snapshot.codes.scales[at] == rows.scales).all()
+        if not same:
+            return False
+    return True
+
+
+def _best(rows: Rows, query: Floats, k: int, allowed: Numbers | None) -> list[tuple[int, float]]:
+    picked = None if allowed is None else np.flatnonzero(np.isin(rows.cubes, allowed))
+    scores = rows.scores(query, picked)
+    cubes = rows.cubes if picked is None else rows.cubes[picked]
+    return [(int(cubes[at]), float(scores[at])) for at in np.lexsort((cubes, -scores))[:k]]
+
+
+def _packed(parts: Iterator[Rows], dimension: int, form: int) -> bytes:
+    columns: list[list[NDArray[np.generic]]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)]]
+    if form == _BITS:
+        columns.append([np.zeros((-(-dimension // 64), 0), np.uint64)])
+    else:
+        columns += [[np.zeros(0, np.float32)], [np.zeros((0, dimension), np.int8)]]
+    for rows in parts:
+        columns[0].append(rows.numbers)
+        columns[1].append(rows.cubes)
+        if form == _BITS:
+            columns[2].append(_signs(rows.codes))
+        else:
+            columns[2].append(rows.scales)
+            columns[3].append(rows.codes)
+    numbers = np.concatenate(columns[0])
+    places, end = _layout(len(numbers), dimension, form)
+    data = np.zeros(end, np.uint8)
     for (start, size, kind), column in zip(places, columns, strict=True):
-        data[start : start + size] = np.ascontiguousarray(column, kind).tobytes()
-    return bytes(data)
+        whole = np.concatenate(column, axis=1 if kind == "<u8" else 0)
+        data[start : start + size] = np.ascontiguousarray(whole, kind).reshape(-1).view(np.uint8)
+    newest = int(numbers[-1]) if len(numbers) else 0
+    header = _HEADER.pack(MAGIC, dimension, form, len(numbers), newest, _sum(data[_ALIGN:]))
+    return header.ljust(_ALIGN, b"\0") + data[_ALIGN:].tobytes()
 
 
-def _layout(count: int, dimension: int) -> tuple[list[tuple[int, int, str]], int]:
+def _layout(count: int, dimension: int, form: int) -> tuple[list[tuple[int, int, str]], int]:
     """Where each column lies: [(first byte, bytes, NumPy type)], and the length of the file."""
-    words = (dimension + 63) // 64
-    sizes = ((8, "<i8"), (8, "<i8"), (4, "<f4"), (8 * words, "<u8"), (dimension, "i1"))
+    sizes = [(8, "<i8"), (8, "<i8")]
+    sizes += [(8 * -(-dimension // 64), "<u8")] if form == _BITS else [(4, "<f4"), (dimension, "i1")]
     places, at = [], _ALIGN
     for size, kind in sizes:
         places.append((at, size * count, kind))
@@ -160,22 +222,57 @@ def _layout(count: int, dimension: int) -> tuple[list[tuple[int, int, str]], int
     return places, at
 
 
-def _newer(db: Connection, embedder: int, since: int, dimension: int) -> Rows:
-    rows = db.execute(
-        "SELECT n, cube, data FROM vector WHERE n > ? AND embedder = ? AND length(data) = ? ORDER BY n",
-        (since, embedder, 4 + dimension),
-    ).fetchall()
+def _sum(data: NDArray[np.uint8]) -> int:
+    """All 64-bit words added up, modulo 2^64: no flipped bit goes unnoticed, at the speed of memory."""
+    return int(data.view("<u8").sum(dtype=np.uint64))
+
+
+def _table(
+    db: Connection, embedder: int, dimension: int, *, since: int = 0, until: int = 2**63 - 1
+) -> Iterator[Rows]:
+    """The table's rows of one embedder, in order, some thousands at a time."""
+    while True:
+        rows = db.execute(
+            """SELECT n, cube, data FROM vector
+               WHERE n > ? AND n <= ? AND embedder = ? AND length(data) = ? ORDER BY n LIMIT ?""",
+            (since, until, embedder, 4 + dimension, _PART),
+        ).fetchall()
+        if rows:
+            yield _rows(rows, dimension)
+        if len(rows) < _PART:
+            return
+        since = rows[-1][0]
+
+
+def _numbered(db: Connection, embedder: int, dimension: int, numbers: Numbers) -> Rows:
+    """Those of the rows with these numbers that the table still has."""
+    rows = []
+    for start in range(0, len(numbers), 500):
+        part = numbers[start : start + 500].tolist()
+        marks = ",".join("?" * len(part))
+        rows += db.execute(
+            f"SELECT n, cube, data FROM vector WHERE n IN ({marks}) AND embedder = ? AND length(data) = ?",
+            (*part, embedder, 4 + dimension),
+        ).fetchall()
+    return _rows(rows, dimension)
+
+
+def _rows(rows: list[tuple[int, int, bytes]], dimension: int) -> Rows:
     data = np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), 4 + dimension)
     return Rows(
         numbers=np.array([row[0] for row in rows], np.int64),
         cubes=np.array([row[1] for row in rows], np.int64),
-        scales=np.ascontiguousarray(data[:, :4]).view("<f4")[:, 0] if rows else np.zeros(0, np.float32),
+        scales=np.ascontiguousarray(data[:, :4]).reshape(-1).view("<f4"),
         codes=data[:, 4:].view(np.int8),
-        bits=None,
     )
 
 
-def _signs(vectors: NDArray[np.int8] | Floats) -> NDArray[np.uint64]:
+def _last_number(db: Connection) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vector'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _signs(vectors: Codes | Floats) -> Bits:
     """One bit a dimension, set where it is not negative: shape (words, n)."""
     packed = np.packbits(vectors >= 0, axis=1, bitorder="little")
     width = -(-packed.shape[1] // 8) * 8
@@ -184,7 +281,7 @@ def _signs(vectors: NDArray[np.int8] | Floats) -> NDArray[np.uint64]:
     return np.ascontiguousarray(padded.view("<u8").T)
 
 
-def _distances(bits: NDArray[np.uint64], query: NDArray[np.uint64]) -> NDArray[np.uint16]:
+def _distances(bits: Bits, query: Bits) -> NDArray[np.uint16]:
     total = np.zeros(bits.shape[1], np.uint16)
     for column, word in zip(bits, query, strict=True):
         total += np.bitwise_count(column ^ word)
@@ -195,15 +292,6 @@ def _smallest(values: NDArray[np.generic], k: int) -> Numbers:
     if k >= len(values):
         return np.arange(len(values))
     return np.argpartition(values, k)[:k]
-
-
-def _alive(db: Connection, numbers: list[int]) -> set[int]:
-    alive: set[int] = set()
-    for start in range(0, len(numbers), 500):
-        part = numbers[start : start + 500]
-        marks = ",".join("?" * len(part))
-        alive.update(row[0] for row in db.execute(f"SELECT n FROM vector WHERE n IN ({marks})", part))
-    return alive
 
 
 def _path(folder: Path, embedder: int) -> Path:

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from memos_cli.errors import TooNew
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -142,17 +144,20 @@ def version_of(connection: sqlite3.Connection) -> int:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the newest version, in one transaction.
 
-    The caller holds the exclusive lock of the vault.
+    The caller holds the exclusive lock of the vault. Raises TooNew when a newer program came first.
     """
     from sqlite_utils import Database
 
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if version_of(connection) > FORMAT:
+            raise TooNew("a newer memos has just changed this vault", "pip install --upgrade memos-cli")
         for migration in MIGRATIONS[version_of(connection) :]:
             migration(Database(connection))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk makes SQLite roll back by itself
+            connection.execute("ROLLBACK")
         raise

@@ -83,7 +83,7 @@ def read_identity(folder: Path) -> Identity:
         raise NoVault(
             f"there is no vault at {folder}", "make one with `memos init`, or name one with --vault"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, ValueError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # not TOML, or not ours
         raise Damaged(
             f"{path} is damaged: {error}", "move it away and type `memos init`: the memories are in memos.db"
         ) from error

@@ -156,6 +156,11 @@ class Engine:
         }
 
     @property
+    def parameters(self) -> int:
+        """How many weights the model has; 0 when only its vocabulary is open."""
+        return int(self._llama.llama_model_n_params(self._model))
+
+    @property
     def adds_start(self) -> bool:
         """Whether the model wants its BOS token before a text."""
         return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))

@@ -1,0 +1,108 @@
+"""The ``memos`` command: its global options, its commands, and how failures end it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from memos_cli import __version__
+from memos_cli.cli import asking, changing, keeping, looking, views
+from memos_cli.cli.context import Json, State, VaultFolder, View, state_of
+from memos_cli.cli.output import clean
+from memos_cli.errors import MemosError
+
+EXIT_CODES = """\b
+Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a problem · 2 usage
+3 partly done · 10 no vault · 11 locked · 12 damaged · 13 vault newer than this program
+14 refused by policy · 15 model missing or unfit · 130/143 interrupted"""
+
+app = typer.Typer(
+    name="memos",
+    help="Memory for local language models: keep what you know, find it, and ask a model about it.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for family in (keeping, asking, looking, changing):
+    family.register(app)
+app.add_typer(views.app, name="view")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"memos {__version__}")  # noqa: T201 (the whole result)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    vault: VaultFolder = None,
+    principal: Annotated[
+        str | None, typer.Option("--as", metavar="PRINCIPAL", help="Who asks: user:NAME or agent:NAME.")
+    ] = None,
+    view: View = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    state = state_of(ctx)
+    state.output.quiet, state.output.verbose = quiet, verbose
+    if principal is not None:
+        state.flags["principal"] = principal
+
+
+def main() -> NoReturn:
+    """Run the command line. This is the one place where an exception becomes an exit code."""
+    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except MemosError as error:
+        _fail(str(error), error.hint, error.code)
+    except BrokenPipeError:  # the reader of our output has gone, as in `memos list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail("the disk is full; nothing stored was changed", "free some space and try again", 1)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}", "", 1)
+    except Exception as error:  # noqa: BLE001 (a bug of ours: said without a traceback, as the last resort)
+        _fail(
+            f"internal error: {type(error).__name__}: {error}", "run it again with --debug, and report it", 1
+        )
+    sys.exit(0)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave through every open block, so that a transaction in the making is undone."""
+    raise SystemExit(128 + number)
+
+
+def _fail(message: str, hint: str, code: int) -> NoReturn:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    if "--json" in sys.argv:
+        text = json.dumps({"error": {"message": message, "hint": hint, "code": code}}, ensure_ascii=False)
+    else:
+        text = clean(f"memos: {message}" + (f"\n  try: {hint}" if hint else ""))
+    sys.stderr.write(text + "\n")
+    sys.exit(code)
+
+
+__all__ = ["State", "app", "main"]

@@ -1,0 +1,277 @@
+"""Commands that ask: search, query."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import sys
+import time as clock
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Json,
+    Model,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    VaultFolder,
+    View,
+    make_filter,
+    read_argument,
+    state_of,
+)
+from memos_cli.cli.output import excerpt
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cube import Filter, Plan
+    from memos_cli.interface.memory import Memos
+
+_LOADED = clock.perf_counter()
+
+Batch = Annotated[
+    str, typer.Option("--batch", metavar="FILE", help="Many requests, one a line, from FILE or - (stdin).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(search)
+    app.command()(query)
+
+
+def search(
+    ctx: typer.Context,
+    words: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for, or - for stdin.")] = "",
+    k: Annotated[int, typer.Option("-k", help="How many results; 0: the setting search.k.", min=0)] = 0,
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    batch: Batch = "",
+    vault: VaultFolder = None,
+    view: View = None,
+    json: Json = False,
+) -> None:
+    """Find memories by their words and their meaning.
+
+    With --batch, each line is plain text, or {"query": …, "k": …, "tag": …, "type": …, "source": …,
+    "after": …, "before": …}, and each answer is {"query": …, "results": […]}.
+
+    \b
+    Example:
+      memos search "when are backups made" -k 3
+      memos search 气候政策 --after 30d --json
+    """
+    from memos_cli.cli.rows import hit_row, place
+
+    state = state_of(ctx)
+    output = state.output
+    wanted = Restriction(tag, type, source, after, before)
+    with state.open() as memos:
+        if batch:
+
+            def find(request: str, filter: Filter, k: int) -> dict[str, Any]:
+                found = memos.search(request, filter=filter, k=k)
+                return {"query": request, "results": [hit_row(hit) for hit in found.hits]}
+
+            _answer_batch(ctx, memos, batch, wanted, k, find)
+            return
+        filter = make_filter(memos, state.view, wanted)
+        found = memos.search(read_argument(words), filter=filter, k=k)
+    for note in found.notes:
+        output.note(f"note: {note}")
+    if output.json:
+        for hit in found.hits:
+            output.record(hit_row(hit))
+        return
+    output.table(
+        ("score", "id", "text", "from"),
+        [(f"{hit.score:.2f}", hit.cube.id, excerpt(hit.cube.text), place(hit.cube)) for hit in found.hits],
+    )
+    if not found.hits:
+        output.note("nothing found")
+
+
+def query(
+    ctx: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question, or - for stdin.")] = "",
+    model: Model = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the plan; do not run the model.")] = False,
+    max_tokens: Annotated[int, typer.Option(help="Length of the answer; 0: the setting.", min=0)] = 0,
+    temperature: Annotated[float | None, typer.Option(help="Randomness; 0: none.", min=0)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the randomness.")] = 0,
+    system: Annotated[str, typer.Option(help="Instructions in place of the usual ones.")] = "",
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    batch: Batch = "",
+    vault: VaultFolder = None,
+    view: View = None,
+    json: Json = False,
+) -> None:
+    """Ask a model, with what memory holds on the question before it; the sources follow the answer.
+
+    Time in the question counts ("last month", "上个月"). When memory holds nothing on the question, it
+    says so and the model is not asked. With --batch, as in `memos search`; an answer line is the object
+    of --json.
+
+    \b
+    Example:
+      memos query "Which port does the staging database use?"
+      memos query "What did we decide last month?" --explain
+    """
+    from memos_cli.cli.rows import answer_row, plan_row, source_rows
+
+    state = state_of(ctx)
+    output = state.output
+    wanted = Restriction(tag, type, source, after, before)
+    with state.open(reader=model) as memos:
+        ask = partial(
+            memos.query, max_tokens=max_tokens, temperature=temperature, seed=seed, system=system
+        )  # fmt: skip
+        if batch:
+            _answer_batch(
+                ctx, memos, batch, wanted, 0,
+                lambda request, filter, _: {"query": request, **answer_row(ask(request, filter=filter))},
+            )  # fmt: skip
+            return
+        filter = make_filter(memos, state.view, wanted)
+        request = read_argument(question)
+        if explain:
+            plan = memos.plan(request, filter=filter, max_tokens=max_tokens, system=system)
+            if output.json:
+                output.record({"question": request, "plan": plan_row(plan), "sources": source_rows(plan)})
+            else:
+                _print_plan(output.text, plan)
+            return
+        if output.json:
+            output.record(answer_row(ask(request, filter=filter, started=process_age())))
+            return
+        answer = ask(
+            request,
+            filter=filter,
+            started=process_age(),
+            on_text=lambda text: output.text(text, end=""),
+        )
+        output.text("")
+        for note in answer.plan.notes:
+            output.note(f"note: {note}")
+        _print_sources(output.text, answer.plan)
+
+
+def _print_sources(write: Callable[[str], None], plan: Plan) -> None:
+    from memos_cli.cli.rows import place
+
+    if plan.chosen:
+        write("\nSources:")
+    for item in plan.chosen:
+        cube = item.hit.cube
+        write(f"[{item.label}] {excerpt(cube.title or cube.text, 60)} — {place(cube)}")
+
+
+def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
+    from memos_cli.cube import format_time
+
+    call = plan.call
+    write(f"intent     {call.intent}")
+    write(f"topics     {', '.join(call.topics)}")
+    if call.when:
+        after, before = ("…" if time is None else format_time(time) for time in (call.after, call.before))
+        write(f"time       {call.when}: {after} to {before}")
+    write(f"memory     {plan.tokens} of {plan.budget} tokens")
+    for item in plan.chosen:
+        why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
+        write(f"\n[{item.label}] as {item.form}, {item.tokens} tokens, {item.hit.cube.id}")
+        write(f"    {excerpt(item.hit.cube.text, 90)}")
+        write(f"    {why}")
+    if plan.left_out:
+        write("\nleft out:")
+    for left in plan.left_out:
+        write(f"    {left.hit.cube.id}  {excerpt(left.hit.cube.text, 50)}  — {left.reason}")
+    for note in plan.notes:
+        write(f"\nnote: {note}")
+
+
+def _answer_batch(
+    ctx: typer.Context,
+    memos: Memos,
+    file: str,
+    usual: Restriction,
+    k: int,
+    answer: Callable[[str, Filter, int], dict[str, Any]],
+) -> None:
+    """Answer each line of ``file`` by one JSON line. A bad line is answered by its error; exit 3 then."""
+    state, failed = state_of(ctx), 0
+    for line in _lines(file):
+        request: dict[str, Any] = {"query": line}
+        try:
+            if line.startswith("{"):
+                request = _request(line)
+            own = Restriction(
+                tags=_listed(request, "tag", "tags") or usual.tags,
+                types=_listed(request, "type", "types") or usual.types,
+                source=str(request.get("source", usual.source)),
+                after=str(request.get("after", usual.after)),
+                before=str(request.get("before", usual.before)),
+            )
+            filter = make_filter(memos, str(request.get("view", state.view)), own)
+            state.output.record(answer(request["query"], filter, request.get("k", k)))
+        except UsageError as error:
+            failed += 1
+            problem = {"message": str(error), "hint": error.hint, "code": error.code}
+            state.output.record({"query": request["query"], "error": problem})
+    if failed:
+        raise typer.Exit(3)
+
+
+def _request(line: str) -> dict[str, Any]:
+    try:
+        request = jsonlib.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict) or not isinstance(request.get("query"), str):
+        raise UsageError("not a request", 'write plain text, or {"query": "…", "k": 5}')
+    if not isinstance(request.get("k", 0), int):
+        raise UsageError("k is not a number", 'write {"query": "…", "k": 5}')
+    return request
+
+
+def _listed(request: dict[str, Any], *names: str) -> list[str]:
+    """A value that may be one text or a list of them, under either name."""
+    for name in names:
+        if value := request.get(name):
+            return [value] if isinstance(value, str) else [str(item) for item in value]
+    return []
+
+
+def _lines(file: str) -> Iterator[str]:
+    """The lines of ``file`` that are not blank, as they come."""
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            for line in stream:
+                if text := line.decode("utf-8", "replace").strip():
+                    yield text
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}", "name a file with one request a line, or -") from error
+
+
+def process_age() -> float:
+    """Seconds since this process was started, as the kernel knows it (Linux); else since its imports."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return clock.clock_gettime(clock.CLOCK_BOOTTIME) - started
+    except (OSError, ValueError, IndexError, AttributeError):
+        return clock.perf_counter() - _LOADED

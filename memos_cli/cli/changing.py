@@ -1,0 +1,206 @@
+"""Commands that change memories: edit, tag, forget."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Json,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    VaultFolder,
+    View,
+    make_filter,
+    read_stdin,
+    state_of,
+)
+from memos_cli.cli.looking import Id
+from memos_cli.cli.output import Output, excerpt
+from memos_cli.errors import UsageError
+from memos_cli.interface.results import Forgotten
+
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID…", help="Ids, or their beginnings; - reads them from stdin.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (edit, tag, forget):
+        app.command()(command)
+
+
+def edit(
+    ctx: typer.Context,
+    id: Id,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="TEXT", help="The new text, or - for stdin.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="The new title.")] = None,
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Change a memory. It gets a new version; the old one stays in its history.
+
+    Without --text or --title it opens $VISUAL or $EDITOR.
+
+    \b
+    Example:
+      memos edit 01K3ZQ
+      memos edit 01K3ZQ --text "The staging database listens on port 5434."
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        if text == "-":
+            text = read_stdin().decode("utf-8", "replace").rstrip("\n")
+        elif text is None and title is None:
+            shown = memos.show(id)
+            text = _edit_in_editor(shown.cube.text)
+        edited = memos.edit(id, text=text, title=title)
+    if output.json:
+        output.record(asdict(edited))
+    else:
+        output.text(f"{edited.id}  version {edited.version}" + ("" if edited.changed else "  unchanged"))
+
+
+def _edit_in_editor(text: str) -> str:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor or not sys.stdin.isatty():
+        raise UsageError(
+            "there is no editor to open", "use --text TEXT, or --text - with stdin, or set EDITOR"
+        )
+    with tempfile.TemporaryDirectory(prefix="memos-") as folder:
+        file = Path(folder) / "memory.txt"
+        file.touch(0o600)
+        file.write_text(text, encoding="utf-8")
+        try:
+            status = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
+        except OSError as error:
+            raise UsageError(
+                f"{editor}: {error.strerror}", "set EDITOR to an editor that is installed"
+            ) from error
+        if status != 0:
+            raise UsageError(f"{editor} ended with {status}; nothing was changed", "")
+        new = file.read_text(encoding="utf-8", errors="replace")
+    # Editors end a file with a newline; the memory's own end is kept.
+    return new if text.endswith("\n") else new.rstrip("\n")
+
+
+def tag(
+    ctx: typer.Context,
+    ids: Ids,
+    add: Annotated[list[str] | None, typer.Option("--add", "-a", metavar="TAG", help="Add this tag.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="Remove this tag.")
+    ] = None,
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Add tags to memories, or remove them. Tags may be paths: work/climate.
+
+    \b
+    Example:
+      memos tag 01K3ZQ 01K3ZR --add work/climate --remove inbox
+    """
+    if not add and not remove:
+        raise UsageError("no tag was given", "use --add TAG or --remove TAG")
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        wanted = _ids(ids)
+        results = [memos.tag(wanted, add)] if add else []
+        results += [memos.tag(wanted, remove, remove=True)] if remove else []
+    changed = max(result.changed for result in results)
+    if output.json:
+        output.record({"cubes": results[0].cubes, "changed": changed})
+    else:
+        output.text(f"changed {changed} of {results[0].cubes}")
+
+
+def forget(
+    ctx: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids, or - for stdin.")] = None,
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    vault: VaultFolder = None,
+    view: View = None,
+    json: Json = False,
+) -> None:
+    """Remove memories with all their versions and vectors. It cannot be undone.
+
+    Name memories by id, or all that pass the filters. Their source stays as it is; `memos ingest
+    --reread` would bring them back.
+
+    \b
+    Example:
+      memos forget 01K3ZQ --dry-run
+      memos forget --tag old-job --yes
+    """
+    state = state_of(ctx)
+    output = state.output
+    wanted = Restriction(tag, type, source, after, before)
+    filtered = bool(wanted) or bool(state.view)
+    if bool(ids) == filtered:
+        raise UsageError("nothing was named to forget" if not ids else "ids and filters do not go together",
+                         "give ids, or filters such as --tag")  # fmt: skip
+    with state.open() as memos:
+        filter = make_filter(memos, state.view, wanted) if filtered else None
+        gone = memos.forget(_ids(ids or []), filter=filter, dry_run=True)
+        if not dry_run and gone.cubes:
+            if not yes:
+                _confirm(output, gone)
+            # What was shown is what goes: not what passes the filter by now.
+            gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False)
+    if output.json:
+        ids_gone = [cube.id for cube in gone.cubes]
+        output.record(
+            {"ids": ids_gone, "versions": gone.versions, "vectors": gone.vectors, "dry_run": gone.dry_run}
+        )
+        return
+    if dry_run:
+        _list_gone(output, gone)
+    verb = "would forget" if dry_run else "forgot"
+    output.text(f"{verb} {len(gone.cubes)} memories, {gone.versions} versions, {gone.vectors} vectors")
+
+
+def _confirm(output: Output, gone: Forgotten) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{len(gone.cubes)} memories would be forgotten", "add --yes to do it, --dry-run to see them"
+        )
+    _list_gone(output, gone)
+    sys.stderr.write(f"Forget these {len(gone.cubes)} memories for good? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was forgotten", "")
+
+
+def _list_gone(output: Output, gone: Forgotten) -> None:
+    for cube in gone.cubes:
+        output.text(f"{cube.id}  {excerpt(cube.text, 80)}")
+
+
+def _ids(ids: list[str]) -> list[str]:
+    """Ids as given; ``-`` stands for those on standard input, one a line."""
+    named: list[str] = []
+    for id in ids:
+        named += read_stdin().decode("utf-8", "replace").split() if id == "-" else [id]
+    if any(not id.strip() for id in named):
+        raise UsageError("an id is empty", "`memos list` shows the ids")
+    return named

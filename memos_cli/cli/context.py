@@ -1,0 +1,145 @@
+"""What every command shares: the global options, the filters, and opening the Memory API."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memos_cli.cli.output import Output
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cube import Filter
+    from memos_cli.interface.memory import Memos
+
+
+@dataclass(slots=True)
+class State:
+    """The global options of one command line."""
+
+    flags: dict[str, object] = field(default_factory=dict)
+    view: str = ""
+    output: Output = field(default_factory=Output)
+
+    def open(self, **flags: object) -> Memos:
+        """The Memory API with these settings over the user's."""
+        from memos_cli.interface.memory import Memos
+        from memos_cli.settings import load_settings
+
+        settings, _ = load_settings({**self.flags, **flags})
+        return Memos(settings)
+
+
+def state_of(ctx: typer.Context) -> State:
+    """The one State of this command line."""
+    state = ctx.find_root().ensure_object(State)
+    assert isinstance(state, State)
+    return state
+
+
+def _setter(store: Callable[[State, Any], None]) -> Callable[[typer.Context, Any], Any]:
+    """A callback that lets a global option stand after the command as well as before it."""
+
+    def callback(ctx: typer.Context, value: Any) -> Any:
+        if value not in (None, False, ""):
+            store(state_of(ctx), value)
+        return value
+
+    return callback
+
+
+def _set_json(state: State, value: bool) -> None:
+    state.output.json = value
+
+
+def _set_vault(state: State, value: str) -> None:
+    state.flags["vault"] = value
+
+
+def _set_view(state: State, value: str) -> None:
+    state.view = value
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON, one object a line.", callback=_setter(_set_json))
+]
+VaultFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--vault", metavar="DIR", help="Folder of the vault (or MEMOS_VAULT).", callback=_setter(_set_vault)
+    ),
+]
+View = Annotated[
+    str | None,
+    typer.Option("--view", metavar="NAME", help="Use a saved filter.", callback=_setter(_set_view)),
+]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="With this tag, or one below it.")
+]
+Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Of this semantic type.")]
+Source = Annotated[
+    str, typer.Option("--source", metavar="TEXT", help="From a source whose address has TEXT.")
+]
+After = Annotated[
+    str, typer.Option("--after", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")
+]
+Before = Annotated[str, typer.Option("--before", metavar="TIME", help="Earlier than this time.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="NAME", help="GGUF model: a path, or one of `memos models`."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """The filter options of one command, as they were typed."""
+
+    tags: Sequence[str] | None = None
+    types: Sequence[str] | None = None
+    source: str = ""
+    after: str = ""
+    before: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.tags or self.types or self.source or self.after or self.before)
+
+
+def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
+    """The filter of a command's options, over that of the view. Raises UsageError for nonsense."""
+    from memos_cli.cube import SEMANTIC_TYPES, Filter
+
+    filter = memos.view(view) if view else Filter()
+    for type in wanted.types or ():
+        if type not in SEMANTIC_TYPES:
+            raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
+    return replace(
+        filter,
+        tags=(*filter.tags, *(wanted.tags or ())),
+        types=tuple(wanted.types or filter.types),
+        source=wanted.source or filter.source,
+        after=read_time(memos, wanted.after) if wanted.after else filter.after,
+        before=read_time(memos, wanted.before) if wanted.before else filter.before,
+    )
+
+
+def read_time(memos: Memos, text: str, *, future: bool = False) -> int:
+    """A time that the user typed. Raises UsageError when it cannot be read as one."""
+    from memos_cli.interface.reader import parse_when
+
+    return parse_when(text, now=memos.now(), future=future)
+
+
+def read_argument(text: str) -> str:
+    """An argument; ``-`` stands for standard input."""
+    return read_stdin().decode("utf-8", "replace").strip() if text == "-" else text
+
+
+def read_stdin() -> bytes:
+    """All of standard input."""
+    if sys.stdin.isatty():
+        sys.stderr.write("reading from the terminal; end with Ctrl-D\n")
+    return sys.stdin.buffer.read()

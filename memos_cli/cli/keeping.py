@@ -1,0 +1,143 @@
+"""Commands that put memories in: init, ingest, embed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memos_cli.cli.context import Json, VaultFolder, read_stdin, read_time, state_of
+from memos_cli.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    for command in (init, ingest, embed):
+        app.command()(command)
+
+
+def init(
+    ctx: typer.Context,
+    reader: Annotated[
+        str, typer.Option("--model", "-m", metavar="NAME", help="GGUF model that will answer.")
+    ] = "",
+    embedder: Annotated[
+        str, typer.Option(metavar="NAME", help="Embedding GGUF, or a sentence-transformers folder.")
+    ] = "",
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Make a vault and choose its models. Doing it again changes nothing.
+
+    \b
+    Example:
+      memos init
+      memos init --vault ~/work-memory --model ~/models/qwen2.5-7b-instruct-q4_k_m.gguf
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        made = memos.init(reader=reader, embedder=embedder)
+    if output.json:
+        output.record(asdict(made))
+        return
+    output.text(f"vault     {made.vault}")
+    output.text(f"reader    {made.reader or 'none'}")
+    output.text(f"embedder  {made.embedder or 'none'}")
+    for note in made.notes:
+        output.note(f"note: {note}")
+
+
+def ingest(
+    ctx: typer.Context,
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Files, folders, or - for stdin.")],
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")
+    ] = None,
+    type: Annotated[str, typer.Option(metavar="TYPE", help="fact, preference, instruction, event, …")] = "",
+    time: Annotated[str, typer.Option(metavar="TIME", help="When it was, for what has no time itself.")] = "",
+    expires: Annotated[str, typer.Option(metavar="TIME", help="Not used after: 30d, 2026-12-31.")] = "",
+    priority: Annotated[int, typer.Option(help="Higher is kept cheaper and longer.")] = 0,
+    source: Annotated[str, typer.Option(metavar="NAME", help="Name of the source, for - or one file.")] = "",
+    format: Annotated[
+        str, typer.Option("--format", metavar="KIND", help="text, markdown, code, html, json, jsonl, csv.")
+    ] = "",
+    lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
+    embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Take in text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
+
+    Text is stored and searchable first; vectors follow, and ^C leaves them to the next ingest or
+    `memos embed`. What has not changed is not stored again; what has gets a new version.
+
+    \b
+    Example:
+      memos ingest notes/ chat.jsonl --tag home
+      echo "My cat is called Miso." | memos ingest - --type fact
+    """
+    from memos_cli.cube import SEMANTIC_TYPES
+    from memos_cli.infrastructure.changes import Terms
+    from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.sources import Hints
+
+    if type and type not in SEMANTIC_TYPES:
+        raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
+    files = [Path(name) for name in sources if name != "-"]
+    if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
+        raise UsageError("--source names one source", "ingest this input by itself")
+    state = state_of(ctx)
+    output = state.output
+    with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
+        wishes = Wishes(
+            hints=Hints(kind=format, type=type, lines=lines, chunk_chars=memos.settings.ingest_chunk),
+            terms=Terms(
+                tags=tuple(tag or ()),
+                expires=read_time(memos, expires, future=True) if expires else None,
+                priority=priority,
+            ),
+            time=read_time(memos, time) if time else None,
+            prune=prune,
+            reread=reread,
+        )
+        memos.vault  # noqa: B018 (no vault is said before standard input is waited for)
+        result = memos.ingest(
+            files, wishes=wishes, text=read_stdin() if "-" in sources else None, name=source,
+            embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
+        )  # fmt: skip
+    if output.json:
+        output.record(asdict(result))
+    else:
+        parts = ("added", "versions", "unchanged", "archived", "embedded")
+        output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    for note in result.notes:
+        output.note(f"note: {note}")
+    for failure in result.failed:
+        output.note(
+            f"failed: {failure.source}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else "")
+        )
+    if result.without_vector and not output.json:
+        output.note(f"note: {result.without_vector} memories have no vector yet; `memos embed` makes them")
+    if result.failed:
+        done = result.added or result.versions or result.unchanged
+        raise typer.Exit(3 if done else 1)
+
+
+def embed(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+    """Make the vectors that are missing. It can be stopped, and goes on where it was.
+
+    \b
+    Example:
+      memos embed
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos, output.progress("vectors") as (count,):
+        done = memos.embed(on_vectors=count)
+        missing = memos.count_missing_vectors()
+    if output.json:
+        output.record({"embedded": done, "without_vector": missing})
+    else:
+        output.text(f"embedded {done}")

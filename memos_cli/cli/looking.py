@@ -1,0 +1,274 @@
+"""Commands that only look: list, show, history, stats, config, models, check."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Json,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    VaultFolder,
+    View,
+    make_filter,
+    state_of,
+)
+from memos_cli.cli.output import excerpt
+from memos_cli.errors import UsageError
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the beginning of it.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="list")(list_)
+    for command in (show, history, stats, config, models, check):
+        app.command()(command)
+
+
+def list_(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many; 0: all.", min=0)] = 0,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="STATE", help="In this state; all: any.")
+    ] = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    vault: VaultFolder = None,
+    view: View = None,
+    json: Json = False,
+) -> None:
+    """List memories, newest first.
+
+    \b
+    Example:
+      memos list --tag work --after 30d
+      memos list --state archived --json | jq -r .id
+    """
+    from memos_cli.cli.rows import cube_row, place
+    from memos_cli.cube import STATES, format_time
+
+    shared = state_of(ctx)
+    for name in state or ():
+        if name not in (*STATES, "all"):
+            raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
+    with shared.open() as memos:
+        from dataclasses import replace
+
+        filter = make_filter(memos, shared.view, Restriction(tag, type, source, after, before))
+        if state:
+            filter = replace(filter, states=STATES if "all" in state else tuple(state))
+        cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        if shared.output.json:
+            for cube in cubes:
+                shared.output.record(cube_row(cube))
+            return
+        rows = [
+            (
+                c.id,
+                format_time(c.created if c.time is None else c.time),
+                c.type,
+                excerpt(c.text, 80),
+                place(c),
+            )
+            for c in cubes
+        ]
+    shared.output.table(("id", "time", "type", "text", "from"), rows)
+
+
+def show(ctx: typer.Context, id: Id, vault: VaultFolder = None, json: Json = False) -> None:
+    """Show one memory in full, and whether its sources still read so.
+
+    \b
+    Example:
+      memos show 01K3ZQ
+    """
+    from memos_cli.cli.rows import cube_row
+
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        shown = memos.show(id)
+    row = cube_row(shown.cube)
+    if output.json:
+        output.record({**row, "places": [_place(asdict(place)) for place in shown.places]})
+        return
+    text = row.pop("text")
+    for name in ("source", "span"):
+        row.pop(name)
+    for name, value in row.items():
+        if value not in (None, "", [], False):
+            output.text(f"{name:<9} {', '.join(value) if isinstance(value, list) else value}")
+    for place in shown.places:
+        output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
+    output.text(f"\n{text}")
+
+
+def _place(place: dict[str, Any]) -> dict[str, Any]:
+    return {**place, "span": [place["span"]["start"], place["span"]["end"]]}
+
+
+def history(ctx: typer.Context, id: Id, vault: VaultFolder = None, json: Json = False) -> None:
+    """Show all versions of a memory, and what happened to it.
+
+    \b
+    Example:
+      memos history 01K3ZQ
+    """
+    from memos_cli.cube import format_time
+
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        past = memos.history(id)
+    if output.json:
+        versions = [{**asdict(v), "created": format_time(v.created)} for v in past.versions]
+        audit = [{**asdict(row), "time": format_time(row.time)} for row in past.audit]
+        output.record({"id": past.id, "versions": versions, "audit": audit})
+        return
+    for row in past.audit:
+        version = f"version {row.version}" if row.version else ""
+        output.text(
+            f"{format_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
+        )
+    for old in past.versions:
+        output.text(f"\n--- version {old.version}, {format_time(old.created)}, {old.principal}")
+        output.text(old.text)
+
+
+def stats(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+    """Show the vault in numbers.
+
+    \b
+    Example:
+      memos stats
+    """
+    from memos_cli.cli.rows import cube_row
+
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        numbers = memos.stats()
+    row = asdict(numbers)
+    if output.json:
+        output.record({**row, "hottest": [cube_row(cube) for cube in numbers.hottest]})
+        return
+    del row["hottest"]
+    for name, value in row.items():
+        shown = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
+        output.text(
+            f"{name.replace('_', ' '):<15} {shown:,}" if isinstance(shown, int) else f"{name:<15} {shown}"
+        )
+    for cube in numbers.hottest:
+        output.text(f"{'hot':<15} {cube.heat:.1f}  {cube.id}  {excerpt(cube.text, 60)}")
+
+
+def config(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="Show this setting alone.")] = "",
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Show every setting, its value, and where the value came from.
+
+    A flag wins over the environment (MEMOS_… in capitals, dots as _), that over config.toml, that over
+    the default.
+
+    \b
+    Example:
+      memos config
+      memos config query.memory
+    """
+    from memos_cli.settings import config_file, load_settings
+
+    state = state_of(ctx)
+    _, origins = load_settings(state.flags)
+    if key:
+        origins = [origin for origin in origins if origin.key == key]
+        if not origins:
+            raise UsageError(f"there is no setting {key!r}", "`memos config` lists them")
+    if state.output.json:
+        for origin in origins:
+            state.output.record(asdict(origin))
+        return
+    state.output.table(
+        ("setting", "value", "from", "what it is"),
+        [(o.key, o.value, o.origin, o.about) for o in origins],
+    )
+    if not key:
+        state.output.note(f"the file is {config_file()}")
+
+
+def models(
+    ctx: typer.Context,
+    folders: Annotated[list[str] | None, typer.Argument(metavar="[PATH…]", help="Look here as well.")] = None,
+    json: Json = False,
+) -> None:
+    """List the GGUF models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
+
+    \b
+    Example:
+      memos models
+      memos models ~/models --json
+    """
+    from pathlib import Path
+
+    from memos_cli.runtime.models import find_models
+
+    output = state_of(ctx).output
+    found = find_models([Path(folder) for folder in folders or ()])
+    if output.json:
+        for model in found:
+            output.record({**asdict(model), "path": str(model.path)})
+        return
+    output.table(
+        ("name", "kind", "size", "architecture", "context", "from", "path"),
+        [
+            (m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length, m.source, m.path)
+            for m in found
+        ],
+    )
+
+
+def check(
+    ctx: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild what can be rebuilt.")] = False,
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Verify the whole vault: rows, texts, full text, vectors, blobs. Reads only, unless --repair.
+
+    Exit code 1 when something is wrong (and was not repaired).
+
+    \b
+    Example:
+      memos check
+      memos check --repair
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        findings, repaired = memos.check(repair=repair)
+    if output.json:
+        output.record(
+            {
+                "ok": not findings,
+                "findings": [asdict(finding) for finding in findings],
+                "repaired": [asdict(finding) for finding in repaired],
+            }
+        )
+    else:
+        for finding in repaired:
+            output.text(f"repaired  {finding.what}  {finding.where}")
+        for finding in findings:
+            output.text(f"{finding.rule:<8}  {finding.what}  {finding.where}: {finding.message}")
+        if not findings:
+            output.text("ok")
+    if findings:
+        raise typer.Exit(1)

@@ -1,0 +1,91 @@
+"""How results reach the user: text for a person, tab-separated lines or JSON for a program.
+
+stdout is the result and nothing else. Notes go to stderr. Text from memories or files is shown to a
+terminal without its control characters: they could move the cursor, or worse.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
+
+
+@dataclass(slots=True)
+class Output:
+    """Where and how to print. ``json``, ``quiet`` and ``verbose`` are the user's flags."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def record(self, value: Mapping[str, object]) -> None:
+        """One JSON object on a line of its own."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def text(self, text: str, *, end: str = "\n") -> None:
+        """Text as it is; to a terminal, without control characters."""
+        sys.stdout.write((clean(text) if sys.stdout.isatty() else text) + end)
+        sys.stdout.flush()
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Columns for a person, or a line of tab-separated values a row for a program."""
+        cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
+        if not sys.stdout.isatty():
+            for row in cells:
+                sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for header in headers:
+            table.add_column(header, overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+
+    def note(self, text: str) -> None:
+        """Something the user should know; not part of the result."""
+        if not self.quiet:
+            sys.stderr.write(clean(text) + "\n")
+
+    @contextmanager
+    def progress(self, *labels: str) -> Iterator[list[Callable[[int], None]]]:
+        """Counters on stderr while the block runs, one for each label; silent unless on a terminal."""
+        if self.quiet or not sys.stderr.isatty():
+            yield [lambda count: None for _ in labels]
+            return
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("{task.completed:,.0f}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+            def counter(label: str) -> Callable[[int], None]:
+                task = bar.add_task(label, total=None, visible=False)
+                return lambda count: bar.update(task, advance=count, visible=True)
+
+            yield [counter(label) for label in labels]
+
+
+def clean(text: str) -> str:
+    """``text`` without control characters, but for newlines and tabs."""
+    return text.translate(_CONTROLS)
+
+
+def excerpt(text: str, width: int = 100) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"

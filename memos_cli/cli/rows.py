@@ -1,0 +1,120 @@
+"""Results as JSON objects. Keys are only ever added: scripts read them (see tests/test_json.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.cube import Cube, Hit, Plan, format_time
+
+if TYPE_CHECKING:
+    from memos_cli.interface.results import Answer
+
+
+def cube_row(cube: Cube) -> dict[str, Any]:
+    """A cube in full."""
+    return {
+        "id": cube.id,
+        "ref": cube.ref,
+        "payload": cube.payload,
+        "type": cube.type,
+        "state": cube.state,
+        "version": cube.version,
+        "title": cube.title,
+        "text": cube.text,
+        "author": cube.author,
+        "role": cube.role,
+        "owner": cube.owner,
+        "source": cube.source,
+        "span": [cube.span.start, cube.span.end] if cube.span else None,
+        "time": _time(cube.time),
+        "created": _time(cube.created),
+        "updated": _time(cube.updated),
+        "expires": _time(cube.expires),
+        "priority": cube.priority,
+        "frozen": cube.frozen,
+        "hits": cube.hits,
+        "last_hit": _time(cube.last_hit),
+        "heat": round(cube.heat, 4),
+        "tags": list(cube.tags),
+    }
+
+
+def hit_row(hit: Hit) -> dict[str, Any]:
+    """A search result."""
+    cube = hit.cube
+    return {
+        "id": cube.id,
+        "ref": cube.ref,
+        "score": hit.score,
+        "text": cube.text,
+        "title": cube.title,
+        "source": cube.source,
+        "span": [cube.span.start, cube.span.end] if cube.span else None,
+        "time": _time(cube.time),
+        "tags": list(cube.tags),
+        "why": dict(hit.why),
+        "type": cube.type,
+        "author": cube.author,
+        "version": cube.version,
+    }
+
+
+def plan_row(plan: Plan) -> dict[str, Any]:
+    """A plan: what goes before the model, how, and what does not."""
+    call = plan.call
+    return {
+        "call": {
+            "intent": call.intent,
+            "topics": list(call.topics),
+            "types": list(call.types),
+            "after": _time(call.after),
+            "before": _time(call.before),
+            "when": call.when,
+        },
+        "budget": plan.budget,
+        "tokens": plan.tokens,
+        "chosen": [
+            {
+                "label": item.label,
+                "id": item.hit.cube.id,
+                "form": item.form,
+                "tokens": item.tokens,
+                "score": item.hit.score,
+                "why": dict(item.hit.why),
+            }
+            for item in plan.chosen
+        ],
+        "left_out": [
+            {"id": item.hit.cube.id, "score": item.hit.score, "reason": item.reason} for item in plan.left_out
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def source_rows(plan: Plan) -> list[dict[str, Any]]:
+    """The sources of an answer, by label."""
+    return [{"label": item.label, **hit_row(item.hit)} for item in plan.chosen]
+
+
+def answer_row(answer: Answer) -> dict[str, Any]:
+    """An answer with its plan and sources."""
+    return {
+        "question": answer.question,
+        "answer": answer.answer,
+        "model": answer.model,
+        "plan": plan_row(answer.plan),
+        "sources": source_rows(answer.plan),
+        "timings": dict(answer.timings),
+    }
+
+
+def place(cube: Cube) -> str:
+    """Where a cube comes from, for a person: path and bytes, or its ref."""
+    name = (cube.source or "").removeprefix("file://")
+    if cube.span and cube.source:
+        name += f":{cube.span.start}-{cube.span.end}"
+    return f"{name} {cube.ref}" if cube.ref else name
+
+
+def _time(time: int | None) -> str | None:
+    return None if time is None else format_time(time)

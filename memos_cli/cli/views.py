@@ -1,0 +1,99 @@
+"""Commands of ``memos view``: filters with a name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Json,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    VaultFolder,
+    make_filter,
+    state_of,
+)
+from memos_cli.errors import UsageError
+
+app = typer.Typer(
+    help="Saved filters: `memos search --view work …` looks only there.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the view.")]
+
+
+@app.command("set")
+def set_view(
+    ctx: typer.Context,
+    name: Name,
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    vault: VaultFolder = None,
+    json: Json = False,
+) -> None:
+    """Save a filter under a name, in place of an older one of that name.
+
+    \b
+    Example:
+      memos view set work --tag work
+    """
+    output = state_of(ctx).output
+    wanted = Restriction(tag, type, source, after, before)
+    if not wanted:
+        raise UsageError("the view would hold everything", "give at least one filter, such as --tag")
+    with state_of(ctx).open() as memos:
+        filter = make_filter(memos, "", wanted)
+        memos.set_view(name, filter)
+    if output.json:
+        output.record({"name": name, "filter": asdict(filter)})
+    else:
+        output.text(name)
+
+
+@app.command("list")
+def list_views(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+    """List the saved filters.
+
+    \b
+    Example:
+      memos view list
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        saved = memos.views()
+    if output.json:
+        for name, filter in saved.items():
+            output.record({"name": name, "filter": asdict(filter)})
+        return
+    rows = []
+    for name, filter in saved.items():
+        parts = {k: v for k, v in asdict(filter).items() if v and k != "states"}
+        rows.append((name, "  ".join(f"{k} {v}" for k, v in parts.items())))
+    output.table(("view", "filter"), rows)
+
+
+@app.command("remove")
+def remove_view(ctx: typer.Context, name: Name, vault: VaultFolder = None, json: Json = False) -> None:
+    """Delete a saved filter; the memories stay.
+
+    \b
+    Example:
+      memos view remove work
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        memos.remove_view(name)
+    if output.json:
+        output.record({"name": name, "removed": True})
+    else:
+        output.text(f"removed {name}")

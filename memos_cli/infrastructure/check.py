@@ -1,0 +1,262 @@
+"""Whether a vault is whole. ``examine`` only reads; ``repair`` makes anew what can be made from the rest.
+
+A broken *must* is lost or altered data, and only a backup mends it. A broken *should* costs time, space or
+privacy, and is repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
+
+Not found out: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
+archived cube or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+
+from memos_cli.errors import Locked, MemosError, NoVault, TooNew
+from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
+from memos_cli.infrastructure import index, schema, tables
+from memos_cli.infrastructure.blobs import Blobs
+from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.tables import Finding as Finding
+from memos_cli.infrastructure.tables import must, should
+from memos_cli.infrastructure.vault import OWN_NAMES, Vault, read_identity
+
+MANY = 10
+"""Findings of one kind that are told one by one; the others are counted."""
+YOUNG = 3600.0
+"""Seconds that an unfinished file of a process that still runs is left alone."""
+
+_SNAPSHOT = re.compile(r"vectors-(\d+)\.bin")
+_UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
+
+
+def examine(folder: Path, *, timeout: float, full: bool = True) -> list[Finding]:
+    """Everything that is wrong with the vault at ``folder``, the *musts* first.
+
+    ``full`` reads every byte; without it, what takes longer than seconds on a large vault is left out:
+    hashes of texts and blobs, the content of the full-text table and of the index. Raises NoVault where
+    there is nothing to examine, TooNew, and Locked; damage is a finding, never an error.
+    """
+    findings = _told(_identity(folder))
+    if (folder / "memos.db").exists():
+        try:
+            with closing(connect(folder / "memos.db", timeout)) as db:
+                findings += _database(folder, db, full)
+        except (Locked, TooNew):
+            raise
+        except MemosError as error:
+            findings.append(must("database-damaged", "memos.db", str(error)))
+    else:
+        findings.append(must("database-missing", "memos.db", "it is missing; restore a backup"))
+    findings += _told(_unfinished(folder)) + _told(_permissions(folder))
+    return sorted(findings, key=lambda finding: finding.rule != "must")
+
+
+def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: int) -> list[Finding]:
+    """Repair what can be. Returns those of ``findings`` that are repaired.
+
+    Never touches a cube, a version or a blob that a row names. Raises Locked while others use the vault.
+    """
+    wanted = [finding for finding in findings if finding.repairable]
+    codes = {finding.what for finding in wanted}
+    if codes & {"words-differ", "vectors-useless"}:
+        with vault.change(principal, now) as change:
+            if "words-differ" in codes:
+                change.rebuild_words()
+            if "vectors-useless" in codes:
+                change.remove_bad_vectors()
+    if "index-damaged" in codes:
+        _remake_indexes(vault)
+    if codes & {"blob-orphan", "file-unfinished"}:
+        with vault.alone():
+            for finding in chain(_unnamed(vault.folder, vault.connection), _unfinished(vault.folder)):
+                (vault.folder / finding.where).unlink(missing_ok=True)
+    if "permissions" in codes:
+        for path in list(_open_to_others(vault.folder)):
+            path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+    return wanted
+
+
+def _told(findings: Iterator[Finding]) -> list[Finding]:
+    """The first few findings of each kind, and a count of the rest.
+
+    That a check could not be run to its end is a finding too.
+    """
+    kept: list[Finding] = []
+    seen: Counter[tuple[str, str, bool]] = Counter()
+    try:
+        for finding in findings:
+            kind = (finding.rule, finding.what, finding.repairable)
+            seen[kind] += 1
+            if seen[kind] <= MANY:
+                kept.append(finding)
+    except (Locked, NoVault, TooNew):
+        raise
+    except MemosError as error:
+        kept.append(must("database-damaged", "memos.db", str(error)))
+    for (rule, what, repairable), count in seen.items():
+        if count > MANY:
+            kept.append(Finding(rule, what, "", f"and {count - MANY} more like this", repairable))
+    return kept
+
+
+def _identity(folder: Path) -> Iterator[Finding]:
+    try:
+        read_identity(folder)
+    except NoVault as error:
+        if not (folder / "memos.db").exists():
+            raise
+        yield must("identity-missing", "VAULT.toml", f"{error}: {error.hint}")
+    except TooNew:
+        raise
+    except MemosError as error:
+        yield must("identity-damaged", "VAULT.toml", f"{error}: {error.hint}")
+
+
+def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
+    version = schema.version_of(db)
+    if version > schema.FORMAT:
+        raise TooNew(f"{folder} has tables of format {version}", "pip install --upgrade memos-cli")
+    if version == 0:
+        return [must("database-empty", "memos.db", "it has no tables; restore a backup")]
+    if version < schema.FORMAT:
+        return [should("format-old", "memos.db", "any other command brings it up to date", repairable=False)]
+    tables.watch_words(db)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("BEGIN")  # the rows of one moment
+    findings: list[Finding] = []
+    with closing(tables.expected()) as fresh:
+        for found in (
+            tables.pages(db, full),
+            tables.definitions(db, fresh),
+            tables.kinds(db, fresh),
+            tables.identity(folder, db),
+            tables.versions(db),
+            tables.values(db),
+        ):
+            findings += _told(found)
+        readable = not any(finding.what in ("row-damaged", "schema-differs") for finding in findings)
+        if full and readable:
+            findings += _told(tables.texts(db)) + _told(tables.digests(db))
+        if not findings:  # the full text can only be judged by cubes that are whole
+            findings += _told(tables.words(db, fresh, full))
+    findings += _told(tables.vectors(db)) + _told(_blobs(folder, db, full))
+    if db.in_transaction:
+        db.execute("COMMIT")  # what follows looks at files that are newer than the transaction
+    if readable:
+        findings += _told(_indexes(folder, db, full))
+    return findings + _told(_orphans(folder, db))
+
+
+def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
+    """Whether the blobs that rows name are there, and have their bytes."""
+    blobs = Blobs(folder / "blobs", folder / "tmp")
+    for (name,) in db.execute("SELECT DISTINCT CAST(blob AS TEXT) FROM source WHERE blob IS NOT NULL"):
+        where = f"blobs/{name[:2]}/{name}"
+        try:
+            if not re.fullmatch("[0-9a-f]{64}", name) or not blobs.path(name).is_file():
+                yield must("blob-missing", where, "a source names it, but it is not there")
+            elif full and not blobs.intact(name):
+                yield must("blob-damaged", where, "its bytes are not those that its name tells")
+        except OSError as error:
+            yield must("blob-unreadable", where, str(error.strerror))
+
+
+def _orphans(folder: Path, db: Connection) -> Iterator[Finding]:
+    """Blobs that no row names. While others write, those of the last hour may still get their row."""
+    try:
+        with hold(folder / "lock"):
+            found = list(_unnamed(folder, db))
+    except MemosError:
+        found = [finding for finding in _unnamed(folder, db) if not _is_young(folder / finding.where)]
+    yield from found
+
+
+def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
+    named = {row[0] for row in db.execute("SELECT blob FROM source WHERE blob IS NOT NULL")}
+    for path in _files(folder / "blobs"):
+        if path.name not in named:
+            yield should("blob-orphan", str(path.relative_to(folder)), "nothing names it")
+
+
+def _unfinished(folder: Path) -> Iterator[Finding]:
+    """What a killed process left behind; a process that runs keeps its files for an hour."""
+    for path in chain(_files(folder / "tmp"), _files(folder / "index")):
+        match = _UNFINISHED.fullmatch(path.name)
+        if match is None and path.parent.name == "index":
+            continue
+        if match is None or not (_runs(int(match[1])) and _is_young(path)):
+            yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")
+
+
+def _indexes(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
+    for path, embedder, dimension in _snapshots(folder, db):
+        if dimension is None:
+            yield should("index-damaged", f"index/{path.name}", "it is of an embedder that is not known")
+        elif not (
+            index.agrees(db, folder / "index", embedder, dimension)
+            if full
+            else index.load(folder / "index", embedder, dimension)
+        ):
+            yield should("index-damaged", f"index/{path.name}", "it is not what the vectors say")
+
+
+def _remake_indexes(vault: Vault) -> None:
+    for path, embedder, dimension in _snapshots(vault.folder, vault.connection):
+        if dimension is None:
+            path.unlink(missing_ok=True)
+        else:
+            index.refresh(vault.connection, path.parent, embedder, dimension, force=True)
+
+
+def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:
+    """The files of the index: path, row of the embedder, its dimensions if it is known."""
+    dimensions = dict(db.execute("SELECT n, dimension FROM embedder").fetchall())
+    for path in _files(folder / "index"):
+        if match := _SNAPSHOT.fullmatch(path.name):
+            yield path, int(match[1]), dimensions.get(int(match[1]))
+
+
+def _permissions(folder: Path) -> Iterator[Finding]:
+    for path in _open_to_others(folder):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        yield should("permissions", str(path.relative_to(folder)), f"others than you may use it ({mode:o})")
+
+
+def _open_to_others(folder: Path) -> Iterator[Path]:
+    """What others than the owner may read or write. The top folder may be listed, but not written to."""
+    if folder.stat().st_mode & 0o022:
+        yield folder
+    for name in sorted(OWN_NAMES):
+        top = folder / name
+        for path in chain([top], top.rglob("*") if top.is_dir() else ()):
+            if path.exists() and not path.is_symlink() and path.stat().st_mode & 0o077:
+                yield path
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def _is_young(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < YOUNG
+    except FileNotFoundError:
+        return True
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

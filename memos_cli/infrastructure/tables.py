@@ -1,0 +1,218 @@
+"""What is wrong with the rows of ``memos.db``, as lazy findings. Only reads; ``check.py`` runs these."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
+from memos_cli.errors import Damaged, MemosError
+from memos_cli.infrastructure import catalogue, schema
+from memos_cli.infrastructure.changes import BAD_VECTORS, live_words
+from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.vault import read_identity
+
+_TABLES = ("source", "cube", "version", "place", "tag", "view", "embedder", "vector", "audit")
+_KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
+_FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    rule: str
+    """``must`` or ``should``."""
+    what: str
+    """A stable name in kebab case."""
+    where: str
+    """A path in the vault, a cube's id, or a table with a row number."""
+    message: str
+    repairable: bool
+
+
+def must(what: str, where: str, message: str) -> Finding:
+    """Data is lost or altered."""
+    return Finding("must", what, where, message, False)
+
+
+def should(what: str, where: str, message: str, *, repairable: bool = True) -> Finding:
+    """Something that can be made anew is wrong."""
+    return Finding("should", what, where, message, repairable)
+
+
+def watch_words(db: Connection) -> None:
+    """Make the words of ``words`` readable one by one, as the temporary table ``words_seen``."""
+    db.execute("CREATE VIRTUAL TABLE temp.words_seen USING fts5vocab(main, words, instance)")
+
+
+def expected() -> Connection:
+    """An empty database of the newest format, in a temporary file: what the tables should look like."""
+    fresh = sqlite3.connect("", isolation_level=None, factory=Connection)
+    schema.migrate(fresh)
+    watch_words(fresh)
+    return fresh
+
+
+def pages(db: Connection, full: bool) -> Iterator[Finding]:
+    """SQLite's own examination, and rows whose parent is gone."""
+    for (message,) in db.execute(f"PRAGMA {'integrity_check' if full else 'quick_check'}"):
+        if message != "ok":
+            yield must("database-damaged", "memos.db", message.replace("\n", " "))
+    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
+        yield must("row-without-parent", f"{table} {row}", f"it names a row of {parent} that is not there")
+
+
+def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
+    """Whether the tables are defined as this program defines them."""
+    there, wanted = (
+        dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"))
+        for connection in (db, fresh)
+    )
+    for name in sorted(there.keys() | wanted.keys()):
+        if there.get(name) != wanted.get(name):
+            problem = "missing" if name not in there else "not ours" if name not in wanted else "altered"
+            yield must("schema-differs", name, f"this part of the schema is {problem}")
+    if db.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+        yield must("application-id", "memos.db", "its header does not mark it as a vault's database")
+
+
+def identity(folder: Path, db: Connection) -> Iterator[Finding]:
+    """Whether VAULT.toml and the database are of the same vault."""
+    known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
+    if known is None:
+        yield must("audit-missing", "audit", "the row that tells of the vault's making is missing")
+        return
+    try:
+        id = read_identity(folder).id
+    except MemosError:
+        return  # a finding of its own
+    if known[0] != id:
+        yield must("identity-differs", "VAULT.toml", f"it says {id}, but memos.db is of vault {known[0]}")
+
+
+def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
+    """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
+    for table in _TABLES:
+        wrong = []
+        for _, column, kind, required, _, key in fresh.execute(f"PRAGMA table_info({table})"):
+            nulls = "" if required or key else ", 'null'"
+            wrong.append(f"typeof({column}) NOT IN ({_KINDS[kind]}{nulls})")
+        row_key = {"tag": "cube", "view": "name"}.get(table, "n")
+        for (row,) in db.execute(f"SELECT {row_key} FROM {table} WHERE {' OR '.join(wrong)}"):
+            yield must("row-damaged", f"{table} {row!r}", "a value is of a kind that its column never holds")
+
+
+def versions(db: Connection) -> Iterator[Finding]:
+    """Whether each cube has all its versions, and each version the audit row that tells of it."""
+    for id, wanted, count in db.execute(
+        """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
+           HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
+    ):
+        yield must("version-missing", id, f"it has {count} of its {wanted} versions")
+    for id, version in db.execute(
+        """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
+             SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
+    ):
+        yield must("audit-missing", id, f"no audit row tells how version {version} came")
+
+
+def values(db: Connection) -> Iterator[Finding]:
+    """Values that no write can have left."""
+    types = ",".join(f"'{type}'" for type in SEMANTIC_TYPES)
+    times = " OR ".join(
+        f"{column} NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"
+        for column in ("time", "created", "updated", "expires", "last_hit")
+    )
+    for (id,) in db.execute(
+        f"""SELECT id FROM cube WHERE length(id) <> 26 OR type NOT IN ({types}) OR length(digest) <> 32
+              OR frozen NOT IN (0, 1) OR hits < 0 OR heat < 0 OR {times}"""
+    ):
+        yield must("row-damaged", id, "its header holds a value that it cannot have")
+    for (n,) in db.execute(
+        """SELECT n FROM place WHERE start < 0 OR end < start OR length(digest) <> 32
+             OR length(bytes_sha256) <> 32"""
+    ):
+        yield must("row-damaged", f"place {n}", "it is no range of bytes")
+    for name, text in db.execute("SELECT name, filter FROM view"):
+        try:
+            catalogue.filter_from_json(text)
+        except (ValueError, TypeError, AttributeError):
+            yield should("view-damaged", f"view {name}", "its filter cannot be read", repairable=False)
+
+
+def texts(db: Connection) -> Iterator[Finding]:
+    """Whether each version's text still has its hash."""
+    for n, version, text, sha256 in db.execute(
+        "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
+    ):
+        if hashlib.sha256(text).digest() != sha256:
+            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"cube {n}",)
+            yield must("text-damaged", id, f"the text of version {version} is not what was stored")
+
+
+def digests(db: Connection) -> Iterator[Finding]:
+    """Whether each cube that never changed is still the draft that it was made from."""
+    for id, digest, text, type, ref, time, author, role in db.execute(
+        """SELECT c.id, c.digest, v.text, c.type, c.ref, c.time, c.author, c.role
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1 WHERE c.version = 1"""
+    ):
+        draft = Draft(text, Span(0, 0), type=type, ref=ref, time=time, author=author, role=role)
+        if draft.digest() != digest:
+            yield must("header-damaged", id, "its text, type, time or speaker is not what was stored")
+
+
+def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
+    """Whether the full-text table holds the live cubes, and (``full``) just their words.
+
+    It keeps no text that could be compared, so a second table is made from the cubes: every word, its
+    place and every length must be the same in both.
+    """
+    try:
+        same = _same_words(db, fresh) if full else _same_rows(db)
+    except Damaged:
+        same = False
+    if not same:
+        yield should("words-differ", "words", "the full-text table does not hold what the cubes say")
+
+
+def _same_words(db: Connection, fresh: Connection) -> bool:
+    fresh.execute("BEGIN")
+    fresh.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", live_words(db))
+    fresh.execute("COMMIT")
+    return all(
+        _same_answers(db, fresh, query)
+        for query in (
+            "SELECT id, sz FROM words_docsize ORDER BY id",
+            "SELECT block FROM words_data WHERE id = 1",  # the number of rows, the sums of lengths
+            "SELECT term, doc, col, offset FROM words_seen",
+        )
+    )
+
+
+def _same_answers(db: Connection, fresh: Connection, query: str) -> bool:
+    rows, others = db.execute(query), fresh.execute(query)
+    while part := rows.fetchmany(10_000):
+        if part != others.fetchmany(10_000):
+            return False
+    return others.fetchone() is None
+
+
+def _same_rows(db: Connection) -> bool:
+    live, entered, both = db.execute(
+        """SELECT (SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')),
+             (SELECT count(*) FROM words_docsize),
+             (SELECT count(*) FROM words_docsize w JOIN cube c ON c.n = w.id
+              WHERE c.state IN ('generated', 'activated'))"""
+    ).fetchone()
+    return bool(live == entered == both)
+
+
+def vectors(db: Connection) -> Iterator[Finding]:
+    """Vectors that no search can use."""
+    (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
+    if count:
+        yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")

@@ -1,0 +1,224 @@
+"""Sources into the vault: only what is new or changed, in durable parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from memos_cli.cube import LIVE_STATES, Draft
+from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.catalogue import Place
+from memos_cli.infrastructure.changes import Change, Terms
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.results import Failure
+from memos_cli.interface.sources import Hints, Reading, Unreadable, find, read, read_bytes
+from memos_cli.operation.alignment import align
+from memos_cli.operation.lifecycle import next_state
+
+PART = 2000
+"""Drafts that are committed together."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an ingest is told about its sources, beside the sources themselves."""
+
+    hints: Hints = field(default_factory=Hints)
+    terms: Terms = field(default_factory=Terms)
+    time: int | None = None
+    """The time of memories that carry none."""
+    prune: bool = False
+    reread: bool = False
+    """Compare every piece, even of a source whose bytes have not changed."""
+
+    def recipe(self) -> str:
+        """A fingerprint of all that decides what a source becomes, beside its bytes."""
+        parts = [asdict(self.hints), asdict(self.terms), self.time]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+class Ingestion:
+    """One ``memos ingest``: takes in sources one by one, and counts what became of them.
+
+    Killed at any point, the parts that were committed stay, and the next ingest goes on from there.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        wishes: Wishes,
+        *,
+        principal: str,
+        clock: Callable[[], int],
+        max_bytes: int,
+        on_source: Callable[[str], None],
+        on_drafts: Callable[[int], None],
+    ) -> None:
+        self.added = self.versions = self.unchanged = self.archived = 0
+        self.ids: list[str] = []
+        self.failed: list[Failure] = []
+        self.notes: list[str] = []
+        self._vault, self._wishes = vault, wishes
+        self._principal, self._clock = principal, clock
+        self._max_bytes = max_bytes
+        self._on_source, self._on_drafts = on_source, on_drafts
+
+    def take_text(self, text: bytes, name: str) -> None:
+        """Take in standard input. Unnamed input is a source of its own, named by its content."""
+        if len(text) > self._max_bytes:
+            raise UsageError(
+                f"the input has {len(text):,} bytes, more than {self._max_bytes:,}",
+                "raise the setting ingest.max_mb, or ingest it in parts",
+            )
+        sha256 = hashlib.sha256(text).hexdigest()
+        uri = name or f"stdin:{sha256[:12]}"
+        self._take(uri, sha256, lambda: read_bytes(text, uri, "", self._wishes.hints))
+
+    def take_files(self, paths: Sequence[Path], name: str) -> None:
+        """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
+
+        ``name`` replaces the address of a single file.
+        """
+        seen: set[str] = set()
+        for item in find(paths, max_bytes=self._max_bytes):
+            if isinstance(item, Unreadable):
+                self.failed.append(Failure(item.uri, item.reason))
+                continue
+            found = replace(item, uri=name) if name else item
+            seen.add(found.uri)
+            try:
+                with found.path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
+                continue
+            self._take(found.uri, sha256, partial(read, found, self._wishes.hints))
+        if self._wishes.prune:
+            for folder in paths:
+                self._prune(folder, seen)
+
+    def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+        self._on_source(uri)
+        row = catalogue.source(self._vault.connection, uri)
+        read_alike = row is not None and (row.sha256, row.recipe) == (sha256, self._wishes.recipe())
+        if row is not None and read_alike and not self._wishes.reread:
+            self.unchanged += len(catalogue.places(self._vault.connection, row.n))
+            return
+        try:
+            reading = load()
+        except UsageError:
+            raise
+        except MemosError as error:
+            self.failed.append(Failure(uri, str(error), error.hint))
+            return
+        self._apply(reading)
+        self.notes += [f"{uri}: {note}" for note in reading.origin.notes]
+        self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
+
+    def _apply(self, reading: Reading) -> None:
+        """Bring the vault to what ``reading`` says of its source.
+
+        Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
+        """
+        vault, wishes, origin = self._vault, self._wishes, reading.origin
+        drafts = list(reading.drafts)
+        if wishes.time is not None:
+            drafts = [d if d.time is not None else replace(d, time=wishes.time) for d in drafts]
+        with self._change() as change:
+            blob = None if origin.converted is None else vault.blobs.put(origin.converted)
+            source, claim = change.claim_source(origin, blob)
+            known = catalogue.places(vault.connection, source)
+        matched = align(known, [draft.digest() for draft in drafts], [draft.ref for draft in drafts])
+
+        def parts(items: Sequence[Item]) -> Iterator[tuple[Change, Sequence[Item]]]:
+            for start in range(0, len(items), PART):
+                with self._change() as change:
+                    if not change.holds_claim(source, claim):
+                        raise Locked(
+                            f"another memos ingests {origin.uri} now", "it does the work of this one"
+                        )
+                    part = items[start : start + PART]
+                    yield change, part
+                self._on_drafts(len(part))
+
+        def fingerprint(at: int) -> bytes:
+            span = drafts[at].span
+            return hashlib.sha256(reading.data[span.start : span.end]).digest()
+
+        for change, same in parts(matched.same):
+            for place, at in same:
+                printed = fingerprint(at)
+                if place.span != drafts[at].span or place.bytes_sha256 != printed:
+                    change.move_place(place.n, drafts[at].span, place.digest, printed)
+                self._dress(change, place.cube, drafts[at])
+            self.unchanged += len(same)
+        for change, changed in parts(matched.changed):
+            for place, at in changed:
+                if catalogue.is_frozen(vault.connection, place.cube):
+                    self.unchanged += 1
+                    continue
+                id = change.revise_from_source(place.cube, place.n, drafts[at], fingerprint(at))
+                self._dress(change, place.cube, drafts[at])
+                self.ids.append(id)
+                self.versions += 1
+        for change, added in parts(matched.added):
+            batch = [(drafts[at], fingerprint(at)) for at in added]
+            for (draft, _), kept in zip(batch, change.add(source, batch, wishes.terms), strict=True):
+                if kept.new:
+                    self.ids.append(kept.id)
+                    self.added += 1
+                else:
+                    self._dress(change, kept.cube, draft)
+                    self.unchanged += 1
+        for change, gone in parts(matched.gone if wishes.prune else ()):
+            self.archived += sum(_leave(vault, change, place) for place in gone)
+        with self._change() as change:
+            if change.holds_claim(source, claim):
+                # With failures the source counts as unread, so that the next ingest tries them again.
+                change.finish_source(source, "" if reading.failed else origin.sha256, wishes.recipe())
+
+    def _dress(self, change: Change, cube: int, draft: Draft) -> None:
+        """Give a cube that is here already what this ingest says of it."""
+        change.tag(cube, (*self._wishes.terms.tags, *draft.tags))
+        if self._wishes.terms.expires is not None:
+            change.renew(cube, self._wishes.terms.expires)
+
+    def _prune(self, folder: Path, seen: set[str]) -> None:
+        """Archive what stood in files of ``folder`` that are no longer there."""
+        if not folder.is_dir():
+            return
+        prefix = folder.resolve().as_uri().rstrip("/") + "/"
+        for row in catalogue.sources(self._vault.connection):
+            if not row.uri.startswith(prefix) or row.uri in seen:
+                continue
+            if row.path is not None and not row.path.exists():
+                with self._change() as change:
+                    change.finish_source(row.n, "", "")
+                    places = catalogue.places(self._vault.connection, row.n)
+                    self.archived += sum(_leave(self._vault, change, place) for place in places)
+
+    def _change(self) -> AbstractContextManager[Change]:
+        return self._vault.change(self._principal, self._clock())
+
+
+def _leave(vault: Vault, change: Change, place: Place) -> bool:
+    """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
+    if catalogue.is_frozen(vault.connection, place.cube):
+        return False
+    change.leave_place(place.n)
+    if catalogue.places_of(vault.connection, place.cube):
+        return False
+    state = catalogue.state_of(vault.connection, place.cube)
+    if state not in LIVE_STATES:
+        return False
+    change.set_state(place.cube, next_state(state, "archive"), "archive")
+    return True

@@ -1,0 +1,71 @@
+"""Looking closely: one cube with proof of its places, and the whole vault in numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from memos_cli.cube import Span
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.catalogue import SourceRow
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.results import PlaceReport, Shown, Stats
+
+
+def show(vault: Vault, id: str) -> Shown:
+    """The cube whose id starts with ``id``, and whether its sources still read as they did."""
+    cube = catalogue.one(vault.connection, id)
+    places = catalogue.places_of(vault.connection, cube.n)
+    return Shown(cube, tuple(_prove(vault, *place) for place in places))
+
+
+def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
+    path = vault.blobs.path(source.blob) if source.blob else source.path
+    if path is None:
+        return PlaceReport(source.uri, span, source.encoding, "not kept")
+    try:
+        with path.open("rb") as file:
+            file.seek(span.start)
+            data = file.read(span.end - span.start)
+    except FileNotFoundError:
+        return PlaceReport(source.uri, span, source.encoding, "gone")
+    except OSError:
+        return PlaceReport(source.uri, span, source.encoding, "unreadable")
+    same = hashlib.sha256(data).digest() == sha256
+    return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
+
+
+def measure(vault: Vault, without_vector: int) -> Stats:
+    """The vault in numbers. ``without_vector`` is how many live cubes wait for one."""
+    db = vault.connection
+
+    def count(statement: str) -> int:
+        return int(db.execute(statement).fetchone()[0])
+
+    live = "state IN ('generated', 'activated')"
+    hottest = [
+        row[0] for row in db.execute(f"SELECT n FROM cube WHERE {live} AND hits ORDER BY heat DESC LIMIT 5")
+    ]
+    cubes = catalogue.by_number(db, hottest)
+    return Stats(
+        vault=str(vault.folder),
+        id=vault.identity.id,
+        cubes=dict(db.execute("SELECT state, count(*) FROM cube GROUP BY state ORDER BY state")),
+        types=dict(db.execute(f"SELECT type, count(*) FROM cube WHERE {live} GROUP BY type ORDER BY type")),
+        versions=count("SELECT count(*) FROM version"),
+        sources=count("SELECT count(*) FROM source"),
+        tags=count("SELECT count(DISTINCT tag) FROM tag"),
+        embedded=count(f"SELECT count(*) FROM cube WHERE {live}") - without_vector,
+        without_vector=without_vector,
+        hits=count("SELECT coalesce(sum(hits), 0) FROM cube"),
+        hottest=tuple(cubes[n] for n in hottest),
+        bytes={
+            "database": _size(vault.folder, "memos.db*"),
+            "blobs": _size(vault.folder / "blobs", "*/*"),
+            "index": _size(vault.folder / "index", "*"),
+        },
+    )
+
+
+def _size(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern) if path.is_file())

@@ -1,0 +1,461 @@
+"""The Memory API: one method per use case. The command line, scripts and tests all come in here.
+
+Memos.ingest   sources -> drafts -> what is new -> vault -> vectors
+Memos.search   question -> words and vectors -> hits
+Memos.query    question -> MemReader -> hits -> MemScheduler -> prompt -> model -> answer
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Filter, MemoryCall, Plan
+from memos_cli.errors import MemosError, ModelUnfit, UsageError
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.results import (
+    Answer,
+    Edited,
+    Forgotten,
+    Found,
+    History,
+    Ingested,
+    Made,
+    Shown,
+    Stats,
+    Tagged,
+)
+from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.check import Finding
+    from memos_cli.interface.ingestion import Wishes
+    from memos_cli.runtime.embedder import Embedder
+    from memos_cli.runtime.engine import Engine
+    from memos_cli.runtime.models import Model
+
+NOTHING = "Nothing in memory answers this."
+CANDIDATES = 40
+"""Memories that a plan chooses from."""
+
+
+def wall_clock() -> int:
+    """Now, in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Memos:
+    """A vault and the models that work with it. Opens each when it is first needed.
+
+    Use it as a context manager, or close it. Not thread-safe.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_clock) -> None:
+        self.settings = settings
+        self.folder = vault_folder(settings)
+        self.principal = principal_of(settings)
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._embedder: Embedder | None = None
+
+    def now(self) -> int:
+        """The time, in milliseconds since 1970 UTC."""
+        return self._clock()
+
+    # --- making ----------------------------------------------------------------------------------
+
+    def init(self, *, reader: str = "", embedder: str = "") -> Made:
+        """Make the vault, choose its models, and compile the embedder. Doing it again changes nothing.
+
+        A model that is missing is told in ``notes``: a vault keeps and finds text without any.
+        """
+        from memos_cli.runtime.models import resolve_reader
+
+        notes = []
+        if reader:
+            reader = str(resolve_reader(reader).path.resolve())
+        vault = self.vault_to_be()
+        kept = vault.identity
+        chosen_reader, chosen_embedder = reader or kept.reader, embedder or kept.embedder
+        try:
+            chosen = resolve_reader(self.settings.reader or chosen_reader).name
+        except ModelUnfit as error:
+            chosen = ""
+            notes.append(f"no reader, so no `memos query`: {error}; {error.hint}")
+        try:
+            meaning = self._open_embedder(self.settings.embedder or chosen_embedder).name
+        except ModelUnfit as error:
+            if embedder:
+                raise
+            meaning = ""
+            notes.append(f"no embedder, so search by words alone: {error}; {error.hint}")
+        if (chosen_reader, chosen_embedder) != (kept.reader, kept.embedder):
+            vault.set_models(chosen_reader, chosen_embedder)
+        return Made(str(self.folder), vault.identity.id, chosen, meaning, tuple(notes))
+
+    def vault_to_be(self) -> Vault:
+        """The vault, made if there is none."""
+        if "vault" not in self.__dict__:
+            self.__dict__["vault"] = Vault.create(
+                self.folder,
+                principal=self.principal,
+                now=self._clock(),
+                timeout=self.settings.lock_timeout,
+            )
+        return self.vault
+
+    # --- putting in ------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        paths: Sequence[Path] = (),
+        *,
+        wishes: Wishes,
+        text: bytes | None = None,
+        name: str = "",
+        embed: bool = True,
+        on_source: Callable[[str], None] = lambda uri: None,
+        on_drafts: Callable[[int], None] = lambda count: None,
+        on_vectors: Callable[[int], None] = lambda count: None,
+    ) -> Ingested:
+        """Take in files and folders, or ``text`` (standard input), whose source is ``name``.
+
+        Text is durable and searchable first; vectors follow. What cannot be read is told in ``failed``
+        and stops nothing else.
+        """
+        from memos_cli.interface.ingestion import Ingestion
+
+        job = Ingestion(
+            self.vault, wishes, principal=self.principal, clock=self._clock,
+            max_bytes=self.settings.ingest_max_mb * 1_000_000, on_source=on_source, on_drafts=on_drafts,
+        )  # fmt: skip
+        if text is not None:
+            job.take_text(text, name)
+        job.take_files(paths, name)
+        notes, embedded = list(job.notes), 0
+        if embed:
+            try:
+                embedded = self.embed(on_vectors=on_vectors)
+            except ModelUnfit as error:
+                notes.append(f"no vectors: {error}; {error.hint}")
+        return Ingested(
+            job.added, job.versions, job.unchanged, job.archived, tuple(job.failed), tuple(job.ids),
+            tuple(notes), embedded, self.count_missing_vectors(),
+        )  # fmt: skip
+
+    def embed(self, *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
+        """Make the vectors that are missing. Returns how many. Raises ModelUnfit without an embedder."""
+        from memos_cli.operation.embedding import embed_missing
+
+        if not self.vault.connection.execute("SELECT 1 FROM cube LIMIT 1").fetchone():
+            return 0
+        return embed_missing(
+            self.vault, self.embedder, principal=self.principal, clock=self._clock, progress=on_vectors
+        )
+
+    def count_missing_vectors(self) -> int:
+        """Live cubes without a vector of the last embedder used."""
+        row = self.vault.connection.execute(
+            "SELECT fingerprint FROM embedder ORDER BY n DESC LIMIT 1"
+        ).fetchone()
+        return catalogue.count_without_vector(self.vault.connection, row[0] if row else "")
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def search(self, query: str, *, filter: Filter, k: int = 0) -> Found:
+        """The memories that fit ``query`` best, by words and by meaning."""
+        from memos_cli.operation.search import search
+
+        if not query.strip():
+            raise UsageError("the query is empty", "type some words to search for")
+        embedder, notes = self._embedder_if_used()
+        hits = search(
+            self.vault, query,
+            filter=filter, k=k or self.settings.search_k, now=self._clock(),
+            embedder=embedder, balance=self.settings.search_balance,
+        )  # fmt: skip
+        return Found(query, tuple(hits), notes)
+
+    def plan(self, question: str, *, filter: Filter, max_tokens: int = 0, system: str = "") -> Plan:
+        """What ``query`` would put before the model; the model's weights are not read."""
+        from memos_cli.runtime.engine import Engine
+
+        with Engine(self.reader.path, context=self.settings.query_context, vocabulary_only=True) as engine:
+            return self._plan(engine, question, filter, max_tokens, system)
+
+    def query(
+        self,
+        question: str,
+        *,
+        filter: Filter,
+        max_tokens: int = 0,
+        temperature: float | None = None,
+        seed: int = 0,
+        system: str = "",
+        started: float = 0.0,
+        on_text: Callable[[str], None] = lambda text: None,
+    ) -> Answer:
+        """Ask the model, with what memory holds on the question before it.
+
+        The answer comes in pieces to ``on_text`` while it is written. When nothing in memory is
+        relevant, the model is not asked. ``started`` is how long the process ran before this call.
+        """
+        from memos_cli.operation.injection import make_prompt
+
+        settings, begin = self.settings, time.perf_counter()
+        engine = self.engine
+        loaded = time.perf_counter()
+        plan = self._plan(engine, question, filter, max_tokens, system)
+        planned = time.perf_counter()
+        answer, injected, first = "", 0.0, 0.0
+        if plan.chosen:
+            engine.clear()
+            prompt = make_prompt(engine, plan, question, system)
+            engine.decode(prompt.prefix)
+            injected = time.perf_counter() - planned
+            engine.decode(prompt.question)
+            for piece in engine.generate(
+                limit=max_tokens or settings.query_max_tokens,
+                temperature=settings.query_temperature if temperature is None else temperature,
+                seed=seed,
+            ):
+                first = first or time.perf_counter() - planned
+                answer += piece
+                on_text(piece)
+            self._note_use(plan)
+        else:
+            answer = NOTHING
+            on_text(answer)
+        timings = {
+            "start": started,
+            "search": planned - loaded,
+            "load": loaded - begin,
+            "inject": injected,
+            "first_token": first,
+            "total": started + time.perf_counter() - begin,
+        }
+        rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
+        return Answer(question, answer.strip(), plan, self.reader.name, rounded)
+
+    def _plan(self, engine: Engine, question: str, filter: Filter, max_tokens: int, system: str) -> Plan:
+        from memos_cli.interface.reader import read_question
+        from memos_cli.operation.injection import costs, room_for_memories
+        from memos_cli.operation.scheduler import make_plan
+
+        if not question.strip():
+            raise UsageError("the question is empty", "type a question")
+        settings = self.settings
+        call = read_question(question, now=self._clock())
+        room = room_for_memories(engine, question, system, max_tokens or settings.query_max_tokens)
+
+        def choose(filter: Filter, *notes: str) -> Plan:
+            found = self.search(question, filter=filter, k=CANDIDATES)
+            return make_plan(
+                call, found.hits, costs(engine, found.hits),
+                budget=min(settings.query_memory, room), most=settings.query_sources,
+                relevance=settings.query_relevance, notes=found.notes + notes,
+            )  # fmt: skip
+
+        plan = choose(_within(filter, call))
+        if call.when and not plan.chosen:
+            wider = choose(filter, f"nothing fits from {call.when!r}; looked at all times")
+            return wider if wider.chosen else plan
+        return plan
+
+    def _note_use(self, plan: Plan) -> None:
+        """Warm the cubes that a plan used. A vault that cannot be written now is no reason to fail."""
+        from memos_cli.operation.lifecycle import heat_after_use
+
+        now, half_life = self._clock(), self.settings.heat_half_life
+        used = [injection.hit.cube for injection in plan.chosen]
+        heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in used}
+        with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
+            change.use(heats)
+
+    # --- looking and changing --------------------------------------------------------------------
+
+    def cubes(self, *, filter: Filter, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
+        """The cubes that pass ``filter``."""
+        return catalogue.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
+
+    def show(self, id: str) -> Shown:
+        """One cube in full, with proof of where its text stands."""
+        from memos_cli.interface.inspection import show
+
+        return show(self.vault, id)
+
+    def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
+        """Give a cube a new version. The old one stays in its history."""
+        if text is not None and not text.strip():
+            raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
+        with self.vault.change(self.principal, self._clock()) as change:
+            cube = catalogue.one(self.vault.connection, id)
+            if cube.frozen:
+                raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+            new = (cube.text if text is None else text, cube.title if title is None else title)
+            if new == (cube.text, cube.title):
+                return Edited(cube.id, cube.version, False)
+            change.edit(cube, *new)
+        return Edited(cube.id, cube.version + 1, True)
+
+    def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
+        """Add tags to cubes, or remove them."""
+        with self.vault.change(self.principal, self._clock()) as change:
+            cubes = self._several(ids)
+            changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
+        return Tagged(len(cubes), changed)
+
+    def forget(self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool) -> Forgotten:
+        """Remove cubes with all their versions; those of ``ids``, or all that pass ``filter``."""
+        db = self.vault.connection
+
+        def chosen() -> tuple[Cube, ...]:
+            cubes = self._several(ids) if filter is None else [*self.cubes(filter=filter)]
+            for cube in cubes:
+                if cube.frozen:
+                    raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+            return tuple(cubes)
+
+        def count(table: str, cubes: Sequence[Cube]) -> int:
+            statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
+            return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
+
+        if dry_run:
+            cubes = chosen()
+            return Forgotten(cubes, count("version", cubes), count("vector", cubes), True)
+        with self.vault.change(self.principal, self._clock()) as change:
+            cubes = chosen()
+            gone = Forgotten(cubes, count("version", cubes), count("vector", cubes), False)
+            for cube in cubes:
+                change.forget(cube.n)
+        return gone
+
+    def history(self, id: str) -> History:
+        """The versions of a cube and what happened to it, newest first."""
+        cube = catalogue.one(self.vault.connection, id)
+        return History(
+            cube.id,
+            tuple(catalogue.versions(self.vault.connection, cube.n)),
+            tuple(catalogue.audit(self.vault.connection, cube=cube.id)),
+        )
+
+    def stats(self) -> Stats:
+        """The vault in numbers."""
+        from memos_cli.interface.inspection import measure
+
+        return measure(self.vault, self.count_missing_vectors())
+
+    def views(self) -> dict[str, Filter]:
+        """The saved filters by name."""
+        return catalogue.views(self.vault.connection)
+
+    def view(self, name: str) -> Filter:
+        """A saved filter. Raises UsageError if there is none of this name."""
+        views = self.views()
+        if name not in views:
+            known = ", ".join(views) or "none yet"
+            raise UsageError(
+                f"no view is named {name!r} (there are: {known})", f"memos view set {name} --tag …"
+            )
+        return views[name]
+
+    def set_view(self, name: str, filter: Filter) -> None:
+        """Save a filter under a name, in place of an older one."""
+        with self.vault.change(self.principal, self._clock()) as change:
+            change.set_view(name, catalogue.filter_to_json(filter))
+
+    def remove_view(self, name: str) -> None:
+        """Delete a saved filter; the memories stay."""
+        self.view(name)
+        with self.vault.change(self.principal, self._clock()) as change:
+            change.remove_view(name)
+
+    def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
+        """(what is wrong with the vault, what of it was repaired). Reads only, unless ``repair``."""
+        from memos_cli.infrastructure import check
+
+        timeout = self.settings.lock_timeout
+        findings = check.examine(self.folder, timeout=timeout)
+        if not (repair and any(finding.repairable for finding in findings)):
+            return findings, []
+        repaired = check.repair(self.vault, findings, principal=self.principal, now=self._clock())
+        return check.examine(self.folder, timeout=timeout), repaired
+
+    # --- what is opened when needed --------------------------------------------------------------
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault. Raises NoVault, Damaged, TooNew, Locked."""
+        return Vault.open(self.folder, timeout=self.settings.lock_timeout)
+
+    @cached_property
+    def reader(self) -> Model:
+        """The model that answers: of the settings, else the vault's own, else the embedded one."""
+        from memos_cli.runtime.models import resolve_reader
+
+        return resolve_reader(self.settings.reader or self.vault.identity.reader)
+
+    @property
+    def engine(self) -> Engine:
+        """The reader, loaded."""
+        if self._engine is None:
+            from memos_cli.runtime.engine import Engine
+
+            self._engine = Engine(
+                self.reader.path, context=self.settings.query_context, threads=self.settings.threads
+            )
+        return self._engine
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder: of the settings, else the vault's own, else the embedded one."""
+        if self._embedder is None:
+            self._embedder = self._open_embedder(self.settings.embedder or self.vault.identity.embedder)
+        return self._embedder
+
+    def _open_embedder(self, name: str) -> Embedder:
+        from memos_cli.runtime.embedder import open_embedder
+
+        return open_embedder(name, cache_folder(), threads=self.settings.threads)
+
+    def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
+        """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
+        if not self.vault.connection.execute("SELECT 1 FROM vector LIMIT 1").fetchone():
+            return None, ()
+        try:
+            return self.embedder, ()
+        except ModelUnfit as error:
+            return None, (f"searched by words alone: {error}; {error.hint}",)
+
+    def _several(self, ids: Sequence[str]) -> list[Cube]:
+        """The cubes of these ids, each once."""
+        return [*{cube.n: cube for cube in (catalogue.one(self.vault.connection, id) for id in ids)}.values()]
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        if self._embedder is not None:
+            self._embedder.close()
+        if "vault" in self.__dict__:
+            self.vault.close()
+
+    def __enter__(self) -> Memos:
+        return self
+
+    def __exit__(self, *exit: object) -> None:
+        self.close()
+
+
+def _within(filter: Filter, call: MemoryCall) -> Filter:
+    """``filter`` narrowed to the time that a question speaks of; memories without a time stay in."""
+    if call.after is None and call.before is None:
+        return filter
+    after = max((t for t in (filter.after, call.after) if t is not None), default=None)
+    before = min((t for t in (filter.before, call.before) if t is not None), default=None)
+    return replace(filter, after=after, before=before, undated=True)

@@ -1,0 +1,143 @@
+"""What the Memory API returns. The command line prints these as text or JSON; nothing else is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from memos_cli.cube import Cube, Hit, Plan, Span
+from memos_cli.infrastructure.catalogue import AuditRow, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing of an ingest that could not be taken, and why."""
+
+    source: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingest did. ``ids`` are the cubes that are new or have a new version."""
+
+    added: int = 0
+    versions: int = 0
+    unchanged: int = 0
+    archived: int = 0
+    failed: tuple[Failure, ...] = ()
+    ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    embedded: int = 0
+    without_vector: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found; ``notes`` say what it had to do without."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gave. ``timings`` are seconds."""
+
+    question: str
+    answer: str
+    plan: Plan
+    model: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceReport:
+    """Where a cube stands in a source, and whether those bytes still read as they were ingested.
+
+    ``reads`` is ``same``, ``changed``, ``gone`` (the source is not there), ``unreadable``, or
+    ``not kept`` (standard input).
+    """
+
+    source: str
+    span: Span
+    encoding: str
+    reads: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One cube in full."""
+
+    cube: Cube
+    places: tuple[PlaceReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to a cube."""
+
+    id: str
+    versions: tuple[Version, ...]
+    audit: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What ``forget`` removes, or would."""
+
+    cubes: tuple[Cube, ...]
+    versions: int
+    vectors: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit did. ``version`` is the cube's version now."""
+
+    id: str
+    version: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """How many cubes' tags changed."""
+
+    cubes: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The vault in numbers."""
+
+    vault: str
+    id: str
+    cubes: Mapping[str, int]
+    """By state."""
+    types: Mapping[str, int]
+    """Live cubes by semantic type."""
+    versions: int
+    sources: int
+    tags: int
+    embedded: int
+    without_vector: int
+    hits: int
+    hottest: tuple[Cube, ...]
+    bytes: Mapping[str, int]
+    """On disk: the database, blobs, index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What ``init`` found or made."""
+
+    vault: str
+    id: str
+    reader: str
+    embedder: str
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,71 @@
+"""How memories stand before a model: as quoted text, the best one nearest to the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from memos_cli.cube import Cube, Hit, Plan
+from memos_cli.errors import UsageError
+from memos_cli.runtime.engine import Engine
+from memos_cli.runtime.prompt import Prompt, build_prompt
+
+SYSTEM = (
+    "You are a helpful assistant. Use only the notes below to answer. "
+    "If the notes do not answer the question, say so."
+)
+SYSTEM_CITING = SYSTEM + " Name the notes you used by their numbers, like [1]."
+CITES_FROM = 1_000_000_000
+"""Parameters from which a model can be trusted with numbered notes. A small one copies the numbers
+and the list instead of answering (measured on SmolLM2-135M)."""
+
+
+def cites(engine: Engine) -> bool:
+    """Whether the model gets numbered notes."""
+    return engine.parameters >= CITES_FROM
+
+
+def memory_text(cube: Cube) -> str:
+    """One memory as the model reads it: a turn with its speaker and day, a piece under its title."""
+    day = "" if cube.time is None else f"{datetime.fromtimestamp(cube.time / 1000, UTC):%Y-%m-%d}"
+    if cube.author:
+        return f"{cube.author}{f' ({day})' if day else ''}: {cube.text}"
+    title = cube.title.rpartition(" › ")[2]
+    if title and not cube.text.startswith("#") and title not in cube.text:
+        return f"{title}{f' ({day})' if day else ''}: {cube.text}"
+    return f"({day}) {cube.text}" if day else cube.text
+
+
+def costs(engine: Engine, hits: Sequence[Hit]) -> list[int]:
+    """What each memory takes of the context, in tokens."""
+    return [len(engine.tokenize(_note(hit.cube, 1, cites(engine)))) for hit in hits]
+
+
+def room_for_memories(engine: Engine, question: str, system: str, answer: int) -> int:
+    """The tokens that instructions, question and an answer of ``answer`` tokens leave for memories.
+
+    Raises UsageError when they leave none.
+    """
+    room = engine.context - answer - len(_prompt(engine, "", question, system))
+    if room <= 0:
+        raise UsageError(
+            f"the question and the answer do not fit a context of {engine.context} tokens",
+            "shorten the question, lower --max-tokens, or raise the setting query.context",
+        )
+    return room
+
+
+def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> Prompt:
+    """The tokens of a plan and its question. ``system`` replaces the usual instructions."""
+    numbered = cites(engine)
+    notes = [_note(item.hit.cube, item.label, numbered) for item in reversed(plan.chosen)]
+    return _prompt(engine, "".join(notes), question, system)
+
+
+def _prompt(engine: Engine, memories: str, question: str, system: str) -> Prompt:
+    usual = SYSTEM_CITING if cites(engine) else SYSTEM
+    return build_prompt(engine, system=system or usual, memories=memories, question=question)
+
+
+def _note(cube: Cube, label: int, numbered: bool) -> str:
+    return f"{f'[{label}] ' if numbered else ''}{memory_text(cube)}\n\n"
