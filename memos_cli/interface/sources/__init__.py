@@ -1,0 +1,132 @@
+"""Files, folders and standard input as drafts of cubes.
+
+``find`` walks, ``read`` and ``read_bytes`` turn one source into drafts. Each kind of source has a reader
+that yields drafts with the bytes they came from; nothing here knows the vault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from memos_cli.cube import Draft, Origin, Span
+from memos_cli.errors import MemosError, UsageError
+from memos_cli.interface.sources.decoding import decode, ruler
+from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
+from memos_cli.interface.sources.listing import read_code
+from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
+from memos_cli.interface.sources.prose import read_lines, read_markdown, read_text
+from memos_cli.interface.sources.records import Fault, read_csv, read_json, read_jsonl
+from memos_cli.interface.sources.walk import Found, Unreadable, find
+from memos_cli.interface.sources.webpage import read_html
+
+__all__ = ["KINDS", "Found", "Hints", "Reading", "Unreadable", "find", "read", "read_bytes"]
+
+_Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
+_READERS: dict[str, _Reader] = {
+    "text": read_text,
+    "markdown": read_markdown,
+    "code": read_code,
+    "html": read_html,
+    "json": read_json,
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "document": read_markdown,
+}
+_NOTES = 10
+"""Failures that are told one by one in the notes; the others are only counted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user says about a source, over what can be seen in it."""
+
+    kind: str = ""
+    """One of KINDS; '' recognises it."""
+    type: str = ""
+    """The semantic type of all drafts; '' takes the source's own, or the kind's usual one."""
+    lines: bool = False
+    """Each line that is not blank is one draft."""
+    chunk_chars: int = 900
+    """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source that was read. ``data`` are the bytes that the spans of the drafts locate."""
+
+    origin: Origin
+    data: bytes
+    drafts: tuple[Draft, ...]
+    failed: tuple[Unreadable, ...] = ()
+    """The parts of the source that could not be taken."""
+
+
+def read(found: Found, hints: Hints) -> Reading:
+    """Reads a file. Raises MemosError, which names it, if it cannot be read or is no text."""
+    try:
+        data = found.path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise MemosError(f"{found.path}: {reason}", f"ls -l {found.path}") from error
+    try:
+        return read_bytes(data, found.uri, found.path.name, hints)
+    except UsageError:
+        raise
+    except MemosError as error:
+        raise MemosError(f"{found.path}: {error}", error.hint) from error
+
+
+def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
+    """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
+
+    Raises MemosError for binary data and for documents without a converter, UsageError for a kind
+    that does not exist. Parts that cannot be taken do not raise: they are in ``failed`` and the notes.
+    """
+    if hints.kind and hints.kind not in _READERS:
+        raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
+    kind = hints.kind or kind_of_name(name) or kind_of_bytes(data)
+    converted = None
+    if kind == "document" and not hints.lines:
+        from memos_cli.interface.sources.office import convert
+
+        converted = convert(data, name)
+    located = data if converted is None else converted
+    decoded = decode(located)
+    if hints.lines:
+        kind = "text"
+    elif not kind:
+        kind = kind_of_text(decoded.text)
+    name = clean_name(name)
+    setting = Setting(
+        name=name,
+        title=PurePath(name).stem,
+        time=date_in(name),
+        type=hints.type,
+        size=max(1, hints.chunk_chars),
+    )
+    reader = read_lines if hints.lines else _READERS[kind]
+    drafts: list[Draft] = []
+    failed: list[Unreadable] = []
+    for result in reader(decoded.text, ruler(decoded), setting):
+        if isinstance(result, Draft):
+            drafts.append(result)
+        else:
+            failed.append(Unreadable(uri, result.reason))
+    notes = [*decoded.notes, *(failure.reason for failure in failed[:_NOTES])]
+    if len(failed) > _NOTES:
+        notes.append(f"and {len(failed) - _NOTES} more that could not be read")
+    if not drafts and not failed:
+        notes.append("empty")
+    origin = Origin(
+        uri=uri,
+        kind=kind,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        encoding=decoded.encoding,
+        converted=converted,
+        notes=tuple(notes),
+    )
+    return Reading(origin, located, tuple(drafts), tuple(failed))

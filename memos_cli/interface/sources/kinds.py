@@ -1,0 +1,72 @@
+"""What kind of source something is: from its name, or else from how it begins."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+
+_SUFFIXES = {
+    "text": "txt text log rst org tex adoc srt vtt",
+    "markdown": "md markdown mdown mkd mdx qmd rmd",
+    "html": "html htm xhtml",
+    "json": "json geojson",
+    "jsonl": "jsonl ndjson",
+    "csv": "csv tsv tab",
+    "document": "pdf docx pptx xlsx xls epub msg",
+    "code": "py pyi pyx js jsx mjs cjs ts tsx go rs c h cc cpp cxx hpp hh cs java kt kts scala swift m mm rb"
+    " php pl pm lua r jl hs ml mli ex exs erl clj cljs el lisp scm dart zig nim v sv vhd sh bash zsh fish ps1"
+    " bat sql css scss less vue svelte proto graphql tf nix cmake mk gradle yaml yml toml ini cfg conf"
+    " properties xml",
+}
+_BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+_CODE_NAMES = frozenset(("makefile", "dockerfile", "jenkinsfile", "vagrantfile", "rakefile", "gemfile"))
+_MARKDOWN = re.compile(r"^#{1,6} \S|^(?:```|~~~)|^\[[^\]\n]+\]: |^\S.*\n=+[ \t]*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n[\w-]+:")
+_HTML = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.DOTALL
+)
+
+KINDS = tuple(_SUFFIXES)
+"""Every kind that a source can be."""
+
+
+def kind_of_name(name: str) -> str:
+    """The kind that a file's name tells, or ''."""
+    suffix = PurePath(name).suffix[1:].lower()
+    return _BY_SUFFIX.get(suffix, "code" if name.lower() in _CODE_NAMES else "")
+
+
+def kind_of_bytes(head: bytes) -> str:
+    """``document`` for the bytes of a PDF file, else ''."""
+    return "document" if head.startswith(b"%PDF-") else ""
+
+
+def kind_of_text(text: str) -> str:
+    """The kind that the text itself looks like; plain ``text`` if nothing else."""
+    head = text[:4000]
+    opening = head.lstrip()
+    if opening.startswith("#!"):
+        return "code"
+    if opening.startswith(("{", "[")):
+        return _json_kind(text)
+    if _HTML.match(head):
+        return "html"
+    return "markdown" if _FRONT_MATTER.match(head) or _MARKDOWN.search(head) else "text"
+
+
+def _json_kind(text: str) -> str:
+    """``jsonl`` if the first line is a whole object and more follows, ``json`` if a value opens the text."""
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        if isinstance(json.loads(first), dict) and rest.strip():
+            return "jsonl"
+    except (ValueError, RecursionError):
+        pass
+    try:
+        json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return "text"
+    except RecursionError:
+        pass
+    return "json"

