@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from memos_cli.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command. ``--version`` alone, which scripts ask often, loads nothing else."""
+    if sys.argv[1:] == ["--version"]:
+        from memos_cli import __version__
+
+        print(f"memos {__version__}")  # noqa: T201 (the whole result)
+        return
+    from memos_cli.cli.app import main
+
+    main()
+
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ STATES: tuple[str, ...] = get_args(State)
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TO_ULID = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ULID_ALPHABET.encode())
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,7 @@ class Draft:
         one cube; a dialogue's turns keep their id, time and speaker, so that two "Thanks!" stay two.
         """
         event = (self.ref, self.time, self.author, self.role) if self.ref or self.author else ()
-        content = json.dumps([self.text, self.type, *event], ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+        return hashlib.sha256(_to_json([self.text, self.type, *event]).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +192,11 @@ class Plan:
         return sum(injection.tokens for injection in self.chosen)
 
 
-def new_ulid(now: int, randomness: bytes | None = None) -> str:
-    """A ULID (https://github.com/ulid/spec) for the time ``now``: 26 characters, sorted by time."""
-    tail = randomness if randomness is not None else os.urandom(10)
-    value = (now << 80) | int.from_bytes(tail, "big")
-    return "".join(_ULID_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+def new_ulids(now: int, count: int) -> list[str]:
+    """ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
+    time = "".join(_ULID_ALPHABET[(now >> shift) & 31] for shift in range(45, -1, -5))
+    tails = sorted(os.urandom(10) for _ in range(count))
+    return [time + b32encode(tail).translate(_TO_ULID).decode("ascii") for tail in tails]
 
 
 def parse_time(text: str) -> int:

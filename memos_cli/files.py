@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from memos_cli.errors import Locked
+from memos_cli.errors import Locked, MemosError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -49,10 +49,11 @@ def make_folder(folder: Path) -> None:
 def write_whole(path: Path, data: bytes, *, scratch: Path | None = None) -> None:
     """Write ``data`` to ``path``: afterwards there is the old file or the whole new one, durable.
 
-    The bytes go first to a file in ``scratch`` (by default beside ``path``; same file system), which a
-    killed process leaves behind.
+    The bytes go first to a file in ``scratch`` (by default beside ``path``; made if missing; on the
+    same file system). A killed process leaves that one behind.
     """
     folder = scratch or path.parent
+    make_folder(folder)
     part = folder / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
     try:
@@ -75,9 +76,12 @@ def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[
     """Hold the advisory lock on the file ``path`` (made if missing) for the length of the block.
 
     Raises Locked when it isn't free within ``timeout`` seconds. The kernel lets go of the lock of a
-    process that dies.
+    process that dies. A file that cannot be opened is a MemosError.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except OSError as error:
+        raise MemosError(f"{path}: {error.strerror}", f"make {path.parent} writable by you") from error
     try:
         mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + timeout

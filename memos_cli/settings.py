@@ -6,6 +6,7 @@ Precedence: flag > environment (``MEMOS_…``) > ``config.toml`` > default.
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -139,9 +140,11 @@ def _as_kind(raw: object, default: object, where: str) -> object:
     kind = type(default)
     try:
         if kind in (int, float) and not isinstance(raw, bool):
-            return kind(raw)  # type: ignore[call-overload,arg-type]
+            number = kind(raw)  # type: ignore[call-overload,arg-type]
+            if math.isfinite(number) and not (isinstance(raw, float) and number != raw):
+                return number
         if kind is str and isinstance(raw, str):
             return raw
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise UsageError(f"{where} = {raw!r} is not {'text' if kind is str else 'a number'}")

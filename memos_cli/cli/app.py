@@ -7,15 +7,15 @@ import json
 import os
 import signal
 import sys
-import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from memos_cli import __version__
-from memos_cli.cli import asking, changing, keeping, looking, views
-from memos_cli.cli.context import Json, State, VaultFolder, View, state_of
+from memos_cli.cli.context import Json, VaultFolder, View, state_of
 from memos_cli.cli.output import clean
 from memos_cli.errors import MemosError
 
@@ -24,18 +24,35 @@ Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a prob
 3 partly done · 10 no vault · 11 locked · 12 damaged · 13 vault newer than this program
 14 refused by policy · 15 model missing or unfit · 130/143 interrupted"""
 
-app = typer.Typer(
-    name="memos",
-    help="Memory for local language models: keep what you know, find it, and ask a model about it.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for family in (keeping, asking, looking, changing):
-    family.register(app)
-app.add_typer(views.app, name="view")
+FAMILIES = {
+    "keeping": ("init", "ingest", "embed"),
+    "asking": ("search", "query"),
+    "looking": ("list", "show", "history", "stats", "config", "models", "check"),
+    "changing": ("edit", "tag", "forget"),
+    "views": ("view",),
+}
+"""The modules of ``memos_cli.cli`` and the commands that each adds."""
+
+
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line, with at least the commands that ``arguments`` may mean: of none, with all.
+
+    Each command costs milliseconds to set up, and one invocation runs one of them.
+    """
+    app = typer.Typer(
+        name="memos",
+        help="Memory for local language models: keep what you know, find it, and ask a model about it.",
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(options)
+    named = [family for family, commands in FAMILIES.items() if not {*commands}.isdisjoint(arguments)]
+    for family in named or FAMILIES:
+        import_module(f"memos_cli.cli.{family}").register(app)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -44,7 +61,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     ctx: typer.Context,
     vault: VaultFolder = None,
@@ -60,6 +76,7 @@ def options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
+    """The global options."""
     state = state_of(ctx)
     state.output.quiet, state.output.verbose = quiet, verbose
     if principal is not None:
@@ -71,7 +88,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        # Completion asks about any command, by environment variables.
+        build(() if "_MEMOS_COMPLETE" in os.environ else sys.argv[1:])()
     except MemosError as error:
         _fail(str(error), error.hint, error.code)
     except BrokenPipeError:  # the reader of our output has gone, as in `memos list | head`
@@ -96,6 +114,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:
     if "--debug" in sys.argv:
+        import traceback
+
         traceback.print_exc()
     if "--json" in sys.argv:
         text = json.dumps({"error": {"message": message, "hint": hint, "code": code}}, ensure_ascii=False)
@@ -103,6 +123,3 @@ def _fail(message: str, hint: str, code: int) -> NoReturn:
         text = clean(f"memos: {message}" + (f"\n  try: {hint}" if hint else ""))
     sys.stderr.write(text + "\n")
     sys.exit(code)
-
-
-__all__ = ["State", "app", "main"]

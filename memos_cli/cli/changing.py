@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,7 +27,9 @@ from memos_cli.cli.context import (
 from memos_cli.cli.looking import Id
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.errors import UsageError
-from memos_cli.interface.results import Forgotten
+
+if TYPE_CHECKING:
+    from memos_cli.interface.results import Forgotten
 
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID…", help="Ids, or their beginnings; - reads them from stdin.")
@@ -81,6 +80,10 @@ def _edit_in_editor(text: str) -> str:
         raise UsageError(
             "there is no editor to open", "use --text TEXT, or --text - with stdin, or set EDITOR"
         )
+    import shlex
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="memos-") as folder:
         file = Path(folder) / "memory.txt"
         file.touch(0o600)

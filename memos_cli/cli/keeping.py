@@ -107,6 +107,7 @@ def ingest(
         result = memos.ingest(
             files, wishes=wishes, text=read_stdin() if "-" in sources else None, name=source,
             embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
+            on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
     if output.json:
         output.record(asdict(result))
@@ -136,7 +137,7 @@ def embed(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos, output.progress("vectors") as (count,):
         done = memos.embed(on_vectors=count)
-        missing = memos.count_missing_vectors()
+        missing = memos.count_waiting()
     if output.json:
         output.record({"embedded": done, "without_vector": missing})
     else:

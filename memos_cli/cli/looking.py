@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -63,8 +63,6 @@ def list_(
         if name not in (*STATES, "all"):
             raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
     with shared.open() as memos:
-        from dataclasses import replace
-
         filter = make_filter(memos, shared.view, Restriction(tag, type, source, after, before))
         if state:
             filter = replace(filter, states=STATES if "all" in state else tuple(state))

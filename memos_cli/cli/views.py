@@ -26,6 +26,12 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="view")
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the view.")]
 
 

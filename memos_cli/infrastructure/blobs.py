@@ -30,7 +30,6 @@ class Blobs:
         path = self.path(sha256)
         if not self.intact(sha256):
             make_folder(path.parent)
-            make_folder(self.scratch)
             write_whole(path, data, scratch=self.scratch)
         return sha256
 

@@ -221,28 +221,26 @@ def passing(db: Connection, wanted: Sequence[int], *, now: int) -> list[int]:
     return found
 
 
-def without_vector(
+def waiting(
     db: Connection, embedder: int, *, limit: int, after: int = 0
 ) -> list[tuple[int, int, str, str, str, str]]:
-    """Live cubes that an embedder has not seen: (n, version, type, title, author, text), by number."""
+    """Live cubes that wait for a vector of ``embedder``: (n, version, type, title, author, text)."""
     return db.execute(
-        """SELECT c.n, c.version, c.type, v.title, c.author, v.text
-           FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
-           WHERE c.n > ? AND c.state IN ('generated', 'activated') AND NOT EXISTS (
-             SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = ?)
-           ORDER BY c.n LIMIT ?""",
-        (after, embedder, limit),
+        """SELECT c.n, c.version, c.type, v.title, c.author, v.text FROM waiting w
+           JOIN cube c ON c.n = w.cube JOIN version v ON v.cube = c.n AND v.version = c.version
+           WHERE w.embedder = ? AND w.cube > ? ORDER BY w.cube LIMIT ?""",
+        (embedder, after, limit),
     ).fetchall()
 
 
-def count_without_vector(db: Connection, fingerprint: str) -> int:
-    """How many live cubes the embedder of this fingerprint has not seen."""
-    live, embedded = db.execute(
-        """SELECT (SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')),
-             (SELECT count(*) FROM vector x JOIN embedder e ON e.n = x.embedder WHERE e.fingerprint = ?)""",
-        (fingerprint,),
-    ).fetchone()
-    return int(live - embedded)
+def count_waiting(db: Connection) -> int:
+    """How many live cubes have no vector of the newest embedder."""
+    (embedder,) = db.execute("SELECT max(n) FROM embedder").fetchone()
+    if embedder is None:
+        statement = "SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')"
+        return int(db.execute(statement).fetchone()[0])
+    row = db.execute("SELECT count(*) FROM waiting WHERE embedder = ?", (embedder,)).fetchone()
+    return int(row[0])
 
 
 def views(db: Connection) -> dict[str, Filter]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from memos_cli.cube import Cube, Draft, Origin, Span, new_ulid
+from memos_cli.cube import Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.words import index_text
 
@@ -74,21 +74,22 @@ class Change:
 
     # --- cubes ---------------------------------------------------------------------------------
 
-    def add(self, source: int, drafts: Sequence[tuple[Draft, bytes]], terms: Terms) -> list[Kept]:
-        """Keep drafts of one source, each with the sha256 of its bytes there.
+    def add(self, source: int, drafts: Sequence[tuple[Draft, bytes, bytes]], terms: Terms) -> list[Kept]:
+        """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
 
         A draft that the vault already has, live or archived, is not stored twice: its cube gets one
         more place, and is live again.
         """
-        digests = [draft.digest() for draft, _ in drafts]
         known = {
             digest: (n, id, state)
             for digest, n, id, state in self._select_in(
-                "SELECT digest, n, id, state FROM cube WHERE state <> 'merged' AND digest IN", digests
+                "SELECT digest, n, id, state FROM cube WHERE state <> 'merged' AND digest IN",
+                [digest for _, digest, _ in drafts],
             )
         }
         following = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
         n = following[0] if following else 0
+        ids = iter(new_ulids(self._now, len(drafts)))
         kept: list[Kept] = []
         cubes: list[tuple[object, ...]] = []
         versions: list[tuple[object, ...]] = []
@@ -96,7 +97,7 @@ class Change:
         audits: list[tuple[object, ...]] = []
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
-        for (draft, bytes_sha256), digest in zip(drafts, digests, strict=True):
+        for draft, digest, bytes_sha256 in drafts:
             if digest in known:
                 cube, id, state = known[digest]
                 kept.append(Kept(cube, id, False))
@@ -105,7 +106,7 @@ class Change:
                     known[digest] = (cube, id, "activated")
             else:
                 n += 1
-                cube, id = n, new_ulid(self._now)
+                cube, id = n, next(ids)
                 known[digest] = (cube, id, "generated")
                 kept.append(Kept(cube, id, True))
                 header = (draft.type, digest, draft.ref, draft.author, draft.role, self._principal)
@@ -126,13 +127,15 @@ class Change:
         )
         self._insert_versions(versions)
         self._insert_words(words)
+        self._await_vectors(each.cube for each in kept if each.new)
         self._insert_audit(audits)
         self._db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
                VALUES (?, ?, ?, ?, ?, ?)""",
             places,
         )
-        self._db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+        if tags:
+            self._db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
         return kept
 
     def revise(
@@ -155,8 +158,9 @@ class Change:
             (self._now, time, author, role, cube),
         ).fetchone()
         self._insert_versions([(cube, version, title, text, _sha256(text), self._now, self._principal)])
-        self._enter_words(cube)
-        self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+        self._drop_vectors(cube)
+        if self._enter_words(cube):
+            self._await_vectors([cube])
         self._insert_audit([(self._now, self._principal, action, id, version, None)])
         return str(id)
 
@@ -195,13 +199,14 @@ class Change:
         was_live, is_live = old in ("generated", "activated"), state in ("generated", "activated")
         if was_live and not is_live:
             self._leave_words(cube)
-            self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+            self._drop_vectors(cube)
         id, version = self._db.execute(
             "UPDATE cube SET state = ?, updated = ? WHERE n = ? RETURNING id, version",
             (state, self._now, cube),
         ).fetchone()
         if is_live and not was_live:
             self._enter_words(cube)
+            self._await_vectors([cube])
         self._insert_audit([(self._now, self._principal, action, id, version, f"{old} to {state}")])
 
     def renew(self, cube: int, expires: int) -> None:
@@ -245,25 +250,34 @@ class Change:
     # --- vectors and views ---------------------------------------------------------------------
 
     def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
-        """The row of an embedder, made when it is new."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?)",
-            (fingerprint, name, dimension),
-        )
+        """The row of an embedder. For a new one all live cubes wait."""
         row = self._db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        if row is None:
+            row = self._db.execute(
+                "INSERT INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?) RETURNING n",
+                (fingerprint, name, dimension),
+            ).fetchone()
+            self._db.execute(
+                """INSERT INTO waiting (cube, embedder)
+                   SELECT n, ? FROM cube WHERE state IN ('generated', 'activated')""",
+                row,
+            )
         return int(row[0])
 
-    def put_vectors(self, embedder: int, vectors: Iterable[tuple[int, int, bytes]]) -> None:
+    def put_vectors(self, embedder: int, vectors: Sequence[tuple[int, int, bytes]]) -> None:
         """Keep vectors, given as (cube, the version that was embedded, data).
 
-        One whose cube has changed or gone meanwhile is dropped: the cube is embedded again later.
+        One whose cube has changed or gone meanwhile is dropped: a changed cube goes on waiting.
         """
-        self._db.executemany(
-            """INSERT OR REPLACE INTO vector (cube, embedder, data)
-               SELECT n, ?, ? FROM cube
-               WHERE n = ? AND version = ? AND state IN ('generated', 'activated')""",
-            [(embedder, data, cube, version) for cube, version, data in vectors],
-        )
+        for cube, version, data in vectors:
+            kept = self._db.execute(
+                """INSERT OR REPLACE INTO vector (cube, embedder, data)
+                   SELECT n, ?, ? FROM cube
+                   WHERE n = ? AND version = ? AND state IN ('generated', 'activated')""",
+                (embedder, data, cube, version),
+            )
+            if kept.rowcount:
+                self._db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
 
     def set_view(self, name: str, filter: str) -> None:
         """Save a view under its name, in place of an older one."""
@@ -289,9 +303,11 @@ class Change:
         self._insert_words(live_words(self._db))
         self._insert_audit([(self._now, self._principal, "repair", None, None, "words")])
 
-    def remove_bad_vectors(self) -> None:
-        """Delete the vectors that serve nothing: those of cubes that are not live, and broken ones."""
+    def repair_vectors(self) -> None:
+        """Delete vectors that no search can use, and let just the cubes wait that lack one."""
         self._db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
+        self._db.execute("DELETE FROM waiting")
+        self._db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
         self._insert_audit([(self._now, self._principal, "repair", None, None, "vectors")])
 
     # --- inside --------------------------------------------------------------------------------
@@ -322,9 +338,24 @@ class Change:
     def _insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
         self._db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
 
-    def _enter_words(self, cube: int) -> None:
-        if row := self._current_words(cube):
+    def _await_vectors(self, cubes: Iterable[int]) -> None:
+        embedders = [row[0] for row in self._db.execute("SELECT n FROM embedder")]
+        if embedders:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO waiting (cube, embedder) VALUES (?, ?)",
+                [(cube, embedder) for cube in cubes for embedder in embedders],
+            )
+
+    def _drop_vectors(self, cube: int) -> None:
+        self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+        self._db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
+
+    def _enter_words(self, cube: int) -> bool:
+        """Enter the words of a cube. Returns whether it is live: only then it has words."""
+        row = self._current_words(cube)
+        if row:
             self._insert_words([(cube, *row)])
+        return row is not None
 
     def _leave_words(self, cube: int) -> None:
         if row := self._current_words(cube):
@@ -346,7 +377,12 @@ _CURRENT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
 
 BAD_VECTORS = """SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
   WHERE c.state NOT IN ('generated', 'activated') OR length(x.data) <> 4 + e.dimension"""
-"""Rows of ``vector`` that no search can use."""
+"""Rows of ``vector`` that no search can use: of cubes that are not live, and broken ones."""
+
+WITHOUT_VECTOR = """SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
+  WHERE c.state IN ('generated', 'activated')
+    AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
+"""What ``waiting`` holds."""
 
 
 def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:

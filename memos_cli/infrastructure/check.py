@@ -66,12 +66,12 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
-    if codes & {"words-differ", "vectors-useless"}:
+    if codes & {"words-differ", "vectors-useless", "waiting-differs"}:
         with vault.change(principal, now) as change:
             if "words-differ" in codes:
                 change.rebuild_words()
-            if "vectors-useless" in codes:
-                change.remove_bad_vectors()
+            if codes & {"vectors-useless", "waiting-differs"}:
+                change.repair_vectors()
     if "index-damaged" in codes:
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +16,59 @@ class Cursor(sqlite3.Cursor):
     """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
 
     def execute(self, *arguments: Any) -> Cursor:
-        with _translated():
+        try:
             super().execute(*arguments)
+        except sqlite3.Error as error:
+            raise explain(error) from error
         return self
 
     def executemany(self, *arguments: Any) -> Cursor:
-        with _translated():
+        try:
             super().executemany(*arguments)
+        except sqlite3.Error as error:
+            raise explain(error) from error
         return self
 
     def fetchone(self) -> Any:
-        with _translated():
+        try:
             return super().fetchone()
+        except sqlite3.Error as error:
+            raise explain(error) from error
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
-        with _translated():
+        try:
             return super().fetchmany(*arguments)
+        except sqlite3.Error as error:
+            raise explain(error) from error
 
     def fetchall(self) -> list[Any]:
-        with _translated():
+        try:
             return super().fetchall()
+        except sqlite3.Error as error:
+            raise explain(error) from error
 
     def __next__(self) -> Any:
-        try:  # as the others, but quick: this runs for every row
+        try:
             return super().__next__()
         except sqlite3.Error as error:
             raise explain(error) from error
 
 
 class Connection(sqlite3.Connection):
-    """A connection that makes such cursors; ``execute`` and ``executemany`` go through them."""
+    """A connection whose statements all run on such cursors."""
 
     def cursor(self, factory: Any = Cursor) -> Any:
         return super().cursor(factory)
+
+    def _cursor(self) -> Cursor:
+        return super().cursor(Cursor)
+
+    # sqlite3's own execute and executemany do not go through cursor().
+    def execute(self, *arguments: Any) -> Cursor:
+        return self._cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Cursor:
+        return self._cursor().executemany(*arguments)
 
 
 def connect(path: Path, timeout: float) -> Connection:
@@ -58,7 +76,7 @@ def connect(path: Path, timeout: float) -> Connection:
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
     """
-    with _translated():
+    try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -66,6 +84,8 @@ def connect(path: Path, timeout: float) -> Connection:
             isolation_level=None,
             factory=Connection,
         )
+    except sqlite3.Error as error:
+        raise explain(error) from error
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
@@ -73,14 +93,6 @@ def connect(path: Path, timeout: float) -> Connection:
         connection.close()
         raise
     return connection
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain(error) from error
 
 
 def explain(error: sqlite3.Error) -> MemosError:

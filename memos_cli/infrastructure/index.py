@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memos_cli.files import make_folder, write_whole
+from memos_cli.files import write_whole
 from memos_cli.infrastructure.database import Connection
 
 if TYPE_CHECKING:
@@ -153,7 +153,6 @@ def refresh(db: Connection, folder: Path, embedder: int, dimension: int, *, forc
     if not force and changed <= max(2_000, min(20_000, count // 8)):
         return False
     form = _BITS if rows > _BITS_FROM else _CODES
-    make_folder(folder)
     data = _packed(_table(db, embedder, dimension), dimension, form)
     write_whole(_path(folder, embedder), data, scratch=folder)
     return True

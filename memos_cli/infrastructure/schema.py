@@ -118,6 +118,12 @@ def _first(db: Database) -> None:
           UNIQUE (cube, embedder)
         )""",
         """
+        CREATE TABLE waiting (
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          embedder INTEGER NOT NULL REFERENCES embedder (n) ON DELETE CASCADE,
+          PRIMARY KEY (cube, embedder)
+        ) WITHOUT ROWID""",
+        """
         CREATE TABLE audit (
           n INTEGER PRIMARY KEY AUTOINCREMENT,
           time INTEGER NOT NULL,

@@ -11,12 +11,12 @@ from pathlib import Path
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, MemosError
 from memos_cli.infrastructure import catalogue, schema
-from memos_cli.infrastructure.changes import BAD_VECTORS, live_words
+from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.vault import read_identity
 
-_TABLES = ("source", "cube", "version", "place", "tag", "view", "embedder", "vector", "audit")
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
+_OR_NULL = ", 'null'"
 _FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
 
 
@@ -96,13 +96,17 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
 
 def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
     """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
-    for table in _TABLES:
-        wrong = []
-        for _, column, kind, required, _, key in fresh.execute(f"PRAGMA table_info({table})"):
-            nulls = "" if required or key else ", 'null'"
-            wrong.append(f"typeof({column}) NOT IN ({_KINDS[kind]}{nulls})")
-        row_key = {"tag": "cube", "view": "name"}.get(table, "n")
-        for (row,) in db.execute(f"SELECT {row_key} FROM {table} WHERE {' OR '.join(wrong)}"):
+    tables = fresh.execute(
+        """SELECT name FROM sqlite_master
+           WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'words*'"""
+    ).fetchall()
+    for (table,) in tables:
+        columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
+        wrong = [
+            f"typeof({column}) NOT IN ({_KINDS[kind]}{'' if required or key else _OR_NULL})"
+            for _, column, kind, required, _, key in columns
+        ]
+        for (row,) in db.execute(f"SELECT {columns[0][1]} FROM {table} WHERE {' OR '.join(wrong)}"):
             yield must("row-damaged", f"{table} {row!r}", "a value is of a kind that its column never holds")
 
 
@@ -187,7 +191,8 @@ def _same_words(db: Connection, fresh: Connection) -> bool:
         _same_answers(db, fresh, query)
         for query in (
             "SELECT id, sz FROM words_docsize ORDER BY id",
-            "SELECT block FROM words_data WHERE id = 1",  # the number of rows, the sums of lengths
+            # the number of rows and the sums of lengths, which BM25 needs; a new table has none
+            "SELECT block FROM words_data WHERE id = 1 AND EXISTS (SELECT 1 FROM words_docsize)",
             "SELECT term, doc, col, offset FROM words_seen",
         )
     )
@@ -212,7 +217,20 @@ def _same_rows(db: Connection) -> bool:
 
 
 def vectors(db: Connection) -> Iterator[Finding]:
-    """Vectors that no search can use."""
+    """Vectors that no search can use, and live cubes that no embedder would come to."""
     (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
     if count:
         yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")
+    (lost,) = db.execute(
+        f"""SELECT count(*) FROM ({WITHOUT_VECTOR}) m WHERE NOT EXISTS (
+              SELECT 1 FROM waiting w WHERE w.cube = m.cube AND w.embedder = m.embedder)"""
+    ).fetchone()
+    (vain,) = db.execute(
+        """SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube
+           WHERE c.state NOT IN ('generated', 'activated') OR EXISTS (
+             SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
+    ).fetchone()
+    if lost or vain:
+        yield should(
+            "waiting-differs", "waiting", f"{lost} memories lack a vector unasked, {vain} wait in vain"
+        )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from memos_cli.cube import format_time, new_ulid
+from memos_cli.cube import format_time, new_ulids
 from memos_cli.errors import Damaged, MemosError, NoVault, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 from memos_cli.infrastructure.blobs import Blobs
@@ -138,7 +138,11 @@ class Vault:
                 migrate(connection)
                 known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
                 identity = Identity(
-                    FORMAT, known[0] if known else new_ulid(now), format_time(now), reader="", embedder=""
+                    FORMAT,
+                    known[0] if known else new_ulids(now, 1)[0],
+                    format_time(now),
+                    reader="",
+                    embedder="",
                 )
                 if not known:
                     connection.execute(

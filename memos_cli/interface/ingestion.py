@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from memos_cli.cube import LIVE_STATES, Draft
+from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Place
@@ -24,8 +22,6 @@ from memos_cli.operation.lifecycle import next_state
 
 PART = 2000
 """Drafts that are committed together."""
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,7 @@ class Wishes:
 
     def recipe(self) -> str:
         """A fingerprint of all that decides what a source becomes, beside its bytes."""
-        parts = [asdict(self.hints), asdict(self.terms), self.time]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.hints, self.terms, self.time)).encode()).hexdigest()[:16]
 
 
 class Ingestion:
@@ -67,7 +62,7 @@ class Ingestion:
         self.ids: list[str] = []
         self.failed: list[Failure] = []
         self.notes: list[str] = []
-        self._vault, self._wishes = vault, wishes
+        self._vault, self._wishes, self._recipe = vault, wishes, wishes.recipe()
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
@@ -109,7 +104,7 @@ class Ingestion:
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
         row = catalogue.source(self._vault.connection, uri)
-        read_alike = row is not None and (row.sha256, row.recipe) == (sha256, self._wishes.recipe())
+        read_alike = row is not None and (row.sha256, row.recipe) == (sha256, self._recipe)
         if row is not None and read_alike and not self._wishes.reread:
             self.unchanged += len(catalogue.places(self._vault.connection, row.n))
             return
@@ -129,62 +124,46 @@ class Ingestion:
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        vault, wishes, origin = self._vault, self._wishes, reading.origin
-        drafts = list(reading.drafts)
+        db, wishes, drafts = self._vault.connection, self._wishes, list(reading.drafts)
         if wishes.time is not None:
             drafts = [d if d.time is not None else replace(d, time=wishes.time) for d in drafts]
-        with self._change() as change:
-            blob = None if origin.converted is None else vault.blobs.put(origin.converted)
-            source, claim = change.claim_source(origin, blob)
-            known = catalogue.places(vault.connection, source)
-        matched = align(known, [draft.digest() for draft in drafts], [draft.ref for draft in drafts])
-
-        def parts(items: Sequence[Item]) -> Iterator[tuple[Change, Sequence[Item]]]:
-            for start in range(0, len(items), PART):
-                with self._change() as change:
-                    if not change.holds_claim(source, claim):
-                        raise Locked(
-                            f"another memos ingests {origin.uri} now", "it does the work of this one"
-                        )
-                    part = items[start : start + PART]
-                    yield change, part
-                self._on_drafts(len(part))
-
-        def fingerprint(at: int) -> bytes:
-            span = drafts[at].span
-            return hashlib.sha256(reading.data[span.start : span.end]).digest()
-
-        for change, same in parts(matched.same):
-            for place, at in same:
-                printed = fingerprint(at)
-                if place.span != drafts[at].span or place.bytes_sha256 != printed:
-                    change.move_place(place.n, drafts[at].span, place.digest, printed)
+        digests = [draft.digest() for draft in drafts]
+        proofs = [
+            hashlib.sha256(reading.data[draft.span.start : draft.span.end]).digest() for draft in drafts
+        ]
+        with ExitStack() as stack:
+            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack)
+            matched = align(parts.known, digests, [draft.ref for draft in drafts])
+            for place, at in matched.same:
+                change = parts.next(1)
+                if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
+                    change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
                 self._dress(change, place.cube, drafts[at])
-            self.unchanged += len(same)
-        for change, changed in parts(matched.changed):
-            for place, at in changed:
-                if catalogue.is_frozen(vault.connection, place.cube):
+                self.unchanged += 1
+            for place, at in matched.changed:
+                change = parts.next(1)
+                if catalogue.is_frozen(db, place.cube):
                     self.unchanged += 1
                     continue
-                id = change.revise_from_source(place.cube, place.n, drafts[at], fingerprint(at))
+                self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
                 self._dress(change, place.cube, drafts[at])
-                self.ids.append(id)
                 self.versions += 1
-        for change, added in parts(matched.added):
-            batch = [(drafts[at], fingerprint(at)) for at in added]
-            for (draft, _), kept in zip(batch, change.add(source, batch, wishes.terms), strict=True):
-                if kept.new:
-                    self.ids.append(kept.id)
-                    self.added += 1
-                else:
-                    self._dress(change, kept.cube, draft)
-                    self.unchanged += 1
-        for change, gone in parts(matched.gone if wishes.prune else ()):
-            self.archived += sum(_leave(vault, change, place) for place in gone)
-        with self._change() as change:
-            if change.holds_claim(source, claim):
-                # With failures the source counts as unread, so that the next ingest tries them again.
-                change.finish_source(source, "" if reading.failed else origin.sha256, wishes.recipe())
+            for start in range(0, len(matched.added), PART):
+                added = matched.added[start : start + PART]
+                change = parts.next(len(added))
+                batch = [(drafts[at], digests[at], proofs[at]) for at in added]
+                for at, kept in zip(added, change.add(parts.source, batch, wishes.terms), strict=True):
+                    if kept.new:
+                        self.ids.append(kept.id)
+                        self.added += 1
+                    else:
+                        self._dress(change, kept.cube, drafts[at])
+                        self.unchanged += 1
+            for place in matched.gone if wishes.prune else ():
+                self.archived += _leave(self._vault, parts.next(1), place)
+            # With failures the source counts as unread, so that the next ingest tries them again.
+            sha256 = "" if reading.failed else reading.origin.sha256
+            parts.next(0).finish_source(parts.source, sha256, self._recipe)
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
@@ -208,6 +187,37 @@ class Ingestion:
 
     def _change(self) -> AbstractContextManager[Change]:
         return self._vault.change(self._principal, self._clock())
+
+
+class _Parts:
+    """The transactions of one source: each takes about PART drafts, and a short source just one."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        begin: Callable[[], AbstractContextManager[Change]],
+        origin: Origin,
+        on_drafts: Callable[[int], None],
+        stack: ExitStack,
+    ) -> None:
+        self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
+        self._change = stack.enter_context(begin())
+        blob = None if origin.converted is None else vault.blobs.put(origin.converted)
+        self.source, self._claim = self._change.claim_source(origin, blob)
+        self.known = catalogue.places(vault.connection, self.source)
+        self._count = 0
+
+    def next(self, count: int) -> Change:
+        """The transaction that takes the next ``count`` drafts; a full one is committed before."""
+        if self._count and self._count + count > PART:
+            self._stack.close()
+            self._change = self._stack.enter_context(self._begin())
+            if not self._change.holds_claim(self.source, self._claim):
+                raise Locked(f"another memos ingests {self._uri} now", "it does the work of this one")
+            self._count = 0
+        self._count += count
+        self._on_drafts(count)
+        return self._change
 
 
 def _leave(vault: Vault, change: Change, place: Place) -> bool:

@@ -139,32 +139,31 @@ class Memos:
             job.take_text(text, name)
         job.take_files(paths, name)
         notes, embedded = list(job.notes), 0
-        if embed:
+        missing = len(job.ids) if not embed else self.count_waiting()
+        if embed and missing:
             try:
                 embedded = self.embed(on_vectors=on_vectors)
+                missing = self.count_waiting()
             except ModelUnfit as error:
                 notes.append(f"no vectors: {error}; {error.hint}")
         return Ingested(
             job.added, job.versions, job.unchanged, job.archived, tuple(job.failed), tuple(job.ids),
-            tuple(notes), embedded, self.count_missing_vectors(),
+            tuple(notes), embedded, missing,
         )  # fmt: skip
 
     def embed(self, *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
         """Make the vectors that are missing. Returns how many. Raises ModelUnfit without an embedder."""
-        from memos_cli.operation.embedding import embed_missing
+        from memos_cli.operation.embedding import embed_waiting
 
         if not self.vault.connection.execute("SELECT 1 FROM cube LIMIT 1").fetchone():
             return 0
-        return embed_missing(
+        return embed_waiting(
             self.vault, self.embedder, principal=self.principal, clock=self._clock, progress=on_vectors
         )
 
-    def count_missing_vectors(self) -> int:
-        """Live cubes without a vector of the last embedder used."""
-        row = self.vault.connection.execute(
-            "SELECT fingerprint FROM embedder ORDER BY n DESC LIMIT 1"
-        ).fetchone()
-        return catalogue.count_without_vector(self.vault.connection, row[0] if row else "")
+    def count_waiting(self) -> int:
+        """Live cubes without a vector."""
+        return catalogue.count_waiting(self.vault.connection)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -349,7 +348,7 @@ class Memos:
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        return measure(self.vault, self.count_missing_vectors())
+        return measure(self.vault, self.count_waiting())
 
     def views(self) -> dict[str, Filter]:
         """The saved filters by name."""

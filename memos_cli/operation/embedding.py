@@ -19,7 +19,7 @@ def embedded_text(type: str, title: str, author: str, text: str) -> str:
     return f"{title}\n{text}" if title else text
 
 
-def embed_missing(
+def embed_waiting(
     vault: Vault,
     embedder: Embedder,
     *,
@@ -27,22 +27,28 @@ def embed_missing(
     clock: Callable[[], int],
     progress: Callable[[int], None] = lambda count: None,
 ) -> int:
-    """Embed every live cube that ``embedder`` has not seen, oldest first. Returns how many.
+    """Embed every live cube that waits for a vector of ``embedder``, oldest first. Returns how many.
 
-    Each part is durable when it is done; ``progress`` is told how many cubes it held.
+    Each part is durable when it is done; ``progress`` is told of each text, as it goes.
     """
     done = after = 0
     with vault.change(principal, clock()) as change:
         row = change.embedder(embedder.fingerprint, embedder.name, embedder.dimension)
-    while part := catalogue.without_vector(vault.connection, row, limit=PART, after=after):
-        vectors = embedder.embed([embedded_text(*cube[2:]) for cube in part])
-        codes = index.encode(vectors)
+    while part := catalogue.waiting(vault.connection, row, limit=PART, after=after):
+        texts = [embedded_text(*cube[2:]) for cube in part]
+        told = 0
+
+        def tell(count: int) -> None:
+            nonlocal told
+            progress(count - told)
+            told = count
+
+        codes = index.encode(embedder.embed(texts, progress=tell))
         with vault.change(principal, clock()) as change:
             change.put_vectors(
                 row, [(cube[0], cube[1], code) for cube, code in zip(part, codes, strict=True)]
             )
         after = part[-1][0]
         done += len(part)
-        progress(len(part))
     index.refresh(vault.connection, vault.folder / "index", row, embedder.dimension)
     return done

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Ingest: bulk speed, single durable writes beside bare SQLite, memory, and growth. Text alone, no vectors.
+
+    scripts/bench/ingest.py [--lines 100000] [--single 300] [--json FILE]
+
+Prints, from one run:
+  bulk     cubes a second for N JSONL lines through the Memory API, and peak memory, at N/4, N/2 and N
+  single   Memory API ingests of one line, interleaved with a bare sqlite3 BEGIN IMMEDIATE / INSERT /
+           COMMIT of the same text with the same full-text row, both synchronous=FULL on the same disk
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from memos_cli.infrastructure.changes import word_row
+from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.memory import Memos
+from memos_cli.settings import load_settings
+
+WORDS = [
+    "".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=random.Random(-n).randint(3, 9)))
+    for n in range(5_000)
+]
+
+
+def line(n: int) -> str:
+    chance = random.Random(n)
+    words = (WORDS[int(len(WORDS) * chance.random() ** 3)] for _ in range(chance.randint(10, 28)))
+    return " ".join(words)
+
+
+def memos(folder: Path) -> Memos:
+    return Memos(load_settings({"vault": str(folder)}, environment={}, file=folder / "none.toml")[0])
+
+
+def bulk(count: int) -> dict[str, float]:
+    """In a process of its own, so that the peak memory is this run's."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        source = Path(folder) / "lines.jsonl"
+        with source.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"id": f"l{n}", "text": line(n)}) + "\n" for n in range(count))
+        with memos(Path(folder) / "vault") as api:
+            api.vault_to_be()
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            start = time.perf_counter()
+            result = api.ingest([source], wishes=Wishes(), embed=False)
+            seconds = time.perf_counter() - start
+        assert result.added == count, result
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "cubes": count,
+        "seconds": round(seconds, 3),
+        "per_second": round(count / seconds),
+        "peak_mib": round(peak / 1024),
+        "start_mib": round(before / 1024),
+    }
+
+
+def single(rounds: int) -> dict[str, float]:
+    """Pairs in turn on the same disk: one ingest through the API, one bare commit."""
+    ours: list[float] = []
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        db = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE note (n INTEGER PRIMARY KEY, text TEXT)")
+        db.execute(
+            "CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', "
+            "tokenize='porter unicode61 remove_diacritics 2')"
+        )
+        with memos(Path(folder) / "vault") as api:
+            api.vault_to_be()
+            for n in range(rounds + 20):
+                text = line(n)
+                start = time.perf_counter()
+                db.execute("BEGIN IMMEDIATE")
+                row = db.execute("INSERT INTO note (text) VALUES (?)", (text,)).lastrowid
+                db.execute("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", (row, *word_row("", "", None, text)))
+                db.execute("COMMIT")
+                middle = time.perf_counter()
+                api.ingest(wishes=Wishes(), text=text.encode(), embed=False)
+                if n >= 20:
+                    bare.append(middle - start)
+                    ours.append(time.perf_counter() - middle)
+    return {
+        "pairs": rounds,
+        "bare_ms": round(1e3 * statistics.median(bare), 3),
+        "memos_ms": round(1e3 * statistics.median(ours), 3),
+        "ratio": round(statistics.median(bare) / statistics.median(ours), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=100_000)
+    parser.add_argument("--single", type=int, default=300)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--bulk-only", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bulk_only:
+        print(json.dumps(bulk(options.bulk_only)))
+        return
+    report: dict[str, object] = {"load": os.getloadavg()[0], "bulk": [], "single": {}}
+    print(f"{'cubes':>8} {'seconds':>8} {'cubes/s':>8} {'peak MiB':>9}")
+    for count in (options.lines // 4, options.lines // 2, options.lines):
+        done = subprocess.run(
+            [sys.executable, __file__, "--bulk-only", str(count)], check=True, capture_output=True, text=True
+        )
+        row = json.loads(done.stdout)
+        report["bulk"].append(row)
+        print(f"{row['cubes']:>8,} {row['seconds']:>8} {row['per_second']:>8,} {row['peak_mib']:>9}", flush=True)
+    report["single"] = single(options.single)
+    print("\nsingle durable ingest, medians of {pairs} interleaved pairs:".format(**report["single"]))
+    print("bare sqlite3 {bare_ms} ms, memos {memos_ms} ms: {ratio}x of its speed".format(**report["single"]))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
