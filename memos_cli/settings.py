@@ -38,7 +38,7 @@ class Settings:
     search_k: int = _setting("search.k", 10, "results of a search")
     search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1")
     query_relevance: float = _setting(
-        "query.relevance", 0.35, "relevance a memory needs to be put before the model, 0 to 1"
+        "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1"
     )
     query_context: int = _setting("query.context", 4096, "tokens of context that the reader is opened with")
     query_memory: int = _setting("query.memory", 1000, "tokens that memories may take of it")

@@ -20,6 +20,9 @@ from memos_cli.runtime.embedder import Embedder
 
 CANDIDATES = 200
 """How many each signal may bring, at least."""
+FOREIGN = 0.8
+"""How much less vectors count for a question in Chinese, Japanese or Korean: the default embedder was
+trained on English, and to it such texts are all a little alike."""
 FREQUENT = 0.2
 """A word in more than this share of a large vault is not asked for: it costs much and tells little."""
 LARGE = 50_000
@@ -51,7 +54,7 @@ def search(
     words = dict(catalogue.matches(db, fts_query(_asked(db, terms)), filter, now=now, limit=limit))
     meaning = _near(vault, question, filter, now, embedder, limit) if embedder is not None else {}
     foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
-    weight = balance * (1 - 0.8 * foreign) if meaning else 0.0
+    weight = balance * (1 - FOREIGN * foreign) if meaning else 0.0
     best_words = max(words.values(), default=0.0)
     lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
     scores: dict[int, float] = {}
@@ -72,16 +75,23 @@ def search(
             why["terms"] = " ".join(w.term.text for w in terms if w.term.text in found[n])
         if n in meaning:
             why["cosine"] = round(meaning[n], 3)
-        why["relevance"] = round(relevance(covered, meaning.get(n)), 3)
+        why["relevance"] = round(relevance(covered, meaning.get(n), foreign), 3)
         hits.append(Hit(cubes[n], round(scores[n], 4), why))
     return hits
 
 
-def relevance(covered: float, cosine: float | None) -> float:
-    """How likely a memory has to do with the question, in [0, 1], whatever else was found."""
+def relevance(covered: float, cosine: float | None, foreign: float = 0.0) -> float:
+    """How likely a memory has to do with the question, in [0, 1], whatever else was found.
+
+    ``covered`` is the share of the question's words that it holds; ``foreign`` the share of them in
+    Chinese, Japanese or Korean. The weights are those that part LoCoMo's evidence (two conversations)
+    best from what questions on other things find: at 0.45, 95 % of the evidence stays and 5 % of the
+    rest. They do not promise the same for another embedder.
+    """
     if cosine is None:
         return covered
-    return max(0.0, min(1.0, 0.5 * covered + 0.9 * cosine))
+    trust = 1 - FOREIGN * foreign
+    return max(0.0, min(1.0, (1 - 0.5 * trust) * covered + 0.9 * trust * cosine))
 
 
 def weigh(db: Connection, terms: Sequence[Term]) -> list[Weighed]:
