@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from memos_cli.cube import Filter, Plan
     from memos_cli.interface.memory import Memos
 
+SHOWN = 8
+"""Memories that `query --explain` tells a person were left out."""
 _LOADED = clock.perf_counter()
 
 Batch = Annotated[
@@ -198,8 +200,10 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
         write(f"    {why}")
     if plan.left_out:
         write("\nleft out:")
-    for left in plan.left_out:
+    for left in plan.left_out[:SHOWN]:
         write(f"    {left.hit.cube.id}  {excerpt(left.hit.cube.text, 50)}  — {left.reason}")
+    if len(plan.left_out) > SHOWN:
+        write(f"    and {len(plan.left_out) - SHOWN} more, with --json")
     for note in plan.notes:
         write(f"\nnote: {note}")
 

@@ -46,7 +46,8 @@ class Output:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         for header in headers:
-            table.add_column(header, overflow="fold")
+            # An id must stay whole to be copied; the text gives way first.
+            table.add_column(header, overflow="fold", no_wrap=header in ("id", "score", "time"))
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         Console().print(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from memos_cli.cube import Cube, Hit, Plan, format_time
 
@@ -110,7 +112,10 @@ def answer_row(answer: Answer) -> dict[str, Any]:
 
 def place(cube: Cube) -> str:
     """Where a cube comes from, for a person: path and bytes, or its ref."""
-    name = (cube.source or "").removeprefix("file://")
+    name = cube.source or ""
+    if name.startswith("file://"):
+        path = Path(unquote(urlsplit(name).path))
+        name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     if cube.span and cube.source:
         name += f":{cube.span.start}-{cube.span.end}"
     return f"{name} {cube.ref}" if cube.ref else name

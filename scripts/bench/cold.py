@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Cold start, whole commands from process start, interleaved with what they are compared to.
 
-    scripts/bench/cold.py [--cubes 10000] [--rounds 9] [--json FILE]
+  scripts/bench/cold.py [--cubes 10000] [--rounds 9] [--json FILE]
 
-  version  `memos --version` beside `python -c "import typer, rich"`
-  search   `memos search` on N cubes with vectors (generated; the query is really embedded)
-  query    `memos query` to its first token with about 300 tokens of memory, beside llama.cpp alone
-           reading the same tokens to the first token in one warm process
+version  `memos --version` beside `python -c "import typer, rich"`
+search   `memos search` on N cubes with vectors (generated; the query is really embedded)
+query    `memos query` to its first token with about 300 tokens of memory, beside llama.cpp alone
+         reading the same tokens to the first token in one warm process
 """
 
 from __future__ import annotations
@@ -28,10 +28,16 @@ FACTS = [
     for number, (kind, name, keeper, day) in enumerate(
         (kind, name, keeper, day)
         for kind in ("database server", "backup robot", "coffee machine", "weather station", "printer")
-        for name, keeper, day in (("heron", "Ada", "Monday"), ("otter", "Ben", "Friday"), ("lynx", "Cleo", "Sunday"))
+        for name, keeper, day in (
+            ("heron", "Ada", "Monday"),
+            ("otter", "Ben", "Friday"),
+            ("lynx", "Cleo", "Sunday"),
+        )
     )
 ]
-QUESTION = "Who looks after the database server, the backup robot, the coffee machine and the printer in each room?"
+QUESTION = (
+    "Who looks after the database server, the backup robot, the coffee machine and the printer in each room?"
+)
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
@@ -49,7 +55,9 @@ def fill(vault: Path, cubes: int) -> None:
     from memos_cli.settings import load_settings
 
     chance = random.Random(1)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(5000)]
+    words = [
+        "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(5000)
+    ]
     lines = [" ".join(words[int(5000 * chance.random() ** 3)] for _ in range(18)) for _ in range(cubes)]
     settings, _ = load_settings({"vault": str(vault)})
     with Memos(settings) as memos:
@@ -64,7 +72,7 @@ def fill(vault: Path, cubes: int) -> None:
             vectors = np.random.default_rng(1).standard_normal((cubes, embedder.dimension)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n LIMIT ?", (cubes,))]
-            change.put_vectors(row, zip(numbers, [1] * cubes, index.encode(vectors)))
+            change.put_vectors(row, list(zip(numbers, [1] * cubes, index.encode(vectors), strict=True)))
         memos.embed()
         index.refresh(db, memos.vault.folder / "index", row, embedder.dimension, force=True)
 
@@ -93,7 +101,9 @@ def warm(vault: Path, rounds: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cubes", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)
@@ -128,7 +138,8 @@ def main() -> None:
     allowed = 3 * median["warm"] + 1.2
     print(f"version / bare: {ratio:.2f}   (at most 1.5)")
     print(f"search on {options.cubes:,} cubes: {median['search']:.2f} s   (at most 0.8)")
-    print(f"query to first token: {median['first_token']:.2f} s   (at most 3 x {median['warm']:.2f} + 1.2 = {allowed:.2f})")
+    print(f"query to first token: {median['first_token']:.2f} s", end="   ")
+    print(f"(at most 3 x {median['warm']:.2f} + 1.2 = {allowed:.2f})")
     if options.json:
         options.json.write_text(json.dumps({"times": times, "version_ratio": ratio}, indent=1))
 

@@ -88,7 +88,10 @@ def single(rounds: int) -> dict[str, float]:
                 start = time.perf_counter()
                 db.execute("BEGIN IMMEDIATE")
                 row = db.execute("INSERT INTO note (text) VALUES (?)", (text,)).lastrowid
-                db.execute("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", (row, *word_row("", "", None, text)))
+                db.execute(
+                    "INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)",
+                    (row, *word_row("", "", None, text)),
+                )
                 db.execute("COMMIT")
                 middle = time.perf_counter()
                 api.ingest(wishes=Wishes(), text=text.encode(), embed=False)
@@ -104,7 +107,9 @@ def single(rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--single", type=int, default=300)
     parser.add_argument("--json", type=Path)
@@ -121,7 +126,9 @@ def main() -> None:
         )
         row = json.loads(done.stdout)
         report["bulk"].append(row)
-        print(f"{row['cubes']:>8,} {row['seconds']:>8} {row['per_second']:>8,} {row['peak_mib']:>9}", flush=True)
+        print(
+            f"{row['cubes']:>8,} {row['seconds']:>8} {row['per_second']:>8,} {row['peak_mib']:>9}", flush=True
+        )
     report["single"] = single(options.single)
     print("\nsingle durable ingest, medians of {pairs} interleaved pairs:".format(**report["single"]))
     print("bare sqlite3 {bare_ms} ms, memos {memos_ms} ms: {ratio}x of its speed".format(**report["single"]))
