@@ -11,7 +11,7 @@ import os
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
@@ -22,6 +22,7 @@ SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
 STATES: tuple[str, ...] = get_args(State)
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_ULID = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ULID_ALPHABET.encode())
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -204,10 +205,11 @@ def parse_time(text: str) -> int:
     value = datetime.fromisoformat(text.strip())
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    return round(value.timestamp() * 1000)
+    return (value - _EPOCH) // timedelta(milliseconds=1)
 
 
 def format_time(time: int) -> str:
     """Milliseconds as an RFC 3339 time in UTC; whole seconds are written without a fraction."""
-    value = datetime.fromtimestamp(time / 1000, UTC)
+    # In whole numbers: a float loses the millisecond of a time far ahead.
+    value = datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
     return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -49,6 +50,8 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(options)
+    if {"-h", "--help"} & {*arguments[:1]}:
+        arguments = ()
     named = [family for family, commands in FAMILIES.items() if not {*commands}.isdisjoint(arguments)]
     for family in named or FAMILIES:
         import_module(f"memos_cli.cli.{family}").register(app)
@@ -87,14 +90,16 @@ def main() -> NoReturn:
     """Run the command line. This is the one place where an exception becomes an exit code."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal's encoding lacks is no reason to fail; pipes and files are UTF-8 everywhere.
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
         # Completion asks about any command, by environment variables.
         build(() if "_MEMOS_COMPLETE" in os.environ else sys.argv[1:])()
     except MemosError as error:
         _fail(str(error), error.hint, error.code)
-    except BrokenPipeError:  # the reader of our output has gone, as in `memos list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail("the disk is full; nothing stored was changed", "free some space and try again", 1)

@@ -247,16 +247,21 @@ def _request(line: str) -> dict[str, Any]:
         request = None
     if not isinstance(request, dict) or not isinstance(request.get("query"), str):
         raise UsageError("not a request", 'write plain text, or {"query": "…", "k": 5}')
-    if not isinstance(request.get("k", 0), int):
-        raise UsageError("k is not a number", 'write {"query": "…", "k": 5}')
+    k = request.get("k", 0)
+    if not isinstance(k, int) or k < 0:
+        raise UsageError("k is not a number of results", 'write {"query": "…", "k": 5}')
     return request
 
 
 def _listed(request: dict[str, Any], *names: str) -> list[str]:
     """A value that may be one text or a list of them, under either name."""
     for name in names:
-        if value := request.get(name):
-            return [value] if isinstance(value, str) else [str(item) for item in value]
+        value = request.get(name)
+        values = [value] if isinstance(value, str) else value or []
+        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+            raise UsageError(f"{name} is neither a text nor a list of texts", f'write "{name}": ["…"]')
+        if values:
+            return values
     return []
 
 

@@ -135,7 +135,9 @@ def read_time(memos: Memos, text: str, *, future: bool = False) -> int:
 
 def read_argument(text: str) -> str:
     """An argument; ``-`` stands for standard input."""
-    return read_stdin().decode("utf-8", "replace").strip() if text == "-" else text
+    if text == "-":
+        return read_stdin().decode("utf-8", "replace").strip()
+    return text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
 
 
 def read_stdin() -> bytes:

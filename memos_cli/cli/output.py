@@ -7,6 +7,7 @@ terminal without its control characters: they could move the cursor, or worse.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,20 +26,17 @@ class Output:
 
     def record(self, value: Mapping[str, object]) -> None:
         """One JSON object on a line of its own."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        _write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def text(self, text: str, *, end: str = "\n") -> None:
         """Text as it is; to a terminal, without control characters."""
-        sys.stdout.write((clean(text) if sys.stdout.isatty() else text) + end)
-        sys.stdout.flush()
+        _write((clean(text) if sys.stdout.isatty() else text) + end)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Columns for a person, or a line of tab-separated values a row for a program."""
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
         if not sys.stdout.isatty():
-            for row in cells:
-                sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+            _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
             return
         from rich.console import Console
         from rich.table import Table
@@ -79,6 +77,19 @@ class Output:
                 return lambda count: bar.update(task, advance=count, visible=True)
 
             yield [counter(label) for label in labels]
+
+
+def _write(text: str) -> None:
+    """Write to stdout, now: a full disk or a reader that has left shows here, not at the very end."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer goes nowhere: Python would fail again to write it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # as in `memos list | head`
+            raise SystemExit(141) from None
+        raise
 
 
 def clean(text: str) -> str:

@@ -199,14 +199,10 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
     return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
 
 
-def is_frozen(db: Connection, cube: int) -> bool:
-    """Whether a cube is locked against change."""
-    return db.execute("SELECT 1 FROM cube WHERE n = ? AND frozen", (cube,)).fetchone() is not None
-
-
-def state_of(db: Connection, cube: int) -> str:
-    """The state of a cube that is there."""
-    return str(db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()[0])
+def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
+    """The state of a cube and whether it is frozen; None when it is gone."""
+    row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
+    return (row[0], bool(row[1])) if row else None
 
 
 def passing(db: Connection, wanted: Sequence[int], *, now: int) -> list[int]:

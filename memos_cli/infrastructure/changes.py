@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from memos_cli.cube import Cube, Draft, Origin, Span, new_ulids
+from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.words import index_text
 
@@ -77,13 +77,13 @@ class Change:
     def add(self, source: int, drafts: Sequence[tuple[Draft, bytes, bytes]], terms: Terms) -> list[Kept]:
         """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
 
-        A draft that the vault already has, live or archived, is not stored twice: its cube gets one
-        more place, and is live again.
+        A draft that the vault already has, live or not, is not stored twice: its cube gets one more
+        place, and is live again.
         """
         known = {
-            digest: (n, id, state)
-            for digest, n, id, state in self._select_in(
-                "SELECT digest, n, id, state FROM cube WHERE state <> 'merged' AND digest IN",
+            digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self._now)
+            for digest, n, id, state, expires in self._select_in(
+                "SELECT digest, n, id, state, expires FROM cube WHERE state <> 'merged' AND digest IN",
                 [digest for _, digest, _ in drafts],
             )
         }
@@ -99,15 +99,17 @@ class Change:
         tags: list[tuple[int, str]] = []
         for draft, digest, bytes_sha256 in drafts:
             if digest in known:
-                cube, id, state = known[digest]
+                cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))
-                if state in ("archived", "expired"):
+                if is_over:
+                    self.renew(cube, terms.expires)
+                if is_away:
                     self.set_state(cube, "activated", "restore")
-                    known[digest] = (cube, id, "activated")
+                known[digest] = (cube, id, False, False)
             else:
                 n += 1
                 cube, id = n, next(ids)
-                known[digest] = (cube, id, "generated")
+                known[digest] = (cube, id, False, False)
                 kept.append(Kept(cube, id, True))
                 header = (draft.type, digest, draft.ref, draft.author, draft.role, self._principal)
                 times = (draft.time, self._now, self._now, terms.expires)
@@ -209,8 +211,8 @@ class Change:
             self._await_vectors([cube])
         self._insert_audit([(self._now, self._principal, action, id, version, f"{old} to {state}")])
 
-    def renew(self, cube: int, expires: int) -> None:
-        """Move the end of a cube's life."""
+    def renew(self, cube: int, expires: int | None) -> None:
+        """Move the end of a cube's life, or lift it."""
         statement = "UPDATE cube SET expires = ? WHERE n = ? AND expires IS NOT ?"
         if self._db.execute(statement, (expires, cube, expires)).rowcount:
             self._tell(cube, "renew", None)
@@ -230,6 +232,15 @@ class Change:
             self._db.execute("UPDATE cube SET updated = ? WHERE n = ?", (self._now, cube))
             self._tell(cube, "untag" if remove else "tag", changed)
         return len(changed)
+
+    def disown_blobs(self) -> list[str]:
+        """Let go of converted sources of which no cube is left. Returns blobs that may be deleted."""
+        rows = self._db.execute(
+            """SELECT n, blob FROM source WHERE blob IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
+        ).fetchall()
+        self._db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
+        return [blob for _, blob in rows]
 
     def forget(self, cube: int) -> None:
         """Remove a cube with all its versions, words and vectors. The audit keeps that it was."""
@@ -299,7 +310,8 @@ class Change:
 
     def rebuild_words(self) -> None:
         """Make the full-text table anew from the cubes."""
-        self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        for statement in _NEW_WORDS:
+            self._db.execute(statement)
         self._insert_words(live_words(self._db))
         self._insert_audit([(self._now, self._principal, "repair", None, None, "words")])
 
@@ -312,7 +324,9 @@ class Change:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _select_in(self, statement: str, values: Sequence[bytes]) -> Iterator[tuple[bytes, int, str, str]]:
+    def _select_in(
+        self, statement: str, values: Sequence[bytes]
+    ) -> Iterator[tuple[bytes, int, str, str, int | None]]:
         for start in range(0, len(values), _IN_LIST):
             part = values[start : start + _IN_LIST]
             yield from self._db.execute(f"{statement} ({','.join('?' * len(part))})", part)
@@ -374,6 +388,14 @@ class Change:
 _CURRENT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
   JOIN version v ON v.cube = c.n AND v.version = c.version"""
 
+
+_NEW_WORDS = (
+    # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
+    "DELETE FROM words_data",
+    "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
+    "INSERT OR REPLACE INTO words_config (k, v) VALUES ('version', 4)",
+    "INSERT INTO words (words) VALUES ('delete-all')",
+)
 
 BAD_VECTORS = """SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
   WHERE c.state NOT IN ('generated', 'activated') OR length(x.data) <> 4 + e.dimension"""

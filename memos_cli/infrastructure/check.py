@@ -149,7 +149,7 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
             findings += _told(tables.words(db, fresh, full))
     findings += _told(tables.vectors(db)) + _told(_blobs(folder, db, full))
     if db.in_transaction:
-        db.execute("COMMIT")  # what follows looks at files that are newer than the transaction
+        db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:
         findings += _told(_indexes(folder, db, full))
     return findings + _told(_orphans(folder, db))

@@ -10,6 +10,7 @@ from memos_cli.errors import Damaged, Locked, MemosError
 
 _RESTORE = "`memos check` tells what is; restore a backup"
 _PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -65536")
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter: Python meets damaged text in an error's message
 
 
 class Cursor(sqlite3.Cursor):
@@ -18,39 +19,39 @@ class Cursor(sqlite3.Cursor):
     def execute(self, *arguments: Any) -> Cursor:
         try:
             super().execute(*arguments)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
         return self
 
     def executemany(self, *arguments: Any) -> Cursor:
         try:
             super().executemany(*arguments)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
         return self
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
         try:
             return super().fetchmany(*arguments)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise explain(error) from error
 
 
@@ -95,9 +96,10 @@ def connect(path: Path, timeout: float) -> Connection:
     return connection
 
 
-def explain(error: sqlite3.Error) -> MemosError:
+def explain(error: sqlite3.Error | UnicodeDecodeError) -> MemosError:
     """SQLite's error as one of this program's."""
-    if str(error).startswith("Could not decode to UTF-8"):  # Python's own error; it goes on with the text
+    # Python's own error, which would go on with the whole text.
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
         return Damaged("memos.db is damaged: text that is not UTF-8", _RESTORE)
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

@@ -85,7 +85,7 @@ class Snapshot:
             distances: NDArray[np.generic] = -self.codes.scores(query, picked)
         else:
             assert self.bits is not None
-            wanted = max(wanted, _RESCORED)
+            wanted = max(2 * wanted, _RESCORED)
             bits = self.bits if picked is None else self.bits[:, picked]
             distances = _distances(bits, _signs(query[None, :])[:, 0])
         nearest = _smallest(distances, wanted)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
-from memos_cli.errors import Damaged, MemosError
+from memos_cli.errors import Locked, MemosError
 from memos_cli.infrastructure import catalogue, schema
 from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.database import Connection
@@ -175,18 +175,21 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
     It keeps no text that could be compared, so a second table is made from the cubes: every word, its
     place and every length must be the same in both.
     """
+    if full:
+        fresh.execute("BEGIN")
+        fresh.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", live_words(db))
+        fresh.execute("COMMIT")
     try:
         same = _same_words(db, fresh) if full else _same_rows(db)
-    except Damaged:
+    except Locked:
+        raise
+    except MemosError:  # the cubes could be read, so it is the full-text table that could not
         same = False
     if not same:
         yield should("words-differ", "words", "the full-text table does not hold what the cubes say")
 
 
 def _same_words(db: Connection, fresh: Connection) -> bool:
-    fresh.execute("BEGIN")
-    fresh.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", live_words(db))
-    fresh.execute("COMMIT")
     return all(
         _same_answers(db, fresh, query)
         for query in (

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from memos_cli.cube import format_time, new_ulids
-from memos_cli.errors import Damaged, MemosError, NoVault, TooNew, UsageError
+from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
@@ -205,6 +205,22 @@ class Vault:
         """Hold the vault so that no other process changes it: for sweeping what no row names."""
         with hold(self.folder / "lock", timeout=self._timeout):
             yield
+
+    def discard_blobs(self, blobs: Iterable[str]) -> None:
+        """Delete those of ``blobs`` that no row names any more.
+
+        The caller has committed. While others write they stay: `memos check --repair` sweeps them.
+        """
+        unnamed = [blob for blob in blobs if not self._is_named(blob)]
+        if unnamed:
+            with suppress(Locked), hold(self.folder / "lock", timeout=0):
+                for blob in unnamed:
+                    if not self._is_named(blob):
+                        self.blobs.remove(blob)
+
+    def _is_named(self, blob: str) -> bool:
+        statement = "SELECT 1 FROM source WHERE blob = ? LIMIT 1"
+        return self.connection.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:
         """Remember which models the vault is used with."""

@@ -136,15 +136,20 @@ class Ingestion:
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
+                if catalogue.standing(db, place.cube) is None:
+                    continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
                 self._dress(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
-                if catalogue.is_frozen(db, place.cube):
-                    self.unchanged += 1
-                    continue
+                match catalogue.standing(db, place.cube):
+                    case None:
+                        continue
+                    case (_, True):
+                        self.unchanged += 1
+                        continue
                 self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
                 self._dress(change, place.cube, drafts[at])
                 self.versions += 1
@@ -164,6 +169,8 @@ class Ingestion:
             # With failures the source counts as unread, so that the next ingest tries them again.
             sha256 = "" if reading.failed else reading.origin.sha256
             parts.next(0).finish_source(parts.source, sha256, self._recipe)
+        if parts.old_blob is not None:
+            self._vault.discard_blobs([parts.old_blob])
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
@@ -202,6 +209,8 @@ class _Parts:
     ) -> None:
         self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
         self._change = stack.enter_context(begin())
+        known = catalogue.source(vault.connection, origin.uri)
+        self.old_blob = known.blob if known else None
         blob = None if origin.converted is None else vault.blobs.put(origin.converted)
         self.source, self._claim = self._change.claim_source(origin, blob)
         self.known = catalogue.places(vault.connection, self.source)
@@ -222,13 +231,10 @@ class _Parts:
 
 def _leave(vault: Vault, change: Change, place: Place) -> bool:
     """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    if catalogue.is_frozen(vault.connection, place.cube):
-        return False
-    change.leave_place(place.n)
-    if catalogue.places_of(vault.connection, place.cube):
-        return False
-    state = catalogue.state_of(vault.connection, place.cube)
-    if state not in LIVE_STATES:
-        return False
-    change.set_state(place.cube, next_state(state, "archive"), "archive")
-    return True
+    match catalogue.standing(vault.connection, place.cube):
+        case (state, False):
+            change.leave_place(place.n)
+            if state in LIVE_STATES and not catalogue.places_of(vault.connection, place.cube):
+                change.set_state(place.cube, next_state(state, "archive"), "archive")
+                return True
+    return False

@@ -291,6 +291,7 @@ class Memos:
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
         """Give a cube a new version. The old one stays in its history."""
+        text = text and text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
         if text is not None and not text.strip():
             raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
         with self.vault.change(self.principal, self._clock()) as change:
@@ -333,6 +334,8 @@ class Memos:
             gone = Forgotten(cubes, count("version", cubes), count("vector", cubes), False)
             for cube in cubes:
                 change.forget(cube.n)
+            blobs = change.disown_blobs()
+        self.vault.discard_blobs(blobs)
         return gone
 
     def history(self, id: str) -> History:

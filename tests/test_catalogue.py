@@ -1,0 +1,153 @@
+"""Reading: filters, ids, places, and words, each as the command line relies on them."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import NOW, WHO, draft, keep
+
+from memos_cli.cube import Filter
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.changes import Terms
+from memos_cli.infrastructure.vault import Vault
+
+DAY = 86_400_000
+
+
+def texts(vault: Vault, now: int = NOW, **fields: object) -> list[str]:
+    """What passes a filter; the same by the three ways that a filter is asked for."""
+    filter = Filter(**fields)  # type: ignore[arg-type]
+    cubes = list(catalogue.cubes(vault.connection, filter, now=now))
+    assert sorted(catalogue.numbers(vault.connection, filter, now=now)) == [cube.n for cube in cubes]
+    matched = catalogue.matches(vault.connection, '"every"', filter, now=now, limit=100)
+    assert sorted(n for n, _ in matched) == [
+        cube.n for cube in cubes if cube.state in ("generated", "activated")
+    ]
+    return [cube.text for cube in cubes]
+
+
+def test_a_filter_restricts_by_type_source_and_tag(vault: Vault) -> None:
+    keep(vault, draft("every a", type="fact", tags=("work",)), draft("every b", 50, tags=("work/climate",)))
+    keep(vault, draft("every c", type="fact", tags=("workshop",)), uri="file:///100%_sure.md")
+    assert texts(vault) == ["every a", "every b", "every c"]
+    assert texts(vault, types=("fact",)) == ["every a", "every c"]
+    assert texts(vault, types=("fact", "document")) == ["every a", "every b", "every c"]
+    assert texts(vault, tags=("work",)) == ["every a", "every b"]
+    assert texts(vault, tags=("work/climate",)) == ["every b"]
+    assert texts(vault, tags=("work", "workshop")) == []
+    assert texts(vault, tags=("w_rk",)) == texts(vault, tags=("%",)) == []
+    assert texts(vault, source="0%_s") == ["every c"]
+
+
+def test_time_bounds_include_the_start_and_exclude_the_end(vault: Vault) -> None:
+    keep(
+        vault,
+        *(draft(f"every {n}", n * 50, time=NOW - n * DAY) for n in range(3)),
+        draft("every undated", 900),
+    )
+    assert texts(vault, after=NOW - DAY) == ["every 0", "every 1", "every undated"]
+    assert texts(vault, before=NOW - DAY) == ["every 2"]
+    assert texts(vault, after=NOW - DAY, before=NOW) == ["every 1"]
+    assert texts(vault, after=NOW - DAY, before=NOW, undated=True) == ["every 1", "every undated"]
+
+
+def test_an_expired_memory_is_hidden_from_its_last_moment_on(vault: Vault) -> None:
+    keep(vault)  # a source without cubes
+    one = draft("every a")
+    with vault.change(WHO, NOW) as change:
+        (kept,) = change.add(1, [(one, one.digest(), bytes(32))], Terms(expires=NOW + 5))
+    assert texts(vault, NOW + 4) == ["every a"]
+    assert texts(vault, NOW + 5) == []
+    assert catalogue.passing(vault.connection, [kept.cube], now=NOW + 5) == []
+    assert catalogue.passing(vault.connection, [kept.cube], now=NOW + 4) == [kept.cube]
+    with vault.change(WHO, NOW) as change:
+        change.set_state(kept.cube, "expired", "expire")
+    assert texts(vault, NOW + 5, states=("expired",)) == ["every a"]
+
+
+def test_other_states_are_shown_when_they_are_asked_for(vault: Vault) -> None:
+    one, _ = keep(vault, "every a", "every b")
+    with vault.change(WHO, NOW) as change:
+        change.set_state(one.cube, "archived", "archive")
+    assert texts(vault) == ["every b"]
+    assert texts(vault, states=("archived",)) == ["every a"]
+
+
+def test_an_id_may_be_shortened_as_long_as_it_names_one_cube(vault: Vault) -> None:
+    one, other = keep(vault, draft("a", ref="D1:1"), "b")
+    assert catalogue.one(vault.connection, one.id).text == "a"
+    assert catalogue.one(vault.connection, other.id.lower()).text == "b"
+    assert catalogue.one(vault.connection, "D1:1").text == "a"
+    shared = len([1 for left, right in zip(one.id, other.id, strict=True) if left == right][:10])
+    with pytest.raises(UsageError, match="more than one"):
+        catalogue.one(vault.connection, one.id[:shared])
+
+
+@pytest.mark.parametrize("prefix", ["", " ", "zzz", "%", "_", "'", "0" * 40, "é"])
+def test_what_names_no_cube_says_so(vault: Vault, prefix: str) -> None:
+    keep(vault, "a")
+    with pytest.raises(UsageError, match=r"no cube|more than one"):
+        catalogue.one(vault.connection, prefix)
+
+
+def test_the_first_of_several_places_is_the_source_that_is_shown(vault: Vault) -> None:
+    (kept,) = keep(vault, draft("a", 7))
+    keep(vault, draft("a", 9), uri="file:///later.md")
+    cube = catalogue.one(vault.connection, kept.id)
+    assert cube.source == "file:///notes.md"
+    assert cube.span is not None
+    assert cube.span.start == 7
+    places = catalogue.places_of(vault.connection, kept.cube)
+    assert [(row.uri, span.start) for row, span, _ in places] == [
+        ("file:///notes.md", 7),
+        ("file:///later.md", 9),
+    ]
+    assert [place.shared for place in catalogue.places(vault.connection, places[0][0].n)] == [True]
+
+
+def test_cubes_come_oldest_or_newest_first_and_no_more_than_asked(vault: Vault) -> None:
+    keep(vault, *"abc")
+    rows = catalogue.cubes(vault.connection, Filter(), now=NOW, newest=True, limit=2)
+    assert [cube.text for cube in rows] == ["c", "b"]
+
+
+def test_many_numbers_are_read_in_parts(vault: Vault) -> None:
+    kept = keep(vault, *(f"text {n}" for n in range(1200)))
+    wanted = [each.cube for each in kept]
+    assert len(catalogue.by_number(vault.connection, [*wanted, 99_999])) == 1200
+    assert catalogue.passing(vault.connection, [*wanted, 99_999], now=NOW) == wanted
+
+
+def test_a_rare_word_counts_more_than_a_frequent_one(vault: Vault) -> None:
+    keep(vault, "lark lark", "lark owl", "lark", "lark stone")
+    rows = catalogue.matches(vault.connection, '"lark" OR "owl"', Filter(), now=NOW, limit=2)
+    assert catalogue.by_number(vault.connection, [rows[0][0]])[rows[0][0]].text == "lark owl"
+    assert rows[0][1] > rows[1][1]
+
+
+def test_a_filter_is_read_back_as_it_was_saved() -> None:
+    filter = Filter(tags=("a b", "é"), types=("fact",), source="x", after=1, before=2, undated=True)
+    assert catalogue.filter_from_json(catalogue.filter_to_json(filter)) == filter
+    assert catalogue.filter_from_json("{}") == Filter()
+
+
+def test_what_waits_for_an_embedder_goes_when_it_comes(vault: Vault) -> None:
+    keep(vault, "a", "b")
+    assert catalogue.count_waiting(vault.connection) == 2
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("f", "name", 2)
+    first, second = catalogue.waiting(vault.connection, row, limit=5)
+    assert (first[0], first[5], second[5]) == (1, "a", "b")
+    assert [item[5] for item in catalogue.waiting(vault.connection, row, limit=1, after=1)] == ["b"]
+    with vault.change(WHO, NOW) as change:
+        change.put_vectors(row, [(1, 1, bytes(6))])
+    assert catalogue.count_waiting(vault.connection) == 1
+
+
+def test_an_archived_memory_that_is_edited_waits_for_nothing(vault: Vault) -> None:
+    (kept,) = keep(vault, "a")
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("f", "name", 2)
+        change.set_state(kept.cube, "archived", "archive")
+        change.revise(kept.cube, "b", "", "edit")
+    assert catalogue.waiting(vault.connection, row, limit=5) == []

@@ -1,0 +1,267 @@
+"""Writes: each leaves its versions, its words and its audit row, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pytest
+from conftest import NOW, WHO, draft, keep
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memos_cli.cube import Cube, Filter, Origin
+from memos_cli.errors import MemosError
+from memos_cli.infrastructure import catalogue, check
+from memos_cli.infrastructure.changes import Terms
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.words import fts_query, query_terms
+
+EVER = ("generated", "activated", "merged", "archived", "expired")
+
+
+def found(vault: Vault, question: str, states: tuple[str, ...] = EVER) -> list[str]:
+    """The texts that full-text search finds, in the order of their cubes."""
+    expression = fts_query(query_terms(question))
+    rows = catalogue.matches(vault.connection, expression, Filter(states=states), now=NOW, limit=100)
+    cubes = catalogue.by_number(vault.connection, [n for n, _ in rows])
+    return [cubes[n].text for n in sorted(cubes)]
+
+
+def cube(vault: Vault, n: int) -> Cube:
+    return catalogue.by_number(vault.connection, [n])[n]
+
+
+def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
+    return [(row.action, row.version) for row in catalogue.audit(vault.connection, cube=id)][::-1]
+
+
+def entered(vault: Vault) -> int:
+    return int(vault.connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
+
+
+def test_a_draft_becomes_a_cube_with_a_version_a_place_words_and_an_audit_row(vault: Vault) -> None:
+    (kept,) = keep(
+        vault, draft("Larks nest low.", 40, title="Birds", time=NOW, tags=("nature",)), tags=["read"]
+    )
+    assert kept.new
+    one = cube(vault, kept.cube)
+    assert (one.text, one.title, one.version, one.state) == ("Larks nest low.", "Birds", 1, "generated")
+    assert (one.owner, one.created, one.time, one.tags) == (WHO, NOW, NOW, ("nature", "read"))
+    assert one.source == "file:///notes.md"
+    assert one.span is not None
+    assert (one.span.start, one.span.end) == (40, 55)
+    (version,) = catalogue.versions(vault.connection, kept.cube)
+    assert (version.text, version.principal) == ("Larks nest low.", WHO)
+    (stored,) = vault.connection.execute("SELECT sha256 FROM version").fetchone()
+    assert stored == hashlib.sha256(b"Larks nest low.").digest()
+    assert actions(vault, kept.id) == [("add", 1)]
+    assert (
+        found(vault, "lark") == found(vault, "bird") == found(vault, "November 2023") == ["Larks nest low."]
+    )
+
+
+def test_the_same_text_is_one_cube_with_two_places(vault: Vault) -> None:
+    first, again = keep(vault, "Larks nest low.", "Larks nest low.")
+    (elsewhere,) = keep(vault, "Larks nest low.", uri="file:///other.md", tags=["b"])
+    assert [first.new, again.new, elsewhere.new] == [True, False, False]
+    assert {first.id} == {again.id, elsewhere.id}
+    assert len(catalogue.places_of(vault.connection, first.cube)) == 3
+    assert cube(vault, first.cube).tags == ("b",)
+
+
+def test_an_archived_memory_that_is_met_again_lives_again_once(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    with vault.change(WHO, NOW) as change:
+        change.set_state(kept.cube, "archived", "archive")
+    assert found(vault, "larks") == []
+    keep(vault, "Larks nest low.", "Larks nest low.", uri="file:///other.md")
+    assert cube(vault, kept.cube).state == "activated"
+    assert found(vault, "larks") == ["Larks nest low."]
+    assert [action for action, _ in actions(vault, kept.id)] == ["add", "archive", "restore"]
+
+
+def test_a_new_version_replaces_the_words_and_keeps_the_old_text(vault: Vault) -> None:
+    (kept,) = keep(vault, draft("Larks nest low.", title="Birds"))
+    with vault.change("user:bo", NOW + 1) as change:
+        change.revise(kept.cube, "Owls nest high.", "Night", "edit")
+    assert (found(vault, "larks"), found(vault, "birds")) == ([], [])
+    assert found(vault, "owl") == found(vault, "night") == ["Owls nest high."]
+    assert [v.text for v in catalogue.versions(vault.connection, kept.cube)] == [
+        "Owls nest high.",
+        "Larks nest low.",
+    ]
+    assert actions(vault, kept.id) == [("add", 1), ("edit", 2)]
+    assert cube(vault, kept.cube).updated == NOW + 1
+
+
+def test_a_version_from_the_source_takes_its_header_along(vault: Vault) -> None:
+    old = draft("See you.", type="dialogue", ref="D1", author="Ann", time=NOW)
+    (kept,) = keep(vault, old)
+    new = draft("See you soon.", 7, type="dialogue", ref="D1", author="Bo", time=NOW + 86_400_000)
+    (place,) = catalogue.places(vault.connection, 1)
+    with vault.change(WHO, NOW) as change:
+        change.revise_from_source(kept.cube, place.n, new, bytes(32))
+    one = cube(vault, kept.cube)
+    assert (one.text, one.author, one.time, one.span) == ("See you soon.", "Bo", NOW + 86_400_000, new.span)
+    assert found(vault, "Ann") == []
+    assert found(vault, "Bo") == ["See you soon."]
+    (again,) = keep(vault, new, uri="file:///other.jsonl")
+    assert again.id == kept.id
+
+
+def test_a_forgotten_memory_leaves_no_word_no_version_and_no_tag_but_the_audit(vault: Vault) -> None:
+    gone, stays = keep(vault, "The code is 4711.", "Larks nest low.", tags=["a"])
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("f", "name", 2)
+        change.put_vectors(row, [(gone.cube, 1, bytes(6)), (stays.cube, 1, bytes(6))])
+    with vault.change(WHO, NOW) as change:
+        change.forget(gone.cube)
+    assert found(vault, "code 4711") == []
+    for table in ("version", "place", "tag", "vector", "words_docsize"):
+        assert vault.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,), table
+    assert actions(vault, gone.id)[-1] == ("forget", 1)
+    (later,) = keep(vault, "Another one.", uri="file:///b")
+    assert later.cube > stays.cube > gone.cube
+
+
+def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("f", "name", 2)
+        change.put_vectors(row, [(kept.cube, 1, bytes(6))])
+        change.set_state(kept.cube, "archived", "archive")
+        change.put_vectors(row, [(kept.cube, 1, bytes(6))])  # came too late
+    assert entered(vault) == 0
+    assert vault.connection.execute("SELECT count(*) FROM vector").fetchone() == (0,)
+    assert catalogue.waiting(vault.connection, row, limit=5) == []
+    with vault.change(WHO, NOW) as change:
+        change.set_state(kept.cube, "activated", "restore")
+    assert entered(vault) == 1
+
+
+def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("f", "name", 2)
+        change.revise(kept.cube, "Owls nest high.", "", "edit")
+        change.put_vectors(row, [(kept.cube, 1, bytes(6))])
+    assert [item[0] for item in catalogue.waiting(vault.connection, row, limit=5)] == [kept.cube]
+
+
+def test_use_warms_a_memory_and_activates_it_once(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    for time in (1, 2):
+        with vault.change(WHO, NOW + time) as change:
+            change.use({kept.cube: 1.5 * time})
+    one = cube(vault, kept.cube)
+    assert (one.state, one.hits, one.last_hit, one.heat) == ("activated", 2, NOW + 2, 3.0)
+    assert [action for action, _ in actions(vault, kept.id)] == ["add", "use"]
+
+
+def test_tags_are_added_and_removed_and_told_only_when_they_change(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    with vault.change(WHO, NOW) as change:
+        assert change.tag(kept.cube, ["a", "b"]) == 2
+        assert change.tag(kept.cube, ["a"]) == 0
+        assert change.tag(kept.cube, ["a", "c"], remove=True) == 1
+    assert cube(vault, kept.cube).tags == ("b",)
+    assert [action for action, _ in actions(vault, kept.id)] == ["add", "tag", "untag"]
+
+
+def test_a_second_reader_of_a_source_takes_the_claim(vault: Vault) -> None:
+    origin = Origin("file:///a", "text", "", 0)
+    with vault.change(WHO, NOW) as change:
+        source, first = change.claim_source(origin, None)
+        same, second = change.claim_source(origin, None)
+        assert source == same
+        assert not change.holds_claim(source, first)
+        assert change.holds_claim(source, second)
+        change.finish_source(source, "ab", "recipe")
+        assert not change.holds_claim(source, second)
+    row = catalogue.source(vault.connection, "file:///a")
+    assert row is not None
+    assert (row.sha256, row.recipe) == ("ab", "recipe")
+
+
+def test_views_are_saved_replaced_and_removed(vault: Vault) -> None:
+    with vault.change(WHO, NOW) as change:
+        change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
+        change.set_view("work", catalogue.filter_to_json(Filter(tags=("b",), after=5)))
+    assert catalogue.views(vault.connection) == {"work": Filter(tags=("b",), after=5)}
+    with vault.change(WHO, NOW) as change:
+        assert change.remove_view("work")
+        assert not change.remove_view("work")
+    assert catalogue.views(vault.connection) == {}
+
+
+def test_a_change_that_raises_changes_nothing(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    with pytest.raises(RuntimeError), vault.change(WHO, NOW) as change:
+        change.revise(kept.cube, "Owls nest high.", "", "edit")
+        change.add(1, [(draft("new"), draft("new").digest(), bytes(32))], Terms())
+        raise RuntimeError
+    assert cube(vault, kept.cube).text == "Larks nest low."
+    assert (found(vault, "owls"), found(vault, "larks")) == ([], ["Larks nest low."])
+    assert actions(vault, kept.id) == [("add", 1)]
+
+
+def test_a_full_disk_undoes_the_whole_change_and_the_next_one_succeeds(vault: Vault) -> None:
+    keep(vault, "Larks nest low.")
+    (pages,) = vault.connection.execute("PRAGMA page_count").fetchone()
+    vault.connection.execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(MemosError, match="disk is full"):
+        keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")
+    assert catalogue.source(vault.connection, "file:///big") is None
+    assert entered(vault) == 1
+    vault.connection.execute("PRAGMA max_page_count = 1000000")
+    assert len(keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")) == 500
+
+
+_steps = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "revise", "archive", "restore", "expire", "forget", "use"]),
+        st.integers(0, 9),
+        st.sampled_from(
+            ["lark nests", "owl 气候政策 flies", "café naïve", "東京タワー", "", "a'b \" * NEAR("]
+        ),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(_steps)
+def test_words_follow_the_live_cubes_through_any_changes(steps: list[tuple[str, int, str]]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Vault.create(Path(folder), principal=WHO, now=NOW, timeout=1.0) as vault,
+    ):
+        _apply(vault, steps)
+        assert check.examine(vault.folder, timeout=1.0) == []
+        live = list(catalogue.cubes(vault.connection, Filter(), now=NOW))
+        assert entered(vault) == len(live)
+        for word, spelled in (("lark", "lark"), ("政策", "政策"), ("cafe", "café")):
+            texts = [one.text for one in live if spelled in f"{one.title} {one.author} {one.text}"]
+            assert found(vault, word) == texts
+
+
+def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
+    keep(vault, "start")
+    for action, which, text in steps:
+        cubes = list(catalogue.cubes(vault.connection, Filter(states=EVER), now=NOW))
+        target = cubes[which % len(cubes)] if cubes else None
+        if action == "add" or target is None:
+            keep(vault, draft(f"{text} {which}", author=text[:3], time=NOW if which % 2 else None))
+            continue
+        with vault.change(WHO, NOW) as change:
+            if action == "revise":
+                change.revise(target.n, text, text[:2], "edit")
+            elif action == "forget":
+                change.forget(target.n)
+            elif action == "use":
+                change.use({target.n: 1.0})
+            else:
+                state = {"archive": "archived", "restore": "activated", "expire": "expired"}[action]
+                change.set_state(target.n, state, action)

@@ -1,0 +1,91 @@
+"""The connection: its settings, and SQLite's errors in this program's words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.infrastructure.database import Connection, connect
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "a #?%41.db"  # what would mean something in a URI
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[Connection]:
+    connection = connect(path, 0.05)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)")
+    yield connection
+    connection.close()
+
+
+def test_every_commit_is_on_the_disk_and_foreign_keys_hold(db: Connection) -> None:
+    asked = ("foreign_keys", "synchronous", "journal_mode")
+    assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in asked] == [1, 2, "wal"]
+
+
+def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(MemosError, match=r"memos\.db"):
+        connect(tmp_path / "missing.db", 0.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_writer_is_waited_for_and_then_told_of(db: Connection, path: Path) -> None:
+    other = connect(path, 0.0)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Locked) as caught:
+        db.execute("BEGIN IMMEDIATE")
+    assert "lock.timeout" in caught.value.hint
+    assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)  # a reader needs no lock
+    other.execute("ROLLBACK")
+    other.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_another_file_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b.db").write_bytes(content)
+    with pytest.raises(Damaged) as caught:
+        connect(tmp_path / "b.db", 0.0).execute("SELECT 1 FROM sqlite_master")
+    assert "memos check" in caught.value.hint
+
+
+def test_a_full_disk_says_so_and_undoes_the_transaction(db: Connection) -> None:
+    db.execute("PRAGMA max_page_count = 5")
+    db.execute("BEGIN IMMEDIATE")
+    with pytest.raises(MemosError, match="disk is full"):
+        db.executemany("INSERT INTO t (text) VALUES (?)", [("x" * 4000,)] * 50)
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+    assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_a_database_that_may_not_be_written_says_so(db: Connection) -> None:
+    db.execute("PRAGMA query_only = ON")
+    with pytest.raises(MemosError) as caught:
+        db.execute("INSERT INTO t (text) VALUES ('a')")
+    assert "writable" in caught.value.hint
+
+
+@pytest.mark.parametrize("how", ["iterate", "fetchone", "fetchmany", "fetchall"])
+def test_an_error_in_the_middle_of_the_rows_is_one_of_ours(db: Connection, how: str) -> None:
+    db.execute("INSERT INTO t (text) VALUES ('first'), (CAST(x'ff' AS TEXT))")
+    with pytest.raises(Damaged, match="not UTF-8"):
+        rows = db.execute("SELECT text FROM t ORDER BY n")
+        list(rows) if how == "iterate" else [getattr(rows, how)() for _ in range(2)]
+
+
+def test_a_plain_mistake_is_an_error_of_ours_too(db: Connection) -> None:
+    with pytest.raises(MemosError, match="no such table") as caught:
+        db.execute("SELECT * FROM missing")
+    assert isinstance(caught.value.__cause__, sqlite3.Error)
+    with pytest.raises(MemosError, match="UNIQUE"):
+        db.executemany("INSERT INTO t (n) VALUES (?)", [(1,), (1,)])

@@ -1,0 +1,114 @@
+"""The reader in llama.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import with_models
+
+from memos_cli.errors import ModelUnfit
+from memos_cli.runtime.engine import Engine
+from memos_cli.runtime.models import resolve_reader
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(resolve_reader("").path, context=256) as engine:
+        yield engine
+
+
+def continue_(engine: Engine, text: str, limit: int = 12, **options: float) -> str:
+    engine.clear()
+    engine.decode(engine.tokenize(text))
+    return "".join(engine.generate(limit=limit, **options))  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    for name, content in (("empty", b""), ("text", b"dear diary"), ("short", b"GGUF\x03\0\0\0")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelUnfit, match=name):
+            Engine(tmp_path / name)
+    with pytest.raises(ModelUnfit, match="missing"):
+        Engine(tmp_path / "missing")
+
+
+@with_models
+def test_a_model_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    with resolve_reader("").path.open("rb") as model:
+        (tmp_path / "cut.gguf").write_bytes(model.read(8_000_000))
+    with pytest.raises(ModelUnfit, match=r"cut\.gguf"):
+        Engine(tmp_path / "cut.gguf")
+
+
+@with_models
+@pytest.mark.parametrize("text", ["Plain words.", "Größe 气候政策 😀", " \n\t ", "<|im_start|>", "a" * 300])
+def test_tokens_are_the_text_to_the_byte(engine: Engine, text: str) -> None:
+    assert b"".join(map(engine.piece, engine.tokenize(text))).decode() == text
+
+
+@with_models
+def test_control_tokens_are_read_only_when_asked(engine: Engine) -> None:
+    (token,) = engine.tokenize("<|im_start|>", special=True)
+    assert engine.piece(token) == b""
+    assert engine.piece(token, special=True) == b"<|im_start|>"
+    assert len(engine.tokenize("<|im_start|>")) > 1
+
+
+@with_models
+def test_the_likeliest_text_is_the_same_each_time(engine: Engine) -> None:
+    first = continue_(engine, "The capital of France is")
+    assert "Paris" in first
+    assert continue_(engine, "The capital of France is") == first
+
+
+@with_models
+def test_a_seed_repeats_what_chance_chose(engine: Engine) -> None:
+    def tell(seed: int) -> str:
+        return continue_(engine, "Once upon a time", temperature=1.5, seed=seed)
+
+    assert tell(1) == tell(1)
+    assert len({tell(seed) for seed in range(1, 6)}) > 1
+
+
+@with_models
+def test_reading_in_two_steps_is_reading_in_one(engine: Engine) -> None:
+    whole = continue_(engine, "The capital of France is")
+    engine.clear()
+    tokens = engine.tokenize("The capital of France is")
+    engine.decode(tokens[:2])
+    engine.decode(tokens[2:])
+    assert "".join(engine.generate(limit=12)) == whole
+
+
+@with_models
+def test_more_than_the_context_holds_is_refused(engine: Engine) -> None:
+    engine.clear()
+    with pytest.raises(ModelUnfit, match="256"):
+        engine.decode(engine.tokenize("word " * 300))
+    assert engine.position == 0
+
+
+@with_models
+def test_an_answer_ends_with_the_context(engine: Engine) -> None:
+    engine.clear()
+    engine.decode(engine.tokenize("word " * 250))
+    assert engine.position > 240
+    list(engine.generate(limit=1000))
+    assert engine.position <= engine.context == 256
+
+
+@with_models
+def test_vocabulary_alone_reads_no_weights(engine: Engine) -> None:
+    with Engine(resolve_reader("").path, vocabulary_only=True) as light:
+        assert light.tokenize("The port is 5433.") == engine.tokenize("The port is 5433.")
+        assert light.template == engine.template != ""
+        assert light.marks == engine.marks
+
+
+@with_models
+def test_closing_twice_is_closing_once() -> None:
+    engine = Engine(resolve_reader("").path, vocabulary_only=True)
+    engine.close()
+    engine.close()

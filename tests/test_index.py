@@ -1,0 +1,221 @@
+"""The vectors' index: as good as looking at every vector, and never a reason for another answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import NOW, WHO, keep
+from numpy.typing import NDArray
+
+from memos_cli.infrastructure import index
+from memos_cli.infrastructure.vault import Vault
+
+Floats = NDArray[np.float32]
+SIZE = 72  # not a multiple of 64: the last word of signs is half full
+
+
+def unit(rows: int, seed: int, size: int = SIZE) -> Floats:
+    """Vectors in clusters, as texts of some topics have them."""
+    chance = np.random.default_rng(seed)
+    topics = chance.normal(size=(max(1, rows // 8), size))
+    found = topics[chance.integers(0, len(topics), rows)] + 0.7 * chance.normal(size=(rows, size))
+    return (found / np.linalg.norm(found, axis=1)[:, None]).astype(np.float32)
+
+
+def embed(vault: Vault, vectors: Floats, first: int = 1) -> int:
+    """Give cubes from the number ``first`` on their vectors. Returns the embedder's row."""
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("fingerprint", "name", vectors.shape[1])
+        change.put_vectors(row, [(first + n, 1, data) for n, data in enumerate(index.encode(vectors))])
+    return row
+
+
+def truth(vectors: Floats, query: Floats, k: int, allowed: list[int] | None = None) -> list[int]:
+    cubes = np.arange(1, len(vectors) + 1)
+    scores = vectors @ query
+    order = np.lexsort((cubes, -scores))
+    return [int(cubes[at]) for at in order if allowed is None or cubes[at] in allowed][:k]
+
+
+def ask(vault: Vault, row: int, query: Floats, k: int, allowed: list[int] | None = None) -> list[int]:
+    found = index.nearest(vault.connection, vault.folder / "index", row, query, k, allowed)
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    return [cube for cube, _ in found]
+
+
+def fill(vault: Vault, rows: int, seed: int = 1) -> tuple[int, Floats]:
+    keep(vault, *(f"text {n}" for n in range(rows)))
+    vectors = unit(rows, seed)
+    return embed(vault, vectors), vectors
+
+
+def refresh(vault: Vault, row: int, *, force: bool = True) -> bool:
+    return index.refresh(vault.connection, vault.folder / "index", row, SIZE, force=force)
+
+
+def snapshot(vault: Vault, row: int) -> Path:
+    return vault.folder / "index" / f"vectors-{row}.bin"
+
+
+def test_codes_keep_a_vector_to_within_half_a_step() -> None:
+    vectors = unit(50, 3)
+    for vector, data in zip(vectors, index.encode(vectors), strict=True):
+        scale = np.frombuffer(data[:4], "<f4")[0]
+        assert len(data) == 4 + SIZE
+        assert np.abs(np.frombuffer(data[4:], np.int8) * scale - vector).max() <= scale / 2 * 1.001
+    assert index.encode(np.zeros((1, 4), np.float32))[0][4:] == bytes(4)
+
+
+@pytest.mark.parametrize("taken", [0, 60, 120])
+def test_the_nearest_are_those_that_looking_at_every_vector_finds(vault: Vault, taken: int) -> None:
+    """``taken``: how many of the rows are in the snapshot; the rest came later."""
+    keep(vault, *(f"text {n}" for n in range(120)))
+    vectors = unit(120, 1)
+    row = embed(vault, vectors[:taken]) if taken else embed(vault, vectors)
+    if taken:
+        refresh(vault, row)
+        embed(vault, vectors[taken:], taken + 1)
+    assert snapshot(vault, row).exists() == (taken > 0)
+    for query in unit(20, 2):
+        for k in (1, 7, 120, 500):
+            found = index.nearest(vault.connection, vault.folder / "index", row, query, k)
+            assert len(found) == min(k, 120)
+            exact = vectors @ query
+            for cube, score in found:
+                assert abs(score - exact[cube - 1]) < 0.01
+            assert min(exact[cube - 1] for cube, _ in found) > np.sort(exact)[::-1][len(found) - 1] - 0.02
+
+
+def test_a_filter_leaves_only_what_it_allows(vault: Vault) -> None:
+    row, vectors = fill(vault, 100)
+    refresh(vault, row)
+    extra = unit(20, 9)
+    keep(vault, *(f"more {n}" for n in range(20)), uri="file:///more")
+    embed(vault, extra, 101)
+    everything = np.concatenate([vectors, extra])
+    query = unit(1, 5)[0]
+    allowed = [*range(10, 40), 105, 106, 9999]
+    assert set(ask(vault, row, query, 50, allowed)) == set(truth(everything, query, 50, allowed))
+    assert ask(vault, row, query, 5, allowed)[0] == truth(everything, query, 1, allowed)[0]
+    assert ask(vault, row, query, 5, []) == []
+
+
+def test_forgotten_and_changed_cubes_drop_out_of_the_snapshot(vault: Vault) -> None:
+    row, vectors = fill(vault, 100)
+    refresh(vault, row)
+    query = unit(1, 5)[0]
+    best = ask(vault, row, query, 60)
+    with vault.change(WHO, NOW) as change:
+        for cube in best[:40]:
+            change.forget(cube)
+        change.revise(best[40], "something else", "", "edit")
+        change.set_state(best[41], "archived", "archive")
+    assert ask(vault, row, query, 5) == [cube for cube in truth(vectors, query, 100) if cube in best[42:]][:5]
+    assert len(ask(vault, row, query, 100)) == 58
+
+
+@pytest.fixture
+def by_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots of any size hold signs, and few rows are scored exactly."""
+    monkeypatch.setattr(index, "_BITS_FROM", 0)
+    monkeypatch.setattr(index, "_RESCORED", 150)
+
+
+@pytest.mark.usefixtures("by_signs")
+def test_signs_find_nearly_all_of_the_nearest(vault: Vault) -> None:
+    row, vectors = fill(vault, 1500)
+    refresh(vault, row)
+    queries = unit(1500, 1)[::50] + 0.3 * unit(30, 4)
+    queries /= np.linalg.norm(queries, axis=1)[:, None]
+    hits = sum(len(set(ask(vault, row, query, 10)) & set(truth(vectors, query, 10))) for query in queries)
+    assert hits / (10 * len(queries)) >= 0.95
+
+
+@pytest.mark.usefixtures("by_signs")
+def test_signs_serve_filters_deletions_and_newer_rows_too(vault: Vault) -> None:
+    row, vectors = fill(vault, 300)
+    refresh(vault, row)
+    keep(vault, *(f"more {n}" for n in range(20)), uri="file:///more")
+    extra = unit(20, 9)
+    embed(vault, extra, 301)
+    everything = np.concatenate([vectors, extra])
+    query = extra[3]
+    assert ask(vault, row, query, 1) == [304]
+    gone = truth(everything, query, 30)
+    with vault.change(WHO, NOW) as change:
+        for cube in gone:
+            change.forget(cube)
+    assert not set(ask(vault, row, query, 280)) & set(gone)
+    allowed = list(range(200, 310))
+    left = set(truth(everything, query, 320, allowed)) - set(gone)
+    assert set(ask(vault, row, query, 320, allowed)) == left
+
+
+def test_it_is_written_anew_only_when_much_has_changed(vault: Vault) -> None:
+    row, _ = fill(vault, 2100)
+    assert refresh(vault, row, force=False)
+    assert not refresh(vault, row, force=False)
+    before = snapshot(vault, row).read_bytes()
+    assert refresh(vault, row)
+    assert snapshot(vault, row).read_bytes() == before
+    assert not list((vault.folder / "index").glob(".*"))
+
+
+def test_a_vault_without_vectors_finds_nothing(vault: Vault) -> None:
+    row = embed(vault, np.zeros((0, SIZE), np.float32))
+    query = unit(1, 1)[0]
+    assert ask(vault, row, query, 5) == []
+    refresh(vault, row)
+    assert index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    assert ask(vault, row, query, 5) == []
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_damage_of_any_bit_is_noticed_and_changes_no_answer(
+    vault: Vault, signs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if signs:
+        monkeypatch.setattr(index, "_BITS_FROM", 0)
+    row, _ = fill(vault, 80)
+    refresh(vault, row)
+    path = snapshot(vault, row)
+    whole = path.read_bytes()
+    query = unit(1, 5)[0]
+    wanted = ask(vault, row, query, 10)
+    assert index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    step = max(1, len(whole) // 150)
+    for at in [*range(64), *range(64, len(whole), step)]:
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << (at % 8)
+        path.write_bytes(damaged)
+        assert index.load(path.parent, row, SIZE) is None, f"byte {at}"
+        assert ask(vault, row, query, 10) == wanted
+    for cut in (b"", whole[:10], whole[:64], whole[:-64], whole + bytes(64), bytes(len(whole))):
+        path.write_bytes(cut)
+        assert ask(vault, row, query, 10) == wanted
+        assert not index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    assert refresh(vault, row)
+    assert path.read_bytes() == whole
+
+
+def test_an_index_of_a_database_that_was_restored_from_a_backup_is_ignored(vault: Vault) -> None:
+    row, vectors = fill(vault, 40)
+    refresh(vault, row)
+    vault.connection.execute("UPDATE sqlite_sequence SET seq = 30 WHERE name = 'vector'")
+    vault.connection.execute("DELETE FROM vector WHERE n > 30")
+    query = unit(1, 5)[0]
+    wanted = truth(vectors[:30], query, 3)
+    assert set(ask(vault, row, query, 3)) == set(wanted)
+    assert not index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    with vault.change(WHO, NOW) as change:
+        change.repair_vectors()
+    snapshot(vault, row).unlink()
+
+
+def test_a_folder_that_was_deleted_is_made_again(vault: Vault) -> None:
+    row, _ = fill(vault, 5)
+    (vault.folder / "index").rmdir()
+    assert len(ask(vault, row, unit(1, 5)[0], 3)) == 3
+    assert refresh(vault, row)
