@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.words import index_text
+from memos_cli.infrastructure.words import word_row
 
 _IN_LIST = 500  # values in one IN (…): far below SQLite's limit, and few statements
 
@@ -411,24 +410,6 @@ def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
     """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
     rows = db.execute(f"{_CURRENT} WHERE c.state IN ('generated', 'activated') ORDER BY c.n")
     return ((row[0], *word_row(*row[1:])) for row in rows)
-
-
-def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
-    """What the full-text table holds of a cube: (head, body). The head names title, speaker and day."""
-    head = [title, author]
-    if time is not None:
-        head.append(_day(time))
-    return index_text(" ".join(filter(None, head))), index_text(text)
-
-
-def _day(time: int) -> str:
-    day = datetime.fromtimestamp(time / 1000, UTC)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
-
-
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
-)
 
 
 def _sha256(text: str) -> bytes:

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
 _ENGLISH = """
@@ -83,6 +84,9 @@ _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
     "のにではがともへやかだた"
 )
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,14 @@ def index_text(text: str) -> str:
     if text.isascii():
         return text
     return _RUN.sub(_spaced_pairs, unicodedata.normalize("NFKC", text))
+
+
+def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
+    """What the full-text table holds of a cube: (head, body). The head names title, speaker and day."""
+    head = [title, author]
+    if time is not None:
+        head.append(_day(time))
+    return index_text(" ".join(filter(None, head))), index_text(text)
 
 
 def query_terms(text: str) -> list[Term]:
@@ -139,6 +151,11 @@ def content_words(text: str) -> list[str]:
             found += [piece for piece in pieces if piece not in _EMPTY_ALONE]
             end = run.end()
     return list({word.lower(): word for word in reversed(found)}.values())[::-1]
+
+
+def _day(time: int) -> str:
+    day = datetime.fromtimestamp(time // 1000, UTC)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
 
 
 def _spaced_pairs(run: re.Match[str]) -> str:

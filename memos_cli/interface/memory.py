@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Filter, MemoryCall, Plan
+from memos_cli.cube import Cube, Filter, Plan
 from memos_cli.errors import MemosError, ModelUnfit, UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.vault import Vault
@@ -40,9 +40,15 @@ if TYPE_CHECKING:
     from memos_cli.runtime.engine import Engine
     from memos_cli.runtime.models import Model
 
-NOTHING = "Nothing in memory answers this."
-CANDIDATES = 40
-"""Memories that a plan chooses from."""
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a question is to be answered. What is not given comes from the settings."""
+
+    max_tokens: int = 0
+    temperature: float | None = None
+    seed: int = 0
+    system: str = ""
 
 
 def wall_clock() -> int:
@@ -167,8 +173,11 @@ class Memos:
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def search(self, query: str, *, filter: Filter, k: int = 0) -> Found:
-        """The memories that fit ``query`` best, by words and by meaning."""
+    def search(self, query: str, *, filter: Filter, k: int = 0, aside: str = "") -> Found:
+        """The memories that fit ``query`` best, by words and by meaning.
+
+        ``aside`` are words of the query that a relevant memory need not hold.
+        """
         from memos_cli.operation.search import search
 
         if not query.strip():
@@ -177,16 +186,17 @@ class Memos:
         hits = search(
             self.vault, query,
             filter=filter, k=k or self.settings.search_k, now=self._clock(),
-            embedder=embedder, balance=self.settings.search_balance,
+            embedder=embedder, balance=self.settings.search_balance, aside=aside,
         )  # fmt: skip
         return Found(query, tuple(hits), notes)
 
     def plan(self, question: str, *, filter: Filter, max_tokens: int = 0, system: str = "") -> Plan:
         """What ``query`` would put before the model; the model's weights are not read."""
+        from memos_cli.interface.answering import make_plan_for
         from memos_cli.runtime.engine import Engine
 
         with Engine(self.reader.path, context=self.settings.query_context, vocabulary_only=True) as engine:
-            return self._plan(engine, question, filter, max_tokens, system)
+            return make_plan_for(self, engine, question, filter, Manner(max_tokens, system=system))
 
     def query(
         self,
@@ -205,75 +215,16 @@ class Memos:
         The answer comes in pieces to ``on_text`` while it is written. When nothing in memory is
         relevant, the model is not asked. ``started`` is how long the process ran before this call.
         """
-        from memos_cli.operation.injection import make_prompt
+        from memos_cli.interface.answering import answer
 
-        settings, begin = self.settings, time.perf_counter()
-        engine = self.engine
-        loaded = time.perf_counter()
-        plan = self._plan(engine, question, filter, max_tokens, system)
-        planned = time.perf_counter()
-        answer, injected, first = "", 0.0, 0.0
-        if plan.chosen:
-            engine.clear()
-            prompt = make_prompt(engine, plan, question, system)
-            engine.decode(prompt.prefix)
-            injected = time.perf_counter() - planned
-            engine.decode(prompt.question)
-            for piece in engine.generate(
-                limit=max_tokens or settings.query_max_tokens,
-                temperature=settings.query_temperature if temperature is None else temperature,
-                seed=seed,
-            ):
-                first = first or time.perf_counter() - planned
-                answer += piece
-                on_text(piece)
-            self._note_use(plan)
-        else:
-            answer = NOTHING
-            on_text(answer)
-        timings = {
-            "start": started,
-            "search": planned - loaded,
-            "load": loaded - begin,
-            "inject": injected,
-            "first_token": first,
-            "total": started + time.perf_counter() - begin,
-        }
-        rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
-        return Answer(question, answer.strip(), plan, self.reader.name, rounded)
+        return answer(self, question, filter, Manner(max_tokens, temperature, seed, system), started, on_text)
 
-    def _plan(self, engine: Engine, question: str, filter: Filter, max_tokens: int, system: str) -> Plan:
-        from memos_cli.interface.reader import read_question
-        from memos_cli.operation.injection import costs, room_for_memories
-        from memos_cli.operation.scheduler import make_plan
-
-        if not question.strip():
-            raise UsageError("the question is empty", "type a question")
-        settings = self.settings
-        call = read_question(question, now=self._clock())
-        room = room_for_memories(engine, question, system, max_tokens or settings.query_max_tokens)
-
-        def choose(filter: Filter, *notes: str) -> Plan:
-            found = self.search(question, filter=filter, k=CANDIDATES)
-            return make_plan(
-                call, found.hits, costs(engine, found.hits),
-                budget=min(settings.query_memory, room), most=settings.query_sources,
-                relevance=settings.query_relevance, notes=found.notes + notes,
-            )  # fmt: skip
-
-        plan = choose(_within(filter, call))
-        if call.when and not plan.chosen:
-            wider = choose(filter, f"nothing fits from {call.when!r}; looked at all times")
-            return wider if wider.chosen else plan
-        return plan
-
-    def _note_use(self, plan: Plan) -> None:
-        """Warm the cubes that a plan used. A vault that cannot be written now is no reason to fail."""
+    def use(self, cubes: Sequence[Cube]) -> None:
+        """Warm cubes that a model has read. A vault that cannot be written now is no reason to fail."""
         from memos_cli.operation.lifecycle import heat_after_use
 
         now, half_life = self._clock(), self.settings.heat_half_life
-        used = [injection.hit.cube for injection in plan.chosen]
-        heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in used}
+        heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
         with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
             change.use(heats)
 
@@ -452,12 +403,3 @@ class Memos:
 
     def __exit__(self, *exit: object) -> None:
         self.close()
-
-
-def _within(filter: Filter, call: MemoryCall) -> Filter:
-    """``filter`` narrowed to the time that a question speaks of; memories without a time stay in."""
-    if call.after is None and call.before is None:
-        return filter
-    after = max((t for t in (filter.after, call.after) if t is not None), default=None)
-    before = min((t for t in (filter.before, call.before) if t is not None), default=None)
-    return replace(filter, after=after, before=before, undated=True)

@@ -46,8 +46,12 @@ def search(
     now: int,
     embedder: Embedder | None,
     balance: float,
+    aside: str = "",
 ) -> list[Hit]:
-    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone."""
+    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
+
+    ``aside`` are words of the question that a relevant memory need not hold, such as "last month".
+    """
     db = vault.connection
     limit = max(CANDIDATES, 2 * k)
     terms = weigh(db, query_terms(question))
@@ -65,11 +69,12 @@ def search(
     best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
     cubes = catalogue.by_number(db, best)
     found = found_terms(db, terms, best)
+    optional = {term.text for term in query_terms(aside)}
     hits = []
     for n in best:
         if n not in cubes:  # forgotten while this search ran
             continue
-        covered = coverage(terms, found[n])
+        covered = coverage([w for w in terms if w.term.text not in optional - found[n]], found[n])
         why: dict[str, float | str] = {"words": round(words.get(n, 0.0), 3), "coverage": round(covered, 3)}
         if found[n]:
             why["terms"] = " ".join(w.term.text for w in terms if w.term.text in found[n])

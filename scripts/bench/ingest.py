@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from memos_cli.infrastructure.changes import word_row
+from memos_cli.infrastructure.words import word_row
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings
