@@ -105,6 +105,10 @@ def main() -> NoReturn:
             _fail("the disk is full; nothing stored was changed", "free some space and try again", 1)
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", "", 1)
+    except UnicodeEncodeError:
+        _fail("an argument is not UTF-8, as all that is kept here", "type it anew, or use stdin", 2)
+    except OverflowError:
+        _fail("a number or a time is too large", "", 2)
     except Exception as error:  # noqa: BLE001 (a bug of ours: said without a traceback, as the last resort)
         _fail(
             f"internal error: {type(error).__name__}: {error}", "run it again with --debug, and report it", 1

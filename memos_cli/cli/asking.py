@@ -248,7 +248,7 @@ def _request(line: str) -> dict[str, Any]:
     if not isinstance(request, dict) or not isinstance(request.get("query"), str):
         raise UsageError("not a request", 'write plain text, or {"query": "…", "k": 5}')
     k = request.get("k", 0)
-    if not isinstance(k, int) or k < 0:
+    if not isinstance(k, int) or not 0 <= k < 1 << 31:
         raise UsageError("k is not a number of results", 'write {"query": "…", "k": 5}')
     return request
 

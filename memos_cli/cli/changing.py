@@ -21,6 +21,7 @@ from memos_cli.cli.context import (
     VaultFolder,
     View,
     make_filter,
+    read_names,
     read_stdin,
     state_of,
 )
@@ -122,7 +123,7 @@ def tag(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         wanted = _ids(ids)
-        results = [memos.tag(wanted, add)] if add else []
+        results = [memos.tag(wanted, read_names(add))] if add else []
         results += [memos.tag(wanted, remove, remove=True)] if remove else []
     changed = max(result.changed for result in results)
     if output.json:

@@ -128,9 +128,23 @@ def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
 
 def read_time(memos: Memos, text: str, *, future: bool = False) -> int:
     """A time that the user typed. Raises UsageError when it cannot be read as one."""
+    from memos_cli.cube import format_time
     from memos_cli.interface.reader import parse_when
 
-    return parse_when(text, now=memos.now(), future=future)
+    time = parse_when(text, now=memos.now(), future=future)
+    try:
+        format_time(time)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is beyond the years 1 to 9999", "write it as 2026-05-01") from None
+    return time
+
+
+def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:
+    """Names for something new. Raises UsageError for one that is empty or has control characters."""
+    for name in names or ():
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"{name!r} is no name for a {what}", "use letters that can be seen")
+    return tuple(names or ())
 
 
 def read_argument(text: str) -> str:

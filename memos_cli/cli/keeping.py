@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.context import Json, VaultFolder, read_stdin, read_time, state_of
+from memos_cli.cli.context import Json, VaultFolder, read_names, read_stdin, read_time, state_of
 from memos_cli.errors import UsageError
 
 
@@ -86,6 +86,8 @@ def ingest(
 
     if type and type not in SEMANTIC_TYPES:
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
+    if "" in sources:
+        raise UsageError("a source is empty", "name files or folders; the current folder is .")
     files = [Path(name) for name in sources if name != "-"]
     if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
         raise UsageError("--source names one source", "ingest this input by itself")
@@ -95,7 +97,7 @@ def ingest(
         wishes = Wishes(
             hints=Hints(kind=format, type=type, lines=lines, chunk_chars=memos.settings.ingest_chunk),
             terms=Terms(
-                tags=tuple(tag or ()),
+                tags=read_names(tag),
                 expires=read_time(memos, expires, future=True) if expires else None,
                 priority=priority,
             ),

@@ -17,6 +17,7 @@ from memos_cli.cli.context import (
     Types,
     VaultFolder,
     make_filter,
+    read_names,
     state_of,
 )
 from memos_cli.errors import UsageError
@@ -57,6 +58,7 @@ def set_view(
     wanted = Restriction(tag, type, source, after, before)
     if not wanted:
         raise UsageError("the view would hold everything", "give at least one filter, such as --tag")
+    read_names([name], "view")
     with state_of(ctx).open() as memos:
         filter = make_filter(memos, "", wanted)
         memos.set_view(name, filter)
