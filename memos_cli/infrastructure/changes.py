@@ -47,6 +47,17 @@ class Change:
 
     # --- sources -------------------------------------------------------------------------------
 
+    def loose_source(self, uri: str) -> int:
+        """The one row for what came from no source that can be read again. It is never claimed."""
+        row = self._db.execute("SELECT n FROM source WHERE uri = ?", (uri,)).fetchone()
+        if row is None:
+            row = self._db.execute(
+                """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, read)
+                   VALUES (?, 'text', 'utf-8', 0, '', '', ?) RETURNING n""",
+                (uri, self._now),
+            ).fetchone()
+        return int(row[0])
+
     def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
         """Start reading a source: its row, and a claim that is lost when another process starts too."""
         claim = os.urandom(8).hex()
@@ -73,11 +84,18 @@ class Change:
 
     # --- cubes ---------------------------------------------------------------------------------
 
-    def add(self, source: int, drafts: Sequence[tuple[Draft, bytes, bytes]], terms: Terms) -> list[Kept]:
+    def add(
+        self,
+        source: int,
+        drafts: Sequence[tuple[Draft, bytes, bytes]],
+        terms: Terms,
+        *,
+        loose: bool = False,
+    ) -> list[Kept]:
         """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
 
-        A draft that the vault already has, live or not, is not stored twice: its cube gets one more
-        place, and is live again.
+        A draft that the vault already has, live or not, is not stored twice: its cube is live again,
+        and gets one more place, unless the source is a ``loose`` one.
         """
         known = {
             digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self._now)
@@ -87,7 +105,7 @@ class Change:
             )
         }
         following = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
-        n = following[0] if following else 0
+        n = oldest = following[0] if following else 0
         ids = iter(new_ulids(self._now, len(drafts)))
         kept: list[Kept] = []
         cubes: list[tuple[object, ...]] = []
@@ -97,6 +115,7 @@ class Change:
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
         for draft, digest, bytes_sha256 in drafts:
+            labels = (*terms.tags, *draft.tags)
             if digest in known:
                 cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))
@@ -105,6 +124,11 @@ class Change:
                 if is_away:
                     self.set_state(cube, "activated", "restore")
                 known[digest] = (cube, id, False, False)
+                if cube <= oldest:
+                    self.tag(cube, labels)
+                    labels = ()
+                if loose:
+                    continue
             else:
                 n += 1
                 cube, id = n, next(ids)
@@ -118,8 +142,8 @@ class Change:
                 )
                 words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
                 audits.append((self._now, self._principal, "add", id, 1, None))
+            tags.extend((cube, tag) for tag in labels)
             places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
-            tags.extend((cube, tag) for tag in (*terms.tags, *draft.tags))
         self._db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, frozen, hits, last_hit, heat)

@@ -9,7 +9,13 @@ from typing import Any
 from memos_cli.errors import Damaged, Locked, MemosError
 
 _RESTORE = "`memos check` tells what is; restore a backup"
-_PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY", "cache_size = -65536")
+_PRAGMAS = (
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "temp_store = MEMORY",
+    "cache_size = -65536",  # KiB
+    "wal_autocheckpoint = 4000",  # pages: a checkpoint syncs twice, however many there are
+)
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter: Python meets damaged text in an error's message
 
 

@@ -13,7 +13,7 @@ from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Place
-from memos_cli.infrastructure.changes import Change, Terms
+from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import Failure
 from memos_cli.interface.sources import Hints, Reading, Unreadable, find, read, read_bytes
@@ -22,6 +22,8 @@ from memos_cli.operation.lifecycle import next_state
 
 PART = 2000
 """Drafts that are committed together."""
+LOOSE = "stdin"
+"""The source of input that has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,18 @@ class Ingestion:
         self._on_source, self._on_drafts = on_source, on_drafts
 
     def take_text(self, text: bytes, name: str) -> None:
-        """Take in standard input. Unnamed input is a source of its own, named by its content."""
+        """Take in standard input. Without a ``name`` it is no source to compare with later input."""
         if len(text) > self._max_bytes:
             raise UsageError(
                 f"the input has {len(text):,} bytes, more than {self._max_bytes:,}",
                 "raise the setting ingest.max_mb, or ingest it in parts",
             )
-        sha256 = hashlib.sha256(text).hexdigest()
-        uri = name or f"stdin:{sha256[:12]}"
-        self._take(uri, sha256, lambda: read_bytes(text, uri, "", self._wishes.hints))
+        if name:
+            load = partial(read_bytes, text, name, "", self._wishes.hints)
+            self._take(name, hashlib.sha256(text).hexdigest(), load)
+        else:
+            self._on_source(LOOSE)
+            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._wishes.hints), self._add_loose)
 
     def take_files(self, paths: Sequence[Path], name: str) -> None:
         """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
@@ -108,6 +113,9 @@ class Ingestion:
         if row is not None and read_alike and not self._wishes.reread:
             self.unchanged += len(catalogue.places(self._vault.connection, row.n))
             return
+        self._read(uri, load, self._apply)
+
+    def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], None]) -> None:
         try:
             reading = load()
         except UsageError:
@@ -115,7 +123,7 @@ class Ingestion:
         except MemosError as error:
             self.failed.append(Failure(uri, str(error), error.hint))
             return
-        self._apply(reading)
+        apply(reading)
         self.notes += [f"{uri}: {note}" for note in reading.origin.notes]
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
 
@@ -124,13 +132,8 @@ class Ingestion:
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        db, wishes, drafts = self._vault.connection, self._wishes, list(reading.drafts)
-        if wishes.time is not None:
-            drafts = [d if d.time is not None else replace(d, time=wishes.time) for d in drafts]
-        digests = [draft.digest() for draft in drafts]
-        proofs = [
-            hashlib.sha256(reading.data[draft.span.start : draft.span.end]).digest() for draft in drafts
-        ]
+        db, wishes = self._vault.connection, self._wishes
+        drafts, digests, proofs = self._prepare(reading)
         with ExitStack() as stack:
             parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
@@ -157,13 +160,7 @@ class Ingestion:
                 added = matched.added[start : start + PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
-                for at, kept in zip(added, change.add(parts.source, batch, wishes.terms), strict=True):
-                    if kept.new:
-                        self.ids.append(kept.id)
-                        self.added += 1
-                    else:
-                        self._dress(change, kept.cube, drafts[at])
-                        self.unchanged += 1
+                self._count(change, change.add(parts.source, batch, wishes.terms))
             for place in matched.gone if wishes.prune else ():
                 self.archived += _leave(self._vault, parts.next(1), place)
             # With failures the source counts as unread, so that the next ingest tries them again.
@@ -171,6 +168,37 @@ class Ingestion:
             parts.next(0).finish_source(parts.source, sha256, self._recipe)
         if parts.old_blob is not None:
             self._vault.discard_blobs([parts.old_blob])
+
+    def _add_loose(self, reading: Reading) -> None:
+        """Keep what came without a source that could be read again."""
+        items = list(zip(*self._prepare(reading), strict=True))
+        for start in range(0, len(items), PART):
+            batch = items[start : start + PART]
+            with self._change() as change:
+                source = change.loose_source(LOOSE)
+                self._count(change, change.add(source, batch, self._wishes.terms, loose=True))
+            self._on_drafts(len(batch))
+
+    def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
+        """The drafts, the digest of each, and the sha256 of its bytes in the source."""
+        drafts = list(reading.drafts)
+        if self._wishes.time is not None:
+            drafts = [d if d.time is not None else replace(d, time=self._wishes.time) for d in drafts]
+        return (
+            drafts,
+            [draft.digest() for draft in drafts],
+            [hashlib.sha256(reading.data[d.span.start : d.span.end]).digest() for d in drafts],
+        )
+
+    def _count(self, change: Change, kept: Sequence[Kept]) -> None:
+        for each in kept:
+            if each.new:
+                self.ids.append(each.id)
+                self.added += 1
+                continue
+            if self._wishes.terms.expires is not None:
+                change.renew(each.cube, self._wishes.terms.expires)
+            self.unchanged += 1
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
