@@ -10,7 +10,14 @@ from test_prompt import Letters, text_of
 
 from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan, parse_time
 from memos_cli.errors import UsageError
-from memos_cli.operation.injection import CITES_FROM, SYSTEM, costs, make_prompt, memory_text, room_for_memories
+from memos_cli.operation.injection import (
+    CITES_FROM,
+    SYSTEM,
+    costs,
+    make_prompt,
+    memory_text,
+    room_for_memories,
+)
 
 CUBE = Cube(
     n=1, id="01", payload="plaintext", type="document", state="activated", version=1,
@@ -45,8 +52,11 @@ def prompt_text(model: Any, *texts: str, **options: str) -> str:
     [
         ({}, "It listens on port 5433."),
         ({"time": MAY}, "(2026-05-01) It listens on port 5433."),
-        ({"author": "Ann"}, "Ann: It listens on port 5433."),
-        ({"author": "Ann", "time": MAY, "title": "chat"}, "Ann (2026-05-01): It listens on port 5433."),
+        ({"author": "Ann"}, 'Ann said: "It listens on port 5433."'),
+        (
+            {"author": "Ann", "time": MAY, "title": "chat"},
+            'Ann said on 2026-05-01: "It listens on port 5433."',
+        ),
         ({"title": "notes › Server"}, "Server: It listens on port 5433."),
         ({"title": "Server", "time": MAY}, "Server (2026-05-01): It listens on port 5433."),
         ({"title": "notes › Server", "text": "# Server\n\nPort 5433."}, "# Server\n\nPort 5433."),

@@ -127,8 +127,6 @@ class Change:
                 if cube <= oldest:
                     self.tag(cube, labels)
                     labels = ()
-                if loose:
-                    continue
             else:
                 n += 1
                 cube, id = n, next(ids)
@@ -143,7 +141,8 @@ class Change:
                 words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
                 audits.append((self._now, self._principal, "add", id, 1, None))
             tags.extend((cube, tag) for tag in labels)
-            places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
+            if kept[-1].new or not loose:
+                places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
         self._db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, frozen, hits, last_hit, heat)
