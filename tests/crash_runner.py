@@ -1,0 +1,243 @@
+"""Runs a command again and again, and kills it before one more write each time.
+
+    python crash_runner.py PLAN.json    writes what it found to standard output, as JSON
+
+A fresh process (no threads, so that it may fork) imports everything once. For each point it copies the
+prepared vault, forks, and the child kills itself by SIGKILL before its n-th write. Then the vault is
+examined, the command is run again to its end, and the vault must hold what it holds without the kill.
+
+Writes are: files opened for writing, made, renamed, cut or removed; ``os.write`` and ``os.fsync``; each
+SQLite statement that is not a question, COMMIT and closing (a checkpoint) included. What a kill inside a
+system call leaves is SQLite's and the file system's affair.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+FILE_EVENTS = frozenset(
+    ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link")
+)
+QUESTIONS = ("SELECT", "PRAGMA")
+
+
+def watch_writes(before_write: Callable[[str], None]) -> None:
+    """Call ``before_write`` with a description before each write of this process, from now on."""
+    from memos_cli.infrastructure.database import Connection, Cursor
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[2], int):
+            if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+                before_write("open")
+        elif event in FILE_EVENTS:
+            before_write(event)
+
+    def announced(function: Any, name: Callable[[Any], str]) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if described := name(arguments):
+                before_write(described)
+            return function(*arguments, **options)
+
+        return call
+
+    def statement(arguments: Any) -> str:
+        first = str(arguments[1]).split(None, 1)[0].upper()
+        return "" if first in QUESTIONS else first
+
+    sys.addaudithook(audit)
+    os.write = announced(os.write, lambda _: "os.write")
+    os.fsync = announced(os.fsync, lambda _: "os.fsync")
+    for kind in ("execute", "executemany"):
+        setattr(Cursor, kind, announced(getattr(Cursor, kind), statement))
+    Connection.close = announced(sqlite3.Connection.close, lambda _: "close")  # type: ignore[method-assign]
+
+
+def in_child(work: Callable[[], int]) -> tuple[int, int]:
+    """Do ``work`` in a fork. Returns (exit code, signal that ended it); 99 for an exception."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = work()
+        except BaseException as error:  # noqa: BLE001 (the child must never return into this loop)
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return (0, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
+
+
+def run(arguments: list[str]) -> int:
+    """``memos`` with these arguments, silently. Its standard input is ``CRASH_STDIN`` of the environment."""
+    from memos_cli.cli.app import main
+
+    sys.argv = ["memos", *arguments]
+    sys.stdin = io.TextIOWrapper(io.BytesIO(os.environ.get("CRASH_STDIN", "").encode()))
+    with Path(os.devnull).open("w") as nowhere:
+        sys.stdout = sys.stderr = nowhere
+        try:
+            main()
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 0
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    return 0
+
+
+def list_writes(arguments: list[str], log: Path) -> list[str]:
+    """The writes of a command that runs to its end."""
+
+    def work() -> int:
+        writes: list[str] = []
+        watch_writes(writes.append)
+        code = run(arguments)
+        log.write_text(json.dumps(writes[:]))
+        return code
+
+    code, signalled = in_child(work)
+    assert (code, signalled) == (0, 0), f"memos {arguments} ended with {code}, signal {signalled}"
+    writes: list[str] = json.loads(log.read_text())
+    return writes
+
+
+def kill_at(point: int, arguments: list[str]) -> tuple[int, int]:
+    """Run a command and kill it before its write number ``point``, counted from 0."""
+
+    def work() -> int:
+        left = point
+
+        def count(_: str) -> None:
+            nonlocal left
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+
+        watch_writes(count)
+        return run(arguments)
+
+    return in_child(work)
+
+
+def read_content(folder: Path) -> dict[str, Any]:
+    """What a vault holds, as far as a user can tell: not ids, times, hits, nor where a row stands."""
+    if not (folder / "VAULT.toml").exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{folder / 'memos.db'}?mode=ro", uri=True)) as db:
+        cubes = db.execute(
+            """SELECT v.text, c.state IN ('generated', 'activated'), c.version, c.ref, c.time, c.expires,
+                 (SELECT group_concat(tag) FROM (SELECT tag FROM tag WHERE cube = c.n ORDER BY tag)),
+                 (SELECT count(*) FROM place WHERE cube = c.n), EXISTS (SELECT 1 FROM vector WHERE cube = c.n)
+               FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+               ORDER BY v.text, c.ref"""
+        ).fetchall()
+        sources = db.execute("SELECT uri, sha256, blob FROM source ORDER BY uri").fetchall()
+        views = db.execute("SELECT name, filter FROM view ORDER BY name").fetchall()
+    return json.loads(json.dumps({"cubes": cubes, "sources": sources, "views": views}))
+
+
+def find_broken(folder: Path) -> list[str]:
+    """The broken musts of a vault; none where there is no vault yet.
+
+    VAULT.toml comes last: a folder without it, and without a memory, has nothing that could be lost.
+    """
+    from memos_cli.errors import NoVault
+    from memos_cli.infrastructure import check
+
+    if not (folder / "VAULT.toml").exists() and not _has_cubes(folder / "memos.db"):
+        return []
+    try:
+        findings = check.examine(folder, timeout=1.0)
+    except NoVault:
+        return []
+    return [f"{f.what} {f.where}: {f.message}" for f in findings if f.rule == "must"]
+
+
+def _has_cubes(database: Path) -> bool:
+    if not database.exists():
+        return False
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'cube'").fetchone():
+            return False
+        return db.execute("SELECT 1 FROM cube").fetchone() is not None
+
+
+def choose_points(count: int, limit: int) -> list[int]:
+    """Of so many points the first, and evenly spread ones of the rest; all of them, if there are few."""
+    if count <= limit:
+        return list(range(count))
+    first = limit * 2 // 3
+    rest = limit - first
+    return [*range(first), *(first + (count - first) * step // rest for step in range(rest))]
+
+
+def examine_command(plan: dict[str, Any]) -> dict[str, Any]:
+    """Kill the command of ``plan`` at every point; what went wrong, and what was tried."""
+    prepared, arguments = Path(plan["prepared"]), plan["command"]
+    vault = Path(plan["vault"])
+
+    def prepare() -> None:
+        shutil.rmtree(vault, ignore_errors=True)
+        if prepared.exists():
+            shutil.copytree(prepared, vault)
+
+    prepare()
+    list_writes(arguments, Path(plan["log"]))  # the first run fills the cache, which is no part of the vault
+    prepare()
+    writes = list_writes(arguments, Path(plan["log"]))
+    wanted = read_content(vault)
+    problems: list[str] = []
+    points = choose_points(len(writes), plan["limit"])
+    for point in points:
+        where = f"before write {point} ({writes[point]})"
+        prepare()
+        code, signalled = kill_at(point, arguments)
+        if signalled != signal.SIGKILL:
+            problems.append(f"{where}: not killed, it ended with {code}, signal {signalled}")
+            continue
+        problems += [f"{where}: {broken}" for broken in find_broken(vault)]
+        code, signalled = in_child(lambda: run(arguments))
+        if (code, signalled) != (0, 0):
+            problems.append(f"{where}: the retry ended with {code}, signal {signalled}")
+        problems += [f"{where}, after the retry: {broken}" for broken in find_broken(vault)]
+        if (content := read_content(vault)) != wanted:
+            problems.append(f"{where}: the retry left {content}, not {wanted}")
+        code, _ = in_child(lambda: run(["check", "--repair"]))
+        if code != 0:
+            problems.append(f"{where}: what the kill left could not be repaired")
+    return {"points": len(points), "writes": Counter(writes), "problems": problems}
+
+
+def main() -> None:
+    plan = json.loads(Path(sys.argv[1]).read_text())
+    sys.dont_write_bytecode = True
+    import numpy  # noqa: F401 (imported before the fork, once)
+    import sqlite_utils  # noqa: F401
+    import typer.main
+
+    from memos_cli.cli import app
+    from memos_cli.infrastructure import check  # noqa: F401
+    from memos_cli.interface import ingestion, inspection, memory  # noqa: F401
+    from memos_cli.operation import embedding, search  # noqa: F401
+    from memos_cli.runtime import bert, embedder, engine, models, prompt  # noqa: F401
+
+    built = typer.main.get_command(app.build())
+    app.build = lambda _=(): built  # type: ignore[assignment,misc]  # made once, not in each child
+    run(["config"])  # for what a command line imports on its way
+    ingestion.PART = embedding.PART = plan["part"]  # several commits for little input
+    json.dump(examine_command(plan), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Killed before any of its writes, a command loses nothing, and doing it again completes it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import REPOSITORY, Shell, make_vault, with_models
+
+RUNNER = REPOSITORY / "tests" / "crash_runner.py"
+LIMIT = 32
+"""Points a command, at most: of a longer one the first, and evenly spread ones of the rest."""
+
+NOTES = "# Server\n\nIt listens on port 5433.\n\n# Backup\n\nEvery night at two.\n"
+NOTES_LATER = "# Server\n\nIt listens on port 5434.\n\n# Monitoring\n\nA mail at three failures.\n"
+TURNS = [
+    {"id": f"t{n}", "role": "user", "name": "Ann", "time": f"2026-05-0{n}T10:00:00Z", "content": text}
+    for n, text in enumerate(("Hello!", "I planted tomatoes.", "Hello!"), 1)
+]
+CHAT = "".join(json.dumps(turn) + "\n" for turn in TURNS)
+CONVERTER = '''
+"""Stands in for markitdown, which takes seconds to import."""
+class MarkItDownException(Exception): ...
+class MissingDependencyException(MarkItDownException): ...
+class StreamInfo:
+    def __init__(self, extension): ...
+class MarkItDown:
+    def __init__(self, enable_plugins): ...
+    def convert_stream(self, stream, stream_info):
+        self.markdown = "# Report\\n\\nThe pump was replaced.\\n"
+        return self
+'''
+
+
+def kill_everywhere(
+    shell: Shell, *command: object, env: dict[str, str] | None = None, limit: int = LIMIT
+) -> dict[str, int]:
+    """Kill ``command`` at every point. The vault of ``shell`` is what it starts from. Returns its writes."""
+    prepared, vault = shell.folder / "prepared", shell.vault
+    if vault.exists():
+        with closing(sqlite3.connect(vault / "memos.db")) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        vault.rename(prepared)
+    plan = {
+        "prepared": str(prepared),
+        "vault": str(vault),
+        "log": str(shell.folder / "writes.json"),
+        "command": [str(argument) for argument in command],
+        "limit": limit,
+        "part": 2,
+    }
+    path = shell.folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    converter = shell.folder / "converter"
+    converter.mkdir()
+    (converter / "markitdown.py").write_text(CONVERTER)
+    environment = shell.environment(env)
+    environment["PYTHONPATH"] += f":{converter}"
+    done = subprocess.run(
+        [sys.executable, RUNNER, path], env=environment, cwd=shell.work, capture_output=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["problems"] == []
+    assert found["points"] == min(limit, sum(found["writes"].values()))
+    return found["writes"]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Shell:
+    """A user with a vault whose end is not examined here: the kills are."""
+    shell = Shell(tmp_path)
+    make_vault(shell)
+    return shell
+
+
+@pytest.fixture
+def filled(started: Shell) -> Shell:
+    """A user who has ingested a folder of notes."""
+    started.write("notes/home.md", NOTES)
+    started.write("notes/old.txt", "The old router is in the cellar.")
+    started.write("notes/chat.jsonl", CHAT)
+    started("ingest", "notes", "--no-embed", "--tag", "home")
+    return started
+
+
+def test_init_is_completed_by_a_second_one(tmp_path: Path) -> None:
+    writes = kill_everywhere(Shell(tmp_path), "init", env={"MEMOS_EMBEDDER": "/nowhere"})
+    assert writes["CREATE"] > 10
+    assert writes["os.mkdir"] >= 4
+    assert writes["os.rename"] == 1
+
+
+@with_models
+def test_init_remembers_its_models_after_any_kill(started: Shell) -> None:
+    writes = kill_everywhere(started, "init", "--model", "embedded", "--embedder", "embedded")
+    assert writes["os.rename"] == 1
+
+
+def test_ingest_of_a_folder_goes_on_where_it_was(started: Shell) -> None:
+    started.write("notes/home.md", NOTES)
+    started.write("notes/chat.jsonl", CHAT)
+    options = ("--no-embed", "--tag", "home", "--expires", "2036-01-01")
+    writes = kill_everywhere(started, "ingest", "notes", *options)
+    assert writes["COMMIT"] >= 3
+
+
+def test_ingest_of_standard_input_keeps_each_line_once(filled: Shell) -> None:
+    lines = {"CRASH_STDIN": "One.\nTwo.\nThree.\nThe old router is in the cellar.\n"}
+    kill_everywhere(filled, "ingest", "-", "--lines", "--no-embed", "--tag", "said", env=lines)
+
+
+def test_ingest_of_a_document_keeps_its_text_before_it_is_named(started: Shell) -> None:
+    started.write("report.pdf", b"%PDF-1.7 not really")
+    writes = kill_everywhere(started, "ingest", "report.pdf", "--no-embed")
+    assert writes["os.rename"] == 1
+
+
+def test_ingest_of_changed_files_makes_each_version_once(filled: Shell) -> None:
+    filled.write("notes/home.md", NOTES_LATER)
+    filled.write("notes/chat.jsonl", CHAT.replace("tomatoes", "beans"))
+    writes = kill_everywhere(filled, "ingest", "notes", "--no-embed", "--tag", "home")
+    assert writes["UPDATE"] >= 6
+
+
+def test_prune_archives_what_is_gone(filled: Shell) -> None:
+    (filled.work / "notes/old.txt").unlink()
+    filled.write("notes/home.md", "# Server\n\nIt listens on port 5433.\n")
+    filled.write("notes/chat.jsonl", "".join(CHAT.splitlines(keepends=True)[1:]))
+    writes = kill_everywhere(filled, "ingest", "notes", "--no-embed", "--prune")
+    assert writes["DELETE"] >= 3
+
+
+@with_models
+def test_embed_goes_on_where_it_was(filled: Shell) -> None:
+    writes = kill_everywhere(filled, "embed")
+    assert writes["COMMIT"] >= 3
+
+
+def test_edit_makes_one_version(filled: Shell) -> None:
+    id = filled("search", "router", "--json").record["id"]
+    kill_everywhere(filled, "edit", id, "--text", "The old router is gone.")
+
+
+def test_tag_adds_and_removes(filled: Shell) -> None:
+    ids = sorted(filled.ids())
+    kill_everywhere(filled, "tag", *ids, "--add", "work/net", "--remove", "home")
+
+
+def test_forget_removes_all_or_nothing(filled: Shell) -> None:
+    kill_everywhere(filled, "forget", "--source", "chat.jsonl", "--yes")
+
+
+def test_views_are_saved_and_removed(filled: Shell) -> None:
+    kill_everywhere(filled, "view", "set", "talk", "--type", "dialogue")
+
+
+@with_models
+def test_query_notes_the_use_of_memories(filled: Shell) -> None:
+    writes = kill_everywhere(filled, "query", "Where is the old router?", "--max-tokens", "1", limit=20)
+    assert writes["COMMIT"] == 1
+
+
+def test_repair_is_completed_by_a_second_one(filled: Shell) -> None:
+    with closing(sqlite3.connect(filled.vault / "memos.db")) as db:
+        db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        db.commit()
+    (filled.vault / "blobs" / "ab").mkdir(mode=0o700)
+    for name in (f"blobs/ab/ab{'0' * 62}", "tmp/.x.4194304.00000000.part"):
+        (filled.vault / name).write_bytes(b"left")
+        (filled.vault / name).chmod(0o600)
+    (filled.vault / "VAULT.toml").chmod(0o644)
+    writes = kill_everywhere(filled, "check", "--repair")
+    assert writes["os.remove"] == 2
+    assert writes["os.chmod"] == 1

@@ -1,0 +1,192 @@
+"""MemOperator: words and meaning, fused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import NOW, WHO, draft, keep
+
+from memos_cli.cube import Filter, Hit
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.words import query_terms
+from memos_cli.operation import search as searching
+from memos_cli.operation.embedding import embed_waiting
+from memos_cli.operation.search import coverage, relevance, search, weigh
+
+TOPICS = {"cat": 0, "kitten": 0, "Katze": 0, "猫": 0, "server": 1, "machine": 1, "bread": 2}
+
+
+class Topics:
+    """Stands in for an embedder: it knows what a few words are about, and nothing else."""
+
+    name, fingerprint, dimension = "topics", "e" * 64, 4
+
+    def embed(self, texts: Sequence[str], *, progress: Any = None) -> Any:
+        vectors = np.full((len(texts), self.dimension), 0.05, np.float32)
+        for row, text in enumerate(texts):
+            for word, topic in TOPICS.items():
+                vectors[row, topic] += word in text
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def filled(vault: Vault) -> Vault:
+    keep(
+        vault,
+        "My cat sleeps.",
+        "The server listens on port 5433.",
+        "We bake bread.",
+        "猫在睡觉。",
+        tags=["a"],
+    )
+    return vault
+
+
+@pytest.fixture
+def embedded(filled: Vault) -> Vault:
+    embed_waiting(filled, Topics(), principal=WHO, clock=lambda: NOW)  # type: ignore[arg-type]
+    return filled
+
+
+def find(
+    vault: Vault, question: str, *, meaning: bool = False, k: int = 10, balance: float = 0.5, now: int = NOW,
+    **wanted: Any,
+) -> list[Hit]:  # fmt: skip
+    embedder: Any = Topics() if meaning else None
+    return search(vault, question, filter=Filter(**wanted), k=k, now=now, embedder=embedder, balance=balance)
+
+
+def texts(hits: list[Hit]) -> list[str]:
+    return [hit.cube.text for hit in hits]
+
+
+def test_words_alone_find_what_holds_them(filled: Vault) -> None:
+    (hit,) = find(filled, "Which port does the server use?")
+    assert hit.cube.text == "The server listens on port 5433."
+    assert hit.score == 1.0
+    assert hit.why["terms"] == "port server"
+    assert 0 < float(hit.why["coverage"]) < 1  # "use" is in none
+
+
+def test_meaning_finds_what_no_word_does(embedded: Vault) -> None:
+    assert find(embedded, "kitten") == []
+    hit = find(embedded, "kitten", meaning=True)[0]
+    assert hit.cube.text == "My cat sleeps."
+    assert float(hit.why["cosine"]) > 0.9
+    assert "terms" not in hit.why
+
+
+def test_words_and_meaning_together_beat_either(embedded: Vault) -> None:
+    keep(embedded, "The cat bowl is blue.", uri="more")
+    embed_waiting(embedded, Topics(), principal=WHO, clock=lambda: NOW)  # type: ignore[arg-type]
+    assert texts(find(embedded, "blue kitten", meaning=True))[0] == "The cat bowl is blue."
+
+
+def test_balance_weighs_the_two(embedded: Vault) -> None:
+    question = "port kitten"
+    assert texts(find(embedded, question, meaning=True, balance=0.1))[0].startswith("The server")
+    assert texts(find(embedded, question, meaning=True, balance=0.9))[0].startswith("My cat")
+
+
+def test_words_decide_where_the_embedder_knows_no_better(embedded: Vault) -> None:
+    assert texts(find(embedded, "睡觉", meaning=True))[0] == "猫在睡觉。"
+
+
+def test_a_vault_of_another_embedder_is_searched_by_words(filled: Vault) -> None:
+    assert texts(find(filled, "cat", meaning=True)) == ["My cat sleeps."]
+
+
+def test_filters_hold_for_meaning_too(embedded: Vault) -> None:
+    keep(embedded, "The kitten plays.", uri="more", tags=["b"])
+    embed_waiting(embedded, Topics(), principal=WHO, clock=lambda: NOW)  # type: ignore[arg-type]
+    assert texts(find(embedded, "cat", meaning=True, tags=("b",))) == ["The kitten plays."]
+    assert find(embedded, "cat", meaning=True, tags=("c",)) == []
+
+
+def test_what_has_expired_is_not_found_either_way(embedded: Vault) -> None:
+    embedded.connection.execute("UPDATE cube SET expires = ?", (NOW + 10,))
+    assert texts(find(embedded, "cat", meaning=True, k=1)) == ["My cat sleeps."]
+    assert find(embedded, "cat", meaning=True, now=NOW + 10) == []
+
+
+def test_what_is_not_live_is_not_found(embedded: Vault) -> None:
+    (hit,) = find(embedded, "port")
+    with embedded.change(WHO, NOW) as change:
+        change.set_state(hit.cube.n, "archived", "archive")
+    assert "5433" not in str(texts(find(embedded, "port server", meaning=True)))
+
+
+def test_no_more_than_asked_for(embedded: Vault) -> None:
+    assert len(find(embedded, "cat", meaning=True, k=2)) == 2
+    assert len(find(embedded, "cat", meaning=True)) == 4
+
+
+def test_nothing_to_look_for_finds_nothing(filled: Vault) -> None:
+    assert find(filled, "?!") == []
+
+
+def test_equal_hits_keep_their_order(vault: Vault) -> None:
+    keep(vault, draft("Tea one."), draft("Tea two.", 20), draft("Tea six.", 40))
+    assert texts(find(vault, "tea")) == ["Tea one.", "Tea two.", "Tea six."]
+
+
+def test_scores_are_between_0_and_1_and_fall(embedded: Vault) -> None:
+    scores = [hit.score for hit in find(embedded, "cat server bread", meaning=True)]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_in_a_large_vault_words_of_every_cube_are_not_asked_for(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "LARGE", 5)
+    keep(vault, *(f"Common word {n}." for n in range(9)), "Common rare.")
+    assert texts(find(vault, "common rare")) == ["Common rare."]
+    assert len(find(vault, "common")) == 10
+
+
+def test_rare_words_count_more(filled: Vault) -> None:
+    keep(filled, "The server hums.", uri="more")
+    server, port = weigh(filled.connection, query_terms("server port"))
+    assert (server.cubes, port.cubes) == (2, 1)
+    assert port.idf == pytest.approx(math.log(1 + (5 - 1 + 0.5) / 1.5))
+    assert coverage([server, port], {"port"}) > 0.5 > coverage([server, port], {"server"})
+    assert coverage([server, port], {"server", "port"}) == pytest.approx(1.0)
+    assert coverage([], set()) == 0.0
+
+
+def test_words_set_aside_lower_no_relevance(filled: Vault) -> None:
+    def covered(question: str, aside: str) -> float:
+        (hit,) = search(
+            filled, question, filter=Filter(), k=1, now=NOW, embedder=None, balance=0.5, aside=aside
+        )
+        return float(hit.why["coverage"])
+
+    assert covered("bread last month", "") < 0.5
+    assert covered("bread last month", "last month") == 1.0
+    assert covered("bake cake last month", "last month") == covered("bake cake", "")
+
+
+def test_words_set_aside_still_find(filled: Vault) -> None:
+    (hit,) = search(filled, "bread", filter=Filter(), k=1, now=NOW, embedder=None, balance=0.5, aside="bread")
+    assert (hit.cube.text, hit.why["coverage"]) == ("We bake bread.", 1.0)
+
+
+def test_relevance_is_between_0_and_1_and_grows_with_each_signal() -> None:
+    grid = [step / 10 for step in range(11)]
+    for covered in grid:
+        assert relevance(covered, None) == covered
+        row = [relevance(covered, cosine) for cosine in (-1.0, *grid)]
+        assert row == sorted(row)
+        assert row[0] >= 0
+        assert row[-1] <= 1
+    for cosine in grid:
+        column = [relevance(covered, cosine) for covered in grid]
+        assert column == sorted(column)
