@@ -19,8 +19,9 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 from memos_cli.errors import UsageError
 
 
-def _setting(key: str, default: object, about: str) -> Any:
-    return field(default=default, metadata={"key": key, "help": about})
+def _setting(key: str, default: object, about: str, least: float = 0, most: float = math.inf) -> Any:
+    """A field of Settings; ``least`` and ``most`` bound a number."""
+    return field(default=default, metadata={"key": key, "help": about, "bounds": (least, most)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +32,25 @@ class Settings:
     principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free")
+    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
-    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at")
-    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes")
-    search_k: int = _setting("search.k", 10, "results of a search")
-    search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1")
+    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
+    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    search_k: int = _setting("search.k", 10, "results of a search", 1)
+    search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1", most=1)
     query_relevance: float = _setting(
-        "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1"
+        "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1", most=1
     )
-    query_context: int = _setting("query.context", 4096, "tokens of context that the reader is opened with")
+    query_context: int = _setting(
+        "query.context", 4096, "tokens of context that the reader is opened with", 1
+    )
     query_memory: int = _setting("query.memory", 1000, "tokens that memories may take of it")
-    query_sources: int = _setting("query.sources", 5, "memories that a query puts before the model, at most")
-    query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have")
+    query_sources: int = _setting(
+        "query.sources", 5, "memories that a query puts before the model, at most", 1
+    )
+    query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
-    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half")
+    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def load_settings(
             raw, origin = stored[key], str(path)
         else:
             raw, origin = f.default, "default"
-        values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}")
+        values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}", *f.metadata["bounds"])
         origins.append(Origin(key, values[f.name], origin, f.metadata["help"]))
     return Settings(**values), origins
 
@@ -136,12 +141,16 @@ def _read_file(path: Path) -> dict[str, object]:
     return flat
 
 
-def _as_kind(raw: object, default: object, where: str) -> object:
+def _as_kind(raw: object, default: object, where: str, least: float, most: float) -> object:
     kind = type(default)
     try:
         if kind in (int, float) and not isinstance(raw, bool):
             number = kind(raw)  # type: ignore[call-overload,arg-type]
             if math.isfinite(number) and not (isinstance(raw, float) and number != raw):
+                if not least <= number <= most:
+                    raise UsageError(
+                        f"{where} = {raw!r} is {f'below {least:g}' if number < least else f'above {most:g}'}"
+                    )
                 return number
         if kind is str and isinstance(raw, str):
             return raw

@@ -241,7 +241,7 @@ def test_many_findings_of_a_kind_are_counted(folder: Path) -> None:
 def test_a_lost_identity_is_told_with_what_mends_it(folder: Path) -> None:
     (folder / "VAULT.toml").unlink()
     (finding,) = examine(folder, timeout=1.0)
-    assert (finding.rule, finding.what) == ("must", "identity-missing")
+    assert (finding.rule, finding.what) == ("should", "identity-missing")
     assert "memos init" in finding.message
     Vault.create(folder, principal=WHO, now=NOW, timeout=1.0).close()
     assert told(folder) == []

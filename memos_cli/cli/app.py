@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from memos_cli import __version__
-from memos_cli.cli.context import Json, VaultFolder, View, state_of
+from memos_cli.cli.context import View, with_global_options
 from memos_cli.cli.output import clean
 from memos_cli.errors import MemosError
 
@@ -64,32 +64,21 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+@with_global_options
 def options(
-    ctx: typer.Context,
-    vault: VaultFolder = None,
-    principal: Annotated[
-        str | None, typer.Option("--as", metavar="PRINCIPAL", help="Who asks: user:NAME or agent:NAME.")
-    ] = None,
     view: View = None,
-    json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """The global options."""
-    state = state_of(ctx)
-    state.output.quiet, state.output.verbose = quiet, verbose
-    if principal is not None:
-        state.flags["principal"] = principal
+    """The options before the command: those of every command, and these."""
 
 
 def main() -> NoReturn:
     """Run the command line. This is the one place where an exception becomes an exit code."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # What a terminal's encoding lacks is no reason to fail; pipes and files are UTF-8 everywhere.
         if isinstance(stream, io.TextIOWrapper):
@@ -102,7 +91,7 @@ def main() -> NoReturn:
         _fail(str(error), error.hint, error.code)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            _fail("the disk is full; nothing stored was changed", "free some space and try again", 1)
+            _fail("the disk is full; what was stored before is safe", "free some space and try again", 1)
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", "", 1)
     except UnicodeEncodeError:
@@ -114,6 +103,20 @@ def main() -> NoReturn:
             f"internal error: {type(error).__name__}: {error}", "run it again with --debug, and report it", 1
         )
     sys.exit(0)
+
+
+def _open_missing_streams() -> None:
+    """Give the standard streams that the caller has closed (``>&-``) to nothing, as files of their number.
+
+    Left closed, the next file that is opened would take the number, and be written to as if it were one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

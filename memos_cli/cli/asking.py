@@ -17,17 +17,16 @@ import typer
 from memos_cli.cli.context import (
     After,
     Before,
-    Json,
     Model,
     Restriction,
     Source,
     Tags,
     Types,
-    VaultFolder,
     View,
     make_filter,
     read_argument,
     state_of,
+    with_global_options,
 )
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
@@ -46,8 +45,8 @@ Batch = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(search)
-    app.command()(query)
+    app.command()(with_global_options(search))
+    app.command()(with_global_options(query))
 
 
 def search(
@@ -60,9 +59,7 @@ def search(
     after: After = "",
     before: Before = "",
     batch: Batch = "",
-    vault: VaultFolder = None,
     view: View = None,
-    json: Json = False,
 ) -> None:
     """Find memories by their words and their meaning.
 
@@ -76,6 +73,8 @@ def search(
     """
     from memos_cli.cli.rows import hit_row, place
 
+    if batch and words:
+        raise UsageError("a query and --batch do not go together", "put the query into the batch")
     state = state_of(ctx)
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
@@ -98,7 +97,7 @@ def search(
         return
     output.table(
         ("score", "id", "text", "from"),
-        [(f"{hit.score:.2f}", hit.cube.id, excerpt(hit.cube.text), place(hit.cube)) for hit in found.hits],
+        [(f"{hit.score:.2f}", hit.cube.id, hit.cube.text, place(hit.cube)) for hit in found.hits],
     )
     if not found.hits:
         output.note("nothing found")
@@ -119,9 +118,7 @@ def query(
     after: After = "",
     before: Before = "",
     batch: Batch = "",
-    vault: VaultFolder = None,
     view: View = None,
-    json: Json = False,
 ) -> None:
     """Ask a model, with what memory holds on the question before it; the sources follow the answer.
 
@@ -136,6 +133,8 @@ def query(
     """
     from memos_cli.cli.rows import answer_row, plan_row, source_rows
 
+    if batch and question:
+        raise UsageError("a question and --batch do not go together", "put the question into the batch")
     state = state_of(ctx)
     output = state.output
     wanted = Restriction(tag, type, source, after, before)

@@ -13,17 +13,16 @@ import typer
 from memos_cli.cli.context import (
     After,
     Before,
-    Json,
     Restriction,
     Source,
     Tags,
     Types,
-    VaultFolder,
     View,
     make_filter,
     read_names,
     read_stdin,
     state_of,
+    with_global_options,
 )
 from memos_cli.cli.looking import Id
 from memos_cli.cli.output import Output, excerpt
@@ -39,7 +38,7 @@ Ids = Annotated[
 
 def register(app: typer.Typer) -> None:
     for command in (edit, tag, forget):
-        app.command()(command)
+        app.command()(with_global_options(command))
 
 
 def edit(
@@ -49,8 +48,6 @@ def edit(
         str | None, typer.Option("--text", metavar="TEXT", help="The new text, or - for stdin.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="The new title.")] = None,
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Change a memory. It gets a new version; the old one stays in its history.
 
@@ -88,7 +85,7 @@ def _edit_in_editor(text: str) -> str:
     with tempfile.TemporaryDirectory(prefix="memos-") as folder:
         file = Path(folder) / "memory.txt"
         file.touch(0o600)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text.encode())  # as bytes: its line ends stay what they are
         try:
             status = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
         except OSError as error:
@@ -97,7 +94,7 @@ def _edit_in_editor(text: str) -> str:
             ) from error
         if status != 0:
             raise UsageError(f"{editor} ended with {status}; nothing was changed", "")
-        new = file.read_text(encoding="utf-8", errors="replace")
+        new = file.read_bytes().decode("utf-8", "replace")
     # Editors end a file with a newline; the memory's own end is kept.
     return new if text.endswith("\n") else new.rstrip("\n")
 
@@ -109,8 +106,6 @@ def tag(
     remove: Annotated[
         list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="Remove this tag.")
     ] = None,
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Add tags to memories, or remove them. Tags may be paths: work/climate.
 
@@ -142,9 +137,7 @@ def forget(
     before: Before = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    vault: VaultFolder = None,
     view: View = None,
-    json: Json = False,
 ) -> None:
     """Remove memories with all their versions and vectors. It cannot be undone.
 

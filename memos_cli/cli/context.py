@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,27 +58,67 @@ def _set_json(state: State, value: bool) -> None:
     state.output.json = value
 
 
+def _set_quiet(state: State, value: bool) -> None:
+    state.output.quiet = value
+
+
+def _set_verbose(state: State, value: bool) -> None:
+    state.output.verbose = value
+
+
 def _set_vault(state: State, value: str) -> None:
     state.flags["vault"] = value
+
+
+def _set_principal(state: State, value: str) -> None:
+    state.flags["principal"] = value
 
 
 def _set_view(state: State, value: str) -> None:
     state.view = value
 
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print JSON, one object a line.", callback=_setter(_set_json))
-]
-VaultFolder = Annotated[
-    str | None,
-    typer.Option(
-        "--vault", metavar="DIR", help="Folder of the vault (or MEMOS_VAULT).", callback=_setter(_set_vault)
+def _flag(*names: str, help: str, store: Callable[[State, Any], None]) -> Any:
+    return Annotated[bool, typer.Option(*names, help=help, callback=_setter(store))]
+
+
+def _text(name: str, metavar: str, help: str, store: Callable[[State, Any], None]) -> Any:
+    return Annotated[str | None, typer.Option(name, metavar=metavar, help=help, callback=_setter(store))]
+
+
+View = _text("--view", "NAME", "Use a saved filter.", _set_view)
+GLOBAL: dict[str, tuple[Any, Any]] = {
+    "vault": (_text("--vault", "DIR", "Folder of the vault (or MEMOS_VAULT).", _set_vault), None),
+    "principal": (_text("--as", "PRINCIPAL", "Who asks: user:NAME or agent:NAME.", _set_principal), None),
+    "json": (_flag("--json", help="Print JSON, one object a line.", store=_set_json), False),
+    "quiet": (_flag("--quiet", "-q", help="No notes and no progress.", store=_set_quiet), False),
+    "verbose": (_flag("--verbose", "-v", help="Say more.", store=_set_verbose), False),
+    "debug": (
+        _flag("--debug", help="Show a traceback when something fails.", store=lambda state, value: None),
+        False,
     ),
-]
-View = Annotated[
-    str | None,
-    typer.Option("--view", metavar="NAME", help="Use a saved filter.", callback=_setter(_set_view)),
-]
+}
+"""The options of every command, by parameter: the option and its default."""
+
+
+def with_global_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``command``, which can be given the global options too: they may stand before or after its name."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        command(*arguments, **{name: value for name, value in options.items() if name not in GLOBAL})
+
+    own = inspect.signature(command, eval_str=True)
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        for name, (option, default) in GLOBAL.items()
+    ]
+    # Typer reads a command's options from its signature.
+    run.__signature__ = own.replace(parameters=[*own.parameters.values(), *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in [*own.parameters.values(), *shared]}
+    return run
+
+
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="With this tag, or one below it.")
 ]

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.context import Json, VaultFolder, read_names, read_stdin, read_time, state_of
+from memos_cli.cli.context import read_names, read_stdin, read_time, state_of, with_global_options
 from memos_cli.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     for command in (init, ingest, embed):
-        app.command()(command)
+        app.command()(with_global_options(command))
 
 
 def init(
@@ -25,8 +25,6 @@ def init(
     embedder: Annotated[
         str, typer.Option(metavar="NAME", help="Embedding GGUF, or a sentence-transformers folder.")
     ] = "",
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Make a vault and choose its models. Doing it again changes nothing.
 
@@ -66,8 +64,6 @@ def ingest(
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
     reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
     embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Take in text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
 
@@ -88,6 +84,8 @@ def ingest(
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
     if "" in sources:
         raise UsageError("a source is empty", "name files or folders; the current folder is .")
+    if "" in sources:
+        raise UsageError("a source has an empty name", "name a file or a folder; . is this one")
     files = [Path(name) for name in sources if name != "-"]
     if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
         raise UsageError("--source names one source", "ingest this input by itself")
@@ -111,6 +109,9 @@ def ingest(
             embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
+    ends = wishes.terms.expires
+    if ends is not None and ends <= memos.now():
+        output.note("note: --expires is past: these memories are not found; memos list --state expired")
     if output.json:
         output.record(asdict(result))
     else:
@@ -129,7 +130,7 @@ def ingest(
         raise typer.Exit(3 if done else 1)
 
 
-def embed(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+def embed(ctx: typer.Context) -> None:
     """Make the vectors that are missing. It can be stopped, and goes on where it was.
 
     \b

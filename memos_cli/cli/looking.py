@@ -10,15 +10,14 @@ import typer
 from memos_cli.cli.context import (
     After,
     Before,
-    Json,
     Restriction,
     Source,
     Tags,
     Types,
-    VaultFolder,
     View,
     make_filter,
     state_of,
+    with_global_options,
 )
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
@@ -27,9 +26,9 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the 
 
 
 def register(app: typer.Typer) -> None:
-    app.command(name="list")(list_)
+    app.command(name="list")(with_global_options(list_))
     for command in (show, history, stats, config, models, check):
-        app.command()(command)
+        app.command()(with_global_options(command))
 
 
 def list_(
@@ -44,9 +43,7 @@ def list_(
     source: Source = "",
     after: After = "",
     before: Before = "",
-    vault: VaultFolder = None,
     view: View = None,
-    json: Json = False,
 ) -> None:
     """List memories, newest first.
 
@@ -76,7 +73,7 @@ def list_(
                 c.id,
                 format_time(c.created if c.time is None else c.time),
                 c.type,
-                excerpt(c.text, 80),
+                c.text,
                 place(c),
             )
             for c in cubes
@@ -84,7 +81,7 @@ def list_(
     shared.output.table(("id", "time", "type", "text", "from"), rows)
 
 
-def show(ctx: typer.Context, id: Id, vault: VaultFolder = None, json: Json = False) -> None:
+def show(ctx: typer.Context, id: Id) -> None:
     """Show one memory in full, and whether its sources still read so.
 
     \b
@@ -115,7 +112,7 @@ def _place(place: dict[str, Any]) -> dict[str, Any]:
     return {**place, "span": [place["span"]["start"], place["span"]["end"]]}
 
 
-def history(ctx: typer.Context, id: Id, vault: VaultFolder = None, json: Json = False) -> None:
+def history(ctx: typer.Context, id: Id) -> None:
     """Show all versions of a memory, and what happened to it.
 
     \b
@@ -142,7 +139,7 @@ def history(ctx: typer.Context, id: Id, vault: VaultFolder = None, json: Json = 
         output.text(old.text)
 
 
-def stats(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+def stats(ctx: typer.Context) -> None:
     """Show the vault in numbers.
 
     \b
@@ -171,8 +168,6 @@ def stats(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> 
 def config(
     ctx: typer.Context,
     key: Annotated[str, typer.Argument(metavar="[KEY]", help="Show this setting alone.")] = "",
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Show every setting, its value, and where the value came from.
 
@@ -207,7 +202,6 @@ def config(
 def models(
     ctx: typer.Context,
     folders: Annotated[list[str] | None, typer.Argument(metavar="[PATH…]", help="Look here as well.")] = None,
-    json: Json = False,
 ) -> None:
     """List the GGUF models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
 
@@ -238,8 +232,6 @@ def models(
 def check(
     ctx: typer.Context,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild what can be rebuilt.")] = False,
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Verify the whole vault: rows, texts, full text, vectors, blobs. Reads only, unless --repair.
 

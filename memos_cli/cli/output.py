@@ -33,7 +33,10 @@ class Output:
         _write((clean(text) if sys.stdout.isatty() else text) + end)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns for a person, or a line of tab-separated values a row for a program."""
+        """Columns for a person, or a line of tab-separated values a row for a program.
+
+        A person sees the beginning of a column headed ``text``; a program gets all of it, on one line.
+        """
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
         if not sys.stdout.isatty():
             _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
@@ -47,7 +50,8 @@ class Output:
             # An id must stay whole to be copied; the text gives way first.
             table.add_column(header, overflow="fold", no_wrap=header in ("id", "score", "time"))
         for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
+            shown = (excerpt(c) if header == "text" else c for header, c in zip(headers, row, strict=True))
+            table.add_row(*map(Text, shown))
         Console().print(table)
 
     def note(self, text: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import Cube, Hit, Plan, format_time
 
@@ -114,7 +115,7 @@ def place(cube: Cube) -> str:
     """Where a cube comes from, for a person: path and bytes, or its ref."""
     name = cube.source or ""
     if name.startswith("file://"):
-        path = Path(unquote(urlsplit(name).path))
+        path = Path(os.fsdecode(unquote_to_bytes(urlsplit(name).path)))
         name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     if cube.span and cube.source:
         name += f":{cube.span.start}-{cube.span.end}"

@@ -10,15 +10,14 @@ import typer
 from memos_cli.cli.context import (
     After,
     Before,
-    Json,
     Restriction,
     Source,
     Tags,
     Types,
-    VaultFolder,
     make_filter,
     read_names,
     state_of,
+    with_global_options,
 )
 from memos_cli.errors import UsageError
 
@@ -37,6 +36,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the view.")]
 
 
 @app.command("set")
+@with_global_options
 def set_view(
     ctx: typer.Context,
     name: Name,
@@ -45,8 +45,6 @@ def set_view(
     source: Source = "",
     after: After = "",
     before: Before = "",
-    vault: VaultFolder = None,
-    json: Json = False,
 ) -> None:
     """Save a filter under a name, in place of an older one of that name.
 
@@ -69,7 +67,8 @@ def set_view(
 
 
 @app.command("list")
-def list_views(ctx: typer.Context, vault: VaultFolder = None, json: Json = False) -> None:
+@with_global_options
+def list_views(ctx: typer.Context) -> None:
     """List the saved filters.
 
     \b
@@ -91,7 +90,8 @@ def list_views(ctx: typer.Context, vault: VaultFolder = None, json: Json = False
 
 
 @app.command("remove")
-def remove_view(ctx: typer.Context, name: Name, vault: VaultFolder = None, json: Json = False) -> None:
+@with_global_options
+def remove_view(ctx: typer.Context, name: Name) -> None:
     """Delete a saved filter; the memories stay.
 
     \b

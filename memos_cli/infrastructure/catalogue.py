@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import Cube, Filter, Span
 from memos_cli.errors import UsageError
@@ -79,7 +80,7 @@ class SourceRow:
     def path(self) -> Path | None:
         """The file that the source is, if it is one."""
         parts = urlsplit(self.uri)
-        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+        return Path(os.fsdecode(unquote_to_bytes(parts.path))) if parts.scheme == "file" else None
 
 
 def cubes(
@@ -262,8 +263,12 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
     """``filter`` as an SQL condition on ``cube c``, and its values."""
     parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
     values: list[object] = list(filter.states)
-    parts.append("(c.expires IS NULL OR c.expires > ? OR c.state = 'expired')")
-    values.append(now)
+    if filter.states == ("expired",):
+        parts[0] = "(c.state = 'expired' OR c.expires <= ?)"
+        values[:] = [now]
+    elif "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
+        parts.append("(c.expires IS NULL OR c.expires > ?)")
+        values.append(now)
     for tag in filter.tags:
         # Compared as text, not with LIKE: "_" and "%" are common in tags.
         parts.append(

@@ -113,7 +113,7 @@ def _identity(folder: Path) -> Iterator[Finding]:
     except NoVault as error:
         if not (folder / "memos.db").exists():
             raise
-        yield must("identity-missing", "VAULT.toml", f"{error}: {error.hint}")
+        yield should("identity-missing", "VAULT.toml", f"{error}: {error.hint}", repairable=False)
     except TooNew:
         raise
     except MemosError as error:
@@ -125,6 +125,8 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
     if version > schema.FORMAT:
         raise TooNew(f"{folder} has tables of format {version}", "pip install --upgrade memos-cli")
     if version == 0:
+        if not (folder / "VAULT.toml").exists():
+            raise NoVault(f"the making of {folder} was cut short", "`memos init` completes it")
         return [must("database-empty", "memos.db", "it has no tables; restore a backup")]
     if version < schema.FORMAT:
         return [should("format-old", "memos.db", "any other command brings it up to date", repairable=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,14 @@ def connect(path: Path, timeout: float) -> Connection:
     """Open the database at ``path`` for reading and writing; it must exist.
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
+
+    Who may not write to the folder cannot make the files through which SQLite reads a database with a
+    write-ahead log. While there is no such log, nobody writes, and the file is read as it stands.
     """
+    as_it_stands = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     try:
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if as_it_stands else 'mode=rw'}",
             uri=True,
             timeout=timeout,
             isolation_level=None,
@@ -115,7 +120,9 @@ def explain(error: sqlite3.Error | UnicodeDecodeError) -> MemosError:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Damaged(f"memos.db is damaged: {error}", _RESTORE)
         case sqlite3.SQLITE_FULL:
-            return MemosError("the disk is full; nothing stored was changed", "free some space and try again")
+            return MemosError(
+                "the disk is full; what was stored before is safe", "free some space and try again"
+            )
         case sqlite3.SQLITE_IOERR:
             return MemosError(f"memos.db: {error}", "look at the disk: is it full, read-only or failing?")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:

@@ -77,8 +77,8 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
     length = manner.max_tokens or settings.query_max_tokens
     room = room_for_memories(engine, question, manner.system, length)
 
-    def choose(sought: str, filter: Filter, relevance: float, *notes: str) -> Plan:
-        found = memos.search(sought, filter=filter, k=CANDIDATES)
+    def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
+        found = memos.search(question, filter=filter, k=CANDIDATES, aside=call.when)
         return make_plan(
             call, found.hits, costs(engine, found.hits),
             budget=min(settings.query_memory, room), most=settings.query_sources,
@@ -87,15 +87,12 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
 
     usual = settings.query_relevance
     if not call.when:
-        return choose(question, filter, usual)
-    # The range stands for the words it was read from. A question that asks for a time and nothing else
-    # is about all that was then.
-    rest = question.replace(call.when, " ")
-    sought = rest if rest.strip() else question
-    plan = choose(sought, _within(filter, call), usual if call.topics else 0.0)
+        return choose(filter, usual)
+    # A question that asks for a time and nothing else is about all that was then.
+    plan = choose(_within(filter, call), usual if call.topics else 0.0)
     if plan.chosen:
         return plan
-    wider = choose(sought, filter, usual, f"nothing fits from {call.when!r}; looked at all times")
+    wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
     return wider if wider.chosen else plan
 
 

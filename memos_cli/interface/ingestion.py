@@ -163,9 +163,10 @@ class Ingestion:
                 self._count(change, change.add(parts.source, batch, wishes.terms))
             for place in matched.gone if wishes.prune else ():
                 self.archived += _leave(self._vault, parts.next(1), place)
-            # With failures the source counts as unread, so that the next ingest tries them again.
-            sha256 = "" if reading.failed else reading.origin.sha256
-            parts.next(0).finish_source(parts.source, sha256, self._recipe)
+            # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
+            # until then the source counts as unread.
+            whole = not reading.failed and (wishes.prune or not matched.gone)
+            parts.next(0).finish_source(parts.source, reading.origin.sha256 if whole else "", self._recipe)
         if parts.old_blob is not None:
             self._vault.discard_blobs([parts.old_blob])
 
@@ -214,7 +215,7 @@ class Ingestion:
         for row in catalogue.sources(self._vault.connection):
             if not row.uri.startswith(prefix) or row.uri in seen:
                 continue
-            if row.path is not None and not row.path.exists():
+            if row.path is not None and _is_gone(row.path):
                 with self._change() as change:
                     change.finish_source(row.n, "", "")
                     places = catalogue.places(self._vault.connection, row.n)
@@ -255,6 +256,17 @@ class _Parts:
         self._count += count
         self._on_drafts(count)
         return self._change
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there is no such file. One that only cannot be looked at is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _leave(vault: Vault, change: Change, place: Place) -> bool:

@@ -102,6 +102,8 @@ def _iso(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
+        if re.match(r"\d{4}-\d{2}-\d{2}", text):
+            raise  # a date that does not exist, such as 2026-13-01, means no other one
         year = re.fullmatch(r"(\d{4})(?:-(\d{2}))?", text)
         return datetime(int(year[1]), int(year[2] or 1), 1) if year else None
 

@@ -40,15 +40,14 @@ def align(old: Sequence[Place], digests: Sequence[bytes], refs: Sequence[str | N
     same = tuple((old[at], draft) for draft, at in sorted(partner.items()))
 
     taken = set(partner.values())
-    by_ref = {
-        place.ref: at
-        for at, place in reversed(list(enumerate(old)))
-        if place.ref is not None and at not in taken and not place.shared
-    }
+    by_ref: defaultdict[str, deque[int]] = defaultdict(deque)  # a source may give two pieces one id
+    for at, place in enumerate(old):
+        if place.ref is not None and at not in taken and not place.shared:
+            by_ref[place.ref].append(at)
     changed: dict[int, int] = {}
     for draft, ref in enumerate(refs):
-        if draft not in partner and ref is not None and ref in by_ref:
-            changed[draft] = by_ref.pop(ref)
+        if draft not in partner and ref is not None and by_ref[ref]:
+            changed[draft] = by_ref[ref].popleft()
 
     anchors = sorted(taken)
     taken.update(changed.values())

@@ -17,7 +17,14 @@ _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_DECODER = json.JSONDecoder()
+
+
+def _whole(digits: str) -> int | str:
+    """An integer; one of thousands of digits, which Python does not read, stays as it is written."""
+    return int(digits) if len(digits) < 4000 else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
         if entry:
             start = at + line.index(entry[0])
             try:
-                value = json.loads(entry)
+                value = _DECODER.decode(entry)
                 if "\\u" in entry:
                     value = _mend(value)
                 yield from _drafts(value, span(start, start + len(entry)), setting)

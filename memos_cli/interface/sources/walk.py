@@ -38,8 +38,9 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
     """The files that the paths name, each once; folders with all below them, sorted by name.
 
     A file named directly is taken whatever it is called. In a folder, what .gitignore and
-    .git/info/exclude leave out, hidden names, binary files, empty files, pipes and devices are passed over
-    quietly; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is Unreadable.
+    .git/info/exclude leave out, hidden names, vaults, binary files, empty files, pipes and devices are
+    passed over quietly; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is
+    Unreadable.
     A folder is entered once, so a loop of symbolic links ends.
     """
     seen: set[str] = set()
@@ -86,6 +87,8 @@ def _walk(
                     yield found
             elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
                 entered.add((status.st_dev, status.st_ino))
+                if (path / "VAULT.toml").exists() and (path / "memos.db").exists():
+                    continue  # a vault: its memories are none of their own sources
                 rules = rules + _rules_in(path)
                 shown = sorted((inner for inner in path.iterdir() if inner.name[0] != "."), reverse=True)
                 stack.extend((inner, rules) for inner in shown if not _ignored(inner, rules))
