@@ -15,7 +15,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "temp_store = MEMORY",
     "cache_size = -65536",  # KiB
-    "wal_autocheckpoint = 4000",  # pages: a checkpoint syncs twice, however many there are
+    "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
 )
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter: Python meets damaged text in an error's message
 

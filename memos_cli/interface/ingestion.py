@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
@@ -64,10 +64,14 @@ class Ingestion:
         self.ids: list[str] = []
         self.failed: list[Failure] = []
         self.notes: list[str] = []
-        self._vault, self._wishes, self._recipe = vault, wishes, wishes.recipe()
+        self._vault, self._wishes = vault, wishes
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
+
+    @cached_property
+    def _recipe(self) -> str:
+        return self._wishes.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
         """Take in standard input. Without a ``name`` it is no source to compare with later input."""

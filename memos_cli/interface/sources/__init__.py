@@ -87,7 +87,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     """
     if hints.kind and hints.kind not in _READERS:
         raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
-    kind = hints.kind or kind_of_name(name) or kind_of_bytes(data)
+    kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)
     converted = None
     if kind == "document" and not hints.lines:
         from memos_cli.interface.sources.office import convert
@@ -102,7 +102,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     name = clean_name(name)
     setting = Setting(
         name=name,
-        title=PurePath(name).stem,
+        title=PurePath(name).stem if name else "",
         time=date_in(name),
         type=hints.type,
         size=max(1, hints.chunk_chars),
