@@ -113,8 +113,8 @@ def test_stats_count_what_there_is(memos: Shell) -> None:
 def test_config_tells_where_each_value_comes_from(shell: Shell) -> None:
     file = shell.write("config.toml", "threads = 3\n[query]\nmemory = 700\nsources = 4\n")
     env = {"MEMOS_CONFIG": str(file), "MEMOS_QUERY_SOURCES": "2"}
-    rows = {row["key"]: row for row in shell("config", "--json", "--as", "user:eve", env=env, code=2).records}
     rows = {row["key"]: row for row in shell("--as", "user:eve", "config", "--json", env=env).records}
+    assert [*rows.values()] == shell("config", "--json", "--as", "user:eve", env=env).records
     assert (rows["as"]["value"], rows["as"]["origin"]) == ("user:eve", "flag")
     assert (rows["query.sources"]["value"], rows["query.sources"]["origin"]) == (2, "MEMOS_QUERY_SOURCES")
     assert (rows["query.memory"]["value"], rows["query.memory"]["origin"]) == (700, str(file))
