@@ -77,6 +77,13 @@ def test_a_turn_keeps_its_cube_by_its_ref_wherever_it_stands() -> None:
     assert not found.gone
 
 
+def test_turns_that_share_a_ref_change_in_their_order() -> None:
+    old = known(["hi", "yes", "bye"], ["1", "1", "2"])
+    found = align(old, [digest(text) for text in ("hi!", "yes!", "bye")], ["1", "1", "2"])
+    assert [(place.n, at) for place, at in found.changed] == [(0, 0), (1, 1)]
+    assert not found.added
+
+
 def test_a_draft_with_a_ref_never_takes_the_cube_of_another_ref() -> None:
     found = align(known(["hi"], ["1"]), [digest("yes")], ["2"])
     assert (found.changed, found.added, len(found.gone)) == ((), (0,), 1)

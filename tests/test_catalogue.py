@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import NOW, WHO, draft, keep
 
-from memos_cli.cube import Filter
+from memos_cli.cube import STATES, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.changes import Terms
@@ -58,6 +58,8 @@ def test_an_expired_memory_is_hidden_from_its_last_moment_on(vault: Vault) -> No
         (kept,) = change.add(1, [(one, one.digest(), bytes(32))], Terms(expires=NOW + 5))
     assert texts(vault, NOW + 4) == ["every a"]
     assert texts(vault, NOW + 5) == []
+    assert texts(vault, NOW + 5, states=STATES) == texts(vault, NOW + 5, states=("expired",)) == ["every a"]
+    assert texts(vault, NOW + 4, states=("expired",)) == []
     assert catalogue.passing(vault.connection, [kept.cube], now=NOW + 5) == []
     assert catalogue.passing(vault.connection, [kept.cube], now=NOW + 4) == [kept.cube]
     with vault.change(WHO, NOW) as change:

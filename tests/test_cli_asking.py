@@ -132,6 +132,11 @@ def test_a_batch_may_be_a_file(kept: Shell) -> None:
     kept("search", "--batch", "missing.txt", code=2)
 
 
+def test_a_batch_and_a_question_do_not_go_together(kept: Shell) -> None:
+    for command in ("search", "query"):
+        assert "do not go together" in kept(command, "port", "--batch", "-", code=2, stdin=b"port\n").err
+
+
 def test_filters_of_the_command_hold_for_each_line(kept: Shell) -> None:
     answers = kept("search", "--batch", "-", "--tag", "home", "-k", "5", stdin=b"backup\nport\n").records
     assert [len(answer["results"]) for answer in answers] == [1, 0]

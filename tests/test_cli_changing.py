@@ -69,6 +69,12 @@ def test_the_editor_gets_the_text_and_gives_the_new_one(memos: Shell, cat: str) 
     assert memos("show", cat, "--json").record["text"] == "My cat is called Tofu."
 
 
+def test_line_ends_survive_an_editor_that_leaves_them(memos: Shell) -> None:
+    memos.write("dos.txt", b"One.\r\nTwo.\r\n")
+    (id,) = memos("ingest", "dos.txt", "--no-embed", "--json").record["ids"]
+    assert "unchanged" in memos.terminal("edit", id, env=editor(memos, "exit 0")).out
+
+
 def test_an_editor_that_fails_changes_nothing(memos: Shell, cat: str) -> None:
     shown = memos.terminal("edit", cat, env=editor(memos, 'echo broken > "$1"; exit 7'), code=2)
     assert "7" in shown.out

@@ -198,7 +198,9 @@ def test_options_of_ingest_are_kept_with_the_memories(memos: Shell) -> None:
 
 
 def test_an_expired_memory_is_no_longer_found(memos: Shell) -> None:
-    ingest(memos, "-", "--expires", "2020-01-01", stdin=b"The guest code is 1234.")
+    ended = memos("ingest", "-", "--expires", "2020-01-01", "--no-embed", stdin=b"The guest code is 1234.")
+    assert "--expires is past" in ended.err
+    assert len(memos("list", "--state", "expired").rows) == 1
     assert memos("search", "guest code").out == ""
     assert memos("list").out == ""
 
@@ -218,6 +220,7 @@ def test_a_longer_life_is_given_by_a_second_ingest(memos: Shell) -> None:
         ("--format", "runes"),
         ("--source", "two", "other.txt"),
         ("--priority", "high"),
+        ("",),
     ],
 )
 def test_options_that_make_no_sense_are_refused(memos: Shell, options: tuple[str, ...]) -> None:
@@ -289,7 +292,9 @@ def test_gitignore_is_honoured(memos: Shell) -> None:
 def test_broken_lines_of_a_dialogue_are_told_and_read_again_next_time(memos: Shell) -> None:
     memos.write("chat.jsonl", json.dumps(TURNS[0]) + "\n{broken\n")
     assert ingest(memos, "chat.jsonl", code=3)["added"] == 1
-    assert ingest(memos, "chat.jsonl", code=3)["unchanged"] == 1
+    again = memos("ingest", "chat.jsonl", "--no-embed", code=3)
+    assert "unchanged 1" in again.out
+    assert again.err.count("line 2") == 1
 
 
 # --- interrupted, or out of room ---------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,25 @@ def test_a_terminal_without_utf8_is_no_reason_to_fail(memos: Shell) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
     assert out
+
+
+def test_closed_streams_are_nowhere_and_no_failure(memos: Shell) -> None:
+    memos.keep("One.")
+    for closing in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        for command in ("list", "ingest - --no-embed"):
+            script = f'exec "$0" -m memos_cli {command} {closing}'
+            done = subprocess.run(
+                ["sh", "-c", script, sys.executable], env=memos.environment(), stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, (closing, command, done.stderr)
+
+
+def test_a_program_gets_the_whole_text(memos: Shell) -> None:
+    text = "A long memory. " * 20
+    memos.keep(text)
+    assert memos("list").rows[0][3] == memos("search", "memory").rows[0][2] == text.strip()
+    assert "…" in memos.terminal("list").out
 
 
 def test_closed_standard_error_does_not_hide_the_exit_code(shell: Shell) -> None:

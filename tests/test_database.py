@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,21 @@ def test_a_database_that_may_not_be_written_says_so(db: Connection) -> None:
     with pytest.raises(MemosError) as caught:
         db.execute("INSERT INTO t (text) VALUES ('a')")
     assert "writable" in caught.value.hint
+
+
+def test_who_may_not_write_reads_a_database_that_nobody_writes(
+    db: Connection, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.execute("INSERT INTO t (text) VALUES ('kept')")
+    db.close()
+    assert not path.with_name(f"{path.name}-wal").exists()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with closing(connect(path, 0.0)) as reading:
+        assert reading.execute("SELECT text FROM t").fetchall() == [("kept",)]
+        with pytest.raises(MemosError, match="readonly") as caught:
+            reading.execute("INSERT INTO t (text) VALUES ('more')")
+    assert "writable" in caught.value.hint
+    assert sorted(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("how", ["iterate", "fetchone", "fetchmany", "fetchall"])

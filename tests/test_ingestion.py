@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,29 @@ def test_prune_without_a_change_in_the_rest(vault: Vault) -> None:
     assert [(cube.text, cube.state) for cube in cubes(vault, states=STATES)] == [
         ("a", "generated"), ("b", "archived"), ("c", "generated"),
     ]  # fmt: skip
+
+
+def test_prune_archives_what_an_earlier_ingest_left(vault: Vault) -> None:
+    prune = Wishes(hints=LINES.hints, prune=True)
+    ingest(vault, "a\nb\nc")
+    assert ingest(vault, "a") == (0, 0, 1, 0)
+    assert ingest(vault, "a") == (0, 0, 1, 0)
+    assert ingest(vault, "a", prune) == (0, 0, 1, 2)
+    assert ingest(vault, "a", prune) == (0, 0, 1, 0)
+
+
+def test_only_a_file_that_is_not_there_is_gone(vault: Vault, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name in ("gone.txt", "hidden.txt", os.fsdecode(b"caf\xe9.txt")):
+        (folder / name).write_text(f"What {name.encode('utf-8', 'replace')!r} says.")
+    start(vault).take_files([folder], "")
+    (folder / "gone.txt").unlink()
+    (folder / "hidden.txt").unlink()
+    (folder / "hidden.txt").symlink_to("hidden.txt")  # cannot be looked at
+    job = start(vault, Wishes(hints=LINES.hints, prune=True))
+    job.take_files([folder], "")
+    assert (job.archived, len(texts(vault))) == (1, 2)
 
 
 def test_other_wishes_read_an_unchanged_source_again(vault: Vault) -> None:

@@ -174,6 +174,16 @@ def test_words_set_aside_lower_no_relevance(filled: Vault) -> None:
     assert covered("bake cake last month", "last month") == covered("bake cake", "")
 
 
+def test_pairs_of_characters_that_reach_into_words_set_aside_go_with_them(vault: Vault) -> None:
+    keep(vault, "大伟弹琴。")
+    question, when = "大伟上个月说了什么?", "上个月"
+    for aside, expected in (("", False), (when, True)):
+        (hit,) = search(
+            vault, question, filter=Filter(), k=1, now=NOW, embedder=None, balance=0.5, aside=aside
+        )
+        assert (hit.why["coverage"] == 1.0) is expected
+
+
 def test_words_set_aside_still_find(filled: Vault) -> None:
     (hit,) = search(filled, "bread", filter=Filter(), k=1, now=NOW, embedder=None, balance=0.5, aside="bread")
     assert (hit.cube.text, hit.why["coverage"]) == ("We bake bread.", 1.0)

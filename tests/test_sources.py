@@ -183,6 +183,18 @@ def test_chinese_pieces_are_a_third_as_long() -> None:
     assert max(map(len, texts(result))) <= 100
 
 
+def test_a_vault_in_a_folder_is_no_source(tmp_path: Path) -> None:
+    tree(tmp_path, {"a.txt": "A.", "vault/VAULT.toml": "format = 1", "vault/memos.db": "rows"})
+    assert found([tmp_path]) == ["a.txt"]
+
+
+def test_a_number_of_thousands_of_digits_is_kept_as_it_is_written() -> None:
+    digits = "7" * 5000
+    for name in ("n.json", "n.jsonl"):
+        result = reading(f'{{"text": "one", "n": {digits}}}', name)
+        assert (texts(result), result.failed) == (["one"], ())
+
+
 def test_one_huge_line_is_cut() -> None:
     for name, hints in (("a.txt", {}), ("a.md", {}), ("a.py", {}), ("", {"lines": True})):
         result = reading("x" * 100_000, name, **hints)

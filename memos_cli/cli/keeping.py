@@ -120,7 +120,7 @@ def ingest(
     for note in result.notes:
         output.note(f"note: {note}")
     for failure in result.failed:
-        output.note(
+        output.failure(
             f"failed: {failure.source}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else "")
         )
     if result.without_vector and not output.json:

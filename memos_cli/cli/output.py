@@ -59,6 +59,10 @@ class Output:
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
 
+    def failure(self, text: str) -> None:
+        """Something that was asked for and not done: told even to who wants quiet, as cron does."""
+        sys.stderr.write(clean(text) + "\n")
+
     @contextmanager
     def progress(self, *labels: str) -> Iterator[list[Callable[[int], None]]]:
         """Counters on stderr while the block runs, one for each label; silent unless on a terminal."""

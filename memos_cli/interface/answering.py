@@ -77,8 +77,11 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
     length = manner.max_tokens or settings.query_max_tokens
     room = room_for_memories(engine, question, manner.system, length)
 
+    # "List", "summarize" and their like are words of the request; no memory on the topic need hold them.
+    sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
+
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
-        found = memos.search(question, filter=filter, k=CANDIDATES, aside=call.when)
+        found = memos.search(sought, filter=filter, k=CANDIDATES, aside=call.when)
         return make_plan(
             call, found.hits, costs(engine, found.hits),
             budget=min(settings.query_memory, room), most=settings.query_sources,
@@ -88,8 +91,9 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
     usual = settings.query_relevance
     if not call.when:
         return choose(filter, usual)
-    # A question that asks for a time and nothing else is about all that was then.
-    plan = choose(_within(filter, call), usual if call.topics else 0.0)
+    within = _within(filter, call)
+    # A question for a time and nothing else is about all that was then, and what has no time was not.
+    plan = choose(within, usual) if call.topics else choose(replace(within, undated=False), 0.0)
     if plan.chosen:
         return plan
     wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")

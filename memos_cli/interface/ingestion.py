@@ -128,8 +128,9 @@ class Ingestion:
             self.failed.append(Failure(uri, str(error), error.hint))
             return
         apply(reading)
-        self.notes += [f"{uri}: {note}" for note in reading.origin.notes]
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
+        told = {part.reason for part in reading.failed}
+        self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.

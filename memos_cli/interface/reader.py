@@ -27,8 +27,8 @@ _SUMMARIZE = re.compile(
     re.IGNORECASE,
 )
 _LIST = re.compile(
-    r"^\s{0,9}(?:please )?(?:list|enumerate)\b|\b(?:list|show|give|find|get|name) (?:me |us )?"
-    r"(?:all|every|the list|a list)\b"
+    r"^\s{0,9}(?:please )?(?:list|enumerate)\b|\b(?:list|show|give|tell|find|get|name) (?:me |us )?"
+    r"(?:all|every|everything|the list|a list)\b"
     r"|\b(?:what|which) (?:are|were) all\b|\ball (?:of )?(?:the|my|our|his|her|their) \w+"
     # "Which books did she read": a plural after which; not "what is his status", "what does".
     r"|\b(?:which|what) (?:\w{1,30} )?(?!(?:does|was|has|is)\b)\w{2,30}(?<![sui])s"
@@ -86,9 +86,10 @@ _TYPES = (
 
 # Words of the request itself, and vague times: no topics.
 _REQUEST = """
-list show find enumerate summarize summarise summary summaries overview recap tldr sum name remember
-recall know many much long often happen happened happens time recently lately currently ago now today say
-says said told mentioned talk talked talking mention like kind kinds sort sorts type types way
+list show find enumerate summarize summarise summary summaries overview recap tldr sum name remember all
+everything anything recall know many much long often happen happened happens time recently lately currently
+ago now today say says said told mentioned talk talked talking mention like kind kinds sort sorts type types
+way
 """
 _REQUEST_WORDS = frozenset(_REQUEST.split())
 _CJK_REQUEST_WORDS = re.compile(

@@ -69,12 +69,13 @@ def search(
     best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
     cubes = catalogue.by_number(db, best)
     found = found_terms(db, terms, best)
-    optional = {term.text for term in query_terms(aside)}
+    # What is left without them is cut anew: pairs of characters may reach into the words set aside.
+    needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
     hits = []
     for n in best:
         if n not in cubes:  # forgotten while this search ran
             continue
-        covered = coverage([w for w in terms if w.term.text not in optional - found[n]], found[n])
+        covered = coverage([w for w in terms if w.term.text in needed | found[n]], found[n])
         why: dict[str, float | str] = {"words": round(words.get(n, 0.0), 3), "coverage": round(covered, 3)}
         if found[n]:
             why["terms"] = " ".join(w.term.text for w in terms if w.term.text in found[n])
