@@ -140,7 +140,8 @@ class Change:
                 )
                 words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
                 audits.append((self._now, self._principal, "add", id, 1, None))
-            tags.extend((cube, tag) for tag in labels)
+            if labels:
+                tags.extend((cube, tag) for tag in labels)
             if kept[-1].new or not loose:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
         self._db.executemany(
