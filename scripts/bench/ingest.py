@@ -4,7 +4,8 @@
     scripts/bench/ingest.py [--lines 100000] [--single 300] [--json FILE]
 
 Prints, from one run:
-  bulk     cubes a second for N JSONL lines through the Memory API, and peak memory, at N/4, N/2 and N
+  bulk     cubes a second for N lines through the Memory API, and peak memory, at N/4, N/2 and N: lines of
+           text (`--lines`), and JSONL records with an id
   single   Memory API ingests of one line, interleaved with a bare sqlite3 BEGIN IMMEDIATE / INSERT /
            COMMIT of the same text with the same full-text row, both synchronous=FULL on the same disk
 """
@@ -23,10 +24,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from memos_cli.infrastructure.words import word_row
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
 WORDS = [
@@ -45,21 +48,25 @@ def memos(folder: Path) -> Memos:
     return Memos(load_settings({"vault": str(folder)}, environment={}, file=folder / "none.toml")[0])
 
 
-def bulk(count: int) -> dict[str, float]:
+def bulk(kind: str, count: int) -> dict[str, object]:
     """In a process of its own, so that the peak memory is this run's."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        source = Path(folder) / "lines.jsonl"
+        source = Path(folder) / f"lines.{kind}"
         with source.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps({"id": f"l{n}", "text": line(n)}) + "\n" for n in range(count))
+            for n in range(count):
+                text = line(n)
+                file.write((json.dumps({"id": f"l{n}", "text": text}) if kind == "jsonl" else text) + "\n")
         with memos(Path(folder) / "vault") as api:
             api.vault_to_be()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            wishes = Wishes(hints=Hints(lines=kind == "txt"))
             start = time.perf_counter()
-            result = api.ingest([source], wishes=Wishes(), embed=False)
+            result = api.ingest([source], wishes=wishes, embed=False)
             seconds = time.perf_counter() - start
         assert result.added == count, result
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
+        "kind": kind,
         "cubes": count,
         "seconds": round(seconds, 3),
         "per_second": round(count / seconds),
@@ -113,22 +120,21 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--single", type=int, default=300)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--bulk-only", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--bulk-only", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bulk_only:
-        print(json.dumps(bulk(options.bulk_only)))
+        print(json.dumps(bulk(options.bulk_only[0], int(options.bulk_only[1]))))
         return
-    report: dict[str, object] = {"load": os.getloadavg()[0], "bulk": [], "single": {}}
-    print(f"{'cubes':>8} {'seconds':>8} {'cubes/s':>8} {'peak MiB':>9}")
-    for count in (options.lines // 4, options.lines // 2, options.lines):
-        done = subprocess.run(
-            [sys.executable, __file__, "--bulk-only", str(count)], check=True, capture_output=True, text=True
-        )
-        row = json.loads(done.stdout)
-        report["bulk"].append(row)
-        print(
-            f"{row['cubes']:>8,} {row['seconds']:>8} {row['per_second']:>8,} {row['peak_mib']:>9}", flush=True
-        )
+    report: dict[str, Any] = {"load": os.getloadavg()[0], "bulk": [], "single": {}}
+    print(f"{'':6} {'cubes':>8} {'seconds':>8} {'cubes/s':>8} {'peak MiB':>9}")
+    for kind in ("txt", "jsonl"):
+        for count in (options.lines // 4, options.lines // 2, options.lines):
+            command = [sys.executable, __file__, "--bulk-only", kind, str(count)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            row = json.loads(done.stdout)
+            report["bulk"].append(row)
+            figures = f"{row['cubes']:>8,} {row['seconds']:>8} {row['per_second']:>8,} {row['peak_mib']:>9}"
+            print(f"{kind:6} {figures}", flush=True)
     report["single"] = single(options.single)
     print("\nsingle durable ingest, medians of {pairs} interleaved pairs:".format(**report["single"]))
     print("bare sqlite3 {bare_ms} ms, memos {memos_ms} ms: {ratio}x of its speed".format(**report["single"]))
