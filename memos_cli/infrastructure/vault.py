@@ -42,7 +42,7 @@ class Identity:
 
     def toml(self) -> bytes:
         lines = [
-            "# A vault of memos (https://pypi.org/project/memos-cli). store_format.md describes it.",
+            "# A vault of memos, the command of memos-cli. Its store_format.md describes every file.",
             f"format = {self.format}",
             f'id = "{self.id}"',
             f'created = "{self.created}"',
