@@ -154,7 +154,8 @@ def test_in_a_large_vault_words_of_every_cube_are_not_asked_for(
 
 def test_rare_words_count_more(filled: Vault) -> None:
     keep(filled, "The server hums.", uri="more")
-    server, port = weigh(filled.connection, query_terms("server port"))
+    (total,) = filled.connection.execute("SELECT count(*) FROM words_docsize").fetchone()
+    server, port = weigh(filled.connection, query_terms("server port"), total)
     assert (server.cubes, port.cubes) == (2, 1)
     assert port.idf == pytest.approx(math.log(1 + (5 - 1 + 0.5) / 1.5))
     assert coverage([server, port], {"port"}) > 0.5 > coverage([server, port], {"server"})
