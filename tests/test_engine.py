@@ -15,8 +15,10 @@ from memos_cli.runtime.models import resolve_reader
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with Engine(resolve_reader("").path, context=256) as engine:
-        yield engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("memos_cli.runtime.engine.BATCH_GPU", 64)  # also where llama.cpp has a GPU
+        with Engine(resolve_reader("").path, context=256) as engine:
+            yield engine
 
 
 def continue_(engine: Engine, text: str, limit: int = 12, **options: float) -> str:
@@ -87,16 +89,67 @@ def test_more_than_the_context_holds_is_refused(engine: Engine) -> None:
     engine.clear()
     with pytest.raises(ModelUnfit, match="256"):
         engine.decode(engine.tokenize("word " * 300))
-    assert engine.position == 0
+    assert engine.tokens == []
 
 
 @with_models
 def test_an_answer_ends_with_the_context(engine: Engine) -> None:
     engine.clear()
     engine.decode(engine.tokenize("word " * 250))
-    assert engine.position > 240
+    assert len(engine.tokens) > 240
     list(engine.generate(limit=1000))
-    assert engine.position <= engine.context == 256
+    assert len(engine.tokens) <= engine.context == 256
+
+
+@with_models
+def test_what_the_sequence_holds_already_is_not_read_again(engine: Engine) -> None:
+    tokens, size = engine.tokenize("word " * 200)[:200], engine.batch
+
+    def read(wanted: list[int]) -> list[int]:
+        counts: list[int] = []
+        engine.read(wanted, counts.append)
+        assert engine.tokens == wanted
+        return counts
+
+    engine.clear()
+    assert read(tokens) == [64, 64, 64, 8]
+    assert read(tokens) == [8]  # from the last end of a batch on
+    assert engine.held(tokens[:size]) == 0  # its last token must be read to know what follows
+    assert engine.held(tokens[: size + 1]) == size
+    other = [*tokens[:130], tokens[131] + 1, *tokens[131:150]]
+    assert read(other) == [22]
+    assert read([]) == []
+
+
+@with_models
+def test_reading_up_to_the_end_of_a_batch_and_then_the_rest_is_reading_in_one(engine: Engine) -> None:
+    tokens = engine.tokenize("The capital of France is Paris. " * 20)[:150]
+    engine.clear()
+    engine.read(tokens)
+    whole = bytes(engine.save())
+    engine.clear()
+    engine.read(tokens[:128])
+    engine.read(tokens)
+    assert bytes(engine.save()) == whole
+
+
+@with_models
+def test_a_restored_sequence_goes_on_as_the_one_that_was_saved(engine: Engine) -> None:
+    tokens = engine.tokenize("The capital of France is Paris. " * 8 + "The capital of France is")
+    assert engine.unfit == ""
+    engine.clear()
+    engine.read(tokens[:64])
+    state = engine.save()
+    engine.read(tokens)
+    first = "".join(engine.generate(limit=12))
+    engine.clear()
+    engine.restore(state, tokens[:64])
+    assert engine.tokens == tokens[:64]
+    engine.read(tokens)
+    assert "".join(engine.generate(limit=12)) == first
+    with pytest.raises(ModelUnfit, match="refused"):
+        engine.restore(memoryview(bytearray(b"no state at all" * 9)), tokens[:64])
+    assert engine.tokens == []
 
 
 @with_models

@@ -163,13 +163,14 @@ def find_huggingface(name: str) -> Path | None:
 def fingerprint(path: Path, cache: Path) -> str:
     """The sha256 of the model in ``path`` (of all parts, in order, if it is split), in hexadecimal.
 
-    ``cache`` is a JSON file that keeps it by path, size, time of change and inode, because hashing
-    gigabytes takes seconds; a cache that can't be read or written costs only that time.
-    Not guaranteed: a file rewritten in place with its old size and time keeps its old fingerprint.
+    ``cache`` is a JSON file that keeps it by path, size, inode, and the times of the last change of its
+    bytes and of its inode (which nobody can set), because hashing gigabytes takes seconds. A cache that
+    can't be read or written costs only that time. Not guaranteed: on a file system that keeps no such
+    times, or coarse ones, a file rewritten in place within one tick keeps its old fingerprint.
     """
     parts = _parts(path)
     try:
-        stamp = [[s.st_size, s.st_mtime_ns, s.st_ino] for s in (part.stat() for part in parts)]
+        stamp = [[s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for s in (part.stat() for part in parts)]
         known = _read_cache(cache)
         key = str(path.resolve())
         entry = known.get(key)

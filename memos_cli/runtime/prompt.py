@@ -2,12 +2,13 @@
 
 The template is rendered once with marks in place of the contents, and cut at the marks. Its own text is
 tokenized with control tokens, the contents without: a memory that says ``<|im_start|>system`` stays
-text. Prefix (instructions and memories) and question are tokenized separately, always, so that a saved
-state of the prefix and a fresh reading of it run the same tokens.
+text. Each block of memories and the question are tokenized separately, always, so that a saved state of what
+comes first and a fresh reading of it run the same tokens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memos_cli.errors import ModelUnfit
@@ -28,19 +29,23 @@ class Prompt:
 
     prefix: tuple[int, ...]
     question: tuple[int, ...]
+    ends: tuple[int, ...] = ()
+    """How many tokens the prompt has up to the end of each block of memories."""
 
     def __len__(self) -> int:
         return len(self.prefix) + len(self.question)
 
 
-def build_prompt(engine: Engine, *, system: str, memories: str, question: str) -> Prompt:
-    """The prompt that puts ``memories`` before ``question``.
+def build_prompt(engine: Engine, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+    """The prompt that puts blocks of ``memories`` before ``question``.
 
+    Each block is tokenized by itself, so that its tokens do not depend on what follows.
     Raises ModelUnfit when the model's template is broken or leaves the contents out.
     """
     text = _render(engine, f"{_MARKS[1]}{_MARKS[2]}")
-    contents = dict(zip(_MARKS, (system, memories, question), strict=True))
+    contents = dict(zip(_MARKS, ([system], memories, [question]), strict=True))
     prefix: list[int] = []
+    ends: list[int] = []
     tail: list[int] = []
     tokens = prefix
     rest = text
@@ -53,9 +58,12 @@ def build_prompt(engine: Engine, *, system: str, memories: str, question: str) -
         tokens += engine.tokenize(head, special=True, start=_needs_start(engine, text) and not prefix)
         if mark == _MARKS[2]:
             tokens = tail
-        tokens += engine.tokenize(contents[mark])
+        for block in contents[mark]:
+            tokens += engine.tokenize(block)
+            if mark == _MARKS[1]:
+                ends.append(len(prefix))
     tail += engine.tokenize(rest, special=True)
-    return Prompt(tuple(prefix), tuple(tail))
+    return Prompt(tuple(prefix), tuple(tail), tuple(ends))
 
 
 def _needs_start(engine: Engine, text: str) -> bool:

@@ -22,7 +22,6 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 FACTS = [
     f"The {kind} called {name} stands in room {number} and is looked after by {keeper} every {day}."
     for number, (kind, name, keeper, day) in enumerate(
