@@ -18,6 +18,7 @@ PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
 State = Literal["generated", "activated", "merged", "archived", "expired"]
 
+PAYLOADS: tuple[str, ...] = get_args(PayloadType)
 SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
 STATES: tuple[str, ...] = get_args(State)
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
@@ -84,7 +85,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """A MemCube of plaintext: the current version's payload and its metadata header."""
+    """A MemCube: the current version's payload, where it is plaintext, and its metadata header."""
 
     n: int
     """Row number in this vault; never shown, never exported."""
@@ -131,6 +132,7 @@ class Filter:
     undated: bool = False
     """Let memories without a time of their own pass, whatever ``after`` and ``before`` say."""
     states: tuple[str, ...] = LIVE_STATES
+    payloads: tuple[str, ...] = ("plaintext",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +165,41 @@ class Injection:
 
     hit: Hit
     form: str
-    """``text``; later also ``state`` and ``adapter``."""
+    """``text`` or ``state``; later also ``adapter``."""
     tokens: int
     label: int
     """Its number in the answer: ``[1]``."""
+    part: str = "retrieved"
+    """Where it stands in the prompt: ``pinned``, then ``document``, then ``retrieved``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Memories that were promoted together, which a plan takes all or none of: an activation cube's."""
+
+    id: str
+    """The activation cube."""
+    cubes: tuple[Cube, ...]
+    costs: tuple[int, ...]
+    """What each takes of the context, in tokens."""
+    unfit: str = ""
+    """Why its state cannot be used as things stand; its text can."""
+
+    @property
+    def tokens(self) -> int:
+        return sum(self.costs)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """What a plan's prompt need not be read, because its state was kept."""
+
+    id: str
+    """The activation cube: the one that was used, or that could not be."""
+    tokens: int
+    """Tokens of the prompt that were restored."""
+    miss: str = ""
+    """Why the state of the plan's document could not be used; "" if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +218,10 @@ class Plan:
     chosen: tuple[Injection, ...]
     left_out: tuple[LeftOut, ...]
     budget: int
-    """Tokens that memories may take."""
+    """Tokens that retrieved memories may take."""
     notes: tuple[str, ...] = ()
+    document: Document | None = None
+    reuse: Reuse | None = None
 
     @property
     def tokens(self) -> int:

@@ -46,7 +46,7 @@ def make_folder(folder: Path) -> None:
             folder.mkdir(mode=PRIVATE_FOLDER)
 
 
-def write_whole(path: Path, data: bytes, *, scratch: Path | None = None) -> None:
+def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
     """Write ``data`` to ``path``: afterwards there is the old file or the whole new one, durable.
 
     The bytes go first to a file in ``scratch`` (by default beside ``path``; made if missing; on the

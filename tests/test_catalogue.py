@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conftest import NOW, WHO, draft, keep
+from test_changes import keep_state
 
-from memos_cli.cube import STATES, Filter
+from memos_cli.cube import PAYLOADS, STATES, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.changes import Terms
@@ -75,6 +78,48 @@ def test_other_states_are_shown_when_they_are_asked_for(vault: Vault) -> None:
     assert texts(vault, states=("archived",)) == ["every a"]
 
 
+def test_saved_states_are_shown_only_when_they_are_asked_for(vault: Vault) -> None:
+    (kept,) = keep(vault, draft("every a", tags=("work",)))
+    id, _ = keep_state(vault, kept.cube)
+
+    def ids(**fields: Any) -> list[str]:
+        return [each.id for each in catalogue.cubes(vault.connection, Filter(**fields), now=NOW)]
+
+    assert texts(vault) == ["every a"]
+    assert ids(payloads=("activation",)) == [id]
+    assert ids(payloads=PAYLOADS) == ids(payloads=()) == [kept.id, id]
+    assert ids(payloads=("parametric",)) == ids(payloads=("activation",), tags=("work",)) == []
+    assert catalogue.one(vault.connection, id).text == ""
+    assert catalogue.count_waiting(vault.connection) == 1
+
+
+def test_pinned_memories_that_are_not_live_stand_in_no_prompt(vault: Vault) -> None:
+    (stays,) = keep(vault, "every b", uri="file:///b")
+    archived, brief = draft("every a"), draft("every c", 50)
+    with vault.change(WHO, NOW) as change:
+        old, soon = change.add(
+            1, [(each, each.digest(), bytes(32)) for each in (archived, brief)], Terms(expires=NOW + 5)
+        )
+        for cube in (soon.cube, stays.cube, old.cube):
+            change.pin("work", cube)
+        change.set_state(old.cube, "archived", "archive")
+
+    def pinned(now: int) -> list[str]:
+        return [each.text for each in catalogue.pinned(vault.connection, "work", now=now)]
+
+    assert pinned(NOW + 4) == ["every c", "every b"]
+    assert pinned(NOW + 5) == ["every b"]
+    assert catalogue.pinned(vault.connection, "", now=NOW) == []
+
+
+def test_those_of_a_few_cubes_that_pass_a_filter(vault: Vault) -> None:
+    one, two = keep(vault, draft("every a", type="fact"), draft("every b", 50))
+    numbers = [one.cube, two.cube]
+    passing = catalogue.passing(vault.connection, numbers, now=NOW, filter=Filter(types=("fact",)))
+    assert passing == [one.cube]
+    assert catalogue.passing(vault.connection, numbers, now=NOW) == numbers
+
+
 def test_an_id_may_be_shortened_as_long_as_it_names_one_cube(vault: Vault) -> None:
     one, other = keep(vault, draft("a", ref="D1:1"), "b")
     assert catalogue.one(vault.connection, one.id).text == "a"
@@ -128,7 +173,9 @@ def test_a_rare_word_counts_more_than_a_frequent_one(vault: Vault) -> None:
 
 
 def test_a_filter_is_read_back_as_it_was_saved() -> None:
-    filter = Filter(tags=("a b", "é"), types=("fact",), source="x", after=1, before=2, undated=True)
+    filter = Filter(
+        tags=("a b", "é"), types=("fact",), source="x", after=1, before=2, undated=True, payloads=()
+    )
     assert catalogue.filter_from_json(catalogue.filter_to_json(filter)) == filter
     assert catalogue.filter_from_json("{}") == Filter()
 

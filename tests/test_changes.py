@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from conftest import NOW, WHO, draft, keep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memos_cli.cube import Cube, Filter, Origin
+from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import catalogue, check
+from memos_cli.infrastructure import catalogue, check, derived
 from memos_cli.infrastructure.changes import Terms
+from memos_cli.infrastructure.derived import State
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import fts_query, query_terms
 
@@ -39,6 +41,22 @@ def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
 
 def entered(vault: Vault) -> int:
     return int(vault.connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
+
+
+def keep_state(
+    vault: Vault, *document: int, pinned: Sequence[int] = (), view: str = "", content: bytes = b"state"
+) -> tuple[str, str]:
+    """Keep an activation cube of memories as they are now, as a promotion does. Returns its id and its blob.
+
+    No model is asked: nothing here looks into a state.
+    """
+    blob = vault.blobs.put(content)
+    cubes = catalogue.by_number(vault.connection, [*pinned, *document])
+    sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
+    state = State(view, blob, len(content), range(64), 70, "tiny", {"model": "ab", "KV type": "f16"}, 2.5)
+    with vault.change(WHO, NOW) as change:
+        id, _, _ = derived.keep(change, state, sources, title="State of some", digest=content.ljust(32))
+    return id, blob
 
 
 def test_a_draft_becomes_a_cube_with_a_version_a_place_words_and_an_audit_row(vault: Vault) -> None:
@@ -117,13 +135,42 @@ def test_a_forgotten_memory_leaves_no_word_no_version_and_no_tag_but_the_audit(v
         row = change.embedder("f", "name", 2)
         change.put_vectors(row, [(gone.cube, 1, bytes(6)), (stays.cube, 1, bytes(6))])
     with vault.change(WHO, NOW) as change:
-        change.forget(gone.cube)
+        assert change.forget(gone.cube) == []
     assert found(vault, "code 4711") == []
     for table in ("version", "place", "tag", "vector", "words_docsize"):
         assert vault.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,), table
     assert actions(vault, gone.id)[-1] == ("forget", 1)
     (later,) = keep(vault, "Another one.", uri="file:///b")
     assert later.cube > stays.cube > gone.cube
+
+
+def test_with_a_memory_go_the_states_that_were_made_from_it_and_their_blobs_are_told(vault: Vault) -> None:
+    one, two, three = keep(vault, "The code is 4711.", "Larks nest low.", "Owls nest high.")
+    first, blob = keep_state(vault, one.cube, two.cube)
+    second, other = keep_state(vault, three.cube, pinned=[one.cube], content=b"another")
+    stays, kept_blob = keep_state(vault, three.cube, content=b"a third")
+    with vault.change(WHO, NOW) as change:
+        blobs = change.forget(one.cube)
+    assert sorted(blobs) == sorted([blob, other])
+    vault.discard_blobs(blobs)
+    assert list(vault.blobs.names()) == [kept_blob]
+    assert [each.id for each in derived.activations(vault.connection, now=NOW)] == [stays]
+    assert [actions(vault, id)[-1] for id in (one.id, first, second)] == [("forget", 1)] * 3
+    assert {each.text for each in catalogue.cubes(vault.connection, Filter(), now=NOW)} == {
+        "Larks nest low.",
+        "Owls nest high.",
+    }
+
+
+def test_a_state_that_is_forgotten_leaves_its_memories(vault: Vault) -> None:
+    (kept,) = keep(vault, "Larks nest low.")
+    id, blob = keep_state(vault, kept.cube)
+    with vault.change(WHO, NOW) as change:
+        assert change.forget(catalogue.one(vault.connection, id).n) == [blob]
+    vault.discard_blobs([blob])
+    assert derived.activations(vault.connection, now=NOW) == []
+    assert found(vault, "larks") == ["Larks nest low."]
+    assert vault.connection.execute("SELECT count(*) FROM derived").fetchone() == (0,)
 
 
 def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
@@ -196,6 +243,40 @@ def test_views_are_saved_replaced_and_removed(vault: Vault) -> None:
     assert catalogue.views(vault.connection) == {}
 
 
+def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) -> None:
+    one, two = keep(vault, "Larks nest low.", "Owls nest high.")
+    with vault.change(WHO, NOW) as change:
+        assert [change.pin("", two.cube), change.pin("", one.cube), change.pin("work", one.cube)] == [
+            True
+        ] * 3
+        assert not change.pin("", two.cube)
+
+    def pinned(view: str) -> list[str]:
+        return [each.id for each in catalogue.pinned(vault.connection, view, now=NOW)]
+
+    assert (pinned(""), pinned("work"), pinned("home")) == ([two.id, one.id], [one.id], [])
+    with vault.change(WHO, NOW) as change:
+        assert change.unpin("", two.cube)
+        assert not change.unpin("", two.cube)
+        assert change.pin("", two.cube)  # comes last now
+    assert pinned("") == [one.id, two.id]
+    assert [action for action, _ in actions(vault, two.id)] == ["add", "pin", "unpin", "pin"]
+    assert [row.detail for row in catalogue.audit(vault.connection, cube=one.id)][:2] == ['"work"', '""']
+
+
+def test_pins_go_with_their_view_and_with_their_memory(vault: Vault) -> None:
+    one, two = keep(vault, "Larks nest low.", "Owls nest high.")
+    with vault.change(WHO, NOW) as change:
+        change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
+        for view in ("", "work"):
+            for each in (one, two):
+                change.pin(view, each.cube)
+    with vault.change(WHO, NOW) as change:
+        change.remove_view("work")
+        change.forget(one.cube)
+    assert vault.connection.execute("SELECT view, cube FROM pin").fetchall() == [("", two.cube)]
+
+
 def test_a_change_that_raises_changes_nothing(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     with pytest.raises(RuntimeError), vault.change(WHO, NOW) as change:
@@ -221,7 +302,7 @@ def test_a_full_disk_undoes_the_whole_change_and_the_next_one_succeeds(vault: Va
 
 _steps = st.lists(
     st.tuples(
-        st.sampled_from(["add", "revise", "archive", "restore", "expire", "forget", "use"]),
+        st.sampled_from(["add", "revise", "archive", "restore", "expire", "forget", "use", "pin", "promote"]),
         st.integers(0, 9),
         st.sampled_from(
             ["lark nests", "owl 气候政策 flies", "café naïve", "東京タワー", "", "a'b \" * NEAR("]
@@ -231,7 +312,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(_steps)
 def test_words_follow_the_live_cubes_through_any_changes(steps: list[tuple[str, int, str]]) -> None:
     with (
@@ -255,13 +336,21 @@ def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
         if action == "add" or target is None:
             keep(vault, draft(f"{text} {which}", author=text[:3], time=NOW if which % 2 else None))
             continue
+        if action == "promote":
+            if target.state in LIVE_STATES:
+                keep_state(vault, target.n, content=text.encode() or b"state")
+            continue
+        blobs: list[str] = []
         with vault.change(WHO, NOW) as change:
             if action == "revise":
                 change.revise(target.n, text, text[:2], "edit")
             elif action == "forget":
-                change.forget(target.n)
+                blobs = change.forget(target.n)
             elif action == "use":
                 change.use({target.n: 1.0})
+            elif action == "pin":
+                change.pin(text[:1], target.n)
             else:
                 state = {"archive": "archived", "restore": "activated", "expire": "expired"}[action]
                 change.set_state(target.n, state, action)
+        vault.discard_blobs(blobs)

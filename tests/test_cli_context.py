@@ -12,14 +12,18 @@ from pathlib import Path
 import pytest
 from command import Shell, make_vault
 
+from memos_cli.infrastructure.schema import FORMAT
+
 NEED_A_VAULT = [
     ("ingest", "-"), ("embed",), ("search", "x"), ("query", "x"), ("list",), ("show", "01"),
     ("edit", "01", "--text", "x"), ("tag", "01", "--add", "x"), ("forget", "01", "--yes"), ("history", "01"),
     ("stats",), ("check",), ("view", "list"), ("view", "set", "x", "--tag", "x"), ("view", "remove", "x"),
+    ("promote", "01", "--to", "activation"), ("demote", "01"), ("pin", "01"), ("unpin", "01"),
 ]  # fmt: skip
 WRITE = [
     ("ingest", "-", "--no-embed"), ("tag", "{id}", "--add", "x"), ("edit", "{id}", "--text", "x"),
     ("forget", "{id}", "--yes"), ("view", "set", "x", "--tag", "x"),
+    ("pin", "{id}"), ("unpin", "{id}"), ("demote", "{id}"),
 ]  # fmt: skip
 
 
@@ -172,7 +176,7 @@ def test_a_damaged_vault_ends_with_12_and_check_tells_what_is(
 
 def newer_identity(vault: Path) -> None:
     path = vault / "VAULT.toml"
-    path.write_text(path.read_text().replace("format = 1", "format = 99"))
+    path.write_text(path.read_text().replace(f"format = {FORMAT}", "format = 99"))
 
 
 def newer_tables(vault: Path) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import NOW, WHO, draft, keep
 
+from memos_cli.cube import STATES, Filter
 from memos_cli.errors import MemosError, TooNew
-from memos_cli.infrastructure import schema
+from memos_cli.infrastructure import catalogue, check, schema, vault
 from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.vault import Vault, read_identity
 
 
 @pytest.fixture
@@ -49,6 +52,66 @@ def test_every_older_version_becomes_the_newest(
     schema.migrate(fresh)
     assert dump(db) == dump(fresh)
     fresh.close()
+
+
+def test_a_vault_of_format_1_is_brought_to_the_newest_with_nothing_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        for module in (schema, vault):
+            patch.setattr(module, "FORMAT", 1)
+        with Vault.create(tmp_path / "vault", principal=WHO, now=NOW, timeout=1.0) as old:
+            _fill(old)
+            before = _rows(old.connection)
+        assert read_identity(old.folder).format == 1
+    assert all(before.values()), "a table that is empty shows nothing"
+    assert [finding.what for finding in check.examine(old.folder, timeout=1.0)] == ["format-old"]
+    with Vault.open(old.folder, timeout=1.0) as new:
+        after = _rows(new.connection)
+        assert {name: after[name] for name in before} == before
+        assert {name for name in after if name not in before} == {"activation", "derived", "pin"}
+        assert not any(after[name] for name in after if name not in before)
+        assert catalogue.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
+        cubes = list(catalogue.cubes(new.connection, Filter(states=STATES), now=NOW))
+        assert [(cube.text, cube.version, cube.state, cube.tags) for cube in cubes] == [
+            ("Larks nest high.", 2, "generated", ("work",)),
+            ("Owls nest high.", 1, "activated", ("night", "work")),
+            ("Crows nest anywhere.", 1, "archived", ("work",)),
+        ]
+        assert len(catalogue.matches(new.connection, '"nest"', Filter(), now=NOW, limit=9)) == 2
+        with new.change(WHO, NOW) as change:
+            change.pin("work", cubes[0].n)
+    assert (read_identity(old.folder).format, read_identity(old.folder).id) == (
+        schema.FORMAT,
+        old.identity.id,
+    )
+    assert check.examine(old.folder, timeout=1.0) == []
+
+
+def _fill(old: Vault) -> None:
+    """Something in every table, as a program of format 1 wrote it."""
+    one, two, three = keep(
+        old, "Larks nest low.", draft("Owls nest high.", 50, type="fact", tags=("night",)),
+        draft("Crows nest anywhere.", 90, time=NOW, author="Ann"), tags=["work"],
+    )  # fmt: skip
+    with old.change(WHO, NOW + 1) as change:
+        row = change.embedder("f", "name", 2)
+        change.put_vectors(row, [(two.cube, 1, bytes(6))])
+        change.revise(one.cube, "Larks nest high.", "Birds", "edit")
+        change.set_state(three.cube, "archived", "archive")
+        change.use({two.cube: 2.0})
+        filter = '{"tags": ["work"], "types": [], "source": "", "after": 5, "before": null, '
+        change.set_view("work", filter + '"undated": false, "states": ["generated", "activated"]}')
+
+
+def _rows(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables but those that FTS5 keeps for itself."""
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'words%' "
+        "AND name NOT LIKE 'sqlite%' ORDER BY name"
+    ).fetchall()
+    return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for (name,) in names}
 
 
 def test_migrating_again_changes_nothing(db: Connection) -> None:

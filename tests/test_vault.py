@@ -123,7 +123,7 @@ def test_a_broken_identity_is_damage_that_says_how_it_is_mended(tmp_path: Path, 
 def test_a_vault_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     create(tmp_path / "toml")
     path = tmp_path / "toml" / "VAULT.toml"
-    path.write_text(path.read_text().replace("format = 1", "format = 99"))
+    path.write_text(path.read_text().replace(f"format = {schema.FORMAT}", "format = 99"))
     create(tmp_path / "db")
     with open_vault(tmp_path / "db") as opened:
         opened.connection.execute("PRAGMA user_version = 99")

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from memos_cli.cube import Cube, Filter, Span
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.schema import LIVE_TEXT
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -24,6 +25,7 @@ _CUBES = """
   LEFT JOIN source s ON s.n = p.source
 """
 _MANY = 500
+_ANY_LIVE = Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,9 @@ def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
     return (row[0], bool(row[1])) if row else None
 
 
-def passing(db: Connection, wanted: Sequence[int], *, now: int) -> list[int]:
-    """Those of a few cubes that are live and not expired."""
-    where, values = condition(Filter(), now)
+def passing(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
+    """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
+    where, values = condition(filter, now)
     found: list[int] = []
     for start in range(0, len(wanted), _MANY):
         part = wanted[start : start + _MANY]
@@ -234,10 +236,20 @@ def count_waiting(db: Connection) -> int:
     """How many live cubes have no vector of the newest embedder."""
     (embedder,) = db.execute("SELECT max(n) FROM embedder").fetchone()
     if embedder is None:
-        statement = "SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')"
+        statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
         return int(db.execute(statement).fetchone()[0])
     row = db.execute("SELECT count(*) FROM waiting WHERE embedder = ?", (embedder,)).fetchone()
     return int(row[0])
+
+
+def pinned(db: Connection, view: str, *, now: int) -> list[Cube]:
+    """The live memories that stand in every prompt of a view ("": of no view), in their order."""
+    where, values = condition(Filter(), now)
+    rows = db.execute(
+        f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",
+        (view, *values),
+    )
+    return [_cube(row) for row in rows]
 
 
 def views(db: Connection) -> dict[str, Filter]:
@@ -275,6 +287,9 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
             "EXISTS (SELECT 1 FROM tag t WHERE t.cube = c.n AND (t.tag = ? OR substr(t.tag, 1, ?) = ?))"
         )
         values += [tag, len(tag) + 1, tag + "/"]
+    if filter.payloads:
+        parts.append(f"c.payload IN ({','.join('?' * len(filter.payloads))})")
+        values += filter.payloads
     if filter.types:
         parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
         values += filter.types

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.words import word_row
 
 _IN_LIST = 500  # values in one IN (…): far below SQLite's limit, and few statements
@@ -41,44 +42,44 @@ class Change:
     """
 
     def __init__(self, connection: Connection, principal: str, now: int) -> None:
-        self._db = connection
-        self._principal = principal
-        self._now = now
+        self.db = connection
+        self.principal = principal
+        self.now = now
 
     # --- sources -------------------------------------------------------------------------------
 
     def loose_source(self, uri: str) -> int:
         """The one row for what came from no source that can be read again. It is never claimed."""
-        row = self._db.execute("SELECT n FROM source WHERE uri = ?", (uri,)).fetchone()
+        row = self.db.execute("SELECT n FROM source WHERE uri = ?", (uri,)).fetchone()
         if row is None:
-            row = self._db.execute(
+            row = self.db.execute(
                 """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, read)
                    VALUES (?, 'text', 'utf-8', 0, '', '', ?) RETURNING n""",
-                (uri, self._now),
+                (uri, self.now),
             ).fetchone()
         return int(row[0])
 
     def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
         """Start reading a source: its row, and a claim that is lost when another process starts too."""
         claim = os.urandom(8).hex()
-        row = self._db.execute(
+        row = self.db.execute(
             """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, blob, claim, read)
                VALUES (?, ?, ?, ?, '', '', ?, ?, ?)
                ON CONFLICT (uri) DO UPDATE SET kind = excluded.kind, encoding = excluded.encoding,
                  bytes = excluded.bytes, sha256 = '', recipe = '', blob = excluded.blob,
                  claim = excluded.claim, read = excluded.read
                RETURNING n""",
-            (origin.uri, origin.kind, origin.encoding, origin.size, blob, claim, self._now),
+            (origin.uri, origin.kind, origin.encoding, origin.size, blob, claim, self.now),
         ).fetchone()
         return int(row[0]), claim
 
     def holds_claim(self, source: int, claim: str) -> bool:
-        row = self._db.execute("SELECT claim FROM source WHERE n = ?", (source,)).fetchone()
+        row = self.db.execute("SELECT claim FROM source WHERE n = ?", (source,)).fetchone()
         return row is not None and row[0] == claim
 
     def finish_source(self, source: int, sha256: str, recipe: str) -> None:
         """Note that the source has been read to its end: the same bytes need no second reading."""
-        self._db.execute(
+        self.db.execute(
             "UPDATE source SET sha256 = ?, recipe = ?, claim = NULL WHERE n = ?", (sha256, recipe, source)
         )
 
@@ -98,18 +99,18 @@ class Change:
         and gets one more place, unless the source is a ``loose`` one.
         """
         known = {
-            digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self._now)
+            digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self.now)
             for digest, n, id, state, expires in self._select_in(
                 "SELECT digest, n, id, state, expires FROM cube WHERE state <> 'merged' AND digest IN",
                 [digest for _, digest, _ in drafts],
             )
         }
-        following = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
+        following = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
         n = oldest = following[0] if following else 0
-        ids = iter(new_ulids(self._now, len(drafts)))
+        ids = iter(new_ulids(self.now, len(drafts)))
         kept: list[Kept] = []
         cubes: list[tuple[object, ...]] = []
-        versions: list[tuple[object, ...]] = []
+        versions: list[tuple[int, int, str, str]] = []
         words: list[tuple[object, ...]] = []
         audits: list[tuple[object, ...]] = []
         places: list[tuple[object, ...]] = []
@@ -132,35 +133,33 @@ class Change:
                 cube, id = n, next(ids)
                 known[digest] = (cube, id, False, False)
                 kept.append(Kept(cube, id, True))
-                header = (draft.type, digest, draft.ref, draft.author, draft.role, self._principal)
-                times = (draft.time, self._now, self._now, terms.expires)
+                header = (draft.type, digest, draft.ref, draft.author, draft.role, self.principal)
+                times = (draft.time, self.now, self.now, terms.expires)
                 cubes.append((cube, id, *header, *times, terms.priority))
-                versions.append(
-                    (cube, 1, draft.title, draft.text, _sha256(draft.text), self._now, self._principal)
-                )
+                versions.append((cube, 1, draft.title, draft.text))
                 words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
-                audits.append((self._now, self._principal, "add", id, 1, None))
+                audits.append((self.now, self.principal, "add", id, 1, None))
             if labels:
                 tags.extend((cube, tag) for tag in labels)
             if kept[-1].new or not loose:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
-        self._db.executemany(
+        self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, frozen, hits, last_hit, heat)
                VALUES (?, ?, 'plaintext', ?, 'generated', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
             cubes,
         )
-        self._insert_versions(versions)
+        self.insert_versions(versions)
         self._insert_words(words)
         self._await_vectors(each.cube for each in kept if each.new)
         self._insert_audit(audits)
-        self._db.executemany(
+        self.db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
                VALUES (?, ?, ?, ?, ?, ?)""",
             places,
         )
         if tags:
-            self._db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+            self.db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
         return kept
 
     def revise(
@@ -176,17 +175,17 @@ class Change:
     ) -> str:
         """Give a cube a new version. Returns its id. What is None stays as it was."""
         self._leave_words(cube)
-        id, version = self._db.execute(
+        id, version = self.db.execute(
             """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time),
                  author = coalesce(?, author), role = coalesce(?, role)
                WHERE n = ? RETURNING id, version""",
-            (self._now, time, author, role, cube),
+            (self.now, time, author, role, cube),
         ).fetchone()
-        self._insert_versions([(cube, version, title, text, _sha256(text), self._now, self._principal)])
+        self.insert_versions([(cube, version, title, text)])
         self._drop_vectors(cube)
         if self._enter_words(cube):
             self._await_vectors([cube])
-        self._insert_audit([(self._now, self._principal, action, id, version, None)])
+        self._insert_audit([(self.now, self.principal, action, id, version, None)])
         return str(id)
 
     def edit(self, cube: Cube, text: str, title: str) -> str:
@@ -195,13 +194,13 @@ class Change:
         Its digest follows the text, so that the old words, found in another source, are kept anew.
         """
         draft = Draft(text, Span(0, 0), cube.type, title, cube.ref, cube.time, cube.author, cube.role)
-        self._db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
+        self.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
         return self.revise(cube.n, text, title, "edit")
 
     def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
         """Give a cube the version that its source has now, where it stands now. Returns its id."""
         digest = draft.digest()
-        self._db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
+        self.db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
         self.move_place(place, draft.span, digest, bytes_sha256)
         return self.revise(
             cube, draft.text, draft.title, "version", time=draft.time, author=draft.author, role=draft.role
@@ -209,36 +208,35 @@ class Change:
 
     def move_place(self, place: int, span: Span, digest: bytes, bytes_sha256: bytes) -> None:
         """Note where in its source a cube stands now."""
-        self._db.execute(
+        self.db.execute(
             "UPDATE place SET start = ?, end = ?, digest = ?, bytes_sha256 = ? WHERE n = ?",
             (span.start, span.end, digest, bytes_sha256, place),
         )
 
     def leave_place(self, place: int) -> None:
         """Note that a cube is no longer at this place of its source."""
-        self._db.execute("DELETE FROM place WHERE n = ?", (place,))
+        self.db.execute("DELETE FROM place WHERE n = ?", (place,))
 
     def set_state(self, cube: int, state: str, action: str) -> None:
         """Move a cube to ``state``. Only live cubes are in the full-text table and have vectors."""
-        (old,) = self._db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
+        (old,) = self.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
         was_live, is_live = old in ("generated", "activated"), state in ("generated", "activated")
         if was_live and not is_live:
             self._leave_words(cube)
             self._drop_vectors(cube)
-        id, version = self._db.execute(
+        id, version = self.db.execute(
             "UPDATE cube SET state = ?, updated = ? WHERE n = ? RETURNING id, version",
-            (state, self._now, cube),
+            (state, self.now, cube),
         ).fetchone()
-        if is_live and not was_live:
-            self._enter_words(cube)
+        if is_live and not was_live and self._enter_words(cube):
             self._await_vectors([cube])
-        self._insert_audit([(self._now, self._principal, action, id, version, f"{old} to {state}")])
+        self._insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
     def renew(self, cube: int, expires: int | None) -> None:
         """Move the end of a cube's life, or lift it."""
         statement = "UPDATE cube SET expires = ? WHERE n = ? AND expires IS NOT ?"
-        if self._db.execute(statement, (expires, cube, expires)).rowcount:
-            self._tell(cube, "renew", None)
+        if self.db.execute(statement, (expires, cube, expires)).rowcount:
+            self.tell(cube, "renew", None)
 
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""
@@ -249,51 +247,64 @@ class Change:
                 if remove
                 else "INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)"
             )
-            if self._db.execute(statement, (cube, tag)).rowcount:
+            if self.db.execute(statement, (cube, tag)).rowcount:
                 changed.append(tag)
         if changed:
-            self._db.execute("UPDATE cube SET updated = ? WHERE n = ?", (self._now, cube))
-            self._tell(cube, "untag" if remove else "tag", changed)
+            self.db.execute("UPDATE cube SET updated = ? WHERE n = ?", (self.now, cube))
+            self.tell(cube, "untag" if remove else "tag", changed)
         return len(changed)
 
     def disown_blobs(self) -> list[str]:
         """Let go of converted sources of which no cube is left. Returns blobs that may be deleted."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             """SELECT n, blob FROM source WHERE blob IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
         ).fetchall()
-        self._db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
+        self.db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
         return [blob for _, blob in rows]
 
-    def forget(self, cube: int) -> None:
-        """Remove a cube with all its versions, words and vectors. The audit keeps that it was."""
-        self._tell(cube, "forget", None)
+    def forget(self, cube: int) -> list[str]:
+        """Remove a cube with all its versions, words and vectors, and what was made from it.
+
+        The audit keeps that they were. Returns the blobs that may be deleted after the commit.
+        """
+        made = self.db.execute(
+            """SELECT DISTINCT a.cube, a.blob FROM activation a LEFT JOIN derived d ON d.cube = a.cube
+               WHERE d.source = ?1 OR a.cube = ?1""",
+            (cube,),
+        ).fetchall()
+        if self.db.execute("SELECT 1 FROM cube WHERE n = ?", (cube,)).fetchone() is None:
+            return []  # it went with what it was made from
+        for each in {cube, *(n for n, _ in made)}:
+            self.tell(each, "forget", None)
         self._leave_words(cube)
-        self._db.execute("DELETE FROM cube WHERE n = ?", (cube,))
+        self.db.executemany("DELETE FROM cube WHERE n = ?", [(n,) for n, _ in made])
+        self.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
+        return [blob for _, blob in made]
 
     def use(self, heats: Mapping[int, float]) -> None:
         """Note that cubes were put before a model: ``heats`` maps each to its new heat."""
-        self._db.executemany(
+        self.db.executemany(
             "UPDATE cube SET hits = hits + 1, last_hit = ?, heat = ? WHERE n = ?",
-            [(self._now, heat, cube) for cube, heat in heats.items()],
+            [(self.now, heat, cube) for cube, heat in heats.items()],
         )
         for cube in heats:
-            if self._db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
+            if self.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
                 self.set_state(cube, "activated", "use")
 
     # --- vectors and views ---------------------------------------------------------------------
 
     def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
         """The row of an embedder. For a new one all live cubes wait."""
-        row = self._db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        row = self.db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
         if row is None:
-            row = self._db.execute(
+            row = self.db.execute(
                 "INSERT INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?) RETURNING n",
                 (fingerprint, name, dimension),
             ).fetchone()
-            self._db.execute(
-                """INSERT INTO waiting (cube, embedder)
-                   SELECT n, ? FROM cube WHERE state IN ('generated', 'activated')""",
+            self.db.execute(
+                """INSERT INTO waiting (cube, embedder) SELECT n, ? FROM cube
+                   WHERE state IN ('generated', 'activated') AND payload = 'plaintext'""",
                 row,
             )
         return int(row[0])
@@ -304,46 +315,62 @@ class Change:
         One whose cube has changed or gone meanwhile is dropped: a changed cube goes on waiting.
         """
         for cube, version, data in vectors:
-            kept = self._db.execute(
+            kept = self.db.execute(
                 """INSERT OR REPLACE INTO vector (cube, embedder, data)
                    SELECT n, ?, ? FROM cube
                    WHERE n = ? AND version = ? AND state IN ('generated', 'activated')""",
                 (embedder, data, cube, version),
             )
             if kept.rowcount:
-                self._db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
+                self.db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
 
     def set_view(self, name: str, filter: str) -> None:
         """Save a view under its name, in place of an older one."""
-        self._db.execute(
+        self.db.execute(
             """INSERT INTO view (name, filter, created) VALUES (?, ?, ?)
                ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
-            (name, filter, self._now),
+            (name, filter, self.now),
         )
-        self._insert_audit([(self._now, self._principal, "view", None, None, name)])
+        self._insert_audit([(self.now, self.principal, "view", None, None, name)])
 
     def remove_view(self, name: str) -> bool:
         """Delete a view. Returns whether there was one."""
-        gone = self._db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
+        gone = self.db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
         if gone:
-            self._insert_audit([(self._now, self._principal, "view-remove", None, None, name)])
+            self.db.execute("DELETE FROM pin WHERE view = ?", (name,))
+            self._insert_audit([(self.now, self.principal, "view-remove", None, None, name)])
         return gone
+
+    def pin(self, view: str, cube: int) -> bool:
+        """Let a cube stand in every prompt of a view, after those that do. Returns whether it is new."""
+        statement = """INSERT OR IGNORE INTO pin (view, cube, position)
+          SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
+        if new := self.db.execute(statement, (view, cube)).rowcount > 0:
+            self.tell(cube, "pin", view)
+        return new
+
+    def unpin(self, view: str, cube: int) -> bool:
+        """Undo ``pin``. Returns whether it was pinned."""
+        statement = "DELETE FROM pin WHERE view = ? AND cube = ?"
+        if was := self.db.execute(statement, (view, cube)).rowcount > 0:
+            self.tell(cube, "unpin", view)
+        return was
 
     # --- repairs -------------------------------------------------------------------------------
 
     def rebuild_words(self) -> None:
         """Make the full-text table anew from the cubes."""
         for statement in _NEW_WORDS:
-            self._db.execute(statement)
-        self._insert_words(live_words(self._db))
-        self._insert_audit([(self._now, self._principal, "repair", None, None, "words")])
+            self.db.execute(statement)
+        self._insert_words(live_words(self.db))
+        self._insert_audit([(self.now, self.principal, "repair", None, None, "words")])
 
     def repair_vectors(self) -> None:
         """Delete vectors that no search can use, and let just the cubes wait that lack one."""
-        self._db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
-        self._db.execute("DELETE FROM waiting")
-        self._db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
-        self._insert_audit([(self._now, self._principal, "repair", None, None, "vectors")])
+        self.db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
+        self.db.execute("DELETE FROM waiting")
+        self.db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
+        self._insert_audit([(self.now, self.principal, "repair", None, None, "vectors")])
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -352,40 +379,42 @@ class Change:
     ) -> Iterator[tuple[bytes, int, str, str, int | None]]:
         for start in range(0, len(values), _IN_LIST):
             part = values[start : start + _IN_LIST]
-            yield from self._db.execute(f"{statement} ({','.join('?' * len(part))})", part)
+            yield from self.db.execute(f"{statement} ({','.join('?' * len(part))})", part)
 
-    def _insert_versions(self, rows: Sequence[tuple[object, ...]]) -> None:
-        self._db.executemany(
+    def insert_versions(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
+        """Versions of cubes: (cube, version, title, text)."""
+        self.db.executemany(
             """INSERT INTO version (cube, version, title, text, sha256, created, principal)
                VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            rows,
+            [(*row, _sha256(row[3]), self.now, self.principal) for row in rows],
         )
 
     def _insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
-        self._db.executemany(
+        self.db.executemany(
             "INSERT INTO audit (time, principal, action, cube, version, detail) VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
 
-    def _tell(self, cube: int, action: str, detail: object) -> None:
-        id, version = self._db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
+    def tell(self, cube: int, action: str, detail: object) -> None:
+        """Leave the audit row of what was done to a cube; ``detail`` is kept as JSON."""
+        id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
-        self._insert_audit([(self._now, self._principal, action, id, version, text)])
+        self._insert_audit([(self.now, self.principal, action, id, version, text)])
 
     def _insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
-        self._db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
+        self.db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
 
     def _await_vectors(self, cubes: Iterable[int]) -> None:
-        embedders = [row[0] for row in self._db.execute("SELECT n FROM embedder")]
+        embedders = [row[0] for row in self.db.execute("SELECT n FROM embedder")]
         if embedders:
-            self._db.executemany(
+            self.db.executemany(
                 "INSERT OR IGNORE INTO waiting (cube, embedder) VALUES (?, ?)",
                 [(cube, embedder) for cube in cubes for embedder in embedders],
             )
 
     def _drop_vectors(self, cube: int) -> None:
-        self._db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
-        self._db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
+        self.db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
+        self.db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
 
     def _enter_words(self, cube: int) -> bool:
         """Enter the words of a cube. Returns whether it is live: only then it has words."""
@@ -396,13 +425,13 @@ class Change:
 
     def _leave_words(self, cube: int) -> None:
         if row := self._current_words(cube):
-            self._db.execute(
+            self.db.execute(
                 "INSERT INTO words (words, rowid, head, body) VALUES ('delete', ?, ?, ?)", (cube, *row)
             )
 
     def _current_words(self, cube: int) -> tuple[str, str] | None:
-        row = self._db.execute(
-            f"{_CURRENT} WHERE c.n = ? AND c.state IN ('generated', 'activated')",
+        row = self.db.execute(
+            f"{_CURRENT} WHERE c.n = ? AND {LIVE_TEXT}",
             (cube,),
         ).fetchone()
         return word_row(*row[1:]) if row else None
@@ -420,19 +449,19 @@ _NEW_WORDS = (
     "INSERT INTO words (words) VALUES ('delete-all')",
 )
 
-BAD_VECTORS = """SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
-  WHERE c.state NOT IN ('generated', 'activated') OR length(x.data) <> 4 + e.dimension"""
+BAD_VECTORS = f"""SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
+  WHERE NOT ({LIVE_TEXT}) OR length(x.data) <> 4 + e.dimension"""
 """Rows of ``vector`` that no search can use: of cubes that are not live, and broken ones."""
 
-WITHOUT_VECTOR = """SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
-  WHERE c.state IN ('generated', 'activated')
+WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
+  WHERE {LIVE_TEXT}
     AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
 """What ``waiting`` holds."""
 
 
 def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
     """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
-    rows = db.execute(f"{_CURRENT} WHERE c.state IN ('generated', 'activated') ORDER BY c.n")
+    rows = db.execute(f"{_CURRENT} WHERE {LIVE_TEXT} ORDER BY c.n")
     return ((row[0], *word_row(*row[1:])) for row in rows)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from memos_cli.errors import Locked, MemosError, NoVault, TooNew
 from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
-from memos_cli.infrastructure import index, schema, tables
+from memos_cli.infrastructure import derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.tables import Finding as Finding
@@ -66,6 +66,11 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
+    if codes & tables.STATE_FINDINGS:
+        with vault.change(principal, now) as change:
+            for cube in [*tables.broken_states(vault.connection, vault.blobs)]:
+                derived.drop(change, cube, "repair")
+        codes.add("blob-orphan")
     if codes & {"words-differ", "vectors-useless", "waiting-differs"}:
         with vault.change(principal, now) as change:
             if "words-differ" in codes:
@@ -149,7 +154,9 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
             findings += _told(tables.texts(db)) + _told(tables.digests(db))
         if not findings:  # the full text can only be judged by cubes that are whole
             findings += _told(tables.words(db, fresh, full))
+    blobs = Blobs(folder / "blobs", folder / "tmp")
     findings += _told(tables.vectors(db)) + _told(_blobs(folder, db, full))
+    findings += _told(tables.states(db, blobs, full))
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:
@@ -182,7 +189,8 @@ def _orphans(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
-    named = {row[0] for row in db.execute("SELECT blob FROM source WHERE blob IS NOT NULL")}
+    statement = "SELECT blob FROM source WHERE blob IS NOT NULL UNION SELECT blob FROM activation"
+    named = {row[0] for row in db.execute(statement)}
     for path in _files(folder / "blobs"):
         if path.name not in named:
             yield should("blob-orphan", str(path.relative_to(folder)), "nothing names it")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x4D454D43
 """``MEMC``: marks the file as a vault's database (SQLite header, bytes 68 to 71)."""
 
+LIVE_TEXT = "c.state IN ('generated', 'activated') AND c.payload = 'plaintext'"
+"""A condition on ``cube c``: those that have words and vectors."""
+
 
 def _first(db: Database) -> None:
     for statement in (
@@ -138,7 +141,46 @@ def _first(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first,)
+def _second(db: Database) -> None:
+    for statement in (
+        """
+        CREATE TABLE derived (
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          position INTEGER NOT NULL,
+          source INTEGER NOT NULL REFERENCES cube (n),
+          version INTEGER NOT NULL,
+          part TEXT NOT NULL CHECK (part IN ('pinned', 'document')),
+          PRIMARY KEY (cube, position)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX derived_source ON derived (source)",
+        """
+        CREATE TABLE activation (
+          cube INTEGER PRIMARY KEY REFERENCES cube (n) ON DELETE CASCADE,
+          view TEXT NOT NULL,
+          blob TEXT NOT NULL,
+          bytes INTEGER NOT NULL,
+          tokens BLOB NOT NULL,
+          prompt INTEGER NOT NULL,
+          model TEXT NOT NULL,
+          fingerprint TEXT NOT NULL,
+          key BLOB NOT NULL,
+          seconds REAL NOT NULL,
+          saved REAL NOT NULL
+        )""",
+        "CREATE INDEX activation_key ON activation (key)",
+        """
+        CREATE TABLE pin (
+          view TEXT NOT NULL,
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          position INTEGER NOT NULL,
+          PRIMARY KEY (view, cube)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX pin_cube ON pin (cube)",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second)
 FORMAT = len(MIGRATIONS)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Locked, MemosError
 from memos_cli.infrastructure import catalogue, schema
+from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import read_identity
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
@@ -162,7 +164,8 @@ def digests(db: Connection) -> Iterator[Finding]:
     """Whether each cube that never changed is still the draft that it was made from."""
     for id, digest, text, type, ref, time, author, role in db.execute(
         """SELECT c.id, c.digest, v.text, c.type, c.ref, c.time, c.author, c.role
-           FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1 WHERE c.version = 1"""
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1
+           WHERE c.version = 1 AND c.payload = 'plaintext'"""
     ):
         draft = Draft(text, Span(0, 0), type=type, ref=ref, time=time, author=author, role=role)
         if draft.digest() != digest:
@@ -211,10 +214,9 @@ def _same_answers(db: Connection, fresh: Connection, query: str) -> bool:
 
 def _same_rows(db: Connection) -> bool:
     live, entered, both = db.execute(
-        """SELECT (SELECT count(*) FROM cube WHERE state IN ('generated', 'activated')),
+        f"""SELECT (SELECT count(*) FROM cube c WHERE {LIVE_TEXT}),
              (SELECT count(*) FROM words_docsize),
-             (SELECT count(*) FROM words_docsize w JOIN cube c ON c.n = w.id
-              WHERE c.state IN ('generated', 'activated'))"""
+             (SELECT count(*) FROM words_docsize w JOIN cube c ON c.n = w.id WHERE {LIVE_TEXT})"""
     ).fetchone()
     return bool(live == entered == both)
 
@@ -229,11 +231,44 @@ def vectors(db: Connection) -> Iterator[Finding]:
               SELECT 1 FROM waiting w WHERE w.cube = m.cube AND w.embedder = m.embedder)"""
     ).fetchone()
     (vain,) = db.execute(
-        """SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube
-           WHERE c.state NOT IN ('generated', 'activated') OR EXISTS (
+        f"""SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube
+           WHERE NOT ({LIVE_TEXT}) OR EXISTS (
              SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
     ).fetchone()
     if lost or vain:
         yield should(
             "waiting-differs", "waiting", f"{lost} memories lack a vector unasked, {vain} wait in vain"
         )
+
+
+STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))
+
+
+def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
+    """Activation cubes that cannot serve. No memory is lost with a state: its text is there."""
+    for cube, what, problem in _broken_states(db, blobs, full):
+        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+        yield should(
+            what, id, f"{problem}; memos promote {id} --to activation makes it anew, repair drops it"
+        )
+
+
+def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
+    """The activation cubes that a repair drops."""
+    return (cube for cube, _, _ in _broken_states(db, blobs, True))
+
+
+def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+    rows = db.execute(
+        """SELECT c.n, a.blob, a.bytes, a.tokens, a.prompt, a.fingerprint, a.key,
+             (SELECT count(*) = 1 + max(d.position) FROM derived d WHERE d.cube = c.n)
+           FROM cube c LEFT JOIN activation a ON a.cube = c.n WHERE c.payload = 'activation'"""
+    ).fetchall()
+    for cube, blob, size, tokens, prompt, fingerprint, key, has_sources in rows:
+        digest = hashlib.sha256((fingerprint or "").encode() + b"\0" + (tokens or b"")).digest()
+        if key != digest or len(tokens) % 4 or prompt < len(tokens) // 4 or not has_sources:
+            yield cube, "state-broken", "what it says of its state does not fit together"
+        elif problem := blobs.problem(blob, size):
+            yield cube, "state-missing", problem
+        elif full and not blobs.intact(blob):
+            yield cube, "state-damaged", "its bytes are not those that were kept"

@@ -219,7 +219,7 @@ class Vault:
                         self.blobs.remove(blob)
 
     def _is_named(self, blob: str) -> bool:
-        statement = "SELECT 1 FROM source WHERE blob = ? LIMIT 1"
+        statement = "SELECT 1 FROM source WHERE blob = ?1 UNION ALL SELECT 1 FROM activation WHERE blob = ?1"
         return self.connection.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:
