@@ -19,9 +19,17 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 from memos_cli.errors import UsageError
 
 
-def _setting(key: str, default: object, about: str, least: float = 0, most: float = math.inf) -> Any:
-    """A field of Settings; ``least`` and ``most`` bound a number."""
-    return field(default=default, metadata={"key": key, "help": about, "bounds": (least, most)})
+def _setting(
+    key: str,
+    default: object,
+    about: str,
+    least: float = 0,
+    most: float = math.inf,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may be."""
+    metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,12 @@ class Settings:
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
+    activation_kv_type: str = _setting(
+        "activation.kv_type",
+        "f16",
+        "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
+        choices=("f16", "q8_0"),
+    )
     heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
 
 
@@ -118,6 +132,8 @@ def load_settings(
         else:
             raw, origin = f.default, "default"
         values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}", *f.metadata["bounds"])
+        if (choices := f.metadata["choices"]) and values[f.name] not in choices:
+            raise UsageError(f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}")
         origins.append(Origin(key, values[f.name], origin, f.metadata["help"]))
     return Settings(**values), origins
 

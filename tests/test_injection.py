@@ -14,6 +14,7 @@ from memos_cli.operation.injection import (
     CITES_FROM,
     SYSTEM,
     costs,
+    make_prefix,
     make_prompt,
     memory_text,
     room_for_memories,
@@ -42,6 +43,17 @@ def plan_of(*texts: str) -> Plan:
     return Plan(MemoryCall("?", "recall"), chosen, (), 100)
 
 
+def plan_with(pinned: list[str], document: list[str], retrieved: list[str]) -> Plan:
+    """A plan whose memories stand in three parts."""
+    parts = [("pinned", text) for text in pinned] + [("document", text) for text in document]
+    parts += [("retrieved", text) for text in retrieved]
+    chosen = tuple(
+        Injection(Hit(replace(CUBE, n=n, text=text), 1.0), "text", 1, n, part)
+        for n, (part, text) in enumerate(parts, 1)
+    )
+    return Plan(MemoryCall("?", "recall"), chosen, (), 100)
+
+
 def prompt_text(model: Any, *texts: str, **options: str) -> str:
     prompt = make_prompt(model, plan_of(*texts), "Which port?", **options)
     return text_of([*prompt.prefix]) + "|" + text_of([*prompt.question])
@@ -67,16 +79,73 @@ def test_a_memory_is_read_with_what_tells_whose_and_when_it_is(changes: dict[str
     assert memory_text(replace(CUBE, **changes)) == read
 
 
-def test_the_best_memory_stands_nearest_to_the_question() -> None:
-    assert prompt_text(Model(), "Best.", "Second.").endswith(
-        "Second.\n\nBest.\n\n|Which port?<|end|>\n<|start|>assistant\n"
+def test_the_best_memory_stands_first_and_the_next_best_nearest_to_the_question() -> None:
+    assert prompt_text(Model(), "Best.", "Second.", "Third.").endswith(
+        "user\nBest.\n\nThird.\n\nSecond.\n\n|Which port?<|end|>\n<|start|>assistant\n"
     )
+
+
+@pytest.mark.parametrize("pinned", [[], ["Pin."]])
+@pytest.mark.parametrize("parameters", [135_000_000, CITES_FROM])
+def test_the_prompt_is_the_same_where_the_best_memory_is_a_document(
+    parameters: int, pinned: list[str]
+) -> None:
+    model: Any = Model(parameters=parameters)
+    found = make_prompt(model, plan_with(pinned, [], ["Best.", "Second.", "Third."]), "Which port?")
+    promoted = make_prompt(model, plan_with(pinned, ["Best."], ["Second.", "Third."]), "Which port?")
+    assert found == promoted
+
+
+def test_pinned_memories_come_first_then_the_document_then_what_was_retrieved() -> None:
+    plan = plan_with(["Pin."], ["Page one.", "Page two."], ["Best.", "Second."])
+    prompt = make_prompt(Model(), plan, "Which port?")  # type: ignore[arg-type]
+    blocks = ["Pin.\n\n", "Page one.\n\nPage two.\n\n", "Second.\n\nBest.\n\n"]
+    assert text_of([*prompt.prefix]).endswith("".join(blocks))
+    starts = (prompt.ends[0] - len(blocks[0]), *prompt.ends)
+    assert [
+        text_of([*prompt.prefix[start:end]]) for start, end in zip(starts, prompt.ends, strict=False)
+    ] == blocks
+    assert prompt.ends[-1] == len(prompt.prefix)
+
+
+@pytest.mark.parametrize("parameters", [135_000_000, CITES_FROM])
+@pytest.mark.parametrize("pinned", [[], ["Pin.", "Another pin."]])
+@pytest.mark.parametrize("document", [[], ["Page one.", "Page two."]])
+def test_every_prompt_with_the_same_pins_and_document_starts_with_the_same_tokens(
+    parameters: int, pinned: list[str], document: list[str]
+) -> None:
+    model: Any = Model(parameters=parameters)
+    cubes = [replace(CUBE, text=text) for text in (*pinned, *document)]
+    prefix = [*make_prefix(model, cubes[: len(pinned)], cubes[len(pinned) :])]
+    for retrieved, question in (([], "Which port?"), (["Best.", "Second."], "Who?"), (["Third."], "")):
+        prompt = make_prompt(model, plan_with(pinned, document, retrieved), question)
+        assert [*prompt.prefix[: len(prefix)]] == prefix
+        if document or not retrieved:
+            assert prompt.ends[1] == len(prefix)
+    if pinned or document:
+        other = make_prompt(model, plan_with(pinned[1:], document[1:], ["Best."]), "Who?")
+        assert [*other.prefix[: len(prefix)]] != prefix
+
+
+def test_the_prefix_of_pinned_memories_is_one_of_that_with_a_document() -> None:
+    model: Any = Model(parameters=CITES_FROM)
+    pin, page = (replace(CUBE, text=text) for text in ("Pin.", "Page."))
+    alone, both = ([*make_prefix(model, [pin], document)] for document in ([], [page]))
+    assert both[: len(alone)] == alone
+    assert text_of(both[len(alone) :]) == "[2] Page.\n\n"
+
+
+def test_other_instructions_make_another_start() -> None:
+    model: Any = Model()
+    prefix = [*make_prefix(model, [CUBE], [])]
+    prompt = make_prompt(model, plan_with([CUBE.text], [], []), "Who?", "Answer in French.")
+    assert [*prompt.prefix[: len(prefix)]] != prefix
 
 
 def test_only_a_large_model_gets_numbered_notes() -> None:
     assert "[1]" not in prompt_text(Model(), "Best.")
     large = prompt_text(Model(parameters=CITES_FROM), "Best.", "Second.")
-    assert "[2] Second.\n\n[1] Best." in large
+    assert "[1] Best.\n\n[2] Second." in large
     assert "like [1]" in large
 
 
@@ -87,10 +156,10 @@ def test_instructions_may_be_replaced() -> None:
 
 def test_the_cost_of_a_memory_is_what_it_adds_to_the_prompt() -> None:
     model = Model()
-    hits = [injection.hit for injection in plan_of("Best.", "Second one.").chosen]
+    cubes = [injection.hit.cube for injection in plan_of("Best.", "Second one.").chosen]
     empty = len(make_prompt(model, plan_of(), "Which port?"))  # type: ignore[arg-type]
     full = len(make_prompt(model, plan_of("Best.", "Second one."), "Which port?"))  # type: ignore[arg-type]
-    assert sum(costs(model, hits)) == full - empty  # type: ignore[arg-type]
+    assert sum(costs(model, cubes)) == full - empty  # type: ignore[arg-type]
 
 
 def test_room_is_what_instructions_question_and_answer_leave() -> None:

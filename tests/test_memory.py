@@ -13,7 +13,7 @@ from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
 from memos_cli.interface.answering import NOTHING
 from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.memory import Memos
+from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.settings import Settings
 
@@ -112,17 +112,17 @@ def test_the_model_answers_from_memory(filled: Memos, question: str, word: str) 
 @with_models
 def test_the_same_question_gets_the_same_answer(filled: Memos) -> None:
     question = "Who has the spare key of the flat?"
-    first, second = (filled.query(question, filter=ALL, max_tokens=24).answer for _ in range(2))
+    first, second = (filled.query(question, filter=ALL, manner=Manner(24)).answer for _ in range(2))
     assert first == second != ""
     with open_memos(filled.folder) as fresh:
-        assert fresh.query(question, filter=ALL, max_tokens=24).answer == first
+        assert fresh.query(question, filter=ALL, manner=Manner(24)).answer == first
 
 
 @with_models
 def test_a_seed_repeats_an_answer_of_chance(filled: Memos) -> None:
     def ask(seed: int) -> str:
         question = "Where is the spare key of the flat?"
-        return filled.query(question, filter=ALL, max_tokens=12, temperature=2.0, seed=seed).answer
+        return filled.query(question, filter=ALL, manner=Manner(12, 2.0, seed)).answer
 
     first = ask(3)
     assert ask(3) == first
@@ -151,7 +151,7 @@ def test_a_filter_takes_memories_away_from_the_model(filled: Memos) -> None:
 @with_models
 def test_a_query_warms_what_it_used(filled: Memos) -> None:
     before = {cube.n: cube.hits for cube in filled.cubes(filter=ALL)}
-    answer = filled.query("Which port does the staging database use?", filter=ALL, max_tokens=1)
+    answer = filled.query("Which port does the staging database use?", filter=ALL, manner=Manner(1))
     used = {injection.hit.cube.n for injection in answer.plan.chosen}
     after = {cube.n: cube.hits for cube in filled.cubes(filter=ALL)}
     assert {n for n in after if after[n] > before[n]} == used
@@ -160,7 +160,7 @@ def test_a_query_warms_what_it_used(filled: Memos) -> None:
 @with_models
 def test_a_query_of_a_vault_that_cannot_be_written_answers_all_the_same(filled: Memos) -> None:
     with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.alone():
-        answer = memos.query("Which port does the staging database use?", filter=ALL, max_tokens=16)
+        answer = memos.query("Which port does the staging database use?", filter=ALL, manner=Manner(16))
     assert "5433" in answer.answer
 
 
@@ -213,7 +213,7 @@ def test_a_memory_that_plays_the_system_is_only_quoted(tmp_path: Path) -> None:
     with open_memos(tmp_path / "vault") as memos:
         memos.vault_to_be()
         memos.ingest(wishes=Wishes(), text=f"The door code is 4711. {attack}".encode(), embed=False)
-        answer = memos.query("What is the door code?", filter=ALL, max_tokens=16)
+        answer = memos.query("What is the door code?", filter=ALL, manner=Manner(16))
         assert "4711" in answer.answer
         from memos_cli.operation.injection import make_prompt
 

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import count
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.cube import Cube, Hit, MemoryCall, Plan
+from memos_cli.cube import Cube, Document, Hit, MemoryCall, Plan
 from memos_cli.operation.scheduler import make_plan
 
+numbers = count(1)
 
-def hit(text: str, score: float = 1.0, relevance: float = 1.0) -> Hit:
-    cube = Cube(
-        n=1, id="ID", payload="plaintext", type="fact", state="generated", version=1, text=text, title="",
-        ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0, expires=None,
-        priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
+
+def memory(text: str, n: int = 0) -> Cube:
+    return Cube(
+        n=n or next(numbers), id="ID", payload="plaintext", type="fact", state="generated", version=1,
+        text=text, title="", ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0,
+        expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
     )  # fmt: skip
+
+
+def hit(text: str | Cube, score: float = 1.0, relevance: float = 1.0) -> Hit:
+    cube = memory(text) if isinstance(text, str) else text
     return Hit(cube, score, {"relevance": relevance})
 
 
+def document(*cubes: Cube, cost: int = 10, unfit: str = "") -> Document:
+    return Document("STATE", cubes, (cost,) * len(cubes), unfit)
+
+
 def plan(
-    hits: list[Hit], costs: list[int], *, intent: str = "recall", budget: int = 100, most: int = 5
+    hits: list[Hit],
+    costs: list[int],
+    *,
+    intent: str = "recall",
+    room: int = 1000,
+    budget: int = 100,
+    most: int = 5,
+    pinned: list[tuple[Cube, int]] | None = None,
+    documents: list[Document] | None = None,
 ) -> Plan:
-    return make_plan(MemoryCall("?", intent), hits, costs, budget=budget, most=most, relevance=0.3)
+    return make_plan(
+        MemoryCall("?", intent), hits, costs,
+        room=room, budget=budget, most=most, relevance=0.3, pinned=pinned or (), documents=documents or (),
+    )  # fmt: skip
+
+
+def parts(made: Plan) -> list[tuple[str, str]]:
+    return [(item.part, item.hit.cube.text) for item in made.chosen]
+
+
+def relevance_of(found: Hit) -> float:
+    return float(found.why["relevance"])
 
 
 def reasons(made: Plan) -> list[str]:
@@ -67,16 +99,243 @@ def test_only_so_many_memories_are_put_before_a_model() -> None:
     assert len(plan(hits, [1] * 7, most=5, intent="summarize").chosen) == 7
 
 
-@given(
-    st.lists(st.tuples(st.text("abc", max_size=4), st.floats(0, 1), st.floats(0, 1), st.integers(1, 60))),
-    st.sampled_from(["recall", "list"]),
-)
-def test_every_hit_is_either_chosen_or_left_out_with_a_reason_and_the_budget_holds(
-    items: list[tuple[str, float, float, int]], intent: str
-) -> None:
-    hits = [hit(text, score, relevance) for text, score, relevance, _ in items]
-    made = plan(hits, [cost for *_, cost in items], intent=intent)
-    assert len(made.chosen) + len(made.left_out) == len(hits)
-    assert made.tokens <= made.budget
+def test_room_ends_before_the_budget_where_the_context_is_small() -> None:
+    made = plan([hit("a"), hit("b", 0.9)], [60, 30], room=80)
+    assert parts(made) == [("retrieved", "a")]
+    assert reasons(made) == ["no room (30 tokens, 20 left)"]
+
+
+# --- pinned memories ------------------------------------------------------------------------------------
+
+
+def test_pinned_memories_stand_first_and_do_not_count_against_the_budget() -> None:
+    who, how = memory("I am Ann."), memory("Answer in verse.")
+    made = plan([hit("lark")], [100], pinned=[(who, 30), (how, 40)])
+    assert parts(made) == [("pinned", "I am Ann."), ("pinned", "Answer in verse."), ("retrieved", "lark")]
+    assert [item.label for item in made.chosen] == [1, 2, 3]
+    assert {item.form for item in made.chosen} == {"text"}
+    assert made.tokens == 170
+
+
+def test_a_pinned_memory_that_was_found_stands_once_with_what_it_was_found_by() -> None:
+    pin = memory("I am Ann.")
+    found = hit(pin, 0.8, 0.9)
+    made = plan([hit("lark"), found], [10, 30], pinned=[(pin, 30)])
+    assert parts(made) == [("pinned", "I am Ann."), ("retrieved", "lark")]
+    assert made.chosen[0].hit == found
+
+
+def test_a_pinned_memory_alone_answers_where_it_is_relevant_and_only_there() -> None:
+    pin = memory("I am Ann.")
+    assert parts(plan([hit(pin)], [30], pinned=[(pin, 30)])) == [("pinned", "I am Ann.")]
+    stray = plan([hit(pin, 1.0, 0.1)], [30], pinned=[(pin, 30)])
+    assert (parts(stray), reasons(stray)) == ([], ["not relevant enough (0.10 < 0.30)"])
+    assert parts(plan([], [], pinned=[(pin, 30)])) == []
+
+
+def test_what_a_pinned_memory_says_is_not_said_again_and_counts_as_found() -> None:
+    pin = memory("I am Ann, and I live in Ghent.")
+    made = plan([hit("I live in Ghent.")], [5], pinned=[(pin, 30)])
+    assert parts(made) == [("pinned", "I am Ann, and I live in Ghent.")]
+    assert reasons(made) == ["said by another memory"]
+
+
+def test_a_pinned_memory_that_does_not_fit_is_left_out_once_and_a_shorter_one_is_not() -> None:
+    long, short = memory("long"), memory("short")
+    made = plan([hit("lark"), hit(long, 0.9)], [10, 90], room=50, pinned=[(long, 90), (short, 30)])
+    assert parts(made) == [("pinned", "short"), ("retrieved", "lark")]
+    assert [(left.hit.cube.text, left.reason) for left in made.left_out] == [
+        ("long", "no room (90 tokens, 50 left)")
+    ]
+
+
+# --- documents ------------------------------------------------------------------------------------------
+
+
+def test_a_document_that_holds_the_best_memory_is_taken_whole_and_not_a_second_time() -> None:
+    one, two, three = memory("one"), memory("two"), memory("three")
+    made = plan(
+        [hit(two), hit("a", 0.9), hit(one, 0.8)], [10, 10, 10], budget=20,
+        documents=[document(one, two, three)],
+    )  # fmt: skip
+    assert parts(made) == [
+        ("document", "one"),
+        ("document", "two"),
+        ("document", "three"),
+        ("retrieved", "a"),
+    ]
+    assert [item.label for item in made.chosen] == [1, 2, 3, 4]
+    assert made.chosen[1].hit.score == 1.0
+    assert made.chosen[2].hit.why == {"document": "STATE"}
+    assert made.document is not None
+    assert made.document.id == "STATE"
+    assert not made.left_out
+
+
+def test_a_document_is_not_taken_for_a_memory_that_is_not_the_best() -> None:
+    second = memory("second")
+    made = plan([hit("best"), hit(second, 0.9)], [10, 10], documents=[document(second, memory("rest"))])
+    assert parts(made) == [("retrieved", "best"), ("retrieved", "second")]
+    assert made.document is None
+
+
+def test_a_document_is_not_taken_for_what_is_not_chosen() -> None:
+    stray = memory("stray")
+    made = plan([hit(stray, 1.0, 0.1), hit("best", 0.9)], [10, 10], documents=[document(stray)])
+    assert parts(made) == [("retrieved", "best")]
+    assert plan([], [], documents=[document(stray)]).document is None
+
+
+def test_a_document_is_taken_for_the_best_memory_even_where_the_budget_has_no_room_for_it() -> None:
+    best = memory("best")
+    made = plan([hit(best), hit("second", 0.9)], [10, 5], budget=9, documents=[document(best)])
+    assert parts(made) == [("document", "best"), ("retrieved", "second")]
+    assert not made.left_out
+
+
+def test_a_document_takes_no_room_from_what_it_does_not_hold() -> None:
+    best = memory("best")
+    hits, costs = [hit(best), hit("second", 0.9)], [10, 10]
+    wide = document(best, memory("rest"))
+    assert plan(hits, costs, room=30, documents=[wide]).document == wide
+    made = plan(hits, costs, room=29, documents=[wide])
+    assert parts(made) == [("retrieved", "best"), ("retrieved", "second")]
+
+
+def test_a_document_without_room_leaves_its_memories_to_be_retrieved() -> None:
+    one, two = memory("one"), memory("two")
+    made = plan([hit(one)], [10], room=19, documents=[document(one, two)])
+    assert parts(made) == [("retrieved", "one")]
+    pinned = plan([hit(one)], [10], room=29, documents=[document(one, two)], pinned=[(memory("pin"), 10)])
+    assert parts(pinned) == [("pinned", "pin"), ("retrieved", "one")]
+
+
+def test_of_several_documents_the_one_that_spares_most_is_taken() -> None:
+    one, two, three = memory("one"), memory("two"), memory("three")
+    hits, costs = [hit(one), hit(two, 0.9)], [10, 10]
+    narrow, wide = document(one, three), document(one, two, three)
+    for documents in ([narrow, wide], [wide, narrow]):
+        assert plan(hits, costs, documents=documents).document == wide
+    stale = document(one, two, unfit="source changed")
+    for documents in ([stale, wide], [wide, stale]):
+        assert plan(hits, costs, documents=documents).document == wide
+    assert plan(hits, costs, documents=[stale, narrow]).document == stale
+    short = document(one, two)
+    for documents in ([short, wide], [wide, short]):
+        assert plan(hits, costs, documents=documents).document == short
+
+
+def test_what_is_retrieved_beside_a_document_is_judged_by_the_best_memory_in_it() -> None:
+    best = memory("best")
+    made = plan([hit(best), hit("faint", 0.4)], [10, 10], documents=[document(best)])
+    assert parts(made) == [("document", "best")]
+    assert reasons(made) == ["much fainter than the best (0.40)"]
+
+
+# --- whatever there is ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """Found, pinned and promoted memories out of the same few, each with the price that it has everywhere."""
+
+    hits: list[Hit]
+    costs: list[int]
+    pinned: list[tuple[Cube, int]]
+    documents: list[Document]
+    room: int
+    budget: int
+    intent: str
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    texts = draw(st.lists(st.text("abc", max_size=4), max_size=8))
+    cubes = [memory(text, n) for n, text in enumerate(texts, 1)]
+    prices = {cube.n: draw(st.integers(1, 60)) for cube in cubes}
+    some = st.lists(st.sampled_from(cubes), unique_by=lambda cube: cube.n) if cubes else st.just([])
+    pinned, found = draw(some), draw(some)
+    rest = [cube for cube in cubes if cube not in pinned]
+    documents = []
+    if rest:
+        groups = st.lists(
+            st.lists(st.sampled_from(rest), min_size=1, unique_by=lambda cube: cube.n), max_size=3
+        )
+        documents = [
+            Document(f"D{n}", tuple(group), tuple(prices[cube.n] for cube in group), "")
+            for n, group in enumerate(draw(groups))
+        ]
+    return Case(
+        [hit(cube, draw(st.floats(0, 1)), draw(st.floats(0, 1))) for cube in found],
+        [prices[cube.n] for cube in found],
+        [(cube, prices[cube.n]) for cube in pinned],
+        documents,
+        draw(st.integers(1, 200)),
+        draw(st.integers(1, 150)),
+        draw(st.sampled_from(["recall", "list"])),
+    )
+
+
+def planned(case: Case) -> Plan:
+    return plan(
+        case.hits, case.costs, intent=case.intent, room=case.room, budget=case.budget, pinned=case.pinned,
+        documents=case.documents,
+    )  # fmt: skip
+
+
+@given(cases())
+def test_every_hit_is_either_chosen_or_left_out_with_a_reason(case: Case) -> None:
+    made = planned(case)
+    told = [item.hit.cube.n for item in (*made.chosen, *made.left_out)]
+    assert len(told) == len(set(told))
+    assert {found.cube.n for found in case.hits} <= set(told)
     assert all(reasons(made))
+
+
+@given(cases())
+def test_room_and_budget_are_never_exceeded(case: Case) -> None:
+    made = planned(case)
+    assert made.tokens <= case.room
+    assert sum(item.tokens for item in made.chosen if item.part == "retrieved") <= made.budget == case.budget
+
+
+@given(cases())
+def test_labels_count_what_is_chosen_part_by_part(case: Case) -> None:
+    made = planned(case)
     assert [item.label for item in made.chosen] == list(range(1, len(made.chosen) + 1))
+    order = ["pinned", "document", "retrieved"]
+    places = [order.index(item.part) for item in made.chosen]
+    assert places == sorted(places)
+
+
+@given(cases())
+def test_a_document_is_taken_whole_or_not_at_all_and_only_for_the_best(case: Case) -> None:
+    made = planned(case)
+    taken = [item.hit.cube for item in made.chosen if item.part == "document"]
+    if made.document is None:
+        assert not taken
+        return
+    assert tuple(taken) == made.document.cubes
+    pinned = [cube for cube, _ in case.pinned]
+    best = next(found for found in case.hits if relevance_of(found) >= 0.3 and found.cube not in pinned)
+    assert best.cube in taken
+
+
+@given(cases())
+def test_a_document_changes_nothing_in_what_else_is_retrieved(case: Case) -> None:
+    made, alone = planned(case), planned(replace(case, documents=[]))
+    covered = made.document.cubes if made.document else ()
+
+    def retrieved(one: Plan) -> list[str]:
+        return [
+            item.hit.cube.text
+            for item in one.chosen
+            if item.part == "retrieved" and item.hit.cube not in covered
+        ]
+
+    assert retrieved(made) == retrieved(alone)
+
+
+@given(cases())
+def test_the_same_memories_give_the_same_plan(case: Case) -> None:
+    assert planned(case) == planned(case)

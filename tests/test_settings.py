@@ -59,6 +59,9 @@ def test_every_setting_is_told_with_its_help(tmp_path: Path) -> None:
         ("threads = 99999", "is above 512"),
         ("reader = 3", "is not text"),
         ("reader = [", "not TOML"),
+        ("activation.kv_type = 'f32'", "none of f16, q8_0"),
+        ("activation.kv_type = ''", "none of f16, q8_0"),
+        ("activation.kv_type = 16", "is not text"),
     ],
 )
 def test_a_wrong_file_is_refused_and_named(tmp_path: Path, text: str, message: str) -> None:
@@ -77,6 +80,12 @@ def test_a_file_that_is_not_utf8_or_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_wrong_value_in_the_environment_names_the_variable() -> None:
     with pytest.raises(UsageError, match="MEMOS_LOCK_TIMEOUT"):
         load_settings({}, {"MEMOS_LOCK_TIMEOUT": "soon"}, Path("/missing"))
+
+
+@pytest.mark.parametrize("kind", ["f16", "q8_0"])
+def test_how_the_reader_keeps_what_it_has_read_is_one_of_two(tmp_path: Path, kind: str) -> None:
+    settings, _ = load_settings({}, {"MEMOS_ACTIVATION_KV_TYPE": kind}, tmp_path / "missing.toml")
+    assert settings.activation_kv_type == kind
 
 
 def test_folders_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,19 @@
-"""One question, from its words to the answer: MemReader, MemOperator, MemScheduler, model."""
+"""One question, from its words to the answer: MemReader, MemOperator, MemScheduler, state or text, model."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Filter, MemoryCall, Plan
+from memos_cli.cube import Cube, Document, Filter, Hit, MemoryCall, Plan, Reuse
 from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue, derived
 from memos_cli.interface.reader import read_question
 from memos_cli.interface.results import Answer
+from memos_cli.operation import activation
+from memos_cli.operation.activation import Restored
 from memos_cli.operation.injection import costs, make_prompt, room_for_memories
 from memos_cli.operation.scheduler import make_plan
 from memos_cli.runtime.engine import Engine
@@ -37,13 +40,22 @@ def answer(
     loaded = time.perf_counter()
     plan = make_plan_for(memos, engine, question, filter, manner)
     planned = time.perf_counter()
-    text, injected, first = "", 0.0, 0.0
+    text, injected, first, restored = "", 0.0, 0.0, Restored()
     if plan.chosen:
-        engine.clear()
         prompt = make_prompt(engine, plan, question, manner.system)
-        engine.decode(prompt.prefix)
+        tokens = [*prompt.prefix, *prompt.question]
+        if manner.text_only:
+            engine.clear()
+        elif derived.lengths(memos.vault.connection):
+            fingerprint = memos.fingerprint(engine)
+            restored = activation.restore(memos.vault, engine, memos.shelf, fingerprint, tokens, memos.now())
+            plan = _told(plan, restored)
+        # Read in the batches of the whole prompt: cut between two of them, it gives the same to the bit.
+        memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
+        if memories > engine.held(tokens):  # or its last batch would be read again
+            engine.read(tokens[:memories])
         injected = time.perf_counter() - planned
-        engine.decode(prompt.question)
+        engine.read(tokens)
         for piece in engine.generate(
             limit=manner.max_tokens or settings.query_max_tokens,
             temperature=settings.query_temperature if manner.temperature is None else manner.temperature,
@@ -52,7 +64,7 @@ def answer(
             first = first or time.perf_counter() - planned
             text += piece
             on_text(piece)
-        memos.use([injection.hit.cube for injection in plan.chosen])
+        memos.use([injection.hit.cube for injection in plan.chosen], restored)
     else:
         text = NOTHING
         on_text(text)
@@ -60,12 +72,24 @@ def answer(
         "start": started,
         "search": planned - loaded,
         "load": loaded - begin,
+        "restore": restored.seconds,
         "inject": injected,
         "first_token": first,
         "total": started + time.perf_counter() - begin,
     }
     rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
     return Answer(question, text.strip(), plan, memos.reader.name, rounded)
+
+
+def explain(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
+    """The plan of ``answer``, and whether a state would serve it, without reading the model or a state."""
+    plan = make_plan_for(memos, engine, question, filter, manner)
+    if not plan.chosen or manner.text_only or not derived.lengths(memos.vault.connection):
+        return plan
+    prompt = make_prompt(engine, plan, question, manner.system)
+    tokens = [*prompt.prefix, *prompt.question]
+    fingerprint = memos.fingerprint(engine)
+    return _told(plan, activation.foresee(memos.vault, fingerprint, tokens, memos.now()))
 
 
 def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
@@ -76,16 +100,19 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
     call = read_question(question, now=memos.now())
     length = manner.max_tokens or settings.query_max_tokens
     room = room_for_memories(engine, question, manner.system, length)
+    pins = memos.pinned(manner.view)
+    pinned = list(zip(pins, costs(engine, pins), strict=True))
 
     # "List", "summarize" and their like are words of the request; no memory on the topic need hold them.
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         found = memos.search(sought, filter=filter, k=CANDIDATES, aside=call.when)
+        documents, problems = _documents(memos, engine, found.hits, filter, pins)
         return make_plan(
-            call, found.hits, costs(engine, found.hits),
-            budget=min(settings.query_memory, room), most=settings.query_sources,
-            relevance=relevance, notes=found.notes + notes,
+            call, found.hits, costs(engine, [hit.cube for hit in found.hits]),
+            room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
+            pinned=pinned, documents=documents, notes=found.notes + notes + problems,
         )  # fmt: skip
 
     usual = settings.query_relevance
@@ -98,6 +125,57 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
         return plan
     wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
     return wider if wider.chosen else plan
+
+
+def _documents(
+    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
+) -> tuple[list[Document], tuple[str, ...]]:
+    """The documents that cover one of ``hits``, and a note if the one of the best hit cannot be used.
+
+    A document can be used where all its memories pass ``filter`` and it was made for this model.
+    """
+    db, now = memos.vault.connection, memos.now()
+    found = derived.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
+    if not found:
+        return [], ()
+    fingerprint = memos.fingerprint(engine)
+    is_pinned = {cube.n for cube in pins}
+    documents, unusable = [], {}
+    for each in found:
+        numbers = [n for n in each.cubes("document") if n not in is_pinned]
+        problem = activation.unfit(each, fingerprint, pins)
+        if len(catalogue.passing(db, numbers, now=now, filter=filter)) < len(numbers):
+            unusable[each.cube] = each.stale  # nothing to tell where the asker's own filter keeps it out
+        elif each.state.fingerprint.get("model") != fingerprint["model"]:
+            unusable[each.cube] = problem
+        elif numbers:
+            by_number = catalogue.by_number(db, numbers)
+            cubes = tuple(by_number[n] for n in numbers)
+            documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
+    best = hits[0].cube.n
+    if any(cube.n == best for document in documents for cube in document.cubes):
+        return documents, ()
+    told = [unusable.get(each.cube) for each in found if best in each.cubes("document")]
+    return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
+
+
+def _told(plan: Plan, restored: Restored) -> Plan:
+    """``plan`` with what became of its document's state, and of that of its pinned memories."""
+    cube, document = restored.cube, plan.document
+    miss = ""
+    held = set(cube.cubes("document")) if cube else set()
+    if document is not None and not {each.n for each in document.cubes} <= held:
+        miss = next(iter(restored.misses.values()), "") or document.unfit or "instructions changed"
+    kept = {source.cube for source in cube.sources} if cube else set()
+    chosen = tuple(
+        replace(item, form="state") if item.hit.cube.n in kept and item.part != "retrieved" else item
+        for item in plan.chosen
+    )
+    if miss:
+        assert document is not None
+        reuse = Reuse(document.id, restored.tokens, miss)
+        return replace(plan, chosen=chosen, reuse=reuse, notes=(*plan.notes, f"activation: miss ({miss})"))
+    return replace(plan, chosen=chosen, reuse=Reuse(cube.id, restored.tokens) if cube else None)
 
 
 def _within(filter: Filter, call: MemoryCall) -> Filter:

@@ -6,17 +6,22 @@ import hashlib
 from pathlib import Path
 
 from memos_cli.cube import Span
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import PlaceReport, Shown, Stats
 
 
-def show(vault: Vault, id: str) -> Shown:
+def show(vault: Vault, id: str, now: int) -> Shown:
     """The cube whose id starts with ``id``, and whether its sources still read as they did."""
     cube = catalogue.one(vault.connection, id)
     places = catalogue.places_of(vault.connection, cube.n)
-    return Shown(cube, tuple(_prove(vault, *place) for place in places))
+    return Shown(
+        cube,
+        tuple(_prove(vault, *place) for place in places),
+        derived.by_cube(vault.connection, cube.n, now=now),
+        tuple(derived.made_from(vault.connection, cube.n, now=now)),
+    )
 
 
 def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
@@ -35,34 +40,47 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
     return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
 
 
-def measure(vault: Vault, without_vector: int) -> Stats:
+def measure(vault: Vault, without_vector: int, now: int) -> Stats:
     """The vault in numbers. ``without_vector`` is how many live cubes wait for one."""
     db = vault.connection
 
     def count(statement: str) -> int:
         return int(db.execute(statement).fetchone()[0])
 
-    live = "state IN ('generated', 'activated')"
+    live = "state IN ('generated', 'activated') AND payload = 'plaintext'"
     hottest = [
         row[0] for row in db.execute(f"SELECT n FROM cube WHERE {live} AND hits ORDER BY heat DESC LIMIT 5")
     ]
     cubes = catalogue.by_number(db, hottest)
+    states = derived.activations(db, now=now)
     return Stats(
         vault=str(vault.folder),
         id=vault.identity.id,
-        cubes=dict(db.execute("SELECT state, count(*) FROM cube GROUP BY state ORDER BY state")),
+        cubes=dict(
+            db.execute(
+                """SELECT state, count(*) FROM cube WHERE payload = 'plaintext'
+                   GROUP BY state ORDER BY state"""
+            )
+        ),
         types=dict(db.execute(f"SELECT type, count(*) FROM cube WHERE {live} GROUP BY type ORDER BY type")),
         versions=count("SELECT count(*) FROM version"),
         sources=count("SELECT count(*) FROM source"),
         tags=count("SELECT count(DISTINCT tag) FROM tag"),
         embedded=count(f"SELECT count(*) FROM cube WHERE {live}") - without_vector,
         without_vector=without_vector,
-        hits=count("SELECT coalesce(sum(hits), 0) FROM cube"),
+        hits=count("SELECT coalesce(sum(hits), 0) FROM cube WHERE payload = 'plaintext'"),
         hottest=tuple(cubes[n] for n in hottest),
         bytes={
             "database": _size(vault.folder, "memos.db*"),
             "blobs": _size(vault.folder / "blobs", "*/*"),
             "index": _size(vault.folder / "index", "*"),
+        },
+        states={
+            "count": len(states),
+            "bytes": sum(each.state.bytes for each in states),
+            "hits": sum(each.hits for each in states),
+            "seconds_saved": round(sum(each.saved for each in states), 3),
+            "stale": sum(bool(each.stale) for each in states),
         },
     )
 

@@ -8,7 +8,7 @@ Memos.query    question -> MemReader -> hits -> MemScheduler -> prompt -> model 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,9 @@ from memos_cli.settings import Settings, cache_folder, principal_of, vault_folde
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.check import Finding
+    from memos_cli.infrastructure.derived import Activation
     from memos_cli.interface.ingestion import Wishes
+    from memos_cli.operation.activation import Promoted, Restored, Shelf
     from memos_cli.runtime.embedder import Embedder
     from memos_cli.runtime.engine import Engine
     from memos_cli.runtime.models import Model
@@ -49,6 +51,10 @@ class Manner:
     temperature: float | None = None
     seed: int = 0
     system: str = ""
+    view: str = ""
+    """Whose pinned memories stand in the prompt."""
+    text_only: bool = False
+    """Read every memory, also where a saved state would spare it."""
 
 
 def wall_clock() -> int:
@@ -81,29 +87,9 @@ class Memos:
 
         A model that is missing is told in ``notes``: a vault keeps and finds text without any.
         """
-        from memos_cli.runtime.models import resolve_reader
+        from memos_cli.interface.making import make
 
-        notes = []
-        if reader:
-            reader = str(resolve_reader(reader).path.resolve())
-        vault = self.vault_to_be()
-        kept = vault.identity
-        chosen_reader, chosen_embedder = reader or kept.reader, embedder or kept.embedder
-        try:
-            chosen = resolve_reader(self.settings.reader or chosen_reader).name
-        except ModelUnfit as error:
-            chosen = ""
-            notes.append(f"no reader, so no `memos query`: {error}; {error.hint}")
-        try:
-            meaning = self._open_embedder(self.settings.embedder or chosen_embedder).name
-        except ModelUnfit as error:
-            if embedder:
-                raise
-            meaning = ""
-            notes.append(f"no embedder, so search by words alone: {error}; {error.hint}")
-        if (chosen_reader, chosen_embedder) != (kept.reader, kept.embedder):
-            vault.set_models(chosen_reader, chosen_embedder)
-        return Made(str(self.folder), vault.identity.id, chosen, meaning, tuple(notes))
+        return make(self, reader, embedder)
 
     def vault_to_be(self) -> Vault:
         """The vault, made if there is none."""
@@ -190,23 +176,19 @@ class Memos:
         )  # fmt: skip
         return Found(query, tuple(hits), notes)
 
-    def plan(self, question: str, *, filter: Filter, max_tokens: int = 0, system: str = "") -> Plan:
+    def plan(self, question: str, *, filter: Filter, manner: Manner = Manner()) -> Plan:
         """What ``query`` would put before the model; the model's weights are not read."""
-        from memos_cli.interface.answering import make_plan_for
-        from memos_cli.runtime.engine import Engine
+        from memos_cli.interface.answering import explain
 
-        with Engine(self.reader.path, context=self.settings.query_context, vocabulary_only=True) as engine:
-            return make_plan_for(self, engine, question, filter, Manner(max_tokens, system=system))
+        with self._open_engine(vocabulary_only=True) as engine:
+            return explain(self, engine, question, filter, manner)
 
     def query(
         self,
         question: str,
         *,
         filter: Filter,
-        max_tokens: int = 0,
-        temperature: float | None = None,
-        seed: int = 0,
-        system: str = "",
+        manner: Manner = Manner(),
         started: float = 0.0,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> Answer:
@@ -217,16 +199,65 @@ class Memos:
         """
         from memos_cli.interface.answering import answer
 
-        return answer(self, question, filter, Manner(max_tokens, temperature, seed, system), started, on_text)
+        return answer(self, question, filter, manner, started, on_text)
 
-    def use(self, cubes: Sequence[Cube]) -> None:
-        """Warm cubes that a model has read. A vault that cannot be written now is no reason to fail."""
+    def use(self, cubes: Sequence[Cube], restored: Restored) -> None:
+        """Warm cubes that a model has read, and the state that spared it some of the reading.
+
+        A vault that cannot be written now is no reason to fail.
+        """
+        from memos_cli.infrastructure import derived
         from memos_cli.operation.lifecycle import heat_after_use
 
-        now, half_life = self._clock(), self.settings.heat_half_life
+        now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
         with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
+            if state:
+                heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
+                derived.count_saving(change, state.cube, max(0.0, state.state.seconds - restored.seconds))
             change.use(heats)
+
+    # --- other forms -----------------------------------------------------------------------------
+
+    def promote(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        filter: Filter | None = None,
+        view: str = "",
+        pinned: bool = False,
+        dry_run: bool = False,
+        on_tokens: Callable[[int], None] = lambda count: None,
+    ) -> Promoted:
+        """Read memories through the model once and keep its state, so that no query reads them again."""
+        from memos_cli.interface.promotion import promote
+
+        return promote(self, ids, filter, view=view, pinned=pinned, dry_run=dry_run, on_tokens=on_tokens)
+
+    def demote(self, ids: Sequence[str], *, dry_run: bool = False) -> list[Activation]:
+        """Drop the states of these ids, or of these memories; the text stays. Returns what they were."""
+        from memos_cli.interface import promotion
+
+        states = promotion.to_demote(self, ids)
+        if not dry_run:
+            promotion.demote(self, states)
+        return states
+
+    def activations(self) -> list[Activation]:
+        """The activation cubes, oldest first."""
+        from memos_cli.infrastructure import derived
+
+        return derived.activations(self.vault.connection, now=self._clock())
+
+    def pinned(self, view: str) -> list[Cube]:
+        """The memories that stand in every prompt of a view ("": of no view)."""
+        return catalogue.pinned(self.vault.connection, view, now=self._clock())
+
+    def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
+        """Let memories stand in every prompt of a view, or no longer."""
+        from memos_cli.interface.changing import pin
+
+        return pin(self, ids, view, remove=remove)
 
     # --- looking and changing --------------------------------------------------------------------
 
@@ -238,56 +269,26 @@ class Memos:
         """One cube in full, with proof of where its text stands."""
         from memos_cli.interface.inspection import show
 
-        return show(self.vault, id)
+        return show(self.vault, id, self._clock())
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
         """Give a cube a new version. The old one stays in its history."""
-        text = text and text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
-        if text is not None and not text.strip():
-            raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
-        with self.vault.change(self.principal, self._clock()) as change:
-            cube = catalogue.one(self.vault.connection, id)
-            if cube.frozen:
-                raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
-            new = (cube.text if text is None else text, cube.title if title is None else title)
-            if new == (cube.text, cube.title):
-                return Edited(cube.id, cube.version, False)
-            change.edit(cube, *new)
-        return Edited(cube.id, cube.version + 1, True)
+        from memos_cli.interface.changing import edit
+
+        return edit(self, id, text, title)
 
     def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
         """Add tags to cubes, or remove them."""
         with self.vault.change(self.principal, self._clock()) as change:
-            cubes = self._several(ids)
+            cubes = self.several(ids)
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)
 
     def forget(self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool) -> Forgotten:
         """Remove cubes with all their versions; those of ``ids``, or all that pass ``filter``."""
-        db = self.vault.connection
+        from memos_cli.interface.changing import forget
 
-        def chosen() -> tuple[Cube, ...]:
-            cubes = self._several(ids) if filter is None else [*self.cubes(filter=filter)]
-            for cube in cubes:
-                if cube.frozen:
-                    raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
-            return tuple(cubes)
-
-        def count(table: str, cubes: Sequence[Cube]) -> int:
-            statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
-            return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
-
-        if dry_run:
-            cubes = chosen()
-            return Forgotten(cubes, count("version", cubes), count("vector", cubes), True)
-        with self.vault.change(self.principal, self._clock()) as change:
-            cubes = chosen()
-            gone = Forgotten(cubes, count("version", cubes), count("vector", cubes), False)
-            for cube in cubes:
-                change.forget(cube.n)
-            blobs = change.disown_blobs()
-        self.vault.discard_blobs(blobs)
-        return gone
+        return forget(self, ids, filter, dry_run=dry_run)
 
     def history(self, id: str) -> History:
         """The versions of a cube and what happened to it, newest first."""
@@ -302,7 +303,7 @@ class Memos:
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        return measure(self.vault, self.count_waiting())
+        return measure(self.vault, self.count_waiting(), self._clock())
 
     def views(self) -> dict[str, Filter]:
         """The saved filters by name."""
@@ -358,21 +359,40 @@ class Memos:
     def engine(self) -> Engine:
         """The reader, loaded."""
         if self._engine is None:
-            from memos_cli.runtime.engine import Engine
-
-            self._engine = Engine(
-                self.reader.path, context=self.settings.query_context, threads=self.settings.threads
-            )
+            self._engine = self._open_engine()
         return self._engine
+
+    def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
+        from memos_cli.runtime.engine import Engine
+
+        settings = self.settings
+        return Engine(
+            self.reader.path, context=settings.query_context, threads=settings.threads,
+            kv_type=settings.activation_kv_type, vocabulary_only=vocabulary_only,
+        )  # fmt: skip
+
+    def fingerprint(self, engine: Engine) -> Mapping[str, str]:
+        """What a saved state of the reader depends on."""
+        from memos_cli.operation.activation import fingerprint_of
+        from memos_cli.runtime.models import fingerprint
+
+        return fingerprint_of(engine, fingerprint(self.reader.path, cache_folder() / "models.json"))
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The states that this process has verified."""
+        from memos_cli.operation.activation import Shelf
+
+        return Shelf()
 
     @property
     def embedder(self) -> Embedder:
         """The embedder: of the settings, else the vault's own, else the embedded one."""
         if self._embedder is None:
-            self._embedder = self._open_embedder(self.settings.embedder or self.vault.identity.embedder)
+            self._embedder = self.open_embedder(self.settings.embedder or self.vault.identity.embedder)
         return self._embedder
 
-    def _open_embedder(self, name: str) -> Embedder:
+    def open_embedder(self, name: str) -> Embedder:
         from memos_cli.runtime.embedder import open_embedder
 
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
@@ -386,7 +406,7 @@ class Memos:
         except ModelUnfit as error:
             return None, (f"searched by words alone: {error}; {error.hint}",)
 
-    def _several(self, ids: Sequence[str]) -> list[Cube]:
+    def several(self, ids: Sequence[str]) -> list[Cube]:
         """The cubes of these ids, each once."""
         return [*{cube.n: cube for cube in (catalogue.one(self.vault.connection, id) for id in ids)}.values()]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from memos_cli.cube import Cube, Hit, Plan, Span
 from memos_cli.infrastructure.catalogue import AuditRow, Version
+from memos_cli.infrastructure.derived import Activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Shown:
 
     cube: Cube
     places: tuple[PlaceReport, ...]
+    activation: Activation | None = None
+    """Of an activation cube: its state."""
+    states: tuple[Activation, ...] = ()
+    """The activation cubes that were made from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Forgotten:
     versions: int
     vectors: int
     dry_run: bool
+    states: tuple[str, ...] = ()
+    """The activation cubes that were made from them, which go with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,8 @@ class Stats:
     hottest: tuple[Cube, ...]
     bytes: Mapping[str, int]
     """On disk: the database, blobs, index."""
+    states: Mapping[str, float]
+    """Saved states: how many, their bytes, hits, and the seconds that they have saved; how many are stale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,17 @@
-"""How memories stand before a model: as quoted text, the best one nearest to the question."""
+"""How memories stand before a model: as quoted text, in an order that lets a saved state be used.
+
+Every prompt is [instructions, pinned memories] [one document] [retrieved memories, question]. What comes
+first changes least, so that a state of the first one or two parts serves many questions. Where no document
+was promoted, the best memory stands in its place: so promoting a single memory changes no prompt. The others
+follow, the next best nearest to the question. (With the best one last, the small reader answers no better:
+token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memos_cli.cube import Cube, Hit, Plan, format_time
+from memos_cli.cube import Cube, Plan, format_time
 from memos_cli.errors import UsageError
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.prompt import Prompt, build_prompt
@@ -37,9 +44,9 @@ def memory_text(cube: Cube) -> str:
     return f"({day}) {cube.text}" if day else cube.text
 
 
-def costs(engine: Engine, hits: Sequence[Hit]) -> list[int]:
+def costs(engine: Engine, cubes: Sequence[Cube]) -> list[int]:
     """What each memory takes of the context, in tokens."""
-    return [len(engine.tokenize(_note(hit.cube, 1, cites(engine)))) for hit in hits]
+    return [len(engine.tokenize(_note(cube, 1, cites(engine)))) for cube in cubes]
 
 
 def room_for_memories(engine: Engine, question: str, system: str, answer: int) -> int:
@@ -47,7 +54,7 @@ def room_for_memories(engine: Engine, question: str, system: str, answer: int) -
 
     Raises UsageError when they leave none.
     """
-    room = engine.context - answer - len(_prompt(engine, "", question, system))
+    room = engine.context - answer - len(_prompt(engine, [], question, system))
     if room <= 0:
         raise UsageError(
             f"the question and the answer do not fit a context of {engine.context} tokens",
@@ -59,11 +66,26 @@ def room_for_memories(engine: Engine, question: str, system: str, answer: int) -
 def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> Prompt:
     """The tokens of a plan and its question. ``system`` replaces the usual instructions."""
     numbered = cites(engine)
-    notes = [_note(item.hit.cube, item.label, numbered) for item in reversed(plan.chosen)]
-    return _prompt(engine, "".join(notes), question, system)
+    parts: dict[str, list[str]] = {"pinned": [], "document": [], "retrieved": []}
+    for item in plan.chosen:
+        parts[item.part].append(_note(item.hit.cube, item.label, numbered))
+    if not parts["document"]:
+        parts["document"] = parts["retrieved"][:1]
+        del parts["retrieved"][:1]
+    parts["retrieved"].reverse()
+    return _prompt(engine, ["".join(notes) for notes in parts.values()], question, system)
 
 
-def _prompt(engine: Engine, memories: str, question: str, system: str) -> Prompt:
+def make_prefix(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) -> Sequence[int]:
+    """The tokens that every prompt with these pinned memories and this document starts with."""
+    numbered = cites(engine)
+    notes = [_note(cube, label, numbered) for label, cube in enumerate([*pinned, *document], 1)]
+    blocks = ["".join(notes[: len(pinned)]), "".join(notes[len(pinned) :])]
+    prompt = _prompt(engine, blocks, "", "")
+    return prompt.prefix[: prompt.ends[-1]]
+
+
+def _prompt(engine: Engine, memories: Sequence[str], question: str, system: str) -> Prompt:
     usual = SYSTEM_CITING if cites(engine) else SYSTEM
     return build_prompt(engine, system=system or usual, memories=memories, question=question)
 

@@ -11,6 +11,7 @@ DAY = 86_400_000
 
 TRANSITIONS: dict[tuple[str, str], str] = {
     ("generated", "use"): "activated",
+    ("generated", "promote"): "activated",
     ("generated", "archive"): "archived",
     ("activated", "archive"): "archived",
     ("archived", "restore"): "activated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memos_cli.cube import Hit, Injection, LeftOut, MemoryCall, Plan
+from memos_cli.cube import Cube, Document, Hit, Injection, LeftOut, MemoryCall, Plan
 
 FAINT = 0.5
 """A memory scored below this share of the best one adds noise that a small reader trips over."""
@@ -15,9 +15,12 @@ def make_plan(
     hits: Sequence[Hit],
     costs: Sequence[int],
     *,
+    room: int,
     budget: int,
     most: int,
     relevance: float,
+    pinned: Sequence[tuple[Cube, int]] = (),
+    documents: Sequence[Document] = (),
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
@@ -25,26 +28,110 @@ def make_plan(
     Never chosen: a memory below ``relevance``, one much fainter than the best (unless everything was
     asked for), one whose text is in another, more than ``most``, and what exceeds ``budget`` tokens.
     A memory that is too long does not keep a shorter one out.
+
+    Where something is relevant, ``pinned`` memories (with their prices) stand first, and of ``documents``
+    the one that covers most of what was chosen, the best memory included, is taken whole. These count against
+    ``room``, all the tokens that memories may have, and not against ``budget``. A document adds memories, and
+    changes nothing in what else was chosen.
     """
+    found = {hit.cube.n: hit for hit in hits}
+    head: list[Injection] = []
+    crowded: list[LeftOut] = []
+    for cube, cost in pinned:
+        hit = found.get(cube.n) or Hit(cube, 0.0, {"pinned": "always"})
+        if cost <= room:
+            room -= cost
+            head.append(Injection(hit, "text", cost, 0, "pinned"))
+        else:
+            crowded.append(LeftOut(hit, f"no room ({cost} tokens, {room} left)"))
+
+    def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
+        taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
+        rest = [(hit, cost) for hit, cost in zip(hits, costs, strict=True) if hit.cube.n not in taken]
+        return _retrieve(call, rest, known, budget=min(budget, room), most=most, relevance=relevance)
+
+    tail, left_out = retrieve(head)
+    standing = {cube.n for cube, _ in pinned}
+    relevant = [hit for hit in hits if _relevance(hit) >= relevance]
+    best = next((hit.cube.n for hit in relevant if hit.cube.n not in standing), None)
+    document = _best_document(documents, best, tail, room)
+    if not tail and not document and not any(_is_said(hit, head) for hit in relevant):
+        return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
+    if document is not None:
+        covered = {cube.n for cube in document.cubes}
+        for cube, cost in zip(document.cubes, document.costs, strict=True):
+            hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
+            head.append(Injection(hit, "text", cost, 0, "document"))
+        left_out = [left for left in left_out if left.hit.cube.n not in covered]
+        twice = [item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head)]
+        left_out += (LeftOut(item.hit, "said by another memory") for item in twice)
+        tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
+    chosen = [
+        Injection(item.hit, item.form, item.tokens, label, item.part)
+        for label, item in enumerate([*head, *tail], 1)
+    ]
+    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document)
+
+
+def _retrieve(
+    call: MemoryCall,
+    candidates: Sequence[tuple[Hit, int]],
+    head: Sequence[Injection],
+    *,
+    budget: int,
+    most: int,
+    relevance: float,
+) -> tuple[list[Injection], list[LeftOut]]:
+    """What is chosen of ``candidates`` beside what stands in ``head``, and what is not."""
     chosen: list[Injection] = []
     left_out: list[LeftOut] = []
     everything = call.intent in ("summarize", "list")
     spent = 0
-    for hit, cost in zip(hits, costs, strict=True):
-        relevant = float(hit.why.get("relevance", 0.0))
-        if relevant < relevance:
-            reason = f"not relevant enough ({relevant:.2f} < {relevance:.2f})"
+    for hit, cost in candidates:
+        if _relevance(hit) < relevance:
+            reason = f"not relevant enough ({_relevance(hit):.2f} < {relevance:.2f})"
         elif not everything and chosen and hit.score < FAINT * chosen[0].hit.score:
             reason = f"much fainter than the best ({hit.score:.2f})"
-        elif any(hit.cube.text in other.hit.cube.text for other in chosen):
+        elif _is_said(hit, (*head, *chosen)):
             reason = "said by another memory"
         elif len(chosen) >= most and not everything:
             reason = f"more than {most} memories"
         elif spent + cost > budget:
-            reason = f"no room ({cost} tokens, {budget - spent} left)"
+            reason = f"no room ({cost} tokens, {max(0, budget - spent)} left)"
         else:
             spent += cost
-            chosen.append(Injection(hit, "text", cost, len(chosen) + 1))
+            chosen.append(Injection(hit, "text", cost, 0))
             continue
         left_out.append(LeftOut(hit, reason))
-    return Plan(call, tuple(chosen), tuple(left_out), budget, notes)
+    return chosen, left_out
+
+
+def _best_document(
+    documents: Sequence[Document], best: int | None, chosen: Sequence[Injection], room: int
+) -> Document | None:
+    """The document that holds the ``best`` memory, fits beside those of ``chosen`` that it does not hold,
+    and spares most of their reading."""
+
+    def spared(document: Document) -> int:
+        numbers = {cube.n for cube in document.cubes}
+        return sum(item.tokens for item in chosen if item.hit.cube.n in numbers)
+
+    tokens = sum(item.tokens for item in chosen)
+    return max(
+        (
+            document
+            for document in documents
+            if best in {cube.n for cube in document.cubes}
+            and document.tokens + tokens - spared(document) <= room
+        ),
+        key=lambda document: (spared(document), not document.unfit, -document.tokens),
+        default=None,
+    )
+
+
+def _is_said(hit: Hit, by: Sequence[Injection]) -> bool:
+    return any(hit.cube.text in other.hit.cube.text for other in by)
+
+
+def _relevance(hit: Hit) -> float:
+    return float(hit.why.get("relevance", 0.0))

@@ -1,0 +1,77 @@
+"""Changing memories: edit, forget, pin. What is refused, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Filter
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue, derived
+from memos_cli.interface.results import Edited, Forgotten, Tagged
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+
+def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
+    """Give a cube a new version, unless it says this already."""
+    text = text and text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
+    if text is not None and not text.strip():
+        raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cube = catalogue.one(memos.vault.connection, id)
+        if cube.frozen:
+            raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+        if cube.payload != "plaintext":
+            raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
+        new = (cube.text if text is None else text, cube.title if title is None else title)
+        if new == (cube.text, cube.title):
+            return Edited(cube.id, cube.version, False)
+        change.edit(cube, *new)
+    return Edited(cube.id, cube.version + 1, True)
+
+
+def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool) -> Forgotten:
+    """Remove cubes, and the states that were made from them."""
+    db = memos.vault.connection
+
+    def chosen() -> tuple[Cube, ...]:
+        cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
+        for cube in cubes:
+            if cube.frozen:
+                raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+        return tuple(cubes)
+
+    def count(table: str, cubes: Sequence[Cube]) -> int:
+        statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
+        return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
+
+    def told(cubes: tuple[Cube, ...]) -> Forgotten:
+        named = {cube.id for cube in cubes}
+        made = {state.id for cube in cubes for state in derived.made_from(db, cube.n, now=memos.now())}
+        counts = count("version", cubes), count("vector", cubes)
+        return Forgotten(cubes, *counts, dry_run, tuple(sorted(made - named)))
+
+    if dry_run:
+        return told(chosen())
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = chosen()
+        gone = told(cubes)
+        blobs = [blob for cube in cubes for blob in change.forget(cube.n)]
+        blobs += change.disown_blobs()
+    memos.vault.discard_blobs(blobs)
+    return gone
+
+
+def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
+    """Let memories stand in every prompt of a view, or no longer."""
+    if view:
+        memos.view(view)
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = memos.several(ids)
+        for cube in cubes:
+            if cube.payload != "plaintext":
+                raise UsageError(f"{cube.id} is not text", "pin the memories themselves")
+        changed = sum((change.unpin if remove else change.pin)(view, cube.n) for cube in cubes)
+    return Tagged(len(cubes), changed)

@@ -1,0 +1,92 @@
+"""Promoting memories to a cheaper form, and taking them back: what is named, in which order, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Filter
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue, derived
+from memos_cli.infrastructure.derived import Activation
+from memos_cli.operation import activation
+from memos_cli.operation.activation import Promoted
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+
+def promote(
+    memos: Memos,
+    ids: Sequence[str],
+    filter: Filter | None,
+    *,
+    view: str,
+    pinned: bool,
+    dry_run: bool,
+    on_tokens: Callable[[int], None],
+) -> Promoted:
+    """Keep the state of one document: the memories of ``ids`` in this order, or all that pass ``filter``.
+
+    The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
+    state of the view's pinned memories alone.
+    """
+    db, now = memos.vault.connection, memos.now()
+    again = derived.by_cube(db, catalogue.one(db, ids[0]).n, now=now) if len(ids) == 1 else None
+    if again is not None:
+        view = again.state.view
+        cubes = list(catalogue.by_number(db, again.cubes("document")).values())
+        order = again.cubes("document")
+        cubes.sort(key=lambda cube: order.index(cube.n))
+    else:
+        cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter, newest=False)]
+    pins = memos.pinned(view)
+    if again is None:
+        _refuse(cubes, pins, pinned, view)
+    names = {cube.n for cube in pins}
+    document = [cube for cube in cubes if cube.n not in names]
+    live = set(catalogue.passing(db, [cube.n for cube in document], now=now))
+    for cube in document:
+        if cube.payload != "plaintext":
+            raise UsageError(f"{cube.id} is not text", "name the memories themselves")
+        if cube.n not in live:
+            raise UsageError(
+                f"{cube.id} is {'expired' if cube.expires else cube.state}", f"memos show {cube.id}"
+            )
+    engine = memos.engine
+    fingerprint = memos.fingerprint(engine)
+    if dry_run:
+        return activation.estimate(memos.vault, engine, fingerprint, pinned=pins, document=document, now=now)
+    return activation.promote(
+        memos.vault, engine, fingerprint,
+        pinned=pins, document=document, view=view, model=memos.reader.name,
+        principal=memos.principal, clock=memos.now, on_tokens=on_tokens,
+    )  # fmt: skip
+
+
+def _refuse(cubes: Sequence[Cube], pins: Sequence[Cube], pinned: bool, view: str) -> None:
+    if pinned and not pins:
+        option = f" --view {view}" if view else ""
+        raise UsageError("no memory is pinned", f"memos pin ID{option}")
+    if not pinned and not cubes:
+        raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
+
+
+def to_demote(memos: Memos, ids: Sequence[str]) -> list[Activation]:
+    """The activation cubes of these ids: themselves, or those that memories of these ids stand in."""
+    db, now = memos.vault.connection, memos.now()
+    found: dict[int, Activation] = {}
+    for cube in memos.several(ids):
+        own = derived.by_cube(db, cube.n, now=now)
+        for each in [own] if own else derived.covering(db, [cube.n], now=now):
+            found[each.cube] = each
+    return list(found.values())
+
+
+def demote(memos: Memos, cubes: Sequence[Activation]) -> None:
+    """Drop states. The text of their memories stays, and is read from now on."""
+    vault = memos.vault
+    with vault.change(memos.principal, memos.now()) as change:
+        known = [each for each in cubes if derived.by_cube(vault.connection, each.cube, now=change.now)]
+        blobs = [derived.drop(change, each.cube) for each in known]
+    vault.discard_blobs(blobs)

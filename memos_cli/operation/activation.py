@@ -1,0 +1,274 @@
+"""Plaintext to sequence state, and back: promote memories, and use what was promoted.
+
+A state is used when a prompt starts with just the tokens that it holds, and it was made under just the
+conditions that hold now. Nothing else decides, so a state can neither change an answer nor bring in what
+the prompt would not have said. Whatever is amiss, the text is read instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from memos_cli.cube import Cube
+from memos_cli.errors import Damaged, ModelUnfit, UsageError
+from memos_cli.infrastructure import derived
+from memos_cli.infrastructure.derived import Activation, State
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.operation.injection import make_prefix
+from memos_cli.runtime.engine import Engine
+
+RESTORE_SPEED = 1e9
+"""Bytes a second that reading, verifying and restoring a state takes, for estimates (measured: 1.1e9)."""
+SHELF = 512 << 20
+"""Bytes of states that one process keeps in memory."""
+
+
+class Shelf:
+    """The states that this process has verified: in memory they need no second reading."""
+
+    def __init__(self) -> None:
+        self._states: OrderedDict[str, memoryview] = OrderedDict()
+
+    def take(self, vault: Vault, state: State) -> memoryview:
+        """The bytes of a state. Raises Damaged unless they are those that were kept."""
+        data = self._states.pop(state.blob, None)
+        if (
+            data is None or not vault.blobs.path(state.blob).exists()
+        ):  # a state that was dropped serves nobody
+            data = vault.blobs.read(state.blob, state.bytes)
+        self._states[state.blob] = data
+        while len(self._states) > 1 and sum(map(len, self._states.values())) > SHELF:
+            self._states.popitem(last=False)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a prompt need not be read for. ``misses`` say why states could not be restored, by cube."""
+
+    cube: Activation | None = None
+    tokens: int = 0
+    seconds: float = 0.0
+    misses: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What a promotion made, or (``dry_run``) would make."""
+
+    id: str
+    version: int
+    new: bool
+    """Whether anything was kept: False when this very state was there already."""
+    memories: int
+    tokens: int
+    """Of instructions, pinned memories and document."""
+    held: int
+    """Of these, those that the state holds; the others are read each time."""
+    bytes: int
+    seconds: float
+    """To make it: measured, or estimated."""
+    saved: float
+    """Seconds that each use saves, estimated."""
+    dry_run: bool = False
+
+    @property
+    def break_even(self) -> int | None:
+        """Uses after which it has saved what it cost; None if it never does."""
+        return math.ceil(self.seconds / self.saved) if self.saved > 0 else None
+
+
+def fingerprint_of(engine: Engine, model: str) -> dict[str, str]:
+    """What a state made now depends on; ``model`` is the sha256 of the model's file."""
+    return {"model": model, **engine.conditions}
+
+
+# --- using -----------------------------------------------------------------------------------------
+
+
+def restore(
+    vault: Vault,
+    engine: Engine,
+    shelf: Shelf,
+    fingerprint: Mapping[str, str],
+    tokens: Sequence[int],
+    now: int,
+) -> Restored:
+    """Let the engine hold as much of the start of ``tokens`` as any state does, or what it holds already."""
+    misses: dict[int, str] = {}
+    held = engine.held(tokens)
+    for found in _holding(vault, fingerprint, tokens, now):
+        if problem := _problem(vault, found):
+            misses[found.cube] = problem
+            continue
+        start = time.perf_counter()
+        if len(found.state.tokens) > held:
+            try:
+                engine.restore(shelf.take(vault, found.state), found.state.tokens)
+            except Damaged:
+                misses[found.cube] = "blob damaged"
+                continue
+            except ModelUnfit as error:
+                misses[found.cube] = str(error)
+                held = 0  # the engine is empty now
+                continue
+        return Restored(found, len(found.state.tokens), time.perf_counter() - start, misses)
+    return Restored(misses=misses)
+
+
+def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int) -> Restored:
+    """What ``restore`` would do, as far as can be told without reading a state."""
+    misses: dict[int, str] = {}
+    for found in _holding(vault, fingerprint, tokens, now):
+        if problem := _problem(vault, found):
+            misses[found.cube] = problem
+        else:
+            return Restored(found, len(found.state.tokens), misses=misses)
+    return Restored(misses=misses)
+
+
+def _problem(vault: Vault, cube: Activation) -> str:
+    # The tokens fit all the same where a memory changed behind them; but a stale state is not to be used.
+    return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.bytes)
+
+
+def _holding(
+    vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int
+) -> Sequence[Activation]:
+    """The activation cubes whose states hold a start of ``tokens``, the longest first."""
+    lengths = [length for length in derived.lengths(vault.connection) if length < len(tokens)]
+    found = (derived.holding(vault.connection, fingerprint, tokens[:length], now=now) for length in lengths)
+    return [cube for cube in found if cube is not None]
+
+
+def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:
+    """Why a state cannot serve a prompt of now with these pinned memories; "" if it can."""
+    if cube.expired:
+        return "expired"
+    if cube.stale:
+        return cube.stale
+    if cube.cubes("pinned") != [each.n for each in pinned]:
+        return "pinned memories changed"
+    known = cube.state.fingerprint
+    if known.get("model") != fingerprint["model"]:
+        return "made with another model"
+    changed = [name for name in {**known, **fingerprint} if known.get(name) != fingerprint.get(name)]
+    return f"{changed[0]} changed" if changed else ""
+
+
+# --- making ----------------------------------------------------------------------------------------
+
+
+def promote(
+    vault: Vault,
+    engine: Engine,
+    fingerprint: Mapping[str, str],
+    *,
+    pinned: Sequence[Cube],
+    document: Sequence[Cube],
+    view: str,
+    model: str,
+    principal: str,
+    clock: Callable[[], int],
+    on_tokens: Callable[[int], None] = lambda count: None,
+) -> Promoted:
+    """Read memories once, and keep the state as an activation cube. Ended before its end, it leaves nothing.
+
+    Raises UsageError when they do not fit, ModelUnfit when the model's states are not exact, and MemosError
+    when a memory changes meanwhile.
+    """
+    tokens, held = _extent(engine, pinned, document)
+    engine.clear()
+    parent = restore(vault, engine, Shelf(), fingerprint, tokens[: held + 1], clock())
+    on_tokens(parent.tokens)
+    start = time.perf_counter()
+    engine.read(tokens[:held], on_tokens)
+    data = engine.save()
+    seconds = time.perf_counter() - start
+    whole = seconds + (parent.cube.state.seconds if parent.cube else 0.0)
+    blobs: list[str] = []
+    try:
+        blobs.append(vault.blobs.put(data))
+        state = State(view, blobs[0], len(data), tokens[:held], len(tokens), model, fingerprint, whole)
+        sources = [(cube.n, cube.version, "pinned") for cube in pinned]
+        sources += [(cube.n, cube.version, "document") for cube in document]
+        with vault.change(principal, clock()) as change:
+            id, version, old = derived.keep(
+                change, state, sources, title=_title(document), digest=_digest(fingerprint, view, document)
+            )
+            blobs += old or []
+    finally:
+        vault.discard_blobs(blobs)  # those that no row names: the state that was replaced, or this one
+    saved = whole - len(data) / RESTORE_SPEED
+    return Promoted(id, version, old is not None, len(document), len(tokens), held, len(data), seconds, saved)
+
+
+def estimate(
+    vault: Vault,
+    engine: Engine,
+    fingerprint: Mapping[str, str],
+    *,
+    pinned: Sequence[Cube],
+    document: Sequence[Cube],
+    now: int,
+) -> Promoted:
+    """What a promotion would make and cost, from reading its first few batches."""
+    tokens, held = _extent(engine, pinned, document)
+    sample = list(islice(cycle(tokens), min(5 * engine.batch, engine.context)))
+    engine.clear()
+    engine.read(sample[: engine.batch])  # the first batch brings the weights into memory, too
+    base = len(engine.save())
+    start = time.perf_counter()
+    engine.read(sample)
+    measured = time.perf_counter() - start
+    per_token = (len(engine.save()) - base) / (len(sample) - engine.batch)
+    size = round(base + (held - engine.batch) * per_token)
+    second = measured / (engine.work(len(sample)) - engine.work(engine.batch))
+    parent = foresee(vault, fingerprint, tokens[: held + 1], now)
+    seconds = second * (engine.work(held) - engine.work(parent.tokens))
+    saved = second * engine.work(held) - size / RESTORE_SPEED
+    return Promoted("", 0, True, len(document), len(tokens), held, size, seconds, saved, True)
+
+
+def _extent(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) -> tuple[Sequence[int], int]:
+    """The tokens to be read, and how many of them a state would hold: whole batches."""
+    if engine.unfit:
+        raise ModelUnfit(
+            f"this model's state cannot be restored exactly: {engine.unfit}",
+            "its memories are read as text; to promote them, choose another model with --model",
+        )
+    tokens = make_prefix(engine, pinned, document)
+    if len(tokens) >= engine.context - engine.batch:
+        raise UsageError(
+            f"{len(tokens)} tokens leave no room for a question in a context of {engine.context}",
+            "promote fewer memories, or raise the setting query.context",
+        )
+    held = len(tokens) - len(tokens) % engine.batch
+    if not held:
+        raise UsageError(
+            f"{len(tokens)} tokens are less than a state holds ({engine.batch})",
+            "promote more memories at once",
+        )
+    return tokens, held
+
+
+def _digest(fingerprint: Mapping[str, str], view: str, document: Sequence[Cube]) -> bytes:
+    """What makes two activation cubes the same: promoted again, they are one, in a new version."""
+    return hashlib.sha256(
+        json.dumps(["activation", fingerprint["model"], view, [cube.id for cube in document]]).encode()
+    ).digest()
+
+
+def _title(document: Sequence[Cube]) -> str:
+    if not document:
+        return "State of the pinned memories"
+    first = document[0].title or " ".join(document[0].text.split())
+    more = f" and {len(document) - 1} more" if len(document) > 1 else ""
+    return f"State of {first[:60]}{more}"
