@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from memos_cli.cube import Draft, Origin, Span
 from memos_cli.infrastructure import check
 from memos_cli.infrastructure.changes import Kept, Terms
 from memos_cli.infrastructure.vault import Vault
+
+settings.register_profile("memos", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("memos")
 
 NOW = 1_700_000_000_000
 WHO = "user:ann"

@@ -31,9 +31,28 @@ def test_views_are_listed_replaced_and_removed(kept: Shell) -> None:
     assert kept("view", "list").rows == [["office", "tags ('work',)"]]
     kept("view", "set", "office", "--type", "fact")
     assert kept("view", "list", "--json").record["filter"]["types"] == ["fact"]
+    assert kept("view", "list").rows == [["office", "types ('fact',)"]]
     kept("view", "remove", "office")
     assert kept("view", "list").out == ""
     assert len(kept("list").rows) == 2
+
+
+def test_what_is_pinned_in_a_view_is_pinned_in_no_other(kept: Shell) -> None:
+    friday, _ = (row[0] for row in kept("list", "--oldest").rows)
+    assert kept("pin", friday, "--view", "office").out == "pinned 1; 1 are pinned\n"
+    assert kept("pin", friday, "--view", "office").out == "pinned 0; 1 are pinned\n"
+    assert kept("--view", "office", "pin", friday, "--json").record["pinned"] == [friday]
+    assert kept("unpin", friday, "--json").record == {"changed": 0, "view": "", "pinned": []}
+    assert "office" in kept("pin", friday, "--view", "offic", code=2).err
+    assert kept("unpin", friday, "--view", "office").out == "unpinned 1; 0 are pinned\n"
+
+
+def test_a_view_that_is_removed_leaves_no_pins_to_a_later_one_of_its_name(kept: Shell) -> None:
+    friday, _ = (row[0] for row in kept("list", "--oldest").rows)
+    kept("pin", friday, "--view", "office")
+    kept("view", "remove", "office")
+    kept("view", "set", "office", "--tag", "work")
+    assert kept("unpin", friday, "--view", "office", "--json").record["changed"] == 0
 
 
 def test_a_view_of_views_keeps_its_times(kept: Shell) -> None:

@@ -196,7 +196,7 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     from memos_cli.interface.inspection import show
 
     file.unlink()
-    assert [place.reads for place in show(vault, cube.id).places] == ["same"]
+    assert [place.reads for place in show(vault, cube.id, NOW).places] == ["same"]
 
 
 def converter(markdown: str) -> ModuleType:

@@ -5,7 +5,10 @@
 ``query``       ANSWER: ``plan`` is PLAN, ``sources`` are HITs with their ``label``
 ``query --explain``  EXPLANATION
 ``list``        one cube a line: CUBE
-``show``        CUBE with ``places``: PLACE
+``list --payload activation``  CUBE with ``activation``: ACTIVATION
+``show``        CUBE with ``places``: PLACE, and ``states``: the ids of the states that the memory is in;
+                of a state, with its ``activation`` too
+``promote``     PROMOTED; ``break_even`` is null where it never pays
 ``history``     HISTORY: ``versions`` are VERSION, newest first; ``audit`` is AUDIT, newest first
 others          as named below
 a failure       on stderr, ``{"error": ERROR}``, with the exit code as ``code``
@@ -15,11 +18,14 @@ Times are RFC 3339 in UTC, or null. A span is ``[start, end]`` in bytes, or null
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from command import Shell, with_models
+from tiny_models import write_model
 
 HIT = {
     "id", "ref", "score", "text", "title", "source", "span", "time", "tags", "why", "type", "author",
@@ -31,6 +37,21 @@ CUBE = {
     "id", "ref", "payload", "type", "state", "version", "title", "text", "author", "role", "owner", "source",
     "span", "time", "created", "updated", "expires", "priority", "frozen", "hits", "last_hit", "heat", "tags",
 }  # fmt: skip
+ACTIVATION = {
+    "model", "view", "tokens", "held", "bytes", "blob", "build_seconds", "saved_seconds", "hits", "stale",
+    "sources", "fingerprint",
+}  # fmt: skip
+SOURCE = {"id", "version", "part"}
+FINGERPRINT = {
+    "model", "llama.cpp", "processor", "state version", "KV type", "flash attention", "batch", "RoPE",
+    "adapters", "template",
+}  # fmt: skip
+PROMOTED = {
+    "id", "version", "new", "memories", "tokens", "held", "bytes", "seconds", "saved", "dry_run",
+    "break_even",
+}  # fmt: skip
+DEMOTED = {"ids", "bytes", "dry_run"}
+PINNED = {"changed", "view", "pinned"}
 PLACE = {"source", "span", "encoding", "reads"}
 HISTORY = {"id", "versions", "audit"}
 VERSION = {"version", "title", "text", "created", "principal"}
@@ -41,19 +62,22 @@ INGESTED = {
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {"question", "answer", "model", "plan", "sources", "timings"}
 EXPLANATION = {"question", "plan", "sources"}
-PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes"}
+PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation"}
+"""``activation`` is null where no state is used or missed."""
+REUSE = {"result", "reason", "id", "tokens"}
 CALL = {"intent", "topics", "types", "after", "before", "when"}
-CHOSEN = {"label", "id", "form", "tokens", "score", "why"}
+CHOSEN = {"label", "id", "form", "part", "tokens", "score", "why"}
 LEFT_OUT = {"id", "score", "reason"}
-TIMINGS = {"start", "search", "load", "inject", "first_token", "total"}
+TIMINGS = {"start", "search", "load", "restore", "inject", "first_token", "total"}
 STATS = {
     "vault", "id", "cubes", "types", "versions", "sources", "tags", "embedded", "without_vector", "hits",
-    "hottest", "bytes",
+    "hottest", "bytes", "states",
 }  # fmt: skip
+STATES = {"count", "bytes", "hits", "seconds_saved", "stale"}
 MADE = {"vault", "id", "reader", "embedder", "notes"}
 EDITED = {"id", "version", "changed"}
 TAGGED = {"cubes", "changed"}
-FORGOTTEN = {"ids", "versions", "vectors", "dry_run"}
+FORGOTTEN = {"ids", "states", "versions", "vectors", "dry_run"}
 EMBEDDED = {"embedded", "without_vector"}
 SETTING = {"key", "value", "origin", "about"}
 MODEL = {
@@ -61,13 +85,16 @@ MODEL = {
     "kind",
 }  # fmt: skip
 VIEW = {"name", "filter"}
-FILTER = {"tags", "types", "source", "after", "before", "undated", "states"}
+FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads"}
 CHECKED = {"ok", "findings", "repaired"}
 FINDING = {"rule", "what", "where", "message", "repairable"}
 BATCH_ANSWER = {"query", "results"}
 BATCH_ERROR = {"query", "error"}
 ERROR = {"message", "hint", "code"}
 
+with_llama = pytest.mark.skipif(
+    not importlib.util.find_spec("llama_cpp"), reason="llama.cpp is not installed"
+)
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z")
 
 
@@ -93,7 +120,8 @@ def test_cubes(kept: Shell) -> None:
     assert cube["expires"] is cube["last_hit"] is None
     assert (cube["span"], cube["tags"], cube["frozen"], cube["heat"]) == ([0, 115], ["work"], False, 0.0)
     shown = kept("show", cube["id"], "--json").record
-    assert keys(shown) == CUBE | {"places"}
+    assert keys(shown) == CUBE | {"places", "states"}
+    assert shown["states"] == []
     assert keys(*shown["places"]) == PLACE
 
 
@@ -145,6 +173,7 @@ def test_the_vault(kept: Shell) -> None:
     stats = kept("stats", "--json").record
     assert keys(stats) == STATS
     assert keys(stats["bytes"]) == {"database", "blobs", "index"}
+    assert keys(stats["states"]) == STATES
     assert keys(kept("init", "--json", env={"MEMOS_EMBEDDER": "/nowhere"}).record) == MADE
     assert keys(*kept("config", "--json").records) == SETTING
     (kept.vault / "tmp" / "left").write_bytes(b"")
@@ -156,6 +185,66 @@ def test_the_vault(kept: Shell) -> None:
 
 def test_failures(shell: Shell) -> None:
     assert keys(shell("list", "--json", code=10).error) == ERROR
+
+
+@pytest.fixture
+def tiny(kept: Shell, tmp_path: Path) -> dict[str, str]:
+    """The environment of a user whose reader is a tiny model."""
+    return {"MEMOS_READER": str(write_model(tmp_path / "tiny.gguf", "llama"))}
+
+
+def test_pins(kept: Shell) -> None:
+    kept("view", "set", "office", "--tag", "work")
+    pinned = kept("pin", "d1", "--view", "office", "--json").record
+    assert keys(pinned) == PINNED
+    (id,) = kept.ids()
+    assert pinned == {"changed": 1, "view": "office", "pinned": [id]}
+    assert kept("unpin", "d1", "--json").record == {"changed": 0, "view": "", "pinned": []}
+
+
+@with_llama
+def test_states(kept: Shell, tiny: dict[str, str]) -> None:
+    dry = kept("promote", "d1", "--to", "activation", "--dry-run", "--json", env=tiny).record
+    made = kept("promote", "d1", "--to", "activation", "--json", env=tiny).record
+    assert keys(dry, made) == PROMOTED
+    assert (dry["id"], dry["dry_run"], made["dry_run"], made["new"]) == ("", True, False, True)
+    listed = kept("list", "--payload", "activation", "--json").record
+    assert keys(listed) == CUBE | {"activation"}
+    assert (listed["id"], listed["payload"], listed["text"]) == (made["id"], "activation", "")
+    shown = kept("show", made["id"], "--json").record
+    assert keys(shown) == CUBE | {"places", "states", "activation"}
+    activation = shown["activation"]
+    assert activation == listed["activation"]
+    assert keys(activation) == ACTIVATION
+    assert keys(*activation["sources"]) == SOURCE
+    assert keys(activation["fingerprint"]) == FINGERPRINT
+    assert activation["stale"] is None
+    assert kept("show", "d1", "--json").record["states"] == [made["id"]]
+    assert [set(row) - CUBE for row in kept("list", "--json").records] == [{"activation"}, set()]
+    assert kept("stats", "--json").record["states"]["count"] == 1
+    dropped = kept("demote", "d1", "--json").record
+    assert keys(dropped) == DEMOTED
+    assert dropped == {"ids": [made["id"]], "bytes": made["bytes"], "dry_run": False}
+
+
+@with_llama
+def test_what_a_state_was_good_for(kept: Shell, tiny: dict[str, str]) -> None:
+    text = "The staging port is 5433, as all who were there in the spring remember, or so they say."
+    kept("edit", "d1", "--text", text)
+    kept("promote", "d1", "--to", "activation", env=tiny)
+    ask = ("query", "What is the staging port?", "--max-tokens", "2", "--json")
+    plan = kept(*ask, env=tiny).record["plan"]
+    assert keys(plan["activation"]) == REUSE
+    assert (plan["activation"]["result"], plan["activation"]["reason"]) == ("hit", "")
+    assert [(item["form"], item["part"]) for item in plan["chosen"]] == [("state", "document")]
+    kept("edit", "d1", "--text", text.replace("5433", "5434"))
+    plan = kept(*ask, env=tiny).record["plan"]
+    assert keys(plan["activation"]) == REUSE
+    assert (plan["activation"]["result"], plan["activation"]["reason"]) == ("miss", "source changed")
+    assert "activation: miss (source changed)" in plan["notes"]
+    explained = kept(*ask, "--explain", env=tiny).record["plan"]
+    assert explained["activation"]["reason"] == "source changed"
+    assert kept(*ask, "--text", env=tiny).record["plan"]["activation"] is None
 
 
 @with_models

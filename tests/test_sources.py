@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Draft, parse_time
@@ -65,7 +65,6 @@ UNICODE = st.text(
 )
 
 
-@settings(deadline=None)
 @given(
     UNICODE,
     st.sampled_from(["a.txt", "a.md", "a.py"]),
@@ -85,7 +84,6 @@ def test_prose_and_code_read_exactly_as_their_span(text: str, name: str, encodin
     assert all(text.strip() for text in texts(result))
 
 
-@settings(deadline=None)
 @given(UNICODE, st.integers(1, 50))
 def test_cutting_loses_no_character_but_white_space(text: str, size: int) -> None:
     assert "".join("".join(text[start:end] for start, end in cut(text, size)).split()) == "".join(
@@ -93,7 +91,6 @@ def test_cutting_loses_no_character_but_white_space(text: str, size: int) -> Non
     )
 
 
-@settings(deadline=None)
 @given(UNICODE)
 def test_each_line_is_a_draft_that_reads_as_its_span(text: str) -> None:
     data = ("ok\n" + text).encode()
@@ -117,7 +114,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(
@@ -139,7 +135,6 @@ def test_a_jsonl_span_holds_its_record_and_any_record_is_taken_or_silent(
         draft.digest()
 
 
-@settings(deadline=None)
 @given(st.lists(JSON, max_size=5))
 def test_a_json_span_holds_its_element(values: list[object]) -> None:
     result = reading(" " + json.dumps(values, indent=1, ensure_ascii=True), "a.json")
@@ -148,7 +143,6 @@ def test_a_json_span_holds_its_element(values: list[object]) -> None:
         assert json.loads(text) in values
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CELL, CELL), max_size=6))
 def test_a_csv_span_holds_its_row(rows: list[tuple[str, str]]) -> None:
     out = io.StringIO()
@@ -365,7 +359,6 @@ def test_broken_html_ends(broken: str) -> None:
     assert result.drafts or result.origin.notes == ("empty",)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -607,7 +600,6 @@ def test_a_few_broken_bytes_do_not_make_utf8_something_else() -> None:
     assert "not quite UTF-8" in result.origin.notes[0]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_in_words(data: bytes) -> None:
     for name in ("a.txt", "a.md", "a.csv", "a.html", "a.jsonl", ""):

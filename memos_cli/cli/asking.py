@@ -112,6 +112,9 @@ def query(
     temperature: Annotated[float | None, typer.Option(help="Randomness; 0: none.", min=0)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the randomness.")] = 0,
     system: Annotated[str, typer.Option(help="Instructions in place of the usual ones.")] = "",
+    text: Annotated[
+        bool, typer.Option("--text", help="Read all as text, also where a saved state would spare it.")
+    ] = False,
     tag: Tags = None,
     type: Types = None,
     source: Source = "",
@@ -139,9 +142,10 @@ def query(
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
     with state.open(reader=model) as memos:
-        ask = partial(
-            memos.query, max_tokens=max_tokens, temperature=temperature, seed=seed, system=system
-        )  # fmt: skip
+        from memos_cli.interface.memory import Manner
+
+        manner = Manner(max_tokens, temperature, seed, system, state.view, text)
+        ask = partial(memos.query, manner=manner)
         if batch:
             _answer_batch(
                 ctx, memos, batch, wanted, 0,
@@ -151,7 +155,7 @@ def query(
         filter = make_filter(memos, state.view, wanted)
         request = read_argument(question)
         if explain:
-            plan = memos.plan(request, filter=filter, max_tokens=max_tokens, system=system)
+            plan = memos.plan(request, filter=filter, manner=manner)
             if output.json:
                 output.record({"question": request, "plan": plan_row(plan), "sources": source_rows(plan)})
             else:
@@ -191,7 +195,10 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
     if call.when:
         after, before = ("…" if time is None else format_time(time) for time in (call.after, call.before))
         write(f"time       {call.when}: {after} to {before}")
-    write(f"memory     {plan.tokens} of {plan.budget} tokens")
+    retrieved = sum(item.tokens for item in plan.chosen if item.part == "retrieved")
+    write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for what was retrieved")
+    if plan.reuse and not plan.reuse.miss:
+        write(f"activation: hit, {plan.reuse.tokens} tokens from the state of {plan.reuse.id}")
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
         write(f"\n[{item.label}] as {item.form}, {item.tokens} tokens, {item.hit.cube.id}")

@@ -117,7 +117,7 @@ def tag(
         raise UsageError("no tag was given", "use --add TAG or --remove TAG")
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
-        wanted = _ids(ids)
+        wanted = read_ids(ids)
         results = [memos.tag(wanted, read_names(add))] if add else []
         results += [memos.tag(wanted, remove, remove=True)] if remove else []
     changed = max(result.changed for result in results)
@@ -139,7 +139,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     view: View = None,
 ) -> None:
-    """Remove memories with all their versions and vectors. It cannot be undone.
+    """Remove memories with all their versions, vectors and saved states. It cannot be undone.
 
     Name memories by id, or all that pass the filters. Their source stays as it is; `memos ingest
     --reread` would bring them back.
@@ -158,7 +158,7 @@ def forget(
                          "give ids, or filters such as --tag")  # fmt: skip
     with state.open() as memos:
         filter = make_filter(memos, state.view, wanted) if filtered else None
-        gone = memos.forget(_ids(ids or []), filter=filter, dry_run=True)
+        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=True)
         if not dry_run and gone.cubes:
             if not yes:
                 _confirm(output, gone)
@@ -167,13 +167,22 @@ def forget(
     if output.json:
         ids_gone = [cube.id for cube in gone.cubes]
         output.record(
-            {"ids": ids_gone, "versions": gone.versions, "vectors": gone.vectors, "dry_run": gone.dry_run}
+            {
+                "ids": ids_gone,
+                "versions": gone.versions,
+                "vectors": gone.vectors,
+                "dry_run": gone.dry_run,
+                "states": list(gone.states),
+            }
         )
         return
     if dry_run:
         _list_gone(output, gone)
     verb = "would forget" if dry_run else "forgot"
-    output.text(f"{verb} {len(gone.cubes)} memories, {gone.versions} versions, {gone.vectors} vectors")
+    states = f", {len(gone.states)} states" if gone.states else ""
+    output.text(
+        f"{verb} {len(gone.cubes)} memories, {gone.versions} versions, {gone.vectors} vectors{states}"
+    )
 
 
 def _confirm(output: Output, gone: Forgotten) -> None:
@@ -193,7 +202,7 @@ def _list_gone(output: Output, gone: Forgotten) -> None:
         output.text(f"{cube.id}  {excerpt(cube.text, 80)}")
 
 
-def _ids(ids: list[str]) -> list[str]:
+def read_ids(ids: list[str]) -> list[str]:
     """Ids as given; ``-`` stands for those on standard input, one a line."""
     named: list[str] = []
     for id in ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from memos_cli.cli.context import (
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.derived import Activation
+
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the beginning of it.")]
 
 
@@ -37,6 +40,9 @@ def list_(
     state: Annotated[
         list[str] | None, typer.Option("--state", metavar="STATE", help="In this state; all: any.")
     ] = None,
+    payload: Annotated[
+        str, typer.Option("--payload", metavar="FORM", help="Of this form alone: plaintext or activation.")
+    ] = "",
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     tag: Tags = None,
     type: Types = None,
@@ -45,59 +51,83 @@ def list_(
     before: Before = "",
     view: View = None,
 ) -> None:
-    """List memories, newest first.
+    """List memories and the saved states of some, newest first.
 
     \b
     Example:
       memos list --tag work --after 30d
       memos list --state archived --json | jq -r .id
+      memos list --payload activation
     """
-    from memos_cli.cli.rows import cube_row, place
-    from memos_cli.cube import STATES, format_time
+    from memos_cli.cli.rows import activation_row, cube_row, place
+    from memos_cli.cube import PAYLOADS, STATES, format_time
 
     shared = state_of(ctx)
     for name in state or ():
         if name not in (*STATES, "all"):
             raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
+    if payload and payload not in PAYLOADS:
+        raise UsageError(f"there is no form {payload!r}", f"one of: {', '.join(PAYLOADS)}")
     with shared.open() as memos:
         filter = make_filter(memos, shared.view, Restriction(tag, type, source, after, before))
         if state:
             filter = replace(filter, states=STATES if "all" in state else tuple(state))
+        filter = replace(filter, payloads=(payload,) if payload else PAYLOADS)
+        states = {each.cube: each for each in memos.activations()}
         cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
         if shared.output.json:
             for cube in cubes:
-                shared.output.record(cube_row(cube))
+                extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}
+                shared.output.record({**cube_row(cube), **extra})
             return
         rows = [
             (
                 c.id,
                 format_time(c.created if c.time is None else c.time),
-                c.type,
-                c.text,
-                place(c),
+                "state" if c.n in states else c.type,
+                _summary(states[c.n]) if c.n in states else c.text,
+                states[c.n].state.model if c.n in states else place(c),
             )
             for c in cubes
         ]
     shared.output.table(("id", "time", "type", "text", "from"), rows)
 
 
+def _summary(activation: Activation) -> str:
+    """A saved state in one line."""
+    state, stale = activation.state, activation.stale
+    return (
+        f"{activation.title}: {len(state.tokens):,} tokens, {state.bytes / 1e6:.1f} MB, "
+        f"{activation.hits} hits, {activation.saved:.1f} s saved" + (f", stale: {stale}" if stale else "")
+    )
+
+
 def show(ctx: typer.Context, id: Id) -> None:
-    """Show one memory in full, and whether its sources still read so.
+    """Show one memory in full, and whether its sources still read so; or a saved state.
 
     \b
     Example:
       memos show 01K3ZQ
     """
-    from memos_cli.cli.rows import cube_row
+    from memos_cli.cli.rows import activation_row, cube_row
 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         shown = memos.show(id)
     row = cube_row(shown.cube)
+    own = activation_row(shown.activation) if shown.activation else None
     if output.json:
-        output.record({**row, "places": [_place(asdict(place)) for place in shown.places]})
+        places = [_place(asdict(place)) for place in shown.places]
+        states = [state.id for state in shown.states]
+        output.record({**row, "places": places, "states": states, **({"activation": own} if own else {})})
         return
     text = row.pop("text")
+    if own:
+        sources = own.pop("sources")
+        row |= {name.replace("_", " "): value for name, value in own.items() if name != "fingerprint"}
+        text = "\n".join(
+            f"{source['part']:<9} {source['id']} version {source['version']}" for source in sources
+        )
     for name in ("source", "span"):
         row.pop(name)
     for name, value in row.items():
@@ -105,6 +135,8 @@ def show(ctx: typer.Context, id: Id) -> None:
             output.text(f"{name:<9} {', '.join(value) if isinstance(value, list) else value}")
     for place in shown.places:
         output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
+    for state in shown.states:
+        output.text(f"{'state':<9} {state.id}  {_summary(state)}")
     output.text(f"\n{text}")
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from memos_cli.cube import Cube, Hit, Plan, format_time
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.derived import Activation
     from memos_cli.interface.results import Answer
 
 
@@ -81,6 +82,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
                 "label": item.label,
                 "id": item.hit.cube.id,
                 "form": item.form,
+                "part": item.part,
                 "tokens": item.tokens,
                 "score": item.hit.score,
                 "why": dict(item.hit.why),
@@ -91,6 +93,13 @@ def plan_row(plan: Plan) -> dict[str, Any]:
             {"id": item.hit.cube.id, "score": item.hit.score, "reason": item.reason} for item in plan.left_out
         ],
         "notes": list(plan.notes),
+        "activation": plan.reuse
+        and {
+            "result": "miss" if plan.reuse.miss else "hit",
+            "reason": plan.reuse.miss,
+            "id": plan.reuse.id,
+            "tokens": plan.reuse.tokens,
+        },
     }
 
 
@@ -108,6 +117,27 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "plan": plan_row(answer.plan),
         "sources": source_rows(answer.plan),
         "timings": dict(answer.timings),
+    }
+
+
+def activation_row(activation: Activation) -> dict[str, Any]:
+    """What an activation cube has beside a cube's header."""
+    state = activation.state
+    return {
+        "model": state.model,
+        "view": state.view,
+        "tokens": state.prompt,
+        "held": len(state.tokens),
+        "bytes": state.bytes,
+        "blob": state.blob,
+        "build_seconds": round(state.seconds, 3),
+        "saved_seconds": round(activation.saved, 3),
+        "hits": activation.hits,
+        "stale": activation.stale or None,
+        "sources": [
+            {"id": source.id, "version": source.version, "part": source.part} for source in activation.sources
+        ],
+        "fingerprint": dict(state.fingerprint),
     }
 
 

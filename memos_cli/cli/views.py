@@ -84,7 +84,7 @@ def list_views(ctx: typer.Context) -> None:
         return
     rows = []
     for name, filter in saved.items():
-        parts = {k: v for k, v in asdict(filter).items() if v and k != "states"}
+        parts = {k: v for k, v in asdict(filter).items() if v and k not in ("states", "payloads")}
         rows.append((name, "  ".join(f"{k} {v}" for k, v in parts.items())))
     output.table(("view", "filter"), rows)
 
