@@ -144,7 +144,20 @@ def read_content(folder: Path) -> dict[str, Any]:
         ).fetchall()
         sources = db.execute("SELECT uri, sha256, blob FROM source ORDER BY uri").fetchall()
         views = db.execute("SELECT name, filter FROM view ORDER BY name").fetchall()
-    return json.loads(json.dumps({"cubes": cubes, "sources": sources, "views": views}))
+        states = db.execute(
+            """SELECT a.view, a.blob, a.bytes, a.prompt, hex(a.key),
+                 (SELECT group_concat(part || ' ' || version || ' ' || text, char(10)) FROM (
+                    SELECT d.part, d.version, v.text FROM derived d
+                    JOIN version v ON v.cube = d.source AND v.version = d.version
+                    WHERE d.cube = a.cube ORDER BY d.position))
+               FROM activation a ORDER BY a.key, a.view"""
+        ).fetchall()
+        pins = db.execute(
+            """SELECT p.view, v.text FROM pin p JOIN cube c ON c.n = p.cube
+               JOIN version v ON v.cube = c.n AND v.version = c.version ORDER BY p.view, p.position"""
+        ).fetchall()
+    content = {"cubes": cubes, "sources": sources, "views": views, "states": states, "pins": pins}
+    return json.loads(json.dumps(content))
 
 
 def find_broken(folder: Path) -> list[str]:
@@ -228,8 +241,8 @@ def main() -> None:
 
     from memos_cli.cli import app
     from memos_cli.infrastructure import check  # noqa: F401
-    from memos_cli.interface import ingestion, inspection, memory  # noqa: F401
-    from memos_cli.operation import embedding, search  # noqa: F401
+    from memos_cli.interface import ingestion, inspection, memory, promotion  # noqa: F401
+    from memos_cli.operation import activation, embedding, search  # noqa: F401
     from memos_cli.runtime import bert, embedder, engine, models, prompt  # noqa: F401
 
     built = typer.main.get_command(app.build())

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import Damaged
-from memos_cli.infrastructure.blobs import Blobs
+from memos_cli.infrastructure.blobs import Blobs, piece_digests
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ PIECE = 1 << 20
 def test_a_large_blob_comes_back_writable_and_as_it_was_put(blobs: Blobs, size: int) -> None:
     data = random.Random(size).randbytes(size)
     name = blobs.put(memoryview(data))
-    read = blobs.read(name, size)
+    read = blobs.read(name, size, piece_digests(data))
     assert read == data
     assert (read.nbytes, read.format, read.readonly) == (size, "B", False)
     read[: min(size, 8)] = bytes(min(size, 8))  # what is done to the copy is not done to the blob
-    assert blobs.read(name, size) == data
+    assert blobs.read(name, size, piece_digests(data)) == data
     assert blobs.get(name) == data
 
 
@@ -96,9 +96,9 @@ def test_no_flipped_bit_is_read(blobs: Blobs) -> None:
         changed[bit // 8] ^= 1 << bit % 8
         blobs.path(name).write_bytes(changed)
         with pytest.raises(Damaged, match=f"{name} is damaged"):
-            blobs.read(name, len(data))
+            blobs.read(name, len(data), piece_digests(data))
     blobs.path(name).write_bytes(data)
-    assert blobs.read(name, len(data)) == data
+    assert blobs.read(name, len(data), piece_digests(data)) == data
 
 
 @pytest.mark.parametrize("at", [0, PIECE - 1, PIECE, 2 * PIECE - 1, 2 * PIECE, 2 * PIECE + 99])
@@ -107,7 +107,7 @@ def test_a_flipped_bit_is_found_in_every_piece(blobs: Blobs, at: int) -> None:
     name = blobs.put(data)
     blobs.path(name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     with pytest.raises(Damaged, match=f"{name} is damaged"):
-        blobs.read(name, len(data))
+        blobs.read(name, len(data), piece_digests(data))
 
 
 def test_swapped_pieces_are_found(blobs: Blobs) -> None:
@@ -115,7 +115,7 @@ def test_swapped_pieces_are_found(blobs: Blobs) -> None:
     name = blobs.put(one + two)
     blobs.path(name).write_bytes(two + one)
     with pytest.raises(Damaged, match=f"{name} is damaged"):
-        blobs.read(name, 2 * PIECE)
+        blobs.read(name, 2 * PIECE, piece_digests(one + two))
 
 
 @pytest.mark.parametrize("size", [40, PIECE, PIECE + 1])
@@ -124,18 +124,18 @@ def test_another_length_is_refused_whoever_is_right(blobs: Blobs, size: int) -> 
     name = blobs.put(data)
     for wrong in (0, 1, size - 1, size + 1, 2 * size):
         with pytest.raises(Damaged, match=f"{name} is of another length"):
-            blobs.read(name, wrong)
+            blobs.read(name, wrong, piece_digests(data))
     for length in {*range(min(size, 40)), size // 2, size - 1}:
         blobs.path(name).write_bytes(data[:length])
         with pytest.raises(Damaged, match=f"{name} is of another length"):
-            blobs.read(name, size)
+            blobs.read(name, size, piece_digests(data))
         with pytest.raises(Damaged, match=f"{name} is damaged"):
-            blobs.read(name, length)  # not even where the row is wrong in the same way
+            blobs.read(name, length, piece_digests(data))  # not even where the row is wrong in the same way
     blobs.path(name).write_bytes(data + b"\0")
     with pytest.raises(Damaged, match=f"{name} is of another length"):
-        blobs.read(name, size)
+        blobs.read(name, size, piece_digests(data))
     with pytest.raises(Damaged, match=f"{name} is damaged"):
-        blobs.read(name, size + 1)
+        blobs.read(name, size + 1, piece_digests(data))
 
 
 def test_what_is_not_a_file_of_the_vault_is_not_read(blobs: Blobs, tmp_path: Path) -> None:
@@ -144,14 +144,14 @@ def test_what_is_not_a_file_of_the_vault_is_not_read(blobs: Blobs, tmp_path: Pat
     path = blobs.path(name)
     path.rename(tmp_path / "elsewhere")
     with pytest.raises(Damaged, match=f"{name} is missing"):
-        blobs.read(name, len(data))
+        blobs.read(name, len(data), piece_digests(data))
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Damaged, match=f"{name} is missing"):
-        blobs.read(name, len(data))
+        blobs.read(name, len(data), piece_digests(data))
     path.unlink()
     path.mkdir()
     with pytest.raises(Damaged, match=f"{name} cannot be read"):
-        blobs.read(name, path.stat().st_size)
+        blobs.read(name, path.stat().st_size, piece_digests(data))
 
 
 def test_a_failing_disk_is_a_damaged_blob(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_a_failing_disk_is_a_damaged_blob(blobs: Blobs, monkeypatch: pytest.Monk
     name, preadv = blobs.put(bytes(2 * PIECE)), os.preadv
     monkeypatch.setattr(os, "preadv", fail)
     with pytest.raises(Damaged, match=f"{name} cannot be read: Input/output error"):
-        blobs.read(name, 2 * PIECE)
+        blobs.read(name, 2 * PIECE, piece_digests(bytes(2 * PIECE)))
 
 
 def test_a_problem_is_told_without_reading(blobs: Blobs) -> None:

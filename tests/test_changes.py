@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, check, derived
+from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.infrastructure.derived import State
 from memos_cli.infrastructure.vault import Vault
@@ -53,7 +54,17 @@ def keep_state(
     blob = vault.blobs.put(content)
     cubes = catalogue.by_number(vault.connection, [*pinned, *document])
     sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
-    state = State(view, blob, len(content), range(64), 70, "tiny", {"model": "ab", "KV type": "f16"}, 2.5)
+    state = State(
+        view,
+        blob,
+        len(content),
+        piece_digests(content),
+        range(64),
+        70,
+        "tiny",
+        {"model": "ab", "KV type": "f16"},
+        2.5,
+    )
     with vault.change(WHO, NOW) as change:
         id, _, _ = derived.keep(change, state, sources, title="State of some", digest=content.ljust(32))
     return id, blob

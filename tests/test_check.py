@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from conftest import NOW, WHO, draft, keep
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.errors import MemosError, NoVault
-from memos_cli.infrastructure import catalogue, index
+from memos_cli.infrastructure import catalogue, derived, index
+from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.check import MANY, Finding, examine, repair
+from memos_cli.infrastructure.derived import State
 from memos_cli.infrastructure.vault import Vault
 
 EVER = ("generated", "activated", "merged", "archived", "expired")
@@ -262,6 +265,133 @@ def test_examination_changes_no_byte_and_needs_no_lock(folder: Path) -> None:
     assert state() == before
     with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW), Vault.open(folder, timeout=0.0):
         assert told(folder) == []
+
+
+# --- saved states --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def promoted(folder: Path) -> tuple[Path, Path]:
+    """The vault with two states in it, and the blob of the second."""
+    fingerprint = {"model": "0" * 64, "batch": "64"}
+    for number, cubes in enumerate(((1,), (2, 6, 7))):
+        with Vault.open(folder, timeout=1.0) as vault:
+            blob = vault.blobs.put(bytes([number]) * 900)
+            state = State(
+                "",
+                blob,
+                900,
+                piece_digests(bytes([number]) * 900),
+                array("i", range(64)),
+                70,
+                "tiny",
+                fingerprint,
+                1.5,
+            )
+            with vault.change(WHO, NOW) as change:
+                derived.keep(
+                    change, state, [(n, 1, "document") for n in cubes],
+                    title="State", digest=bytes([number]) * 32,
+                )  # fmt: skip
+            path = vault.blobs.path(blob)
+    assert examine(folder, timeout=1.0) == []
+    return folder, path
+
+
+def states_in(folder: Path) -> int:
+    with Vault.open(folder, timeout=1.0) as vault:
+        return len(derived.activations(vault.connection, now=NOW))
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+
+def link(path: Path) -> None:
+    aside = path.parent.parent.parent.parent / "aside"
+    path.rename(aside)
+    path.symlink_to(aside)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what", "fully"),
+    [
+        (Path.unlink, "state-missing", False),
+        (lambda path: os.truncate(path, 899), "state-missing", False),
+        (lambda path: os.truncate(path, 0), "state-missing", False),
+        (link, "state-missing", False),
+        (flip, "state-damaged", True),
+    ],
+)
+def test_a_state_whose_bytes_are_not_there_is_told_and_dropped(
+    promoted: tuple[Path, Path], spoil: Callable[[Path], None], what: str, fully: bool
+) -> None:
+    folder, path = promoted
+    before = texts(folder)
+    spoil(path)
+    (finding,) = [each for each in examine(folder, timeout=1.0) if each.what == what]
+    assert (finding.rule, finding.repairable) == ("should", True)
+    assert "memos promote" in finding.message
+    assert (("should", what) in told(folder, full=False)) is not fully
+    repaired(folder)
+    assert told(folder) == []
+    assert states_in(folder) == 1
+    assert not path.exists()
+    # What is gone is the state: the memories are all as they were.
+    assert texts(folder).items() >= {key: text for key, text in before.items() if text}.items()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE activation SET key = zeroblob(32) WHERE cube = {n}",
+        "UPDATE activation SET tokens = zeroblob(256) WHERE cube = {n}",
+        "UPDATE activation SET fingerprint = '{{}}' WHERE cube = {n}",
+        "UPDATE activation SET fingerprint = 'x' || substr(fingerprint, 2) WHERE cube = {n}",
+        "UPDATE activation SET prompt = 63 WHERE cube = {n}",
+        "UPDATE activation SET bytes = 901 WHERE cube = {n}",
+        "UPDATE activation SET blob = '../../../etc/passwd' WHERE cube = {n}",
+        "DELETE FROM derived WHERE cube = {n}",
+        "DELETE FROM derived WHERE cube = {n} AND position = 1",
+        "DELETE FROM activation WHERE cube = {n}",
+    ],
+)
+def test_a_state_whose_row_does_not_fit_is_told_and_dropped(
+    promoted: tuple[Path, Path], statement: str
+) -> None:
+    folder, _ = promoted
+    before = {key: text for key, text in texts(folder).items() if text}
+    with Vault.open(folder, timeout=1.0) as vault:
+        n = derived.activations(vault.connection, now=NOW)[-1].cube
+    break_rows(folder, statement.format(n=n))
+    findings = examine(folder, timeout=1.0)
+    assert {finding.what for finding in findings} <= {"state-broken", "state-missing", "blob-orphan"}
+    assert findings
+    repaired(folder)
+    assert told(folder) == []
+    assert states_in(folder) == 1
+    assert texts(folder).items() >= before.items()
+
+
+def test_an_orphan_state_is_swept(promoted: tuple[Path, Path]) -> None:
+    folder, path = promoted
+    with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW) as change:
+        last = derived.activations(vault.connection, now=NOW)[-1]
+        assert vault.blobs.path(derived.drop(change, last.cube)) == path
+    assert told(folder) == [("should", "blob-orphan")]
+    repaired(folder)
+    assert told(folder) == []
+    assert not path.exists()
+    assert states_in(folder) == 1
+
+
+def test_a_repair_that_drops_a_state_is_in_the_audit(promoted: tuple[Path, Path]) -> None:
+    folder, path = promoted
+    path.unlink()
+    repaired(folder)
+    with Vault.open(folder, timeout=1.0) as vault:
+        last = [row.action for row in catalogue.audit(vault.connection)]
+    assert "repair" in last
 
 
 # --- bits that flip ------------------------------------------------------------------------------

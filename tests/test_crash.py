@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from command import REPOSITORY, Shell, make_vault, with_models
+from tiny_models import write_model
 
 RUNNER = REPOSITORY / "tests" / "crash_runner.py"
 LIMIT = 32
@@ -159,6 +160,67 @@ def test_forget_removes_all_or_nothing(filled: Shell) -> None:
 
 def test_views_are_saved_and_removed(filled: Shell) -> None:
     kill_everywhere(filled, "view", "set", "talk", "--type", "dialogue")
+
+
+@pytest.fixture
+def tiny(filled: Shell) -> dict[str, str]:
+    """What lets a user read by a tiny model, so that states are made at once."""
+    model = write_model(filled.folder / "tiny.gguf", "llama", context=4096)
+    return {"MEMOS_READER": str(model), "MEMOS_QUERY_RELEVANCE": "0.1", "MEMOS_THREADS": "1"}
+
+
+def test_promote_keeps_the_state_before_it_is_named(filled: Shell, tiny: dict[str, str]) -> None:
+    writes = kill_everywhere(filled, "promote", "--tag", "home", "--to", "activation", env=tiny)
+    assert writes["os.rename"] == 1
+    assert writes["INSERT"] > 4
+
+
+def test_promote_anew_drops_the_old_state_after_the_new_one_is_named(
+    filled: Shell, tiny: dict[str, str]
+) -> None:
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    first = filled("list", "--oldest", "--json").records[0]["id"]
+    filled("edit", first, "--text", "It listens on port 5434.")
+    writes = kill_everywhere(filled, "promote", "--tag", "home", "--to", "activation", env=tiny)
+    assert writes["os.rename"] == 1
+    assert writes["os.remove"] == 1
+
+
+def test_demote_drops_the_row_before_the_state(filled: Shell, tiny: dict[str, str]) -> None:
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    id = filled("search", "router", "--json").record["id"]
+    writes = kill_everywhere(filled, "demote", id, env=tiny)
+    assert writes["os.remove"] == 1
+
+
+def test_forget_takes_the_state_of_a_memory_with_it(filled: Shell, tiny: dict[str, str]) -> None:
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    writes = kill_everywhere(filled, "forget", "--source", "old.txt", "--yes", env=tiny)
+    assert writes["os.remove"] == 1
+
+
+def test_pins_are_all_set_or_none(filled: Shell) -> None:
+    kill_everywhere(filled, "pin", *sorted(filled.ids()))
+
+
+def test_unpin_and_the_end_of_a_view_are_whole(filled: Shell) -> None:
+    filled("view", "set", "talk", "--tag", "home")
+    filled("pin", *sorted(filled.ids()), "--view", "talk")
+    kill_everywhere(filled, "unpin", *sorted(filled.ids())[:2], "--view", "talk")
+
+
+def test_query_notes_the_use_of_a_state(filled: Shell, tiny: dict[str, str]) -> None:
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    writes = kill_everywhere(filled, "query", "Where is the old router?", "--max-tokens", "1", env=tiny)
+    assert writes["COMMIT"] == 1
+
+
+def test_repair_drops_a_damaged_state(filled: Shell, tiny: dict[str, str]) -> None:
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    (blob,) = (path for path in (filled.vault / "blobs").rglob("*") if path.is_file())
+    blob.write_bytes(b"damaged")
+    writes = kill_everywhere(filled, "check", "--repair", env=tiny)
+    assert writes["os.remove"] == 1
 
 
 @with_models

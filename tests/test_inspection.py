@@ -58,7 +58,7 @@ def test_a_memory_is_shown_with_the_states_that_it_is_in_and_a_state_with_its_me
     assert (shown.cube.payload, shown.cube.text, shown.states, shown.places) == ("activation", "", (), ())
     assert shown.activation is not None
     state = shown.activation.state
-    assert (state.view, state.blob, state.bytes, len(state.tokens)) == ("work", blob, 5, 64)
+    assert (state.view, state.blob, state.size, len(state.tokens)) == ("work", blob, 5, 64)
     assert [(source.id, source.version, source.part) for source in shown.activation.sources] == [
         (one.id, 1, "pinned"), (two.id, 1, "document"),
     ]  # fmt: skip

@@ -97,7 +97,7 @@ def _summary(activation: Activation) -> str:
     """A saved state in one line."""
     state, stale = activation.state, activation.stale
     return (
-        f"{activation.title}: {len(state.tokens):,} tokens, {state.bytes / 1e6:.1f} MB, "
+        f"{activation.title}: {len(state.tokens):,} tokens, {state.size / 1e6:.1f} MB, "
         f"{activation.hits} hits, {activation.saved:.1f} s saved" + (f", stale: {stale}" if stale else "")
     )
 

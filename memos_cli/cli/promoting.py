@@ -115,11 +115,11 @@ def demote(ctx: typer.Context, ids: Ids, dry_run: DryRun = False) -> None:
     with state_of(ctx).open() as memos:
         dropped = memos.demote(read_ids(ids), dry_run=dry_run)
     if output.json:
-        freed = sum(each.state.bytes for each in dropped)
+        freed = sum(each.state.size for each in dropped)
         output.record({"ids": [each.id for each in dropped], "bytes": freed, "dry_run": dry_run})
         return
     for each in dropped:
-        output.text(f"{'would drop' if dry_run else 'dropped'} {each.id}, {each.state.bytes:,} bytes")
+        output.text(f"{'would drop' if dry_run else 'dropped'} {each.id}, {each.state.size:,} bytes")
     if not dropped:
         output.note("no state is made from these memories")
 

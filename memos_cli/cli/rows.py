@@ -128,7 +128,7 @@ def activation_row(activation: Activation) -> dict[str, Any]:
         "view": state.view,
         "tokens": state.prompt,
         "held": len(state.tokens),
-        "bytes": state.bytes,
+        "bytes": state.size,
         "blob": state.blob,
         "build_seconds": round(state.seconds, 3),
         "saved_seconds": round(activation.saved, 3),

@@ -42,7 +42,10 @@ class State:
     view: str
     """Whose pinned memories stand before it; "" for no view."""
     blob: str
-    bytes: int
+    size: int
+    """Of the blob, in bytes."""
+    pieces: bytes
+    """See ``blobs.piece_digests``."""
     tokens: Sequence[int]
     """What the state holds."""
     prompt: int
@@ -109,8 +112,8 @@ def activations(
 ) -> list[Activation]:
     """The activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation a``."""
     rows = db.execute(
-        f"""SELECT c.n, c.id, c.version, v.title, a.view, a.blob, a.bytes, a.tokens, a.prompt, a.model,
-              a.fingerprint, a.seconds, a.saved, c.hits, c.last_hit, c.heat,
+        f"""SELECT c.n, c.id, c.version, v.title, a.view, a.blob, a.bytes, a.pieces, a.tokens,
+              a.prompt, a.model, a.fingerprint, a.seconds, a.saved, c.hits, c.last_hit, c.heat,
               c.expires IS NOT NULL AND c.expires <= ?
             FROM activation a JOIN cube c ON c.n = a.cube
             JOIN version v ON v.cube = c.n AND v.version = c.version
@@ -118,31 +121,15 @@ def activations(
         (now, *values),
     ).fetchall()
     found = []
-    for (
-        n,
-        id,
-        version,
-        title,
-        view,
-        blob,
-        size,
-        tokens,
-        prompt,
-        model,
-        print_,
-        seconds,
-        saved,
-        *usage,
-    ) in rows:
+    for row in rows:
+        view, blob, size, pieces, tokens, prompt, model, fingerprint, seconds = row[4:13]
+        saved, hits, last_hit, heat, expired = row[13:]
         held = array("i")
         held.frombytes(tokens[: len(tokens) // 4 * 4])
-        state = State(view, blob, size, held, prompt, model, _fingerprint(print_), seconds)
-        hits, last_hit, heat, expired = usage
-        found.append(
-            Activation(
-                n, id, version, title, state, saved, hits, last_hit, heat, bool(expired), _sources(db, n, now)
-            )
-        )
+        state = State(view, blob, size, pieces, held, prompt, model, _fingerprint(fingerprint), seconds)
+        sources = _sources(db, row[0], now)
+        usage = (saved, hits, last_hit, heat, bool(expired))
+        found.append(Activation(row[0], row[1], row[2], row[3], state, *usage, sources))
     return found
 
 
@@ -195,11 +182,11 @@ def lengths(db: Connection) -> list[int]:
 
 def holding(
     db: Connection, fingerprint: Mapping[str, str], tokens: Sequence[int], *, now: int
-) -> Activation | None:
-    """An activation cube whose state holds just ``tokens``, made under ``fingerprint``, and not expired."""
+) -> list[Activation]:
+    """The activation cubes whose state holds just ``tokens``, made under ``fingerprint``, and not expired."""
     where = "a.key = ? AND a.tokens = ? AND (c.expires IS NULL OR c.expires > ?)"
     values = (key_of(fingerprint, tokens), _pack(tokens), now)
-    return next(iter(activations(db, now=now, where=where, values=values)), None)
+    return activations(db, now=now, where=where, values=values)
 
 
 # --- writing ---------------------------------------------------------------------------------------
@@ -249,16 +236,16 @@ def keep(
         [(cube, position, *source) for position, source in enumerate(sources)],
     )
     db.execute(
-        """INSERT INTO activation (cube, view, blob, bytes, tokens, prompt, model, fingerprint, key, seconds,
-             saved)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+        """INSERT INTO activation (cube, view, blob, bytes, pieces, tokens, prompt, model, fingerprint, key,
+             seconds, saved)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
            ON CONFLICT (cube) DO UPDATE SET view = excluded.view, blob = excluded.blob,
-             bytes = excluded.bytes, tokens = excluded.tokens, prompt = excluded.prompt,
-             model = excluded.model, fingerprint = excluded.fingerprint, key = excluded.key,
-             seconds = excluded.seconds""",
+             bytes = excluded.bytes, pieces = excluded.pieces, tokens = excluded.tokens,
+             prompt = excluded.prompt, model = excluded.model, fingerprint = excluded.fingerprint,
+             key = excluded.key, seconds = excluded.seconds""",
         (
-            cube, state.view, state.blob, state.bytes, _pack(state.tokens), state.prompt, state.model,
-            _canonical(state.fingerprint), key, state.seconds,
+            cube, state.view, state.blob, state.size, state.pieces, _pack(state.tokens), state.prompt,
+            state.model, _canonical(state.fingerprint), key, state.seconds,
         ),
     )  # fmt: skip
     change.tell(cube, "promote", {"to": "activation", "from": [id for id in _ids(db, sources)]})
@@ -272,7 +259,8 @@ def _earliest_end(change: Change, sources: Sequence[tuple[int, int, str]]) -> in
     ends = []
     for cube, version, _ in sources:
         row = change.db.execute("SELECT version, state, expires FROM cube WHERE n = ?", (cube,)).fetchone()
-        if row is None or row[0] != version or row[1] not in LIVE_STATES:
+        is_over = row is not None and row[2] is not None and row[2] <= change.now
+        if row is None or row[0] != version or row[1] not in LIVE_STATES or is_over:
             raise MemosError("a memory changed while it was read", "run it again")
         ends.append(row[2])
     return min((end for end in ends if end is not None), default=None)

@@ -159,6 +159,7 @@ def _second(db: Database) -> None:
           view TEXT NOT NULL,
           blob TEXT NOT NULL,
           bytes INTEGER NOT NULL,
+          pieces BLOB NOT NULL,
           tokens BLOB NOT NULL,
           prompt INTEGER NOT NULL,
           model TEXT NOT NULL,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
-from memos_cli.errors import Locked, MemosError
+from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure import catalogue, schema
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
@@ -260,15 +260,22 @@ def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
 
 def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
     rows = db.execute(
-        """SELECT c.n, a.blob, a.bytes, a.tokens, a.prompt, a.fingerprint, a.key,
+        """SELECT c.n, a.blob, a.bytes, a.pieces, a.tokens, a.prompt, a.fingerprint, a.key,
              (SELECT count(*) = 1 + max(d.position) FROM derived d WHERE d.cube = c.n)
            FROM cube c LEFT JOIN activation a ON a.cube = c.n WHERE c.payload = 'activation'"""
     ).fetchall()
-    for cube, blob, size, tokens, prompt, fingerprint, key, has_sources in rows:
+    for cube, blob, size, pieces, tokens, prompt, fingerprint, key, has_sources in rows:
         digest = hashlib.sha256((fingerprint or "").encode() + b"\0" + (tokens or b"")).digest()
         if key != digest or len(tokens) % 4 or prompt < len(tokens) // 4 or not has_sources:
             yield cube, "state-broken", "what it says of its state does not fit together"
         elif problem := blobs.problem(blob, size):
             yield cube, "state-missing", problem
-        elif full and not blobs.intact(blob):
+        elif full and not (blobs.intact(blob) and _reads(blobs, blob, size, pieces)):
             yield cube, "state-damaged", "its bytes are not those that were kept"
+
+
+def _reads(blobs: Blobs, blob: str, size: int, pieces: bytes) -> bool:
+    try:
+        return len(blobs.read(blob, size, pieces)) == size
+    except Damaged:
+        return False

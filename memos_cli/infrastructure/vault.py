@@ -201,6 +201,12 @@ class Vault:
                 raise
 
     @contextmanager
+    def unswept(self) -> Iterator[None]:
+        """Hold the vault so that no process deletes a blob that no row names yet."""
+        with hold(self.folder / "lock", shared=True, timeout=self._timeout):
+            yield
+
+    @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the vault so that no other process changes it: for sweeping what no row names."""
         with hold(self.folder / "lock", timeout=self._timeout):

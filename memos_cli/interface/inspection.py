@@ -77,7 +77,7 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
         },
         states={
             "count": len(states),
-            "bytes": sum(each.state.bytes for each in states),
+            "bytes": sum(each.state.size for each in states),
             "hits": sum(each.hits for each in states),
             "seconds_saved": round(sum(each.saved for each in states), 3),
             "stale": sum(bool(each.stale) for each in states),

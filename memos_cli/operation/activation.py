@@ -12,13 +12,14 @@ import json
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import derived
+from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.derived import Activation, State
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.injection import make_prefix
@@ -42,7 +43,7 @@ class Shelf:
         if (
             data is None or not vault.blobs.path(state.blob).exists()
         ):  # a state that was dropped serves nobody
-            data = vault.blobs.read(state.blob, state.bytes)
+            data = vault.blobs.read(state.blob, state.size, state.pieces)
         self._states[state.blob] = data
         while len(self._states) > 1 and sum(map(len, self._states.values())) > SHELF:
             self._states.popitem(last=False)
@@ -136,16 +137,19 @@ def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int],
 
 def _problem(vault: Vault, cube: Activation) -> str:
     # The tokens fit all the same where a memory changed behind them; but a stale state is not to be used.
-    return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.bytes)
+    return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size)
 
 
 def _holding(
     vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int
-) -> Sequence[Activation]:
+) -> Iterator[Activation]:
     """The activation cubes whose states hold a start of ``tokens``, the longest first."""
     lengths = [length for length in derived.lengths(vault.connection) if length < len(tokens)]
-    found = (derived.holding(vault.connection, fingerprint, tokens[:length], now=now) for length in lengths)
-    return [cube for cube in found if cube is not None]
+    return (
+        cube
+        for length in lengths
+        for cube in derived.holding(vault.connection, fingerprint, tokens[:length], now=now)
+    )
 
 
 def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:
@@ -193,17 +197,20 @@ def promote(
     data = engine.save()
     seconds = time.perf_counter() - start
     whole = seconds + (parent.cube.state.seconds if parent.cube else 0.0)
+    sources = [(cube.n, cube.version, "pinned") for cube in pinned]
+    sources += [(cube.n, cube.version, "document") for cube in document]
     blobs: list[str] = []
     try:
-        blobs.append(vault.blobs.put(data))
-        state = State(view, blobs[0], len(data), tokens[:held], len(tokens), model, fingerprint, whole)
-        sources = [(cube.n, cube.version, "pinned") for cube in pinned]
-        sources += [(cube.n, cube.version, "document") for cube in document]
-        with vault.change(principal, clock()) as change:
-            id, version, old = derived.keep(
-                change, state, sources, title=_title(document), digest=_digest(fingerprint, view, document)
-            )
-            blobs += old or []
+        with vault.unswept():
+            blobs.append(vault.blobs.put(data))
+            state = State(
+                view, blobs[0], len(data), piece_digests(data), tokens[:held], len(tokens), model,
+                fingerprint, whole,
+            )  # fmt: skip
+            with vault.change(principal, clock()) as change:
+                digest = _digest(fingerprint, view, document)
+                id, version, old = derived.keep(change, state, sources, title=_title(document), digest=digest)
+        blobs += old or []
     finally:
         vault.discard_blobs(blobs)  # those that no row names: the state that was replaced, or this one
     saved = whole - len(data) / RESTORE_SPEED
