@@ -30,7 +30,9 @@ FAMILIES = {
     "asking": ("search", "query"),
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
+    "promoting": ("promote", "demote", "pin", "unpin"),
     "views": ("view",),
+    "benching": ("bench",),
 }
 """The modules of ``memos_cli.cli`` and the commands that each adds."""
 

@@ -1,0 +1,183 @@
+"""Commands of ``memos bench``: what this machine gains from what memos does."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memos_cli.cli.context import Model, state_of, with_global_options
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.interface.benchmark import Measured, Spread
+
+app = typer.Typer(
+    help="Measure on this machine, in a temporary vault: `memos bench ttft`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_PLOTS = (".svg", ".png")
+
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="bench")
+
+
+@app.callback()
+def keep_group() -> None:
+    """Measure on this machine, in a temporary vault: `memos bench ttft`."""  # alone, ttft would be `bench`
+
+
+@app.command("ttft")
+@with_global_options
+def ttft(
+    ctx: typer.Context,
+    model: Model = None,
+    tokens: Annotated[
+        str, typer.Option("--tokens", metavar="N,N…", help="Lengths of memory to measure with.")
+    ] = "512,2048,6000",
+    question: Annotated[
+        int, typer.Option("--question", metavar="TOKENS", help="Length of the question.", min=1)
+    ] = 16,
+    rounds: Annotated[int, typer.Option("--rounds", help="How often; the median counts.", min=1)] = 5,
+    text_rounds: Annotated[
+        int, typer.Option("--text-rounds", help="The same with text; 0: as often, but 2 of long ones.", min=0)
+    ] = 0,
+    cold_rounds: Annotated[
+        int, typer.Option("--cold-rounds", help="The same for whole commands.", min=1)
+    ] = 3,
+    no_cold: Annotated[bool, typer.Option("--no-cold", help="No whole commands.")] = False,
+    plot: Annotated[
+        str, typer.Option("--plot", metavar="FILE", help="Draw the speed-ups: a .svg or .png.")
+    ] = "",
+) -> None:
+    """Measure the time to first token with saved states beside that with text.
+
+    Within one process and as whole commands, in turns, with generated memories in a temporary vault; no
+    vault of yours is touched. Seconds are medians, with the least and the most in brackets. The floor is
+    what no state can beat: a plain read of its file, and the reading of the question.
+
+    \b
+    Example:
+      memos bench ttft
+      memos bench ttft --tokens 512,1024 --no-cold --plot speed-up.svg
+    """
+    from memos_cli.interface.benchmark import measure_first_token
+
+    lengths = _read_lengths(tokens)
+    target = _read_plot(plot) if plot else None
+    state = state_of(ctx)
+    output = state.output
+    measured = []
+    with state.open(reader=model) as memos, output.progress("measurements") as (count,):
+        for one in measure_first_token(
+            memos.settings, lengths,
+            question=question, rounds=rounds, text_rounds=text_rounds,
+            cold_rounds=0 if no_cold else cold_rounds, on_note=output.note, on_step=count,
+        ):  # fmt: skip
+            measured.append(one)
+            if output.json:
+                output.record(asdict(one))
+    if not measured:
+        raise UsageError(
+            "the model was not trained for any of these lengths", "name shorter ones in --tokens"
+        )
+    if not output.json:
+        output.table(("", *(f"{one.asked:,}" for one in measured)), _rows(measured))
+    if target is not None:
+        _draw(measured, target)
+        output.note(f"drawn: {target}")
+
+
+def _read_lengths(text: str) -> list[int]:
+    try:
+        lengths = [int(part) for part in text.split(",")]
+    except ValueError:
+        lengths = []
+    if not lengths or min(lengths) < 1:
+        raise UsageError(f"{text!r} are no lengths", "write them as --tokens 512,2048")
+    return [*dict.fromkeys(lengths)]
+
+
+def _read_plot(name: str) -> Path:
+    """Where to draw. Raises UsageError now for what would fail when minutes of measuring are over."""
+    path = Path(name)
+    if path.suffix.lower() not in _PLOTS:
+        raise UsageError(f"{name} is neither a .svg nor a .png", "name it so: --plot speed-up.svg")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {path.absolute().parent}", "make it, or name another file")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("matplotlib, which draws, is not installed", "pip install 'memos-cli[plot]'")
+    return path
+
+
+def _rows(measured: Sequence[Measured]) -> list[list[str]]:
+    """A row for each figure, a column for each length."""
+    rows = [
+        ["tokens in the state", *(f"{one.held:,}" for one in measured)],
+        ["tokens read after it", *(f"{one.decoded:,}" for one in measured)],
+        ["bytes of the state", *(f"{one.bytes:,}" for one in measured)],
+        ["s  to make it", *(f"{one.build:.2f}" for one in measured)],
+        ["s  text", *(_seconds(one.text) for one in measured)],
+        ["s  state, first use", *(_seconds(one.state) for one in measured)],
+        ["s  state, again", *(_seconds(one.again) for one in measured)],
+        ["s  still in the model", *(_seconds(one.resident) for one in measured)],
+        ["s  floor", *(_seconds(one.floor) for one in measured)],
+        ["s  verify and restore", *(_seconds(one.restore) for one in measured)],
+        ["s  plain read", *(_seconds(one.read) for one in measured)],
+        ["text / state", *(f"{one.speed_up:.1f}" for one in measured)],
+        ["text / state, again", *(f"{one.speed_up_again:.1f}" for one in measured)],
+        ["state / still in the model", *(f"{one.state_to_resident:.2f}" for one in measured)],
+        ["again / still in the model", *(f"{one.again_to_resident:.2f}" for one in measured)],
+        ["state / floor", *(f"{one.state_to_floor:.2f}" for one in measured)],
+        ["restore / plain read", *(f"{one.restore_to_read:.2f}" for one in measured)],
+    ]
+    colds = [one.cold for one in measured if one.cold]
+    if colds:
+        rows += [
+            ["s  command with text", *(_seconds(cold.text) for cold in colds)],
+            ["s  command with state", *(_seconds(cold.state) for cold in colds)],
+            ["s  to its end, text", *(_seconds(cold.text_wall) for cold in colds)],
+            ["s  to its end, state", *(_seconds(cold.state_wall) for cold in colds)],
+            ["command: text / state", *(f"{cold.speed_up:.1f}" for cold in colds)],
+        ]
+    return rows
+
+
+def _seconds(spread: Spread) -> str:
+    digits = 2 if spread.median >= 10 else 3 if spread.median >= 0.1 else 4
+    return f"{spread.median:.{digits}f} ({spread.least:.{digits}f}–{spread.most:.{digits}f})"
+
+
+def _draw(measured: Sequence[Measured], path: Path) -> None:
+    """Speed-up against length of memory. No window is opened: a figure without pyplot draws into files."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
+
+    points = sorted(measured, key=lambda one: one.held)
+    lines = {
+        "in process, first use of the state": [(one.held, one.speed_up) for one in points],
+        "in process, later uses": [(one.held, one.speed_up_again) for one in points],
+        "whole command": [(one.held, one.cold.speed_up) for one in points if one.cold],
+    }
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot(
+        xscale="log", yscale="log", xlabel="tokens of memory", ylabel="time to first token: text / state"
+    )
+    for (label, line), marker in zip(lines.items(), "os^", strict=True):
+        if line:
+            axes.plot(*zip(*line, strict=True), marker=marker, label=label)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    axes.set_xticks([one.held for one in points])
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    axes.set_title(f"{points[0].model}, a question of {points[0].question} tokens", fontsize=10)
+    figure.savefig(path)
