@@ -165,7 +165,7 @@ def _told(plan: Plan, restored: Restored) -> Plan:
     miss = ""
     held = set(cube.cubes("document")) if cube else set()
     if document is not None and not {each.n for each in document.cubes} <= held:
-        miss = next(iter(restored.misses.values()), "") or document.unfit or "instructions changed"
+        miss = document.unfit or next(iter(restored.misses.values()), "") or "instructions changed"
     kept = {source.cube for source in cube.sources} if cube else set()
     chosen = tuple(
         replace(item, form="state") if item.hit.cube.n in kept and item.part != "retrieved" else item

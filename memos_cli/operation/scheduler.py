@@ -54,7 +54,10 @@ def make_plan(
     standing = {cube.n for cube, _ in pinned}
     relevant = [hit for hit in hits if _relevance(hit) >= relevance]
     best = next((hit.cube.n for hit in relevant if hit.cube.n not in standing), None)
-    document = _best_document(documents, best, tail, room)
+    documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
+    document = _best_document(documents, tail, room)
+    if documents and not document:
+        notes += (f"activation: miss (no room for {min(each.tokens for each in documents)} tokens)",)
     if not tail and not document and not any(_is_said(hit, head) for hit in relevant):
         return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
     if document is not None:
@@ -106,11 +109,8 @@ def _retrieve(
     return chosen, left_out
 
 
-def _best_document(
-    documents: Sequence[Document], best: int | None, chosen: Sequence[Injection], room: int
-) -> Document | None:
-    """The document that holds the ``best`` memory, fits beside those of ``chosen`` that it does not hold,
-    and spares most of their reading."""
+def _best_document(documents: Sequence[Document], chosen: Sequence[Injection], room: int) -> Document | None:
+    """The document that fits beside those of ``chosen`` that it does not hold, and spares most reading."""
 
     def spared(document: Document) -> int:
         numbers = {cube.n for cube in document.cubes}
@@ -118,12 +118,7 @@ def _best_document(
 
     tokens = sum(item.tokens for item in chosen)
     return max(
-        (
-            document
-            for document in documents
-            if best in {cube.n for cube in document.cubes}
-            and document.tokens + tokens - spared(document) <= room
-        ),
+        (document for document in documents if document.tokens + tokens - spared(document) <= room),
         key=lambda document: (spared(document), not document.unfit, -document.tokens),
         default=None,
     )

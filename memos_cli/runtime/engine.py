@@ -23,8 +23,8 @@ BATCH = 64
 """Tokens that are computed at once (``n_batch`` and ``n_ubatch``) on a CPU.
 
 States end at its multiples, and what is left of the prompt is read each time: a small batch leaves little.
-Measured with the embedded model: 2,048 tokens take about 15 % longer than in batches of 512; in batches of 32
-they take 70 % longer (llama.cpp's tiled attention needs 64 rows).
+Measured with the embedded model: 2,048 and 5,900 tokens take up to 15 % longer than in batches of 512; in
+batches of 32 they take 70 % longer (llama.cpp's tiled attention needs 64 rows).
 """
 BATCH_GPU = 512
 """The same where llama.cpp was built for a GPU, which small batches would leave idle."""
