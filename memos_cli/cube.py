@@ -133,6 +133,7 @@ class Filter:
     """Let memories without a time of their own pass, whatever ``after`` and ``before`` say."""
     states: tuple[str, ...] = LIVE_STATES
     payloads: tuple[str, ...] = ("plaintext",)
+    """Memories themselves, unless said otherwise: not what was made from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ class Injection:
     """Its number in the answer: ``[1]``."""
     part: str = "retrieved"
     """Where it stands in the prompt: ``pinned``, then ``document``, then ``retrieved``."""
+    found: bool = True
+    """Whether it is relevant by itself; else it stands there because it is pinned, or of the document."""
 
 
 @dataclass(frozen=True, slots=True)

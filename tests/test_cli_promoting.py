@@ -172,6 +172,7 @@ def test_a_damaged_state_is_mended_by_promoting_it_again(user: Promoter, ids: li
 
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(user: Promoter, ids: list[str]) -> None:
+    assert "would be made" in user("promote", *ids, "--to", "activation", "--dry-run").out
     before = user.trace(), user("stats", "--json").record
     told = user.promote(*ids, "--dry-run")
     assert (user.trace(), user("stats", "--json").record) == before
@@ -186,7 +187,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(user: Promoter, ids: list[s
         if told["saved"] <= 0
         else (uses - 1) * told["saved"] < told["seconds"] <= uses * told["saved"]
     )
-    assert "would be made" in user("promote", *ids, "--to", "activation", "--dry-run").out
+    assert "is there" in user("promote", *ids, "--to", "activation", "--dry-run").out
 
 
 def test_a_dry_run_counts_on_the_state_of_the_pinned_memories(user: Promoter, ids: list[str]) -> None:
@@ -247,7 +248,7 @@ def test_only_tokens_are_counted_as_progress(user: Promoter, ids: list[str]) -> 
         (("--pinned", "--view", "sea"), "no memory is pinned", "memos pin ID --view sea"),
         (("01ARZ3NDEKTSV4RRFFQ69G5FAV",), "no cube has an id that starts with", ""),
         (("-",), "there is no memory to promote", ""),
-        (("LONG",), "leave no room for a question in a context of 4096", "query.context"),
+        (("LONG",), "leave no room for question and answer in a context of 4096", "query.context"),
     ],
 )
 def test_what_cannot_be_promoted_is_told(
@@ -275,7 +276,7 @@ def test_less_than_a_batch_is_too_short(
     monkeypatch.setattr("memos_cli.runtime.engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
     assert "less than a state holds (1024)" in error["message"]
-    assert error["hint"] == "promote more memories at once"
+    assert error["hint"] == "so short a text is read quickly; promote more with it"
 
 
 def test_memories_that_are_not_live_are_refused(user: Promoter, ids: list[str]) -> None:

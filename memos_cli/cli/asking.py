@@ -181,9 +181,12 @@ def _print_sources(write: Callable[[str], None], plan: Plan) -> None:
 
     if plan.chosen:
         write("\nSources:")
-    for item in plan.chosen:
+    found = [item for item in plan.chosen if item.found]
+    for item in found:
         cube = item.hit.cube
         write(f"[{item.label}] {excerpt(cube.title or cube.text, 60)} — {place(cube)}")
+    if more := len(plan.chosen) - len(found):
+        write(f"(and {more} more that are pinned, or of the same document)")
 
 
 def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
@@ -197,7 +200,9 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
         write(f"time       {call.when}: {after} to {before}")
     retrieved = sum(item.tokens for item in plan.chosen if item.part == "retrieved")
     write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for what was retrieved")
-    if plan.reuse and not plan.reuse.miss:
+    if plan.reuse and plan.reuse.miss:
+        write(f"activation: miss ({plan.reuse.miss}), state {plan.reuse.id}")
+    elif plan.reuse:
         write(f"activation: hit, {plan.reuse.tokens} tokens from the state of {plan.reuse.id}")
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())

@@ -178,11 +178,11 @@ def forget(
         return
     if dry_run:
         _list_gone(output, gone)
+    memories = sum(cube.payload == "plaintext" for cube in gone.cubes)
+    count = len(gone.states) + len(gone.cubes) - memories
+    states = f", {count} states" if count else ""
     verb = "would forget" if dry_run else "forgot"
-    states = f", {len(gone.states)} states" if gone.states else ""
-    output.text(
-        f"{verb} {len(gone.cubes)} memories, {gone.versions} versions, {gone.vectors} vectors{states}"
-    )
+    output.text(f"{verb} {memories} memories, {gone.versions} versions, {gone.vectors} vectors{states}")
 
 
 def _confirm(output: Output, gone: Forgotten) -> None:
@@ -199,7 +199,7 @@ def _confirm(output: Output, gone: Forgotten) -> None:
 
 def _list_gone(output: Output, gone: Forgotten) -> None:
     for cube in gone.cubes:
-        output.text(f"{cube.id}  {excerpt(cube.text, 80)}")
+        output.text(f"{cube.id}  {excerpt(cube.text or cube.title, 80)}")
 
 
 def read_ids(ids: list[str]) -> list[str]:

@@ -66,13 +66,16 @@ def list_(
     for name in state or ():
         if name not in (*STATES, "all"):
             raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
-    if payload and payload not in PAYLOADS:
-        raise UsageError(f"there is no form {payload!r}", f"one of: {', '.join(PAYLOADS)}")
+    if payload not in ("", "plaintext", "activation"):
+        raise UsageError(f"there is no form {payload!r}", "one of: plaintext, activation")
+    if payload == "activation" and (tag or type or source):
+        raise UsageError("--tag, --type and --source are of memories", "memos list --payload activation")
     with shared.open() as memos:
         filter = make_filter(memos, shared.view, Restriction(tag, type, source, after, before))
         if state:
             filter = replace(filter, states=STATES if "all" in state else tuple(state))
-        filter = replace(filter, payloads=(payload,) if payload else PAYLOADS)
+        every = PAYLOADS if not type else ("plaintext",)  # a state is of no semantic type of its own
+        filter = replace(filter, payloads=(payload,) if payload else every)
         states = {each.cube: each for each in memos.activations()}
         cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
         if shared.output.json:
@@ -136,7 +139,7 @@ def show(ctx: typer.Context, id: Id) -> None:
     for place in shown.places:
         output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
     for state in shown.states:
-        output.text(f"{'state':<9} {state.id}  {_summary(state)}")
+        output.text(f"{'saved in':<9} {state.id}  {_summary(state)}")
     output.text(f"\n{text}")
 
 
@@ -167,6 +170,8 @@ def history(ctx: typer.Context, id: Id) -> None:
             f"{format_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
         )
     for old in past.versions:
+        if not old.text:  # a saved state
+            continue
         output.text(f"\n--- version {old.version}, {format_time(old.created)}, {old.principal}")
         output.text(old.text)
 

@@ -88,15 +88,16 @@ def promote(
 
 def _told(made: Promoted) -> str:
     uses = made.break_even
+    pays = "it never pays" if uses is None else f"it pays from use {max(1, uses)} on"
     return "\n".join(
         (
-            f"state       {made.id or 'would be made'}" + ("" if made.new else "  unchanged"),
+            f"state       {made.id or 'would be made' if made.new else made.id or 'is there'}"
+            + ("" if made.new else "  unchanged"),
             f"memories    {made.memories}",
             f"tokens      {made.tokens:,}, of which {made.held:,} in the state",
             f"bytes       {made.bytes:,}",
             f"to build    {made.seconds:.1f} s",
-            f"a use saves {made.saved:.1f} s"
-            + (f"; it pays from use {uses} on" if uses else "; it never pays"),
+            f"a use saves {made.saved:.1f} s; {pays}",
         )
     )
 
@@ -150,6 +151,9 @@ def _pin(ctx: typer.Context, ids: list[str], *, remove: bool) -> None:
     with state.open() as memos:
         result = memos.pin(read_ids(ids), state.view, remove=remove)
         pinned = [cube.id for cube in memos.pinned(state.view)]
+        made = sum(each.state.view == state.view for each in memos.activations()) if result.changed else 0
+    if made:
+        state.output.note(f"note: {made} states were made with other pinned memories: promote them again")
     if state.output.json:
         state.output.record({"changed": result.changed, "view": state.view, "pinned": pinned})
     else:

@@ -83,6 +83,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
                 "id": item.hit.cube.id,
                 "form": item.form,
                 "part": item.part,
+                "found": item.found,
                 "tokens": item.tokens,
                 "score": item.hit.score,
                 "why": dict(item.hit.why),
@@ -104,8 +105,8 @@ def plan_row(plan: Plan) -> dict[str, Any]:
 
 
 def source_rows(plan: Plan) -> list[dict[str, Any]]:
-    """The sources of an answer, by label."""
-    return [{"label": item.label, **hit_row(item.hit)} for item in plan.chosen]
+    """The sources of an answer, by label: not what only stood beside them."""
+    return [{"label": item.label, **hit_row(item.hit)} for item in plan.chosen if item.found]
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:

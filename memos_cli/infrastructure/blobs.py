@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from memos_cli.files import make_folder, write_whole
 
 _PIECE = 1 << 20
 """Bytes that are hashed together."""
+_NAME = re.compile("[0-9a-f]{64}")
 _READERS = min(4, os.cpu_count() or 1)
 
 
@@ -35,6 +37,9 @@ class Blobs:
     scratch: Path
 
     def path(self, sha256: str) -> Path:
+        """Where a blob is. Raises Damaged for what is no name: nothing else is ever opened, or deleted."""
+        if not _NAME.fullmatch(sha256):
+            raise Damaged(f"{sha256!r} names no blob", "`memos check` tells where it stands")
         return self.folder / sha256[:2] / sha256
 
     def put(self, data: bytes | memoryview) -> str:
@@ -67,8 +72,10 @@ class Blobs:
         advice = "`memos check` tells what names it"
         try:
             descriptor = os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+        except FileNotFoundError:
             raise Damaged(f"blob {sha256} is missing", advice) from None
+        except OSError as error:
+            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", advice) from error
         try:
             if os.fstat(descriptor).st_size != size:
                 raise Damaged(f"blob {sha256} is of another length", advice)
@@ -93,7 +100,7 @@ class Blobs:
         """Why the blob cannot be read, as far as can be told without reading it; "" if it can."""
         try:
             return "" if self.path(sha256).lstat().st_size == size else "blob of another length"
-        except OSError:
+        except (OSError, Damaged):
             return "blob missing"
 
     def intact(self, sha256: str) -> bool:
@@ -101,7 +108,7 @@ class Blobs:
         try:
             with self.path(sha256).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except FileNotFoundError:
+        except (FileNotFoundError, Damaged):
             return False
 
     def names(self) -> Iterator[str]:

@@ -237,6 +237,12 @@ class Change:
         statement = "UPDATE cube SET expires = ? WHERE n = ? AND expires IS NOT ?"
         if self.db.execute(statement, (expires, cube, expires)).rowcount:
             self.tell(cube, "renew", None)
+            self.db.execute(  # what was made from it ends with the first of its memories
+                """UPDATE cube SET expires = (SELECT min(s.expires) FROM derived d
+                     JOIN cube s ON s.n = d.source WHERE d.cube = cube.n)
+                   WHERE n IN (SELECT cube FROM derived WHERE source = ?)""",
+                (cube,),
+            )
 
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""
@@ -269,8 +275,8 @@ class Change:
         The audit keeps that they were. Returns the blobs that may be deleted after the commit.
         """
         made = self.db.execute(
-            """SELECT DISTINCT a.cube, a.blob FROM activation a LEFT JOIN derived d ON d.cube = a.cube
-               WHERE d.source = ?1 OR a.cube = ?1""",
+            """SELECT d.cube, a.blob FROM derived d LEFT JOIN activation a ON a.cube = d.cube
+               WHERE d.source = ?1 UNION SELECT cube, blob FROM activation WHERE cube = ?1""",
             (cube,),
         ).fetchall()
         if self.db.execute("SELECT 1 FROM cube WHERE n = ?", (cube,)).fetchone() is None:
@@ -280,7 +286,7 @@ class Change:
         self._leave_words(cube)
         self.db.executemany("DELETE FROM cube WHERE n = ?", [(n,) for n, _ in made])
         self.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
-        return [blob for _, blob in made]
+        return [blob for _, blob in made if blob is not None]
 
     def use(self, heats: Mapping[int, float]) -> None:
         """Note that cubes were put before a model: ``heats`` maps each to its new heat."""

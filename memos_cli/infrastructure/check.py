@@ -62,13 +62,15 @@ def examine(folder: Path, *, timeout: float, full: bool = True) -> list[Finding]
 def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: int) -> list[Finding]:
     """Repair what can be. Returns those of ``findings`` that are repaired.
 
-    Never touches a cube, a version or a blob that a row names. Raises Locked while others use the vault.
+    Never touches a memory or one of its versions: of cubes, it drops only states that cannot serve.
+    Raises Locked while others use the vault.
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
     if codes & tables.STATE_FINDINGS:
+        broken = [*tables.broken_states(vault.connection, vault.blobs)]  # which reads them: no writer waits
         with vault.change(principal, now) as change:
-            for cube in [*tables.broken_states(vault.connection, vault.blobs)]:
+            for cube in broken:
                 derived.drop(change, cube, "repair")
         codes.add("blob-orphan")
     if codes & {"words-differ", "vectors-useless", "waiting-differs"}:
@@ -156,7 +158,8 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
             findings += _told(tables.words(db, fresh, full))
     blobs = Blobs(folder / "blobs", folder / "tmp")
     findings += _told(tables.vectors(db)) + _told(_blobs(folder, db, full))
-    findings += _told(tables.states(db, blobs, full))
+    if readable:
+        findings += _told(tables.states(db, blobs, full))
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:

@@ -112,8 +112,9 @@ def activations(
 ) -> list[Activation]:
     """The activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation a``."""
     rows = db.execute(
-        f"""SELECT c.n, c.id, c.version, v.title, a.view, a.blob, a.bytes, a.pieces, a.tokens,
-              a.prompt, a.model, a.fingerprint, a.seconds, a.saved, c.hits, c.last_hit, c.heat,
+        f"""SELECT c.n, c.id, c.version, v.title, a.view, CAST(a.blob AS TEXT), a.bytes, a.pieces,
+              CAST(a.tokens AS BLOB), a.prompt, a.model, CAST(a.fingerprint AS TEXT),
+              CAST(a.seconds AS REAL), CAST(a.saved AS REAL), c.hits, c.last_hit, c.heat,
               c.expires IS NOT NULL AND c.expires <= ?
             FROM activation a JOIN cube c ON c.n = a.cube
             JOIN version v ON v.cube = c.n AND v.version = c.version
@@ -205,8 +206,8 @@ def keep(
     expires = _earliest_end(change, sources)
     key = key_of(state.fingerprint, state.tokens)
     row = db.execute(
-        """SELECT c.n, c.id, c.version, a.blob, a.key FROM cube c JOIN activation a ON a.cube = c.n
-           WHERE c.digest = ? AND c.payload = 'activation'""",
+        """SELECT c.n, c.id, c.version, c.expires, a.blob, a.key FROM cube c
+           JOIN activation a ON a.cube = c.n WHERE c.digest = ? AND c.payload = 'activation'""",
         (digest,),
     ).fetchone()
     old: list[str] = []
@@ -220,8 +221,8 @@ def keep(
             (id, digest, change.principal, change.now, change.now, expires),
         ).fetchone()
     else:
-        cube, id, version, blob, known = row
-        if (blob, known) == (state.blob, key) and _made_from(db, cube) == list(sources):
+        cube, id, version, end, blob, known = row
+        if (end, blob, known) == (expires, state.blob, key) and _made_from(db, cube) == list(sources):
             return id, version, None
         version += 1
         db.execute(
@@ -248,7 +249,7 @@ def keep(
             state.model, _canonical(state.fingerprint), key, state.seconds,
         ),
     )  # fmt: skip
-    change.tell(cube, "promote", {"to": "activation", "from": [id for id in _ids(db, sources)]})
+    change.tell(cube, "promote", {"to": "activation", "from": _ids(db, sources)})
     for source, _, _ in sources:
         if db.execute("SELECT state FROM cube WHERE n = ?", (source,)).fetchone() == ("generated",):
             change.set_state(source, "activated", "promote")

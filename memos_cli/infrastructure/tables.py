@@ -11,7 +11,7 @@ from pathlib import Path
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure import catalogue, schema
-from memos_cli.infrastructure.blobs import Blobs
+from memos_cli.infrastructure.blobs import Blobs, piece_digests
 from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -260,7 +260,8 @@ def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
 
 def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
     rows = db.execute(
-        """SELECT c.n, a.blob, a.bytes, a.pieces, a.tokens, a.prompt, a.fingerprint, a.key,
+        """SELECT c.n, CAST(a.blob AS TEXT), a.bytes, a.pieces, CAST(a.tokens AS BLOB), a.prompt,
+             CAST(a.fingerprint AS TEXT), a.key,
              (SELECT count(*) = 1 + max(d.position) FROM derived d WHERE d.cube = c.n)
            FROM cube c LEFT JOIN activation a ON a.cube = c.n WHERE c.payload = 'activation'"""
     ).fetchall()
@@ -270,12 +271,12 @@ def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[i
             yield cube, "state-broken", "what it says of its state does not fit together"
         elif problem := blobs.problem(blob, size):
             yield cube, "state-missing", problem
-        elif full and not (blobs.intact(blob) and _reads(blobs, blob, size, pieces)):
+        elif full and not _is_whole(blobs, blob, pieces):
             yield cube, "state-damaged", "its bytes are not those that were kept"
 
 
-def _reads(blobs: Blobs, blob: str, size: int, pieces: bytes) -> bool:
+def _is_whole(blobs: Blobs, blob: str, pieces: bytes) -> bool:
     try:
-        return len(blobs.read(blob, size, pieces)) == size
+        return piece_digests(blobs.get(blob)) == pieces
     except Damaged:
         return False

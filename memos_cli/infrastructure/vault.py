@@ -221,8 +221,9 @@ class Vault:
         if unnamed:
             with suppress(Locked), hold(self.folder / "lock", timeout=0):
                 for blob in unnamed:
-                    if not self._is_named(blob):
-                        self.blobs.remove(blob)
+                    with suppress(Damaged):  # what a damaged row called a blob
+                        if not self._is_named(blob):
+                            self.blobs.remove(blob)
 
     def _is_named(self, blob: str) -> bool:
         statement = "SELECT 1 FROM source WHERE blob = ?1 UNION ALL SELECT 1 FROM activation WHERE blob = ?1"

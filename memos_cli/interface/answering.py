@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def answer(
         elif derived.lengths(memos.vault.connection):
             fingerprint = memos.fingerprint(engine)
             restored = activation.restore(memos.vault, engine, memos.shelf, fingerprint, tokens, memos.now())
-            plan = _told(plan, restored)
+            plan = _told(memos, plan, restored, fingerprint, manner)
         # Read in the batches of the whole prompt: cut between two of them, it gives the same to the bit.
         memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
         if memories > engine.held(tokens):  # or its last batch would be read again
@@ -64,7 +64,7 @@ def answer(
             first = first or time.perf_counter() - planned
             text += piece
             on_text(piece)
-        memos.use([injection.hit.cube for injection in plan.chosen], restored)
+        memos.use([item.hit.cube for item in plan.chosen if item.found], restored)
     else:
         text = NOTHING
         on_text(text)
@@ -89,7 +89,8 @@ def explain(memos: Memos, engine: Engine, question: str, filter: Filter, manner:
     prompt = make_prompt(engine, plan, question, manner.system)
     tokens = [*prompt.prefix, *prompt.question]
     fingerprint = memos.fingerprint(engine)
-    return _told(plan, activation.foresee(memos.vault, fingerprint, tokens, memos.now()))
+    foreseen = activation.foresee(memos.vault, fingerprint, tokens, memos.now())
+    return _told(memos, plan, foreseen, fingerprint, manner)
 
 
 def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
@@ -152,30 +153,45 @@ def _documents(
             by_number = catalogue.by_number(db, numbers)
             cubes = tuple(by_number[n] for n in numbers)
             documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
-    best = hits[0].cube.n
+    relevance = memos.settings.query_relevance
+    relevant = (hit for hit in hits if float(hit.why.get("relevance", 0.0)) >= relevance)
+    best = next((hit.cube.n for hit in relevant if hit.cube.n not in is_pinned), None)
     if any(cube.n == best for document in documents for cube in document.cubes):
         return documents, ()
-    told = [unusable.get(each.cube) for each in found if best in each.cubes("document")]
+    told = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
     return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
 
 
-def _told(plan: Plan, restored: Restored) -> Plan:
-    """``plan`` with what became of its document's state, and of that of its pinned memories."""
+def _told(
+    memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: Manner
+) -> Plan:
+    """``plan`` with what became of the state of its document, or else of its pinned memories."""
     cube, document = restored.cube, plan.document
-    miss = ""
-    held = set(cube.cubes("document")) if cube else set()
-    if document is not None and not {each.n for each in document.cubes} <= held:
-        miss = document.unfit or next(iter(restored.misses.values()), "") or "instructions changed"
-    kept = {source.cube for source in cube.sources} if cube else set()
+    held = {source.cube for source in cube.sources} if cube else set()
     chosen = tuple(
-        replace(item, form="state") if item.hit.cube.n in kept and item.part != "retrieved" else item
+        replace(item, form="state") if item.hit.cube.n in held and item.part != "retrieved" else item
         for item in plan.chosen
     )
-    if miss:
-        assert document is not None
-        reuse = Reuse(document.id, restored.tokens, miss)
-        return replace(plan, chosen=chosen, reuse=reuse, notes=(*plan.notes, f"activation: miss ({miss})"))
-    return replace(plan, chosen=chosen, reuse=Reuse(cube.id, restored.tokens) if cube else None)
+    id, problem = "", ""
+    if document is not None and not {each.n for each in document.cubes} <= held:
+        id, problem = document.id, document.unfit
+    elif document is None and cube is None:
+        id, problem = _pinned_state(memos, fingerprint, manner.view)
+    if not id:
+        return replace(plan, chosen=chosen, reuse=Reuse(cube.id, restored.tokens) if cube else None)
+    other = "instructions changed" if manner.system else "the prompt starts with other text"
+    miss = problem or next(iter(restored.misses.values()), "") or other
+    notes = (*plan.notes, f"activation: miss ({miss})")
+    return replace(plan, chosen=chosen, reuse=Reuse(id, restored.tokens, miss), notes=notes)
+
+
+def _pinned_state(memos: Memos, fingerprint: Mapping[str, str], view: str) -> tuple[str, str]:
+    """The id of the state of a view's pinned memories, and why it does not fit; "" if there is none."""
+    pins = memos.pinned(view)
+    for each in memos.activations() if pins else ():
+        if each.state.view == view and not each.cubes("document"):
+            return each.id, activation.unfit(each, fingerprint, pins)
+    return "", ""
 
 
 def _within(filter: Filter, call: MemoryCall) -> Filter:

@@ -70,8 +70,10 @@ def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
         memos.view(view)
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = memos.several(ids)
+        live = catalogue.passing(memos.vault.connection, [cube.n for cube in cubes], now=memos.now())
         for cube in cubes:
-            if cube.payload != "plaintext":
-                raise UsageError(f"{cube.id} is not text", "pin the memories themselves")
+            if cube.n not in live and not remove:
+                problem = "is not text" if cube.payload != "plaintext" else "is archived or expired"
+                raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")
         changed = sum((change.unpin if remove else change.pin)(view, cube.n) for cube in cubes)
     return Tagged(len(cubes), changed)

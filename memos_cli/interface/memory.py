@@ -212,9 +212,9 @@ class Memos:
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
         with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
-            if state:
+            if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
-                derived.count_saving(change, state.cube, max(0.0, state.state.seconds - restored.seconds))
+                derived.count_saving(change, state.cube, restored.saved)
             change.use(heats)
 
     # --- other forms -----------------------------------------------------------------------------
@@ -372,11 +372,18 @@ class Memos:
         )  # fmt: skip
 
     def fingerprint(self, engine: Engine) -> Mapping[str, str]:
-        """What a saved state of the reader depends on."""
-        from memos_cli.operation.activation import fingerprint_of
-        from memos_cli.runtime.models import fingerprint
+        """What a saved state of the reader depends on.
 
-        return fingerprint_of(engine, fingerprint(self.reader.path, cache_folder() / "models.json"))
+        Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
+        """
+        from memos_cli.operation.activation import fingerprint_of
+        from memos_cli.runtime.models import fingerprint, stamp_of
+
+        path, model = self.reader.path, ""
+        with suppress(ModelUnfit):
+            digest = fingerprint(path, cache_folder() / "models.json")
+            model = digest if stamp_of(path) == engine.stamp else ""
+        return fingerprint_of(engine, model)
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -31,45 +31,50 @@ def promote(
     The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
     state of the view's pinned memories alone.
     """
+    if view:
+        memos.view(view)
     db, now = memos.vault.connection, memos.now()
     again = derived.by_cube(db, catalogue.one(db, ids[0]).n, now=now) if len(ids) == 1 else None
     if again is not None:
         view = again.state.view
-        cubes = list(catalogue.by_number(db, again.cubes("document")).values())
-        order = again.cubes("document")
-        cubes.sort(key=lambda cube: order.index(cube.n))
+        found = catalogue.by_number(db, again.cubes("document"))
+        cubes = [found[n] for n in again.cubes("document")]
+    elif filter is not None:
+        cubes = [*memos.cubes(filter=filter, newest=False)]
     else:
-        cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter, newest=False)]
+        cubes = memos.several(ids)
+    if not pinned and not cubes and again is None:
+        raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
     pins = memos.pinned(view)
-    if again is None:
-        _refuse(cubes, pins, pinned, view)
     names = {cube.n for cube in pins}
     document = [cube for cube in cubes if cube.n not in names]
-    live = set(catalogue.passing(db, [cube.n for cube in document], now=now))
-    for cube in document:
-        if cube.payload != "plaintext":
-            raise UsageError(f"{cube.id} is not text", "name the memories themselves")
-        if cube.n not in live:
-            raise UsageError(
-                f"{cube.id} is {'expired' if cube.expires else cube.state}", f"memos show {cube.id}"
-            )
-    engine = memos.engine
-    fingerprint = memos.fingerprint(engine)
+    if not document and cubes:
+        raise UsageError("these memories are pinned", "memos promote --pinned --to activation")
+    if not document and not pins:
+        raise UsageError("no memory is pinned", f"memos pin ID{f' --view {view}' if view else ''}")
+    _check_text(memos, document)
+    engine, settings = memos.engine, memos.settings
+    fingerprint, answer = memos.fingerprint(engine), settings.query_max_tokens
     if dry_run:
-        return activation.estimate(memos.vault, engine, fingerprint, pinned=pins, document=document, now=now)
+        return activation.estimate(
+            memos.vault, engine, fingerprint, pinned=pins, document=document, answer=answer, now=now
+        )
     return activation.promote(
         memos.vault, engine, fingerprint,
-        pinned=pins, document=document, view=view, model=memos.reader.name,
+        pinned=pins, document=document, view=view, answer=answer, model=memos.reader.name,
         principal=memos.principal, clock=memos.now, on_tokens=on_tokens,
     )  # fmt: skip
 
 
-def _refuse(cubes: Sequence[Cube], pins: Sequence[Cube], pinned: bool, view: str) -> None:
-    if pinned and not pins:
-        option = f" --view {view}" if view else ""
-        raise UsageError("no memory is pinned", f"memos pin ID{option}")
-    if not pinned and not cubes:
-        raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
+def _check_text(memos: Memos, document: Sequence[Cube]) -> None:
+    now = memos.now()
+    live = set(catalogue.passing(memos.vault.connection, [cube.n for cube in document], now=now))
+    for cube in document:
+        if cube.payload != "plaintext":
+            raise UsageError(f"{cube.id} is not text", "name the memories themselves")
+        if cube.n not in live:
+            is_over = cube.expires is not None and cube.expires <= now
+            raise UsageError(f"{cube.id} is {'expired' if is_over else cube.state}", f"memos show {cube.id}")
 
 
 def to_demote(memos: Memos, ids: Sequence[str]) -> list[Activation]:

@@ -56,7 +56,11 @@ class Restored:
 
     cube: Activation | None = None
     tokens: int = 0
+    loaded: bool = False
+    """Whether the state was loaded now: the engine may have held these tokens already."""
     seconds: float = 0.0
+    saved: float = 0.0
+    """Seconds that the reading would have taken more."""
     misses: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -105,51 +109,52 @@ def restore(
     """Let the engine hold as much of the start of ``tokens`` as any state does, or what it holds already."""
     misses: dict[int, str] = {}
     held = engine.held(tokens)
-    for found in _holding(vault, fingerprint, tokens, now):
-        if problem := _problem(vault, found):
-            misses[found.cube] = problem
-            continue
+    for found in _usable(vault, fingerprint, tokens, now, misses):
+        state, length = found.state, len(found.state.tokens)
+        if length <= held:
+            return Restored(found, length, misses=misses)
         start = time.perf_counter()
-        if len(found.state.tokens) > held:
-            try:
-                engine.restore(shelf.take(vault, found.state), found.state.tokens)
-            except Damaged:
-                misses[found.cube] = "blob damaged"
-                continue
-            except ModelUnfit as error:
-                misses[found.cube] = str(error)
-                held = 0  # the engine is empty now
-                continue
-        return Restored(found, len(found.state.tokens), time.perf_counter() - start, misses)
+        try:
+            engine.restore(shelf.take(vault, state), state.tokens)
+        except Damaged:
+            misses[found.cube] = vault.blobs.problem(state.blob, state.size) or "blob damaged"
+        except ModelUnfit as error:
+            misses[found.cube] = str(error)
+            held = 0  # the engine is empty now
+        else:
+            seconds = time.perf_counter() - start
+            spared = state.seconds * (1 - engine.work(held) / engine.work(length))
+            return Restored(found, length, True, seconds, max(0.0, spared - seconds), misses)
     return Restored(misses=misses)
 
 
 def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int) -> Restored:
     """What ``restore`` would do, as far as can be told without reading a state."""
     misses: dict[int, str] = {}
-    for found in _holding(vault, fingerprint, tokens, now):
-        if problem := _problem(vault, found):
-            misses[found.cube] = problem
-        else:
-            return Restored(found, len(found.state.tokens), misses=misses)
-    return Restored(misses=misses)
+    found = next(_usable(vault, fingerprint, tokens, now, misses), None)
+    return Restored(found, len(found.state.tokens) if found else 0, misses=misses)
+
+
+def _usable(
+    vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int, misses: dict[int, str]
+) -> Iterator[Activation]:
+    """The activation cubes whose states hold a start of ``tokens``, the longest first.
+
+    Those that cannot be used go into ``misses``.
+    """
+    for length in derived.lengths(vault.connection):
+        if length >= len(tokens):  # the last token must be read, to know what follows
+            continue
+        for cube in derived.holding(vault.connection, fingerprint, tokens[:length], now=now):
+            if problem := _problem(vault, cube):
+                misses[cube.cube] = problem
+            else:
+                yield cube
 
 
 def _problem(vault: Vault, cube: Activation) -> str:
     # The tokens fit all the same where a memory changed behind them; but a stale state is not to be used.
     return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size)
-
-
-def _holding(
-    vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int
-) -> Iterator[Activation]:
-    """The activation cubes whose states hold a start of ``tokens``, the longest first."""
-    lengths = [length for length in derived.lengths(vault.connection) if length < len(tokens)]
-    return (
-        cube
-        for length in lengths
-        for cube in derived.holding(vault.connection, fingerprint, tokens[:length], now=now)
-    )
 
 
 def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:
@@ -162,7 +167,7 @@ def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cub
         return "pinned memories changed"
     known = cube.state.fingerprint
     if known.get("model") != fingerprint["model"]:
-        return "made with another model"
+        return "made with another model" if fingerprint["model"] else "the model's file was replaced"
     changed = [name for name in {**known, **fingerprint} if known.get(name) != fingerprint.get(name)]
     return f"{changed[0]} changed" if changed else ""
 
@@ -178,6 +183,7 @@ def promote(
     pinned: Sequence[Cube],
     document: Sequence[Cube],
     view: str,
+    answer: int,
     model: str,
     principal: str,
     clock: Callable[[], int],
@@ -185,15 +191,18 @@ def promote(
 ) -> Promoted:
     """Read memories once, and keep the state as an activation cube. Ended before its end, it leaves nothing.
 
-    Raises UsageError when they do not fit, ModelUnfit when the model's states are not exact, and MemosError
-    when a memory changes meanwhile.
+    Room for an answer of ``answer`` tokens is left. Raises UsageError when they do not fit, ModelUnfit when
+    the model's states are not exact, and MemosError when a memory changes meanwhile.
     """
-    tokens, held = _extent(engine, pinned, document)
+    if not fingerprint["model"]:
+        raise ModelUnfit("the model's file was replaced while it was open", "run it again")
+    tokens, held = _extent(engine, pinned, document, answer)
     engine.clear()
     parent = restore(vault, engine, Shelf(), fingerprint, tokens[: held + 1], clock())
     on_tokens(parent.tokens)
     start = time.perf_counter()
-    engine.read(tokens[:held], on_tokens)
+    if parent.tokens < held:  # or its last batch would be read again
+        engine.read(tokens[:held], on_tokens)
     data = engine.save()
     seconds = time.perf_counter() - start
     whole = seconds + (parent.cube.state.seconds if parent.cube else 0.0)
@@ -224,10 +233,11 @@ def estimate(
     *,
     pinned: Sequence[Cube],
     document: Sequence[Cube],
+    answer: int,
     now: int,
 ) -> Promoted:
     """What a promotion would make and cost, from reading its first few batches."""
-    tokens, held = _extent(engine, pinned, document)
+    tokens, held = _extent(engine, pinned, document, answer)
     sample = list(islice(cycle(tokens), min(5 * engine.batch, engine.context)))
     engine.clear()
     engine.read(sample[: engine.batch])  # the first batch brings the weights into memory, too
@@ -241,10 +251,13 @@ def estimate(
     parent = foresee(vault, fingerprint, tokens[: held + 1], now)
     seconds = second * (engine.work(held) - engine.work(parent.tokens))
     saved = second * engine.work(held) - size / RESTORE_SPEED
-    return Promoted("", 0, True, len(document), len(tokens), held, size, seconds, saved, True)
+    new = parent.tokens < held
+    return Promoted("", 0, new, len(document), len(tokens), held, size, seconds, saved, True)
 
 
-def _extent(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) -> tuple[Sequence[int], int]:
+def _extent(
+    engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube], answer: int
+) -> tuple[Sequence[int], int]:
     """The tokens to be read, and how many of them a state would hold: whole batches."""
     if engine.unfit:
         raise ModelUnfit(
@@ -252,16 +265,16 @@ def _extent(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) ->
             "its memories are read as text; to promote them, choose another model with --model",
         )
     tokens = make_prefix(engine, pinned, document)
-    if len(tokens) >= engine.context - engine.batch:
+    if len(tokens) > engine.context - answer - engine.batch:
         raise UsageError(
-            f"{len(tokens)} tokens leave no room for a question in a context of {engine.context}",
+            f"{len(tokens)} tokens leave no room for question and answer in a context of {engine.context}",
             "promote fewer memories, or raise the setting query.context",
         )
     held = len(tokens) - len(tokens) % engine.batch
     if not held:
         raise UsageError(
             f"{len(tokens)} tokens are less than a state holds ({engine.batch})",
-            "promote more memories at once",
+            "so short a text is read quickly; promote more with it",
         )
     return tokens, held
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from memos_cli.cube import Cube, Document, Hit, Injection, LeftOut, MemoryCall, Plan
 
@@ -41,7 +42,7 @@ def make_plan(
         hit = found.get(cube.n) or Hit(cube, 0.0, {"pinned": "always"})
         if cost <= room:
             room -= cost
-            head.append(Injection(hit, "text", cost, 0, "pinned"))
+            head.append(Injection(hit, "text", cost, 0, "pinned", _relevance(hit) >= relevance))
         else:
             crowded.append(LeftOut(hit, f"no room ({cost} tokens, {room} left)"))
 
@@ -64,15 +65,12 @@ def make_plan(
         covered = {cube.n for cube in document.cubes}
         for cube, cost in zip(document.cubes, document.costs, strict=True):
             hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
-            head.append(Injection(hit, "text", cost, 0, "document"))
+            head.append(Injection(hit, "text", cost, 0, "document", _relevance(hit) >= relevance))
         left_out = [left for left in left_out if left.hit.cube.n not in covered]
         twice = [item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head)]
         left_out += (LeftOut(item.hit, "said by another memory") for item in twice)
         tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
-    chosen = [
-        Injection(item.hit, item.form, item.tokens, label, item.part)
-        for label, item in enumerate([*head, *tail], 1)
-    ]
+    chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
     return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.llama import all_threads, free_threads, last_complaints, load
-from memos_cli.runtime.models import read_header
+from memos_cli.runtime.llama import all_threads, build, devices, free_threads, last_complaints, load
+from memos_cli.runtime.models import Stamp, read_header, stamp_of
 
 BATCH = 64
 """Tokens that are computed at once (``n_batch`` and ``n_ubatch``) on a CPU.
@@ -50,6 +50,8 @@ class Engine:
         vocabulary_only: bool = False,
     ) -> None:
         self._header = read_header(path)  # llama.cpp's own words for a file that is no GGUF are hard to read
+        self.stamp: Stamp = stamp_of(path)
+        """What the model's file was when it was opened."""
         self._llama = load()
         self._context = None
         self._threads = threads
@@ -69,6 +71,8 @@ class Engine:
         trained = self._header.number(f"{self._header.architecture}.context_length")
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
+        self.unfit = self._why_unfit()
+        """Why a saved state of this model would not be exact; "" where it is."""
         self.tokens: list[int] = []
         """What the sequence holds."""
         if not vocabulary_only:
@@ -212,9 +216,7 @@ class Engine:
 
     # --- saved states ----------------------------------------------------------------------------
 
-    @property
-    def unfit(self) -> str:
-        """Why a saved state of this model would not be exact; "" where it is."""
+    def _why_unfit(self) -> str:
         llama = self._llama
         if llama.llama_model_is_recurrent(self._model):
             return "it is a recurrent model, which keeps no state for each token"
@@ -254,6 +256,11 @@ class Engine:
         if self.unfit or not self._llama.llama_state_seq_set_data(self._context, data, len(state), 0):
             self.clear()
             raise ModelUnfit(f"llama.cpp refused a saved state: {self.unfit or last_complaints()}")
+        # Its metadata are the one thing that can be compared: a state of another length is another state.
+        last = self._llama.llama_memory_seq_pos_max(self._llama.llama_get_memory(self._context), 0)
+        if last != len(tokens) - 1:
+            self.clear()
+            raise ModelUnfit(f"a saved state holds {last + 1} tokens, not {len(tokens)}")
         self.tokens = list(tokens)
 
     def work(self, tokens: int) -> float:
@@ -268,16 +275,14 @@ class Engine:
     def conditions(self) -> Mapping[str, str]:
         """What a saved state depends on beside the model's file and the tokens, by name."""
         llama, parameters = self._llama, self._parameters()
-        library = llama._lib
-        library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
         rope = [field[0] for field in parameters._fields_ if field[0].startswith(("rope_", "yarn_"))]
         values = {name: getattr(parameters, name) for name in rope}
         if f"{self._header.architecture}.rope.scaling.original_context_length" in self._header.values:
             values["context"] = self.context  # such a model may choose its factors by the size of the context
         attention = {None: "auto", True: "on", False: "off"}[self._flash_attention]
         return {
-            "llama.cpp": f"{library.ggml_version().decode()} {library.ggml_commit().decode()}",
-            "processor": llama.llama_print_system_info().decode().strip(" |"),
+            "llama.cpp": build(),
+            "processor": f"{devices()}: {llama.llama_print_system_info().decode().strip(' |')}",
             "state version": str(llama.LLAMA_STATE_SEQ_VERSION),
             "KV type": self._kv_type,
             "flash attention": attention,

@@ -62,6 +62,29 @@ def load() -> ModuleType:
     return library
 
 
+def build() -> str:
+    """Which llama.cpp this is: the versions of llama-cpp-python and of ggml, and ggml's commit."""
+    bindings = load()
+    library = bindings._lib
+    library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
+    # From the name of its metadata folder: importlib.metadata takes 0.05 s.
+    places = sorted(Path(str(bindings.__file__)).parents[1].glob("llama_cpp_python-*.dist-info"))
+    names = [place.name.removesuffix(".dist-info") for place in places]
+    return " ".join([*names, library.ggml_version().decode(), library.ggml_commit().decode()])
+
+
+def devices() -> str:
+    """What llama.cpp may compute with: processors by name."""
+    library = load()._lib
+    library.ggml_backend_dev_count.restype = ctypes.c_size_t
+    library.ggml_backend_dev_get.restype = ctypes.c_void_p
+    library.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
+    library.ggml_backend_dev_description.restype = ctypes.c_char_p
+    library.ggml_backend_dev_description.argtypes = [ctypes.c_void_p]
+    found = (library.ggml_backend_dev_get(number) for number in range(library.ggml_backend_dev_count()))
+    return ", ".join(library.ggml_backend_dev_description(device).decode() for device in found)
+
+
 def last_complaints() -> str:
     """llama.cpp's last warnings and errors as one line, and forget them; "" if there were none."""
     text = "; ".join(line.strip() for line in _complaints if line.strip())

