@@ -74,4 +74,4 @@ def keep(
     return kept
 
 
-pytest_plugins = ("command",)  # the fixtures ``shell`` and ``memos``: users of the command line
+pytest_plugins = ("command", "desk")  # the fixtures of users: of the command line, and of saved states

@@ -66,7 +66,7 @@ PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation"}
 """``activation`` is null where no state is used or missed."""
 REUSE = {"result", "reason", "id", "tokens"}
 CALL = {"intent", "topics", "types", "after", "before", "when"}
-CHOSEN = {"label", "id", "form", "part", "tokens", "score", "why"}
+CHOSEN = {"label", "id", "form", "found", "part", "tokens", "score", "why"}
 LEFT_OUT = {"id", "score", "reason"}
 TIMINGS = {"start", "search", "load", "restore", "inject", "first_token", "total"}
 STATS = {

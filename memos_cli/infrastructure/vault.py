@@ -217,7 +217,7 @@ class Vault:
 
         The caller has committed. While others write they stay: `memos check --repair` sweeps them.
         """
-        unnamed = [blob for blob in blobs if not self._is_named(blob)]
+        unnamed = [blob for blob in map(str, blobs) if not self._is_named(blob)]  # damage leaves any kind
         if unnamed:
             with suppress(Locked), hold(self.folder / "lock", timeout=0):
                 for blob in unnamed:

@@ -54,7 +54,8 @@ def make_plan(
     tail, left_out = retrieve(head)
     standing = {cube.n for cube, _ in pinned}
     relevant = [hit for hit in hits if _relevance(hit) >= relevance]
-    best = next((hit.cube.n for hit in relevant if hit.cube.n not in standing), None)
+    unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head))
+    best = next((hit.cube.n for hit in unsaid), None)
     documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
     document = _best_document(documents, tail, room)
     if documents and not document:
