@@ -144,6 +144,11 @@ class Hit:
     score: float
     why: Mapping[str, float | str] = field(default_factory=dict)
 
+    @property
+    def relevance(self) -> float:
+        """How much it has to do with what was asked, in [0, 1]; 0 where no search measured it."""
+        return float(self.why.get("relevance", 0.0))
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryCall:

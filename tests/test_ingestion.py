@@ -57,9 +57,8 @@ def test_a_long_source_is_committed_in_parts(vault: Vault, small_parts: None) ->
     assert ingest(vault, "a\nB\nc\nd\ne\nf") == (1, 1, 4, 0)
 
 
-@pytest.mark.usefixtures("small_parts")
-def test_of_two_ingests_of_one_source_the_later_one_wins(vault: Vault) -> None:
-    """The clock is read before each transaction: there the other process comes in between."""
+def meddling_clock(vault: Vault, meddle: Callable[[Vault], object]) -> Callable[[], int]:
+    """The clock is read before each transaction: at the second, another process comes in between."""
     ticks = 0
 
     def clock() -> int:
@@ -67,26 +66,25 @@ def test_of_two_ingests_of_one_source_the_later_one_wins(vault: Vault) -> None:
         ticks += 1
         if ticks == 2:
             with Vault.open(vault.folder, timeout=1.0) as other:
-                assert ingest(other, "a\nb\nc\nd") == (2, 0, 2, 0)
+                meddle(other)
         return NOW
 
+    return clock
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_of_two_ingests_of_one_source_the_later_one_wins(vault: Vault) -> None:
+    def meddle(other: Vault) -> None:
+        assert ingest(other, "a\nb\nc\nd") == (2, 0, 2, 0)
+
     with pytest.raises(Locked, match="another memos ingests notes"):
-        start(vault, clock=clock).take_text(b"a\nb\nc\nd\ne", "notes")
+        start(vault, clock=meddling_clock(vault, meddle)).take_text(b"a\nb\nc\nd\ne", "notes")
     assert texts(vault) == ["a", "b", "c", "d"]
     assert ingest(vault, "a\nb\nc\nd\ne") == (1, 0, 4, 0)
 
 
 def test_an_ingest_of_another_source_does_not_disturb(vault: Vault, small_parts: None) -> None:
-    ticks = 0
-
-    def clock() -> int:
-        nonlocal ticks
-        ticks += 1
-        if ticks == 2:
-            with Vault.open(vault.folder, timeout=1.0) as other:
-                ingest(other, "x\ny", name="others")
-        return NOW
-
+    clock = meddling_clock(vault, lambda other: ingest(other, "x\ny", name="others"))
     start(vault, clock=clock).take_text(b"a\nb\nc\nd", "notes")
     assert sorted(texts(vault)) == ["a", "b", "c", "d", "x", "y"]
 

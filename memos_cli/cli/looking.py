@@ -76,7 +76,7 @@ def list_(
             filter = replace(filter, states=STATES if "all" in state else tuple(state))
         every = PAYLOADS if not type else ("plaintext",)  # a state is of no semantic type of its own
         filter = replace(filter, payloads=(payload,) if payload else every)
-        states = {each.cube: each for each in memos.activations()}
+        states = {} if payload == "plaintext" else {each.cube: each for each in memos.activations()}
         cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
         if shared.output.json:
             for cube in cubes:

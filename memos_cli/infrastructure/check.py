@@ -192,8 +192,7 @@ def _orphans(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
-    statement = "SELECT blob FROM source WHERE blob IS NOT NULL UNION SELECT blob FROM activation"
-    named = {row[0] for row in db.execute(statement)}
+    named = {row[0] for row in db.execute(schema.NAMED_BLOBS)}
     for path in _files(folder / "blobs"):
         if path.name not in named:
             yield should("blob-orphan", str(path.relative_to(folder)), "nothing names it")

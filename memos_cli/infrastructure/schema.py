@@ -20,6 +20,8 @@ APPLICATION_ID = 0x4D454D43
 
 LIVE_TEXT = "c.state IN ('generated', 'activated') AND c.payload = 'plaintext'"
 """A condition on ``cube c``: those that have words and vectors."""
+NAMED_BLOBS = "SELECT blob FROM source WHERE blob IS NOT NULL UNION ALL SELECT blob FROM activation"
+"""Every blob that a row names."""
 
 
 def _first(db: Database) -> None:

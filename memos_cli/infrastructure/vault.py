@@ -21,7 +21,7 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.schema import FORMAT, migrate, version_of
+from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 
 OWN_NAMES = frozenset(
     ("VAULT.toml", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
@@ -226,7 +226,7 @@ class Vault:
                             self.blobs.remove(blob)
 
     def _is_named(self, blob: str) -> bool:
-        statement = "SELECT 1 FROM source WHERE blob = ?1 UNION ALL SELECT 1 FROM activation WHERE blob = ?1"
+        statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"
         return self.connection.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Document, Filter, Hit, MemoryCall, Plan, Reuse
@@ -46,10 +47,8 @@ def answer(
         tokens = [*prompt.prefix, *prompt.question]
         if manner.text_only:
             engine.clear()
-        elif derived.lengths(memos.vault.connection):
-            fingerprint = memos.fingerprint(engine)
-            restored = activation.restore(memos.vault, engine, memos.shelf, fingerprint, tokens, memos.now())
-            plan = _told(memos, plan, restored, fingerprint, manner)
+        restore = partial(activation.restore, memos.vault, engine, memos.shelf)
+        plan, restored = _reuse(memos, engine, plan, tokens, manner, restore)
         # Read in the batches of the whole prompt: cut between two of them, it gives the same to the bit.
         memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
         if memories > engine.held(tokens):  # or its last batch would be read again
@@ -84,13 +83,11 @@ def answer(
 def explain(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
     """The plan of ``answer``, and whether a state would serve it, without reading the model or a state."""
     plan = make_plan_for(memos, engine, question, filter, manner)
-    if not plan.chosen or manner.text_only or not derived.lengths(memos.vault.connection):
+    if not plan.chosen:
         return plan
     prompt = make_prompt(engine, plan, question, manner.system)
     tokens = [*prompt.prefix, *prompt.question]
-    fingerprint = memos.fingerprint(engine)
-    foreseen = activation.foresee(memos.vault, fingerprint, tokens, memos.now())
-    return _told(memos, plan, foreseen, fingerprint, manner)
+    return _reuse(memos, engine, plan, tokens, manner, partial(activation.foresee, memos.vault))[0]
 
 
 def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
@@ -153,13 +150,29 @@ def _documents(
             by_number = catalogue.by_number(db, numbers)
             cubes = tuple(by_number[n] for n in numbers)
             documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
-    relevance = memos.settings.query_relevance
-    relevant = (hit for hit in hits if float(hit.why.get("relevance", 0.0)) >= relevance)
+    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
     best = next((hit.cube.n for hit in relevant if hit.cube.n not in is_pinned), None)
     if any(cube.n == best for document in documents for cube in document.cubes):
         return documents, ()
     told = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
     return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
+
+
+def _reuse(
+    memos: Memos,
+    engine: Engine,
+    plan: Plan,
+    tokens: Sequence[int],
+    manner: Manner,
+    use: Callable[[Mapping[str, str], Sequence[int], int], Restored],
+) -> tuple[Plan, Restored]:
+    """Let ``use`` find (and load) a state for the prompt; and ``plan``, with what became of it."""
+    # A vault without states need not hash its model.
+    if manner.text_only or not derived.lengths(memos.vault.connection):
+        return plan, Restored()
+    fingerprint = memos.fingerprint(engine)
+    restored = use(fingerprint, tokens, memos.now())
+    return _told(memos, plan, restored, fingerprint, manner), restored
 
 
 def _told(

@@ -8,6 +8,7 @@ from pathlib import Path
 from memos_cli.cube import Span
 from memos_cli.infrastructure import catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
+from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import PlaceReport, Shown, Stats
 
@@ -47,9 +48,9 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
     def count(statement: str) -> int:
         return int(db.execute(statement).fetchone()[0])
 
-    live = "state IN ('generated', 'activated') AND payload = 'plaintext'"
     hottest = [
-        row[0] for row in db.execute(f"SELECT n FROM cube WHERE {live} AND hits ORDER BY heat DESC LIMIT 5")
+        row[0]
+        for row in db.execute(f"SELECT n FROM cube c WHERE {LIVE_TEXT} AND hits ORDER BY heat DESC LIMIT 5")
     ]
     cubes = catalogue.by_number(db, hottest)
     states = derived.activations(db, now=now)
@@ -62,11 +63,13 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
                    GROUP BY state ORDER BY state"""
             )
         ),
-        types=dict(db.execute(f"SELECT type, count(*) FROM cube WHERE {live} GROUP BY type ORDER BY type")),
+        types=dict(
+            db.execute(f"SELECT type, count(*) FROM cube c WHERE {LIVE_TEXT} GROUP BY type ORDER BY type")
+        ),
         versions=count("SELECT count(*) FROM version"),
         sources=count("SELECT count(*) FROM source"),
         tags=count("SELECT count(DISTINCT tag) FROM tag"),
-        embedded=count(f"SELECT count(*) FROM cube WHERE {live}") - without_vector,
+        embedded=count(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}") - without_vector,
         without_vector=without_vector,
         hits=count("SELECT coalesce(sum(hits), 0) FROM cube WHERE payload = 'plaintext'"),
         hottest=tuple(cubes[n] for n in hottest),

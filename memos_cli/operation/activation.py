@@ -40,9 +40,7 @@ class Shelf:
     def take(self, vault: Vault, state: State) -> memoryview:
         """The bytes of a state. Raises Damaged unless they are those that were kept."""
         data = self._states.pop(state.blob, None)
-        if (
-            data is None or not vault.blobs.path(state.blob).exists()
-        ):  # a state that was dropped serves nobody
+        if data is None:
             data = vault.blobs.read(state.blob, state.size, state.pieces)
         self._states[state.blob] = data
         while len(self._states) > 1 and sum(map(len, self._states.values())) > SHELF:

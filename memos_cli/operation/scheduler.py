@@ -42,7 +42,7 @@ def make_plan(
         hit = found.get(cube.n) or Hit(cube, 0.0, {"pinned": "always"})
         if cost <= room:
             room -= cost
-            head.append(Injection(hit, "text", cost, 0, "pinned", _relevance(hit) >= relevance))
+            head.append(Injection(hit, "text", cost, 0, "pinned", hit.relevance >= relevance))
         else:
             crowded.append(LeftOut(hit, f"no room ({cost} tokens, {room} left)"))
 
@@ -53,7 +53,7 @@ def make_plan(
 
     tail, left_out = retrieve(head)
     standing = {cube.n for cube, _ in pinned}
-    relevant = [hit for hit in hits if _relevance(hit) >= relevance]
+    relevant = [hit for hit in hits if hit.relevance >= relevance]
     unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head))
     best = next((hit.cube.n for hit in unsaid), None)
     documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
@@ -66,7 +66,7 @@ def make_plan(
         covered = {cube.n for cube in document.cubes}
         for cube, cost in zip(document.cubes, document.costs, strict=True):
             hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
-            head.append(Injection(hit, "text", cost, 0, "document", _relevance(hit) >= relevance))
+            head.append(Injection(hit, "text", cost, 0, "document", hit.relevance >= relevance))
         left_out = [left for left in left_out if left.hit.cube.n not in covered]
         twice = [item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head)]
         left_out += (LeftOut(item.hit, "said by another memory") for item in twice)
@@ -90,8 +90,8 @@ def _retrieve(
     everything = call.intent in ("summarize", "list")
     spent = 0
     for hit, cost in candidates:
-        if _relevance(hit) < relevance:
-            reason = f"not relevant enough ({_relevance(hit):.2f} < {relevance:.2f})"
+        if hit.relevance < relevance:
+            reason = f"not relevant enough ({hit.relevance:.2f} < {relevance:.2f})"
         elif not everything and chosen and hit.score < FAINT * chosen[0].hit.score:
             reason = f"much fainter than the best ({hit.score:.2f})"
         elif _is_said(hit, (*head, *chosen)):
@@ -125,7 +125,3 @@ def _best_document(documents: Sequence[Document], chosen: Sequence[Injection], r
 
 def _is_said(hit: Hit, by: Sequence[Injection]) -> bool:
     return any(hit.cube.text in other.hit.cube.text for other in by)
-
-
-def _relevance(hit: Hit) -> float:
-    return float(hit.why.get("relevance", 0.0))
