@@ -57,6 +57,7 @@ class Settings:
         "query.sources", 5, "memories that a query puts before the model, at most", 1
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
+    query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
     activation_kv_type: str = _setting(
         "activation.kv_type",

@@ -156,7 +156,21 @@ def read_content(folder: Path) -> dict[str, Any]:
             """SELECT p.view, v.text FROM pin p JOIN cube c ON c.n = p.cube
                JOIN version v ON v.cube = c.n AND v.version = c.version ORDER BY p.view, p.position"""
         ).fetchall()
-    content = {"cubes": cubes, "sources": sources, "views": views, "states": states, "pins": pins}
+        adapters = db.execute(
+            """SELECT c.state, p.blob, p.lost, p.recipe, p.report,
+                 (SELECT group_concat(text, char(10)) FROM (
+                    SELECT v.text FROM derived d JOIN version v ON v.cube = d.source AND v.version = d.version
+                    WHERE d.cube = c.n ORDER BY d.position)),
+                 (SELECT group_concat(line, char(10)) FROM (
+                    SELECT l.kind || l.question || l.answer AS line FROM lesson l
+                    WHERE l.cube = c.n ORDER BY l.position))
+               FROM parametric p JOIN cube c ON c.n = p.cube ORDER BY p.model, p.recipe, c.n"""
+        ).fetchall()
+        asked = db.execute("SELECT DISTINCT text FROM question ORDER BY text").fetchall()
+    content = {
+        "cubes": cubes, "sources": sources, "views": views, "states": states, "pins": pins,
+        "adapters": adapters, "asked": asked,
+    }  # fmt: skip
     return json.loads(json.dumps(content))
 
 
@@ -240,7 +254,7 @@ def main() -> None:
     import typer.main
 
     from memos_cli.cli import app
-    from memos_cli.infrastructure import check  # noqa: F401
+    from memos_cli.infrastructure import adapters, check  # noqa: F401
     from memos_cli.interface import ingestion, inspection, memory, promotion  # noqa: F401
     from memos_cli.operation import activation, embedding, search  # noqa: F401
     from memos_cli.runtime import bert, embedder, engine, models, prompt  # noqa: F401

@@ -11,6 +11,7 @@ import pytest
 from conftest import NOW, WHO, draft, keep
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from teaching import teach
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
@@ -313,7 +314,21 @@ def test_a_full_disk_undoes_the_whole_change_and_the_next_one_succeeds(vault: Va
 
 _steps = st.lists(
     st.tuples(
-        st.sampled_from(["add", "revise", "archive", "restore", "expire", "forget", "use", "pin", "promote"]),
+        st.sampled_from(
+            [
+                "add",
+                "revise",
+                "archive",
+                "restore",
+                "expire",
+                "forget",
+                "use",
+                "pin",
+                "promote",
+                "teach",
+                "ask",
+            ]
+        ),
         st.integers(0, 9),
         st.sampled_from(
             ["lark nests", "owl 气候政策 flies", "café naïve", "東京タワー", "", "a'b \" * NEAR("]
@@ -351,9 +366,17 @@ def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
             if target.state in LIVE_STATES:
                 keep_state(vault, target.n, content=text.encode() or b"state")
             continue
-        blobs: list[str] = []
+        if action == "teach":
+            live = catalogue.passing(vault.connection, [each.n for each in cubes], now=NOW)
+            state = ("generated", "activated", "archived")[which % 3]
+            _, blobs = teach(vault, *live[: which + 1], name=text[:1], state=state, content=text.encode())
+            vault.discard_blobs(blobs)
+            continue
+        blobs = []
         with vault.change(WHO, NOW) as change:
-            if action == "revise":
+            if action == "ask":
+                change.log_question(text, {target.n: "text"}, 3)
+            elif action == "revise":
                 change.revise(target.n, text, text[:2], "edit")
             elif action == "forget":
                 blobs = change.forget(target.n)

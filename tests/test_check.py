@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import NOW, WHO, draft, keep
+from teaching import teach
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.errors import MemosError, NoVault
-from memos_cli.infrastructure import catalogue, derived, index
+from memos_cli.infrastructure import adapters, catalogue, derived, index
+from memos_cli.infrastructure.adapters import Adapter
 from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.check import MANY, Finding, examine, repair
 from memos_cli.infrastructure.derived import State
@@ -392,6 +394,157 @@ def test_a_repair_that_drops_a_state_is_in_the_audit(promoted: tuple[Path, Path]
     with Vault.open(folder, timeout=1.0) as vault:
         last = [row.action for row in catalogue.audit(vault.connection)]
     assert "repair" in last
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taught(folder: Path) -> tuple[Path, Path]:
+    """The vault with two adapters in it, and the blob of the second."""
+    with Vault.open(folder, timeout=1.0) as vault:
+        teach(vault, 1, name="Larks", content=b"some weights")
+        made, _ = teach(vault, 2, 6, 7, name="More larks")
+        path = vault.blobs.path(made.blob or "")
+    assert examine(folder, timeout=1.0) == []
+    return folder, path
+
+
+def adapters_in(folder: Path) -> list[Adapter]:
+    with Vault.open(folder, timeout=1.0) as vault:
+        return adapters.adapters(vault.connection, now=NOW)
+
+
+def lessons_in(folder: Path) -> list[tuple[object, ...]]:
+    with Vault.open(folder, timeout=1.0) as vault:
+        return vault.connection.execute("SELECT * FROM lesson ORDER BY cube, position").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what", "fully"),
+    [
+        (Path.unlink, "adapter-missing", False),
+        (lambda path: os.truncate(path, 3), "adapter-missing", False),
+        (link, "adapter-missing", False),
+        (flip, "adapter-damaged", True),
+    ],
+)
+def test_an_adapter_whose_bytes_are_not_there_is_set_aside_and_keeps_its_lessons(
+    taught: tuple[Path, Path], spoil: Callable[[Path], None], what: str, fully: bool
+) -> None:
+    folder, path = taught
+    (first, second), before, lessons = adapters_in(folder), texts(folder), lessons_in(folder)
+    spoil(path)
+    (finding,) = [each for each in examine(folder, timeout=1.0) if each.what == what]
+    assert (finding.rule, finding.repairable, finding.where) == ("should", True, second.id)
+    assert "keeps its lessons" in finding.message
+    assert (("should", what) in told(folder, full=False)) is not fully
+    repaired(folder)
+    assert told(folder) == []
+    assert not path.exists()
+    other, aside = adapters_in(folder)
+    assert other == first
+    assert (aside.state, aside.blob, aside.stale) == ("archived", None, "its weights were damaged")
+    assert (aside.recipe, aside.report, aside.sources) == (second.recipe, second.report, second.sources)
+    assert (lessons_in(folder), texts(folder)) == (lessons, before)
+    with Vault.open(folder, timeout=1.0) as vault:
+        assert next(catalogue.audit(vault.connection, cube=second.id)).action == "repair"
+        again, _ = teach(vault, 2, 6, 7, name="More larks")
+        assert (again.id, again.version, again.stale) == (second.id, 2, "")
+    assert told(folder) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE parametric SET fingerprint = '{{}}' WHERE cube = {n}",
+        "UPDATE parametric SET fingerprint = 'x' || substr(fingerprint, 2) WHERE cube = {n}",
+        "UPDATE parametric SET fingerprint = replace(fingerprint, 'abab', 'abac') WHERE cube = {n}",
+        "UPDATE parametric SET recipe = '[1]' WHERE cube = {n}",
+        "UPDATE parametric SET report = substr(report, 2) WHERE cube = {n}",
+        "UPDATE parametric SET bytes = 8 WHERE cube = {n}",
+        "UPDATE parametric SET bytes = -1 WHERE cube = {n}",
+        "UPDATE parametric SET seconds = -1 WHERE cube = {n}",
+        "UPDATE parametric SET blob = '../../../etc/passwd' WHERE cube = {n}",
+        "UPDATE parametric SET blob = NULL WHERE cube = {n}",
+        "UPDATE parametric SET lost = 'forgotten' WHERE cube = {n}",
+        "UPDATE parametric SET blob = NULL, lost = 'forgotten' WHERE cube = {n}",
+        "UPDATE parametric SET blob = NULL, lost = 'stolen' WHERE cube = {n}",
+        "DELETE FROM derived WHERE cube = {n}",
+        "DELETE FROM derived WHERE cube = {n} AND position = 1",
+        "UPDATE derived SET source = 8 WHERE cube = {n} AND position = 1",
+        "UPDATE lesson SET source = 8 WHERE cube = {n} AND position = 0",
+        "UPDATE version SET title = 'Owls' WHERE cube = {n}",
+        "UPDATE cube SET digest = zeroblob(32) WHERE n = {n}",
+        "DELETE FROM parametric WHERE cube = {n}",
+    ],
+)
+def test_an_adapter_whose_row_does_not_fit_is_set_aside(taught: tuple[Path, Path], statement: str) -> None:
+    folder, path = taught
+    (first, second), before = adapters_in(folder), texts(folder)
+    break_rows(folder, statement.format(n=second.cube))
+    lessons = lessons_in(folder)
+    findings = examine(folder, timeout=1.0)
+    assert {finding.what for finding in findings} <= {"adapter-broken", "adapter-missing", "blob-orphan"}
+    assert second.id in {finding.where for finding in findings}
+    repaired(folder)
+    assert told(folder) == []
+    assert not path.exists()
+    other, aside = adapters_in(folder)
+    assert other == first
+    assert (aside.id, aside.state, aside.blob) == (second.id, "archived", None)
+    assert (lessons_in(folder), texts(folder)) == (lessons, before)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE parametric SET bytes = 'many'",
+        "UPDATE parametric SET blob = CAST(blob AS BLOB)",
+        "UPDATE parametric SET report = x'00ff'",
+        "UPDATE lesson SET question = x'00ff' WHERE position = 0",
+        "UPDATE question SET time = 1 << 60",
+        "UPDATE question SET text = x'00'",
+        "UPDATE question_cube SET form = 5",
+    ],
+)
+def test_values_that_no_write_leaves_are_no_affair_of_a_repair(
+    taught: tuple[Path, Path], statement: str
+) -> None:
+    folder, _ = taught
+    with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW) as change:
+        change.log_question("Where do larks nest?", {1: "text"}, 9)
+    break_rows(folder, statement)
+    findings = examine(folder, timeout=1.0)
+    assert findings[0].rule == "must"
+    assert findings[0].what in ("row-damaged", "database-damaged")
+
+
+def test_an_adapter_that_lost_its_weights_and_is_kept_is_whole(taught: tuple[Path, Path]) -> None:
+    folder, path = taught
+    with Vault.open(folder, timeout=1.0) as vault:
+        with vault.change(WHO, NOW) as change:
+            blobs = change.forget(6)
+        assert told(folder) == [("should", "blob-orphan")]
+        vault.discard_blobs(blobs)
+    assert told(folder) == []
+    assert not path.exists()
+    second = adapters_in(folder)[1]
+    break_rows(folder, "UPDATE cube SET state = 'activated' WHERE n = ?", second.cube)
+    assert told(folder) == [("should", "adapter-broken")]
+    repaired(folder)
+    assert told(folder) == []
+    assert adapters_in(folder)[1].state == "archived"
+
+
+def test_an_orphan_adapter_is_swept(taught: tuple[Path, Path]) -> None:
+    folder, path = taught
+    with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW) as change:
+        assert change.forget(adapters_in(folder)[1].cube) == [path.name]
+    assert told(folder) == [("should", "blob-orphan")]
+    repaired(folder)
+    assert told(folder) == []
+    assert not path.exists()
 
 
 # --- bits that flip ------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from command import Shell
+from teaching import teach
+
+from memos_cli.infrastructure.vault import Vault
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ def test_no_tag_and_no_id_are_refused(memos: Shell, cat: str) -> None:
 def test_forgotten_is_gone_with_all_versions(memos: Shell, cat: str) -> None:
     memos("edit", cat, "--text", "My cat is called Tofu.")
     assert memos("forget", cat, "--yes", "--json").record == {
-        "ids": [cat], "versions": 2, "vectors": 0, "dry_run": False, "states": [],
+        "ids": [cat], "versions": 2, "vectors": 0, "dry_run": False, "states": [], "adapters": [],
     }  # fmt: skip
     memos("show", cat, code=2)
     assert memos("search", "cat").out == ""
@@ -167,3 +170,25 @@ def test_forget_leaves_the_source_as_it_is(memos: Shell) -> None:
     memos("ingest", "a.txt", "--no-embed")
     memos("forget", "--source", "a.txt", "--yes")
     assert file.read_text() == "Alpha."
+
+
+def test_the_adapters_that_lose_their_weights_are_told(memos: Shell) -> None:
+    one, two = memos.keep("One.", "Two.")
+    with Vault.open(memos.vault, timeout=1.0) as vault:
+        made, _ = teach(vault, 1, 2)
+        other, _ = teach(vault, 2, name="Other", content=b"other weights")
+    told = memos("forget", one, "--dry-run")
+    assert told.lines == [
+        f"{one}  One.",
+        f"{made.id}  adapter: loses its weights",
+        "would forget 1 memories, 1 versions, 0 vectors, the weights of 1 adapters",
+    ]
+    assert memos("forget", one, "--dry-run", "--json").record["adapters"] == [made.id]
+    done = memos("forget", one, "--yes")
+    assert done.lines == ["forgot 1 memories, 1 versions, 0 vectors, the weights of 1 adapters"]
+    assert f"memos show {made.id}" in done.err
+    assert memos("forget", other.id, "--yes").lines == [
+        "forgot 0 memories, 1 versions, 0 vectors, 1 adapters"
+    ]
+    assert memos("forget", two, made.id, "--yes", "--json").record["adapters"] == []
+    assert not [path for path in (memos.vault / "blobs").rglob("*") if path.is_file()]

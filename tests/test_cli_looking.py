@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 from command import Shell, make_vault, with_models
+from teaching import REFUSED, teach
+
+from memos_cli.infrastructure.adapters import Adapter
+from memos_cli.infrastructure.vault import Vault
 
 # --- list ------------------------------------------------------------------------------------------
 
@@ -97,6 +102,102 @@ def test_history_tells_what_happened_and_by_whom(memos: Shell) -> None:
     shown = memos("history", id).out
     assert "--- version 2" in shown
     assert "agent:cleaner" in shown
+
+
+# --- adapters ----------------------------------------------------------------------------------------
+
+
+def teach_in(memos: Shell, *cubes: int, **options: Any) -> Adapter:
+    with Vault.open(memos.vault, timeout=1.0) as vault:
+        made, old = teach(vault, *cubes, **options)
+        vault.discard_blobs(old)
+    return made
+
+
+def test_adapters_are_listed_beside_memories_and_alone(memos: Shell) -> None:
+    one, two = memos.keep("One.", "Two.")
+    made = teach_in(memos, 1, 2, name="Numbers")
+    assert [row[0] for row in memos("list").rows] == [made.id, two, one]
+    (row,) = memos("list", "--payload", "parametric").rows
+    assert [row[0], *row[2:]] == [
+        made.id, "adapter", "Numbers: 2 memories, 0.0 MB, 0 hits, used", "tiny",
+    ]  # fmt: skip
+    assert memos.ids("--payload", "plaintext") == {one, two}
+    assert memos.ids("--payload", "activation") == set()
+    assert "--payload parametric" in memos("list", "--payload", "parametric", "--tag", "a", code=2).err
+    assert "parametric" in memos("list", "--payload", "wings", code=2).err
+
+
+def test_what_is_not_used_is_listed_by_its_state(memos: Shell) -> None:
+    memos.keep("One.")
+    half = teach_in(memos, 1, name="Half", state="generated", content=b"1", report={})
+    refused = teach_in(memos, 1, name="Refused", state="archived", content=b"2", report=REFUSED)
+    assert memos.ids("--payload", "parametric") == {half.id}
+    assert memos("list", "--payload", "parametric").rows[0][3].endswith("unfinished")
+    (row,) = memos("list", "--payload", "parametric", "--state", "archived").rows
+    assert (row[0], row[3].endswith("not used")) == (refused.id, True)
+
+
+def test_show_prints_the_report_card_of_an_adapter(memos: Shell) -> None:
+    (id,) = memos.keep("One.")
+    made = teach_in(memos, 1, name="Numbers")
+    lines = memos("show", made.id).lines
+    for line in (
+        "payload   parametric",
+        "title     Numbers",
+        "model     tiny",
+        "bytes     7",
+        "train seconds 12.5",
+        "lessons   4 (1 control, 2 fact, 1 near miss, 2 held out)",
+        "gate      passed",
+        "  recall       passed  0.91 (limit 0.8)  10 of 11",
+        "  near misses  passed  0.05 (limit 0.1)",
+        "  recall.adapter  0.91",
+        "  recall.base     0",
+        "recipe",
+        "  rank  8",
+        f"document  {id} version 1",
+    ):
+        assert line in lines
+    assert f"taught to {made.id}  Numbers: 1 memories, 0.0 MB, 0 hits, used" in memos("show", id).lines
+
+
+def test_show_tells_why_an_adapter_is_not_used(memos: Shell) -> None:
+    (one, two) = memos.keep("One.", "Two.")
+    refused = teach_in(memos, 1, name="Refused", state="archived", report=REFUSED, content=b"refused")
+    assert "gate      failed: recall 0.41 is below 0.8" in memos("show", refused.id).lines
+    made = teach_in(memos, 1, 2, name="Numbers")
+    memos("edit", one, "--text", "Uno.")
+    assert "stale     source changed" in memos("show", made.id).lines
+    assert memos("stats", "--json").record["adapters"]["stale"] == 1
+    memos("forget", two, "--yes")
+    left = memos("show", made.id).lines
+    assert "stale     a source was forgotten" in left
+    assert not any(line.startswith("gate") for line in left)
+    assert memos("stats", "--json").record["adapters"] == {
+        "count": 2, "used": 0, "bytes": refused.size, "hits": 0, "stale": 0,
+    }  # fmt: skip
+
+
+def test_only_a_finished_adapter_can_be_pinned(memos: Shell) -> None:
+    memos.keep("One.")
+    made = teach_in(memos, 1, name="Numbers")
+    half = teach_in(memos, 1, name="Half", state="generated", content=b"1", report={})
+    refused = teach_in(memos, 1, name="Refused", state="archived", content=b"2", report=REFUSED)
+    assert memos("pin", made.id, "--json").record == {"changed": 1, "view": "", "pinned": []}
+    assert "is not finished" in memos("pin", half.id, code=2).err
+    assert "is archived" in memos("pin", refused.id, code=2).err
+    assert memos("unpin", made.id, "--json").record["changed"] == 1
+
+
+def test_a_report_of_another_shape_is_printed_too(memos: Shell) -> None:
+    memos.keep("One.")
+    odd = {"checks": [{"name": "speed", "value": "high"}, 7], "answers": [{"q": 1}], "seeds": [1, 2.5]}
+    lines = memos("show", teach_in(memos, 1, report=odd).id).lines
+    assert "  speed          high" in lines
+    assert "  answers  1 (--json shows them)" in lines
+    assert "  seeds    1, 2.5" in lines
+    assert not any(line.startswith("gate") for line in lines)
 
 
 # --- stats, config, models -----------------------------------------------------------------------------

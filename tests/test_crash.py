@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 from command import REPOSITORY, Shell, make_vault, with_models
+from teaching import teach
 from tiny_models import write_model
+
+from memos_cli.infrastructure.vault import Vault
 
 RUNNER = REPOSITORY / "tests" / "crash_runner.py"
 LIMIT = 32
@@ -196,6 +199,26 @@ def test_demote_drops_the_row_before_the_state(filled: Shell, tiny: dict[str, st
 def test_forget_takes_the_state_of_a_memory_with_it(filled: Shell, tiny: dict[str, str]) -> None:
     filled("promote", "--tag", "home", "--to", "activation", env=tiny)
     writes = kill_everywhere(filled, "forget", "--source", "old.txt", "--yes", env=tiny)
+    assert writes["os.remove"] == 1
+
+
+@pytest.fixture
+def taught(filled: Shell) -> Path:
+    """The blob of an adapter that was made of two of the memories."""
+    with Vault.open(filled.vault, timeout=1.0) as vault:
+        (last,) = vault.connection.execute("SELECT max(n) FROM cube").fetchone()
+        made, _ = teach(vault, 1, last)
+        return vault.blobs.path(made.blob or "")
+
+
+def test_forget_takes_the_weights_that_hold_a_memory_with_it(filled: Shell, taught: Path) -> None:
+    writes = kill_everywhere(filled, "forget", "--source", "old.txt", "--yes")
+    assert writes["os.remove"] == 1
+
+
+def test_repair_sets_a_damaged_adapter_aside(filled: Shell, taught: Path) -> None:
+    taught.write_bytes(b"damaged")
+    writes = kill_everywhere(filled, "check", "--repair")
     assert writes["os.remove"] == 1
 
 

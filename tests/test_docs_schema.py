@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW, WHO, draft, keep
+from teaching import REFUSED, teach
 
 from memos_cli.cube import Origin
 from memos_cli.infrastructure.changes import Terms
@@ -54,9 +55,10 @@ def test_the_schema_in_the_document_is_that_of_the_code() -> None:
 def test_every_table_and_column_is_explained(vault: Vault) -> None:
     prose = re.sub(r"```.*?```", "", DOCUMENT, flags=re.DOTALL)
     tables = vault.connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '*_*'"
+        """SELECT name FROM sqlite_master
+           WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'words_*'"""
     ).fetchall()
-    assert len(tables) == 14
+    assert len(tables) == 18
     for (table,) in tables:
         section = re.search(rf"^\*\*{table}\*\*.*?(?=^\*\*|^## )", prose, re.DOTALL | re.MULTILINE)
         assert section is not None, table
@@ -75,6 +77,10 @@ def test_a_whole_vault_passes_the_commands_and_a_damaged_one_does_not(vault: Vau
         change.claim_source(Origin("file:///a.pdf", "pdf", "", 9), blob)
         change.set_state(2, "archived", "archive")
         change.revise(1, "Owls nest high.", "", "edit")
+    good, _ = teach(vault, 3, 4, name='The "é" of 气候', content=b"first")
+    beside, _ = teach(vault, 3, 4, name='The "é" of 气候', state="archived", report=REFUSED)
+    bare, _ = teach(vault, name="Imported", content=b"third", lessons=[])
+    assert beside.id != good.id
     assert run("verify", vault, tmp_path) == "ok\n"
     copy = Vault(tmp_path / "copy", vault.identity, vault.connection, 1.0)
     shutil.copytree(vault.folder, copy.folder)
@@ -83,7 +89,10 @@ def test_a_whole_vault_passes_the_commands_and_a_damaged_one_does_not(vault: Vau
     db.execute("DELETE FROM audit WHERE action = 'edit'")
     db.execute("UPDATE cube SET version = 9 WHERE n = 3")
     db.execute("DELETE FROM words_docsize WHERE id = 4")
+    db.execute("DELETE FROM derived WHERE cube = ? AND position = 1", (beside.cube,))
+    db.execute("UPDATE parametric SET blob = NULL WHERE cube = ?", (bare.cube,))
     db.close()
+    copy.blobs.path(good.blob or "").unlink()
     copy.blobs.path(blob).write_bytes(b"Converted")
     said = run("verify", copy, tmp_path)
     ids = dict(vault.connection.execute("SELECT n, id FROM cube").fetchall())
@@ -92,6 +101,11 @@ def test_a_whole_vault_passes_the_commands_and_a_damaged_one_does_not(vault: Vau
     assert f"{ids[3]}\n" in said
     assert f"{blob}: FAILED" in said
     assert "\n4\n" in said
+    assert f"{good.blob} is missing\n" in said
+    assert f"adapter cube {beside.cube} is of other memories\n" in said
+    assert f"adapter cube {good.cube}" not in said
+    assert f"\n{beside.cube}|3\n" in said  # the lesson from the memory that it does not name
+    assert f"\n{bare.id}\n" in said
 
 
 @needs_sqlite3

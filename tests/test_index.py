@@ -10,6 +10,7 @@ from conftest import NOW, WHO, keep
 from numpy.typing import NDArray
 
 from memos_cli.infrastructure import index
+from memos_cli.infrastructure.repairs import repair_vectors
 from memos_cli.infrastructure.vault import Vault
 
 Floats = NDArray[np.float32]
@@ -210,7 +211,7 @@ def test_an_index_of_a_database_that_was_restored_from_a_backup_is_ignored(vault
     assert set(ask(vault, row, query, 3)) == set(wanted)
     assert not index.agrees(vault.connection, vault.folder / "index", row, SIZE)
     with vault.change(WHO, NOW) as change:
-        change.repair_vectors()
+        repair_vectors(change)
     snapshot(vault, row).unlink()
 
 

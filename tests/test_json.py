@@ -6,8 +6,9 @@
 ``query --explain``  EXPLANATION
 ``list``        one cube a line: CUBE
 ``list --payload activation``  CUBE with ``activation``: ACTIVATION
-``show``        CUBE with ``places``: PLACE, and ``states``: the ids of the states that the memory is in;
-                of a state, with its ``activation`` too
+``list --payload parametric``  CUBE with ``parametric``: PARAMETRIC
+``show``        CUBE with ``places``: PLACE; ``states`` and ``adapters``: the ids of those that the memory
+                is in; of a state, with its ``activation`` too, of an adapter with its ``parametric``
 ``promote``     PROMOTED; ``break_even`` is null where it never pays
 ``history``     HISTORY: ``versions`` are VERSION, newest first; ``audit`` is AUDIT, newest first
 others          as named below
@@ -25,7 +26,10 @@ from typing import Any
 
 import pytest
 from command import Shell, with_models
+from teaching import REPORT, teach
 from tiny_models import write_model
+
+from memos_cli.infrastructure.vault import Vault
 
 HIT = {
     "id", "ref", "score", "text", "title", "source", "span", "time", "tags", "why", "type", "author",
@@ -41,6 +45,11 @@ ACTIVATION = {
     "model", "view", "tokens", "held", "bytes", "blob", "build_seconds", "saved_seconds", "hits", "stale",
     "sources", "fingerprint",
 }  # fmt: skip
+PARAMETRIC = {
+    "model", "bytes", "blob", "train_seconds", "hits", "stale", "lessons", "sources", "recipe", "report",
+    "fingerprint",
+}  # fmt: skip
+"""``blob`` is null when the weights are gone; ``lessons`` counts them by kind; ``report`` is of any shape."""
 SOURCE = {"id", "version", "part"}
 FINGERPRINT = {
     "model", "llama.cpp", "processor", "state version", "KV type", "flash attention", "batch", "RoPE",
@@ -71,13 +80,14 @@ LEFT_OUT = {"id", "score", "reason"}
 TIMINGS = {"start", "search", "load", "restore", "inject", "first_token", "total"}
 STATS = {
     "vault", "id", "cubes", "types", "versions", "sources", "tags", "embedded", "without_vector", "hits",
-    "hottest", "bytes", "states",
+    "hottest", "bytes", "states", "adapters", "questions",
 }  # fmt: skip
 STATES = {"count", "bytes", "hits", "seconds_saved", "stale"}
+ADAPTERS = {"count", "used", "bytes", "hits", "stale"}
 MADE = {"vault", "id", "reader", "embedder", "notes"}
 EDITED = {"id", "version", "changed"}
 TAGGED = {"cubes", "changed"}
-FORGOTTEN = {"ids", "states", "versions", "vectors", "dry_run"}
+FORGOTTEN = {"ids", "states", "adapters", "versions", "vectors", "dry_run"}
 EMBEDDED = {"embedded", "without_vector"}
 SETTING = {"key", "value", "origin", "about"}
 MODEL = {
@@ -120,8 +130,8 @@ def test_cubes(kept: Shell) -> None:
     assert cube["expires"] is cube["last_hit"] is None
     assert (cube["span"], cube["tags"], cube["frozen"], cube["heat"]) == ([0, 115], ["work"], False, 0.0)
     shown = kept("show", cube["id"], "--json").record
-    assert keys(shown) == CUBE | {"places", "states"}
-    assert shown["states"] == []
+    assert keys(shown) == CUBE | {"places", "states", "adapters"}
+    assert shown["states"] == shown["adapters"] == []
     assert keys(*shown["places"]) == PLACE
 
 
@@ -174,6 +184,7 @@ def test_the_vault(kept: Shell) -> None:
     assert keys(stats) == STATS
     assert keys(stats["bytes"]) == {"database", "blobs", "index"}
     assert keys(stats["states"]) == STATES
+    assert keys(stats["adapters"]) == ADAPTERS
     assert keys(kept("init", "--json", env={"MEMOS_EMBEDDER": "/nowhere"}).record) == MADE
     assert keys(*kept("config", "--json").records) == SETTING
     (kept.vault / "tmp" / "left").write_bytes(b"")
@@ -212,7 +223,7 @@ def test_states(kept: Shell, tiny: dict[str, str]) -> None:
     assert keys(listed) == CUBE | {"activation"}
     assert (listed["id"], listed["payload"], listed["text"]) == (made["id"], "activation", "")
     shown = kept("show", made["id"], "--json").record
-    assert keys(shown) == CUBE | {"places", "states", "activation"}
+    assert keys(shown) == CUBE | {"places", "states", "adapters", "activation"}
     activation = shown["activation"]
     assert activation == listed["activation"]
     assert keys(activation) == ACTIVATION
@@ -225,6 +236,37 @@ def test_states(kept: Shell, tiny: dict[str, str]) -> None:
     dropped = kept("demote", "d1", "--json").record
     assert keys(dropped) == DEMOTED
     assert dropped == {"ids": [made["id"]], "bytes": made["bytes"], "dry_run": False}
+
+
+def test_adapters(kept: Shell) -> None:
+    with Vault.open(kept.vault, timeout=1.0) as vault:
+        made, _ = teach(vault, 1, name="Ports")
+    listed = kept("list", "--payload", "parametric", "--json").record
+    assert keys(listed) == CUBE | {"parametric"}
+    assert (listed["id"], listed["title"], listed["text"]) == (made.id, "Ports", "")
+    shown = kept("show", made.id, "--json").record
+    assert keys(shown) == CUBE | {"places", "states", "adapters", "parametric"}
+    adapter = shown["parametric"]
+    assert adapter == listed["parametric"]
+    assert keys(adapter) == PARAMETRIC
+    assert keys(*adapter["sources"]) == SOURCE
+    assert adapter["report"] == REPORT
+    assert adapter["lessons"] == {"control": 1, "fact": 2, "near miss": 1, "held out": 2}
+    assert adapter["stale"] is None
+    assert kept("show", "d1", "--json").record["adapters"] == [made.id]
+    assert [set(row) - CUBE for row in kept("list", "--json").records] == [{"parametric"}, set()]
+    assert kept("stats", "--json").record["adapters"] == {
+        "count": 1, "used": 1, "bytes": made.size, "hits": 0, "stale": 0,
+    }  # fmt: skip
+    kept.keep("Bread needs two hours to rise.")
+    with Vault.open(kept.vault, timeout=1.0) as vault:
+        teach(vault, 1, 3, name="Both", content=b"other")
+    gone = kept("forget", "d1", "--yes", "--json").record
+    assert keys(gone) == FORGOTTEN
+    assert len(gone["adapters"]) == 2
+    (left,) = kept("list", "--payload", "parametric", "--state", "all", "--json").records
+    assert keys(left["parametric"]) == PARAMETRIC
+    assert (left["parametric"]["blob"], left["parametric"]["stale"]) == (None, "a source was forgotten")
 
 
 @with_llama

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from command import with_models
+from teaching import teach
 
 from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
+from memos_cli.infrastructure import catalogue
 from memos_cli.interface.answering import NOTHING
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
+from memos_cli.operation.activation import Restored
 from memos_cli.settings import Settings
 
 NOW = parse_time("2026-06-15T12:00:00Z")
@@ -158,6 +161,27 @@ def test_a_query_warms_what_it_used(filled: Memos) -> None:
 
 
 @with_models
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> None:
+    with open_memos(tmp_path / "vault", query_log=kept) as memos:
+        memos.vault_to_be()
+        memos.ingest(wishes=Wishes(hints=Hints(lines=True)), text=b"One.\nTwo.", embed=False)
+        made, _ = teach(memos.vault, 1, 2)
+        one, two = memos.cubes(filter=ALL, newest=False)
+        memos.use([one], Restored(), adapters=[made], question="One?", forms={one.n: "adapter"})
+        memos.use([two], Restored(), question="Two?", forms={two.n: "text"})
+        memos.use([], Restored())  # not asked by a user
+        asked = catalogue.questions(memos.vault.connection)
+        assert [(each.text, each.forms, each.time) for each in asked] == [
+            ("Two?", {two.n: "text"}, NOW), ("One?", {one.n: "adapter"}, NOW),
+        ][:kept]  # fmt: skip
+        assert memos.stats().questions == kept
+        (again,) = memos.adapters()
+        assert (again.hits, again.heat) == (1, 1.0)
+        assert [cube.hits for cube in memos.cubes(filter=ALL)] == [1, 1]
+        assert memos.check() == ([], [])
+
+
 def test_a_query_of_a_vault_that_cannot_be_written_answers_all_the_same(filled: Memos) -> None:
     with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.alone():
         answer = memos.query("Which port does the staging database use?", filter=ALL, manner=Manner(16))

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW, WHO, draft, keep
+from teaching import teach
 
 from memos_cli.cube import STATES, Filter
 from memos_cli.errors import MemosError, TooNew
-from memos_cli.infrastructure import catalogue, check, schema, vault
+from memos_cli.infrastructure import catalogue, check, derived, schema, vault
+from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.derived import State
 from memos_cli.infrastructure.vault import Vault, read_identity
 
 
@@ -70,7 +73,9 @@ def test_a_vault_of_format_1_is_brought_to_the_newest_with_nothing_lost(
     with Vault.open(old.folder, timeout=1.0) as new:
         after = _rows(new.connection)
         assert {name: after[name] for name in before} == before
-        assert {name for name in after if name not in before} == {"activation", "derived", "pin"}
+        assert {name for name in after if name not in before} == {
+            "activation", "derived", "pin", "parametric", "lesson", "question", "question_cube",
+        }  # fmt: skip
         assert not any(after[name] for name in after if name not in before)
         assert catalogue.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
         cubes = list(catalogue.cubes(new.connection, Filter(states=STATES), now=NOW))
@@ -86,6 +91,38 @@ def test_a_vault_of_format_1_is_brought_to_the_newest_with_nothing_lost(
         schema.FORMAT,
         old.identity.id,
     )
+    assert check.examine(old.folder, timeout=1.0) == []
+
+
+def test_a_vault_of_format_2_keeps_its_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        for module in (schema, vault):
+            patch.setattr(module, "FORMAT", 2)
+        with Vault.create(tmp_path / "vault", principal=WHO, now=NOW, timeout=1.0) as old:
+            _fill(old)
+            state = State(
+                "", old.blobs.put(b"state"), 5, piece_digests(b"state"), range(64), 70, "tiny",
+                {"model": "ab"}, 2.5,
+            )  # fmt: skip
+            with old.change(WHO, NOW + 2) as change:
+                derived.keep(change, state, [(1, 2, "document")], title="State", digest=bytes(32))
+                change.pin("", 2)
+            before = _rows(old.connection)
+    assert all(before.values()), "a table that is empty shows nothing"
+    with Vault.open(old.folder, timeout=1.0) as new:
+        after = _rows(new.connection)
+        assert {name: after[name] for name in before} == before
+        assert {name for name in after if name not in before} == {
+            "parametric", "lesson", "question", "question_cube",
+        }  # fmt: skip
+        assert [each.state.tokens.tolist() for each in derived.activations(new.connection, now=NOW)] == [
+            [*range(64)]
+        ]
+        teach(new, 1, 2)
+        with new.change(WHO, NOW) as change:
+            change.log_question("Where do larks nest?", {1: "state"}, 9)
+    assert read_identity(old.folder).format == schema.FORMAT
     assert check.examine(old.folder, timeout=1.0) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,7 +142,8 @@ def forget(
 ) -> None:
     """Remove memories with all their versions, vectors and saved states. It cannot be undone.
 
-    Name memories by id, or all that pass the filters. Their source stays as it is; `memos ingest
+    Adapters that hold one of them in their weights lose these; promote the other memories again. Name
+    memories by id, or all that pass the filters. Their source stays as it is; `memos ingest
     --reread` would bring them back.
 
     \b
@@ -173,16 +175,26 @@ def forget(
                 "vectors": gone.vectors,
                 "dry_run": gone.dry_run,
                 "states": list(gone.states),
+                "adapters": list(gone.adapters),
             }
         )
         return
     if dry_run:
         _list_gone(output, gone)
-    memories = sum(cube.payload == "plaintext" for cube in gone.cubes)
-    count = len(gone.states) + len(gone.cubes) - memories
-    states = f", {count} states" if count else ""
+    named = Counter(cube.payload for cube in gone.cubes)
+    more = ""
+    if states := len(gone.states) + named["activation"]:
+        more += f", {states} states"
+    if named["parametric"]:
+        more += f", {named['parametric']} adapters"
+    if gone.adapters:
+        more += f", the weights of {len(gone.adapters)} adapters"
     verb = "would forget" if dry_run else "forgot"
-    output.text(f"{verb} {memories} memories, {gone.versions} versions, {gone.vectors} vectors{states}")
+    output.text(
+        f"{verb} {named['plaintext']} memories, {gone.versions} versions, {gone.vectors} vectors{more}"
+    )
+    if gone.adapters and not dry_run:
+        output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")
 
 
 def _confirm(output: Output, gone: Forgotten) -> None:
@@ -200,6 +212,8 @@ def _confirm(output: Output, gone: Forgotten) -> None:
 def _list_gone(output: Output, gone: Forgotten) -> None:
     for cube in gone.cubes:
         output.text(f"{cube.id}  {excerpt(cube.text or cube.title, 80)}")
+    for id in gone.adapters:
+        output.text(f"{id}  adapter: loses its weights")
 
 
 def read_ids(ids: list[str]) -> list[str]:

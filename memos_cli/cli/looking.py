@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,9 +22,6 @@ from memos_cli.cli.context import (
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
 
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.derived import Activation
-
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the beginning of it.")]
 
 
@@ -41,7 +38,8 @@ def list_(
         list[str] | None, typer.Option("--state", metavar="STATE", help="In this state; all: any.")
     ] = None,
     payload: Annotated[
-        str, typer.Option("--payload", metavar="FORM", help="Of this form alone: plaintext or activation.")
+        str,
+        typer.Option("--payload", metavar="FORM", help="Of this form: plaintext, activation or parametric."),
     ] = "",
     oldest: Annotated[bool, typer.Option("--oldest", help="Oldest first.")] = False,
     tag: Tags = None,
@@ -51,7 +49,7 @@ def list_(
     before: Before = "",
     view: View = None,
 ) -> None:
-    """List memories and the saved states of some, newest first.
+    """List memories, and the saved states and adapters of some, newest first.
 
     \b
     Example:
@@ -59,78 +57,78 @@ def list_(
       memos list --state archived --json | jq -r .id
       memos list --payload activation
     """
-    from memos_cli.cli.rows import activation_row, cube_row, place
+    from memos_cli.cli.cards import adapter_line, state_line
+    from memos_cli.cli.rows import activation_row, adapter_row, cube_row, place
     from memos_cli.cube import PAYLOADS, STATES, format_time
 
     shared = state_of(ctx)
     for name in state or ():
         if name not in (*STATES, "all"):
             raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
-    if payload not in ("", "plaintext", "activation"):
-        raise UsageError(f"there is no form {payload!r}", "one of: plaintext, activation")
-    if payload == "activation" and (tag or type or source):
-        raise UsageError("--tag, --type and --source are of memories", "memos list --payload activation")
+    if payload not in ("", *PAYLOADS):
+        raise UsageError(f"there is no form {payload!r}", f"one of: {', '.join(PAYLOADS)}")
+    if payload not in ("", "plaintext") and (tag or type or source):
+        raise UsageError("--tag, --type and --source are of memories", f"memos list --payload {payload}")
     with shared.open() as memos:
         filter = make_filter(memos, shared.view, Restriction(tag, type, source, after, before))
         if state:
             filter = replace(filter, states=STATES if "all" in state else tuple(state))
-        every = PAYLOADS if not type else ("plaintext",)  # a state is of no semantic type of its own
+        every = PAYLOADS if not type else ("plaintext",)  # what is derived is of no semantic type of its own
         filter = replace(filter, payloads=(payload,) if payload else every)
-        states = {} if payload == "plaintext" else {each.cube: each for each in memos.activations()}
+        states = {each.cube: each for each in memos.activations()} if payload in ("", "activation") else {}
+        trained = {each.cube: each for each in memos.adapters()} if payload in ("", "parametric") else {}
         cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
         if shared.output.json:
             for cube in cubes:
                 extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}
+                extra |= {"parametric": adapter_row(trained[cube.n])} if cube.n in trained else {}
                 shared.output.record({**cube_row(cube), **extra})
             return
-        rows = [
-            (
-                c.id,
-                format_time(c.created if c.time is None else c.time),
-                "state" if c.n in states else c.type,
-                _summary(states[c.n]) if c.n in states else c.text,
-                states[c.n].state.model if c.n in states else place(c),
-            )
-            for c in cubes
-        ]
+        rows = []
+        for c in cubes:
+            said = c.type, c.text, place(c)
+            if c.n in states:
+                said = "state", state_line(states[c.n]), states[c.n].state.model
+            elif c.n in trained:
+                said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
+            rows.append((c.id, format_time(c.created if c.time is None else c.time), *said))
     shared.output.table(("id", "time", "type", "text", "from"), rows)
 
 
-def _summary(activation: Activation) -> str:
-    """A saved state in one line."""
-    state, stale = activation.state, activation.stale
-    return (
-        f"{activation.title}: {len(state.tokens):,} tokens, {state.size / 1e6:.1f} MB, "
-        f"{activation.hits} hits, {activation.saved:.1f} s saved" + (f", stale: {stale}" if stale else "")
-    )
-
-
 def show(ctx: typer.Context, id: Id) -> None:
-    """Show one memory in full, and whether its sources still read so; or a saved state.
+    """Show one memory in full, and whether its sources still read so; or a saved state, or an adapter.
 
     \b
     Example:
       memos show 01K3ZQ
     """
-    from memos_cli.cli.rows import activation_row, cube_row
+    from memos_cli.cli.cards import adapter_line, facts_lines, lessons_line, report_lines, state_line
+    from memos_cli.cli.rows import activation_row, adapter_row, cube_row
 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         shown = memos.show(id)
     row = cube_row(shown.cube)
-    own = activation_row(shown.activation) if shown.activation else None
+    own: dict[str, Any] = {}
+    if shown.activation:
+        own = {"activation": activation_row(shown.activation)}
+    elif shown.parametric:
+        own = {"parametric": adapter_row(shown.parametric)}
     if output.json:
         places = [_place(asdict(place)) for place in shown.places]
-        states = [state.id for state in shown.states]
-        output.record({**row, "places": places, "states": states, **({"activation": own} if own else {})})
+        states, taught = ([each.id for each in made] for made in (shown.states, shown.adapters))
+        output.record({**row, "places": places, "states": states, "adapters": taught, **own})
         return
-    text = row.pop("text")
-    if own:
-        sources = own.pop("sources")
-        row |= {name.replace("_", " "): value for name, value in own.items() if name != "fingerprint"}
-        text = "\n".join(
-            f"{source['part']:<9} {source['id']} version {source['version']}" for source in sources
-        )
+    parts = [row.pop("text")]
+    for facts in own.values():
+        if shown.parametric:
+            facts["lessons"] = lessons_line(facts["lessons"])
+            recipe = "\n".join(("recipe", *facts_lines(facts["recipe"]))) if facts["recipe"] else ""
+            parts = ["\n".join(report_lines(facts.pop("report"))), recipe]
+            facts.pop("recipe")
+        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts.pop("sources")]
+        parts = [*filter(None, parts), "\n".join(read)]
+        row |= {name.replace("_", " "): value for name, value in facts.items() if name != "fingerprint"}
     for name in ("source", "span"):
         row.pop(name)
     for name, value in row.items():
@@ -139,8 +137,11 @@ def show(ctx: typer.Context, id: Id) -> None:
     for place in shown.places:
         output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
     for state in shown.states:
-        output.text(f"{'saved in':<9} {state.id}  {_summary(state)}")
-    output.text(f"\n{text}")
+        output.text(f"{'saved in':<9} {state.id}  {state_line(state)}")
+    for adapter in shown.adapters:
+        output.text(f"{'taught to':<9} {adapter.id}  {adapter_line(adapter)}")
+    for part in parts:
+        output.text(f"\n{part}")
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def history(ctx: typer.Context, id: Id) -> None:
             f"{format_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
         )
     for old in past.versions:
-        if not old.text:  # a saved state
+        if not old.text:  # what is derived has none
             continue
         output.text(f"\n--- version {old.version}, {format_time(old.created)}, {old.principal}")
         output.text(old.text)

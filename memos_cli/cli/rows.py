@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from memos_cli.cube import Cube, Hit, Plan, format_time
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.interface.results import Answer
 
@@ -139,6 +140,25 @@ def activation_row(activation: Activation) -> dict[str, Any]:
             {"id": source.id, "version": source.version, "part": source.part} for source in activation.sources
         ],
         "fingerprint": dict(state.fingerprint),
+    }
+
+
+def adapter_row(adapter: Adapter) -> dict[str, Any]:
+    """What an adapter cube has beside a cube's header."""
+    return {
+        "model": adapter.model,
+        "bytes": adapter.size,
+        "blob": adapter.blob,
+        "train_seconds": round(adapter.seconds, 3),
+        "hits": adapter.hits,
+        "stale": adapter.stale or None,
+        "lessons": dict(adapter.lessons),
+        "sources": [
+            {"id": source.id, "version": source.version, "part": source.part} for source in adapter.sources
+        ],
+        "recipe": dict(adapter.recipe),
+        "report": dict(adapter.report),
+        "fingerprint": dict(adapter.fingerprint),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,18 @@ class AuditRow:
     cube: str | None
     version: int | None
     detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that was asked, as the usage log keeps it."""
+
+    n: int
+    time: int
+    principal: str
+    text: str
+    forms: Mapping[int, str]
+    """The memories that its plan used, as ``text``, ``state`` or ``adapter``; none: nothing was relevant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +262,30 @@ def pinned(db: Connection, view: str, *, now: int) -> list[Cube]:
         (view, *values),
     )
     return [_cube(row) for row in rows]
+
+
+def questions(db: Connection, *, limit: int = -1) -> list[Question]:
+    """The questions of the usage log, newest first."""
+    return _questions(db, "1", (), limit)
+
+
+def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
+    """The questions of the usage log whose plans used one of ``cubes``, newest first."""
+    marks = ",".join("?" * len(cubes))
+    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
+    return _questions(db, where, cubes, limit)
+
+
+def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
+    rows = db.execute(
+        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
+    return [
+        Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))
+        for n, time, principal, text in rows
+    ]
 
 
 def views(db: Connection) -> dict[str, Filter]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
+from memos_cli.infrastructure import forgetting
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.words import word_row
@@ -150,9 +151,9 @@ class Change:
             cubes,
         )
         self.insert_versions(versions)
-        self._insert_words(words)
+        self.insert_words(words)
         self._await_vectors(each.cube for each in kept if each.new)
-        self._insert_audit(audits)
+        self.insert_audit(audits)
         self.db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
                VALUES (?, ?, ?, ?, ?, ?)""",
@@ -174,7 +175,7 @@ class Change:
         role: str | None = None,
     ) -> str:
         """Give a cube a new version. Returns its id. What is None stays as it was."""
-        self._leave_words(cube)
+        self.leave_words(cube)
         id, version = self.db.execute(
             """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time),
                  author = coalesce(?, author), role = coalesce(?, role)
@@ -185,7 +186,7 @@ class Change:
         self._drop_vectors(cube)
         if self._enter_words(cube):
             self._await_vectors([cube])
-        self._insert_audit([(self.now, self.principal, action, id, version, None)])
+        self.insert_audit([(self.now, self.principal, action, id, version, None)])
         return str(id)
 
     def edit(self, cube: Cube, text: str, title: str) -> str:
@@ -222,7 +223,7 @@ class Change:
         (old,) = self.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
         was_live, is_live = old in ("generated", "activated"), state in ("generated", "activated")
         if was_live and not is_live:
-            self._leave_words(cube)
+            self.leave_words(cube)
             self._drop_vectors(cube)
         id, version = self.db.execute(
             "UPDATE cube SET state = ?, updated = ? WHERE n = ? RETURNING id, version",
@@ -230,7 +231,7 @@ class Change:
         ).fetchone()
         if is_live and not was_live and self._enter_words(cube):
             self._await_vectors([cube])
-        self._insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
+        self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
     def renew(self, cube: int, expires: int | None) -> None:
         """Move the end of a cube's life, or lift it."""
@@ -270,23 +271,11 @@ class Change:
         return [blob for _, blob in rows]
 
     def forget(self, cube: int) -> list[str]:
-        """Remove a cube with all its versions, words and vectors, and what was made from it.
+        """Remove a cube with all its versions, words and vectors, and what holds any of it.
 
         The audit keeps that they were. Returns the blobs that may be deleted after the commit.
         """
-        made = self.db.execute(
-            """SELECT d.cube, a.blob FROM derived d LEFT JOIN activation a ON a.cube = d.cube
-               WHERE d.source = ?1 UNION SELECT cube, blob FROM activation WHERE cube = ?1""",
-            (cube,),
-        ).fetchall()
-        if self.db.execute("SELECT 1 FROM cube WHERE n = ?", (cube,)).fetchone() is None:
-            return []  # it went with what it was made from
-        for each in {cube, *(n for n, _ in made)}:
-            self.tell(each, "forget", None)
-        self._leave_words(cube)
-        self.db.executemany("DELETE FROM cube WHERE n = ?", [(n,) for n, _ in made])
-        self.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
-        return [blob for _, blob in made if blob is not None]
+        return forgetting.forget(self, cube)
 
     def use(self, heats: Mapping[int, float]) -> None:
         """Note that cubes were put before a model: ``heats`` maps each to its new heat."""
@@ -294,9 +283,30 @@ class Change:
             "UPDATE cube SET hits = hits + 1, last_hit = ?, heat = ? WHERE n = ?",
             [(self.now, heat, cube) for cube, heat in heats.items()],
         )
+        new = "SELECT 1 FROM cube WHERE n = ? AND state = 'generated' AND payload = 'plaintext'"
         for cube in heats:
-            if self.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
+            if self.db.execute(new, (cube,)).fetchone():
                 self.set_state(cube, "activated", "use")
+
+    def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
+        """Note a question, with the form in which its plan used each of ``cubes``; the newest ``keep`` stay.
+
+        One that used a memory that was forgotten meanwhile is not noted: it tells what that was about.
+        """
+        known = "SELECT 1 FROM cube WHERE n = ?"
+        if keep and all(self.db.execute(known, (cube,)).fetchone() for cube in cubes):
+            (n,) = self.db.execute(
+                "INSERT INTO question (time, principal, text) VALUES (?, ?, ?) RETURNING n",
+                (self.now, self.principal, text),
+            ).fetchone()
+            self.db.executemany(
+                "INSERT INTO question_cube (question, cube, form) VALUES (?, ?, ?)",
+                [(n, cube, form) for cube, form in cubes.items()],
+            )
+        self.db.execute(
+            "DELETE FROM question WHERE n <= (SELECT n FROM question ORDER BY n DESC LIMIT 1 OFFSET ?)",
+            (keep,),
+        )
 
     # --- vectors and views ---------------------------------------------------------------------
 
@@ -337,14 +347,14 @@ class Change:
                ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
             (name, filter, self.now),
         )
-        self._insert_audit([(self.now, self.principal, "view", None, None, name)])
+        self.insert_audit([(self.now, self.principal, "view", None, None, name)])
 
     def remove_view(self, name: str) -> bool:
         """Delete a view. Returns whether there was one."""
         gone = self.db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
         if gone:
             self.db.execute("DELETE FROM pin WHERE view = ?", (name,))
-            self._insert_audit([(self.now, self.principal, "view-remove", None, None, name)])
+            self.insert_audit([(self.now, self.principal, "view-remove", None, None, name)])
         return gone
 
     def pin(self, view: str, cube: int) -> bool:
@@ -361,22 +371,6 @@ class Change:
         if was := self.db.execute(statement, (view, cube)).rowcount > 0:
             self.tell(cube, "unpin", view)
         return was
-
-    # --- repairs -------------------------------------------------------------------------------
-
-    def rebuild_words(self) -> None:
-        """Make the full-text table anew from the cubes."""
-        for statement in _NEW_WORDS:
-            self.db.execute(statement)
-        self._insert_words(live_words(self.db))
-        self._insert_audit([(self.now, self.principal, "repair", None, None, "words")])
-
-    def repair_vectors(self) -> None:
-        """Delete vectors that no search can use, and let just the cubes wait that lack one."""
-        self.db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
-        self.db.execute("DELETE FROM waiting")
-        self.db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
-        self._insert_audit([(self.now, self.principal, "repair", None, None, "vectors")])
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -395,7 +389,7 @@ class Change:
             [(*row, _sha256(row[3]), self.now, self.principal) for row in rows],
         )
 
-    def _insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
+    def insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
         self.db.executemany(
             "INSERT INTO audit (time, principal, action, cube, version, detail) VALUES (?, ?, ?, ?, ?, ?)",
             rows,
@@ -405,9 +399,9 @@ class Change:
         """Leave the audit row of what was done to a cube; ``detail`` is kept as JSON."""
         id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
-        self._insert_audit([(self.now, self.principal, action, id, version, text)])
+        self.insert_audit([(self.now, self.principal, action, id, version, text)])
 
-    def _insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
+    def insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
         self.db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
 
     def _await_vectors(self, cubes: Iterable[int]) -> None:
@@ -426,10 +420,10 @@ class Change:
         """Enter the words of a cube. Returns whether it is live: only then it has words."""
         row = self._current_words(cube)
         if row:
-            self._insert_words([(cube, *row)])
+            self.insert_words([(cube, *row)])
         return row is not None
 
-    def _leave_words(self, cube: int) -> None:
+    def leave_words(self, cube: int) -> None:
         if row := self._current_words(cube):
             self.db.execute(
                 "INSERT INTO words (words, rowid, head, body) VALUES ('delete', ?, ?, ?)", (cube, *row)
@@ -437,38 +431,14 @@ class Change:
 
     def _current_words(self, cube: int) -> tuple[str, str] | None:
         row = self.db.execute(
-            f"{_CURRENT} WHERE c.n = ? AND {LIVE_TEXT}",
+            f"{CURRENT_TEXT} WHERE c.n = ? AND {LIVE_TEXT}",
             (cube,),
         ).fetchone()
         return word_row(*row[1:]) if row else None
 
 
-_CURRENT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
+CURRENT_TEXT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
   JOIN version v ON v.cube = c.n AND v.version = c.version"""
-
-
-_NEW_WORDS = (
-    # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
-    "DELETE FROM words_data",
-    "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
-    "INSERT OR REPLACE INTO words_config (k, v) VALUES ('version', 4)",
-    "INSERT INTO words (words) VALUES ('delete-all')",
-)
-
-BAD_VECTORS = f"""SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
-  WHERE NOT ({LIVE_TEXT}) OR length(x.data) <> 4 + e.dimension"""
-"""Rows of ``vector`` that no search can use: of cubes that are not live, and broken ones."""
-
-WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
-  WHERE {LIVE_TEXT}
-    AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
-"""What ``waiting`` holds."""
-
-
-def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
-    """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
-    rows = db.execute(f"{_CURRENT} WHERE {LIVE_TEXT} ORDER BY c.n")
-    return ((row[0], *word_row(*row[1:])) for row in rows)
 
 
 def _sha256(text: str) -> bytes:

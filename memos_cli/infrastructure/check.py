@@ -21,9 +21,10 @@ from pathlib import Path
 
 from memos_cli.errors import Locked, MemosError, NoVault, TooNew
 from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
-from memos_cli.infrastructure import derived, index, schema, tables
+from memos_cli.infrastructure import adapters, derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.repairs import rebuild_words, repair_vectors
 from memos_cli.infrastructure.tables import Finding as Finding
 from memos_cli.infrastructure.tables import must, should
 from memos_cli.infrastructure.vault import OWN_NAMES, Vault, read_identity
@@ -62,8 +63,8 @@ def examine(folder: Path, *, timeout: float, full: bool = True) -> list[Finding]
 def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: int) -> list[Finding]:
     """Repair what can be. Returns those of ``findings`` that are repaired.
 
-    Never touches a memory or one of its versions: of cubes, it drops only states that cannot serve.
-    Raises Locked while others use the vault.
+    Never touches a memory or one of its versions: of cubes, it drops only states that cannot serve, and sets
+    aside adapters that cannot; their lessons stay. Raises Locked while others use the vault.
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
@@ -73,12 +74,18 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
             for cube in broken:
                 derived.drop(change, cube, "repair")
         codes.add("blob-orphan")
+    if codes & tables.ADAPTER_FINDINGS:
+        broken = [*tables.broken_adapters(vault.connection, vault.blobs)]
+        with vault.change(principal, now) as change:
+            for cube in broken:
+                adapters.set_aside(change, cube)
+        codes.add("blob-orphan")
     if codes & {"words-differ", "vectors-useless", "waiting-differs"}:
         with vault.change(principal, now) as change:
             if "words-differ" in codes:
-                change.rebuild_words()
+                rebuild_words(change)
             if codes & {"vectors-useless", "waiting-differs"}:
-                change.repair_vectors()
+                repair_vectors(change)
     if "index-damaged" in codes:
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:
@@ -159,7 +166,7 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
     blobs = Blobs(folder / "blobs", folder / "tmp")
     findings += _told(tables.vectors(db)) + _told(_blobs(folder, db, full))
     if readable:
-        findings += _told(tables.states(db, blobs, full))
+        findings += _told(tables.states(db, blobs, full)) + _told(tables.trained(db, blobs, full))
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:

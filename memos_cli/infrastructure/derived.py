@@ -8,31 +8,15 @@ just these conditions, or not at all.
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from memos_cli.cube import LIVE_STATES, new_ulids
 from memos_cli.errors import MemosError
+from memos_cli.infrastructure import lineage
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One memory that an activation cube was made from."""
-
-    cube: int
-    id: str
-    version: int
-    """The version that was read."""
-    part: str
-    """``pinned`` or ``document``."""
-    current: int
-    """The version that it has now."""
-    live: bool
-    """Whether it is in a live state and has not expired."""
+from memos_cli.infrastructure.lineage import Reading, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +64,12 @@ class Activation:
     @property
     def stale(self) -> str:
         """Why it is not the state of its memories any more; "" if it is."""
-        for source in self.sources:
-            if not source.live:
-                return "a source is archived, expired or merged"
-            if source.version != source.current:
-                return "source changed"
-        return ""
+        return lineage.staleness(self.sources)
 
 
 def key_of(fingerprint: Mapping[str, str], tokens: Sequence[int]) -> bytes:
     """What a state is found by."""
-    return hashlib.sha256(_canonical(fingerprint).encode() + b"\0" + _pack(tokens)).digest()
-
-
-def _canonical(fingerprint: Mapping[str, str]) -> str:
-    return json.dumps(dict(fingerprint), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(lineage.to_json(fingerprint).encode() + b"\0" + _pack(tokens)).digest()
 
 
 def _pack(tokens: Sequence[int]) -> bytes:
@@ -127,33 +102,11 @@ def activations(
         saved, hits, last_hit, heat, expired = row[13:]
         held = array("i")
         held.frombytes(tokens[: len(tokens) // 4 * 4])
-        state = State(view, blob, size, pieces, held, prompt, model, _fingerprint(fingerprint), seconds)
-        sources = _sources(db, row[0], now)
+        state = State(view, blob, size, pieces, held, prompt, model, lineage.from_json(fingerprint), seconds)
+        sources = lineage.sources_of(db, row[0], now)
         usage = (saved, hits, last_hit, heat, bool(expired))
         found.append(Activation(row[0], row[1], row[2], row[3], state, *usage, sources))
     return found
-
-
-def _fingerprint(text: str) -> Mapping[str, str]:
-    """A fingerprint as it was kept; a damaged one is none, and so fits nothing (`memos check` tells)."""
-    try:
-        kept = json.loads(text)
-    except ValueError:
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def _sources(db: Connection, cube: int, now: int) -> tuple[Source, ...]:
-    rows = db.execute(
-        """SELECT d.source, c.id, d.version, d.part, c.version,
-             c.state IN ('generated', 'activated') AND (c.expires IS NULL OR c.expires > ?)
-           FROM derived d JOIN cube c ON c.n = d.source WHERE d.cube = ? ORDER BY d.position""",
-        (now, cube),
-    )
-    return tuple(
-        Source(source, id, version, part, current, bool(live))
-        for source, id, version, part, current, live in rows
-    )
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Activation | None:
@@ -194,7 +147,7 @@ def holding(
 
 
 def keep(
-    change: Change, state: State, sources: Sequence[tuple[int, int, str]], *, title: str, digest: bytes
+    change: Change, state: State, sources: Sequence[Reading], *, title: str, digest: bytes
 ) -> tuple[str, int, list[str] | None]:
     """Keep a state, whose blob is durable, as a cube. ``sources`` are (cube, version, part) in order.
 
@@ -203,39 +156,23 @@ def keep(
     Raises MemosError when a source is not what was read any more.
     """
     db = change.db
-    expires = _earliest_end(change, sources)
+    expires = lineage.earliest_end(change, sources)
     key = key_of(state.fingerprint, state.tokens)
     row = db.execute(
         """SELECT c.n, c.id, c.version, c.expires, a.blob, a.key FROM cube c
            JOIN activation a ON a.cube = c.n WHERE c.digest = ? AND c.payload = 'activation'""",
         (digest,),
     ).fetchone()
-    old: list[str] = []
-    if row is None:
-        version, id = 1, new_ulids(change.now, 1)[0]
-        (cube,) = db.execute(
-            """INSERT INTO cube (id, payload, type, state, version, digest, author, role, owner, created,
-                 updated, expires, priority, frozen, hits, heat)
-               VALUES (?, 'activation', 'document', 'activated', 1, ?, '', '', ?, ?, ?, ?, 0, 0, 0, 0)
-               RETURNING n""",
-            (id, digest, change.principal, change.now, change.now, expires),
-        ).fetchone()
-    else:
-        cube, id, version, end, blob, known = row
-        if (end, blob, known) == (expires, state.blob, key) and _made_from(db, cube) == list(sources):
+    known, old = None, list[str]()
+    if row is not None:
+        known, id, version, *held = row
+        if held == [expires, state.blob, key] and lineage.readings(db, known) == list(sources):
             return id, version, None
-        version += 1
-        db.execute(
-            "UPDATE cube SET version = ?, updated = ?, expires = ? WHERE n = ?",
-            (version, change.now, expires, cube),
-        )
-        db.execute("DELETE FROM derived WHERE cube = ?", (cube,))
-        old = [blob]
-    change.insert_versions([(cube, version, title, "")])
-    db.executemany(
-        "INSERT INTO derived (cube, position, source, version, part) VALUES (?, ?, ?, ?, ?)",
-        [(cube, position, *source) for position, source in enumerate(sources)],
-    )
+        old = [row[4]]
+    cube, id, version = lineage.write_cube(
+        change, known,
+        payload="activation", state="activated", digest=digest, title=title, sources=sources, expires=expires,
+    )  # fmt: skip
     db.execute(
         """INSERT INTO activation (cube, view, blob, bytes, pieces, tokens, prompt, model, fingerprint, key,
              seconds, saved)
@@ -246,35 +183,12 @@ def keep(
              key = excluded.key, seconds = excluded.seconds""",
         (
             cube, state.view, state.blob, state.size, state.pieces, _pack(state.tokens), state.prompt,
-            state.model, _canonical(state.fingerprint), key, state.seconds,
+            state.model, lineage.to_json(state.fingerprint), key, state.seconds,
         ),
     )  # fmt: skip
-    change.tell(cube, "promote", {"to": "activation", "from": _ids(db, sources)})
-    for source, _, _ in sources:
-        if db.execute("SELECT state FROM cube WHERE n = ?", (source,)).fetchone() == ("generated",):
-            change.set_state(source, "activated", "promote")
+    change.tell(cube, "promote", {"to": "activation", "from": lineage.ids_of(db, sources)})
+    lineage.activate(change, sources)
     return id, version, old
-
-
-def _earliest_end(change: Change, sources: Sequence[tuple[int, int, str]]) -> int | None:
-    ends = []
-    for cube, version, _ in sources:
-        row = change.db.execute("SELECT version, state, expires FROM cube WHERE n = ?", (cube,)).fetchone()
-        is_over = row is not None and row[2] is not None and row[2] <= change.now
-        if row is None or row[0] != version or row[1] not in LIVE_STATES or is_over:
-            raise MemosError("a memory changed while it was read", "run it again")
-        ends.append(row[2])
-    return min((end for end in ends if end is not None), default=None)
-
-
-def _made_from(db: Connection, cube: int) -> list[tuple[int, int, str]]:
-    return db.execute(
-        "SELECT source, version, part FROM derived WHERE cube = ? ORDER BY position", (cube,)
-    ).fetchall()
-
-
-def _ids(db: Connection, sources: Sequence[tuple[int, int, str]]) -> list[str]:
-    return [db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()[0] for cube, _, _ in sources]
 
 
 def drop(change: Change, cube: int, action: str = "demote") -> str:

@@ -20,7 +20,8 @@ APPLICATION_ID = 0x4D454D43
 
 LIVE_TEXT = "c.state IN ('generated', 'activated') AND c.payload = 'plaintext'"
 """A condition on ``cube c``: those that have words and vectors."""
-NAMED_BLOBS = "SELECT blob FROM source WHERE blob IS NOT NULL UNION ALL SELECT blob FROM activation"
+NAMED_BLOBS = """SELECT blob FROM source WHERE blob IS NOT NULL UNION ALL SELECT blob FROM activation
+  UNION ALL SELECT blob FROM parametric WHERE blob IS NOT NULL"""
 """Every blob that a row names."""
 
 
@@ -183,7 +184,53 @@ def _second(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second)
+def _third(db: Database) -> None:
+    for statement in (
+        """
+        CREATE TABLE parametric (
+          cube INTEGER PRIMARY KEY REFERENCES cube (n) ON DELETE CASCADE,
+          blob TEXT,
+          lost TEXT NOT NULL,
+          bytes INTEGER NOT NULL,
+          model TEXT NOT NULL,
+          fingerprint TEXT NOT NULL,
+          recipe TEXT NOT NULL,
+          report TEXT NOT NULL,
+          seconds REAL NOT NULL
+        )""",
+        """
+        CREATE TABLE lesson (
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          position INTEGER NOT NULL,
+          source INTEGER REFERENCES cube (n) ON DELETE CASCADE,
+          kind TEXT NOT NULL CHECK (kind IN ('fact', 'near miss', 'control', 'example')),
+          held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
+          question TEXT NOT NULL,
+          answer TEXT NOT NULL,
+          key TEXT NOT NULL,
+          PRIMARY KEY (cube, position)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX lesson_source ON lesson (source) WHERE source IS NOT NULL",
+        """
+        CREATE TABLE question (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          time INTEGER NOT NULL,
+          principal TEXT NOT NULL,
+          text TEXT NOT NULL
+        )""",
+        """
+        CREATE TABLE question_cube (
+          question INTEGER NOT NULL REFERENCES question (n) ON DELETE CASCADE,
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          form TEXT NOT NULL CHECK (form IN ('text', 'state', 'adapter')),
+          PRIMARY KEY (question, cube)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX question_cube_cube ON question_cube (cube)",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third)
 FORMAT = len(MIGRATIONS)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
+from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
-from memos_cli.infrastructure import catalogue, schema
+from memos_cli.infrastructure import adapters, catalogue, lineage, schema
 from memos_cli.infrastructure.blobs import Blobs, piece_digests
-from memos_cli.infrastructure.changes import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.repairs import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import read_identity
 
@@ -143,6 +143,8 @@ def values(db: Connection) -> Iterator[Finding]:
              OR length(bytes_sha256) <> 32"""
     ):
         yield must("row-damaged", f"place {n}", "it is no range of bytes")
+    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"):
+        yield must("row-damaged", f"question {n}", "its time is none that it can have")
     for name, text in db.execute("SELECT name, filter FROM view"):
         try:
             catalogue.filter_from_json(text)
@@ -280,3 +282,64 @@ def _is_whole(blobs: Blobs, blob: str, pieces: bytes) -> bool:
         return piece_digests(blobs.get(blob)) == pieces
     except Damaged:
         return False
+
+
+ADAPTER_FINDINGS = frozenset(("adapter-broken", "adapter-missing", "adapter-damaged"))
+
+
+def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
+    """Adapter cubes whose weights cannot serve. No memory is lost with them, but a training is."""
+    for cube, what, problem in _broken_adapters(db, blobs, full):
+        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+        again = "repair lets go of its weights and keeps its lessons, to be trained again"
+        yield should(what, id, f"{problem}; {again}")
+
+
+def broken_adapters(db: Connection, blobs: Blobs) -> Iterator[int]:
+    """The adapter cubes that a repair sets aside."""
+    return (cube for cube, _, _ in _broken_adapters(db, blobs, True))
+
+
+def _broken_adapters(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+    rows = db.execute(
+        """SELECT c.n, c.state, c.digest, v.title, p.cube, CAST(p.blob AS TEXT), CAST(p.lost AS TEXT),
+             p.bytes, CAST(p.seconds AS REAL), CAST(p.fingerprint AS TEXT), CAST(p.recipe AS TEXT),
+             CAST(p.report AS TEXT)
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+           LEFT JOIN parametric p ON p.cube = c.n WHERE c.payload = 'parametric'"""
+    ).fetchall()
+    for cube, state, digest, name, known, blob, lost, size, seconds, *objects in rows:
+        fits = known is not None and size >= 0 and seconds >= 0 and _are_objects(objects)
+        if not fits or (blob is None) != (lost in adapters.LOST) or (blob is not None and lost):
+            yield cube, "adapter-broken", "what it says of its weights does not fit together"
+        elif blob is None:
+            if state in LIVE_STATES:
+                yield cube, "adapter-broken", "it is to be used, but its weights are gone"
+        elif not _is_of(db, cube, digest, name, objects[0]):
+            yield cube, "adapter-broken", "it is not of the memories that it names"
+        elif problem := blobs.problem(blob, size):
+            yield cube, "adapter-missing", problem
+        elif full and not blobs.intact(blob):
+            yield cube, "adapter-damaged", "its bytes are not those that were kept"
+
+
+def _are_objects(texts: Sequence[str]) -> bool:
+    """Whether these are JSON objects as they are kept."""
+    return all(lineage.to_json(lineage.from_json(text)) == text for text in texts)
+
+
+def _is_of(db: Connection, cube: int, digest: bytes, name: str, fingerprint: str) -> bool:
+    """Whether the base, the name and the memories of an adapter are those that its digest tells.
+
+    Forgetting a memory relies on it: the weights that hold it are found by what they were made from.
+    """
+    ids = [source.id for source in lineage.sources_of(db, cube, 0)]
+    model = str(lineage.from_json(fingerprint).get("model"))
+    (strange,) = db.execute(
+        """SELECT count(*) FROM lesson l WHERE l.cube = ?1 AND l.source IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM derived d WHERE d.cube = ?1 AND d.source = l.source)""",
+        (cube,),
+    ).fetchone()
+    return not strange and digest in {
+        adapters.digest_of(model, name, ids, attempt=attempt) for attempt in (False, True)
+    }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure import catalogue, derived
+from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
 
 
 def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool) -> Forgotten:
-    """Remove cubes, and the states that were made from them."""
+    """Remove cubes, the states that were made from them, and the weights of adapters that hold them."""
     db = memos.vault.connection
 
     def chosen() -> tuple[Cube, ...]:
@@ -49,9 +49,12 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
 
     def told(cubes: tuple[Cube, ...]) -> Forgotten:
         named = {cube.id for cube in cubes}
-        made = {state.id for cube in cubes for state in derived.made_from(db, cube.n, now=memos.now())}
+        now = memos.now()
+        states = {each.id for cube in cubes for each in derived.made_from(db, cube.n, now=now)}
+        taught = {each.id for cube in cubes for each in adapters.made_from(db, cube.n, now=now)}
         counts = count("version", cubes), count("vector", cubes)
-        return Forgotten(cubes, *counts, dry_run, tuple(sorted(made - named)))
+        made = tuple(sorted(states - named)), tuple(sorted(taught - named))
+        return Forgotten(cubes, *counts, dry_run, *made)
 
     if dry_run:
         return told(chosen())
@@ -65,15 +68,25 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
 
 
 def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
-    """Let memories stand in every prompt of a view, or no longer."""
+    """Let memories stand in every prompt of a view, and adapters be attached to it, or no longer."""
     if view:
         memos.view(view)
+    may_stand = Filter(payloads=("plaintext", "parametric"))
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = memos.several(ids)
-        live = catalogue.passing(memos.vault.connection, [cube.n for cube in cubes], now=memos.now())
-        for cube in cubes:
-            if cube.n not in live and not remove:
-                problem = "is not text" if cube.payload != "plaintext" else "is archived or expired"
+        numbers = [cube.n for cube in cubes]
+        live = catalogue.passing(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
+        for cube in () if remove else cubes:
+            if problem := _cannot_stand(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")
         changed = sum((change.unpin if remove else change.pin)(view, cube.n) for cube in cubes)
     return Tagged(len(cubes), changed)
+
+
+def _cannot_stand(cube: Cube, live: Sequence[int]) -> str:
+    """Why a cube cannot be pinned; "" if it can."""
+    if cube.payload == "activation":
+        return "is not text"
+    if cube.n not in live:
+        return "is archived or expired"
+    return "is not finished" if cube.payload == "parametric" and cube.state == "generated" else ""

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from memos_cli.cube import Span
-from memos_cli.infrastructure import catalogue, derived
+from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
@@ -22,6 +22,8 @@ def show(vault: Vault, id: str, now: int) -> Shown:
         tuple(_prove(vault, *place) for place in places),
         derived.by_cube(vault.connection, cube.n, now=now),
         tuple(derived.made_from(vault.connection, cube.n, now=now)),
+        adapters.by_cube(vault.connection, cube.n, now=now),
+        tuple(adapters.made_from(vault.connection, cube.n, now=now)),
     )
 
 
@@ -54,6 +56,8 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
     ]
     cubes = catalogue.by_number(db, hottest)
     states = derived.activations(db, now=now)
+    trained = adapters.adapters(db, now=now)
+    used = [each for each in trained if each.state == "activated"]
     return Stats(
         vault=str(vault.folder),
         id=vault.identity.id,
@@ -85,6 +89,14 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
             "seconds_saved": round(sum(each.saved for each in states), 3),
             "stale": sum(bool(each.stale) for each in states),
         },
+        adapters={
+            "count": len(trained),
+            "used": len(used),
+            "bytes": sum(each.size for each in trained if each.blob),
+            "hits": sum(each.hits for each in trained),
+            "stale": sum(bool(each.stale) for each in used),
+        },
+        questions=count("SELECT count(*) FROM question"),
     )
 
 

@@ -34,6 +34,7 @@ from memos_cli.interface.results import (
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.interface.ingestion import Wishes
@@ -201,21 +202,33 @@ class Memos:
 
         return answer(self, question, filter, manner, started, on_text)
 
-    def use(self, cubes: Sequence[Cube], restored: Restored) -> None:
-        """Warm cubes that a model has read, and the state that spared it some of the reading.
+    def use(
+        self,
+        cubes: Sequence[Cube],
+        restored: Restored,
+        *,
+        adapters: Sequence[Adapter] = (),
+        question: str = "",
+        forms: Mapping[int, str] | None = None,
+    ) -> None:
+        """Warm cubes that a model has read, the state that spared it some of the reading, and ``adapters``.
 
-        A vault that cannot be written now is no reason to fail.
+        A ``question`` goes into the usage log, with the form in which the plan used each memory (by its row
+        number: ``text``, ``state`` or ``adapter``). A vault that cannot be written now is no reason to fail.
         """
         from memos_cli.infrastructure import derived
         from memos_cli.operation.lifecycle import heat_after_use
 
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
+        heats |= {a.cube: heat_after_use(a.heat, a.last_hit, now=now, half_life=half_life) for a in adapters}
         with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
             if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
                 derived.count_saving(change, state.cube, restored.saved)
             change.use(heats)
+            if question:
+                change.log_question(question, forms or {}, self.settings.query_log)
 
     # --- other forms -----------------------------------------------------------------------------
 
@@ -248,6 +261,12 @@ class Memos:
         from memos_cli.infrastructure import derived
 
         return derived.activations(self.vault.connection, now=self._clock())
+
+    def adapters(self) -> list[Adapter]:
+        """The adapter cubes in any state, oldest first."""
+        from memos_cli.infrastructure import adapters
+
+        return adapters.adapters(self.vault.connection, now=self._clock())
 
     def pinned(self, view: str) -> list[Cube]:
         """The memories that stand in every prompt of a view ("": of no view)."""

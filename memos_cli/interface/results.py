@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from memos_cli.cube import Cube, Hit, Plan, Span
+from memos_cli.infrastructure.adapters import Adapter
 from memos_cli.infrastructure.catalogue import AuditRow, Version
 from memos_cli.infrastructure.derived import Activation
 
@@ -78,6 +79,10 @@ class Shown:
     """Of an activation cube: its state."""
     states: tuple[Activation, ...] = ()
     """The activation cubes that were made from it."""
+    parametric: Adapter | None = None
+    """Of an adapter cube: its adapter."""
+    adapters: tuple[Adapter, ...] = ()
+    """The adapter cubes that were made from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Forgotten:
     dry_run: bool
     states: tuple[str, ...] = ()
     """The activation cubes that were made from them, which go with them."""
+    adapters: tuple[str, ...] = ()
+    """The adapter cubes that were made from them: they lose their weights, or go with their last memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,10 @@ class Stats:
     """On disk: the database, blobs, index."""
     states: Mapping[str, float]
     """Saved states: how many, their bytes, hits, and the seconds that they have saved; how many are stale."""
+    adapters: Mapping[str, int]
+    """Adapters: how many, how many are used, bytes, hits; of those that are used, how many are stale."""
+    questions: int
+    """Of the usage log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("generated", "expire"): "expired",
     ("activated", "expire"): "expired",
     ("expired", "restore"): "activated",
+    # What was made from memories by training: its gate decides, and it is detached and attached again.
+    ("archived", "promote"): "activated",
+    ("generated", "refuse"): "archived",
+    ("activated", "refuse"): "archived",
+    ("archived", "refuse"): "archived",
+    ("generated", "demote"): "archived",
+    ("activated", "demote"): "archived",
+    ("archived", "checkpoint"): "generated",
 }
 """(state, action) to the state that follows. What is not here is not allowed."""
 

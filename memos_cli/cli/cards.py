@@ -1,0 +1,84 @@
+"""Derived cubes for a person: a state or an adapter in one line, and an adapter's report card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.adapters import Adapter
+    from memos_cli.infrastructure.derived import Activation
+
+_STANDINGS = {"generated": "unfinished", "activated": "used", "archived": "not used"}
+
+
+def state_line(activation: Activation) -> str:
+    """A saved state in one line."""
+    state, stale = activation.state, activation.stale
+    return (
+        f"{activation.title}: {len(state.tokens):,} tokens, {state.size / 1e6:.1f} MB, "
+        f"{activation.hits} hits, {activation.saved:.1f} s saved" + (f", stale: {stale}" if stale else "")
+    )
+
+
+def adapter_line(adapter: Adapter) -> str:
+    """An adapter in one line."""
+    size = f"{adapter.size / 1e6:.1f} MB" if adapter.blob else "no weights"
+    return (
+        f"{adapter.title}: {len(adapter.sources)} memories, {size}, {adapter.hits} hits, "
+        f"{_STANDINGS.get(adapter.state, adapter.state)}"
+        + (f", stale: {adapter.stale}" if adapter.stale else "")
+    )
+
+
+def lessons_line(lessons: Mapping[str, int]) -> str:
+    """How many lessons of which kind."""
+    total = sum(count for kind, count in lessons.items() if kind != "held out")
+    return f"{total} ({', '.join(f'{count} {kind}' for kind, count in lessons.items())})" if total else "none"
+
+
+def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """A report card: whether it was passed, each check with its limit, then all else that it tells."""
+    if "passed" in report:
+        reason = f": {report['reason']}" if report.get("reason") else ""
+        yield f"gate      {_verdict(report['passed'])}{reason}"
+    checks = [check for check in _list(report.get("checks")) if isinstance(check, dict)]
+    width = max((len(str(check.get("name", ""))) for check in checks), default=0)
+    for check in checks:
+        limit = f" (limit {_number(check['limit'])})" if check.get("limit") is not None else ""
+        measured = f"{_number(check.get('value', ''))}{limit}"
+        detail = f"  {check['detail']}" if check.get("detail") else ""
+        yield f"  {check.get('name', '')!s:<{width}}  {_verdict(check.get('passed')):<6}  {measured}{detail}"
+    others = {name: value for name, value in report.items() if name not in ("passed", "reason", "checks")}
+    yield from facts_lines(others)
+
+
+def facts_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """An object of any shape: one line a value, what is inside others by its whole path."""
+    flat = dict(_flat(facts))
+    width = max(map(len, flat), default=0)
+    for name, value in flat.items():
+        yield f"  {name:<{width}}  {_number(value)}"
+
+
+def _flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        path = f"{before}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}.")
+        elif isinstance(value, list) and any(isinstance(each, (dict, list)) for each in value):
+            yield path, f"{len(value)} (--json shows them)"
+        else:
+            yield path, ", ".join(map(_number, value)) if isinstance(value, list) else value
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _verdict(passed: object) -> str:
+    return "passed" if passed is True else "failed" if passed is False else ""
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
