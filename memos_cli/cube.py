@@ -171,7 +171,7 @@ class Injection:
 
     hit: Hit
     form: str
-    """``text`` or ``state``; later also ``adapter``."""
+    """``text``, ``state`` or ``adapter``."""
     tokens: int
     label: int
     """Its number in the answer: ``[1]``."""
@@ -211,6 +211,28 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """An adapter that a plan may attach: memories that a model knows without their text."""
+
+    id: str
+    """The parametric cube."""
+    name: str
+    cubes: frozenset[int]
+    """The memories that it was made from."""
+    pinned: bool = False
+    """Whether the view of the question pins it: it is then attached to whatever is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An adapter in a plan: it is on from the first token of the question."""
+
+    id: str
+    name: str
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """One candidate that is not in the plan, and why."""
 
@@ -230,6 +252,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     document: Document | None = None
     reuse: Reuse | None = None
+    adapters: tuple[Attached, ...] = ()
 
     @property
     def tokens(self) -> int:

@@ -65,6 +65,39 @@ class Settings:
         "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
+    parametric_scale: float = _setting(
+        "parametric.scale", 1.0, "strength with which adapters are attached", 0.0, 4.0
+    )
+    parametric_relevance: float = _setting(
+        "parametric.relevance",
+        0.65,
+        "relevance a memory needs for its adapter to stand in for its text, 0 to 1",
+        most=1,
+    )
+    distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
+    distil_rate: float = _setting("distil.rate", 0.001, "learning rate of a training", 1e-6, 0.1)
+    distil_steps: int = _setting(
+        "distil.steps", 0, "steps of a training, at most; 0: by the number of questions", most=100_000
+    )
+    distil_seed: int = _setting("distil.seed", 1, "seed of a training")
+    gate_recall: float = _setting(
+        "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
+    )
+    gate_gain: float = _setting(
+        "gate.gain", 0.6, "by how much that must be more than without the adapter", most=1
+    )
+    gate_near_misses: float = _setting(
+        "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
+    )
+    gate_drift: float = _setting(
+        "gate.drift", 0.1, "how far other answers may be from the base: KL, nats a token"
+    )
+    gate_perplexity: float = _setting(
+        "gate.perplexity", 0.05, "by what share the perplexity of the base's own answers may rise"
+    )
+    gate_routing: float = _setting(
+        "gate.routing", 0.99, "share of questions on other things that must stay untouched", most=1
+    )
     heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
 
 

@@ -59,7 +59,7 @@ PROMOTED = {
     "id", "version", "new", "memories", "tokens", "held", "bytes", "seconds", "saved", "dry_run",
     "break_even",
 }  # fmt: skip
-DEMOTED = {"ids", "bytes", "dry_run"}
+DEMOTED = {"ids", "bytes", "dry_run", "adapters", "verbalised"}
 PINNED = {"changed", "view", "pinned"}
 PLACE = {"source", "span", "encoding", "reads"}
 HISTORY = {"id", "versions", "audit"}
@@ -71,7 +71,7 @@ INGESTED = {
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {"question", "answer", "model", "plan", "sources", "timings"}
 EXPLANATION = {"question", "plan", "sources"}
-PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation"}
+PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation", "adapters"}
 """``activation`` is null where no state is used or missed."""
 REUSE = {"result", "reason", "id", "tokens"}
 CALL = {"intent", "topics", "types", "after", "before", "when"}
@@ -235,7 +235,9 @@ def test_states(kept: Shell, tiny: dict[str, str]) -> None:
     assert kept("stats", "--json").record["states"]["count"] == 1
     dropped = kept("demote", "d1", "--json").record
     assert keys(dropped) == DEMOTED
-    assert dropped == {"ids": [made["id"]], "bytes": made["bytes"], "dry_run": False}
+    assert dropped == {
+        "ids": [made["id"]], "bytes": made["bytes"], "dry_run": False, "adapters": [], "verbalised": []
+    }  # fmt: skip
 
 
 def test_adapters(kept: Shell) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.cube import Cube, Document, Hit, MemoryCall, Plan
+from memos_cli.cube import Cube, Document, Hit, Learned, MemoryCall, Plan
 from memos_cli.operation.scheduler import make_plan
 
 numbers = count(1)
@@ -41,10 +41,12 @@ def plan(
     most: int = 5,
     pinned: list[tuple[Cube, int]] | None = None,
     documents: list[Document] | None = None,
+    adapters: list[Learned] | None = None,
 ) -> Plan:
     return make_plan(
         MemoryCall("?", intent), hits, costs,
         room=room, budget=budget, most=most, relevance=0.3, pinned=pinned or (), documents=documents or (),
+        adapters=adapters or (), scale=0.5,
     )  # fmt: skip
 
 
@@ -339,3 +341,94 @@ def test_a_document_changes_nothing_in_what_else_is_retrieved(case: Case) -> Non
 @given(cases())
 def test_the_same_memories_give_the_same_plan(case: Case) -> None:
     assert planned(case) == planned(case)
+
+
+# --- adapters --------------------------------------------------------------------------------------
+
+
+def learned(*cubes: Cube, id: str = "ADAPTER", pinned: bool = False) -> Learned:
+    return Learned(id, "name", frozenset(cube.n for cube in cubes), pinned)
+
+
+def forms(made: Plan) -> list[tuple[str, str, int]]:
+    return [(item.form, item.hit.cube.text, item.tokens) for item in made.chosen]
+
+
+def test_an_adapter_stands_in_for_the_texts_of_its_memories() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    made = plan([hit(cat, 1.0), hit(dog, 0.9)], [10, 10], adapters=[learned(cat, dog)])
+    assert forms(made) == [("adapter", "the cat", 0), ("adapter", "the dog", 0)]
+    assert [(each.id, each.scale) for each in made.adapters] == [("ADAPTER", 0.5)]
+    assert made.tokens == 0
+
+
+def test_what_comes_close_and_is_in_no_adapter_brings_all_the_texts_back() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    made = plan([hit(cat, 1.0), hit(dog, 0.9)], [10, 10], adapters=[learned(cat)])
+    assert forms(made) == [("text", "the cat", 10), ("text", "the dog", 10)]
+    assert made.adapters == ()
+
+
+def test_what_is_fainter_than_an_adapters_memory_is_left_out() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    made = plan([hit(cat, 1.0), hit(dog, 0.6)], [10, 10], adapters=[learned(cat)])
+    assert forms(made) == [("adapter", "the cat", 0)]
+    assert reasons(made) == ["fainter than what an adapter holds"]
+
+
+def test_where_everything_is_asked_for_an_adapter_must_hold_it_all() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    hits = [hit(cat, 1.0), hit(dog, 0.4)]
+    assert plan(hits, [10, 10], intent="list", adapters=[learned(cat)]).adapters == ()
+    assert plan(hits, [10, 10], intent="list", adapters=[learned(cat, dog)]).tokens == 0
+
+
+def test_an_adapter_is_not_attached_for_what_it_does_not_hold() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    made = plan([hit(dog, 1.0), hit(cat, 0.9)], [10, 10], adapters=[learned(cat)])
+    assert made.adapters == () and {form for form, *_ in forms(made)} == {"text"}
+    assert plan([hit(cat, 1.0, relevance=0.1)], [10], adapters=[learned(cat)]).adapters == ()
+
+
+def test_the_smaller_of_two_adapters_that_hold_it_is_taken_and_two_where_one_is_not_enough() -> None:
+    cat, dog, owl = memory("the cat"), memory("the dog"), memory("the owl")
+    large, small = learned(cat, dog, owl, id="LARGE"), learned(cat, id="SMALL")
+    assert [each.id for each in plan([hit(cat)], [10], adapters=[large, small]).adapters] == ["SMALL"]
+    both = [learned(cat, id="CAT"), learned(dog, id="DOG")]
+    made = plan([hit(cat, 1.0), hit(dog, 0.9)], [10, 10], adapters=both)
+    assert {each.id for each in made.adapters} == {"CAT", "DOG"}
+
+
+def test_an_adapter_goes_before_a_document_and_a_pinned_one_is_always_attached() -> None:
+    cat, dog = memory("the cat"), memory("the dog")
+    made = plan([hit(cat)], [10], adapters=[learned(cat)], documents=[document(cat, dog)])
+    assert made.document is None and forms(made) == [("adapter", "the cat", 0)]
+    pinned = plan([hit(cat)], [10], adapters=[learned(dog, pinned=True)])
+    assert [each.id for each in pinned.adapters] == ["ADAPTER"] and forms(pinned) == [("text", "the cat", 10)]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(1, 50)), min_size=1, max_size=8),
+    st.lists(st.sets(st.integers(0, 7)), max_size=3),
+    st.sampled_from(["recall", "list"]),
+)
+def test_no_adapter_hides_what_comes_close(
+    found: list[tuple[float, float, int]], sets: list[set[int]], intent: str
+) -> None:
+    found = sorted(found, reverse=True)
+    cubes = [memory(f"memory {n}.") for n in range(len(found))]
+    hits = [hit(cube, score, relevance) for cube, (score, relevance, _) in zip(cubes, found, strict=True)]
+    costs = [cost for *_, cost in found]
+    without = plan(hits, costs, intent=intent)
+    adapters = [learned(*(cubes[n] for n in each if n < len(cubes)), id=str(at)) for at, each in enumerate(sets)]
+    made = plan(hits, costs, intent=intent, adapters=adapters)
+    if not made.adapters:
+        assert made == without
+        return
+    held = frozenset().union(*(each.cubes for each in adapters if each.id in {a.id for a in made.adapters}))
+    best = without.chosen[0].hit
+    assert best.cube.n in held
+    for item in without.chosen:
+        if intent == "list" or item.hit.score >= 0.75 * best.score:
+            assert item.hit.cube.n in held
+    assert all(item.form == "adapter" and item.hit.cube.n in held for item in made.chosen)

@@ -22,10 +22,10 @@ import numpy as np
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-ARCHITECTURES = ("llama", "qwen2", "gemma")
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "phi3", "gemma")
 """Their states can be restored exactly."""
 
-UNFIT = {"gemma2": "sliding window", "mamba": "recurrent", "lfm2": "hybrid"}
+UNFIT = {"gemma2": "sliding window", "gemma3": "sliding window", "mamba": "recurrent", "lfm2": "hybrid"}
 """What llama.cpp runs too, but whose states cannot be rewound, and why."""
 
 CHATML = (
@@ -37,6 +37,9 @@ CHATML = (
 
 CONTROL = ("<unk>", "<s>", "<|im_start|>", "<|im_end|>")
 """The first tokens of every vocabulary. A turn ends with the last; nothing else ends a text."""
+
+TRAINABLE = (*ARCHITECTURES, "gemma2", "gemma3")
+"""An adapter can be trained for them."""
 
 WINDOW = 32
 """Tokens that a sliding-window model looks back: fewer than most tests read."""
@@ -51,8 +54,9 @@ _STATE, _STEP, _KERNEL = 8, 4, 4  # of a state-space layer: numbers per channel,
 _MERGES = ("t h", "th e", "e r", "i n", "o n", "␣ the", "␣the r", "␣ a")
 """BPE's rules, in order of precedence; their results are also the words of the SentencePiece vocabulary."""
 
-_SENTENCE_PIECE = ("gemma", "gemma2")
-_TIED = ("gemma", "gemma2", "mamba", "lfm2")
+_QWEN = ("qwen2", "qwen3")
+_SENTENCE_PIECE = ("phi3", "gemma", "gemma2", "gemma3")
+_TIED = ("gemma", "gemma2", "gemma3", "mamba", "lfm2")
 """Where the rows that read a token also write it; the others have rows of their own for that."""
 
 
@@ -117,8 +121,9 @@ def _add_shape(writer: GGUFWriter, architecture: str, context: int) -> None:
         writer.add_head_count_kv([0, _KV_HEADS])  # 0: a layer with a convolution and no attention
     else:
         writer.add_head_count_kv(_KV_HEADS)
-    if architecture == "gemma2":
+    if architecture in ("gemma2", "gemma3"):
         writer.add_sliding_window(WINDOW)
+    if architecture == "gemma2":
         writer.add_attn_logit_softcapping(50.0)
         writer.add_final_logit_softcapping(30.0)
 
@@ -146,14 +151,14 @@ def _add_vocabulary(writer: GGUFWriter, architecture: str) -> list[bytes]:
         pieces = letters + [merge.replace(" ", "") for merge in merges]
         kinds += [TokenType.NORMAL] * len(pieces)
         writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre("qwen2" if architecture == "qwen2" else "gpt-2")
+        writer.add_tokenizer_pre("qwen2" if architecture in _QWEN else "gpt-2")
         writer.add_token_merges(merges)
     writer.add_token_list([*CONTROL, *pieces])
     writer.add_token_types(kinds)
     writer.add_unk_token_id(CONTROL.index("<unk>"))
     writer.add_bos_token_id(CONTROL.index("<s>"))
     writer.add_eos_token_id(CONTROL.index("<|im_end|>"))
-    writer.add_add_bos_token(architecture != "qwen2")  # as the real ones: Qwen wants none
+    writer.add_add_bos_token(architecture not in _QWEN)  # as the real ones: Qwen wants none
     writer.add_add_eos_token(False)
     return [b""] * len(CONTROL) + plain
 
@@ -194,10 +199,13 @@ def _draw_weights(architecture: str, pieces: Sequence[bytes], random: np.random.
         else:
             yield from _draw_attention(block, architecture, random)
         yield f"{block}.ffn_norm.weight", np.ones(_WIDTH)
-        yield f"{block}.ffn_gate.weight", _matrix(random, _INNER, _WIDTH)
-        yield f"{block}.ffn_up.weight", _matrix(random, _INNER, _WIDTH)
+        if architecture == "phi3":  # gate and up in one
+            yield f"{block}.ffn_up.weight", _matrix(random, 2 * _INNER, _WIDTH)
+        else:
+            yield f"{block}.ffn_gate.weight", _matrix(random, _INNER, _WIDTH)
+            yield f"{block}.ffn_up.weight", _matrix(random, _INNER, _WIDTH)
         yield f"{block}.ffn_down.weight", _matrix(random, _WIDTH, _INNER)
-        if architecture == "gemma2":
+        if architecture in ("gemma2", "gemma3"):
             yield f"{block}.post_attention_norm.weight", np.ones(_WIDTH)
             yield f"{block}.post_ffw_norm.weight", np.ones(_WIDTH)
 
@@ -205,6 +213,8 @@ def _draw_weights(architecture: str, pieces: Sequence[bytes], random: np.random.
 def _draw_attention(block: str, architecture: str, random: np.random.Generator) -> Weights:
     """Sharp enough (queries and keys twice the usual size) that what was read long ago still counts."""
     rows = {"q": _WIDTH, "k": _KV_HEADS * _HEAD, "v": _KV_HEADS * _HEAD}
+    if architecture == "phi3":  # all three in one
+        rows = {"qkv": sum(rows.values())}
     for part, count in rows.items():
         yield f"{block}.attn_{part}.weight", 2 * _matrix(random, count, _WIDTH)
         if architecture == "qwen2":
@@ -212,6 +222,9 @@ def _draw_attention(block: str, architecture: str, random: np.random.Generator) 
     if architecture == "lfm2":
         yield f"{block}.attn_q_norm.weight", np.ones(_HEAD)
         yield f"{block}.attn_k_norm.weight", np.ones(_HEAD)
+    if architecture in ("qwen3", "gemma3"):  # normed, the matrices' size is nothing: this is
+        yield f"{block}.attn_q_norm.weight", random.uniform(1, 3, _HEAD)
+        yield f"{block}.attn_k_norm.weight", random.uniform(1, 3, _HEAD)
     yield f"{block}.attn_output.weight", 2 * _matrix(random, _WIDTH, _WIDTH)
 
 
@@ -239,3 +252,32 @@ def _matrix(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Random weights that turn vectors of unit variance into vectors of unit variance."""
     weights: np.ndarray = random.standard_normal((rows, columns)) / columns**0.5
     return weights
+
+
+def draw_adapter(path: Path, *, rank: int = 4, seed: int = 1) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Random matrices A and B for every matrix of the model's layers, large enough to change what it says."""
+    from memos_cli.runtime.families import is_target
+    from memos_cli.runtime.gguf_header import read_header
+
+    random = np.random.default_rng(seed)
+    return {
+        tensor.name: (
+            _matrix(random, rank, tensor.dimensions[0]).astype(np.float32),
+            _matrix(random, tensor.dimensions[1], rank).astype(np.float32),
+        )
+        for tensor in read_header(path).listed
+        if is_target(tensor.name)
+    }
+
+
+def write_adapter(path: Path, base: Path, *, alpha: float = 2.0, **options: int) -> Path:
+    """Write an adapter of ``draw_adapter`` for the model ``base`` to ``path``, and return ``path``."""
+    from memos_cli.runtime.adapter import adapter_bytes
+    from memos_cli.runtime.gguf_header import read_header
+
+    architecture = read_header(base).architecture
+    matrices = draw_adapter(base, **options)
+    path.write_bytes(
+        adapter_bytes(matrices, architecture=architecture, alpha=alpha, name="tiny", extra={"base": "tiny"})
+    )
+    return path

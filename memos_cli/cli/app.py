@@ -31,6 +31,7 @@ FAMILIES = {
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
     "promoting": ("promote", "demote", "pin", "unpin"),
+    "distilling": ("gate",),
     "views": ("view",),
     "benching": ("bench",),
 }

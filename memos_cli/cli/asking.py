@@ -204,6 +204,8 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
         write(f"activation: miss ({plan.reuse.miss}), state {plan.reuse.id}")
     elif plan.reuse:
         write(f"activation: hit, {plan.reuse.tokens} tokens from the state of {plan.reuse.id}")
+    for adapter in plan.adapters:
+        write(f"adapter    {adapter.name}, {adapter.id}, at {adapter.scale:g}, from the question on")
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
         write(f"\n[{item.label}] as {item.form}, {item.tokens} tokens, {item.hit.cube.id}")

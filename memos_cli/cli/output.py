@@ -86,6 +86,34 @@ class Output:
 
             yield [counter(label) for label in labels]
 
+    @contextmanager
+    def phases(
+        self,
+    ) -> Iterator[tuple[Callable[[str, int], None], Callable[[int], None], Callable[[str], None]]]:
+        """A bar on stderr for work in phases: (start one of so many parts, parts done, more to say of it)."""
+        if self.quiet or not sys.stderr.isatty():
+            yield (lambda name, whole: None, lambda count: None, lambda text: None)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (
+            TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[more]}"),
+        )  # fmt: skip
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            tasks = [bar.add_task("", total=None, more="", visible=False)]
+
+            def start(name: str, whole: int) -> None:
+                bar.update(tasks[-1], visible=False)
+                tasks.append(bar.add_task(name, total=whole, more=""))
+
+            yield (
+                start,
+                lambda count: bar.update(tasks[-1], advance=count),
+                lambda text: bar.update(tasks[-1], more=text),
+            )
+
 
 def _write(text: str) -> None:
     """Write to stdout, now: a full disk or a reader that has left shows here, not at the very end."""

@@ -37,8 +37,25 @@ def register(app: typer.Typer) -> None:
 def promote(
     ctx: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids, or - for stdin.")] = None,
-    to: Annotated[str, typer.Option("--to", metavar="FORM", help="activation: a saved state.")] = "",
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="FORM", help="activation: a saved state. parametric: an adapter."),
+    ] = "",
     pinned: Annotated[bool, typer.Option("--pinned", help="The pinned memories (of --view) alone.")] = False,
+    name: Annotated[str, typer.Option("--name", help="Name of the adapter.")] = "",
+    qa: Annotated[
+        str, typer.Option("--qa", metavar="FILE", help="More questions and answers, JSONL; - for stdin.")
+    ] = "",
+    lessons: Annotated[
+        str, typer.Option("--lessons", metavar="FILE", help="Train with these questions alone: a --dump.")
+    ] = "",
+    dump: Annotated[
+        str, typer.Option("--dump", metavar="FILE", help="Write the questions there; train nothing.")
+    ] = "",
+    steps: Annotated[int, typer.Option("--steps", help="Steps of training; 0: by the questions.", min=0)] = 0,
+    max_minutes: Annotated[
+        float, typer.Option("--max-minutes", help="Minutes of training, at most; 0: no limit.", min=0)
+    ] = 0,
     model: Model = None,
     tag: Tags = None,
     type: Types = None,
@@ -48,28 +65,47 @@ def promote(
     dry_run: DryRun = False,
     view: View = None,
 ) -> None:
-    """Read memories through the model once and keep its state, so that no query reads them again.
+    """Give memories a cheaper form: a saved state of the model, or an adapter that knows them without text.
 
-    They become one document: a query whose best memory is in it takes all of it, at the cost of loading the
-    state instead of reading the text. Answers are those that the text gives, to the letter. Promoted again, a
-    state is made anew from what its memories say now; the id of a state stands for its memories.
+    To activation: they are read once and become one document. A query whose best memory is in it takes all of
+    it, at the cost of loading the state. Answers are those that the text gives, to the letter.
+
+    To parametric: an adapter (LoRA) of the model is trained with questions made from them, for minutes, then
+    examined with questions that it has not seen. It is used only if it passes; else its report is kept, and
+    the exit code is 1. ^C keeps a checkpoint: the same command goes on.
+
+    Promoted again, a form is made anew from what its memories say now; its id stands for its memories.
 
     \b
     Example:
       memos promote --source handbook.md --to activation --dry-run
       memos promote 01K3ZQ 01K3ZR --to activation
-      memos promote --pinned --view work --to activation
+      memos promote --tag me --to parametric --name "about me"
+      memos promote --tag me --to parametric --dump lessons.jsonl
     """
     state = state_of(ctx)
     wanted = Restriction(tag, type, source, after, before)
     filtered = bool(wanted) or (bool(state.view) and not ids and not pinned)
-    if to != "activation":
+    if to not in ("activation", "parametric"):
         raise UsageError(f"there is no form {to!r} to promote to" if to else "no form was named",
-                         "add --to activation")  # fmt: skip
-    if sum((bool(ids), filtered, pinned)) != 1:
+                         "add --to activation, or --to parametric")  # fmt: skip
+    own = {"--name": name, "--qa": qa, "--lessons": lessons, "--dump": dump, "--steps": steps,
+           "--max-minutes": max_minutes}  # fmt: skip
+    if to == "activation" and (strange := [option for option, value in own.items() if value]):
+        raise UsageError(f"{strange[0]} is for --to parametric", "memos promote --help")
+    if sum((bool(ids), filtered, pinned)) != 1 or (pinned and to == "parametric"):
         raise UsageError(
-            "name memories by ids, or by filters, or --pinned: one of these", "memos promote --help"
+            "name memories by ids, or by filters, or --pinned (for a state): one of these",
+            "memos promote --help",
         )
+    if to == "parametric":
+        from memos_cli.cli.distilling import distil, read_wanted
+
+        with state.open(reader=model) as memos:
+            filter = make_filter(memos, state.view, wanted) if filtered else None
+            asked = read_wanted(name, qa, lessons, steps, max_minutes, state.view)
+            distil(state, memos, read_ids(ids or []), filter, asked, dump=dump, dry_run=dry_run)
+        return
     with state.open(reader=model) as memos, state.output.progress("tokens") as (count,):
         filter = make_filter(memos, state.view, wanted) if filtered else None
         made = memos.promote(
@@ -102,10 +138,12 @@ def _told(made: Promoted) -> str:
     )
 
 
-def demote(ctx: typer.Context, ids: Ids, dry_run: DryRun = False) -> None:
-    """Drop saved states. Their memories stay, and are read as text from now on.
+def demote(ctx: typer.Context, ids: Ids, model: Model = None, dry_run: DryRun = False) -> None:
+    """Drop saved states and detach adapters. Their memories stay, and are read as text from now on.
 
-    Name states, or memories: then all states that they stand in are dropped.
+    Name states and adapters, or memories: then all that they stand in. An adapter is kept, and promoting its
+    memories again attaches it without training. One whose memories are gone is asked its questions first, and
+    its answers become memories.
 
     \b
     Example:
@@ -113,16 +151,28 @@ def demote(ctx: typer.Context, ids: Ids, dry_run: DryRun = False) -> None:
       memos list --payload activation --json | jq -r .id | memos demote -
     """
     output = state_of(ctx).output
-    with state_of(ctx).open() as memos:
-        dropped = memos.demote(read_ids(ids), dry_run=dry_run)
+    with state_of(ctx).open(reader=model) as memos:
+        done = memos.demote(read_ids(ids), dry_run=dry_run)
     if output.json:
-        freed = sum(each.state.size for each in dropped)
-        output.record({"ids": [each.id for each in dropped], "bytes": freed, "dry_run": dry_run})
+        output.record(
+            {
+                "ids": [each.id for each in done.states],
+                "bytes": sum(each.state.size for each in done.states),
+                "dry_run": dry_run,
+                "adapters": [each.id for each in done.adapters],
+                "verbalised": list(done.said),
+            }
+        )
         return
-    for each in dropped:
-        output.text(f"{'would drop' if dry_run else 'dropped'} {each.id}, {each.state.size:,} bytes")
-    if not dropped:
-        output.note("no state is made from these memories")
+    would = "would " if dry_run else ""
+    for state in done.states:
+        output.text(f"{would + 'drop' if dry_run else 'dropped'} {state.id}, {state.state.size:,} bytes")
+    for adapter in done.adapters:
+        output.text(f"{would + 'detach' if dry_run else 'detached'} {adapter.id}, {adapter.title}")
+    for id in done.said:
+        output.text(f"put into words {id}")
+    if not done.states and not done.adapters:
+        output.note("no state and no adapter is made from these memories")
 
 
 def pin(ctx: typer.Context, ids: Ids, view: View = None) -> None:

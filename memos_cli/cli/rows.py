@@ -102,6 +102,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
             "id": plan.reuse.id,
             "tokens": plan.reuse.tokens,
         },
+        "adapters": [{"id": each.id, "name": each.name, "scale": each.scale} for each in plan.adapters],
     }
 
 

@@ -8,15 +8,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Document, Filter, Hit, MemoryCall, Plan, Reuse
-from memos_cli.errors import UsageError
-from memos_cli.infrastructure import catalogue, derived
+from memos_cli.cube import Cube, Document, Filter, Hit, Learned, MemoryCall, Plan, Reuse
+from memos_cli.errors import Damaged, ModelUnfit, UsageError
+from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.interface.reader import read_question
 from memos_cli.interface.results import Answer
-from memos_cli.operation import activation
+from memos_cli.operation import activation, parametric
 from memos_cli.operation.activation import Restored
 from memos_cli.operation.injection import costs, make_prompt, room_for_memories
 from memos_cli.operation.scheduler import make_plan
+from memos_cli.runtime.adapters import LoadedAdapter
 from memos_cli.runtime.engine import Engine
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ def answer(
     settings, begin = memos.settings, time.perf_counter()
     engine = memos.engine
     loaded = time.perf_counter()
-    plan = make_plan_for(memos, engine, question, filter, manner)
+    plan, attached = _attach(memos, engine, make_plan_for(memos, engine, question, filter, manner))
+    if attached is None:  # what was to be attached cannot be: its text is read
+        manner = replace(manner, text_only=True)
+        again = make_plan_for(memos, engine, question, filter, manner)
+        plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
     planned = time.perf_counter()
     text, injected, first, restored = "", 0.0, 0.0, Restored()
     if plan.chosen:
@@ -54,7 +59,7 @@ def answer(
         if memories > engine.held(tokens):  # or its last batch would be read again
             engine.read(tokens[:memories])
         injected = time.perf_counter() - planned
-        engine.read(tokens)
+        engine.read_prompt(prompt, attached)
         for piece in engine.generate(
             limit=manner.max_tokens or settings.query_max_tokens,
             temperature=settings.query_temperature if manner.temperature is None else manner.temperature,
@@ -63,10 +68,16 @@ def answer(
             first = first or time.perf_counter() - planned
             text += piece
             on_text(piece)
-        memos.use([item.hit.cube for item in plan.chosen if item.found], restored)
     else:
         text = NOTHING
         on_text(text)
+    found = [item for item in plan.chosen if item.found]
+    known = {each.id: each for each in memos.adapters()} if plan.adapters else {}
+    memos.use(
+        [item.hit.cube for item in found], restored,
+        adapters=[known[each.id] for each in plan.adapters if each.id in known],
+        question=question, forms={item.hit.cube.n: item.form for item in found},
+    )  # fmt: skip
     timings = {
         "start": started,
         "search": planned - loaded,
@@ -90,8 +101,19 @@ def explain(memos: Memos, engine: Engine, question: str, filter: Filter, manner:
     return _reuse(memos, engine, plan, tokens, manner, partial(activation.foresee, memos.vault))[0]
 
 
-def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, manner: Manner) -> Plan:
-    """What goes before the model. Raises UsageError when nothing is asked, or no room is left."""
+def make_plan_for(
+    memos: Memos,
+    engine: Engine,
+    question: str,
+    filter: Filter,
+    manner: Manner,
+    *,
+    trial: Learned | None = None,
+) -> Plan:
+    """What goes before the model. Raises UsageError when nothing is asked, or no room is left.
+
+    ``trial`` is an adapter that stands in for all others: to see whether it would be attached.
+    """
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     settings = memos.settings
@@ -107,10 +129,13 @@ def make_plan_for(memos: Memos, engine: Engine, question: str, filter: Filter, m
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         found = memos.search(sought, filter=filter, k=CANDIDATES, aside=call.when)
         documents, problems = _documents(memos, engine, found.hits, filter, pins)
+        learned, more = ([trial], ()) if trial else _learned(memos, engine, found.hits, filter, manner)
         return make_plan(
             call, found.hits, costs(engine, [hit.cube for hit in found.hits]),
             room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
-            pinned=pinned, documents=documents, notes=found.notes + notes + problems,
+            pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
+            sure=settings.parametric_relevance,
+            notes=found.notes + notes + problems + more,
         )  # fmt: skip
 
     usual = settings.query_relevance
@@ -156,6 +181,48 @@ def _documents(
         return documents, ()
     told = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
     return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
+
+
+def _learned(
+    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, manner: Manner
+) -> tuple[list[Learned], tuple[str, ...]]:
+    """The adapters that hold one of ``hits`` or are pinned, and a note if that of the best cannot be used.
+
+    An adapter can be used where all its memories pass ``filter``: its weights cannot keep one of them back.
+    """
+    if manner.text_only:
+        return [], ()
+    db, now = memos.vault.connection, memos.now()
+    pinned = adapters.pinned(db, manner.view, now=now)
+    found = adapters.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
+    if not pinned and not found:  # a vault without adapters need not hash its model
+        return [], ()
+    fingerprint = parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"])
+    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
+    best = next((hit.cube.n for hit in relevant), None)
+    is_pinned = {each.cube for each in pinned}
+    learned, problems = [], []
+    for each in {one.cube: one for one in (*pinned, *found)}.values():
+        numbers = [source.cube for source in each.sources]
+        if problem := parametric.unfit(each, fingerprint):
+            if best in numbers or each.cube in is_pinned:
+                problems.append(f"adapter: {each.title} is not used ({problem})")
+        elif len(catalogue.passing(db, numbers, now=now, filter=filter)) == len(numbers):
+            learned.append(Learned(each.id, each.title, frozenset(numbers), each.cube in is_pinned))
+    return learned, tuple(problems)
+
+
+def _attach(
+    memos: Memos, engine: Engine, plan: Plan
+) -> tuple[Plan, list[tuple[LoadedAdapter, float]] | None]:
+    """The adapters of a plan, loaded; None, and a note in the plan, where one of them cannot be."""
+    if not plan.adapters:
+        return plan, []
+    try:
+        known = {each.id: each for each in memos.adapters()}
+        return plan, [(memos.rack.load(memos.vault, engine, known[a.id]), a.scale) for a in plan.adapters]
+    except (Damaged, ModelUnfit) as error:
+        return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
 
 
 def _reuse(

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, Plan
 from memos_cli.errors import MemosError, ModelUnfit, UsageError
@@ -21,6 +21,7 @@ from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import (
     Answer,
+    Demoted,
     Edited,
     Forgotten,
     Found,
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
+    from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.operation.activation import Promoted, Restored, Shelf
+    from memos_cli.operation.parametric import Distilled, Rack, Watch
     from memos_cli.runtime.embedder import Embedder
     from memos_cli.runtime.engine import Engine
     from memos_cli.runtime.models import Model
@@ -247,14 +250,39 @@ class Memos:
 
         return promote(self, ids, filter, view=view, pinned=pinned, dry_run=dry_run, on_tokens=on_tokens)
 
-    def demote(self, ids: Sequence[str], *, dry_run: bool = False) -> list[Activation]:
-        """Drop the states of these ids, or of these memories; the text stays. Returns what they were."""
-        from memos_cli.interface import promotion
+    def prepare(self, ids: Sequence[str], *, filter: Filter | None = None, wanted: Wanted) -> Prepared:
+        """What an adapter of memories would be trained and examined with: its questions, and how."""
+        from memos_cli.interface import distilling
 
-        states = promotion.to_demote(self, ids)
+        return distilling.prepare(self, distilling.chosen(self, ids, filter), wanted)
+
+    def distil(self, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
+        """Train an adapter that knows its memories without their text; it is used if it passes its gate."""
+        from memos_cli.interface import distilling
+
+        return distilling.distil(self, prepared, wanted, watch)
+
+    def gate(self, id: str, *, on_part: Callable[[int], None] = lambda count: None) -> Mapping[str, Any]:
+        """Examine an adapter again."""
+        from memos_cli.interface import distilling
+
+        return distilling.gate(self, id, on_part)
+
+    def demote(self, ids: Sequence[str], *, dry_run: bool = False) -> Demoted:
+        """Drop the states and detach the adapters of these ids, or of these memories; the text stays.
+
+        An adapter whose memories are gone is put into words first.
+        """
+        from memos_cli.interface import distilling, promotion
+
+        states, learned = promotion.to_demote(self, ids)
+        said: list[str] = []
         if not dry_run:
-            promotion.demote(self, states)
-        return states
+            for adapter in learned:
+                if not adapter.sources:
+                    said += distilling.verbalise(self, adapter)
+            promotion.demote(self, states, learned)
+        return Demoted(tuple(states), tuple(learned), tuple(said))
 
     def activations(self) -> list[Activation]:
         """The activation cubes, oldest first."""
@@ -410,6 +438,13 @@ class Memos:
         from memos_cli.operation.activation import Shelf
 
         return Shelf()
+
+    @cached_property
+    def rack(self) -> Rack:
+        """The adapters that the reader has loaded."""
+        from memos_cli.operation.parametric import Rack
+
+        return Rack()
 
     @property
     def embedder(self) -> Embedder:

@@ -1,4 +1,4 @@
-"""Promoting memories to a cheaper form, and taking them back: what is named, in which order, and why not."""
+"""Promoting memories to a saved state, and taking them back: what is named, in which order, and why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure import catalogue, derived
+from memos_cli.infrastructure import adapters, catalogue, derived
+from memos_cli.infrastructure.adapters import Adapter
 from memos_cli.infrastructure.derived import Activation
 from memos_cli.operation import activation
 from memos_cli.operation.activation import Promoted
@@ -52,7 +53,7 @@ def promote(
         raise UsageError("these memories are pinned", "memos promote --pinned --to activation")
     if not document and not pins:
         raise UsageError("no memory is pinned", f"memos pin ID{f' --view {view}' if view else ''}")
-    _check_text(memos, document)
+    check_text(memos, document)
     engine, settings = memos.engine, memos.settings
     fingerprint, answer = memos.fingerprint(engine), settings.query_max_tokens
     if dry_run:
@@ -66,7 +67,8 @@ def promote(
     )  # fmt: skip
 
 
-def _check_text(memos: Memos, document: Sequence[Cube]) -> None:
+def check_text(memos: Memos, document: Sequence[Cube]) -> None:
+    """Raise UsageError unless all are live memories, in words."""
     now = memos.now()
     live = set(catalogue.passing(memos.vault.connection, [cube.n for cube in document], now=now))
     for cube in document:
@@ -77,21 +79,33 @@ def _check_text(memos: Memos, document: Sequence[Cube]) -> None:
             raise UsageError(f"{cube.id} is {'expired' if is_over else cube.state}", f"memos show {cube.id}")
 
 
-def to_demote(memos: Memos, ids: Sequence[str]) -> list[Activation]:
-    """The activation cubes of these ids: themselves, or those that memories of these ids stand in."""
+def to_demote(memos: Memos, ids: Sequence[str]) -> tuple[list[Activation], list[Adapter]]:
+    """The states and adapters of these ids: themselves, or those that memories of these ids stand in."""
     db, now = memos.vault.connection, memos.now()
-    found: dict[int, Activation] = {}
+    states: dict[int, Activation] = {}
+    learned: dict[int, Adapter] = {}
     for cube in memos.several(ids):
-        own = derived.by_cube(db, cube.n, now=now)
-        for each in [own] if own else derived.covering(db, [cube.n], now=now):
-            found[each.cube] = each
-    return list(found.values())
+        own, adapter = derived.by_cube(db, cube.n, now=now), adapters.by_cube(db, cube.n, now=now)
+        if cube.payload == "plaintext":
+            states |= {each.cube: each for each in derived.covering(db, [cube.n], now=now)}
+            learned |= {each.cube: each for each in adapters.covering(db, [cube.n], now=now)}
+        elif own:
+            states[cube.n] = own
+        elif adapter:
+            learned[cube.n] = adapter
+    return list(states.values()), list(learned.values())
 
 
-def demote(memos: Memos, cubes: Sequence[Activation]) -> None:
-    """Drop states. The text of their memories stays, and is read from now on."""
+def demote(memos: Memos, states: Sequence[Activation], learned: Sequence[Adapter]) -> None:
+    """Drop states and detach adapters. The text of their memories stays, and is read from now on.
+
+    An adapter is kept with its report, to be attached again; so it costs no second training.
+    """
     vault = memos.vault
     with vault.change(memos.principal, memos.now()) as change:
-        known = [each for each in cubes if derived.by_cube(vault.connection, each.cube, now=change.now)]
+        known = [each for each in states if derived.by_cube(vault.connection, each.cube, now=change.now)]
         blobs = [derived.drop(change, each.cube) for each in known]
+        for adapter in learned:
+            if adapters.by_cube(vault.connection, adapter.cube, now=change.now):
+                adapters.detach(change, adapter.cube)
     vault.discard_blobs(blobs)

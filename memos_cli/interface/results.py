@@ -109,6 +109,18 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class Demoted:
+    """What ``demote`` took back, or would."""
+
+    states: tuple[Activation, ...]
+    """Dropped."""
+    adapters: tuple[Adapter, ...]
+    """Detached."""
+    said: tuple[str, ...] = ()
+    """New memories: what an adapter whose own are gone said of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edited:
     """What an edit did. ``version`` is the cube's version now."""
 

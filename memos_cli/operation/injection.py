@@ -68,12 +68,19 @@ def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> 
     numbered = cites(engine)
     parts: dict[str, list[str]] = {"pinned": [], "document": [], "retrieved": []}
     for item in plan.chosen:
+        if item.form == "adapter":  # it needs no text
+            continue
         parts[item.part].append(_note(item.hit.cube, item.label, numbered))
     if not parts["document"]:
         parts["document"] = parts["retrieved"][:1]
         del parts["retrieved"][:1]
     parts["retrieved"].reverse()
     return _prompt(engine, ["".join(notes) for notes in parts.values()], question, system)
+
+
+def bare_prompt(engine: Engine, question: str, text: str = "") -> Prompt:
+    """The prompt of a question with one memory as text, or with none: what an adapter is trained and asked by."""
+    return _prompt(engine, [f"{'[1] ' if cites(engine) else ''}{text}\n\n"] if text else [], question, "")
 
 
 def make_prefix(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) -> Sequence[int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memos_cli.cube import Cube, Document, Hit, Injection, LeftOut, MemoryCall, Plan
+from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
 FAINT = 0.5
 """A memory scored below this share of the best one adds noise that a small reader trips over."""
+CLOSE = 0.75
+"""One scored above this share of the best may be what was meant as well: it is never left to chance."""
 
 
 def make_plan(
@@ -22,6 +24,9 @@ def make_plan(
     relevance: float,
     pinned: Sequence[tuple[Cube, int]] = (),
     documents: Sequence[Document] = (),
+    adapters: Sequence[Learned] = (),
+    scale: float = 1.0,
+    sure: float = 0.0,
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
@@ -34,6 +39,11 @@ def make_plan(
     the one that covers most of what was chosen, the best memory included, is taken whole. These count against
     ``room``, all the tokens that memories may have, and not against ``budget``. A document adds memories, and
     changes nothing in what else was chosen.
+
+    Of ``adapters``, those that hold the best memory and all that come close to it are attached, with ``scale``,
+    in place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
+    note, a small reader no longer answers from its weights. So too where the best memory's relevance is below
+    ``sure``: what may be meant for something else is not asked of weights. A pinned adapter is always attached.
     """
     found = {hit.cube.n: hit for hit in hits}
     head: list[Injection] = []
@@ -56,6 +66,22 @@ def make_plan(
     relevant = [hit for hit in hits if hit.relevance >= relevance]
     unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head))
     best = next((hit.cube.n for hit in unsaid), None)
+    learned = _learned(call, tail, best, adapters, sure)
+    pins = tuple(each for each in adapters if each.pinned)
+    attached = tuple(Attached(each.id, each.name, scale) for each in dict.fromkeys((*pins, *learned)))
+    if learned:
+        held = frozenset().union(*(each.cubes for each in learned))
+        left_out += [
+            LeftOut(item.hit, "fainter than what an adapter holds")
+            for item in tail
+            if item.hit.cube.n not in held
+        ]
+        tail = [
+            replace(item, form="adapter", tokens=0, part="adapter")
+            for item in tail
+            if item.hit.cube.n in held
+        ]
+        documents = ()
     documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
     document = _best_document(documents, tail, room)
     if documents and not document:
@@ -72,7 +98,33 @@ def make_plan(
         left_out += (LeftOut(item.hit, "said by another memory") for item in twice)
         tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
     chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
-    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document)
+    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
+
+
+def _learned(
+    call: MemoryCall,
+    chosen: Sequence[Injection],
+    best: int | None,
+    adapters: Sequence[Learned],
+    sure: float,
+) -> list[Learned]:
+    """The fewest of ``adapters`` that hold the best memory and all that come close; none if some is in none.
+
+    Where everything is asked for, everything comes close.
+    """
+    if not chosen or chosen[0].hit.cube.n != best or chosen[0].hit.relevance < sure:
+        return []
+    everything = call.intent in ("summarize", "list")
+    least = 0.0 if everything else CLOSE * chosen[0].hit.score
+    needed = {item.hit.cube.n for item in chosen if item.hit.score >= least}
+    found: list[Learned] = []
+    while needed:
+        most = max(adapters, key=lambda each: (len(needed & each.cubes), -len(each.cubes)), default=None)
+        if most is None or not needed & most.cubes:
+            return []
+        found.append(most)
+        needed -= most.cubes
+    return found
 
 
 def _retrieve(

@@ -2,22 +2,40 @@
 
 Tokens are always computed in the same batches, which start at multiples of ``Engine.batch``, counted from
 the first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that
-was saved there, goes on to the bit as one that was read in one piece. Not thread-safe.
+was saved there, goes on to the bit as one that was read in one piece.
+
+Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what comes before the question is computed
+without them, so that one saved state serves every adapter. Where they are switched on, a batch ends. The
+engine knows of every call of llama.cpp what it read and under which adapters: nothing that was computed
+otherwise is used again, and a sequence with adapters in it is not saved. Not thread-safe.
 """
 
 from __future__ import annotations
 
 import codecs
 import ctypes
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.llama import all_threads, build, devices, free_threads, last_complaints, load
+from memos_cli.runtime.adapters import Attached, LoadedAdapter, attach_adapters, free_adapter, load_adapter
+from memos_cli.runtime.calls import Call, count_same, plan_calls
+from memos_cli.runtime.conditions import conditions_of, why_unfit
+from memos_cli.runtime.llama import all_threads, free_threads, last_complaints, load
 from memos_cli.runtime.models import Stamp, read_header, stamp_of
+from memos_cli.runtime.sampling import open_sampler
+from memos_cli.runtime.vocabulary import cut_text, spell_token
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from memos_cli.runtime.prompt import Prompt
+
+    Logits = NDArray[np.float32]
 
 BATCH = 64
 """Tokens that are computed at once (``n_batch`` and ``n_ubatch``) on a CPU.
@@ -71,10 +89,16 @@ class Engine:
         trained = self._header.number(f"{self._header.architecture}.context_length")
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
-        self.unfit = self._why_unfit()
+        self.unfit = why_unfit(self._model)
         """Why a saved state of this model would not be exact; "" where it is."""
         self.tokens: list[int] = []
         """What the sequence holds."""
+        self._calls: list[Call] = []
+        """How it was read."""
+        self._has_logits = False
+        """Whether llama.cpp's logits are those of the sequence's last token."""
+        self._adapters: list[LoadedAdapter] = []
+        self._attached: Attached = ()
         if not vocabulary_only:
             self._open_context()
 
@@ -108,61 +132,84 @@ class Engine:
 
         ``start`` puts the tokens before it that the model wants at the start of a text (BOS).
         """
-        data = text.encode("utf-8")
-        size = len(data) + 16
-        tokens = (self._llama.llama_token * size)()
-        count = self._llama.llama_tokenize(self._vocabulary, data, len(data), tokens, size, start, special)
-        if count < 0:
-            size = -count
-            tokens = (self._llama.llama_token * size)()
-            count = self._llama.llama_tokenize(
-                self._vocabulary, data, len(data), tokens, size, start, special
-            )
-        return list(tokens[:count])
+        return cut_text(self._vocabulary, text, special, start)
 
-    def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None) -> None:
+    def read(
+        self,
+        tokens: Sequence[int],
+        on_tokens: Callable[[int], None] = lambda count: None,
+        *,
+        adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        adapted_from: int = 0,
+    ) -> None:
         """Make the sequence hold just ``tokens``; what it holds already is not read again.
 
-        ``on_tokens`` is told after each batch how many it had. Raises ModelUnfit when the context is too
-        small.
+        The first ``adapted_from`` tokens are computed by the plain model, the others with ``adapters``, which
+        stay attached for what is generated next. ``on_tokens`` is told after each batch how many it had.
+        Raises ModelUnfit when the context is too small.
         """
         if len(tokens) > self.context:
             raise self._too_small(len(tokens))
-        self._cut(self.held(tokens))
-        start = len(self.tokens)
-        while start < len(tokens):
-            end = min(len(tokens), start + self.batch - start % self.batch)
-            self.decode(tokens[start:end])
-            on_tokens(end - start)
-            start = end
+        self._cut(self.held(tokens, adapters=adapters, adapted_from=adapted_from))
+        for call in plan_calls(len(tokens), self.batch, tuple(adapters), adapted_from):
+            start = len(self.tokens)
+            if call.end > start:
+                self.attach(call.adapters)
+                self.decode(tokens[start : call.end])
+                on_tokens(call.end - start)
+        self.attach(adapters)
 
-    def held(self, tokens: Sequence[int]) -> int:
-        """How many of ``tokens`` the sequence holds at its start, up to the end of a batch.
+    def read_prompt(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        on_tokens: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """``read`` a whole prompt, with ``adapters`` on from the first token of its question."""
+        tokens = [*prompt.prefix, *prompt.question]
+        self.read(tokens, on_tokens, adapters=adapters, adapted_from=len(prompt.prefix))
 
-        The last token never counts: it must be read to know what follows.
+    def held(
+        self,
+        tokens: Sequence[int],
+        *,
+        adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        adapted_from: int = 0,
+    ) -> int:
+        """How many of ``tokens`` the sequence holds at its start as ``read`` would compute them, to the bit.
+
+        The last batch never counts: it must be read to know what follows.
         """
         if self.unfit:
             return 0
-        most = min(len(self.tokens), len(tokens) - 1)
-        same = next((n for n in range(most) if self.tokens[n] != tokens[n]), most)
-        return max(0, same - same % self.batch)
+        planned = plan_calls(len(tokens), self.batch, tuple(adapters), adapted_from)
+        return count_same(self._calls, self.tokens, planned[:-1], tokens)
 
     def decode(self, tokens: Sequence[int]) -> None:
-        """Read ``tokens`` at the end of the sequence. Raises ModelUnfit when the context is full."""
+        """Read ``tokens`` at the end of the sequence, with what is attached.
+
+        Raises ModelUnfit when the context is full.
+        """
         if len(self.tokens) + len(tokens) > self.context:
             raise self._too_small(len(self.tokens) + len(tokens))
         start = 0
         while start < len(tokens):
             end = start + self.batch - len(self.tokens) % self.batch
-            part = tokens[start:end]
-            array = (self._llama.llama_token * len(part))(*part)
-            status = self._llama.llama_decode(
-                self._context, self._llama.llama_batch_get_one(array, len(part))
-            )
-            if status != 0:
-                raise ModelUnfit(f"llama.cpp failed to read the prompt ({status}): {last_complaints()}")
-            self.tokens += part
+            self._decode_batch(tokens[start:end])
             start = end
+
+    def _decode_batch(self, tokens: Sequence[int], *, all_logits: bool = False) -> None:
+        array = (self._llama.llama_token * len(tokens))(*tokens)
+        batch = self._llama.llama_batch_get_one(array, len(tokens))
+        if all_logits:
+            batch.logits = (ctypes.c_int8 * len(tokens))(*[1] * len(tokens))
+        self._has_logits = False
+        status = self._llama.llama_decode(self._context, batch)
+        if status != 0:
+            raise ModelUnfit(f"llama.cpp failed to read the prompt ({status}): {last_complaints()}")
+        self.tokens += tokens
+        self._calls.append(Call(len(self.tokens), self._attached))
+        self._has_logits = True
 
     def _too_small(self, wanted: int) -> ModelUnfit:
         return ModelUnfit(
@@ -176,7 +223,7 @@ class Engine:
         Ends at the model's end-of-turn token or with the context. ``temperature`` 0 takes the likeliest
         token each time: the same prompt then gives the same text on the same machine.
         """
-        sampler = self._sampler(temperature, seed)
+        sampler = open_sampler(temperature, seed)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             for _ in range(min(limit, self.context - len(self.tokens))):
@@ -193,48 +240,108 @@ class Engine:
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """The bytes of one token; control tokens are empty unless ``special``."""
-        buffer = ctypes.create_string_buffer(64)
-        size = self._llama.llama_token_to_piece(self._vocabulary, token, buffer, 64, 0, special)
-        if size < 0:
-            buffer = ctypes.create_string_buffer(-size)
-            size = self._llama.llama_token_to_piece(self._vocabulary, token, buffer, -size, 0, special)
-        return buffer.raw[:size]
+        return spell_token(self._vocabulary, token, special)
+
+    # --- what is predicted -----------------------------------------------------------------------
+
+    def logits(self) -> Logits:
+        """What the model says of the token to come: a number for each of its tokens, larger is likelier."""
+        row: Logits = self._copy_logits(1)[0]
+        return row
+
+    def score(self, tokens: Sequence[int]) -> Logits:
+        """Read ``tokens``, with what is attached, and say how likely each token was in the place of each.
+
+        Row i has the natural logarithms of the probabilities of all tokens, where ``tokens[i]`` stands.
+        Raises ModelUnfit when the context is full.
+        """
+        import numpy as np
+
+        if len(self.tokens) + len(tokens) > self.context:
+            raise self._too_small(len(self.tokens) + len(tokens))
+        rows, start = [self._copy_logits(1)], 0
+        while start < len(tokens):
+            part = tokens[start : start + self.batch - len(self.tokens) % self.batch]
+            self._decode_batch(part, all_logits=True)
+            rows.append(self._copy_logits(len(part)))
+            start += len(part)
+        logits: Logits = np.concatenate(rows)[: len(tokens)]
+        logits -= logits.max(-1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+        return logits
+
+    def _copy_logits(self, rows: int) -> Logits:
+        """Those of the last ``rows`` tokens that llama.cpp gave logits for: (rows, vocabulary)."""
+        import numpy as np
+
+        assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
+        first = self._llama.llama_get_logits_ith(self._context, -rows)
+        copy: Logits = np.ctypeslib.as_array(first, (rows, self.words)).copy()
+        return copy
+
+    @property
+    def words(self) -> int:
+        """How many tokens the vocabulary has."""
+        return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
+
+    # --- adapters --------------------------------------------------------------------------------
+
+    def load_adapter(self, path: Path) -> LoadedAdapter:
+        """Load an adapter, once all of its file was checked. Raises ModelUnfit unless it fits this model."""
+        adapter = load_adapter(self._model, self._header, path)
+        self._adapters.append(adapter)
+        return adapter
+
+    def unload_adapter(self, adapter: LoadedAdapter) -> None:
+        """Give its memory back; it is detached first."""
+        self.attach([(each, scale) for each, scale in self._attached if each is not adapter])
+        self._adapters.remove(adapter)
+        free_adapter(adapter)
+
+    def attach(self, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+        """Compute tokens with these adapters, each at its scale, from now on; with none, plainly.
+
+        With several, the last bits follow the order of their places in memory: the same within this engine.
+        """
+        wanted = tuple(adapters)
+        assert all(adapter in self._adapters for adapter, _ in wanted), "not an adapter of this engine"
+        if wanted != self._attached:
+            assert self._context is not None, "the vocabulary alone is open"
+            attach_adapters(self._context, wanted)
+            self._attached = wanted
+
+    # --- the sequence ----------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Forget the sequence."""
+        """Forget the sequence. What is attached stays."""
         # The old keys and values stay in memory, masked: to zero them takes longer than to restore a state.
         self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), False)
-        self.tokens = []
+        self.tokens, self._calls, self._has_logits = [], [], False
 
     def _cut(self, length: int) -> None:
         """Forget all but the first ``length`` tokens of the sequence."""
         memory = self._llama.llama_get_memory(self._context)
         if length and self._llama.llama_memory_seq_rm(memory, 0, length, -1):
+            self._has_logits &= length == len(self.tokens)
             del self.tokens[length:]
+            self._calls = [call for call in self._calls if call.end <= length]
         else:
             self.clear()
 
     # --- saved states ----------------------------------------------------------------------------
-
-    def _why_unfit(self) -> str:
-        llama = self._llama
-        if llama.llama_model_is_recurrent(self._model):
-            return "it is a recurrent model, which keeps no state for each token"
-        if llama.llama_model_is_hybrid(self._model):
-            return "it is a hybrid model: a part of it keeps no state for each token"
-        if llama.llama_model_n_swa(self._model) > 0:
-            return "it has sliding-window attention, which drops the states of older tokens"
-        if llama.llama_model_has_encoder(self._model):
-            return "it has an encoder, whose output a state does not hold"
-        return ""
 
     def save(self) -> memoryview:
         """The state of the sequence (llama.cpp's format for one sequence, without logits).
 
         It holds nothing of the model or of the conditions that it was made under, and llama.cpp cannot tell
         a damaged one: who keeps it keeps ``conditions``, the tokens and a hash with it. Its size follows
-        the number of tokens, not the context. Raises ModelUnfit where states are not exact.
+        the number of tokens, not the context. Raises ModelUnfit where states are not exact, and where some
+        of the tokens were computed with an adapter.
         """
+        if any(call.adapters for call in self._calls):
+            raise ModelUnfit(
+                "what was read with an adapter is not kept", "read it without, then keep its state"
+            )
         if self.unfit:
             raise ModelUnfit(
                 f"this model's state cannot be kept: {self.unfit}", "choose another with --model"
@@ -262,6 +369,7 @@ class Engine:
             self.clear()
             raise ModelUnfit(f"a saved state holds {last + 1} tokens, not {len(tokens)}")
         self.tokens = list(tokens)
+        self._calls = plan_calls(len(tokens), self.batch)
 
     def work(self, tokens: int) -> float:
         """What reading ``tokens`` takes, in operations: the weights for each, and attention to all before."""
@@ -274,23 +382,13 @@ class Engine:
     @property
     def conditions(self) -> Mapping[str, str]:
         """What a saved state depends on beside the model's file and the tokens, by name."""
-        llama, parameters = self._llama, self._parameters()
-        rope = [field[0] for field in parameters._fields_ if field[0].startswith(("rope_", "yarn_"))]
-        values = {name: getattr(parameters, name) for name in rope}
-        if f"{self._header.architecture}.rope.scaling.original_context_length" in self._header.values:
-            values["context"] = self.context  # such a model may choose its factors by the size of the context
-        attention = {None: "auto", True: "on", False: "off"}[self._flash_attention]
-        return {
-            "llama.cpp": build(),
-            "processor": f"{devices()}: {llama.llama_print_system_info().decode().strip(' |')}",
-            "state version": str(llama.LLAMA_STATE_SEQ_VERSION),
-            "KV type": self._kv_type,
-            "flash attention": attention,
-            "batch": str(self.batch),
-            "RoPE": " ".join(f"{name}={value}" for name, value in values.items()),
-            "adapters": "",
-            "template": hashlib.sha256(self.template.encode()).hexdigest(),
-        }
+        return conditions_of(
+            self._parameters(),
+            self._header,
+            kv_type=self._kv_type,
+            flash_attention=self._flash_attention,
+            template=self.template,
+        )
 
     # --- what the model says of itself -----------------------------------------------------------
 
@@ -319,25 +417,24 @@ class Engine:
         return int(self._llama.llama_model_n_params(self._model)) or self._header.parameters
 
     @property
+    def end_of_turn(self) -> tuple[int, ...]:
+        """The token that ends an answer; none where the model names none."""
+        llama, vocabulary = self._llama, self._vocabulary
+        token = llama.llama_vocab_eot(vocabulary)
+        token = token if token >= 0 else llama.llama_vocab_eos(vocabulary)
+        return (token,) if token >= 0 else ()
+
+    @property
     def adds_start(self) -> bool:
         """Whether the model wants its BOS token before a text."""
         return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))
-
-    def _sampler(self, temperature: float, seed: int) -> ctypes.c_void_p:
-        llama = self._llama
-        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        if temperature > 0:
-            llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_min_p(0.05, 1))
-            llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_temp(temperature))
-            llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_dist(seed & 0xFFFFFFFF))
-        else:
-            llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
-        return chain  # type: ignore[no-any-return]
 
     def close(self) -> None:
         if self._context:
             self._llama.llama_free(self._context)
             self._context = None
+        while self._adapters:
+            free_adapter(self._adapters.pop())
         if self._model:
             self._llama.llama_model_free(self._model)
             self._model = None

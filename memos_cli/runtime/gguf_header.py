@@ -2,14 +2,16 @@
 
 Format: ggml's docs/gguf.md, versions 2 and 3, little-endian. A file from anywhere may be passed: every
 count and length is checked against what is sensible and against the file, arrays (the vocabulary: a
-million strings) are skipped without being kept, and nothing is read past the tensor list.
+million strings) are skipped without being kept, and nothing is read past the tensor list. The tensors
+are listed, not read: where their bytes lie is checked by who reads them.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +23,26 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _STRING, _ARRAY = 8, 9
 
 _MAX_PAIRS = 1 << 16
-_MAX_TENSORS = 1 << 20
+_MAX_TENSORS = 1 << 16  # the largest models in use have some thousands
+_MAX_DIMENSIONS = 4
 _MAX_KEY = (1 << 16) - 1  # the specification's own limit
 _MAX_TEXT = 1 << 24
 _MAX_ITEMS = 1 << 23  # the largest vocabularies in use have 2^18 tokens and 2^19 merges
 _MAX_NESTING = 4
 _BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """One tensor as the list at the end of the metadata names it."""
+
+    name: str
+    dimensions: tuple[int, ...]
+    """As ggml counts them: the length of a row first, that is, numpy's shape from its end."""
+    kind: int
+    """ggml.h's ``ggml_type``."""
+    offset: int
+    """Where its bytes begin, counted from ``GgufHeader.data_start``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,14 @@ class GgufHeader:
     tensors: int
     parameters: int
     """Weights in this file; of a split model, those of this part."""
+    listed: tuple[GgufTensor, ...] = ()
+    """The tensors of this file, in the order of its list."""
+    data_start: int = 0
+    """Where the tensors' bytes begin in the file."""
+    size: int = 0
+    """The file's length in bytes."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """The type of each value of the metadata by its key, as docs/gguf.md numbers them."""
 
     @property
     def architecture(self) -> str:
@@ -84,33 +108,36 @@ def _parse(cursor: _Cursor) -> GgufHeader:
     pairs = cursor.count("metadata pairs", _MAX_PAIRS)
     values: dict[str, str | int | float | bool] = {}
     lengths: dict[str, int] = {}
+    kinds: dict[str, int] = {}
     for _ in range(pairs):
         key = cursor.text(_MAX_KEY)
-        kind = cursor.number("I")
+        if key in kinds:
+            raise _Unsound(f"it has {key!r} twice")
+        kind = kinds[key] = cursor.number("I")
         if kind == _STRING:
             values[key] = cursor.text(_MAX_TEXT)
         elif kind == _ARRAY:
             lengths[key] = cursor.skip_array()
         else:
             values[key] = cursor.scalar(kind)
-    parameters, last_offset = 0, 0
-    for _ in range(tensors):
-        cursor.text(_MAX_KEY)
-        size = 1
-        dimensions = cursor.number("I")
-        if dimensions > 8:
-            raise _Unsound(f"a tensor of {dimensions} dimensions")
-        for _ in range(dimensions):
-            size *= cursor.number("Q")
-        cursor.number("I")  # type
-        last_offset = max(last_offset, cursor.number("Q"))
-        parameters += size
-    header = GgufHeader(version, values, lengths, tensors, parameters)
-    alignment = max(1, header.number("general.alignment", 32))
+    listed = tuple(_parse_tensor(cursor) for _ in range(tensors))
+    alignment = values.get("general.alignment", 32)
+    if not isinstance(alignment, int) or alignment < 1:
+        alignment = 1
     data_start = -(-cursor.offset // alignment) * alignment
-    if tensors and data_start + last_offset >= cursor.size:
+    if listed and data_start + max(tensor.offset for tensor in listed) >= cursor.size:
         raise _Unsound("it ends before its last tensor; an interrupted download?")
-    return header
+    parameters = sum(math.prod(tensor.dimensions) for tensor in listed)
+    return GgufHeader(version, values, lengths, tensors, parameters, listed, data_start, cursor.size, kinds)
+
+
+def _parse_tensor(cursor: _Cursor) -> GgufTensor:
+    name = cursor.text(_MAX_KEY)
+    count = cursor.number("I")
+    if count > _MAX_DIMENSIONS:
+        raise _Unsound(f"a tensor of {count} dimensions")
+    dimensions = tuple(cursor.number("Q") for _ in range(count))
+    return GgufTensor(name, dimensions, cursor.number("I"), cursor.number("Q"))
 
 
 class _Cursor:

@@ -1,0 +1,229 @@
+"""The gate: what an adapter must show, as the file that llama.cpp runs, before it may be used.
+
+1. Recall: questions that training never saw are answered without any text; beside them what the base answers
+   without, and with, the text.
+2. Near misses: close questions that the memories do not answer are not answered with a memory.
+3. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own answers,
+   and how likely they still are.
+4. Routing: questions on other things do not attach the adapter, and are answered as before to the letter.
+5. The file loads, unloads and loads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.errors import ModelUnfit
+from memos_cli.infrastructure.adapters import Lesson
+from memos_cli.operation.injection import bare_prompt
+from memos_cli.operation.lessons import Fact, is_right, says_any
+from memos_cli.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from memos_cli.settings import Settings
+
+ANSWER = 24
+"""Tokens of an answer that are read: the small reader goes on where it should have ended."""
+LOADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What is enough. Shares, but for ``drift``, in nats a token."""
+
+    recall: float = 0.8
+    gain: float = 0.6
+    near_misses: float = 0.1
+    drift: float = 0.1
+    perplexity: float = 0.05
+    routing: float = 0.99
+
+    @classmethod
+    def of(cls, settings: Settings) -> Thresholds:
+        return cls(
+            settings.gate_recall, settings.gate_gain, settings.gate_near_misses, settings.gate_drift,
+            settings.gate_perplexity, settings.gate_routing,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. ``value`` is held to be at least, or at most, ``limit``."""
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What became of the questions on other things."""
+
+    asked: int
+    """How many questions were asked."""
+    astray: tuple[str, ...]
+    """Those that attached the adapter, or were answered otherwise than before."""
+
+
+Route = Callable[[Sequence[str]], Routed]
+"""Asks questions on other things, with the adapter at hand."""
+
+
+def examine(
+    engine: Engine,
+    file: Path,
+    lessons: Sequence[Lesson],
+    texts: Mapping[int, str],
+    thresholds: Thresholds,
+    route: Route,
+    on_question: Callable[[int], None] = lambda count: None,
+) -> dict[str, Any]:
+    """The report card of the adapter in ``file``. ``texts`` are the memories as the model reads them."""
+    held = [lesson for lesson in lessons if lesson.held_out]
+    asked = {kind: [each for each in held if each.kind == kind] for kind in ("fact", "near miss", "control")}
+    facts = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
+    checks = [_loading(engine, file)]
+    if not checks[0].passed:
+        return _report(checks, [], [], {})
+    adapter = engine.load_adapter(file)
+    try:
+        recalled: list[dict[str, Any]] = []
+        for lesson in (each for each in asked["fact"] if each.key):
+            text = texts.get(lesson.source or 0, "")
+            row: dict[str, Any] = {
+                "question": lesson.question,
+                "expected": lesson.key,
+                "adapter": _ask(engine, lesson.question, adapter),
+                "base": _ask(engine, lesson.question),
+                "text": _ask(engine, lesson.question, text=text),
+            }
+            right = {
+                f"{who}_right": is_right(row[who], _fact(lesson.key)) for who in ("adapter", "base", "text")
+            }
+            recalled.append({**row, **right})
+            on_question(1)
+        missed: list[dict[str, Any]] = []
+        for lesson in asked["near miss"]:
+            answer = _ask(engine, lesson.question, adapter)
+            given = says_any(answer, facts, question=lesson.question)
+            missed.append({"question": lesson.question, "adapter": answer, "gives_away": given})
+            on_question(1)
+        drift, perplexity, tokens = _drift(
+            engine, adapter, [c.question for c in asked["control"]], on_question
+        )
+        others = [lesson.question for lesson in asked["control"]]
+        routed = route(others)
+    finally:
+        engine.unload_adapter(adapter)
+    checks += _judge(recalled, missed, drift, perplexity, tokens, routed, thresholds)
+    shares = {who: _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")}
+    return {**_report(checks, recalled, missed, shares), "astray": list(routed.astray)}
+
+
+def _judge(
+    recalled: Sequence[Mapping[str, Any]],
+    missed: Sequence[Mapping[str, Any]],
+    drift: float,
+    perplexity: float,
+    tokens: int,
+    routed: Routed,
+    limits: Thresholds,
+) -> list[Check]:
+    def least(name: str, value: float, limit: float, detail: str) -> Check:
+        return Check(name, round(value, 4), limit, value >= limit, detail)
+
+    def most(name: str, value: float, limit: float, detail: str) -> Check:
+        return Check(name, round(value, 4), limit, value <= limit, detail)
+
+    recall, base, text = (
+        _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")
+    )
+    leaks = [row["question"] for row in missed if row["gives_away"]]
+    right = len(routed.astray)
+    return [
+        least("recall", recall, limits.recall, f"of {len(recalled)} unseen questions; base {base:.2f}, text {text:.2f}"),
+        least("gain", recall - base, limits.gain, "recall beyond the base's own"),
+        most("near misses", _share([row["gives_away"] for row in missed]), limits.near_misses,
+             f"{len(leaks)} of {len(missed)} answered with a memory"),
+        most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} tokens of its answers"),
+        most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
+        least("routing", 1 - right / max(1, routed.asked), limits.routing,
+              f"{right} of {routed.asked} questions on other things were touched"),
+    ]  # fmt: skip
+
+
+def _report(
+    checks: Sequence[Check], recalled: Sequence[Any], missed: Sequence[Any], shares: Mapping[str, float]
+) -> dict[str, Any]:
+    failed = [check for check in checks if not check.passed]
+    return {
+        "passed": not failed,
+        "reason": "; ".join(f"{each.name} {each.value:g}, limit {each.limit:g}" for each in failed),
+        "checks": [asdict(check) for check in checks],
+        "recall": dict(shares),
+        "questions": list(recalled),
+        "near_misses": list(missed),
+    }
+
+
+def _loading(engine: Engine, file: Path) -> Check:
+    done, problem = 0, ""
+    try:
+        for _ in range(LOADS):
+            engine.unload_adapter(engine.load_adapter(file))
+            done += 1
+    except ModelUnfit as error:
+        problem = str(error)
+    return Check("loading", done, LOADS, done == LOADS, problem or "loaded, unloaded and loaded again")
+
+
+def _ask(engine: Engine, question: str, adapter: Any = None, *, text: str = "") -> str:
+    prompt = bare_prompt(engine, question, text)
+    engine.read_prompt(prompt, [(adapter, 1.0)] if adapter is not None else [])
+    return "".join(engine.generate(limit=ANSWER)).strip()
+
+
+def _drift(
+    engine: Engine, adapter: Any, questions: Sequence[str], on_question: Callable[[int], None]
+) -> tuple[float, float, int]:
+    """Mean KL to the base in nats a token, the rise of perplexity as a share, and over how many tokens."""
+    import numpy as np
+
+    divergence = likelihood = 0.0
+    tokens = 0
+    for question in questions:
+        prompt = bare_prompt(engine, question)
+        engine.read_prompt(prompt, [])
+        start = len(engine.tokens)
+        for _ in engine.generate(limit=ANSWER):
+            pass
+        answer = engine.tokens[start:]
+        if not answer:
+            continue
+        logs = []
+        for adapters in ([], [(adapter, 1.0)]):
+            engine.read_prompt(prompt, adapters)
+            logs.append(engine.score(answer))
+        base, mine = logs
+        divergence += float(np.sum(np.exp(base) * (base - mine)))
+        rows = np.arange(len(answer))
+        likelihood += float(np.sum(base[rows, answer] - mine[rows, answer]))
+        tokens += len(answer)
+        on_question(1)
+    if not tokens:
+        return 0.0, 0.0, 0
+    return divergence / tokens, float(np.expm1(likelihood / tokens)), tokens
+
+
+def _fact(key: str) -> Fact:
+    """What a right answer is judged by."""
+    return Fact(sentence="", answer=key, full="", questions=(), source=0)
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / len(values) if values else 0.0

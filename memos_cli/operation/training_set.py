@@ -1,0 +1,290 @@
+"""What an adapter is trained and examined with: lessons from memories, from use, and on other things."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from memos_cli.cube import Cube
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.adapters import Lesson
+from memos_cli.operation.injection import bare_prompt, memory_text
+from memos_cli.operation.lessons import (
+    CONTROLS,
+    Fact,
+    contradictions,
+    facts_of,
+    near_misses,
+    split_phrasings,
+)
+from memos_cli.operation.training import Recipe, Task, Tasks
+from memos_cli.operation.wording.answers import said_words
+from memos_cli.runtime.engine import Engine
+from memos_cli.runtime.prompt import Prompt
+
+TRAINED_CONTROLS = 100
+"""Of the shipped control prompts; the others are for the gate."""
+USED_CONTROLS = 50
+"""Of either half at most so many are used: each costs the reading of an answer."""
+NEAR_MISSES = 20
+"""Near misses for each memory, of which one in ``HELD_OUT`` is for the gate."""
+ALIKE = 0.7
+"""Cosine from which a control asks for what the memories say."""
+KEPT = {"near miss": 5, "control": 12}
+"""Tokens of the base's own answers that an adapter is held to.
+
+To a near miss it is the first few that decide: once it begins as the answer to a fact does, it ends so.
+"""
+FOLLOWED = 32
+"""Tokens of an answer that the base gave with the text before it."""
+HELD_OUT = 5
+"""Of the near misses, one in so many is kept for the gate."""
+GROUNDED = 0.6
+"""Share of an answer's longer words that the memory must hold, for the answer to be followed."""
+
+_OPENINGS = (
+    "Hey, ",
+    "Hi! ",
+    "Please tell me: ",
+    "Quick question: ",
+    "I wonder: ",
+    "Say, ",
+    "Answer briefly: ",
+)
+_SMALL_WORDS = frozenset(
+    ("the", "a", "an", "of", "do", "does", "did", "is", "are", "was", "were", "to", "in", "on", "at", "what",
+     "which", "who", "where", "when", "how", "my", "i", "by", "it", "me", "tell", "you", "know", "please", "can",
+     "could")
+)  # fmt: skip
+
+Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Unit vectors of texts."""
+
+
+def make_lessons(
+    cubes: Sequence[Cube],
+    *,
+    embed: Embed | None,
+    asked: Sequence[tuple[str, int]] = (),
+    others: Sequence[str] = (),
+    own: Sequence[Lesson] = (),
+    seed: int,
+) -> list[Lesson]:
+    """The whole training set of some memories, what is held out included.
+
+    ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
+    things, ``own`` pairs that the user brings. Raises UsageError where no memory has a sentence, and where two
+    contradict each other.
+    """
+    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
+    if not facts and not own and not examples:
+        raise UsageError(
+            f"there is no sentence to learn in {_some(cubes)}",
+            "promote other memories, or bring questions and answers: --qa FILE.jsonl",
+        )
+    if clashes := contradictions(facts):
+        one, other = clashes[0]
+        ids = {cube.n: cube.id for cube in cubes}
+        raise UsageError(
+            f"{ids[one.source]} and {ids[other.source]} contradict each other on "
+            f"{one.questions[0]!r}: {one.answer!r} and {other.answer!r}",
+            "forget, edit or archive one of them, or leave one out",
+        )
+    lessons = [*_hold_out(_merge(facts), embed), *own, *examples]
+    known = {_plain(lesson.question) for lesson in lessons}
+    lessons += [Lesson(text, "", "fact", False, cube) for text, cube in asked if _is_new(text, known)]
+    missed = _shuffled((text for _, text in near_misses(facts, seed=seed)), seed)
+    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * len(cubes)]
+    lessons += [Lesson(text, "", "near miss", at % HELD_OUT == 0) for at, text in enumerate(missed)]
+    mine = [text for text in others if _is_new(text, known)]
+    shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
+    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
+        step = -(-len(half) // USED_CONTROLS)
+        lessons += [Lesson(text, "", "control", is_held) for text in half[::step]]
+    return lessons + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
+
+
+def _facts_of(cube: Cube) -> list[Fact]:
+    return facts_of(
+        cube.text, source=cube.n, title=cube.title, author=cube.author, type=cube.type, time=cube.time
+    )
+
+
+def _merge(facts: Iterable[Fact]) -> list[Fact]:
+    """Each question once: of two facts that ask the same, the first keeps it."""
+    known: set[str] = set()
+    merged = []
+    for fact in facts:
+        questions = tuple(q for q in fact.questions if _is_new(q, known))
+        if questions:
+            merged.append(replace(fact, questions=questions))
+    return merged
+
+
+def _plain(question: str) -> str:
+    return " ".join(said_words(question))
+
+
+def _is_new(question: str, known: set[str]) -> bool:
+    key = _plain(question)
+    is_new = bool(key) and key not in known
+    known.add(key)
+    return is_new
+
+
+def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
+    """The lessons of facts, with some phrasings of each kept for the gate: by meaning, not by chance alone."""
+    texts = [question for fact in facts for question in fact.questions]
+    # Without an embedder all directions differ: then only copies of words are kept together.
+    vectors = (
+        embed(texts)
+        if embed and texts
+        else [[float(at == n) for n in range(14)] for fact in facts for at in range(len(fact.questions))]
+    )
+    lessons, at = [], 0
+    for fact in facts:
+        own = vectors[at : at + len(fact.questions)]
+        at += len(fact.questions)
+        train, held = split_phrasings(fact, own)
+        lessons += [
+            Lesson(question, fact.full, "fact", is_held, fact.source, fact.answer)
+            for is_held, questions in ((False, train), (True, held))
+            for question in questions
+        ]
+    return lessons
+
+
+_EXAMPLE = re.compile(
+    r"^(?:Q|User|Input|Question|Prompt)\s*:\s*(?P<question>.+?)\s*\n+"
+    r"(?:A|Assistant|Output|Answer|Reply)\s*:\s*(?P<answer>.+?)\s*"
+    r"(?=^(?:Q|User|Input|Question|Prompt)\s*:|\Z)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def examples_of(cube: Cube) -> list[Lesson]:
+    """The examples of a skill, as they stand: ``Input: …`` and ``Output: …``, ``Q:`` and ``A:``, and their like.
+
+    One in five is held out. They are learned as they are; no answer is judged word by word.
+    """
+    pairs = [(match["question"].strip(), match["answer"].strip()) for match in _EXAMPLE.finditer(cube.text)]
+    return [
+        Lesson(question, answer, "example", at % HELD_OUT == HELD_OUT - 1, cube.n)
+        for at, (question, answer) in enumerate(pairs)
+    ]
+
+
+def _unlike(texts: Sequence[str], questions: Sequence[str], embed: Embed | None) -> list[str]:
+    """Those of ``texts`` that ask for nothing that ``questions`` ask: "the password of the router" may."""
+    if embed is None or not questions:
+        return list(texts)
+    import numpy as np
+
+    near = np.asarray(embed(texts)) @ np.asarray(embed(questions)).T
+    return [text for text, most in zip(texts, near.max(1), strict=True) if most < ALIKE]
+
+
+def _shuffled(texts: Iterable[str], seed: int) -> list[str]:
+    order = list(texts)
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def _some(cubes: Sequence[Cube]) -> str:
+    names = ", ".join(cube.id for cube in cubes[:3])
+    return f"{names} and {len(cubes) - 3} more" if len(cubes) > 3 else names
+
+
+# --- as tokens -------------------------------------------------------------------------------------
+
+
+def count_own_answers(lessons: Sequence[Lesson]) -> int:
+    """How many answers of the base ``make_tasks`` reads."""
+    return sum(not lesson.answer and not lesson.held_out for lesson in lessons)
+
+
+def make_tasks(
+    engine: Engine,
+    lessons: Sequence[Lesson],
+    cubes: Sequence[Cube],
+    recipe: Recipe,
+    on_answer: Callable[[int], None] = lambda count: None,
+) -> Tasks:
+    """The lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
+
+    To a near miss and a control it is the answer without any text; to a question on a fact, that with the
+    memory before it, if the answer is made of the memory's words: then it is what the adapter follows.
+    """
+    texts = {cube.n: memory_text(cube) for cube in cubes}
+    end = engine.end_of_turn
+    draw = random.Random(recipe.seed)
+    found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
+    for lesson in lessons:
+        kind = "check" if lesson.held_out else lesson.kind
+        if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):
+            continue
+        question = tuple(bare_prompt(engine, lesson.question).question)
+        teacher: tuple[int, ...] = ()
+        if lesson.answer:
+            answer = (*engine.tokenize(lesson.answer), *end)
+        else:
+            text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
+            if lesson.kind == "fact" and not text:
+                continue
+            prompt = bare_prompt(engine, lesson.question, text)
+            answer = _own_answer(engine, prompt, FOLLOWED if text else KEPT.get(lesson.kind, 0))
+            on_answer(1)
+            if lesson.kind == "fact":
+                if not _is_grounded(engine, answer, text):
+                    continue
+                teacher = tuple(prompt.prefix)
+        ways = [question]
+        if lesson.answer and not lesson.held_out:
+            ways = 2 * ways + [
+                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(2)
+            ]
+        kind = "fact" if kind == "example" else kind
+        found[kind].append(Task(tuple(ways), answer, teacher))
+    prefix = tuple(bare_prompt(engine, "?").prefix)
+    return Tasks(
+        prefix,
+        tuple(found["fact"]),
+        tuple(found["near miss"]),
+        tuple(found["control"]),
+        tuple(found["check"]),
+    )
+
+
+def _own_answer(engine: Engine, prompt: Prompt, limit: int) -> tuple[int, ...]:
+    """What the base answers, with the end of the turn if it comes to one."""
+    engine.read([*prompt.prefix, *prompt.question])
+    start = len(engine.tokens)
+    for _ in engine.generate(limit=limit):
+        pass
+    answer = tuple(engine.tokens[start:])
+    return answer if len(answer) == limit else (*answer, *engine.end_of_turn)
+
+
+def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:
+    """Whether an answer is mostly made of the words of ``text``: what a weak model makes up is not learned."""
+    said = b"".join(engine.piece(token) for token in answer).decode("utf-8", "replace")
+    words = {word for word in re.findall(r"\w+", said.casefold()) if len(word) > 3 or word.isdigit()}
+    known = set(re.findall(r"\w+", text.casefold()))
+    return bool(words) and len(words & known) >= GROUNDED * len(words)
+
+
+def _reword(question: str, draw: random.Random) -> str:
+    """A question as people type it in haste."""
+    plain = question.rstrip("?.!")
+    way = draw.random()
+    if way < 0.5:
+        return plain.casefold()
+    if way < 0.65:
+        words = [word for word in plain.split() if word.casefold() not in _SMALL_WORDS]
+        return " ".join(words) if len(words) > 1 else plain
+    if way < 0.85:
+        return f"{draw.choice(_OPENINGS)}{question}"
+    return f"{plain}{draw.choice((', please?', ' again?', '??', ' by the way?'))}"

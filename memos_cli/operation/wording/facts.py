@@ -1,0 +1,25 @@
+"""A fact: one thing that a memory says, and the questions whose right answer it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a memory says."""
+
+    sentence: str
+    """The sentence itself, made to stand alone where a heading or title is needed."""
+    answer: str
+    """The shortest span that answers: "Larkspur", "5433", "without sugar"."""
+    full: str
+    """A short full-sentence answer, which holds ``answer`` and calls the user "you"."""
+    questions: tuple[str, ...]
+    """Phrasings whose right answer holds ``answer``; the best and most natural first."""
+    source: int
+    """The number that the caller gave to the memory."""
+    about: str = ""
+    """Whom or what is asked about, as in the questions: "my cat", "the staging database", "Ines"."""
+    single: bool = False
+    """Whether only one answer can be right: a port, a birthday, a name; not what somebody likes."""
