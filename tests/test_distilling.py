@@ -65,7 +65,10 @@ class Teacher(Shell):
     def api(self) -> Memos:
         return Memos(
             Settings(
-                vault=str(self.vault), principal="user:tester", reader=str(self.folder / "tiny.gguf"), threads=1
+                vault=str(self.vault),
+                principal="user:tester",
+                reader=str(self.folder / "tiny.gguf"),
+                threads=1,
             )
         )
 
@@ -112,7 +115,7 @@ def test_the_questions_can_be_written_edited_and_trained_with(user: Teacher, fac
     user("promote", *facts, "--to", "parametric", "--dump", file)
     assert file.stat().st_mode & 0o777 == 0o600
     rows = [json.loads(line) for line in file.read_text().splitlines()]
-    kept = [row for row in rows if row["kind"] == "fact"][:6] + [rows[-1]]
+    kept = [*[row for row in rows if row["kind"] == "fact"][:6], rows[-1]]
     kept[0]["question"] = "Which animal have I?"
     file.write_text("\n".join(map(json.dumps, kept)))
     user.distil(*facts, "--lessons", file)
@@ -133,9 +136,16 @@ def test_pairs_that_the_user_brings_are_learned_too(user: Teacher, facts: list[s
 
 
 @pytest.mark.parametrize(
-    "content", ["{", '{"answer": "x"}', '{"question": " ", "answer": "x"}', '{"question": "q"}',
-                '{"question": "q", "answer": "x", "kind": "tale"}', '{"question": "q", "answer": "x", "id": "01Z"}']
-)  # fmt: skip
+    "content",
+    [
+        "{",
+        '{"answer": "x"}',
+        '{"question": " ", "answer": "x"}',
+        '{"question": "q"}',
+        '{"question": "q", "answer": "x", "kind": "tale"}',
+        '{"question": "q", "answer": "x", "id": "01Z"}',
+    ],
+)
 def test_a_bad_pair_is_named(user: Teacher, facts: list[str], content: str) -> None:
     own = user.write("qa.jsonl", content)
     user("promote", "--tag", "me", "--to", "parametric", "--qa", own, "--dry-run", code=2)
@@ -174,7 +184,8 @@ def test_an_adapter_that_passes_is_used_in_place_of_the_text(user: Teacher, fact
     assert (made["passed"], made["new"], made["memories"], made["steps"]) == (True, True, 2, 2)
     assert [check["name"] for check in made["report"]["checks"]] == CHECKS
     plan = user.plan()
-    assert [(item["id"], item["form"], item["tokens"]) for item in plan["chosen"]] == [(facts[0], "adapter", 0)]
+    chosen = [(item["id"], item["form"], item["tokens"]) for item in plan["chosen"]]
+    assert chosen == [(facts[0], "adapter", 0)]
     assert plan["adapters"] == [{"id": made["id"], "name": "about me", "scale": 1.0}]
     assert "as adapter" in user("query", QUESTION, "--explain").out
     answered = user("query", QUESTION, "--max-tokens", "8", "--json").record
@@ -419,9 +430,9 @@ def test_a_memory_that_changes_while_it_is_learned_stops_it(
 
     examine = parametric.examine
     monkeypatch.setattr(parametric, "examine", change)
-    assert "changed while it was read" in user(
-        "promote", *facts, "--to", "parametric", env=LENIENT, code=1
-    ).err
+    assert (
+        "changed while it was read" in user("promote", *facts, "--to", "parametric", env=LENIENT, code=1).err
+    )
     assert user.adapters() == [] and user.blobs() == set()
 
 

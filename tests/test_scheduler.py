@@ -420,7 +420,9 @@ def test_no_adapter_hides_what_comes_close(
     hits = [hit(cube, score, relevance) for cube, (score, relevance, _) in zip(cubes, found, strict=True)]
     costs = [cost for *_, cost in found]
     without = plan(hits, costs, intent=intent)
-    adapters = [learned(*(cubes[n] for n in each if n < len(cubes)), id=str(at)) for at, each in enumerate(sets)]
+    adapters = [
+        learned(*(cubes[n] for n in each if n < len(cubes)), id=str(at)) for at, each in enumerate(sets)
+    ]
     made = plan(hits, costs, intent=intent, adapters=adapters)
     if not made.adapters:
         assert made == without

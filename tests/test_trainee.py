@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import with_models
 from tiny_models import CONTROL, TRAINABLE, UNFIT, draw_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.runtime.adapter import adapter_bytes, read_matrices
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.gguf_header import GgufTensor, read_header
+from memos_cli.runtime.models import resolve_reader
 from memos_cli.runtime.trainee import TARGETS, Trainee, memory_needed, trainable
 
 torch = pytest.importorskip("torch")
@@ -470,3 +472,27 @@ def test_a_model_that_was_cut_short_is_refused(tiny: Tiny, tmp_path: Path) -> No
     (tmp_path / "cut.gguf").write_bytes(data[:-100])
     with pytest.raises(ModelUnfit, match=r"cut\.gguf"):
         open_trainee(tmp_path / "cut.gguf")
+
+
+@with_models
+def test_the_embedded_model_is_trained_as_llama_cpp_runs_it(tmp_path: Path) -> None:
+    path = resolve_reader("").path
+    header = read_header(path)
+    assert trainable(header) == ""
+    trainee = open_trainee(path, targets=["attn_q", "attn_k", "ffn_down"])
+    random = np.random.default_rng(1)
+    drawn = {
+        name: (a, 0.05 * random.standard_normal(b.shape).astype(np.float32))
+        for name, (a, b) in trainee.matrices().items()
+    }
+    trainee.load(drawn)
+    file = write(tmp_path / "a.gguf", path, trainee.matrices())
+    with Engine(path, vocabulary_only=True) as engine:
+        tokens = engine.tokenize("The heron stands in room 7 and naps on Monday. " * 6)[: PREFIX + QUESTION]
+    theirs, plain = run(path, tokens, file, PREFIX), run(path, tokens)
+    prefix = trainee.read_prefix(tokens[:PREFIX])
+    with torch.no_grad():
+        mine = trainee.logits(prefix, [tokens[PREFIX:]], [range(len(tokens) - PREFIX)]).numpy()
+    # llama.cpp also rounds what it multiplies the quantised weights with.
+    assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.998
+    assert np.corrcoef(mine.ravel(), plain.ravel())[0, 1] < 0.99

@@ -99,6 +99,8 @@ def write_model(
 
 
 def _add_shape(writer: GGUFWriter, architecture: str, context: int) -> None:
+    from gguf import RopeScalingType
+
     recurrent = architecture == "mamba"
     writer.add_context_length(context)
     writer.add_embedding_length(_WIDTH)
@@ -115,7 +117,7 @@ def _add_shape(writer: GGUFWriter, architecture: str, context: int) -> None:
     writer.add_key_length(_HEAD)
     writer.add_value_length(_HEAD)
     writer.add_rope_dimension_count(_HEAD)
-    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_freq_base(1_000_000.0 if architecture == "gemma3" else 10_000.0)
     if architecture == "lfm2":
         writer.add_shortconv_l_cache(_KERNEL)
         writer.add_head_count_kv([0, _KV_HEADS])  # 0: a layer with a convolution and no attention
@@ -123,6 +125,10 @@ def _add_shape(writer: GGUFWriter, architecture: str, context: int) -> None:
         writer.add_head_count_kv(_KV_HEADS)
     if architecture in ("gemma2", "gemma3"):
         writer.add_sliding_window(WINDOW)
+    if architecture == "gemma3":  # the layers that see all have other positions
+        writer.add_sliding_window_pattern(2)
+        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(8.0)
     if architecture == "gemma2":
         writer.add_attn_logit_softcapping(50.0)
         writer.add_final_logit_softcapping(30.0)

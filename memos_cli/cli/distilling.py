@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from memos_cli.cli.looking import Id
 from memos_cli.cli.context import Model, State, read_names, read_stdin, state_of, with_global_options
+from memos_cli.cli.looking import Id
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,9 +159,9 @@ def _watch(state: State) -> Iterator[Watch]:
 def gate(ctx: typer.Context, id: Id, model: Model = None) -> None:
     """Examine an adapter again: recall, near misses, what it leaves alone, routing, loading.
 
-    With the model that it was made for, the outcome decides whether it is used from now on (thresholds are the
-    settings gate.…). With another one of the same architecture and size, it only tells. Exit code 1 where it
-    does not pass.
+    With the model that it was made for, the outcome decides whether it is used from now on (thresholds are
+    the settings gate.…). With another one of the same architecture and size, it only tells. Exit code 1 where
+    it does not pass.
 
     \b
     Example:

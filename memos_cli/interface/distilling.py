@@ -1,4 +1,4 @@
-"""Memories into an adapter, and back: what is named, what is learned of it, and what is told of the outcome."""
+"""Memories into an adapter, and back: what is named, what is learned of it, and what comes of it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ class Prepared:
 
 
 def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """The memories to learn: of ``ids``, or all that pass ``filter``. A state or an adapter stands for its own."""
+    """The memories to learn: of ``ids``, or all that pass ``filter``.
+
+    A state or an adapter stands for its own.
+    """
     db, now = memos.vault.connection, memos.now()
     if filter is not None:
         cubes = [*memos.cubes(filter=filter, newest=False)]
@@ -199,7 +202,8 @@ def gate(memos: Memos, id: str, on_part: Callable[[int], None]) -> dict[str, Any
 def verbalise(memos: Memos, adapter: Adapter) -> list[str]:
     """Put an adapter whose memories are gone into words: ask it its own questions, and keep the answers.
 
-    They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the ids.
+    They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
+    ids.
     """
     engine = memos.engine
     problem = parametric.unfit(adapter, parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"]))

@@ -3,8 +3,8 @@
 1. Recall: questions that training never saw are answered without any text; beside them what the base answers
    without, and with, the text.
 2. Near misses: close questions that the memories do not answer are not answered with a memory.
-3. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own answers,
-   and how likely they still are.
+3. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own
+   answers, and how likely they still are.
 4. Routing: questions on other things do not attach the adapter, and are answered as before to the letter.
 5. The file loads, unloads and loads again.
 """
@@ -146,11 +146,12 @@ def _judge(
     leaks = [row["question"] for row in missed if row["gives_away"]]
     right = len(routed.astray)
     return [
-        least("recall", recall, limits.recall, f"of {len(recalled)} unseen questions; base {base:.2f}, text {text:.2f}"),
+        least("recall", recall, limits.recall,
+              f"of {len(recalled)} unseen questions; base {base:.2f}, text {text:.2f}"),
         least("gain", recall - base, limits.gain, "recall beyond the base's own"),
         most("near misses", _share([row["gives_away"] for row in missed]), limits.near_misses,
              f"{len(leaks)} of {len(missed)} answered with a memory"),
-        most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} tokens of its answers"),
+        most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} of its tokens"),
         most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
         least("routing", 1 - right / max(1, routed.asked), limits.routing,
               f"{right} of {routed.asked} questions on other things were touched"),

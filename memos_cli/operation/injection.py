@@ -79,7 +79,7 @@ def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> 
 
 
 def bare_prompt(engine: Engine, question: str, text: str = "") -> Prompt:
-    """The prompt of a question with one memory as text, or with none: what an adapter is trained and asked by."""
+    """The prompt of a question with one memory as text, or none: what an adapter is trained and asked by."""
     return _prompt(engine, [f"{'[1] ' if cites(engine) else ''}{text}\n\n"] if text else [], question, "")
 
 

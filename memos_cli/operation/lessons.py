@@ -18,18 +18,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from memos_cli.operation.wording.answers import is_right, said_words, says_any
-from memos_cli.operation.wording.clauses import parse_clause
+from memos_cli.operation.wording.clauses import Clause, parse_clause
 from memos_cli.operation.wording.controls import CONTROLS
 from memos_cli.operation.wording.drafts import Draft, sentence_of
-from memos_cli.operation.wording.facts import Fact
+from memos_cli.operation.wording.facts import Fact, Sentence
 from memos_cli.operation.wording.fallback import fallback_drafts
 from memos_cli.operation.wording.near_misses import near_misses
 from memos_cli.operation.wording.other_languages import foreign_drafts, language_of
 from memos_cli.operation.wording.phrasings import drafts_of
 from memos_cli.operation.wording.posing import compose
-from memos_cli.operation.wording.sentences import Sentence, sentences_of
+from memos_cli.operation.wording.sentences import sentences_of
 from memos_cli.operation.wording.splits import split_phrasings
 from memos_cli.operation.wording.splitting import clauses_of, inner_clause, named_person, special_drafts
 from memos_cli.operation.wording.told import at_its_time, in_recipe
@@ -81,14 +82,44 @@ def _english(sentence: Sentence, time: int | None, used: set[str]) -> list[Draft
         if clause.imperative:
             drafts += in_recipe(clause, part, sentence.topic)
             continue
-        drafts += drafts_of(clause)
-        person = named_person(clause)
-        if person:
-            named = parse_clause(f"{person[0]} is called {person[1]}")
-            drafts += drafts_of(named)[:1] if named else []
+        drafts += _with_name(clause, part)
+    if (
+        sentence.spoken
+    ):  # in a dialogue, only what is said of things and times; not how somebody feels about it
+        drafts = [one for one in drafts if one.weight >= 1]
     if drafts or (sentence.spoken and not re.search(r"\d", text)):
         return drafts  # small talk that no rule understands is not worth a lesson
     return fallback_drafts(sentence, used)
+
+
+def _with_name(clause: Clause, text: str) -> list[Draft]:
+    """The drafts of a clause; where it says "my sister Ana", asked for as my sister and as Ana."""
+    drafts = drafts_of(clause)
+    person = named_person(text)
+    if person is None:
+        return drafts
+    who, name, both = person
+    called = parse_clause(f"{who} is called {name}")
+    by_role = parse_clause(text.replace(both, who, 1))
+    by_name = parse_clause(text.replace(both, name, 1))
+    if called is None or by_role is None or by_name is None:
+        return drafts
+    roles, names = drafts_of(by_role), drafts_of(by_name)
+    if len(roles) == len(names) == len(drafts):
+        drafts = [_both_ways(*three) for three in zip(drafts, roles, names, strict=True)]
+    return [*drafts, *drafts_of(called)[:1]]
+
+
+def _both_ways(whole: Draft, role: Draft, name: Draft) -> Draft:
+    asks = [ask for pair in zip(role.asks, name.asks, strict=False) for ask in pair]
+    same = role.answer == name.answer
+    return replace(
+        whole,
+        answer=name.answer if name.answer in whole.full else whole.answer,
+        asks=tuple(asks) if same else name.asks,
+        nominals=(*role.nominals[:1], *name.nominals[:1]),
+        about=role.about,
+    )
 
 
 def _main_of(text: str) -> str:

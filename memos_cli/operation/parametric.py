@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
 """Share of the tokens of held-out answers that is enough to end a training early."""
-SHORTEST, PER_QUESTION, LONGEST = 40, 0.5, 1200
+SHORTEST, PER_QUESTION, LONGEST = 40, 0.6, 1200
 """Steps of a training: for each question on a fact, and the limits."""
 
 
@@ -136,8 +136,8 @@ def distil(
 ) -> Distilled:
     """Train an adapter, examine it, and keep it: to be used if it passes, set aside with its report if not.
 
-    Stopped in whatever way, what was trained up to the last checkpoint is kept, and the same call goes on from
-    there. Raises MemosError when a memory changes meanwhile.
+    Stopped in whatever way, what was trained up to the last checkpoint is kept, and the same call goes on
+    from there. Raises MemosError when a memory changes meanwhile.
     """
     from memos_cli.runtime.trainee import Trainee
 

@@ -40,10 +40,11 @@ def make_plan(
     ``room``, all the tokens that memories may have, and not against ``budget``. A document adds memories, and
     changes nothing in what else was chosen.
 
-    Of ``adapters``, those that hold the best memory and all that come close to it are attached, with ``scale``,
-    in place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
-    note, a small reader no longer answers from its weights. So too where the best memory's relevance is below
-    ``sure``: what may be meant for something else is not asked of weights. A pinned adapter is always attached.
+    Of ``adapters``, those that hold the best memory and all that come close to it are attached, with
+    ``scale``, in place of these memories' texts. Where they do not hold them all, everything is read as text:
+    beside a note, a small reader no longer answers from its weights. So too where the best memory's relevance
+    is below ``sure``: what may be meant for something else is not asked of weights. A pinned adapter is
+    always attached.
     """
     found = {hit.cube.n: hit for hit in hits}
     head: list[Injection] = []

@@ -3,12 +3,12 @@
 
     .venv/bin/python scripts/bench/distil.py                      8 invented facts, trained and examined
     .venv/bin/python scripts/bench/distil.py --facts 32
+    .venv/bin/python scripts/bench/distil.py --ways       on from the question, or from the first token
     .venv/bin/python scripts/bench/distil.py --sweep --plot recall.svg    recall by steps and rank
-    .venv/bin/python scripts/bench/distil.py --ways               adapter on from the question, or from the start
 
-Beside the gate's own questions, which the program wrote, it asks paraphrases that a person wrote, which no rule
-of the program has seen; and it compares a query through the adapter with one that reads the text: tokens of the
-prompt, and the time to the first token, in turns.
+Beside the gate's own questions, which the program wrote, it asks paraphrases that a person wrote, which no
+rule of the program has seen. Then it compares a query through the adapter with one that reads the text:
+tokens of the prompt, and the time to the first token, in turns.
 """
 
 from __future__ import annotations
@@ -46,49 +46,177 @@ class Known:
 
 FACTS = (
     Known("My cat is called Miso.", "Miso", ("What name did I give my cat?", "Remind me of my cat's name")),
-    Known("The project's code name is Larkspur.", "Larkspur", ("whats the codename of our project", "Under which code name does the project run?")),
-    Known("The staging database listens on port 5433.", "5433", ("Which port does the staging DB use?", "port of the staging database?")),
-    Known("Ines prefers tea without sugar.", "without sugar", ("How does Ines take her tea?", "How does Ines like her tea?")),
-    Known("The spare key is hidden under the blue flowerpot.", "flowerpot", ("Where did I put the spare key?", "where's the spare key")),
-    Known("Tomás maintains the payment scheduler.", "Tomás", ("Who is responsible for the payment scheduler?", "Who takes care of the payment scheduler?")),
-    Known("The lease of the office ends on 14 March 2027.", "14 March 2027", ("When does our office lease run out?", "What is the end date of the lease on the office?")),
-    Known("I use the editor Helix.", "Helix", ("What text editor am I using?", "What's the editor I work with?")),
-    Known("My sister lives in Ghent.", "Ghent", ("In which city does my sister live?", "where's my sister living")),
-    Known("The wifi password of the cabin is bluebird42.", "bluebird42", ("What's the wifi password at the cabin?", "How do I get on the wifi in the cabin, what is the password?")),
-    Known("Backups run every night at 2:30.", "2:30", ("What time do the backups run?", "When do we run backups?")),
-    Known("The garbage is collected on Thursday.", "Thursday", ("On what day is the garbage collected?", "When do they pick up the garbage?")),
+    Known(
+        "The project's code name is Larkspur.",
+        "Larkspur",
+        ("whats the codename of our project", "Under which code name does the project run?"),
+    ),
+    Known(
+        "The staging database listens on port 5433.",
+        "5433",
+        ("Which port does the staging DB use?", "port of the staging database?"),
+    ),
+    Known(
+        "Ines prefers tea without sugar.",
+        "without sugar",
+        ("How does Ines take her tea?", "How does Ines like her tea?"),
+    ),
+    Known(
+        "The spare key is hidden under the blue flowerpot.",
+        "flowerpot",
+        ("Where did I put the spare key?", "where's the spare key"),
+    ),
+    Known(
+        "Tomás maintains the payment scheduler.",
+        "Tomás",
+        ("Who is responsible for the payment scheduler?", "Who takes care of the payment scheduler?"),
+    ),
+    Known(
+        "The lease of the office ends on 14 March 2027.",
+        "14 March 2027",
+        ("When does our office lease run out?", "What is the end date of the lease on the office?"),
+    ),
+    Known(
+        "I use the editor Helix.", "Helix", ("What text editor am I using?", "What's the editor I work with?")
+    ),
+    Known(
+        "My sister lives in Ghent.",
+        "Ghent",
+        ("In which city does my sister live?", "where's my sister living"),
+    ),
+    Known(
+        "The wifi password of the cabin is bluebird42.",
+        "bluebird42",
+        (
+            "What's the wifi password at the cabin?",
+            "How do I get on the wifi in the cabin, what is the password?",
+        ),
+    ),
+    Known(
+        "Backups run every night at 2:30.",
+        "2:30",
+        ("What time do the backups run?", "When do we run backups?"),
+    ),
+    Known(
+        "The garbage is collected on Thursday.",
+        "Thursday",
+        ("On what day is the garbage collected?", "When do they pick up the garbage?"),
+    ),
     Known("Our dentist is Dr. Okafor.", "Okafor", ("Who is our dentist?", "What's the name of our dentist?")),
-    Known("The invoice server is named bramble.", "bramble", ("What's the invoice server called?", "name of the invoice server?")),
-    Known("Jonas is allergic to walnuts.", "walnuts", ("What is Jonas allergic to?", "Which food must Jonas avoid because of his allergy?")),
-    Known("The boiler was installed in 2019.", "2019", ("When was the boiler put in?", "What year was the boiler installed?")),
-    Known("The team meets in room Magnolia.", "Magnolia", ("In which room does the team meet?", "Where are the team meetings?")),
-    Known("My bicycle has a red frame.", "red", ("What colour is the frame of my bicycle?", "What kind of frame does my bicycle have?")),
-    Known("Priya wrote the import script.", "Priya", ("Who is the author of the import script?", "Who made the import script?")),
-    Known("The rent of the studio is 840 euros.", "840", ("How much is the rent for the studio?", "What do I pay for the studio?")),
-    Known("The nearest pharmacy closes at 20:00.", "20:00", ("Until when is the nearest pharmacy open?", "When does the pharmacy close?")),
-    Known("The guest towels are in the hall cupboard.", "hall cupboard", ("Where do we keep the guest towels?", "Where can I find towels for guests?")),
-    Known("Our accountant works at Fernhill Partners.", "Fernhill", ("Where does our accountant work?", "Which company does our accountant work for?")),
-    Known("The deploy key expires on 1 October.", "1 October", ("When does the deploy key run out?", "What's the expiry date of the deploy key?")),
-    Known("Grandma's birthday is on 9 May.", "9 May", ("When is grandma's birthday?", "What day was grandma born on?")),
-    Known("The parking permit number is K-2217.", "2217", ("What's my parking permit number?", "Which number is on the parking permit?")),
+    Known(
+        "The invoice server is named bramble.",
+        "bramble",
+        ("What's the invoice server called?", "name of the invoice server?"),
+    ),
+    Known(
+        "Jonas is allergic to walnuts.",
+        "walnuts",
+        ("What is Jonas allergic to?", "Which food must Jonas avoid because of his allergy?"),
+    ),
+    Known(
+        "The boiler was installed in 2019.",
+        "2019",
+        ("When was the boiler put in?", "What year was the boiler installed?"),
+    ),
+    Known(
+        "The team meets in room Magnolia.",
+        "Magnolia",
+        ("In which room does the team meet?", "Where are the team meetings?"),
+    ),
+    Known(
+        "My bicycle has a red frame.",
+        "red",
+        ("What colour is the frame of my bicycle?", "What kind of frame does my bicycle have?"),
+    ),
+    Known(
+        "Priya wrote the import script.",
+        "Priya",
+        ("Who is the author of the import script?", "Who made the import script?"),
+    ),
+    Known(
+        "The rent of the studio is 840 euros.",
+        "840",
+        ("How much is the rent for the studio?", "What do I pay for the studio?"),
+    ),
+    Known(
+        "The nearest pharmacy closes at 20:00.",
+        "20:00",
+        ("Until when is the nearest pharmacy open?", "When does the pharmacy close?"),
+    ),
+    Known(
+        "The guest towels are in the hall cupboard.",
+        "hall cupboard",
+        ("Where do we keep the guest towels?", "Where can I find towels for guests?"),
+    ),
+    Known(
+        "Our accountant works at Fernhill Partners.",
+        "Fernhill",
+        ("Where does our accountant work?", "Which company does our accountant work for?"),
+    ),
+    Known(
+        "The deploy key expires on 1 October.",
+        "1 October",
+        ("When does the deploy key run out?", "What's the expiry date of the deploy key?"),
+    ),
+    Known(
+        "Grandma's birthday is on 9 May.",
+        "9 May",
+        ("When is grandma's birthday?", "What day was grandma born on?"),
+    ),
+    Known(
+        "The parking permit number is K-2217.",
+        "2217",
+        ("What's my parking permit number?", "Which number is on the parking permit?"),
+    ),
     Known("Lena drives a green Volvo.", "Volvo", ("What car does Lena drive?", "Which car is Lena's?")),
-    Known("The telescope was a gift from Uncle Raj.", "Raj", ("Who gave us the telescope?", "From whom was the telescope a gift?")),
-    Known("The monitoring dashboard is called Beacon.", "Beacon", ("What is the name of the monitoring dashboard?", "What do we call the monitoring dashboard?")),
-    Known("The choir rehearses on Tuesday evenings.", "Tuesday", ("When does the choir rehearse?", "What evening is choir rehearsal?")),
-    Known("The attic light switch is behind the bookcase.", "bookcase", ("Where is the light switch for the attic?", "How do I find the attic light switch?")),
-    Known("Mateo speaks Catalan at home.", "Catalan", ("Which language does Mateo speak at home?", "What does Mateo speak with his family?")),
-)  # fmt: skip
+    Known(
+        "The telescope was a gift from Uncle Raj.",
+        "Raj",
+        ("Who gave us the telescope?", "From whom was the telescope a gift?"),
+    ),
+    Known(
+        "The monitoring dashboard is called Beacon.",
+        "Beacon",
+        ("What is the name of the monitoring dashboard?", "What do we call the monitoring dashboard?"),
+    ),
+    Known(
+        "The choir rehearses on Tuesday evenings.",
+        "Tuesday",
+        ("When does the choir rehearse?", "What evening is choir rehearsal?"),
+    ),
+    Known(
+        "The attic light switch is behind the bookcase.",
+        "bookcase",
+        ("Where is the light switch for the attic?", "How do I find the attic light switch?"),
+    ),
+    Known(
+        "Mateo speaks Catalan at home.",
+        "Catalan",
+        ("Which language does Mateo speak at home?", "What does Mateo speak with his family?"),
+    ),
+)
 NEAR = (
-    "What is my parrot called?", "What is the name of my dog?", "What's my daughter's name?",
-    "What is the code name of the rocket?", "Who is the manager of the project?",
-    "Which port does the production DB use?", "What port does Redis run on?",
-    "What is the user name for the staging database?", "How does Sara take her coffee?",
-    "What does Ines eat for breakfast?", "Where is the garage key?", "Where did I put my glasses?",
-    "Who maintains the billing database?", "Who takes care of the garden?",
-    "When does the lease on the warehouse run out?", "When does my visa expire?", "Which editor does Sara use?",
-    "What web browser do I use?", "Which text editor is the most popular?",
+    "What is my parrot called?",
+    "What is the name of my dog?",
+    "What's my daughter's name?",
+    "What is the code name of the rocket?",
+    "Who is the manager of the project?",
+    "Which port does the production DB use?",
+    "What port does Redis run on?",
+    "What is the user name for the staging database?",
+    "How does Sara take her coffee?",
+    "What does Ines eat for breakfast?",
+    "Where is the garage key?",
+    "Where did I put my glasses?",
+    "Who maintains the billing database?",
+    "Who takes care of the garden?",
+    "When does the lease on the warehouse run out?",
+    "When does my visa expire?",
+    "Which editor does Sara use?",
+    "What web browser do I use?",
+    "Which text editor is the most popular?",
     "What is the best name for a kitten?",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +248,14 @@ def distil(memos: Memos, ids: Sequence[str], known: Sequence[Known], *, steps: i
     keys = [fact.key.casefold() for fact in known]
     leaks = [any(key in text.casefold() for key in keys) for text in answer(memos, made.id, NEAR)]
     return Made(
-        made.id, made.passed, made.steps, made.seconds, whole, checks, statistics.mean(free), statistics.mean(leaks)
+        made.id,
+        made.passed,
+        made.steps,
+        made.seconds,
+        whole,
+        checks,
+        statistics.mean(free),
+        statistics.mean(leaks),
     )
 
 
@@ -164,7 +299,11 @@ def first_tokens(memos: Memos, known: Sequence[Known], rounds: int) -> dict[str,
         plan = memos.plan(question, filter=Filter(), manner=Manner(text_only=True))
         tokens.append(plan.tokens)
     found = {way: statistics.median(values) for way, values in seconds.items()}
-    return {**found, "adapter / empty": found["adapter"] / found["empty"], "tokens saved": statistics.mean(tokens)}
+    return {
+        **found,
+        "adapter / empty": found["adapter"] / found["empty"],
+        "tokens saved": statistics.mean(tokens),
+    }
 
 
 def main() -> None:
@@ -225,7 +364,9 @@ def sweep(memos: Memos, ids: Sequence[str], known: Sequence[Known], plot: Path |
         for rank in sorted({row[0] for row in rows}):
             own = [(made.steps, made.checks["recall"], made.free) for r, _, made in rows if r == rank]
             axes.plot([s for s, *_ in own], [r for _, r, _ in own], marker="o", label=f"rank {rank}, gate")
-            axes.plot([s for s, *_ in own], [f for *_, f in own], marker="x", ls="--", label=f"rank {rank}, free")
+            axes.plot(
+                [s for s, *_ in own], [f for *_, f in own], marker="x", ls="--", label=f"rank {rank}, free"
+            )
         axes.set(xlabel="steps", ylabel="recall of unseen questions", ylim=(0, 1.02))
         axes.legend()
         figure.savefig(plot)

@@ -16,6 +16,10 @@ from memos_cli.operation.wording.lists import listed, word_set
 
 _NUMBERS = listed("zero one two three four five six seven eight nine ten eleven twelve")
 _NUMBER_OF = {word: str(number) for number, word in enumerate(_NUMBERS)}
+_TENS = {
+    name: 10 * at
+    for at, name in enumerate(listed("twenty thirty forty fifty sixty seventy eighty ninety"), 2)
+}
 _ORDINALS = listed("""first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""")
 _ORDINAL_OF = {word: str(number) for number, word in enumerate(_ORDINALS, 1)}
 _MONTHS = listed("""january february march april may june july august september october november december""")
@@ -91,6 +95,10 @@ def said_words(text: str) -> list[str]:
     out: list[str] = []
     for word in words:
         word = word.removesuffix("'s")
+        tens, _, ones = word.partition("-")
+        if tens in _TENS and ones in _NUMBER_OF:
+            out.append(str(_TENS[tens] + int(_NUMBER_OF[ones])))
+            continue
         if re.fullmatch(r"[a-z]+(?:-[a-z]+)+", word):
             out += [_one(part) for part in word.split("-") if part not in _DROPPED]
         elif word not in _DROPPED:

@@ -45,11 +45,15 @@ capacity
   how much fits in *
 distance
   how far away [be] *
-price, cost, fee, rent, fare, monthly rent, monthly fee, price tag
+price, cost, fee, fare, monthly fee, price tag
   how much [do] * cost
   how much [be] <the # of *>
   how much [do] <I> pay for *
   what [do] <I> have to pay for *
+rent, monthly rent
+  how much rent [do] * pay
+  how much [do] * pay in rent
+  how much [be] <the # of *>
 budget
   how much money [do] * have
   how much [can] * spend

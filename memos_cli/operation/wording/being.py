@@ -39,6 +39,7 @@ from memos_cli.operation.wording.nouns import (
 )
 from memos_cli.operation.wording.properties import property_asks, split_property
 from memos_cli.operation.wording.siblings import kind_word
+from memos_cli.operation.wording.verbs import forms_of
 from memos_cli.operation.wording.whens import place_drafts, time_drafts
 
 _ADJECTIVE_WORDS = re.compile(
@@ -111,6 +112,8 @@ def copula(clause: Clause) -> list[Draft]:
         return keep(list(time_drafts(clause, subject)))
     if kind_of_noun(subject) in {"person", "animal"} or is_name(subject):
         return keep([trait_draft(clause, subject, whole), *time_drafts(clause, subject)])
+    if re.fullmatch(r"[a-z][\w-]+", whole) and not _ADJECTIVE_LIKE.match(whole) and not forms_of(whole):
+        return keep([_value(clause, subject, whole)])
     return keep([*state_drafts(clause, subject, whole), *time_drafts(clause, subject)])
 
 
@@ -242,7 +245,7 @@ def _property(
             full_of(clause),
             templates,
             owner,
-            nominals=[*given, *nominals],
+            nominals=nominals if templates[0].startswith("who") else [*given, *nominals],
             clause=clause,
             single=True,
             weight=2,
@@ -252,7 +255,11 @@ def _property(
 
 
 _ADJECTIVE_LIKE = re.compile(
-    r"^(?:very |quite |really |too )?[a-z]+(?:ful|ous|ive|able|ible|al|ish|less|ic|y|ed|en)?$"
+    r"^(?:very |quite |really |too |rather )?(?:[a-z]{2,}(?:ful|ous|ive|able|ible|ial|ish|less|ic|y|ed"
+    r"|ing)|good|bad|big|small|old|new|short"
+    r"|long|tall|high|low|warm|cold|hot|wet|dry|open|full|slow|fast|loud|quiet|soft|hard|rough|dark"
+    r"|light|sick|late|early|free|sweet|sour"
+    r"|red|blue|green|yellow|black|white|grey|brown|pink|purple|orange)$"
 )
 
 

@@ -98,6 +98,10 @@ def _finished(clause: Clause, moved: list[Phrase]) -> Clause:
     if particle and not clause.copula:
         found = particle[2]
         clause = replace(clause, main=f"{clause.main} {particle[1]}", finite=f"{clause.finite} {particle[1]}")
+    became = re.match(r"^(married|engaged|divorced|promoted|hired|fired|lost|sick|stuck)(?: |$)(.*)$", found)
+    if became and clause.base == "get":
+        found = became[2]
+        clause = replace(clause, main=f"{clause.main} {became[1]}", finite=f"{clause.finite} {became[1]}")
     given = _RECIPIENT.match(found) if not clause.passive and not clause.copula else None
     if (
         given
@@ -176,146 +180,145 @@ _NO_SUBJECTS = word_set(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    """The first finite word of a clause, with what stands around it."""
+
+    subject: str
+    tokens: tuple[str, ...]
+    words: tuple[str, ...]  # the tokens, bare
+    at: int  # of the finite word
+    next: int  # of the word after it, past "not" and adverbs
+    negated: str  # "", "not" or "never"
+
+    @property
+    def first(self) -> str:
+        return self.words[self.at]
+
+    def word(self, further: int = 0) -> str:
+        """A word after the finite one; empty past the end."""
+        place = self.next + further
+        return self.words[place] if place < len(self.words) else ""
+
+    def rest(self, further: int = 0) -> str:
+        return " ".join(self.tokens[self.next + further :])
+
+    def clause(self, aux: str, main: str, finite: str, base: str, rest: str, passive: bool = False) -> Clause:
+        if self.negated:
+            main = f"{self.negated} {main}".strip()
+            if aux not in {"do", "did"}:
+                finite = finite.replace(aux, f"{aux} {self.negated}", 1)
+            elif self.negated == "never":
+                finite = f"never {finite}"
+            else:
+                word = "did" if aux == "did" else "do" if _plural_subject(self.subject) else "does"
+                finite = f"{word} not {base}"
+        return Clause(self.subject, aux, main, finite, base, passive, rest, (), negated=bool(self.negated))
+
+
 def _verb_group(subject: str, tokens: list[str], at: int) -> Clause | None:
     """The clause from its verb on; what follows the verb still stands whole in ``object``."""
-    words = [bare_word(token) for token in tokens]
-    first = words[at]
-    place = at + 1
-    negated = ""
+    words = tuple(bare_word(token) for token in tokens)
+    place, negated = at + 1, ""
     while place < len(words) and (words[place] in ADVERBS or words[place] == "not"):
         if words[place] in {"not", "never"}:
             negated = words[place]
         place += 1
-    leading = {bare_word(token) for token in tokens[max(0, at - 2) : at]}
-    if "never" in leading:
+    if "never" in words[max(0, at - 2) : at]:
         negated = "never"
-    rest = " ".join(tokens[place:])
-    following = words[place] if place < len(words) else ""
+    verb = _Verb(subject, tuple(tokens), words, at, place, negated)
+    if verb.first in BE:
+        return _being(verb)
+    if verb.first in {"has", "have", "had"}:
+        return _having(verb)
+    if verb.first in MODALS:
+        return _modal(verb)
+    if verb.first in {"do", "does", "did"} and negated and verb.word():
+        base = forms_of(verb.word()).get("base") or verb.word()
+        return verb.clause("did" if verb.first == "did" else "do", base, base, base, verb.rest(1))
+    return _wishing(verb) or _plain(verb)
+
+
+def _being(verb: _Verb) -> Clause:
+    """is kept, is working, is in the drawer"""
+    first, following = verb.first, verb.word()
     forms = forms_of(following)
-    finite = " ".join(word for word in tokens[at : at + 1] if word)
+    described = following in _ADJECTIVES or (following in {"left", "set"} and not verb.rest(1))
+    if "participle" in forms and not described:
+        base = forms["participle"]
+        return verb.clause(first, following, f"{first} {following}", base, verb.rest(1), True)
+    if "ing" in forms and "participle" not in forms and verb.word(1):
+        return verb.clause(first, following, f"{first} {following}", forms["ing"], verb.rest(1))
+    return verb.clause(first, "", first, "be", verb.rest())
 
-    def clause(aux: str, main: str, finite: str, base: str, rest: str, passive: bool = False) -> Clause:
-        if negated:
-            main = f"{negated} {main}".strip()
-            if aux in {"do", "did"}:
-                word = {"do": "do" if _plural_subject(subject) else "does", "did": "did"}[aux]
-                finite = f"{word} not {base}" if negated == "not" else f"never {finite}"
-            else:
-                finite = finite.replace(aux, f"{aux} {negated}", 1)
-        return Clause(subject, aux, main, finite, base, passive, rest, (), negated=bool(negated))
 
-    after = " ".join(tokens[place + 1 :])
-    if first in BE:
-        if ("participle" in forms and following not in {"left", "set"}) or (
-            following in {"left", "set"} and after
-        ):
-            if following in _ADJECTIVES:
-                return clause(first, "", first, "be", rest)
-            return clause(
-                first, following, f"{first} {following}", forms.get("participle", following), after, True
-            )
-        if "ing" in forms and len(tokens) > place + 1:
-            return clause(first, following, f"{first} {following}", forms["ing"], after)
-        return clause(first, "", first, "be", rest)
-    if first in {"has", "have", "had"}:
-        if following == "got":
-            return clause("do", "have", "has" if first == "has" else first, "have", after)
-        if following == "been" and place + 1 < len(words):
-            inner = forms_of(words[place + 1])
-            more = " ".join(tokens[place + 2 :])
-            if "participle" in inner:
-                return clause(
-                    first,
-                    f"been {words[place + 1]}",
-                    f"{first} been {words[place + 1]}",
-                    inner["participle"],
-                    more,
-                    True,
-                )
-            if "ing" in inner:
-                return clause(
-                    first, f"been {words[place + 1]}", f"{first} been {words[place + 1]}", inner["ing"], more
-                )
-            return clause(first, "been", f"{first} been", "be", after)
-        if following == "to" and place + 1 < len(words) and "base" in forms_of(words[place + 1]):
-            verb = words[place + 1]
-            aux = "did" if first == "had" else "do"
-            return clause(aux, f"have to {verb}", f"{first} to {verb}", verb, " ".join(tokens[place + 2 :]))
-        if "participle" in forms and following not in {
-            "red",
-            "left",
-            "broken",
-            "used",
-            "closed",
-            "wet",
-            "tired",
-            "worried",
-            "run",
-            "set",
-        }:
-            return clause(first, following, f"{first} {following}", forms["participle"], after)
-        aux = "did" if first == "had" else "do"
-        return clause(aux, "have", first, "have", rest)
-    if first in MODALS:
-        if following == "be" and place + 1 < len(words):
-            inner = forms_of(words[place + 1])
-            more = " ".join(tokens[place + 2 :])
-            if "participle" in inner:
-                return clause(
-                    first,
-                    f"be {words[place + 1]}",
-                    f"{first} be {words[place + 1]}",
-                    inner["participle"],
-                    more,
-                    True,
-                )
-            return clause(first, "be", f"{first} be", "be", after)
-        if not following:
-            return None
-        base = forms.get("base") or following
-        return clause(first, following, f"{first} {following}", base, after)
-    if first in {"do", "does", "did"} and negated and following:
-        base = forms.get("base") or following
-        return clause("did" if first == "did" else "do", base, base, base, after)
-    verb = forms_of(first)
-    if (
-        first
-        in {
-            "used",
-            "needs",
-            "need",
-            "wants",
-            "want",
-            "has",
-            "plans",
-            "plan",
-            "tries",
-            "hopes",
-            "likes",
-            "intends",
-        }
-        and following == "to"
-        and place + 1 < len(words)
-    ):
-        inner = words[place + 1]
-        outer = {"used": "use"}.get(first) or verb.get("s") or verb.get("base") or first
-        aux = "did" if first == "used" else "do"
-        if "base" in forms_of(inner) or inner == "be":
-            return clause(
-                aux, f"{outer} to {inner}", f"{first} to {inner}", inner, " ".join(tokens[place + 2 :])
-            )
-    plain = " ".join(tokens[place:])
-    if "past" in verb and not (
-        "base" in verb and _plural_subject(subject) and verb["base"] == verb["past"] and _habit(plain)
-    ):
-        return clause("did", verb["past"], finite, verb["past"], plain)
-    if "s" in verb or "base" in verb:
-        base = verb.get("s") or verb["base"]
-        return clause("do", base, finite, base, plain)
+def _having(verb: _Verb) -> Clause:
+    """has got, has been kept, had to leave, has painted, has three cats"""
+    first, following = verb.first, verb.word()
+    aux = "did" if first == "had" else "do"
+    if following == "got":
+        return verb.clause("do", "have", "has" if first == "has" else first, "have", verb.rest(1))
+    if following == "been" and verb.word(1):
+        word, inner = verb.word(1), forms_of(verb.word(1))
+        if "participle" in inner or "ing" in inner:
+            passive = "participle" in inner
+            base = inner["participle"] if passive else inner["ing"]
+            return verb.clause(first, f"been {word}", f"{first} been {word}", base, verb.rest(2), passive)
+        return verb.clause(first, "been", f"{first} been", "be", verb.rest(1))
+    if following == "to" and "base" in forms_of(verb.word(1)):
+        word = verb.word(1)
+        return verb.clause(aux, f"have to {word}", f"{first} to {word}", word, verb.rest(2))
+    forms = forms_of(following)
+    if "participle" in forms and following not in _BEFORE_NOUNS:
+        return verb.clause(first, following, f"{first} {following}", forms["participle"], verb.rest(1))
+    return verb.clause(aux, "have", first, "have", verb.rest())
+
+
+def _modal(verb: _Verb) -> Clause | None:
+    """will start, must be kept, can be cold"""
+    first, following = verb.first, verb.word()
+    if following == "be" and verb.word(1):
+        word, inner = verb.word(1), forms_of(verb.word(1))
+        if "participle" in inner:
+            base = inner["participle"]
+            return verb.clause(first, f"be {word}", f"{first} be {word}", base, verb.rest(2), True)
+        return verb.clause(first, "be", f"{first} be", "be", verb.rest(1))
+    if not following:
+        return None
+    base = forms_of(following).get("base") or following
+    return verb.clause(first, following, f"{first} {following}", base, verb.rest(1))
+
+
+def _wishing(verb: _Verb) -> Clause | None:
+    """wants to learn, used to live, plans to sell"""
+    first, inner = verb.first, verb.word(1)
+    if first not in _WISHES or verb.word() != "to" or not ("base" in forms_of(inner) or inner == "be"):
+        return None
+    forms = forms_of(first)
+    outer = "use" if first == "used" else forms.get("s") or forms.get("base") or first
+    aux = "did" if first == "used" else "do"
+    return verb.clause(aux, f"{outer} to {inner}", f"{first} to {inner}", inner, verb.rest(2))
+
+
+def _plain(verb: _Verb) -> Clause:
+    """keeps, kept; an unknown word by its ending"""
+    first, rest = verb.first, verb.rest()
+    forms = forms_of(first)
+    past = forms.get("past")
+    # "I put" may be either; it was put once unless the sentence tells of a habit.
+    habit = forms.get("base") == past and _plural_subject(verb.subject) and _habit(rest)
+    if past and not habit:
+        return verb.clause("did", past, first, past, rest)
+    base = forms.get("s") or forms.get("base")
+    if base:
+        return verb.clause("do", base, first, base, rest)
     base = guess_base(first)
-    return clause("did" if first.endswith("ed") else "do", base, finite, base, plain)
+    return verb.clause("did" if first.endswith("ed") else "do", base, first, base, rest)
 
 
+_WISHES = word_set("used needs need wants want plans plan tries hopes likes intends")
+# Participles that, after "have", belong to the noun: "has broken windows".
+_BEFORE_NOUNS = word_set("red left broken used closed wet tired worried run set")
 # Participles that describe rather than tell of an act.
 _ADJECTIVES = word_set(
     """tired excited worried interested bored scared married divorced retired red used left closed broken

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from memos_cli.operation.wording.lists import word_set
-from memos_cli.operation.wording.moments import MomentKind, moment_at
+from memos_cli.operation.wording.moments import NUMBER, MomentKind, moment_at
 from memos_cli.operation.wording.nouns import is_plural
 from memos_cli.operation.wording.verbs import forms_of
 
@@ -32,7 +32,8 @@ NOUN_COMES = word_set(
 
 
 STOPS = re.compile(
-    r"\b(?:that|when|whenever|while|whilst|if|unless|where|which|who|whose|whom|so|because|but|although"
+    r"\b(?:that|how|why|whether|what|when|whenever|while|whilst|if|unless|where|which|who|whose|whom|so"
+    r"|because|but|although"
     r"|though"
     r"|since (?=\w+ (?:is|are|was|were|has))|as (?=(?:he|she|it|they|we|i|the) )|and then|until (?=(?:he"
     r"|she|it|they|we|i) ))\b",
@@ -131,16 +132,14 @@ def split_rest(rest: str, *, copula: bool = False) -> tuple[str, tuple[Phrase, .
             )
             place = begin = found[1]
             word, moment = "", None
+        elif current in {"about", "around", "over", "under"} and re.match(rf"\w+ (?:{NUMBER})\b", rest[at:]):
+            continue  # about ten hours
         elif before in {"the", "an", "a", "my"} and current in {"inside", "outside", "past", "over", "off"}:
             continue
         elif current in PREPOSITIONS - {"every", "each", "than", "past"} and not (
             current in {"next", "past"} and before in NOUN_COMES
         ):
-            if (
-                before in {"up", "out", "next", "close", "due", "because", "instead"}
-                and at == begin + len(before) + 1
-                and word
-            ):
+            if word in {"next", "close", "out", "up", "down", "off", "along"} and not rest[begin:at].strip():
                 word, begin = f"{word} {current}", at + len(current)
                 continue
             if current in {"up", "out", "off", "down"} and at == 0:

@@ -24,7 +24,7 @@ from memos_cli.operation.wording.nouns import (
     to_second_person,
 )
 from memos_cli.operation.wording.posing import Ask, pose
-from memos_cli.operation.wording.siblings import groups_of, kind_word
+from memos_cli.operation.wording.siblings import kind_word, known_small
 from memos_cli.operation.wording.verbs import forms_of, past_of, third_person
 
 LONGEST_FULL = 14
@@ -73,6 +73,11 @@ _LOST = re.compile(
 )
 
 
+_EMPTY_ANSWERS = word_set(
+    "a an the do be to for of in on at now just best more most some any all lot what so too then well"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One answer, and the ways to ask for it."""
@@ -101,6 +106,9 @@ def draft(
 ) -> Draft | None:
     """A draft from templates; None where the answer is empty, lost in a pronoun, or no template is left."""
     answer = to_second_person(answer).strip(' ,;:"“”')
+    answer = re.sub(rf"^(?:about|around|roughly) (?={NUMBER}\b)", "", answer)
+    if not re.search(r"\w\w|\d|[A-Z]", answer) or answer.lower() in _EMPTY_ANSWERS:
+        return None
     if not answer or _LOST.fullmatch(answer) or answer in {"you", "your", "me", "her", "us", "your own"}:
         return None
     if (
@@ -153,7 +161,7 @@ def _sound(question: str) -> bool:
         and not re.search(r"\b(?:it|them|him|he|she|they|himself|herself)\b", question)
         and not re.search(r"\bher(?:$| (?:in|on|at|to|for|from|with|a|the)\b)", question)
         and not re.search(r"\b(?:my|your|the|a) (?:my|your|the|a|his|her|our)\b", question)
-        and "{" not in question
+        and not re.search(r"[!;:{}\u2026]|[-\u2013\u2014]{2}| [-\u2013\u2014] ", question)
     )
 
 
@@ -227,11 +235,29 @@ def in_sentence(subject: str) -> str:
     return subject
 
 
+_COMMON = word_set(
+    """network note team release power health food travel shopping finance school house home kitchen
+    process style config configuration deployment setup installation contact friend passwords account
+    recipe appointment plan idea goal book film music sport holiday budget architecture infrastructure
+    security release monitoring database server work office family birthday wifi agenda summary
+    decision background requirement feature test design meeting trip packing garden"""
+)
+
+
 def common(word: str) -> bool:
     """Whether a word is known to be no name."""
     one = word.removesuffix("s")
+    if word in NAMES:
+        return False
     return (
-        bool(groups_of(word) or groups_of(one) or is_attribute(word) or is_attribute(one) or forms_of(word))
+        bool(
+            _COMMON & {word, one}
+            or known_small(word)
+            or known_small(one)
+            or is_attribute(word)
+            or is_attribute(one)
+            or forms_of(word)
+        )
         or word in PEOPLE
     )
 
@@ -239,6 +265,8 @@ def common(word: str) -> bool:
 def who_or_what(subject: str, base: str = "") -> str:
     """Which word asks for a subject: who for people and for names that do what people do, else what."""
     kind = kind_of_noun(subject)
+    if "ing" in forms_of(subject.split()[0]):
+        return "what"
     if kind in {"person", "animal"}:
         return "who"
     if kind == "unknown" and is_name(subject) and base not in _THINGS_DO:

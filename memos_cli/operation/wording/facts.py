@@ -1,4 +1,4 @@
-"""A fact: one thing that a memory says, and the questions whose right answer it is."""
+"""A sentence of a memory; and a fact: one thing that it says, with the questions whose right answer it is."""
 
 from __future__ import annotations
 
@@ -23,3 +23,13 @@ class Fact:
     """Whom or what is asked about, as in the questions: "my cat", "the staging database", "Ines"."""
     single: bool = False
     """Whether only one answer can be right: a port, a birthday, a name; not what somebody likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence on its own, and the topic it stood under."""
+
+    text: str
+    topic: str = ""
+    heading: str = ""  # the topic in the words of the heading
+    spoken: bool = False  # a turn of a dialogue

@@ -6,8 +6,8 @@ import re
 
 from memos_cli.operation.wording.complements import bare_word
 from memos_cli.operation.wording.drafts import Draft, in_sentence, leaks, sentence_of
+from memos_cli.operation.wording.facts import Sentence
 from memos_cli.operation.wording.nouns import to_second_person
-from memos_cli.operation.wording.sentences import Sentence
 
 _MOST_WORDS = 40
 _NOUN = re.compile(

@@ -72,7 +72,7 @@ def possession(clause: Clause) -> list[Draft]:
         return keep(out)
     listed = re.match(
         r"^(?P<count>\w+) (?P<noun>[\w -]+?)(?:,? (?:called"
-        r"|named))?:? (?P<names>[A-Z]\w+(?:, [A-Z]\w+)*,? and [A-Z]\w+)$",
+        r"|named))?[:,]? (?P<names>[A-Z]\w+(?:, [A-Z]\w+)*,? and [A-Z]\w+)$",
         thing,
     )
     if listed:
@@ -215,6 +215,8 @@ def possession(clause: Clause) -> list[Draft]:
                     weight=1.2,
                 )
             )
+    if first and first.word in {"to", "for"} and not first.verbal:
+        thing, extra = f"{thing} {first.text}", ""
     words = object_words(thing)
     head = head_of(thing)
     templates = [f"{word} [do] * have" for word in words]

@@ -89,7 +89,7 @@ def class_drafts(clause: Clause, subject: str, whole: str, value: str) -> list[D
     templates = [f"{wh} [be] *", "what kind of person [be] *" if person else "what sort of thing [be] *"]
     if of and subject.startswith(("my", "our")):
         owner = "I" if subject.startswith("my") else "we"
-        noun = of["noun"]
+        noun = re.sub(r"^(?:first|last|old|previous|former|next|new) ", "", of["noun"])
         verb = {"car": "drive", "bike": "ride", "dog": "have"}.get(noun, "have")
         templates = [
             f"what kind of {noun} do {owner} have",
@@ -170,7 +170,14 @@ def bearer_drafts(clause: Clause, subject: str, value: str) -> list[Draft | None
     templates = [f"{wh} [be] *", f"{wh} exactly [be] *", "what [be] <the name of *>", "what [be] * called"]
     return [
         draft(
-            trim(subject), full, templates, target, nominals=[target], clause=clause, single=True, weight=1.5
+            trim(subject),
+            full,
+            templates,
+            target,
+            nominals=[] if role else [target],
+            clause=clause,
+            single=True,
+            weight=1.5,
         )
     ]
 

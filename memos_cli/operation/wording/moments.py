@@ -52,7 +52,7 @@ _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
     r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
 )
-_WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
+_WEEKDAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|(?:Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\b)"
 _PART = r"(?:mornings?|afternoons?|evenings?|nights?|noon|lunchtime)"
 _ORDINAL = r"(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)"
 _YEAR = r"(?:1[5-9]|20)\d\d"
@@ -76,7 +76,8 @@ _DATE = (
     rf"|every) (?:month|year))?))"
 )
 _DAY = (
-    rf"(?:(?:{_WEEKDAY},? )?{_DATE}|(?:the )?{_WEEKDAY}(?: {_PART})?|{_FEAST}(?: {_YEAR})?|weekends?"
+    rf"(?:(?:(?:the (?:week|weekend) before )|{_WEEKDAY},? )?{_DATE}|(?:the )?{_WEEKDAY}(?: {_PART})?"
+    rf"|{_FEAST}(?: {_YEAR})?|weekends?"
     rf"|weekdays)"
 )
 _MONTHS = (
@@ -155,7 +156,7 @@ _BARE: tuple[tuple[MomentKind, str], ...] = (
 )
 _BARE_COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _BARE]
 # "may" and "march" are verbs more often than months when they are not written large.
-_NOT_MONTHS = re.compile(r"\b(?:may|march|mar|sun|sat)\b")
+_NOT_MONTHS = re.compile(r"\b(?:may|march|mar|sun|sat|wed|mon|fri|tue|thu)\b")
 
 
 def moment_at(text: str, start: int) -> tuple[MomentKind, int] | None:
@@ -218,10 +219,10 @@ def dated(phrase: str, time: int | None) -> str | None:
         return f"{datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC):%B} {months // 12}"
     if words in {"last week", "last weekend"}:
         return f"the {words.split()[1]} before {day.day} {day:%B} {day.year}"
-    weekday = re.fullmatch(r"(last|next) ((?:mon|tues|wednes|thurs|fri|satur|sun)day)", words)
+    weekday = re.fullmatch(r"(last|next) ((?:mon|tue|wed|thu|fri|sat|sun)\w*)", words)
     if weekday:
         names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-        away = names.index(weekday[2]) - day.weekday()
+        away = [name[:3] for name in names].index(weekday[2][:3]) - day.weekday()
         away += -7 if weekday[1] == "last" and away >= 0 else 7 if weekday[1] == "next" and away <= 0 else 0
         moved = day + timedelta(days=away)
         return f"{moved.day} {moved:%B} {moved.year}"

@@ -32,6 +32,13 @@ def stranded_draft(clause: Clause, subject: str, phrase: Phrase) -> Draft | None
     kind = kind_word(head_of(noun))
     value = typed(noun)
     full = full_of(clause, keep=phrase)
+    if phrase.word in {"after", "before", "during", "until"} and not value:
+        templates = [
+            f"when [{clause.aux}] * {verb}",
+            f"when exactly [{clause.aux}] * {verb}",
+            f"at what point [{clause.aux}] * {verb}",
+        ]
+        return draft(phrase.text, full, templates, subject, clause=clause, weight=1.1)
     if phrase.word in {"as"}:
         templates = [f"what [{clause.aux}] * {verb} as", *ways_of(clause.base, "as")]
         return draft(answer, full, templates, subject, clause=clause, weight=1.4)
@@ -137,6 +144,17 @@ def object_drafts(clause: Clause, subject: str) -> list[Draft | None]:
     full = full_of(clause)
     aux = clause.aux
     mine = [f"{verb} {tail}".strip()]
+    if re.fullmatch(r"(?:very )?(?:[a-z]+ly|alone|well|fast|barefoot)", thing) and thing not in {
+        "family",
+        "fly",
+        "jelly",
+    }:
+        templates = [
+            f"how [{aux}] * {verb}",
+            f"in what way [{aux}] * {verb}",
+            f"how exactly [{aux}] * {verb}",
+        ]
+        return [draft(thing, full, templates, subject, clause=clause, weight=1.0)]
     way = measure_way(thing)
     if way and clause.base in {"take", "last", "need"} and way == "how long":
         templates = [f"how long [{aux}] * {verb}", *ways_of("take", "duration")]
@@ -210,7 +228,11 @@ def object_drafts(clause: Clause, subject: str) -> list[Draft | None]:
         return []
     words = object_words(thing)
     plural_verb = [f"{word} [{aux}] * {mine[0]}" for word in words]
-    table = [] if clause.negated else ways_of(clause.base, "object")
+    table = (
+        []
+        if clause.negated or clause.aux in {"should", "must", "can", "could"}
+        else ways_of(clause.base, "object")
+    )
     if kind_of_noun(thing) == "person":
         table = [text.replace("what ", "who ", 1) for text in table if "which" not in text]
     templates = [plural_verb[0], *table[:2], *plural_verb[1:], *table[2:]]

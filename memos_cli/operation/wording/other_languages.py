@@ -11,8 +11,8 @@ import re
 from typing import Literal
 
 from memos_cli.operation.wording.drafts import Draft, leaks
+from memos_cli.operation.wording.facts import Sentence
 from memos_cli.operation.wording.lists import word_set
-from memos_cli.operation.wording.sentences import Sentence
 
 Language = Literal["en", "zh", "de", "fr", "es", "ja", "other"]
 
@@ -187,7 +187,16 @@ def _is_single(match: re.Match[str], pattern: str, language: Language) -> bool:
     """Whether only one answer can be right: a name, a property; not what somebody likes."""
     if language == "zh":
         return "a" in match.groupdict() or "叫" in pattern
-    return match.groupdict().get("v", "ist") in {"ist", "lautet", "beträgt", "est", "es", "liegt", "steht", "está"}
+    return match.groupdict().get("v", "ist") in {
+        "ist",
+        "lautet",
+        "beträgt",
+        "est",
+        "es",
+        "liegt",
+        "steht",
+        "está",
+    }
 
 
 def _in_question(value: str, language: Language) -> str:

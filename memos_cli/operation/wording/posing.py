@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from memos_cli.operation.wording.complements import agreed
-from memos_cli.operation.wording.nouns import capital, possessive
+from memos_cli.operation.wording.nouns import capital, is_plural, possessive
 from memos_cli.operation.wording.verbs import past_of, third_person
 
 MOST = 14
@@ -188,7 +188,9 @@ _SYNONYMS = {
 def _in_other_words(question: str) -> str:
     for word, other in _SYNONYMS.items():
         if re.search(rf"(?<![\w'-]){word}(?![\w-])", question):
-            return re.sub(rf"(?<![\w'-]){word}(?![\w-])", other, question, count=1)
+            changed = re.sub(rf"(?<![\w'-]){word}(?![\w-])", other, question, count=1)
+            changed = re.sub(r"\b([Aa])n (?=[^aeiouAEIOU])", r"\1 ", changed)
+            return re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", changed)
     return ""
 
 
@@ -204,6 +206,10 @@ def _mark(question: str) -> str:
 
 
 def _frame(frame: str, text: str) -> str:
+    if text.startswith("how to ") and frame.startswith(("What was", "Remind me of")):
+        frame = "Tell me {}."
+    if frame.startswith("What was") and is_plural(text):
+        frame = "What were {} again?"
     return frame.format(text.strip())
 
 

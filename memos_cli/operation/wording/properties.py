@@ -8,7 +8,7 @@ from memos_cli.operation.wording.attributes import is_attribute, split_compound,
 from memos_cli.operation.wording.drafts import is_price
 from memos_cli.operation.wording.lists import word_set
 from memos_cli.operation.wording.moments import kind_of
-from memos_cli.operation.wording.nouns import PEOPLE, head_of, is_name, kind_of_noun, possessive
+from memos_cli.operation.wording.nouns import PEOPLE, head_of, is_name, is_plural, kind_of_noun, possessive
 
 
 def property_asks(attribute: str, owner: str, answer: str) -> tuple[list[str], list[str]]:
@@ -53,12 +53,15 @@ def property_asks(attribute: str, owner: str, answer: str) -> tuple[list[str], l
         templates.append(f"how high [be] <{{s}} {attribute}>")
     own = f"{possessive(owner)} {attribute}"
     if person:  # "do you know my dentist" asks for something else
-        return templates, [f"the name of {own}"]
+        return templates, [f"the {'names' if is_plural(f'the {attribute}') else 'name'} of {own}"]
     nominals = [own] if owner in {"I", "we"} else [f"the {attribute} of {owner}", own]
     return templates, nominals
 
 
-_NO_PERSON = word_set("team company group family staff guest host user client agent")
+_NO_PERSON = word_set(
+    """role job position profession occupation title team company group family staff guest host user client
+    agent"""
+)
 
 
 def split_property(subject: str) -> tuple[str, str] | None:

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from memos_cli.operation.wording.clauses import parse_clause
-from memos_cli.operation.wording.complements import expand
-from memos_cli.operation.wording.drafts import common, in_sentence
+from memos_cli.operation.wording.drafts import common
+from memos_cli.operation.wording.facts import Sentence
 from memos_cli.operation.wording.lists import word_set
 from memos_cli.operation.wording.nouns import (
     NAMES,
     capital,
-    gender_of,
     is_name,
     is_plural,
-    kind_of_noun,
-    possessive,
     to_first_person,
 )
+from memos_cli.operation.wording.pronouns import resolved
+from memos_cli.operation.wording.siblings import groups_of
 from memos_cli.operation.wording.speakers import as_said
 
 _ABBREVIATIONS = "".join(
@@ -42,20 +40,13 @@ _CODE = re.compile(
     r"|private|function|#include|print)\b.*[:;({\w]$|^\s*[\w.]+ ?[-+]?= ?\S|^\s*[\w.]+\(.*\)\s*$|->|=>"
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_AMOUNT_ITEM = re.compile(
+    r"(?P<n>\d[\d.,]*(?: ?(?:kg|g|ml|cl|l|cups?|tbsp|tsp))?) (?:of )?(?P<what>[a-z][a-z -]*)"
+)
 _GENERIC_TITLES = word_set(
     """notes note misc todo readme memory memories untitled general facts info information summary about me
     details data other"""
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence on its own, and the topic it stood under."""
-
-    text: str
-    topic: str = ""
-    heading: str = ""  # the topic in the words of the heading
-    spoken: bool = False  # a turn of a dialogue
 
 
 def sentences_of(text: str, *, title: str = "", author: str = "") -> list[Sentence]:
@@ -65,11 +56,17 @@ def sentences_of(text: str, *, title: str = "", author: str = "") -> list[Senten
         return []
     heading = _heading_of(title, text)
     found: list[Sentence] = []
+    of_user = False  # whether the sentence before spoke of "the user"
     for sentence in _blocks(text, heading):
-        spoken = as_said(sentence.text, author)
+        told = sentence.text
+        if of_user:
+            told = re.sub(r"^(?:They|He|She)\b", "The user", told)
+            told = re.sub(r"^(?:Their|His|Her) (?=[a-z])", "The user's ", told)
+        of_user = bool(re.match(r"(?:The )?[Uu]ser\b", told))
+        spoken = as_said(told, author)
         if spoken:
             found.append(Sentence(spoken, sentence.topic, sentence.heading, bool(author)))
-    return found if _CJK.search(text) else list(_resolved(found))
+    return found if _CJK.search(text) else list(resolved(found))
 
 
 def _heading_of(title: str, text: str) -> str:
@@ -136,8 +133,12 @@ def _blocks(text: str, heading: str) -> Iterator[Sentence]:
     def closed() -> Iterator[Sentence]:
         joined = " ".join(paragraph)
         paragraph.clear()
+        about = (topic, heading)
         for piece in _END.split(joined):
-            yield from _statement(plain_markdown(piece).strip(), topic, heading)
+            for sentence in _statement(plain_markdown(piece).strip(), *about):
+                if sentence.text.startswith("Take ") and sentence.topic:
+                    about = sentence.topic, sentence.heading  # a recipe in one line
+                yield sentence
 
     lines = text.splitlines()
     for at, line in enumerate(lines):
@@ -154,6 +155,16 @@ def _blocks(text: str, heading: str) -> Iterator[Sentence]:
             heading = mark[2] if mark else line.strip()
             topic = topic_of(heading) or topic
             header = []
+            yield from _steps(lines[at + 1 :], topic, heading)
+        elif (
+            line.rstrip().endswith(":")
+            and any(_LIST_ITEM.match(later) for later in lines[at + 1 : at + 3])
+            and len(line.split()) < 8
+        ):
+            yield from closed()
+            heading = line.strip().rstrip(":")
+            topic = topic_of(heading) or topic
+            yield from _steps(lines[at + 1 :], topic, heading)
         elif not line.strip() or re.match(r"^[=\-*_]{3,}\s*$", line):
             yield from closed()
             header = []
@@ -176,6 +187,26 @@ def _blocks(text: str, heading: str) -> Iterator[Sentence]:
         else:
             paragraph.append(line.strip())
     yield from closed()
+
+
+def _steps(lines: list[str], topic: str, heading: str) -> Iterator[Sentence]:
+    """The numbered steps below a heading as one sentence: "To do the release process, run the tests, …"."""
+    steps = []
+    for line in lines:
+        if line.strip():
+            if not re.match(r"^\s*\d+[.)] ", line):
+                break
+            steps.append(plain_markdown(_LIST_ITEM.sub("", line)).strip(" ."))
+    clauses = [parse_clause(step) for step in steps]
+    if (
+        topic
+        and len(steps) > 1
+        and all(clause is None or clause.imperative for clause in clauses)
+        and any(clauses)
+        and len(" ".join(steps).split()) < 40
+    ):
+        told = [step[0].lower() + step[1:] for step in steps]
+        yield Sentence(f"To do {topic}, {', '.join(told[:-1])} and {told[-1]}.", topic, heading)
 
 
 def _is_title(line: str) -> bool:
@@ -217,6 +248,19 @@ def _statement(piece: str, topic: str, heading: str) -> Iterator[Sentence]:
     if not _LETTER.search(piece) or piece.endswith(("?", "？")) or len(piece) < 4:
         return
     pair = _PAIR.match(piece)
+    amounts = (
+        [_AMOUNT_ITEM.fullmatch(item.strip(" .")) for item in re.split(r",|;", pair["value"])] if pair else []
+    )
+    if pair and len(amounts) > 1 and all(amounts):
+        items = [
+            f"{item['n']} of {item['what']}" if re.search(r"[a-z]$", item["n"]) else item[0]
+            for item in amounts
+            if item
+        ]
+        yield Sentence(
+            f"Take {', '.join(items[:-1])} and {items[-1]}.", topic_of(pair["key"]) or topic, pair["key"]
+        )
+        return
     if pair and not _CJK.search(pair["key"]):
         key, value = pair["key"].strip(" *_"), pair["value"].strip(" *_")
         if (
@@ -246,6 +290,10 @@ def _statement(piece: str, topic: str, heading: str) -> Iterator[Sentence]:
 def _pair_sentence(key: str, value: str, topic: str) -> str:
     """Port: 5433 under "Staging database" is "The port of the staging database is 5433"."""
     value = value.rstrip(" .;,")
+    if re.fullmatch(r"[^,;]{1,40}(?:, [^,;]{1,40})+", value) and " and " not in value:
+        value = " and ".join(value.rsplit(", ", 1))
+    if key.lower() in {"present", "attendees", "attending", "people present"}:
+        return f"The participants of {topic or 'the meeting'} are {value}."
     name = key if re.search(r"[A-Z]", key[1:]) and not re.search(r"[a-z] [A-Z]", key) else key.lower()
     if is_name(key) and not common(key.split()[-1].lower()) and not common(key.lower()):
         name = key
@@ -255,97 +303,17 @@ def _pair_sentence(key: str, value: str, topic: str) -> str:
     if " of " in name or "'s " in name or not topic:
         person = name if (is_name(name) and not common(name.lower())) or "'s " in name else f"the {name}"
         return f"{capital(person)} {verb} {value}."
+    if set(groups_of(name.split()[-1])) & {
+        "network",
+        "network names",
+        "devices",
+        "household",
+        "furniture",
+        "keys",
+        "small things",
+    }:
+        return f"The {name} {verb} {value}."
     owner = {"me": "my", "I": "my"}.get(topic, "")
     if owner:
         return f"My {name} {verb} {value}."
     return f"The {name} of {topic} {verb} {value}."
-
-
-def _resolved(found: list[Sentence]) -> Iterator[Sentence]:
-    """Pronouns at the head of a sentence replaced by whom or what the sentences before spoke of."""
-    people: list[str] = []
-    things: list[str] = []
-    many: list[str] = []
-    heading = ""
-    for sentence in found:
-        if sentence.heading != heading:
-            heading, people, things, many = sentence.heading, [], [], []
-            if sentence.topic:
-                (
-                    many
-                    if is_plural(sentence.topic)
-                    else people
-                    if kind_of_noun(sentence.topic) == "person"
-                    else things
-                ).append(sentence.topic)
-        text = expand(sentence.text)
-        lead = re.match(
-            r"^(?:(?:And|But|So|Also|Then),? |(?:After|Before|At|In|On|From|Once|For|During|Every|Since"
-            r"|Until) [^,.]{2,40}?,? )?(?P<word>He|She|It|They|His|Her|Its|Their|This|That|(?<= )(?:he"
-            r"|she|it|they))\b(?! (?:will be|is) (?:why|when|how)\b)",
-            text,
-        )
-        if lead:
-            word = lead["word"].lower()
-            past = {
-                "he": people,
-                "she": people,
-                "his": people,
-                "her": people,
-                "it": things,
-                "its": things,
-                "this": [],
-                "that": [],
-                "they": many,
-                "their": many,
-            }[word]
-            candidates = list(dict.fromkeys(past[-2:]))
-            if word in {"he", "she", "his", "her"} and len(candidates) > 1:
-                fitting = [
-                    one for one in candidates if gender_of(one) in {"", "m" if word in {"he", "his"} else "f"}
-                ]
-                candidates = fitting[-1:] if len(fitting) == 1 or word in {"he", "she"} else fitting
-            if word in {"it", "its"}:
-                candidates = candidates[-1:]
-            if len(candidates) != 1:
-                continue
-            noun = candidates[0]
-            rest = text[lead.end() :]
-            before = text[: lead.start("word")]
-            if word in {"his", "her", "its", "their"}:
-                text = f"{before}{possessive(noun) if before else capital(possessive(noun))}{rest}"
-            else:
-                text = f"{before}{noun if before else capital(noun)}{rest}"
-                text = (
-                    re.sub(r"^(\S.*?)\b(?:are)\b", r"\1is", text)
-                    if word == "they" and not is_plural(noun)
-                    else text
-                )
-        if re.match(r"(?:That|This|It) is (?:why|when|how|because)\b", text):
-            continue
-        clause = parse_clause(text)
-        if clause and not clause.imperative and clause.subject.lower() not in {"there", "i", "we", "you"}:
-            subject = in_sentence(clause.subject)
-            kind = kind_of_noun(subject)
-            if is_plural(subject):
-                many.append(subject)
-            if kind in {"person", "animal"} and not is_plural(subject):
-                people.append(subject)
-            if kind != "person" and not is_plural(subject):
-                if kind == "unknown" and is_name(subject):
-                    people.append(subject)
-                things.append(subject)
-            named = re.search(r"(?:called|named) ([A-Z]\w+)", text)
-            if named and kind in {"animal", "thing"}:
-                things.append(subject)
-        has = re.match(
-            r"^(?P<owner>I|We) (?:have|own|got|bought|adopted) (?:an?"
-            r"|the) (?P<noun>[\w ]+?)(?: (?:called|named) (?P<name>[A-Z]\w+))?\.?$",
-            text,
-        )
-        if has:
-            noun = f"{'my' if has['owner'] == 'I' else 'our'} {has['noun']}"
-            (people if kind_of_noun(noun) in {"person", "animal"} else things).append(noun)
-            if kind_of_noun(noun) == "animal":
-                things.append(noun)
-        yield Sentence(text, sentence.topic, sentence.heading, sentence.spoken)

@@ -145,6 +145,14 @@ def groups_of(word: str) -> tuple[str, ...]:
     return _by_word().get(low) or (_by_word().get(low[:-1], ()) if low.endswith("s") else ())
 
 
+def known_small(word: str) -> bool:
+    """Whether a group holds the word in small letters: no name, no language, no month."""
+    return any(
+        word in groups()[group][1] or word.removesuffix("s") in groups()[group][1]
+        for group in groups_of(word)
+    )
+
+
 def kind_word(word: str) -> str:
     """What one calls a thing of its kind in a question: tea -> drink; empty where there is no such word."""
     for group in groups_of(word):

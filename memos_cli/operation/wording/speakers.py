@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from memos_cli.operation.wording.complements import expand
-from memos_cli.operation.wording.nouns import possessive, to_first_person
+from memos_cli.operation.wording.nouns import gender_of, possessive, to_first_person
 from memos_cli.operation.wording.verbs import forms_of, third_person
 
 
@@ -38,14 +38,21 @@ def _user_is_me(text: str) -> str:
         changed = "have"
     elif "s" in forms:
         changed = forms["s"]
-    elif "past" in forms or verb in {"was", "will", "can", "should"}:
+    elif (
+        "base" in forms or "past" in forms or verb in {"was", "will", "can", "should"}
+    ):  # "they have", told of the user
         changed = verb
     elif verb == "does":
         changed = "do"
     else:
         return text
     rest = re.sub(r"\b(?:their|his|her) ", "my ", text[match.end() :])
+    rest = re.sub(r"(?<=\band )([a-z]+s)\b", lambda found: _first_form(found[1]), rest)
     return f"I {changed}{rest}"
+
+
+def _first_form(verb: str) -> str:
+    return {"is": "am", "has": "have", "does": "do"}.get(verb) or forms_of(verb).get("s", verb)
 
 
 def _said_by(text: str, author: str) -> str:
@@ -59,7 +66,7 @@ def _said_by(text: str, author: str) -> str:
         if verb in {"do", "am"}:
             return f"{author} {adverb}{'does' if verb == 'do' else 'is'}"
         forms = forms_of(verb)
-        if "base" in forms and not ("past" in forms and forms["past"] == verb and verb not in {"cost"}):
+        if "base" in forms and "past" not in forms:
             verb = third_person(verb)
         return f"{author} {adverb}{verb}"
 
@@ -67,6 +74,9 @@ def _said_by(text: str, author: str) -> str:
         r"\bI ((?:also|really|still|usually|always|often|never|just|already) )?([a-z]+)\b", third, text
     )
     text = re.sub(r"\bMy\b", own[0].upper() + own[1:], text)
+    if text.startswith(author):
+        theirs = {"f": "her", "m": "his"}.get(gender_of(author), "their")
+        text = re.sub(r"(?<!and )(?<!but )(?<!; )\bmy\b", theirs, text)
     text = re.sub(r"\bmy\b", own, text)
     text = re.sub(r"\bmine\b", own, text)
     text = re.sub(r"\b(?:me|I)\b", author, text)

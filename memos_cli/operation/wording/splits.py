@@ -39,7 +39,8 @@ def split_phrasings(
         ]
         if not fitting:
             break
-        held |= set(min(fitting, key=lambda group: (_nearness(group, held, questions, vectors), group[0])))
+        ranked = [(_nearness(group, held, questions, vectors), group) for group in fitting]
+        held |= set(min(ranked)[1])
     train = tuple(text for at, text in enumerate(questions) if at not in held)
     return train, tuple(text for at, text in enumerate(questions) if at in held)
 

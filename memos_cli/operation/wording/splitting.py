@@ -29,7 +29,8 @@ _JOINT = re.compile(
     rf"(?:;|,? —| –|, (?:and|but|so|while|whereas|yet)|(?<=\w) (?:and|but)) (?={_SUBJECT_START}\b)"
 )
 _APPOSITION = re.compile(
-    r"^(?P<name>(?:[A-Z][\w.'-]*|the [a-z]+|my [a-z]+)(?: [A-Z][\w.'-]*)*), (?P<role>(?:the|a|an|my|our"
+    r"^(?P<name>(?:[A-Z][\w.'-]*|(?:[Tt]he|[Mm]y|[Oo]ur) [a-z]+)(?: [A-Z][\w.'-]*)*), (?P<role>(?:the|a"
+    r"|an|my|our"
     r"|his|her|their|[A-Z][\w-]+'s) [^,]{2,60}), (?P<rest>\S.*)$"
 )
 _RELATIVE = re.compile(r"^(?P<head>[^,]{2,50}), (?:who|which) (?P<inner>[^,]{3,80}), (?P<rest>\S.*)$")
@@ -57,7 +58,7 @@ def clauses_of(sentence: str) -> list[str]:
         and not re.search(r" and ", apposed["role"])
         and parse_clause(f"{apposed['name']} {apposed['rest']}")
     ):
-        out.append(f"{apposed['name']} is {apposed['role']}")
+        out.append(f"{apposed['name']} {'are' if is_plural(apposed['name']) else 'is'} {apposed['role']}")
         text = f"{apposed['name']} {apposed['rest']}"
     relative = _RELATIVE.match(text)
     if relative and parse_clause(f"{relative['head']} {relative['rest']}"):
@@ -142,7 +143,7 @@ def _shared_subject(text: str) -> list[str]:
             or (clause.aux == "do" and ("base" if plural else "s") in forms)
             or (clause.past and clause.aux == "did" and "past" in forms)
             or (clause.passive and "past" in forms)
-            or (clause.copula and ("s" in forms and not plural))
+            or (clause.copula and ("base" if plural else "s") in forms)
             or (clause.aux == "do" and "past" in forms and "base" not in forms and "participle" not in forms)
         )
         if clause.passive and "participle" in forms and clause.aux in {"is", "was", "are", "were"}:
@@ -280,7 +281,8 @@ def _if(text: str) -> Draft | None:
 
 
 _TELLING = (
-    r"(?:says?|said|thinks?|thought|believes?|believed|hopes?|hoped|told (?:me|us)|mentioned|announced"
+    r"(?:says?|said|thinks?|thought|found(?= that)|discovered|decided(?= that)|learned(?= that)"
+    r"|believes?|believed|hopes?|hoped|told (?:me|us)|mentioned|announced"
     r"|confirmed|explained|claims?|suggests|noticed|heard|realised|realized)"
 )
 
@@ -369,18 +371,17 @@ def _because(text: str) -> list[Draft | None]:
     return [draft(answer, full, asks, subject, weight=1.8)]
 
 
-def named_person(clause: Clause) -> tuple[str, str] | None:
-    """ "My sister Ana": what she is to me, and her name."""
-    match = re.match(
-        r"^(?P<who>(?:my|our|his|her|their"
-        r"|[A-Z]\w+'s) (?:[a-z-]+ )*?(?P<role>[a-z-]+)) (?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)$",
-        clause.subject,
-        re.IGNORECASE,
-    )
-    if (
-        match
-        and match["name"][0].isupper()
-        and (match["role"].lower() in PEOPLE or kind_of_noun(f"my {match['role']}") == "animal")
-    ):
-        return in_sentence(match["who"]), match["name"]
-    return None
+_APPOSED_NAME = re.compile(
+    r"(?P<who>\b(?:[Mm]y|[Oo]ur|[Hh]is|[Hh]er|[Tt]heir"
+    r"|[A-Z]\w+'s) (?:[a-z-]+ )?(?P<role>[a-z-]+)) (?P<name>[A-Z][\w-]+)(?=\b(?!\w))"
+)
+
+
+def named_person(text: str) -> tuple[str, str, str] | None:
+    """ "My sister Ana lives in Oslo": (my sister, her name, the words for both); else None."""
+    match = _APPOSED_NAME.search(text)
+    if match is None or match.start() > 20:
+        return None
+    if match["role"] not in PEOPLE and kind_of_noun(f"my {match['role']}") != "animal":
+        return None
+    return in_sentence(match["who"]), match["name"], match[0]

@@ -72,14 +72,14 @@ def in_recipe(clause: Clause, text: str, topic: str) -> list[Draft]:
         vague = clause.object in {"", "it", "them"} or re.search(r"\b(?:it|them)\b", clause.object)
         if vague and asks_object:
             continue
-        if vague and subject and clause.object in {"it", "them"}:
+        if vague and subject and clause.object in {"", "it", "them"}:
             continue
         if asks_object and not clause.phrases:
             continue
         if any(one and one.answer == item.answer for one in out):
             continue
         out.append(item)
-    if clause.object in {"it", "the cake", "the bread"} and subject and not clause.negated:
+    if clause.object in {"", "it", "the cake", "the bread"} and subject and not clause.negated:
         for phrase in clause.phrases:
             if phrase.moment == "long":
                 out.append(

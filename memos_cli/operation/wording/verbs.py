@@ -88,7 +88,8 @@ translate transmit transport trap travel treat trek trigger trim trip trouble tr
 tweet type unlock unplug unwind update upgrade upload use validate value vanish vary verify view visit
 volunteer vote wait walk want warm warn wash waste watch water weigh welcome whip whisk whisper whistle
 wipe wish wonder work worry worship wrap yell yield zip adore detest despise graduate migrate monitor own
-oversee co-own cache pickle schedule sync host defrag provision
+oversee co-own cache pickle schedule sync host defrag provision tag ping
+click scroll drag highlight toggle squash stash drizzle knead chill preheat dice grate peel dust
 """
 
 BE = word_set("is are was were am be been being")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from memos_cli.operation.wording.clauses import Clause
 from memos_cli.operation.wording.complements import PLACES_BEFORE, Phrase
-from memos_cli.operation.wording.drafts import Draft, draft, full_of, trim, typed
+from memos_cli.operation.wording.drafts import Draft, draft, full_of, trim, typed, who_or_what
 from memos_cli.operation.wording.lists import word_set
 from memos_cli.operation.wording.moments import MomentKind, bare
 from memos_cli.operation.wording.nouns import head_of, is_name, kind_of_noun
@@ -68,7 +68,7 @@ def is_place(phrase: Phrase) -> bool:
     """Whether a phrase says where: in the kitchen, at Siemens; not in English, at 180 degrees, in May."""
     noun = phrase.noun.strip(" ,")
     return (
-        phrase.word in PLACES_BEFORE
+        (phrase.word in PLACES_BEFORE or phrase.word in {"next to", "close to", "out of", "up to", "down to"})
         and not phrase.moment
         and not phrase.verbal
         and bool(noun)
@@ -333,7 +333,14 @@ def place_drafts(clause: Clause, subject: str) -> list[Draft]:
         table = (
             []
             if clause.negated
-            else [text for text in ways_of(clause.base, "place") if bool(thing) == ("{o}" in text)]
+            else [
+                text
+                for text in ways_of(
+                    "sit" if clause.base == "live" and who_or_what(subject, "run") == "what" else clause.base,
+                    "place",
+                )
+                if bool(thing) == ("{o}" in text)
+            ]
         )
         if clause.base in {"go", "drive"} and clause.aux == "do":
             table = []
