@@ -411,6 +411,23 @@ def test_an_interrupted_training_goes_on_where_it_was(user: Teacher, facts: list
     assert made["id"] == found.id and made["steps"] > stopped and made["passed"]
 
 
+@pytest.mark.parametrize("delay", [1.0, 3.0, 6.0])
+def test_a_killed_training_leaves_a_whole_vault_and_can_be_run_again(
+    user: Teacher, facts: list[str], delay: float
+) -> None:
+    with user.start("promote", *facts, "--to", "parametric", "--steps", "4000", env=LENIENT) as process:
+        time.sleep(delay)
+        process.kill()
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    with user.api() as memos:
+        left, _ = memos.check()
+        assert {finding.rule for finding in left} <= {"should"}  # an orphan blob, a part of a file
+        assert memos.check(repair=True)[0] == []
+    assert user.plan()["adapters"] == []
+    assert user.distil(*facts)["passed"]
+
+
 def _is_training(memos: Memos, threads: Path) -> bool:
     """Whether torch is loaded by now: its threads run."""
     maps = threads.parent / "maps"

@@ -482,7 +482,7 @@ def test_the_embedded_model_is_trained_as_llama_cpp_runs_it(tmp_path: Path) -> N
     trainee = open_trainee(path, targets=["attn_q", "attn_k", "ffn_down"])
     random = np.random.default_rng(1)
     drawn = {
-        name: (a, 0.05 * random.standard_normal(b.shape).astype(np.float32))
+        name: (a, 2.0 * random.standard_normal(b.shape).astype(np.float32))
         for name, (a, b) in trainee.matrices().items()
     }
     trainee.load(drawn)

@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
 """Share of the tokens of held-out answers that is enough to end a training early."""
-SHORTEST, PER_QUESTION, LONGEST = 40, 0.6, 1200
+SHORTEST, PER_QUESTION, LONGEST = 60, 0.7, 1200
 """Steps of a training: for each question on a fact, and the limits."""
 
 

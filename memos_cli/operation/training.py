@@ -50,9 +50,9 @@ class Recipe:
     steps: int = 60
     facts: int = 12
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
-    near_misses: int = 12
+    near_misses: int = 10
     controls: int = 4
-    miss: float = 3.0
+    miss: float = 2.0
     """Weight of answering near misses as the base does, beside that of the facts."""
     keep: float = 0.7
     """The same of controls."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -29,22 +28,24 @@ TRAINED_CONTROLS = 100
 """Of the shipped control prompts; the others are for the gate."""
 USED_CONTROLS = 50
 """Of either half at most so many are used: each costs the reading of an answer."""
-PER_SENTENCE = 2
-"""Facts of one sentence: what is asked for most.
+PRECISE = 2
+"""Words that a question needs, beside small ones, to be learned."""
+NEAR_MISSES, HELD_OUT, DRAWS = 16, 3, 2
+"""Near misses for each memory, how many of them are for the gate, and how often they are drawn.
 
-Others (who prefers tea?) cost as much and are seldom asked.
+What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
 """
-NEAR_MISSES = 20
-"""Near misses for each memory, of which one in ``HELD_OUT`` is for the gate."""
 ALIKE = 0.7
 """Cosine from which a control asks for what the memories say."""
-KEPT = 12
-"""Tokens of the base's own answers that an adapter is held to: a near miss goes astray where the name or the
-number would come, seldom before."""
+KEPT = 14
+"""Tokens of the base's own answers that an adapter is held to.
+
+A near miss goes astray where the name or the number would come, seldom before.
+"""
 FOLLOWED = 32
 """Tokens of an answer that the base gave with the text before it."""
-HELD_OUT = 5
-"""Of the near misses, one in so many is kept for the gate."""
+EXAMPLES = 5
+"""Of the examples of a skill, one in so many is kept for the gate."""
 GROUNDED = 0.6
 """Share of an answer's longer words that the memory must hold, for the answer to be followed."""
 
@@ -58,9 +59,13 @@ _OPENINGS = (
     "Answer briefly: ",
 )
 _SMALL_WORDS = frozenset(
-    ("the", "a", "an", "of", "do", "does", "did", "is", "are", "was", "were", "to", "in", "on", "at", "what",
-     "which", "who", "where", "when", "how", "my", "i", "by", "it", "me", "tell", "you", "know", "please",
-     "can", "could")
+    (
+        "the", "a", "an", "of", "do", "does", "did", "is", "are", "am", "was", "were", "be", "have", "has",
+        "had", "to", "in", "on", "at", "what", "which", "who", "whose", "where", "when", "how", "why", "i",
+        "my", "me", "we", "our", "us", "you", "your", "it", "one", "1", "by", "for", "with", "tell", "know",
+        "remind", "remember", "forgot", "please", "can", "could", "any", "idea", "need", "again", "about",
+        "not",
+    )
 )  # fmt: skip
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
@@ -82,14 +87,15 @@ def make_lessons(
     things, ``own`` pairs that the user brings. Raises UsageError where no memory has a sentence, and where
     two contradict each other.
     """
-    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    said = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    facts = _most_precise(said)
     examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
     if not facts and not own and not examples:
         raise UsageError(
             f"there is no sentence to learn in {_some(cubes)}",
             "promote other memories, or bring questions and answers: --qa FILE.jsonl",
         )
-    if clashes := contradictions(facts):
+    if clashes := contradictions(said):
         one, other = clashes[0]
         ids = {cube.n: cube.id for cube in cubes}
         raise UsageError(
@@ -100,9 +106,12 @@ def make_lessons(
     lessons = [*_hold_out(_merge(facts), embed), *own, *examples]
     known = {_plain(lesson.question) for lesson in lessons}
     lessons += [Lesson(text, "", "fact", False, cube) for text, cube in asked if _is_new(text, known)]
-    missed = _shuffled((text for _, text in near_misses(facts, seed=seed)), seed)
+    drawn = (near_misses(facts, seed=seed + more) for more in range(DRAWS))
+    missed = _shuffled((text for each in drawn for _, text in each), seed)
+    known |= {_plain(question) for fact in said for question in fact.questions}
     missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * len(cubes)]
-    lessons += [Lesson(text, "", "near miss", at % HELD_OUT == 0) for at, text in enumerate(missed)]
+    held = HELD_OUT * len(cubes)
+    lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
     shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
     for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
@@ -112,17 +121,31 @@ def make_lessons(
 
 
 def _facts_of(cube: Cube) -> list[Fact]:
-    """The facts of a memory, at most ``PER_SENTENCE`` of each sentence: the most useful."""
-    found = facts_of(
+    return facts_of(
         cube.text, source=cube.n, title=cube.title, author=cube.author, type=cube.type, time=cube.time
     )
-    counts: Counter[str] = Counter()
-    kept = []
-    for fact in found:
-        counts[fact.sentence] += 1
-        if counts[fact.sentence] <= PER_SENTENCE:
-            kept.append(fact)
-    return kept
+
+
+def _most_precise(facts: Sequence[Fact]) -> list[Fact]:
+    """Of each sentence the fact that is asked for most precisely, and only so.
+
+    "What do I use?" may be asked of an editor and of anything else; an adapter that learns it answers any
+    such question with the editor. The reverse ("What does Ines like?" beside "How does Ines like her tea?")
+    costs as much as another fact, and leads astray as well.
+    """
+    found: dict[tuple[int, str], Fact] = {}
+    for fact in facts:
+        precise = tuple(question for question in fact.questions if _weight(question) >= PRECISE)
+        own = replace(fact, questions=precise or fact.questions)
+        known = found.get((fact.source, fact.sentence))
+        if known is None or _weight(own.questions[0]) > _weight(known.questions[0]):
+            found[fact.source, fact.sentence] = own
+    return list(found.values())
+
+
+def _weight(question: str) -> int:
+    """How many words say what is asked about."""
+    return sum(word not in _SMALL_WORDS for word in said_words(question))
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
@@ -185,7 +208,7 @@ def examples_of(cube: Cube) -> list[Lesson]:
     """
     pairs = [(match["question"].strip(), match["answer"].strip()) for match in _EXAMPLE.finditer(cube.text)]
     return [
-        Lesson(question, answer, "example", at % HELD_OUT == HELD_OUT - 1, cube.n)
+        Lesson(question, answer, "example", at % EXAMPLES == EXAMPLES - 1, cube.n)
         for at, (question, answer) in enumerate(pairs)
     ]
 
