@@ -18,7 +18,7 @@ NEED_A_VAULT = [
     ("ingest", "-"), ("embed",), ("search", "x"), ("query", "x"), ("list",), ("show", "01"),
     ("edit", "01", "--text", "x"), ("tag", "01", "--add", "x"), ("forget", "01", "--yes"), ("history", "01"),
     ("stats",), ("check",), ("view", "list"), ("view", "set", "x", "--tag", "x"), ("view", "remove", "x"),
-    ("promote", "01", "--to", "activation"), ("demote", "01"), ("pin", "01"), ("unpin", "01"),
+    ("promote", "01", "--to", "activation"), ("demote", "01"), ("gate", "01"), ("pin", "01"), ("unpin", "01"),
 ]  # fmt: skip
 WRITE = [
     ("ingest", "-", "--no-embed"), ("tag", "{id}", "--add", "x"), ("edit", "{id}", "--text", "x"),

@@ -471,7 +471,8 @@ def test_demote_drops_the_state_and_the_text_stays(user: Promoter, ids: list[str
     made = user.promote(*ids)
     with_state = user.query()
     dry = user("demote", made["id"], "--dry-run", "--json").record
-    assert dry == {"ids": [made["id"]], "bytes": made["bytes"], "dry_run": True}
+    nothing = {"adapters": [], "verbalised": []}
+    assert dry == {"ids": [made["id"]], "bytes": made["bytes"], "dry_run": True, **nothing}
     assert len(user.states()) == 1
     done = user("demote", made["id"] if by == "state" else ids[1], "--json").record
     assert done == {**dry, "dry_run": False}
@@ -489,7 +490,7 @@ def test_demote_of_a_memory_drops_all_states_that_it_stands_in(user: Promoter, i
     first, second, third = (user.promote(*some)["id"] for some in (ids, ids[:1], ids[1:]))
     assert set(user("demote", ids[0], "--json").record["ids"]) == {first, second}
     assert [state["id"] for state in user.states()] == [third]
-    assert "no state is made from these memories" in user("demote", ids[0]).err
+    assert "no state and no adapter is made from these memories" in user("demote", ids[0]).err
     assert user("demote", third).out.startswith(f"dropped {third}, ")
     assert user.blobs() == set()
 

@@ -98,7 +98,7 @@ def test_a_name_that_is_a_path_is_neither_read_nor_deleted(
         findings, _ = memos.check()
         assert {each.where: each.what for each in findings}[made.id] in {"state-missing", "state-broken"}
         if end == "demote":
-            assert [each.id for each in memos.demote([made.id])] == [made.id]
+            assert [each.id for each in memos.demote([made.id]).states] == [made.id]
         elif end == "forget":
             memos.forget(harbour[:1], dry_run=False)
         else:
