@@ -50,9 +50,9 @@ class Recipe:
     steps: int = 60
     facts: int = 12
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
-    near_misses: int = 10
+    near_misses: int = 8
     controls: int = 4
-    miss: float = 2.0
+    miss: float = 1.0
     """Weight of answering near misses as the base does, beside that of the facts."""
     keep: float = 0.7
     """The same of controls."""
@@ -76,6 +76,8 @@ class Task:
     answer: tuple[int, ...]
     teacher: tuple[int, ...] = ()
     """What the base reads first, where its answer with some text before it is what is learned."""
+    is_given: bool = True
+    """Whether the answer is learned as it stands; else what the base predicts at each of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Training:
             for (task, name), (sequence, wanted) in zip(part, sequences, strict=True):
                 rows = logits[at : at + len(wanted)]
                 at += len(wanted)
-                if name == "facts" and not task.teacher:
+                if task.is_given:
                     loss = cross_entropy(rows, torch.tensor(task.answer))
                 else:
                     loss = self._teacher(task).divergence(log_softmax(rows, -1))
