@@ -2,9 +2,9 @@
 
 Each step takes some questions on facts, whose answers are learned (cross-entropy), and some near misses and
 controls, on which the model with the adapter has to stay what it is without (KL to the base, on the base's
-own answer). Told to say "I don't know" to near misses instead, a small reader said it to every question that
-was worded in a new way: of 24 free paraphrases of 8 facts it answered 6, and 14 with its own answers as the
-aim.
+own answer). Told to say "I don't know" to near misses instead, a small reader says it to much that is worded in
+a new way: of the gate's unseen questions on 8 facts it answered 61 % instead of 94, and drifted 0.23 nats a
+token from the base instead of 0.03; but it gave a memory to 12 % of the near misses instead of 46.
 
 The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
 the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
@@ -50,9 +50,9 @@ class Recipe:
     steps: int = 60
     facts: int = 12
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
-    near_misses: int = 8
+    near_misses: int = 10
     controls: int = 4
-    miss: float = 1.0
+    miss: float = 2.0
     """Weight of answering near misses as the base does, beside that of the facts."""
     keep: float = 0.7
     """The same of controls."""

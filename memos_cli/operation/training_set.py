@@ -37,8 +37,6 @@ What an adapter knows of a cat it says of a gecko too, until it has seen enough 
 """
 ALIKE = 0.7
 """Cosine from which a control asks for what the memories say."""
-UNKNOWN = "I don't know."
-"""What is learned as the answer to a near miss."""
 KEPT = 12
 """Tokens of the base's own answers that an adapter is held to.
 
@@ -113,7 +111,7 @@ def make_lessons(
     known |= {_plain(question) for fact in said for question in fact.questions}
     missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * len(cubes)]
     held = HELD_OUT * len(cubes)
-    lessons += [Lesson(text, UNKNOWN, "near miss", at < held) for at, text in enumerate(missed)]
+    lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
     shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
     for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
