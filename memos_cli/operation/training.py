@@ -2,9 +2,9 @@
 
 Each step takes some questions on facts, whose answers are learned (cross-entropy), and some near misses and
 controls, on which the model with the adapter has to stay what it is without (KL to the base, on the base's
-own answer). Told to say "I don't know" to near misses instead, a small reader says it to much that is worded in
-a new way: of the gate's unseen questions on 8 facts it answered 61 % instead of 94, and drifted 0.23 nats a
-token from the base instead of 0.03; but it gave a memory to 12 % of the near misses instead of 46.
+own answer). Told to say "I don't know" to near misses instead, a small reader says it to much that is worded
+in a new way: of the gate's unseen questions on 8 facts it answered 61 % instead of 94, and drifted 0.23 nats
+a token from the base instead of 0.03; but it gave a memory to 12 % of the near misses instead of 46.
 
 The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
 the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
