@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command()(with_global_options(gate))
 
 
-def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float, view: str) -> Wanted:
+def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> Wanted:
     """What the options of a distillation say. Raises UsageError."""
     from memos_cli.interface.distilling import Wanted, read_rows
 
@@ -43,7 +43,6 @@ def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float, vi
         instead=read_rows(_read(lessons), lessons) if lessons else None,
         steps=steps,
         minutes=minutes,
-        view=view,
     )
 
 

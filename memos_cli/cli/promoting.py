@@ -103,7 +103,7 @@ def promote(
 
         with state.open(reader=model) as memos:
             filter = make_filter(memos, state.view, wanted) if filtered else None
-            asked = read_wanted(name, qa, lessons, steps, max_minutes, state.view)
+            asked = read_wanted(name, qa, lessons, steps, max_minutes)
             distil(state, memos, read_ids(ids or []), filter, asked, dump=dump, dry_run=dry_run)
         return
     with state.open(reader=model) as memos, state.output.progress("tokens") as (count,):

@@ -42,7 +42,6 @@ class Wanted:
     steps: int = 0
     minutes: float = 0.0
     """Of training, at most; 0: no limit."""
-    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.gate import ANSWER, Route, Thresholds, examine
 from memos_cli.operation.injection import SYSTEM, bare_prompt, memory_text
 from memos_cli.operation.training import PART, Progress, Recipe, Training
-from memos_cli.operation.training_set import make_tasks
+from memos_cli.operation.training_set import count_own_answers, make_tasks
 from memos_cli.runtime import adapter as adapter_file
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.families import memory_needed, trainable
@@ -142,7 +142,7 @@ def distil(
     from memos_cli.runtime.trainee import Trainee
 
     keeper = _Keeper(vault, cubes, lessons, recipe, name, model_name, fingerprint, principal, clock)
-    watch.on_phase("the model's own answers", sum(not each.answer and not each.held_out for each in lessons))
+    watch.on_phase("the model's own answers", count_own_answers(lessons))
     tasks = make_tasks(engine, lessons, cubes, recipe, watch.on_part)
     watch.on_phase("training", recipe.steps)
     deadline = time.monotonic() + 60 * minutes if minutes else float("inf")

@@ -45,7 +45,6 @@ class Recipe:
     targets: tuple[str, ...] = (
         "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
     )  # fmt: skip
-    first_layer: int = 0
     rate: float = 1e-3
     steps: int = 60
     facts: int = 12
