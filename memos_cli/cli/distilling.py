@@ -95,10 +95,7 @@ def _tell_prepared(state: State, prepared: Prepared, dump: str) -> None:
     output = state.output
     if dump == "-":
         return
-    counts: dict[str, int] = {}
-    for lesson in prepared.lessons:
-        kind = f"{lesson.kind}{', held out' if lesson.held_out else ''}"
-        counts[kind] = counts.get(kind, 0) + 1
+    counts = prepared.counts
     if output.json:
         row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": counts, "dry_run": True}
         output.record({**row, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()})

@@ -20,7 +20,7 @@ from memos_cli.operation.gate import Route, Routed, Thresholds, examine
 from memos_cli.operation.injection import memory_text
 from memos_cli.operation.parametric import Distilled, Watch
 from memos_cli.operation.training import Recipe
-from memos_cli.operation.training_set import make_lessons
+from memos_cli.operation.training_set import count_kinds, make_lessons
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -52,6 +52,11 @@ class Prepared:
     cubes: tuple[Cube, ...]
     lessons: tuple[Lesson, ...]
     recipe: Recipe
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many lessons it has, by kind."""
+        return count_kinds(self.lessons)
 
     def rows(self) -> list[dict[str, Any]]:
         """Its lessons as JSON objects, which ``Wanted.instead`` reads."""

@@ -22,7 +22,7 @@ from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.gate import ANSWER, Route, Thresholds, examine
 from memos_cli.operation.injection import SYSTEM, bare_prompt, memory_text
 from memos_cli.operation.training import PART, Progress, Recipe, Training
-from memos_cli.operation.training_set import count_own_answers, make_tasks
+from memos_cli.operation.training_set import count_kinds, count_own_answers, make_tasks
 from memos_cli.runtime import adapter as adapter_file
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.families import memory_needed, trainable
@@ -226,10 +226,7 @@ class _Keeper:
             )
         state = "activated" if report["passed"] else "archived"
         id, version = self._keep(data, progress, report, state)
-        counts: dict[str, int] = {}
-        for lesson in self.lessons:
-            kind = f"{lesson.kind}{', held out' if lesson.held_out else ''}"
-            counts[kind] = counts.get(kind, 0) + 1
+        counts = count_kinds(self.lessons)
         return Distilled(
             id, version, self.name, report["passed"], True, report["reason"], len(self.cubes), counts,
             progress.step, progress.seconds, len(data), report,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -235,6 +236,11 @@ def _some(cubes: Sequence[Cube]) -> str:
 
 
 # --- as tokens -------------------------------------------------------------------------------------
+
+
+def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
+    """How many lessons of which kind; those that are held out by themselves."""
+    return dict(Counter(f"{each.kind}{', held out' if each.held_out else ''}" for each in lessons))
 
 
 def count_own_answers(lessons: Sequence[Lesson]) -> int:
