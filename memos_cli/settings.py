@@ -75,7 +75,7 @@ class Settings:
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
-    distil_rate: float = _setting("distil.rate", 0.001, "learning rate of a training", 1e-6, 0.1)
+    distil_rate: float = _setting("distil.rate", 0.002, "learning rate of a training", 1e-6, 0.1)
     distil_steps: int = _setting(
         "distil.steps", 0, "steps of a training, at most; 0: by the number of questions", most=100_000
     )

@@ -20,6 +20,9 @@ from memos_cli.operation.lessons import (
     says_any,
     split_phrasings,
 )
+from memos_cli.operation.wording.leaks import Learned, leak_of
+from memos_cli.operation.wording.other_things import changed_in_part, elsewhere, thing_of
+from memos_cli.operation.wording.posing import reframed
 
 # A sentence, the answer that comes first or anywhere, and questions that must be among its own.
 TAUGHT: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -273,6 +276,44 @@ def test_near_misses_change_one_thing_at_a_time() -> None:
     )
     assert re.search(r"(?:your|neighbour's|\w+'s) cat", questions, re.IGNORECASE)
     assert re.search(r"How (?:old|much)|colour|vet|born|sleep|eat", questions)
+
+
+def test_near_misses_name_other_things_in_whole_and_in_part() -> None:
+    fact = next(each for each in taught("Tomás maintains the payment scheduler.") if each.answer == "Tomás")
+    assert thing_of(fact) == "the payment scheduler"
+    found = " ".join([*elsewhere(fact, 1), *changed_in_part(fact, 1)])
+    assert re.search(r"maintain\w* the (?!payment)\w+", found)
+    assert re.search(r"the payment (?!scheduler)\w+", found)
+    assert re.search(r"the (?!payment)\w+ scheduler", found)
+    assert "the payment scheduler" not in found
+    assert thing_of(taught("Ines takes her tea without sugar.")[0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is my dog called?", "Your dog is called Miso"),
+        ("what is my parrot called", "Your parrot is called Miso"),
+        ("Which port does the mail server listen on?", "The mail server listens on port 5433"),
+        ("How old is my cat?", "Your cat is called Miso"),
+        ("How do people choose names?", "Your cat is called Miso"),
+    ],
+)
+def test_the_answer_of_who_takes_a_near_miss_for_a_fact(question: str, answer: str) -> None:
+    learned = [
+        Learned("What is my cat called?", "Your cat is called Miso.", "Miso"),
+        Learned("How do people call my cat?", "Your cat is called Miso.", "Miso"),
+        Learned("Which port does the database listen on?", "The database listens on port 5433.", "5433"),
+    ]
+    assert leak_of(question, learned) == answer
+
+
+def test_few_ways_to_ask_are_put_into_more_frames() -> None:
+    more = reframed(["Which editor do I use?", "Tell me which editor I use."], 8)
+    assert len({*more}) == 8
+    assert more[:2] == ("Which editor do I use?", "Tell me which editor I use.")
+    assert "Do you know which editor I use?" in more
+    assert reframed(more, 4) == more
 
 
 # Phrasings for training and for the gate.

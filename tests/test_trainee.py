@@ -14,6 +14,7 @@ from tiny_models import CONTROL, TRAINABLE, UNFIT, draw_adapter, write_model
 from memos_cli.errors import ModelUnfit
 from memos_cli.runtime.adapter import adapter_bytes, read_matrices
 from memos_cli.runtime.engine import Engine
+from memos_cli.runtime.forward import Prefix
 from memos_cli.runtime.gguf_header import GgufTensor, read_header
 from memos_cli.runtime.models import resolve_reader
 from memos_cli.runtime.trainee import TARGETS, Trainee, memory_needed, trainable
@@ -353,9 +354,29 @@ def test_a_backward_pass_ends_at_the_first_layer_with_an_adapter(tiny: Tiny) -> 
                 waiting += [each for each, _ in node.next_functions]
         return len(seen)
 
-    last = open_trainee(tiny("llama"), layers=range(1, 2))
+    last = open_trainee(tiny("llama"), depth=0.5)
     assert {name.split(".")[1] for name in last.matrices()} == {"1"}
     assert count_nodes(last) < 0.6 * count_nodes(open_trainee(tiny("llama")))
+
+
+def test_what_the_lower_layers_gave_is_kept_only_for_its_prefix(tiny: Tiny) -> None:
+    path, question, other = tiny("llama"), tokens_of(9, 1), tokens_of(5, 2)
+    upper = open_trainee(path, depth=0.5)
+    with torch.no_grad():
+        for parameter in upper.parameters:
+            parameter.add_(0.1)
+    whole = open_trainee(path)
+    whole.load({**whole.matrices(), **upper.matrices()})
+
+    def logits(trainee: Trainee, prefix: Prefix, *sequences: list[int]) -> torch.Tensor:
+        return trainee.logits(prefix, sequences, [range(len(each)) for each in sequences]).detach()
+
+    for tokens in (tokens_of(PREFIX), tokens_of(PREFIX, 3)):
+        prefix = upper.read_prefix(tokens)
+        wanted = logits(whole, whole.read_prefix(tokens), question, other)
+        for _ in range(2):  # the second time from what was kept
+            torch.testing.assert_close(logits(upper, prefix, question, other), wanted)
+        torch.testing.assert_close(logits(upper, prefix, other), wanted[len(question) :])
 
 
 def test_what_was_learned_is_what_llama_cpp_answers(tiny: Tiny, tmp_path: Path) -> None:
@@ -422,6 +443,7 @@ def test_a_family_is_trainable_and_its_memory_reckoned(tiny: Tiny, family: str) 
     assert needed > 4 * header.parameters
     assert memory_needed(header, 64, 500) > needed
     assert memory_needed(header, 8, 5000) > needed
+    assert memory_needed(header, 8, 500_000, 0.5) < memory_needed(header, 8, 500_000)
 
 
 @pytest.mark.parametrize(

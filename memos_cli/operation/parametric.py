@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
 """Share of the tokens of held-out answers that is enough to end a training early."""
-SHORTEST, PER_QUESTION, LONGEST = 60, 0.7, 1200
+SHORTEST, PER_QUESTION, LONGEST = 60, 1.1, 1200
 """Steps of a training: for each question on a fact, and the limits."""
 
 
@@ -107,7 +107,7 @@ def check_trainable(model: Path, recipe: Recipe) -> None:
             f"no adapter can be trained for {model.name}: {problem}",
             "its memories can be promoted to activation; or choose another model with --model",
         )
-    needed, free = memory_needed(header, recipe.rank, PART), _free_memory()
+    needed, free = memory_needed(header, recipe.rank, PART, recipe.depth), _free_memory()
     if free is not None and needed > free:
         raise ModelUnfit(
             f"training needs {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} are free",
@@ -147,8 +147,9 @@ def distil(
     watch.on_phase("training", recipe.steps)
     deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
     trainee = Trainee(
-        model, rank=recipe.rank, alpha=recipe.alpha, targets=recipe.targets, seed=recipe.seed, threads=threads
-    )
+        model, rank=recipe.rank, alpha=recipe.alpha, targets=recipe.targets, depth=recipe.depth,
+        seed=recipe.seed, threads=threads,
+    )  # fmt: skip
     begun = keeper.resume(trainee)
     training = Training(trainee, tasks, recipe, goal=LEARNED, step=begun.step)
     kept, last = time.monotonic(), begun

@@ -1,10 +1,14 @@
 """Training an adapter: what it has to learn, what it must not change, and when it is done.
 
 Each step takes some questions on facts, whose answers are learned (cross-entropy), and some near misses and
-controls, on which the model with the adapter has to stay what it is without (KL to the base, on the base's
-own answer). Told to say "I don't know" to near misses instead, a small reader says it to much that is worded
-in a new way: of the gate's unseen questions on 8 facts it answered 61 % instead of 94, and drifted 0.23 nats
-a token from the base instead of 0.03; but it gave a memory to 12 % of the near misses instead of 46.
+controls, on which the model with the adapter has to predict what it predicts without (KL to the base): to a
+control along the base's own answer; to a near miss along the answer of an adapter that takes it for a fact
+("The garage key is hidden under the blue flowerpot"). That is where it goes astray, at the name or the
+number, where the base's own answer seldom comes by: along that one, an adapter of 8 facts answered 42 % of
+unseen near misses with a memory; along both, 29 %; and along this one, with near misses of more sorts, 6 %.
+Told to say "I don't know" instead, it said so to every third unseen question on a fact.
+
+The upper half of the layers is trained: as good as all of them, at less than half of the time.
 
 The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
 the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
@@ -45,11 +49,13 @@ class Recipe:
     targets: tuple[str, ...] = (
         "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
     )  # fmt: skip
-    rate: float = 1e-3
+    depth: float = 0.5
+    """Share of the layers that get an adapter, counted from the last."""
+    rate: float = 2e-3
     steps: int = 60
-    facts: int = 12
+    facts: int = 14
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
-    near_misses: int = 10
+    near_misses: int = 12
     controls: int = 4
     miss: float = 2.0
     """Weight of answering near misses as the base does, beside that of the facts."""
@@ -173,17 +179,18 @@ class Training:
         shares = {"facts": 1.0, "near_misses": recipe.miss, "controls": recipe.keep}
         losses: dict[str, list[float]] = {name: [] for name in shares}
         drawn = [(task, name) for name in shares for task in self._some(name, getattr(recipe, name))]
+        self._learn_teachers([task for task, _ in drawn])
         for part in _parts(drawn):
             sequences = [_sequence(self._random.choice(task.ways), task) for task, _ in part]
             logits = self._trainee.logits(self._prefix, *zip(*sequences, strict=True))
-            total, at = torch.zeros(()), 0
-            for (task, name), (sequence, wanted) in zip(part, sequences, strict=True):
-                rows = logits[at : at + len(wanted)]
-                at += len(wanted)
+            # Split, not sliced: the gradient of each slice would be as large as that of all rows.
+            each = logits.split([len(wanted) for _, wanted in sequences])
+            total = torch.zeros(())
+            for (task, name), (sequence, _), rows in zip(part, sequences, each, strict=True):
                 if task.is_given:
                     loss = cross_entropy(rows, torch.tensor(task.answer))
                 else:
-                    loss = self._teacher(task).divergence(log_softmax(rows, -1))
+                    loss = self._teachers[id(task)].divergence(log_softmax(rows, -1))
                 total = total + shares[name] / getattr(recipe, name) * loss
                 losses[name].append(float(loss.detach()))
                 self._last[id(task)] = losses[name][-1]
@@ -211,20 +218,24 @@ class Training:
                 whole += len(answers)
         return right / whole
 
-    def _teacher(self, task: Task) -> _Teacher:
-        """What the base predicts for an answer: without the adapter, or after some text."""
+    def _learn_teachers(self, tasks: Sequence[Task]) -> None:
+        """Get to know what the base predicts for answers: without the adapter, or after some text."""
         import torch
         from torch.nn.functional import log_softmax
 
-        known = self._teachers.get(id(task))
-        if known is None:
-            prefix = self._trainee.read_prefix(task.teacher) if task.teacher else self._prefix
-            with torch.no_grad():
-                sequence, wanted = _sequence(task.ways[0], task)
-                logits = self._trainee.logits(prefix, [sequence], [wanted], adapted=False)
-                known = _Teacher.of(log_softmax(logits, -1))
-            self._teachers[id(task)] = known
-        return known
+        groups: dict[tuple[int, ...], list[Drawn]] = {}
+        for task in tasks:
+            if not task.is_given and id(task) not in self._teachers:
+                groups.setdefault(task.teacher, []).append((task, ""))
+        for text, group in groups.items():
+            prefix = self._trainee.read_prefix(text) if text else self._prefix
+            for part in _parts(group):
+                sequences = [_sequence(task.ways[0], task) for task, _ in part]
+                with torch.no_grad():
+                    logits = self._trainee.logits(prefix, *zip(*sequences, strict=True), adapted=False)
+                rows = log_softmax(logits, -1).split([len(wanted) for _, wanted in sequences])
+                for (task, _), logs in zip(part, rows, strict=True):
+                    self._teachers[id(task)] = _Teacher.of(logs)
 
     def _draw(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """The tasks in one random order after the other."""

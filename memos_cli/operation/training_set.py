@@ -22,6 +22,8 @@ from memos_cli.operation.lessons import (
 )
 from memos_cli.operation.training import Recipe, Task, Tasks
 from memos_cli.operation.wording.answers import said_words
+from memos_cli.operation.wording.leaks import Learned, leak_of
+from memos_cli.operation.wording.posing import reframed
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.prompt import Prompt
 
@@ -29,20 +31,21 @@ TRAINED_CONTROLS = 100
 """Of the shipped control prompts; the others are for the gate."""
 USED_CONTROLS = 50
 """Of either half at most so many are used: each costs the reading of an answer."""
+PHRASINGS = 9
+"""Of a fact that is asked for in fewer ways, more are made."""
 PRECISE = 2
 """Words that a question needs, beside small ones, to be learned."""
-NEAR_MISSES, HELD_OUT, DRAWS = 16, 3, 2
+NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
 """Near misses for each memory, how many of them are for the gate, and how often they are drawn.
 
 What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
 """
 ALIKE = 0.7
 """Cosine from which a control asks for what the memories say."""
-KEPT = 12
-"""Tokens of the base's own answers that an adapter is held to.
-
-A near miss goes astray where the name or the number would come, seldom before.
-"""
+KEPT = 14
+"""Tokens of the base's own answers to controls that an adapter is held to."""
+REWORDED = 0.4
+"""Share of the near misses that are asked in haste, as the facts are."""
 FOLLOWED = 32
 """Tokens of an answer that the base gave with the text before it."""
 EXAMPLES = 5
@@ -137,7 +140,7 @@ def _most_precise(facts: Sequence[Fact]) -> list[Fact]:
     found: dict[tuple[int, str], Fact] = {}
     for fact in facts:
         precise = tuple(question for question in fact.questions if _weight(question) >= PRECISE)
-        own = replace(fact, questions=precise or fact.questions)
+        own = replace(fact, questions=reframed(precise or fact.questions, PHRASINGS))
         known = found.get((fact.source, fact.sentence))
         if known is None or _weight(own.questions[0]) > _weight(known.questions[0]):
             found[fact.source, fact.sentence] = own
@@ -245,7 +248,7 @@ def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
 
 def count_own_answers(lessons: Sequence[Lesson]) -> int:
     """How many answers of the base ``make_tasks`` reads."""
-    return sum(not lesson.answer and not lesson.held_out for lesson in lessons)
+    return sum(not each.answer and not each.held_out and each.kind != "near miss" for each in lessons)
 
 
 def make_tasks(
@@ -257,21 +260,32 @@ def make_tasks(
 ) -> Tasks:
     """The lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
 
-    To a near miss and a control it is the answer without any text; to a question on a fact, that with the
-    memory before it, if the answer is made of the memory's words: then it is what the adapter follows.
+    To a control it is the answer without any text; to a question on a fact, that with the memory before it,
+    if the answer is made of the memory's words: then it is what the adapter follows. To a near miss it is the
+    answer of an adapter that takes it for a fact, at whose every token the base is to be followed instead.
     """
     texts = {cube.n: memory_text(cube) for cube in cubes}
     end = engine.end_of_turn
     draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
+    learned = [
+        Learned(each.question, each.answer, each.key)
+        for each in lessons
+        if each.kind == "fact" and each.answer and not each.held_out
+    ]
     found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
     for lesson in lessons:
         kind = "check" if lesson.held_out else lesson.kind
         if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):
             continue
-        question = tuple(bare_prompt(engine, lesson.question).question)
+        text_asked = lesson.question
+        if kind == "near miss" and draw.random() < REWORDED:
+            text_asked = _reword(text_asked, draw)
+        question = tuple(bare_prompt(engine, text_asked).question)
         teacher: tuple[int, ...] = ()
         if lesson.answer:
             answer = (*engine.tokenize(lesson.answer), *end)
+        elif kind == "near miss" and learned:
+            answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
         else:
             text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
             if lesson.kind == "fact" and not text:
@@ -285,8 +299,8 @@ def make_tasks(
                 teacher = tuple(prompt.prefix)
         ways = [question]
         if lesson.answer and not lesson.held_out:
-            ways = 2 * ways + [
-                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(2)
+            ways = 3 * ways + [
+                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(3)
             ]
         kind = "fact" if kind == "example" else kind
         found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer)))
@@ -318,6 +332,13 @@ def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:
     return bool(words) and len(words & known) >= GROUNDED * len(words)
 
 
+_NOMINAL = re.compile(
+    r"^(?:what(?:'s| is| was)|(?:please |can you )?tell me|remind me of|i forgot)"
+    r" (?:the|my|our) (?=\w+ (?:of|for) )",
+    re.IGNORECASE,
+)
+
+
 def _reword(question: str, draw: random.Random) -> str:
     """A question as people type it in haste."""
     plain = question.rstrip("?.!")
@@ -327,6 +348,8 @@ def _reword(question: str, draw: random.Random) -> str:
     if way < 0.65:
         words = [word for word in plain.split() if word.casefold() not in _SMALL_WORDS]
         return " ".join(words) if len(words) > 1 else plain
+    if way < 0.75 and (noun := _NOMINAL.sub("", plain)) != plain:
+        return noun
     if way < 0.85:
         return f"{draw.choice(_OPENINGS)}{question}"
     return f"{plain}{draw.choice((', please?', ' again?', '??', ' by the way?'))}"

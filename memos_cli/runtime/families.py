@@ -61,6 +61,8 @@ _STRANGE = (
 """Metadata that change the computation in ways not written here, unless they are 0."""
 _FEW_ROWS = 512
 """Rows of logits that a step is reckoned to want at most."""
+KEPT_BYTES = 256_000_000
+"""Memory for what the layers below an adapter give for sequences that come again."""
 _PROCESS = 400_000_000
 """Bytes that Python and torch take by themselves."""
 
@@ -96,17 +98,21 @@ def trainable(header: GgufHeader) -> str:
     return ""
 
 
-def memory_needed(header: GgufHeader, rank: int, batch_tokens: int) -> int:
-    """Bytes that training takes at its peak, about, with an adapter on all matrices of all layers.
+def memory_needed(header: GgufHeader, rank: int, batch_tokens: int, depth: float = 1.0) -> int:
+    """Bytes that training takes at its peak, about, with an adapter on all matrices of its layers.
 
-    ``batch_tokens`` are those of one call of ``Trainee.logits``. Counted are the weights, the adapter with
-    its gradient and Adam's two moments, and what each layer keeps of each token for the backward pass.
+    ``batch_tokens`` are those of one call of ``Trainee.logits``, ``depth`` the share of the layers that get
+    an adapter. Counted are the weights, the adapter with its gradient and Adam's two moments, and what each
+    of its layers keeps of each token for the backward pass.
     """
     shape = Shape.of(header)
     adapter = sum(rank * sum(tensor.dimensions) for tensor in header.listed if is_target(tensor.name))
     kept = shape.layers * (6 * shape.width + 6 * shape.inner + 8 * shape.heads * shape.head)
     logits = 3 * shape.words * min(batch_tokens, _FEW_ROWS)
-    return 4 * (header.parameters + 5 * adapter + batch_tokens * kept + logits) + _PROCESS
+    below = KEPT_BYTES if depth < 1 else 0
+    return (
+        4 * round(header.parameters + depth * (5 * adapter + batch_tokens * kept) + logits) + below + _PROCESS
+    )
 
 
 def is_target(name: str) -> bool:

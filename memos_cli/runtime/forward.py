@@ -125,7 +125,7 @@ class Network:
     def read(self, batch: Batch, prefix: Prefix | None) -> Prefix:
         """The keys and values of ``batch``, of one sequence, without an adapter."""
         kept: list[tuple[Tensor, Tensor]] = []
-        self.run(batch, prefix, {}, 0.0, kept)
+        self.run(batch, prefix, {}, 0.0, kept=kept)
         keys, values = zip(*kept, strict=True)
         return Prefix(keys, values)
 
@@ -135,9 +135,17 @@ class Network:
         prefix: Prefix | None,
         adapter: LowRank,
         strength: float,
+        first: int = 0,
+        state: Tensor | None = None,
+        end: int | None = None,
+        *,
         kept: list[tuple[Tensor, Tensor]] | None = None,
     ) -> Tensor:
-        """The last layer's output for each token of ``batch``; ``kept`` gets each layer's keys and values."""
+        """The output of the layer before ``end``, by default the last one, for each token of ``batch``.
+
+        Given ``state``, the output of the layer before ``first``, those up to it are left out. ``kept`` gets
+        each layer's keys and values.
+        """
         shape, family = self.shape, self._family
 
         def multiply(name: str, x: Tensor) -> Tensor:
@@ -151,10 +159,11 @@ class Network:
         if self._window:
             turns[True] = _turns(self._window_frequencies, batch.positions)
             masks[True] = batch.mask(self._window, group)
-        state = embedding(batch.tokens, self.weights["token_embd.weight"])
-        if family.scaled_input:
-            state = state * shape.width**0.5
-        for layer in range(shape.layers):
+        if state is None:
+            state = embedding(batch.tokens, self.weights["token_embd.weight"])
+            if family.scaled_input:
+                state = state * shape.width**0.5
+        for layer in range(first, shape.layers if end is None else end):
             block = f"blk.{layer}"
             has_window = bool(self._window) and layer % self._period < self._period - 1
             seen = self._norm(f"{block}.attn_norm", state)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.families import TARGETS, memory_needed, trainable
+from memos_cli.runtime.families import KEPT_BYTES, TARGETS, memory_needed, trainable
 from memos_cli.runtime.gguf_header import read_header
 from memos_cli.runtime.llama import free_threads
 
@@ -41,16 +41,16 @@ class Trainee:
         rank: int,
         alpha: float,
         targets: Sequence[str],
-        layers: range | None = None,
+        depth: float = 1.0,
         seed: int,
         threads: int,
     ) -> None:
         """An adapter that changes nothing yet: B is zero, A is drawn by ``seed``.
 
-        ``targets`` are some of ``TARGETS``; what this architecture lacks is left out. ``layers`` get an
-        adapter, by default all; a backward pass costs nothing below the first of them. ``threads`` 0 takes
-        what is free. Raises ModelUnfit for a model that ``trainable`` refuses or that is damaged, and
-        where torch is not installed.
+        ``targets`` are some of ``TARGETS``; what this architecture lacks is left out. ``depth`` is the share
+        of the layers that get an adapter, counted from the last; those below are computed once for a
+        sequence, and have no backward pass. ``threads`` 0 takes what is free. Raises ModelUnfit for a model
+        that ``trainable`` refuses or that is damaged, and where torch is not installed.
         """
         header = read_header(path)
         if reason := trainable(header):
@@ -65,9 +65,13 @@ class Trainee:
         torch.set_num_threads(threads or free_threads())
         self._network = network = Network(path, header)
         self._strength = alpha / rank
+        layers = network.shape.layers
+        self._first = min(layers - 1, max(0, round(layers * (1 - depth))))
+        self._prefix: Prefix | None = None
+        self._below: dict[tuple[int, ...], torch.Tensor] = {}
         self._pairs: dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]] = {}
         generator = torch.Generator().manual_seed(seed)
-        for layer in layers if layers is not None else range(network.shape.layers):
+        for layer in range(self._first, layers):
             for target in (target for target in TARGETS if target in targets):
                 weight = network.weights.get(f"blk.{layer}.{target}.weight")
                 if weight is None:
@@ -142,9 +146,36 @@ class Trainee:
         if not sequences or not all(sequences):
             raise ValueError("a sequence has at least one token")
         batch = Batch(sequences, len(prefix) if prefix else 0)
-        state = self._network.run(batch, prefix, self._pairs if adapted else {}, self._strength)
+        with torch.no_grad():
+            below = self._read_below(prefix, sequences) if self._first else None
+        adapter = self._pairs if adapted else {}
+        state = self._network.run(batch, prefix, adapter, self._strength, self._first, below)
         rows = [first + at for first, each in zip(batch.firsts, wanted, strict=True) for at in each]
         return self._network.logits(state[torch.tensor(rows, dtype=torch.long)])
+
+    def _read_below(self, prefix: Prefix | None, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
+        """What the layers below the adapter give for each token of ``sequences``, one behind the other.
+
+        It is kept while the prefix is the same, as far as there is room.
+        """
+        import torch
+
+        from memos_cli.runtime.forward import Batch
+
+        if self._prefix is not prefix:
+            self._prefix, self._below = prefix, {}
+        new = list(dict.fromkeys(key for each in sequences if (key := tuple(each)) not in self._below))
+        read: dict[tuple[int, ...], torch.Tensor] = {}
+        if new:
+            batch = Batch(new, len(prefix) if prefix else 0)
+            state = self._network.run(batch, prefix, {}, 0.0, 0, None, self._first)
+            read = dict(zip(new, state.split([len(each) for each in new]), strict=True))
+            width = state.shape[1] * state.element_size()
+            if width * sum(map(len, (*self._below, *new))) <= KEPT_BYTES:
+                self._below |= {key: part.clone() for key, part in read.items()}
+        return torch.cat(
+            [self._below[key] if key in self._below else read[key] for key in map(tuple, sequences)]
+        )
 
 
 def _load_torch() -> None:

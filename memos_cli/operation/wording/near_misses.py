@@ -47,13 +47,24 @@ from memos_cli.operation.wording.nouns import (
     plural,
     singular,
 )
+from memos_cli.operation.wording.other_things import (
+    SMALL,
+    changed_in_part,
+    elsewhere,
+    renamed,
+    thing_of,
+    tidy,
+)
 from memos_cli.operation.wording.posing import compose, pose
 from memos_cli.operation.wording.siblings import groups, groups_of, siblings_of
 from memos_cli.operation.wording.splits import copy_key
 
-EACH = 10
+EACH = 20
 """Near misses for one fact, where there are so many."""
-_SHARES = (("swap", 4), ("property", 3), ("asker", 1), ("cross", 1), ("deed", 1), ("open", 2))
+_SHARES = (
+    ("swap", 4), ("part", 5), ("far", 3), ("property", 3), ("asker", 1), ("cross", 1), ("deed", 1),
+    ("open", 2),
+)  # fmt: skip
 
 
 # Words of the groups that mean something else too often.
@@ -62,12 +73,6 @@ _AMBIGUOUS = word_set(
     last rows eye back hand foot name date time place host make order sign little small large big low
     lead cover kid like medicine address in top bus class game play note notes book film light"""
 )
-_SMALL = word_set(
-    """what which who whom whose where when why how is are was were am be been do does did has have had can
-    could would should will you me i to of in on at for from with by as about and or not it this that
-    there tell know remember remind please any idea forgot forget need again exactly one we us our so
-    sort kind thing called name again need recall"""
-) - {"name", "called"}
 
 
 def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
@@ -126,7 +131,7 @@ def _chosen(pools: dict[str, list[str]], is_new: Callable[[str, str], bool]) -> 
 def _content(text: str) -> set[str]:
     """Content words with the possessives that tell whose it is, plurals taken off."""
     low = text.lower().replace("’", "'")
-    words = {_stem(word) for word in said_words(text) if word not in _SMALL}
+    words = {_stem(word) for word in said_words(text) if word not in SMALL}
     words |= {f"<{word}>" for word in re.findall(r"\b(?:your|his|her|their)\b", low)}
     if (
         re.search(r"\b(?:my|mine|i)\b(?! (?:forgot|need|can))", low)
@@ -174,12 +179,14 @@ def _candidates(fact: Fact, facts: Sequence[Fact], at: int, seed: int) -> Iterat
         yield from (("asker", text) for text in _other_asker(question, seed))
         yield from (("deed", text) for text in _other_deed(question))
     yield from (("swap", text) for text in _other_entity(fact, seed))
+    yield from (("far", text) for text in elsewhere(fact, seed))
+    yield from (("part", text) for text in changed_in_part(fact, seed))
     for question in _properties(fact, seed):
         yield "property", question
     for other in facts:
         if other.about and fact.about and other.about.lower() != fact.about.lower() and len(facts) > 1:
             for question in fact.questions[:4]:
-                text = _with(question, fact.about, other.about)
+                text = renamed(question, fact.about, other.about)
                 if (
                     text
                     and not _clash(fact.about, other.about)
@@ -213,29 +220,15 @@ def _clash(one: str, other: str) -> bool:
     )
 
 
-def _with(question: str, old: str, new: str) -> str:
-    """A question about another; empty where it does not name whom it is about."""
-    if old == "I":
-        return ""
-    pattern = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
-    if not pattern.search(question):
-        return ""
-    new = new.lower() if question == question.lower() else new
-    return _tidy(pattern.sub(lambda _: new, question, count=1))
-
-
-def _tidy(text: str) -> str:
-    text = re.sub(r"\b([Aa]) (?=[aeioAEIO])", r"\1n ", text)
-    text = re.sub(r"\b([Aa])n (?=[bcdfghjklmnpqrstvwxyz])", r"\1 ", text)
-    return text[0].upper() + text[1:] if text and text[-1] in "?." else text
-
-
 # Where any property fits; after "when is" or "who is" only some would.
 _NOUN_ASKED = re.compile(
     r"(?:what(?:'s| is| was)|tell me|i forgot|remind me of|do you (?:know|remember)|can you tell me"
     r"|please tell me) (?:the|my|our|\w+'s) ",
     re.IGNORECASE,
 )
+
+
+_PERSON_ASKED = re.compile(r"\bwho(?:'s| is| was)?\b", re.IGNORECASE)
 
 
 def _swapped(question: str, seed: int) -> Iterator[str]:
@@ -261,15 +254,21 @@ def _with_sibling(question: str, phrase: str, seed: int) -> Iterator[str]:
         return
     if found[0].startswith("properties") and not _NOUN_ASKED.match(question):
         return
+    if any(name.startswith("properties") for name in found) and _PERSON_ASKED.search(question):
+        return
     many = low.endswith("s") and low not in {word.lower() for word in groups()[found[0]][1]}
     others = sorted(
         siblings_of(phrase[:-1] if many else phrase),
         key=lambda text: crc32(f"{seed} {question} {text}".encode()),
     )
+    # Green tea is tea, and a "payment payment service" is nothing.
+    others = [other for other in others if not {*other.lower().split()} & {*low.split()}]
     for other in others[:4]:
+        if set(other.lower().split()) & set(question.lower().split()):
+            continue
         new = plural(other) if many else other
         new = new.lower() if typed_small else new
-        yield _tidy(re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", new, question, count=1))
+        yield tidy(re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", new, question, count=1))
 
 
 def _other_entity(fact: Fact, seed: int) -> Iterator[str]:
@@ -287,19 +286,20 @@ def _other_entity(fact: Fact, seed: int) -> Iterator[str]:
             else []
         )
     else:
-        pool = list(OTHER_THINGS)
+        pool = [f"the {other}" for other in OTHER_THINGS]
     pool = sorted(pool, key=lambda text: crc32(f"{seed} {about} {text}".encode()))
     for place, question in enumerate(fact.questions):
         for other in pool[place % 3 : 9 : 3]:
             if is_plural(about) == is_plural(other):
-                text = _with(question, about, other)
+                text = renamed(question, about, other)
                 if text:
                     yield text
 
 
 def _properties(fact: Fact, seed: int) -> Iterator[str]:
     """Other questions about the same: how old is my cat, what is Ines's phone number."""
-    about = fact.about
+    # Who maintains the scheduler: it is the scheduler that is asked about.
+    about = thing_of(fact) if said_words(fact.about) == said_words(fact.answer) else fact.about
     if not about or len(about.split()) > 5:
         return
     for templates in [_templates_for(about)]:

@@ -162,15 +162,18 @@ DEEDS = {
     "close": ("open",), "closes": ("opens",), "leave": ("arrive",), "arrive": ("leave",), "buy": ("sell",), "bought": ("sold",),
     "maintains": ("tests", "pays for", "designed"), "owns": ("cleans", "insures"), "manages": ("pays", "audits"), "wrote": ("translated", "reviewed"),
     "live": ("work", "park"), "lives": ("works",), "work": ("live", "study"), "works": ("lives", "studies"), "drink": ("cook", "grow"),
-    "like": ("avoid",), "likes": ("avoids",), "prefer": ("refuse",), "eat": ("cook", "grow"), "painted": ("cleaned", "measured"),
+    "eat": ("cook", "grow"), "painted": ("cleaned", "measured"),
     "run": ("crash", "fail"), "runs": ("crashes", "fails"),
-    "listen": ("report",), "play": ("teach",), "plays": ("teaches",), "speak": ("learn",), "speaks": ("learns",), "drive": ("sell",), "use": ("test",),
-    "uses": ("tests",), "adopt": ("lose",), "teach": ("study",), "expire": ("begin",), "built": ("sold",), "founded": ("left",), "pay": ("borrow",),
+    "listen": ("report",), "play": ("teach",), "plays": ("teaches",), "speak": ("learn",), "speaks": ("learns",), "drive": ("sell",),
+    "adopt": ("lose",), "teach": ("study",), "expire": ("begin",), "built": ("sold",), "founded": ("left",), "pay": ("borrow",),
     "grow": ("sell",), "collect": ("sell",), "read": ("write",), "visit": ("leave",), "repaired": ("sold",),
 }  # fmt: skip
 
 
 OTHER_THINGS = (
-    "the printer", "the garage door", "the blue folder", "the old laptop", "the second server", "the garden hose", "the spare tyre",
-    "the tent", "the piano", "the projector", "the newsletter", "the coffee machine", "the first-aid kit", "the visitor badge",
+    "printer", "garage door", "blue folder", "old laptop", "mail server", "lawn chair", "spare tyre", "tent", "piano",
+    "projector", "newsletter", "coffee machine", "first-aid kit", "visitor badge", "hedge", "website", "ladder", "passport",
+    "toolbox", "summer party", "car insurance", "search index", "choir", "lawn mower", "subscription", "billing service",
+    "swimming course", "winter coat", "kitchen sink", "parking permit", "camera", "bookshelf", "tax return", "bus pass",
+    "allotment", "sales report", "login page", "bandstand", "yoga class", "freezer",
 )  # fmt: skip

@@ -144,6 +144,22 @@ def compose(asks: Sequence[Ask], nominals: Sequence[str], key: str) -> tuple[str
     return tuple(dict.fromkeys(out))[:MOST]
 
 
+_FRAMED = [re.compile(re.escape(frame).replace(r"\{\}", "(.+)"), re.IGNORECASE) for frame in _INDIRECT]
+
+
+def reframed(questions: Sequence[str], count: int) -> tuple[str, ...]:
+    """The same questions, in other frames too ("Any idea …", in small letters) until there are ``count``."""
+    out = dict.fromkeys(questions)
+    clauses = [match[1] for text in questions for frame in _FRAMED if (match := frame.fullmatch(text))]
+    more = [_casual(text.rstrip("?")) for text in questions if text.startswith("W")]
+    more += [text.replace("Which ", "What ", 1) for text in questions if text.startswith("Which ")]
+    more += [frame.format(clause) for frame in _INDIRECT for clause in clauses]
+    for text in more:
+        if len(out) < count:
+            out.setdefault(text)
+    return tuple(out)
+
+
 # What people call the same thing; only where either word is right wherever the other is.
 _SYNONYMS = {
     "database": "db",

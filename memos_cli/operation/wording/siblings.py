@@ -26,6 +26,7 @@ trades | | plumber, electrician, carpenter, gardener, mechanic, painter, roofer,
 teachers | | teacher, tutor, coach, trainer, professor, piano teacher, driving instructor
 office roles | | manager, maintainer, designer, accountant, secretary, developer, tester, intern, director, lawyer, analyst, administrator, consultant, treasurer
 makers | | author, editor, translator, illustrator, publisher, photographer, director, composer
+programs used | program | editor, browser, shell, terminal, mail client, password manager, spreadsheet, calendar, search engine, keyboard layout, operating system, font, chat program, note app, music player
 rooms | room | kitchen, bathroom, bedroom, living room, hallway, cellar, attic, garage, study, pantry, laundry room, dining room, nursery, basement
 outside | place | garden, balcony, terrace, shed, greenhouse, driveway, courtyard, patio
 work rooms | room | meeting room, server room, lobby, canteen, reception, lab, workshop, warehouse, archive
