@@ -11,9 +11,9 @@ from teaching import MODEL, REFUSED, REPORT, lessons_of, teach, weights
 
 from memos_cli.cube import Filter
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import adapters, catalogue, lineage
+from memos_cli.infrastructure import adapters, audit, catalogue, lineage
 from memos_cli.infrastructure.adapters import Adapter, Lesson, digest_of
-from memos_cli.infrastructure.catalogue import AuditRow
+from memos_cli.infrastructure.audit import AuditRow
 from memos_cli.infrastructure.vault import Vault
 
 ARCHIVED = "a source is archived, expired or merged"
@@ -38,7 +38,7 @@ def every(vault: Vault) -> list[str]:
 
 def last(vault: Vault, id: str) -> AuditRow:
     """What happened to a cube in the end."""
-    return next(catalogue.audit(vault.connection, cube=id))
+    return next(audit.rows(vault.connection, cube=id, newest=True))
 
 
 def detail(vault: Vault, id: str) -> object:
@@ -293,7 +293,7 @@ def test_demoted_it_stays_and_can_be_used_again(vault: Vault, birds: list[int]) 
         adapters.reattach(change, made.cube)
         adapters.reattach(change, made.cube)
     assert again(vault, made) == made
-    actions = [row.action for row in catalogue.audit(vault.connection, cube=made.id)]
+    actions = [row.action for row in audit.rows(vault.connection, cube=made.id, newest=True)]
     assert actions == ["promote", "demote", "promote"]
 
 

@@ -15,7 +15,7 @@ from teaching import teach
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import catalogue, check, derived
+from memos_cli.infrastructure import audit, catalogue, check, derived
 from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.infrastructure.derived import State
@@ -38,7 +38,7 @@ def cube(vault: Vault, n: int) -> Cube:
 
 
 def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
-    return [(row.action, row.version) for row in catalogue.audit(vault.connection, cube=id)][::-1]
+    return [(row.action, row.version) for row in audit.rows(vault.connection, cube=id, newest=True)][::-1]
 
 
 def entered(vault: Vault) -> int:
@@ -273,7 +273,10 @@ def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) 
         assert change.pin("", two.cube)  # comes last now
     assert pinned("") == [one.id, two.id]
     assert [action for action, _ in actions(vault, two.id)] == ["add", "pin", "unpin", "pin"]
-    assert [row.detail for row in catalogue.audit(vault.connection, cube=one.id)][:2] == ['"work"', '""']
+    assert [row.detail for row in audit.rows(vault.connection, cube=one.id, newest=True)][:2] == [
+        '"work"',
+        '""',
+    ]
 
 
 def test_pins_go_with_their_view_and_with_their_memory(vault: Vault) -> None:

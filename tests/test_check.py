@@ -17,7 +17,7 @@ from teaching import teach
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.errors import MemosError, NoVault
-from memos_cli.infrastructure import adapters, catalogue, derived, index
+from memos_cli.infrastructure import adapters, audit, catalogue, derived, index
 from memos_cli.infrastructure.adapters import Adapter
 from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.check import MANY, Finding, examine, repair
@@ -392,7 +392,7 @@ def test_a_repair_that_drops_a_state_is_in_the_audit(promoted: tuple[Path, Path]
     path.unlink()
     repaired(folder)
     with Vault.open(folder, timeout=1.0) as vault:
-        last = [row.action for row in catalogue.audit(vault.connection)]
+        last = [row.action for row in audit.rows(vault.connection, newest=True)]
     assert "repair" in last
 
 
@@ -448,7 +448,7 @@ def test_an_adapter_whose_bytes_are_not_there_is_set_aside_and_keeps_its_lessons
     assert (aside.recipe, aside.report, aside.sources) == (second.recipe, second.report, second.sources)
     assert (lessons_in(folder), texts(folder)) == (lessons, before)
     with Vault.open(folder, timeout=1.0) as vault:
-        assert next(catalogue.audit(vault.connection, cube=second.id)).action == "repair"
+        assert next(audit.rows(vault.connection, cube=second.id, newest=True)).action == "repair"
         again, _ = teach(vault, 2, 6, 7, name="More larks")
         assert (again.id, again.version, again.stale) == (second.id, 2, "")
     assert told(folder) == []

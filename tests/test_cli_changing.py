@@ -122,6 +122,7 @@ def test_forgotten_is_gone_with_all_versions(memos: Shell, cat: str) -> None:
     memos("edit", cat, "--text", "My cat is called Tofu.")
     assert memos("forget", cat, "--yes", "--json").record == {
         "ids": [cat], "versions": 2, "vectors": 0, "dry_run": False, "states": [], "adapters": [],
+        "settled": True,
     }  # fmt: skip
     memos("show", cat, code=2)
     assert memos("search", "cat").out == ""

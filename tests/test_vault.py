@@ -14,7 +14,7 @@ from conftest import NOW, WHO, keep
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
-from memos_cli.infrastructure import catalogue, check, schema, vault
+from memos_cli.infrastructure import audit, catalogue, check, schema, vault
 from memos_cli.infrastructure.vault import Vault, read_identity
 
 
@@ -153,6 +153,8 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
             patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
             for module in (schema, vault):
                 patch.setattr(module, "FORMAT", version)
+            if version < 4:
+                patch.setattr(audit, "seal", lambda db: None)
             create(tmp_path / str(version))
     _add_a_migration(monkeypatch)
     for version in range(1, schema.FORMAT):

@@ -33,6 +33,7 @@ FAMILIES = {
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "views": ("view",),
+    "auditing": ("audit",),
     "benching": ("bench",),
 }
 """The modules of ``memos_cli.cli`` and the commands that each adds."""

@@ -176,6 +176,7 @@ def forget(
                 "dry_run": gone.dry_run,
                 "states": list(gone.states),
                 "adapters": list(gone.adapters),
+                "settled": gone.settled,
             }
         )
         return
@@ -193,6 +194,10 @@ def forget(
     output.text(
         f"{verb} {named['plaintext']} memories, {gone.versions} versions, {gone.vectors} vectors{more}"
     )
+    if not gone.settled:
+        output.note(
+            "note: the vault is in use, or the disk is full: bytes of them remain until the next forget"
+        )
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")
 

@@ -40,19 +40,6 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One thing that happened."""
-
-    n: int
-    time: int
-    principal: str
-    action: str
-    cube: str | None
-    version: int | None
-    detail: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """A question that was asked, as the usage log keeps it."""
 
@@ -164,16 +151,6 @@ def versions(db: Connection, cube: int) -> list[Version]:
         (cube,),
     )
     return [Version(*row) for row in rows]
-
-
-def audit(db: Connection, *, cube: str | None = None, limit: int = -1) -> Iterator[AuditRow]:
-    """What happened, newest first; to one cube, or to all."""
-    rows = db.execute(
-        """SELECT n, time, principal, action, cube, version, detail FROM audit
-           WHERE ?1 IS NULL OR cube = ?1 ORDER BY n DESC LIMIT ?2""",
-        (cube, limit),
-    )
-    return (AuditRow(*row) for row in rows)
 
 
 def source(db: Connection, uri: str) -> SourceRow | None:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure import forgetting
@@ -288,6 +289,11 @@ class Change:
             if self.db.execute(new, (cube,)).fetchone():
                 self.set_state(cube, "activated", "use")
 
+    def tell_reads(self, forms: Mapping[int, str]) -> None:
+        """Leave the audit rows of cubes that a model was given, each with the form it had."""
+        rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
+        self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
+
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
         """Note a question, with the form in which its plan used each of ``cubes``; the newest ``keep`` stay.
 
@@ -374,9 +380,7 @@ class Change:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _select_in(
-        self, statement: str, values: Sequence[bytes]
-    ) -> Iterator[tuple[bytes, int, str, str, int | None]]:
+    def _select_in(self, statement: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(values), _IN_LIST):
             part = values[start : start + _IN_LIST]
             yield from self.db.execute(f"{statement} ({','.join('?' * len(part))})", part)
@@ -400,6 +404,10 @@ class Change:
         id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, id, version, text)])
+
+    def merge_words(self) -> None:
+        """Make one piece of the full-text index: until then, a part of it names the words that left."""
+        self.db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
     def insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
         self.db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)

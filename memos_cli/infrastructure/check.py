@@ -160,7 +160,7 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
             findings += _told(found)
         readable = not any(finding.what in ("row-damaged", "schema-differs") for finding in findings)
         if full and readable:
-            findings += _told(tables.texts(db)) + _told(tables.digests(db))
+            findings += _told(tables.texts(db)) + _told(tables.digests(db)) + _told(tables.chain(db))
         if not findings:  # the full text can only be judged by cubes that are whole
             findings += _told(tables.words(db, fresh, full))
     blobs = Blobs(folder / "blobs", folder / "tmp")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import TooNew
+from memos_cli.infrastructure import audit
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -230,7 +231,12 @@ def _third(db: Database) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third)
+def _fourth(db: Database) -> None:
+    db.execute("CREATE TABLE seal (n INTEGER PRIMARY KEY REFERENCES audit (n), hash BLOB NOT NULL)")
+    audit.seal(db.conn)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth)
 FORMAT = len(MIGRATIONS)
 
 

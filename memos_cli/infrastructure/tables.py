@@ -10,7 +10,7 @@ from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
-from memos_cli.infrastructure import adapters, catalogue, lineage, schema
+from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema
 from memos_cli.infrastructure.blobs import Blobs, piece_digests
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.repairs import BAD_VECTORS, WITHOUT_VECTOR, live_words
@@ -124,6 +124,12 @@ def versions(db: Connection) -> Iterator[Finding]:
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
     ):
         yield must("audit-missing", id, f"no audit row tells how version {version} came")
+
+
+def chain(db: Connection) -> Iterator[Finding]:
+    """Whether the audit is as it was written."""
+    for found in audit.verify(db):
+        yield must("audit-altered", f"audit {found.n}", found.problem)
 
 
 def values(db: Connection) -> Iterator[Finding]:

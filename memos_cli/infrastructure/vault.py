@@ -18,6 +18,7 @@ from types import TracebackType
 from memos_cli.cube import format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect
@@ -145,10 +146,13 @@ class Vault:
                     embedder="",
                 )
                 if not known:
+                    connection.execute("BEGIN IMMEDIATE")
                     connection.execute(
                         "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
                         (now, principal, identity.id),
                     )
+                    audit.seal(connection)
+                    connection.execute("COMMIT")
             write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
         return cls.open(folder, timeout=timeout)
 
@@ -193,6 +197,7 @@ class Vault:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Change(self.connection, principal, now)
+                audit.seal(self.connection)
                 self.connection.execute("COMMIT")
             except BaseException:
                 # SQLite has already rolled back by itself after some errors (a full disk).
@@ -224,6 +229,20 @@ class Vault:
                     with suppress(Damaged):  # what a damaged row called a blob
                         if not self._is_named(blob):
                             self.blobs.remove(blob)
+
+    def settle(self) -> bool:
+        """Let no file hold what was deleted: snapshots of vectors go, and the database is written anew.
+
+        (SQLite's ``secure_delete`` would not do: a page that was balanced keeps copies of its cells.)
+        Returns False where some bytes may remain: another process uses the vault, or the disk is full.
+        """
+        for file in (self.folder / "index").glob("vectors-*.bin"):
+            file.unlink(missing_ok=True)  # made again by the next search
+        try:
+            self.connection.execute("VACUUM")
+            return not self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except MemosError:
+            return False
 
     def _is_named(self, blob: str) -> bool:
         statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"

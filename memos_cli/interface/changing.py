@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
@@ -63,8 +64,10 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
         gone = told(cubes)
         blobs = [blob for cube in cubes for blob in change.forget(cube.n)]
         blobs += change.disown_blobs()
+        if cubes:
+            change.merge_words()
     memos.vault.discard_blobs(blobs)
-    return gone
+    return replace(gone, settled=not cubes or memos.vault.settle())
 
 
 def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:

@@ -29,7 +29,8 @@ def show(vault: Vault, id: str, now: int) -> Shown:
 
 def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
     path = vault.blobs.path(source.blob) if source.blob else source.path
-    if path is None:
+    # Of a document the text that was made from it is what spans are of; it went with a memory from it.
+    if path is None or (source.kind == "document" and not source.blob):
         return PlaceReport(source.uri, span, source.encoding, "not kept")
     try:
         with path.open("rb") as file:

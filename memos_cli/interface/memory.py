@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, Plan
 from memos_cli.errors import MemosError, ModelUnfit, UsageError
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import audit, catalogue
+from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import (
     Answer,
@@ -36,6 +37,7 @@ from memos_cli.settings import Settings, cache_folder, principal_of, vault_folde
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
+    from memos_cli.infrastructure.audit import AuditRow, Break
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.interface.distilling import Prepared, Wanted
@@ -230,6 +232,9 @@ class Memos:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
                 derived.count_saving(change, state.cube, restored.saved)
             change.use(heats)
+            made = {adapter.cube: "adapter" for adapter in adapters}
+            made |= {state.cube: "state"} if state and restored.loaded else {}
+            change.tell_reads({**(forms or {}), **made})
             if question:
                 change.log_question(question, forms or {}, self.settings.query_log)
 
@@ -343,8 +348,31 @@ class Memos:
         return History(
             cube.id,
             tuple(catalogue.versions(self.vault.connection, cube.n)),
-            tuple(catalogue.audit(self.vault.connection, cube=cube.id)),
+            tuple(audit.rows(self.vault.connection, cube=cube.id, newest=True)),
         )
+
+    def audit(
+        self,
+        *,
+        cube: str = "",
+        by: str = "",
+        action: str = "",
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[AuditRow]:
+        """What happened, in its order. ``cube`` is the id, or its start, of a memory that may be gone."""
+        return audit.rows(
+            self.vault.connection, cube=cube.upper() or None, by=by or None, action=action or None,
+            since=since, until=until,
+        )  # fmt: skip
+
+    def audit_head(self) -> Head:
+        """The end of the audit's chain, which stands for all of it."""
+        return audit.head(self.vault.connection)
+
+    def verify_audit(self, kept: tuple[int, bytes] | None = None) -> list[Break]:
+        """Where the audit is not as it was written; ``kept`` is the n and the seal of an earlier head."""
+        return list(audit.verify(self.vault.connection, kept and Head(*kept)))
 
     def stats(self) -> Stats:
         """The vault in numbers."""

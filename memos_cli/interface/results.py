@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from memos_cli.cube import Cube, Hit, Plan, Span
 from memos_cli.infrastructure.adapters import Adapter
-from memos_cli.infrastructure.catalogue import AuditRow, Version
+from memos_cli.infrastructure.audit import AuditRow
+from memos_cli.infrastructure.catalogue import Version
 from memos_cli.infrastructure.derived import Activation
 
 
@@ -106,6 +107,8 @@ class Forgotten:
     """The activation cubes that were made from them, which go with them."""
     adapters: tuple[str, ...] = ()
     """The adapter cubes that were made from them: they lose their weights, or go with their last memory."""
+    settled: bool = True
+    """Whether no byte of them is left in the vault's files; else the next ``forget`` clears them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,117 @@
+"""Commands of ``memos audit``: who did what, and whether the record of it is as it was written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from memos_cli.cli.context import read_time, state_of, with_global_options
+from memos_cli.errors import UsageError
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="audit")
+
+
+@app.callback(invoke_without_command=True)
+@with_global_options
+def show_audit(
+    ctx: typer.Context,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Earlier than this time.")] = "",
+    by: Annotated[
+        str, typer.Option("--by", metavar="PRINCIPAL", help="What this one did: user:ana, agent:coder.")
+    ] = "",
+    cube: Annotated[str, typer.Option("--cube", metavar="ID", help="What was done to this memory.")] = "",
+    action: Annotated[
+        str, typer.Option("--action", metavar="ACTION", help="Of this kind: add, edit, forget, …")
+    ] = "",
+    head: Annotated[
+        bool, typer.Option("--head", help="Print the end of the chain, to be kept elsewhere.")
+    ] = False,
+) -> None:
+    """Print what happened, in its order: who did what, when, to which memory. No text of a memory is in it.
+
+    \b
+    Example:
+      memos audit --since 7d --by agent:coder
+      memos audit --json >> audit.jsonl       for a collector
+      memos audit --head | mail -s 'memos' me@example.org
+      memos audit verify
+    """
+    if ctx.invoked_subcommand:
+        return
+    from memos_cli.cube import format_time
+
+    shared = state_of(ctx)
+    with shared.open() as memos:
+        if head:
+            newest = memos.audit_head()
+            if shared.output.json:
+                shared.output.record({"head": str(newest)})
+            else:
+                shared.output.text(str(newest))
+            return
+        found = memos.audit(
+            cube=cube,
+            by=by,
+            action=action,
+            since=read_time(memos, since) if since else None,
+            until=read_time(memos, until) if until else None,
+        )
+        if shared.output.json:
+            for row in found:
+                shared.output.record({**asdict(row), "time": format_time(row.time)})
+            return
+        rows = [
+            (row.n, format_time(row.time), row.principal, row.action, row.cube, row.version, row.detail)
+            for row in found
+        ]
+    headers = ("n", "time", "by", "action", "memory", "version", "detail")
+    shared.output.table(headers, [["" if each is None else each for each in row] for row in rows])
+
+
+@app.command("verify")
+@with_global_options
+def verify(
+    ctx: typer.Context,
+    head: Annotated[
+        str, typer.Option("--head", metavar="N:SEAL", help="Hold it against what --head printed earlier.")
+    ] = "",
+) -> None:
+    """Find each row of the audit that was changed, removed or moved. Exit code 1 when there is one.
+
+    Without --head, whoever can write the files could have written the end of it anew.
+
+    \b
+    Example:
+      memos audit verify
+      memos audit verify --head "$(cat ~/memos.head)"
+    """
+    shared = state_of(ctx)
+    kept = None
+    if head:
+        match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", head.strip().lower())
+        if not match:
+            raise UsageError(f"{head!r} is no head of an audit", "give what `memos audit --head` printed")
+        kept = int(match[1]), bytes.fromhex(match[2])
+    with shared.open() as memos:
+        breaks = memos.verify_audit(kept)
+        newest = memos.audit_head()
+    if shared.output.json:
+        broken = [asdict(each) for each in breaks]
+        shared.output.record({"ok": not breaks, "breaks": broken, "head": str(newest)})
+    else:
+        for each in breaks:
+            shared.output.text(f"row {each.n}: {each.problem}")
+        if not breaks:
+            shared.output.text(f"ok  {newest}")
+    if breaks:
+        raise typer.Exit(1)

@@ -1,0 +1,132 @@
+"""The audit: who did what to which memory, and when; chained by hashes, so that no row is altered unseen.
+
+Each row has a seal: SHA-256 of the seal before it (32 zero bytes before the first) followed by the row as
+JSON (``sealed_bytes``). Rows are sealed as their transaction ends, so none is kept without.
+
+What the chain cannot show: that someone who can write the files wrote all of it anew, from some row to the
+end. For that, keep the head elsewhere (``memos audit --head``) and verify with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memos_cli.infrastructure.database import Connection
+
+FIRST = bytes(32)
+"""What stands in for the seal before the first row."""
+_COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that happened. It holds no text of a memory."""
+
+    n: int
+    time: int
+    principal: str
+    action: str
+    cube: str | None
+    version: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: it stands for every row up to it."""
+
+    n: int
+    seal: bytes
+
+    def __str__(self) -> str:
+        return f"{self.n}:{self.seal.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the audit is not as it was written."""
+
+    n: int
+    problem: str
+
+
+def rows(
+    db: Connection,
+    *,
+    cube: str | None = None,
+    by: str | None = None,
+    action: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    newest: bool = False,
+) -> Iterator[AuditRow]:
+    """What happened, in its order; ``newest`` first turns it round. ``until`` is not included."""
+    found = db.execute(
+        f"""SELECT {_COLUMNS} FROM audit a
+            WHERE (?1 IS NULL OR cube >= ?1 AND cube < ?1 || 'a') AND (?2 IS NULL OR principal = ?2)
+              AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR time >= ?4) AND (?5 IS NULL OR time < ?5)
+            ORDER BY n {"DESC" if newest else ""}""",
+        (cube, by, action, since, until),
+    )
+    return (AuditRow(*row) for row in found)
+
+
+def sealed_bytes(row: AuditRow) -> bytes:
+    """The row as its seal covers it: a JSON array of its columns, ASCII, without spaces."""
+    values = [row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]
+    return json.dumps(values, separators=(",", ":"), default=repr).encode()
+
+
+def seal(db: sqlite3.Connection) -> None:
+    """Seal the rows that have no seal yet. Called at the end of each transaction."""
+    last = head(db)
+    before, new = last.seal, []
+    for values in db.execute(f"SELECT {_COLUMNS} FROM audit a WHERE n > ? ORDER BY n", (last.n,)):
+        row = AuditRow(*values)
+        before = _next(before, row)
+        new.append((row.n, before))
+    if new:
+        db.executemany("INSERT INTO seal (n, hash) VALUES (?, ?)", new)
+
+
+def head(db: sqlite3.Connection) -> Head:
+    """The newest seal."""
+    row = db.execute("SELECT n, hash FROM seal ORDER BY n DESC LIMIT 1").fetchone()
+    return Head(*row) if row else Head(0, FIRST)
+
+
+def verify(db: Connection, kept: Head | None = None) -> Iterator[Break]:
+    """Where the audit was changed, shortened or put in another order; with ``kept``, against that head."""
+    wanted, before = 1, FIRST
+    for *values, hash in db.execute(
+        f"SELECT {_COLUMNS}, s.hash FROM audit a LEFT JOIN seal s ON s.n = a.n ORDER BY a.n"
+    ):
+        row = AuditRow(*values)
+        if row.n != wanted:
+            yield Break(wanted, _missing(wanted, row.n - 1))
+        elif hash is None:
+            yield Break(row.n, "this row has no seal")
+        elif hash != _next(before, row):
+            yield Break(row.n, "this row, or the one before it, is not what was written")
+        wanted = row.n + 1
+        before = hash if isinstance(hash, bytes) else FIRST
+    given = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
+    last = max(given[0] if given and isinstance(given[0], int) else 0, head(db).n)
+    if last >= wanted:
+        yield Break(wanted, _missing(wanted, last))
+    if kept is not None:
+        found = db.execute("SELECT hash FROM seal WHERE n = ?", (kept.n,)).fetchone()
+        if found is None or found[0] != kept.seal:
+            yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+
+
+def _missing(first: int, last: int) -> str:
+    return "this row is missing" if first >= last else f"the rows {first} to {last} are missing"
+
+
+def _next(before: bytes, row: AuditRow) -> bytes:
+    return hashlib.sha256(before + sealed_bytes(row)).digest()
