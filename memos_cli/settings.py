@@ -37,6 +37,12 @@ class Settings:
     """The values that a command runs with."""
 
     vault: str = _setting("vault", "", "folder of the vault; empty: the user's data folder")
+    permissions: str = _setting(
+        "permissions",
+        "private",
+        "private: refuse a vault that everybody may write to; any: use it all the same",
+        choices=("private", "any"),
+    )
     principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")

@@ -146,6 +146,9 @@ def test_what_is_not_a_file_of_the_vault_is_not_read(blobs: Blobs, tmp_path: Pat
     with pytest.raises(Damaged, match=f"{name} is missing"):
         blobs.read(name, len(data), piece_digests(data))
     path.symlink_to(tmp_path / "elsewhere")
+    assert not blobs.intact(name)
+    with pytest.raises(Damaged, match=f"{name} cannot be read"):
+        blobs.get(name)
     with pytest.raises(Damaged, match=f"{name} cannot be read"):
         blobs.read(name, len(data), piece_digests(data))
     path.unlink()

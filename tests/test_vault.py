@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import Shell
 from conftest import NOW, WHO, keep
 
 from memos_cli.cube import Filter
@@ -143,6 +144,30 @@ def test_a_database_that_is_gone_is_damage(tmp_path: Path, content: bytes | None
     with pytest.raises(Damaged, match=r"memos\.db"):
         open_vault(tmp_path / "v")
     assert [f.rule for f in check.examine(tmp_path / "v", timeout=1.0)] == ["must"]
+
+
+def test_a_vault_that_everybody_may_write_to_is_refused(memos: Shell) -> None:
+    memos("init")
+    for path in (memos.vault, memos.vault / "memos.db"):
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o002)
+        refused = memos("list", code=14)
+        assert "chmod -R o-w" in refused.err
+        assert memos("list", env={"MEMOS_PERMISSIONS": "any"}).out == ""
+        path.chmod(mode)
+    memos("list")
+
+
+@pytest.mark.parametrize("name", ["memos.db", "VAULT.toml", "blobs", "index", "tmp", "lock"])
+def test_a_link_inside_a_vault_is_not_followed(memos: Shell, name: str) -> None:
+    memos("init")
+    path = memos.vault / name
+    elsewhere = path.rename(memos.folder / "elsewhere")
+    path.symlink_to(elsewhere)
+    assert "symbolic link" in memos("list", code=14).err
+    path.unlink()
+    elsewhere.rename(path)
+    memos("list")
 
 
 def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(

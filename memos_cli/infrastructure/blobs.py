@@ -5,6 +5,7 @@ Bytes first, row second, delete last: a row may name a blob only after ``put`` h
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -54,9 +55,12 @@ class Blobs:
     def get(self, sha256: str) -> bytes:
         """The bytes of a blob, verified. Raises Damaged when they are missing or others."""
         try:
-            data = self.path(sha256).read_bytes()
+            with os.fdopen(self._open(sha256), "rb") as file:
+                data = file.read()
         except FileNotFoundError:
             raise Damaged(f"blob {sha256} is missing", "`memos check` tells what names it") from None
+        except OSError as error:
+            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", "memos check") from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Damaged(f"blob {sha256} is damaged", "`memos check` tells what names it")
         return data
@@ -71,7 +75,7 @@ class Blobs:
 
         advice = "`memos check` tells what names it"
         try:
-            descriptor = os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = self._open(sha256)
         except FileNotFoundError:
             raise Damaged(f"blob {sha256} is missing", advice) from None
         except OSError as error:
@@ -96,6 +100,10 @@ class Blobs:
             raise Damaged(f"blob {sha256} is damaged", advice)
         return data
 
+    def _open(self, sha256: str) -> int:
+        """A descriptor of the blob itself: a link is not followed, and nothing is waited for."""
+        return os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
     def problem(self, sha256: str, size: int) -> str:
         """Why the blob cannot be read, as far as can be told without reading it; "" if it can."""
         try:
@@ -106,10 +114,14 @@ class Blobs:
     def intact(self, sha256: str) -> bool:
         """Whether the blob is there and its bytes are still those of its name."""
         try:
-            with self.path(sha256).open("rb") as file:
+            with os.fdopen(self._open(sha256), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except (FileNotFoundError, Damaged):
             return False
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return False
+            raise
 
     def names(self) -> Iterator[str]:
         """The names of all files in the blobs' folders, sorted."""

@@ -8,6 +8,7 @@ and the audit row of each change in the same commit.
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from memos_cli.cube import format_time, new_ulids
-from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
+from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
@@ -96,6 +97,27 @@ def read_identity(folder: Path) -> Identity:
             "pip install --upgrade memos-cli",
         )
     return identity
+
+
+def guard(folder: Path, *, is_open: bool) -> None:
+    """Refuse a vault that leads elsewhere, or (unless it ``is_open``) that everybody may write to.
+
+    Who can write to it decides what a model is told. Raises Refused; what is not there passes.
+    """
+    for path in (folder, *(folder / name for name in OWN_NAMES)):
+        try:
+            mode = (path.stat() if path == folder else path.lstat()).st_mode
+        except OSError:
+            continue
+        if stat.S_ISLNK(mode):
+            raise Refused(
+                f"{path} is a symbolic link; a vault holds none", "put in its place what it leads to"
+            )
+        if mode & stat.S_IWOTH and not is_open:
+            raise Refused(
+                f"everybody may write to {path}",
+                f'chmod -R o-w "{folder}", or set permissions = "any" where the file system knows none',
+            )
 
 
 class Vault:

@@ -19,7 +19,7 @@ from memos_cli.cube import Cube, Filter, Plan
 from memos_cli.errors import MemosError, ModelUnfit, UsageError
 from memos_cli.infrastructure import audit, catalogue
 from memos_cli.infrastructure.audit import Head
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault import Vault, guard
 from memos_cli.interface.results import (
     Answer,
     Demoted,
@@ -420,7 +420,8 @@ class Memos:
 
     @cached_property
     def vault(self) -> Vault:
-        """The vault. Raises NoVault, Damaged, TooNew, Locked."""
+        """The vault. Raises NoVault, Damaged, TooNew, Locked, Refused."""
+        guard(self.folder, is_open=self.settings.permissions == "any")
         return Vault.open(self.folder, timeout=self.settings.lock_timeout)
 
     @cached_property
