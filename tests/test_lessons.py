@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memos_cli.cube import Cube
 from memos_cli.operation.lessons import (
     CONTROLS,
     Fact,
@@ -20,6 +21,7 @@ from memos_cli.operation.lessons import (
     says_any,
     split_phrasings,
 )
+from memos_cli.operation.training_set import make_lessons
 from memos_cli.operation.wording.leaks import Learned, leak_of
 from memos_cli.operation.wording.other_things import changed_in_part, elsewhere, thing_of
 from memos_cli.operation.wording.posing import reframed
@@ -391,3 +393,37 @@ def test_controls_are_two_halves_without_a_copy() -> None:
     for gate in words[100:]:
         for trained in words[:100]:
             assert len(gate & trained) / len(gate | trained) < 0.85
+
+
+# What of a sentence is asked.
+
+
+def memory(text: str) -> Cube:
+    return Cube(
+        n=1, id="ID", payload="plaintext", type="fact", state="generated", version=1, text=text, title="",
+        ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0, expires=None,
+        priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("My sister lives in Ghent.", "Ghent"),
+        ("Lena drives a green Volvo.", "green Volvo"),
+        ("Tomás maintains the payment scheduler.", "Tomás"),
+        ("Priya wrote the import script.", "Priya"),
+        ("The spare key is hidden under the blue flowerpot.", "blue flowerpot"),
+        ("Backups run every night at 2:30.", "2:30"),
+        ("Mateo speaks Catalan at home.", "Catalan"),
+        ("The team meets in room Magnolia.", "room Magnolia"),
+    ],
+)
+def test_a_sentence_is_asked_for_its_news(text: str, key: str) -> None:
+    lessons = make_lessons([memory(text)], embed=None, seed=1)
+    facts = [lesson for lesson in lessons if lesson.kind == "fact"]
+    assert {lesson.key for lesson in facts} == {key}
+    assert len(facts) >= 6
+    missed = [lesson for lesson in lessons if lesson.kind == "near miss"]
+    assert missed
+    assert not {lesson.question for lesson in missed} & {lesson.question for lesson in facts}

@@ -142,9 +142,29 @@ def _most_precise(facts: Sequence[Fact]) -> list[Fact]:
         precise = tuple(question for question in fact.questions if _weight(question) >= PRECISE)
         own = replace(fact, questions=reframed(precise or fact.questions, PHRASINGS))
         known = found.get((fact.source, fact.sentence))
-        if known is None or _weight(own.questions[0]) > _weight(known.questions[0]):
+        if known is None or _worth(own) > _worth(known):
             found[fact.source, fact.sentence] = own
     return list(found.values())
+
+
+_GIVEN_LAST = re.compile(
+    r"(?<!\bin)(?<!\bon)(?<!\bat)(?<!\bto)(?<!\bof)(?<!\bby)(?<!\bfor)(?<!\bnear)(?<!\bwith)(?<!\bfrom)"
+    r"(?<!\binto)(?<!\bunder)(?<!\babove)(?<!\bbelow)(?<!\bbehind)(?<!\bbeside)(?<!\bbetween)"
+    r" (?:the|my|our) (?P<last>[^.,;]+)[.!]*$",
+    re.IGNORECASE,
+)
+
+
+def _worth(fact: Fact) -> tuple[bool, int]:
+    """Whether it asks for what the sentence tells, and how precisely.
+
+    A sentence ends with its news ("Lena drives a green Volvo": what does she drive?), unless that is an
+    object that is known already ("Tomás maintains the scheduler": who does?), or a place ("at home").
+    """
+    sentence, answer = fact.sentence.strip(), fact.answer.casefold()
+    is_last = sentence.rstrip(".!").casefold().endswith(answer)
+    is_news = is_last != bool(_GIVEN_LAST.search(sentence)) and not fact.questions[0].endswith(" at?")
+    return is_news, _weight(fact.questions[0])
 
 
 def _weight(question: str) -> int:

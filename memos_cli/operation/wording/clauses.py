@@ -34,6 +34,7 @@ from memos_cli.operation.wording.verbs import (
 )
 
 _GIVING = word_set("""give lend send show tell teach bring buy sell offer pay promise hand owe leave write""")
+_GIVING_TO = word_set("give lend send show tell teach offer pay promise hand owe")
 _DOING_FOR = word_set("buy make bake paint cook leave get build knit order book save find")
 _PRONOUNS = word_set("me us him her them you it")
 _RECIPIENT = re.compile(
@@ -111,12 +112,19 @@ def _finished(clause: Clause, moved: list[Phrase]) -> Clause:
         )
     ):
         given = None
+    if given and _is_compound(clause.base, given["who"], given["what"]):
+        given = None
     if given:
         found, phrases = (
             given["what"],
             (Phrase("for" if clause.base in _DOING_FOR else "to", given["who"]), *phrases),
         )
     return replace(clause, object=found, phrases=(*phrases, *moved), tail=tail)
+
+
+def _is_compound(base: str, who: str, what: str) -> bool:
+    """Whether "the import" and "script" are one thing: one writes no script to an import."""
+    return base not in _GIVING_TO and who.lower().startswith(("the ", "my ", "our ")) and what.isalpha()
 
 
 def _fronted(text: str) -> tuple[str, list[Phrase]]:

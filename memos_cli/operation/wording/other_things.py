@@ -21,6 +21,7 @@ SMALL = word_set(
 ) - {"name", "called"}
 
 
+_LITTLE = SMALL | {"the", "a", "an", "my", "our", "is", "was", "are"}
 # Words of the groups that stand for no thing one can name alone.
 _NO_THINGS = frozenset(
     (
@@ -39,7 +40,7 @@ def thing_of(fact: Fact) -> str:
         for match in _THING.finditer(question):
             words = match[1].lower().split()
             for size in range(2, len(words) + 1):
-                if words[size - 1] not in SMALL:
+                if words[size - 1] not in _LITTLE:
                     phrase = " ".join(words[:size])
                     counts[phrase] = counts.get(phrase, 0) + 1
     best = max(counts, key=lambda phrase: counts[phrase] * phrase.count(" "), default="")
@@ -65,7 +66,7 @@ def changed_in_part(fact: Fact, seed: int) -> Iterator[str]:
     """One word of the thing changed: the garden scheduler, the lease of the boat."""
     thing = thing_of(fact)
     words = thing.split()
-    places = [at for at in range(1, len(words)) if words[at] not in SMALL | {"the", "a", "an", "my", "our"}]
+    places = [at for at in range(1, len(words)) if words[at] not in _LITTLE]
     if len(places) < 2:
         return
     pool = []
