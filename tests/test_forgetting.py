@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from command import Shell
@@ -87,3 +89,20 @@ def test_nothing_that_was_made_of_it_holds_it(tmp_path: Path) -> None:
         memos.forget([first.id], dry_run=False)
         assert holding(folder, SECRET.encode()) == []
         assert [each.text for each in memos.cubes(filter=Filter())] == ["Owls."]
+
+
+def test_while_another_process_reads_bytes_may_remain_and_it_is_said(memos: Shell) -> None:
+    memos.keep(f"The {SECRET}en code of the cabin is 4471.", "Owls nest low.")
+    quick = {"MEMOS_LOCK_TIMEOUT": "0.1"}
+    with closing(sqlite3.connect(memos.vault / "memos.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM cube").fetchone()
+        first = memos("search", f"{SECRET}en code", "--json").records[0]["id"]
+        told = memos("forget", first, "--yes", env=quick)
+        assert "bytes of them remain" in told.err
+        assert reader.execute("SELECT count(*) FROM version WHERE text LIKE ?", (f"%{SECRET}%",)).fetchone()[
+            0
+        ]
+    (other,) = memos.ids()
+    assert memos("forget", other, "--yes", "--json").record["settled"]
+    assert holding(memos.vault, SECRET.encode()) == []
