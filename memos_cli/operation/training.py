@@ -8,7 +8,9 @@ number, where the base's own answer seldom comes by: along that one, an adapter 
 unseen near misses with a memory; along both, 29 %; and along this one, with near misses of more sorts, 6 %.
 Told to say "I don't know" instead, it said so to every third unseen question on a fact.
 
-The upper half of the layers is trained: as good as all of them, at less than half of the time.
+The upper half of the layers is trained (recall 0.85 and near misses 0.11, at a stage of the work where the
+upper two thirds came to 0.80 and 0.10): what the lower half gives for a sequence is computed once, so that a
+step takes less than half of the time.
 
 The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
 the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
