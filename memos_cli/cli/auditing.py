@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from memos_cli.cli.context import read_time, state_of, with_global_options
-from memos_cli.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -96,14 +94,8 @@ def verify(
       memos audit verify --head "$(cat ~/memos.head)"
     """
     shared = state_of(ctx)
-    kept = None
-    if head:
-        match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", head.strip().lower())
-        if not match:
-            raise UsageError(f"{head!r} is no head of an audit", "give what `memos audit --head` printed")
-        kept = int(match[1]), bytes.fromhex(match[2])
     with shared.open() as memos:
-        breaks = memos.verify_audit(kept)
+        breaks = memos.verify_audit(head)
         newest = memos.audit_head()
     if shared.output.json:
         broken = [asdict(each) for each in breaks]

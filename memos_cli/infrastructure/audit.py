@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
 
 FIRST = bytes(32)
@@ -41,6 +43,14 @@ class Head:
 
     n: int
     seal: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Head:
+        """The head that was printed as ``text``. Raises UsageError."""
+        match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
+        if not match:
+            raise UsageError(f"{text!r} is no head of an audit", "give what `memos audit --head` printed")
+        return cls(int(match[1]), bytes.fromhex(match[2]))
 
     def __str__(self) -> str:
         return f"{self.n}:{self.seal.hex()}"

@@ -20,6 +20,7 @@ from memos_cli.files import make_folder, write_whole
 _PIECE = 1 << 20
 """Bytes that are hashed together."""
 _NAME = re.compile("[0-9a-f]{64}")
+_ADVICE = "`memos check` tells what names it"
 _READERS = min(4, os.cpu_count() or 1)
 
 
@@ -57,12 +58,10 @@ class Blobs:
         try:
             with os.fdopen(self._open(sha256), "rb") as file:
                 data = file.read()
-        except FileNotFoundError:
-            raise Damaged(f"blob {sha256} is missing", "`memos check` tells what names it") from None
         except OSError as error:
-            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", "memos check") from error
+            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise Damaged(f"blob {sha256} is damaged", "`memos check` tells what names it")
+            raise Damaged(f"blob {sha256} is damaged", _ADVICE)
         return data
 
     def read(self, sha256: str, size: int, pieces: bytes) -> memoryview:
@@ -73,16 +72,13 @@ class Blobs:
         """
         import numpy as np
 
-        advice = "`memos check` tells what names it"
         try:
             descriptor = self._open(sha256)
-        except FileNotFoundError:
-            raise Damaged(f"blob {sha256} is missing", advice) from None
         except OSError as error:
-            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", advice) from error
+            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
         try:
             if os.fstat(descriptor).st_size != size:
-                raise Damaged(f"blob {sha256} is of another length", advice)
+                raise Damaged(f"blob {sha256} is of another length", _ADVICE)
             # bytearray would write zeros first: to touch fresh memory costs more than to hash it.
             data = np.empty(size, np.uint8).data
 
@@ -93,16 +89,23 @@ class Blobs:
             with ThreadPoolExecutor(_READERS) as readers:
                 digests = b"".join(readers.map(digest_from, range(0, size, _PIECE)))
         except OSError as error:  # a failing disk
-            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", advice) from error
+            raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
         finally:
             os.close(descriptor)
         if digests != pieces:
-            raise Damaged(f"blob {sha256} is damaged", advice)
+            raise Damaged(f"blob {sha256} is damaged", _ADVICE)
         return data
 
     def _open(self, sha256: str) -> int:
-        """A descriptor of the blob itself: a link is not followed, and nothing is waited for."""
-        return os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        """A descriptor of the blob itself. Raises Damaged where it is missing, or a link."""
+        try:
+            return os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise Damaged(f"blob {sha256} is missing", _ADVICE) from None
+            if error.errno == errno.ELOOP:
+                raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
+            raise
 
     def problem(self, sha256: str, size: int) -> str:
         """Why the blob cannot be read, as far as can be told without reading it; "" if it can."""
@@ -116,12 +119,8 @@ class Blobs:
         try:
             with os.fdopen(self._open(sha256), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except (FileNotFoundError, Damaged):
+        except Damaged:
             return False
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return False
-            raise
 
     def names(self) -> Iterator[str]:
         """The names of all files in the blobs' folders, sorted."""

@@ -262,12 +262,18 @@ class Change:
             self.tell(cube, "untag" if remove else "tag", changed)
         return len(changed)
 
-    def disown_blobs(self) -> list[str]:
-        """Let go of converted sources of which no cube is left. Returns blobs that may be deleted."""
+    def disown_blobs(self, cubes: Sequence[int]) -> list[str]:
+        """Let go of converted sources that hold any of ``cubes``, which are to be forgotten, or no cube.
+
+        Returns blobs that may be deleted.
+        """
         rows = self.db.execute(
             """SELECT n, blob FROM source WHERE blob IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
         ).fetchall()
+        held = """SELECT s.n, s.blob FROM place p JOIN source s ON s.n = p.source
+                  WHERE s.blob IS NOT NULL AND p.cube IN"""
+        rows += {*self._select_in(held, cubes)}
         self.db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
         return [blob for _, blob in rows]
 

@@ -3,7 +3,7 @@
 A state of a model that has read a memory is dropped with it. An adapter holds it in its weights, where it
 cannot be cut out: the weights go, the other memories' lessons stay, so that it can be trained anew. Questions
 whose plans used a memory go, because they tell what it was about. Of a document, the text that was made from
-it goes: it holds what all memories from it say.
+it goes (``Change.disown_blobs``): it holds what all memories from it say.
 
 The bytes go too, not only the rows: the full-text index is merged into one piece, because a part of it names
 the words that were taken out, and then the database is written anew (``Vault.settle``).
@@ -51,16 +51,10 @@ def _remove(change: Change, cube: int) -> list[str]:
            UNION ALL SELECT blob FROM parametric WHERE cube = ?1 AND blob IS NOT NULL""",
         (cube,),
     ).fetchall()
-    sources = change.db.execute(
-        """SELECT n, blob FROM source WHERE blob IS NOT NULL
-           AND n IN (SELECT source FROM place WHERE cube = ?)""",
-        (cube,),
-    ).fetchall()
-    change.db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in sources])
     change.tell(cube, "forget", None)
     change.leave_words(cube)
     change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
-    return [blob for (blob,) in blobs] + [blob for _, blob in sources]
+    return [blob for (blob,) in blobs]
 
 
 def _unlearn(change: Change, adapter: int, source: str) -> list[str]:

@@ -62,8 +62,8 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = chosen()
         gone = told(cubes)
-        blobs = [blob for cube in cubes for blob in change.forget(cube.n)]
-        blobs += change.disown_blobs()
+        blobs = change.disown_blobs([cube.n for cube in cubes])
+        blobs += [blob for cube in cubes for blob in change.forget(cube.n)]
         if cubes:
             change.merge_words()
     memos.vault.discard_blobs(blobs)

@@ -370,9 +370,12 @@ class Memos:
         """The end of the audit's chain, which stands for all of it."""
         return audit.head(self.vault.connection)
 
-    def verify_audit(self, kept: tuple[int, bytes] | None = None) -> list[Break]:
-        """Where the audit is not as it was written; ``kept`` is the n and the seal of an earlier head."""
-        return list(audit.verify(self.vault.connection, kept and Head(*kept)))
+    def verify_audit(self, head: str = "") -> list[Break]:
+        """Where the audit is not as it was written; also against an earlier ``head``, as it was printed.
+
+        Raises UsageError for what is no head.
+        """
+        return list(audit.verify(self.vault.connection, Head.of(head) if head else None))
 
     def stats(self) -> Stats:
         """The vault in numbers."""

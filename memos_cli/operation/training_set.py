@@ -147,12 +147,12 @@ def _most_precise(facts: Sequence[Fact]) -> list[Fact]:
     return list(found.values())
 
 
-_GIVEN_LAST = re.compile(
-    r"(?<!\bin)(?<!\bon)(?<!\bat)(?<!\bto)(?<!\bof)(?<!\bby)(?<!\bfor)(?<!\bnear)(?<!\bwith)(?<!\bfrom)"
-    r"(?<!\binto)(?<!\bunder)(?<!\babove)(?<!\bbelow)(?<!\bbehind)(?<!\bbeside)(?<!\bbetween)"
-    r" (?:the|my|our) (?P<last>[^.,;]+)[.!]*$",
-    re.IGNORECASE,
-)
+_BEFORE_GIVEN = re.compile(r"(\S+)(?= (?:the|my|our) [^.,;]+[.!]*$)", re.IGNORECASE)
+"""The word before what is known already, at the end of a sentence: "maintains" the scheduler."""
+_OF_PLACE = frozenset(
+    ("in", "on", "at", "to", "of", "by", "for", "near", "with", "from", "into", "under", "above", "below",
+     "behind", "beside", "between")
+)  # fmt: skip
 
 
 def _worth(fact: Fact) -> tuple[bool, int]:
@@ -163,7 +163,8 @@ def _worth(fact: Fact) -> tuple[bool, int]:
     """
     sentence, answer = fact.sentence.strip(), fact.answer.casefold()
     is_last = sentence.rstrip(".!").casefold().endswith(answer)
-    is_news = is_last != bool(_GIVEN_LAST.search(sentence)) and not fact.questions[0].endswith(" at?")
+    ends_given = any(word.casefold() not in _OF_PLACE for word in _BEFORE_GIVEN.findall(sentence))
+    is_news = is_last != ends_given and not fact.questions[0].endswith(" at?")
     return is_news, _weight(fact.questions[0])
 
 

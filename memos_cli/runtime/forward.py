@@ -31,9 +31,12 @@ _CAPS = {"attn": 50.0, "final": 30.0}
 """llama.cpp's defaults for a model that doesn't say."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Prefix:
-    """Keys and values of tokens read without an adapter, for each layer: (heads, tokens, numbers)."""
+    """Keys and values of tokens read without an adapter, for each layer: (heads, tokens, numbers).
+
+    Equal only to itself: what was computed after it is kept for it.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.runtime.families import KEPT_BYTES, TARGETS, memory_needed, trainable
@@ -67,8 +68,7 @@ class Trainee:
         self._strength = alpha / rank
         layers = network.shape.layers
         self._first = min(layers - 1, max(0, round(layers * (1 - depth))))
-        self._prefix: Prefix | None = None
-        self._below: dict[tuple[int, ...], torch.Tensor] = {}
+        self._below: WeakKeyDictionary[Prefix, dict[tuple[int, ...], torch.Tensor]] = WeakKeyDictionary()
         self._pairs: dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]] = {}
         generator = torch.Generator().manual_seed(seed)
         for layer in range(self._first, layers):
@@ -156,26 +156,23 @@ class Trainee:
     def _read_below(self, prefix: Prefix | None, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
         """What the layers below the adapter give for each token of ``sequences``, one behind the other.
 
-        It is kept while the prefix is the same, as far as there is room.
+        It is kept as long as its prefix, as far as there is room.
         """
         import torch
 
         from memos_cli.runtime.forward import Batch
 
-        if self._prefix is not prefix:
-            self._prefix, self._below = prefix, {}
-        new = list(dict.fromkeys(key for each in sequences if (key := tuple(each)) not in self._below))
+        kept = {} if prefix is None else self._below.setdefault(prefix, {})
+        new = list(dict.fromkeys(key for each in sequences if (key := tuple(each)) not in kept))
         read: dict[tuple[int, ...], torch.Tensor] = {}
         if new:
             batch = Batch(new, len(prefix) if prefix else 0)
             state = self._network.run(batch, prefix, {}, 0.0, 0, None, self._first)
             read = dict(zip(new, state.split([len(each) for each in new]), strict=True))
             width = state.shape[1] * state.element_size()
-            if width * sum(map(len, (*self._below, *new))) <= KEPT_BYTES:
-                self._below |= {key: part.clone() for key, part in read.items()}
-        return torch.cat(
-            [self._below[key] if key in self._below else read[key] for key in map(tuple, sequences)]
-        )
+            if width * sum(map(len, (*kept, *new))) <= KEPT_BYTES:
+                kept |= {key: part.clone() for key, part in read.items()}
+        return torch.cat([kept[key] if key in kept else read[key] for key in map(tuple, sequences)])
 
 
 def _load_torch() -> None:

@@ -228,7 +228,7 @@ _NOUN_ASKED = re.compile(
 )
 
 
-_PERSON_ASKED = re.compile(r"\bwho(?:'s| is| was)?\b", re.IGNORECASE)
+_PERSON_ASKED = re.compile(r"\bwho\b", re.IGNORECASE)
 
 
 def _swapped(question: str, seed: int) -> Iterator[str]:

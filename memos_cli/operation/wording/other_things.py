@@ -11,7 +11,7 @@ from memos_cli.operation.wording.facts import Fact
 from memos_cli.operation.wording.lists import word_set
 from memos_cli.operation.wording.near_templates import OTHER_THINGS
 from memos_cli.operation.wording.nouns import is_plural
-from memos_cli.operation.wording.siblings import groups, groups_of, siblings_of
+from memos_cli.operation.wording.siblings import groups, siblings_of
 
 SMALL = word_set(
     """what which who whom whose where when why how is are was were am be been do does did has have had can
@@ -21,7 +21,7 @@ SMALL = word_set(
 ) - {"name", "called"}
 
 
-_LITTLE = SMALL | {"the", "a", "an", "my", "our", "is", "was", "are"}
+_LITTLE = SMALL | {"the", "a", "an", "my", "our"}
 # Words of the groups that stand for no thing one can name alone.
 _NO_THINGS = frozenset(
     (
@@ -54,9 +54,7 @@ def elsewhere(fact: Fact, seed: int) -> Iterator[str]:
         return
     owner, _, name = thing.partition(" ")
     head = name.split(" of ")[0].split()[-1]
-    beside = _ordered(
-        [f"{owner} {other}" for other in siblings_of(head)] if groups_of(head) else [], thing, seed
-    )
+    beside = _ordered([f"{owner} {other}" for other in siblings_of(head)], thing, seed)
     far = _ordered([f"{owner} {other}" for other in OTHER_THINGS], thing, seed)
     pool = [other for pair in zip(beside, far, strict=False) for other in pair] + far[len(beside) :]
     yield from _instead(fact, thing, [other for other in pool if is_plural(other) == is_plural(thing)])
