@@ -44,6 +44,7 @@ class Settings:
         choices=("private", "any"),
     )
     principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
+    token: str = _setting("token", "", "the token by which a vault knows who asks; better as MEMOS_TOKEN")
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
     threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)
@@ -174,7 +175,8 @@ def load_settings(
         values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}", *f.metadata["bounds"])
         if (choices := f.metadata["choices"]) and values[f.name] not in choices:
             raise UsageError(f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}")
-        origins.append(Origin(key, values[f.name], origin, f.metadata["help"]))
+        shown = "(kept to itself)" if key == "token" and values[f.name] else values[f.name]
+        origins.append(Origin(key, shown, origin, f.metadata["help"]))
     return Settings(**values), origins
 
 

@@ -239,7 +239,7 @@ def test_a_second_reader_of_a_source_takes_the_claim(vault: Vault) -> None:
         assert change.holds_claim(source, second)
         change.finish_source(source, "ab", "recipe")
         assert not change.holds_claim(source, second)
-    row = catalogue.source(vault.connection, "file:///a")
+    row = catalogue.source(vault.connection, "file:///a", WHO)
     assert row is not None
     assert (row.sha256, row.recipe) == ("ab", "recipe")
 
@@ -309,7 +309,7 @@ def test_a_full_disk_undoes_the_whole_change_and_the_next_one_succeeds(vault: Va
     vault.connection.execute(f"PRAGMA max_page_count = {pages + 3}")
     with pytest.raises(MemosError, match="disk is full"):
         keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")
-    assert catalogue.source(vault.connection, "file:///big") is None
+    assert catalogue.source(vault.connection, "file:///big", WHO) is None
     assert entered(vault) == 1
     vault.connection.execute("PRAGMA max_page_count = 1000000")
     assert len(keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")) == 500

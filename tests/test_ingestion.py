@@ -185,7 +185,7 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     file = tmp_path / "report.pdf"
     file.write_bytes(b"%PDF-1.7 not really")
     start(vault, Wishes()).take_files([file], "")
-    (source,) = catalogue.sources(vault.connection)
+    (source,) = catalogue.sources(vault.connection, WHO)
     assert source.blob is not None
     (cube,) = cubes(vault)
     assert cube.span is not None
@@ -194,7 +194,7 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     from memos_cli.interface.inspection import show
 
     file.unlink()
-    assert [place.reads for place in show(vault, cube.id, NOW).places] == ["same"]
+    assert [place.reads for place in show(vault, cube, NOW).places] == ["same"]
 
 
 def converter(markdown: str) -> ModuleType:

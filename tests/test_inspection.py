@@ -9,7 +9,13 @@ from test_changes import keep_state
 
 from memos_cli.infrastructure import catalogue, derived
 from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface.inspection import measure, show
+from memos_cli.interface.inspection import measure
+from memos_cli.interface.inspection import show as shown_of
+from memos_cli.interface.results import Shown
+
+
+def show(vault: Vault, id: str, now: int) -> Shown:
+    return shown_of(vault, catalogue.one(vault.connection, id), now)
 
 
 def test_a_span_is_proved_by_the_bytes_that_stand_there(vault: Vault, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ FAMILIES = {
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "views": ("view",),
+    "sharing": ("grant", "revoke", "access", "group", "token"),
     "auditing": ("audit",),
     "benching": ("bench",),
 }

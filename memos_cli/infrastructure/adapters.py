@@ -224,7 +224,7 @@ def keep(
     digest, beside = (
         digest_of(weights.fingerprint["model"], name, ids, attempt=attempt) for attempt in (False, True)
     )
-    known, attempt = (_number(db, each) for each in (digest, beside))
+    known, attempt = (_number(change, each) for each in (digest, beside))
     there = by_cube(db, known, now=change.now) if known is not None else None
     old: list[str] = []
     if state != "activated" and there is not None and there.good:
@@ -319,8 +319,12 @@ def _unusable(problem: str) -> MemosError:
     return MemosError(f"the adapter cannot be used: {problem}", "promote its memories again")
 
 
-def _number(db: Connection, digest: bytes) -> int | None:
-    row = db.execute("SELECT n FROM cube WHERE digest = ? AND payload = 'parametric'", (digest,)).fetchone()
+def _number(change: Change, digest: bytes) -> int | None:
+    """The adapter of a digest: the principal's own, whatever others have trained."""
+    row = change.db.execute(
+        "SELECT n FROM cube WHERE digest = ? AND payload = 'parametric' AND owner = ?",
+        (digest, change.principal),
+    ).fetchone()
     return int(row[0]) if row else None
 
 

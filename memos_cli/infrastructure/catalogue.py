@@ -153,17 +153,20 @@ def versions(db: Connection, cube: int) -> list[Version]:
     return [Version(*row) for row in rows]
 
 
-def source(db: Connection, uri: str) -> SourceRow | None:
-    """A source by its address."""
+def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
+    """A principal's source by its address."""
     row = db.execute(
-        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ?", (uri,)
+        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ? AND owner = ?",
+        (uri, owner),
     ).fetchone()
     return SourceRow(*row) if row else None
 
 
-def sources(db: Connection) -> list[SourceRow]:
-    """All sources, in the order in which they came."""
-    rows = db.execute("SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source ORDER BY n")
+def sources(db: Connection, owner: str) -> list[SourceRow]:
+    """All sources of a principal, in the order in which they came."""
+    rows = db.execute(
+        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE owner = ? ORDER BY n", (owner,)
+    )
     return [SourceRow(*row) for row in rows]
 
 
@@ -227,7 +230,9 @@ def count_waiting(db: Connection) -> int:
     if embedder is None:
         statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
         return int(db.execute(statement).fetchone()[0])
-    row = db.execute("SELECT count(*) FROM waiting WHERE embedder = ?", (embedder,)).fetchone()
+    row = db.execute(
+        "SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube WHERE w.embedder = ?", (embedder,)
+    ).fetchone()
     return int(row[0])
 
 
@@ -271,6 +276,12 @@ def views(db: Connection) -> dict[str, Filter]:
         name: filter_from_json(text)
         for name, text in db.execute("SELECT name, filter FROM view ORDER BY name")
     }
+
+
+def view_owner(db: Connection, name: str) -> str:
+    """Whose a view is; "" where there is none of this name."""
+    row = db.execute("SELECT owner FROM view WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else ""
 
 
 def filter_to_json(filter: Filter) -> str:

@@ -52,12 +52,14 @@ class Change:
 
     def loose_source(self, uri: str) -> int:
         """The one row for what came from no source that can be read again. It is never claimed."""
-        row = self.db.execute("SELECT n FROM source WHERE uri = ?", (uri,)).fetchone()
+        row = self.db.execute(
+            "SELECT n FROM source WHERE uri = ? AND owner = ?", (uri, self.principal)
+        ).fetchone()
         if row is None:
             row = self.db.execute(
-                """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, read)
-                   VALUES (?, 'text', 'utf-8', 0, '', '', ?) RETURNING n""",
-                (uri, self.now),
+                """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, read)
+                   VALUES (?, ?, 'text', 'utf-8', 0, '', '', ?) RETURNING n""",
+                (uri, self.principal, self.now),
             ).fetchone()
         return int(row[0])
 
@@ -65,13 +67,13 @@ class Change:
         """Start reading a source: its row, and a claim that is lost when another process starts too."""
         claim = os.urandom(8).hex()
         row = self.db.execute(
-            """INSERT INTO source (uri, kind, encoding, bytes, sha256, recipe, blob, claim, read)
-               VALUES (?, ?, ?, ?, '', '', ?, ?, ?)
-               ON CONFLICT (uri) DO UPDATE SET kind = excluded.kind, encoding = excluded.encoding,
+            """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, blob, claim, read)
+               VALUES (?, ?, ?, ?, ?, '', '', ?, ?, ?)
+               ON CONFLICT (uri, owner) DO UPDATE SET kind = excluded.kind, encoding = excluded.encoding,
                  bytes = excluded.bytes, sha256 = '', recipe = '', blob = excluded.blob,
                  claim = excluded.claim, read = excluded.read
                RETURNING n""",
-            (origin.uri, origin.kind, origin.encoding, origin.size, blob, claim, self.now),
+            (origin.uri, self.principal, origin.kind, origin.encoding, origin.size, blob, claim, self.now),
         ).fetchone()
         return int(row[0]), claim
 
@@ -97,15 +99,16 @@ class Change:
     ) -> list[Kept]:
         """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
 
-        A draft that the vault already has, live or not, is not stored twice: its cube is live again,
+        A draft that the principal already has, live or not, is not stored twice: its cube is live again,
         and gets one more place, unless the source is a ``loose`` one.
         """
         known = {
             digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self.now)
-            for digest, n, id, state, expires in self._select_in(
-                "SELECT digest, n, id, state, expires FROM cube WHERE state <> 'merged' AND digest IN",
+            for digest, n, id, state, expires, owner in self._select_in(
+                "SELECT digest, n, id, state, expires, owner FROM cube WHERE state <> 'merged' AND digest IN",
                 [digest for _, digest, _ in drafts],
             )
+            if owner == self.principal  # what another has is another's, though it says the same
         }
         following = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
         n = oldest = following[0] if following else 0
@@ -355,9 +358,9 @@ class Change:
     def set_view(self, name: str, filter: str) -> None:
         """Save a view under its name, in place of an older one."""
         self.db.execute(
-            """INSERT INTO view (name, filter, created) VALUES (?, ?, ?)
+            """INSERT INTO view (name, filter, created, owner) VALUES (?, ?, ?, ?)
                ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
-            (name, filter, self.now),
+            (name, filter, self.now, self.principal),
         )
         self.insert_audit([(self.now, self.principal, "view", None, None, name)])
 
@@ -410,6 +413,11 @@ class Change:
         id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, id, version, text)])
+
+    def note(self, action: str, detail: object) -> None:
+        """Leave the audit row of what was done to no single cube."""
+        text = json.dumps(detail, ensure_ascii=False)
+        self.insert_audit([(self.now, self.principal, action, None, None, text)])
 
     def merge_words(self) -> None:
         """Make one piece of the full-text index: until then, a part of it names the words that left."""

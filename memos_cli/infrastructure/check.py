@@ -69,13 +69,13 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
     if codes & tables.STATE_FINDINGS:
-        broken = [*tables.broken_states(vault.connection, vault.blobs)]  # which reads them: no writer waits
+        broken = [*tables.broken_states(vault.whole, vault.blobs)]  # which reads them: no writer waits
         with vault.change(principal, now) as change:
             for cube in broken:
                 derived.drop(change, cube, "repair")
         codes.add("blob-orphan")
     if codes & tables.ADAPTER_FINDINGS:
-        broken = [*tables.broken_adapters(vault.connection, vault.blobs)]
+        broken = [*tables.broken_adapters(vault.whole, vault.blobs)]
         with vault.change(principal, now) as change:
             for cube in broken:
                 adapters.set_aside(change, cube)
@@ -90,7 +90,7 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:
         with vault.alone():
-            for finding in chain(_unnamed(vault.folder, vault.connection), _unfinished(vault.folder)):
+            for finding in chain(_unnamed(vault.folder, vault.whole), _unfinished(vault.folder)):
                 (vault.folder / finding.where).unlink(missing_ok=True)
     if "permissions" in codes:
         for path in list(_open_to_others(vault.folder)):
@@ -228,11 +228,11 @@ def _indexes(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
 
 
 def _remake_indexes(vault: Vault) -> None:
-    for path, embedder, dimension in _snapshots(vault.folder, vault.connection):
+    for path, embedder, dimension in _snapshots(vault.folder, vault.whole):
         if dimension is None:
             path.unlink(missing_ok=True)
         else:
-            index.refresh(vault.connection, path.parent, embedder, dimension, force=True)
+            index.refresh(vault.whole, path.parent, embedder, dimension, force=True)
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:

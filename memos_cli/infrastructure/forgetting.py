@@ -52,6 +52,9 @@ def _remove(change: Change, cube: int) -> list[str]:
         (cube,),
     ).fetchall()
     change.tell(cube, "forget", None)
+    change.db.execute(
+        "DELETE FROM rule WHERE kind = 'cube' AND target = (SELECT id FROM cube WHERE n = ?)", (cube,)
+    )
     change.leave_words(cube)
     change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
     return [blob for (blob,) in blobs]

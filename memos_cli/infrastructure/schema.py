@@ -236,7 +236,81 @@ def _fourth(db: Database) -> None:
     audit.seal(db.conn)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth)
+def _fifth(db: Database) -> None:
+    """Walls between principals. The address of a source was unique in the whole vault, and is for each of
+    them; so the table is made anew (foreign keys are off meanwhile: see ``migrate``)."""
+    for statement in (
+        """
+        CREATE TABLE source_5 (
+          n INTEGER PRIMARY KEY,
+          uri TEXT NOT NULL,
+          owner TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          encoding TEXT NOT NULL,
+          bytes INTEGER NOT NULL,
+          sha256 TEXT NOT NULL,
+          recipe TEXT NOT NULL,
+          blob TEXT,
+          claim TEXT,
+          read INTEGER NOT NULL,
+          UNIQUE (uri, owner)
+        )""",
+        f"""
+        INSERT INTO source_5 (n, uri, owner, kind, encoding, bytes, sha256, recipe, blob, claim, read)
+          SELECT s.n, uri, coalesce((SELECT c.owner FROM place p JOIN cube c ON c.n = p.cube
+            WHERE p.source = s.n ORDER BY p.n LIMIT 1), {_MAKER}), kind, encoding, bytes, sha256, recipe,
+            blob, claim, read FROM source s""",
+        "DROP TABLE source",
+        "ALTER TABLE source_5 RENAME TO source",
+        "CREATE INDEX cube_owner ON cube (owner)",
+        "ALTER TABLE cube ADD COLUMN sensitivity INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE cube ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE view ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+        f"UPDATE view SET owner = {_MAKER}",
+        """
+        CREATE TABLE rule (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          owner TEXT NOT NULL,
+          kind TEXT NOT NULL CHECK (kind IN ('cube', 'tag', 'view', 'vault')),
+          target TEXT NOT NULL,
+          principal TEXT NOT NULL,
+          right TEXT NOT NULL CHECK (right IN ('read', 'write', 'share', 'admin')),
+          giver TEXT NOT NULL,
+          created INTEGER NOT NULL,
+          expires INTEGER,
+          UNIQUE (owner, kind, target, principal, right)
+        )""",
+        "CREATE INDEX rule_principal ON rule (principal)",
+        """
+        CREATE TABLE member (
+          circle TEXT NOT NULL,
+          principal TEXT NOT NULL,
+          PRIMARY KEY (circle, principal)
+        ) WITHOUT ROWID""",
+        """
+        CREATE TABLE token (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          principal TEXT NOT NULL,
+          role TEXT NOT NULL CHECK (role IN ('reader', 'writer', 'owner')),
+          sha256 BLOB NOT NULL UNIQUE,
+          created INTEGER NOT NULL,
+          expires INTEGER
+        )""",
+        "CREATE TABLE policy (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        """
+        CREATE TABLE bound (
+          cube INTEGER PRIMARY KEY REFERENCES cube (n) ON DELETE CASCADE,
+          principal TEXT NOT NULL,
+          task TEXT NOT NULL
+        )""",
+        "CREATE INDEX bound_task ON bound (task)",
+    ):
+        db.execute(statement)
+
+
+_MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
+"""Who made the vault."""
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth)
 FORMAT = len(MIGRATIONS)
 
 
@@ -252,6 +326,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     from sqlite_utils import Database
 
+    connection.execute("PRAGMA foreign_keys = OFF")  # else DROP TABLE deletes the rows that name its rows
     connection.execute("BEGIN IMMEDIATE")
     try:
         if version_of(connection) > FORMAT:
@@ -265,3 +340,5 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:  # a full disk makes SQLite roll back by itself
             connection.execute("ROLLBACK")
         raise
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,9 @@ from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.governance import Caller
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
+from memos_cli.infrastructure.scope import Scope
 
 OWN_NAMES = frozenset(
     ("VAULT.toml", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
@@ -126,7 +128,10 @@ class Vault:
     def __init__(self, folder: Path, identity: Identity, connection: Connection, timeout: float) -> None:
         self.folder = folder
         self.identity = identity
-        self.connection = connection
+        self._connection = connection
+        self._whole: Connection | None = None
+        self._scope: Scope | None = None
+        self._refusals: list[tuple[object, ...]] = []
         self.blobs = Blobs(folder / "blobs", folder / "tmp")
         self._timeout = timeout
 
@@ -209,6 +214,31 @@ class Vault:
             raise
         return cls(folder, identity, connection, timeout)
 
+    def narrow(self, caller: Caller, clock: Callable[[], int]) -> None:
+        """From now on, ``connection`` shows what ``caller`` may read, and nothing else is there."""
+        self._scope = Scope(self._connection, caller, clock)
+
+    @property
+    def connection(self) -> Connection:
+        """For reading: what the caller may see."""
+        if self._scope is not None and not self._connection.in_transaction:
+            self._scope.refresh()
+        return self._connection
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether ``connection`` shows less than there is, or may do so."""
+        return self._scope is not None and self._scope.is_narrow
+
+    @property
+    def whole(self) -> Connection:
+        """All of the vault, whoever asks: for writing, for its rules, and for looking after its files."""
+        if not self.is_narrow:
+            return self._connection
+        if self._whole is None:
+            self._whole = connect(self.folder / "memos.db", self._timeout)
+        return self._whole
+
     @contextmanager
     def change(self, principal: str, now: int) -> Iterator[Change]:
         """One transaction. It is durable when the block ends, or undone when the block raises.
@@ -216,16 +246,34 @@ class Vault:
         Raises Locked when another writer does not let go in time.
         """
         with hold(self.folder / "lock", shared=True, timeout=self._timeout):
-            self.connection.execute("BEGIN IMMEDIATE")
+            db = self.whole
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield Change(self.connection, principal, now)
-                audit.seal(self.connection)
-                self.connection.execute("COMMIT")
+                yield Change(db, principal, now)
+                audit.seal(db)
+                db.execute("COMMIT")
             except BaseException:
                 # SQLite has already rolled back by itself after some errors (a full disk).
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                if self._refusals:
+                    self._tell_refusals(principal, now)
                 raise
+
+    def refuse(self, principal: str, now: int, cube: str, version: int, right: str) -> None:
+        """Leave in the audit that somebody was refused a right on a cube; in its own transaction.
+
+        Where it comes up within a change, that is undone, and this is written after it. A vault that cannot
+        be written now refuses all the same.
+        """
+        self._refusals.append((now, principal, "refused", cube, version, right))
+        if not self.whole.in_transaction:
+            self._tell_refusals(principal, now)
+
+    def _tell_refusals(self, principal: str, now: int) -> None:
+        rows, self._refusals = self._refusals, []
+        with suppress(MemosError, OSError), self.change(principal, now) as change:
+            change.insert_audit(rows)
 
     @contextmanager
     def unswept(self) -> Iterator[None]:
@@ -261,14 +309,14 @@ class Vault:
         for file in (self.folder / "index").glob("vectors-*.bin"):
             file.unlink(missing_ok=True)  # made again by the next search
         try:
-            self.connection.execute("VACUUM")
-            return not self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self.whole.execute("VACUUM")
+            return not self.whole.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except MemosError:
             return False
 
     def _is_named(self, blob: str) -> bool:
         statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"
-        return self.connection.execute(statement, (blob,)).fetchone() is not None
+        return self.whole.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:
         """Remember which models the vault is used with."""
@@ -278,7 +326,9 @@ class Vault:
         write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
 
     def close(self) -> None:
-        self.connection.close()
+        self._connection.close()
+        if self._whole is not None:
+            self._whole.close()
 
     def __enter__(self) -> Vault:
         return self

@@ -21,7 +21,7 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = catalogue.one(memos.vault.connection, id)
+        cube = memos.access.one(id, "write")
         if cube.frozen:
             raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
         if cube.payload != "plaintext":
@@ -39,6 +39,7 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
 
     def chosen() -> tuple[Cube, ...]:
         cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
+        memos.access.require(cubes, "admin")
         for cube in cubes:
             if cube.frozen:
                 raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
@@ -76,7 +77,7 @@ def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
         memos.view(view)
     may_stand = Filter(payloads=("plaintext", "parametric"))
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids)
+        cubes = memos.several(ids, "write")
         numbers = [cube.n for cube in cubes]
         live = catalogue.passing(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
         for cube in () if remove else cubes:

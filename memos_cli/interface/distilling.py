@@ -234,7 +234,7 @@ def verbalise(memos: Memos, adapter: Adapter) -> list[str]:
 
 def named(memos: Memos, id: str) -> Adapter:
     """The adapter of an id. Raises UsageError."""
-    cube = catalogue.one(memos.vault.connection, id)
+    cube = memos.access.one(id, "write")
     found = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
     if found is None:
         raise UsageError(f"{cube.id} is no adapter", "`memos list --payload parametric` shows them")

@@ -113,7 +113,7 @@ class Ingestion:
 
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
-        row = catalogue.source(self._vault.connection, uri)
+        row = catalogue.source(self._vault.connection, uri, self._principal)
         read_alike = row is not None and (row.sha256, row.recipe) == (sha256, self._recipe)
         if row is not None and read_alike and not self._wishes.reread:
             self.unchanged += len(catalogue.places(self._vault.connection, row.n))
@@ -139,14 +139,14 @@ class Ingestion:
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        db, wishes = self._vault.connection, self._wishes
+        wishes = self._wishes
         drafts, digests, proofs = self._prepare(reading)
         with ExitStack() as stack:
             parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
-                if catalogue.standing(db, place.cube) is None:
+                if catalogue.standing(change.db, place.cube) is None:
                     continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
@@ -154,7 +154,7 @@ class Ingestion:
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
-                match catalogue.standing(db, place.cube):
+                match catalogue.standing(change.db, place.cube):
                     case None:
                         continue
                     case (_, True):
@@ -169,7 +169,7 @@ class Ingestion:
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
                 self._count(change, change.add(parts.source, batch, wishes.terms))
             for place in matched.gone if wishes.prune else ():
-                self.archived += _leave(self._vault, parts.next(1), place)
+                self.archived += _leave(parts.next(1), place)
             # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
             # until then the source counts as unread.
             whole = not reading.failed and (wishes.prune or not matched.gone)
@@ -219,14 +219,14 @@ class Ingestion:
         if not folder.is_dir():
             return
         prefix = folder.resolve().as_uri().rstrip("/") + "/"
-        for row in catalogue.sources(self._vault.connection):
+        for row in catalogue.sources(self._vault.connection, self._principal):
             if not row.uri.startswith(prefix) or row.uri in seen:
                 continue
             if row.path is not None and _is_gone(row.path):
                 with self._change() as change:
                     change.finish_source(row.n, "", "")
-                    places = catalogue.places(self._vault.connection, row.n)
-                    self.archived += sum(_leave(self._vault, change, place) for place in places)
+                    places = catalogue.places(change.db, row.n)
+                    self.archived += sum(_leave(change, place) for place in places)
 
     def _change(self) -> AbstractContextManager[Change]:
         return self._vault.change(self._principal, self._clock())
@@ -258,11 +258,11 @@ class _Parts:
     ) -> None:
         self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
         self._change = stack.enter_context(begin())
-        known = catalogue.source(vault.connection, origin.uri)
+        known = catalogue.source(self._change.db, origin.uri, self._change.principal)
         self.old_blob = known.blob if known else None
         blob = None if origin.converted is None else vault.blobs.put(origin.converted)
         self.source, self._claim = self._change.claim_source(origin, blob)
-        self.known = catalogue.places(vault.connection, self.source)
+        self.known = catalogue.places(self._change.db, self.source)
         self._count = 0
 
     def next(self, count: int) -> Change:
@@ -289,12 +289,12 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _leave(vault: Vault, change: Change, place: Place) -> bool:
+def _leave(change: Change, place: Place) -> bool:
     """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    match catalogue.standing(vault.connection, place.cube):
+    match catalogue.standing(change.db, place.cube):
         case (state, False):
             change.leave_place(place.n)
-            if state in LIVE_STATES and not catalogue.places_of(vault.connection, place.cube):
+            if state in LIVE_STATES and not catalogue.places_of(change.db, place.cube):
                 change.set_state(place.cube, next_state(state, "archive"), "archive")
                 return True
     return False

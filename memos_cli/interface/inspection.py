@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from memos_cli.cube import Span
+from memos_cli.cube import Cube, Span
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -13,9 +13,8 @@ from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import PlaceReport, Shown, Stats
 
 
-def show(vault: Vault, id: str, now: int) -> Shown:
-    """The cube whose id starts with ``id``, and whether its sources still read as they did."""
-    cube = catalogue.one(vault.connection, id)
+def show(vault: Vault, cube: Cube, now: int) -> Shown:
+    """A cube, what was made from it, and whether its sources still read as they did."""
     places = catalogue.places_of(vault.connection, cube.n)
     return Shown(
         cube,
@@ -71,9 +70,11 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
         types=dict(
             db.execute(f"SELECT type, count(*) FROM cube c WHERE {LIVE_TEXT} GROUP BY type ORDER BY type")
         ),
-        versions=count("SELECT count(*) FROM version"),
-        sources=count("SELECT count(*) FROM source"),
-        tags=count("SELECT count(DISTINCT tag) FROM tag"),
+        versions=count("SELECT count(*) FROM version v JOIN cube c ON c.n = v.cube"),
+        sources=count(
+            "SELECT count(*) FROM source s WHERE s.n IN (SELECT p.source FROM place p JOIN cube c ON c.n = p.cube)"
+        ),
+        tags=count("SELECT count(DISTINCT tag) FROM tag t JOIN cube c ON c.n = t.cube"),
         embedded=count(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}") - without_vector,
         without_vector=without_vector,
         hits=count("SELECT coalesce(sum(hits), 0) FROM cube WHERE payload = 'plaintext'"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, Plan
-from memos_cli.errors import MemosError, ModelUnfit, UsageError
+from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure import audit, catalogue
 from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.vault import Vault, guard
@@ -36,6 +36,8 @@ from memos_cli.interface.results import (
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.governance import Right
+    from memos_cli.interface.access import Access
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.audit import AuditRow, Break
     from memos_cli.infrastructure.check import Finding
@@ -77,7 +79,7 @@ class Memos:
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_clock) -> None:
         self.settings = settings
         self.folder = vault_folder(settings)
-        self.principal = principal_of(settings)
+        self._access: Access | None = None
         self._clock = clock
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
@@ -85,6 +87,11 @@ class Memos:
     def now(self) -> int:
         """The time, in milliseconds since 1970 UTC."""
         return self._clock()
+
+    @property
+    def principal(self) -> str:
+        """Who asks."""
+        return self.access.caller.principal
 
     # --- making ----------------------------------------------------------------------------------
 
@@ -100,12 +107,9 @@ class Memos:
     def vault_to_be(self) -> Vault:
         """The vault, made if there is none."""
         if "vault" not in self.__dict__:
-            self.__dict__["vault"] = Vault.create(
-                self.folder,
-                principal=self.principal,
-                now=self._clock(),
-                timeout=self.settings.lock_timeout,
-            )
+            maker, timeout = principal_of(self.settings), self.settings.lock_timeout
+            vault = Vault.create(self.folder, principal=maker, now=self._clock(), timeout=timeout)
+            self.__dict__["vault"] = self._enter(vault)
         return self.vault
 
     # --- putting in ------------------------------------------------------------------------------
@@ -129,6 +133,7 @@ class Memos:
         """
         from memos_cli.interface.ingestion import Ingestion
 
+        self.access.require_making()
         job = Ingestion(
             self.vault, wishes, principal=self.principal, clock=self._clock,
             max_bytes=self.settings.ingest_max_mb * 1_000_000, on_source=on_source, on_drafts=on_drafts,
@@ -321,7 +326,7 @@ class Memos:
         """One cube in full, with proof of where its text stands."""
         from memos_cli.interface.inspection import show
 
-        return show(self.vault, id, self._clock())
+        return show(self.vault, self.access.one(id), self._clock())
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
         """Give a cube a new version. The old one stays in its history."""
@@ -332,7 +337,8 @@ class Memos:
     def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
         """Add tags to cubes, or remove them."""
         with self.vault.change(self.principal, self._clock()) as change:
-            cubes = self.several(ids)
+            cubes = self.several(ids, "write")
+            self.access.require(cubes, "share")  # tags decide who sees a memory
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)
 
@@ -344,7 +350,7 @@ class Memos:
 
     def history(self, id: str) -> History:
         """The versions of a cube and what happened to it, newest first."""
-        cube = catalogue.one(self.vault.connection, id)
+        cube = self.access.one(id)
         return History(
             cube.id,
             tuple(catalogue.versions(self.vault.connection, cube.n)),
@@ -362,20 +368,20 @@ class Memos:
     ) -> Iterator[AuditRow]:
         """What happened, in its order. ``cube`` is the id, or its start, of a memory that may be gone."""
         return audit.rows(
-            self.vault.connection, cube=cube.upper() or None, by=by or None, action=action or None,
+            self.vault.whole if self.access.is_maker else self.vault.connection, cube=cube.upper() or None, by=by or None, action=action or None,
             since=since, until=until,
         )  # fmt: skip
 
     def audit_head(self) -> Head:
         """The end of the audit's chain, which stands for all of it."""
-        return audit.head(self.vault.connection)
+        return audit.head(self.vault.whole)
 
     def verify_audit(self, head: str = "") -> list[Break]:
         """Where the audit is not as it was written; also against an earlier ``head``, as it was printed.
 
         Raises UsageError for what is no head.
         """
-        return list(audit.verify(self.vault.connection, Head.of(head) if head else None))
+        return list(audit.verify(self.vault.whole, Head.of(head) if head else None))
 
     def stats(self) -> Stats:
         """The vault in numbers."""
@@ -398,15 +404,23 @@ class Memos:
         return views[name]
 
     def set_view(self, name: str, filter: Filter) -> None:
-        """Save a filter under a name, in place of an older one."""
+        """Save a filter under a name, in place of an older one. Raises Refused where that is another's."""
+        self._require_view(name)
         with self.vault.change(self.principal, self._clock()) as change:
             change.set_view(name, catalogue.filter_to_json(filter))
 
     def remove_view(self, name: str) -> None:
         """Delete a saved filter; the memories stay."""
         self.view(name)
+        self._require_view(name)
         with self.vault.change(self.principal, self._clock()) as change:
             change.remove_view(name)
+
+    def _require_view(self, name: str) -> None:
+        self.access.require_making()
+        owner = catalogue.view_owner(self.vault.whole, name)
+        if owner not in ("", self.principal):
+            raise Refused(f"the view {name!r} is {owner}'s", "save yours under another name")
 
     def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
         """(what is wrong with the vault, what of it was repaired). Reads only, unless ``repair``."""
@@ -416,6 +430,7 @@ class Memos:
         findings = check.examine(self.folder, timeout=timeout)
         if not (repair and any(finding.repairable for finding in findings)):
             return findings, []
+        self.access.require_making()
         repaired = check.repair(self.vault, findings, principal=self.principal, now=self._clock())
         return check.examine(self.folder, timeout=timeout), repaired
 
@@ -425,7 +440,28 @@ class Memos:
     def vault(self) -> Vault:
         """The vault. Raises NoVault, Damaged, TooNew, Locked, Refused."""
         guard(self.folder, is_open=self.settings.permissions == "any")
-        return Vault.open(self.folder, timeout=self.settings.lock_timeout)
+        return self._enter(Vault.open(self.folder, timeout=self.settings.lock_timeout))
+
+    def _enter(self, vault: Vault) -> Vault:
+        """``vault``, as far as who asks may see it."""
+        from memos_cli.interface.access import Access, identify
+
+        try:
+            caller = identify(vault, self.settings, self._clock())
+        except BaseException:
+            vault.close()
+            raise
+        vault.narrow(caller, self._clock)
+        self._access = Access(vault, caller, self._clock)
+        return vault
+
+    @property
+    def access(self) -> Access:
+        """What who asks may do here, and lets others do."""
+        if self._access is None:
+            self.vault  # noqa: B018 (to open it is to ask who comes in)
+        assert self._access is not None
+        return self._access
 
     @cached_property
     def reader(self) -> Model:
@@ -499,9 +535,9 @@ class Memos:
         except ModelUnfit as error:
             return None, (f"searched by words alone: {error}; {error.hint}",)
 
-    def several(self, ids: Sequence[str]) -> list[Cube]:
-        """The cubes of these ids, each once."""
-        return [*{cube.n: cube for cube in (catalogue.one(self.vault.connection, id) for id in ids)}.values()]
+    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
+        """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""
+        return self.access.several(ids, right)
 
     def close(self) -> None:
         if self._engine is not None:

@@ -32,10 +32,11 @@ def promote(
     The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
     state of the view's pinned memories alone.
     """
+    memos.access.require_making()
     if view:
         memos.view(view)
     db, now = memos.vault.connection, memos.now()
-    again = derived.by_cube(db, catalogue.one(db, ids[0]).n, now=now) if len(ids) == 1 else None
+    again = derived.by_cube(db, memos.access.one(ids[0]).n, now=now) if len(ids) == 1 else None
     if again is not None:
         view = again.state.view
         found = catalogue.by_number(db, again.cubes("document"))
@@ -92,6 +93,7 @@ def to_demote(memos: Memos, ids: Sequence[str]) -> tuple[list[Activation], list[
         elif own:
             states[cube.n] = own
         elif adapter:
+            memos.access.require([cube], "write")
             learned[cube.n] = adapter
     return list(states.values()), list(learned.values())
 

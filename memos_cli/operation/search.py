@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from memos_cli.cube import Filter, Hit
 from memos_cli.infrastructure import catalogue, index
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import Term, fts_query, query_terms
 from memos_cli.runtime.embedder import Embedder
@@ -54,9 +55,12 @@ def search(
     """
     db = vault.connection
     limit = max(CANDIDATES, 2 * k)
-    (total,) = db.execute("SELECT count(*) FROM words_docsize").fetchone()
-    terms = weigh(db, query_terms(question), total)
-    words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
+    if vault.is_narrow:
+        terms, words = _seen_words(db, query_terms(question), filter, now, limit)
+    else:
+        (total,) = db.execute("SELECT count(*) FROM words_docsize").fetchone()
+        terms = weigh(db, query_terms(question), total)
+        words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
     meaning = _near(vault, question, filter, now, embedder, limit) if embedder is not None else {}
     foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
     weight = balance * (1 - FOREIGN * foreign) if meaning else 0.0
@@ -104,11 +108,38 @@ def relevance(covered: float, cosine: float | None, foreign: float = 0.0) -> flo
 def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
     """Each term with its inverse document frequency among ``total`` cubes, BM25's:
     ln(1 + (N - n + 0.5) / (n + 0.5))."""
-    weighed = []
-    for term in terms:
-        (cubes,) = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (term.fts,)).fetchone()
-        weighed.append(Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5))))
-    return weighed
+    counted = "SELECT count(*) FROM words WHERE words MATCH ?"
+    return [_weighed(term, db.execute(counted, (term.fts,)).fetchone()[0], total) for term in terms]
+
+
+def _weighed(term: Term, cubes: int, total: int) -> Weighed:
+    return Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5)))
+
+
+def _seen_words(
+    db: Connection, terms: Sequence[Term], filter: Filter, now: int, limit: int
+) -> tuple[list[Weighed], dict[int, float]]:
+    """The terms, and the cubes that hold them, best first, for who may not read all of the vault.
+
+    BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
+    many of the asker's cubes hold it, and a cube by the words that it holds, however often.
+    """
+    (total,) = db.execute(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}").fetchone()
+    holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
+    found = {term: [n for (n,) in db.execute(holding, (term.fts,))] for term in terms}
+    weighed = [_weighed(term, len(found[term]), total) for term in terms]
+    asked = set(_asked(weighed, total))
+    scores: dict[int, float] = {}
+    for each in weighed:
+        for n in found[each.term] if each.term in asked else ():
+            scores[n] = scores.get(n, 0.0) + each.idf
+    best = sorted(scores, key=lambda n: (-scores[n], n))
+    passing: list[int] = []
+    while best and len(passing) < limit:
+        part, best = best[:limit], best[limit:]
+        fit = set(catalogue.passing(db, part, now=now, filter=filter))
+        passing += [n for n in part if n in fit]
+    return weighed, {n: scores[n] for n in passing[:limit]}
 
 
 def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
@@ -145,9 +176,15 @@ def _near(
         return {}
     vector = embedder.embed([question])[0]
     allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
-    near = dict(index.nearest(db, vault.folder / "index", row[0], vector, limit, allowed))
     if allowed is not None:
-        return near
-    # Without a filter the index is asked for all live cubes; those that expired meanwhile drop out here.
-    passing = set(catalogue.passing(db, list(near), now=now))
-    return {n: cosine for n, cosine in near.items() if n in passing}
+        return dict(index.nearest(db, vault.folder / "index", row[0], vector, limit, allowed))
+    # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
+    # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
+    wanted = limit
+    while True:
+        near = index.nearest(db, vault.folder / "index", row[0], vector, wanted)
+        passing = set(catalogue.passing(db, [n for n, _ in near], now=now))
+        kept = [(n, cosine) for n, cosine in near if n in passing]
+        if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
+            return dict(kept[:limit])
+        wanted *= 4

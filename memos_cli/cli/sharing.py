@@ -1,0 +1,305 @@
+"""Commands about who may do what: grant, revoke, access, group, token."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memos_cli.cli.context import read_time, state_of, with_global_options
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.governance import Rule
+    from memos_cli.interface.access import Token
+
+groups = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+tokens = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="An id, tag:work/x, view:NAME, or vault: all that you own.")
+]
+Who = Annotated[
+    str, typer.Argument(metavar="PRINCIPAL", help="user:NAME, agent:NAME, group:NAME or everyone.")
+]
+Of = Annotated[
+    str, typer.Option("--of", metavar="PRINCIPAL", help="Of whose memories, where you may share for them.")
+]
+Group = Annotated[str, typer.Argument(metavar="GROUP", help="group:NAME")]
+Members = Annotated[list[str], typer.Argument(metavar="PRINCIPAL…", help="user:NAME or agent:NAME.")]
+
+
+def register(parent: typer.Typer) -> None:
+    for command in (grant, revoke, access):
+        parent.command()(with_global_options(command))
+    parent.add_typer(groups, name="group", help="Name several principals at once, in rules.")
+    parent.add_typer(tokens, name="token", help="Hold an agent to its name, and to less than it may.")
+
+
+def grant(
+    ctx: typer.Context,
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", help="An id, tag:work/x, view:NAME, or vault: all you own.")
+    ] = "",
+    who: Annotated[
+        str, typer.Argument(metavar="[PRINCIPAL]", help="user:NAME, agent:NAME, group:NAME or everyone.")
+    ] = "",
+    right: Annotated[
+        str, typer.Argument(metavar="[RIGHT]", help="read, write, share (pass on) or admin (all).")
+    ] = "read",
+    expires: Annotated[str, typer.Option(metavar="TIME", help="Only until then: 30d, 2026-12-31.")] = "",
+    of: Of = "",
+) -> None:
+    """Let somebody read, change or share memories of yours. Without arguments: list what is granted.
+
+    What one principal keeps no other sees until it is granted. A tag, a view and `vault` stand for what is
+    in them at any time. write, share and admin include read.
+
+    \b
+    Example:
+      memos grant tag:work agent:coder
+      memos grant 01KQ3M user:bo write --expires 30d
+      memos grant
+    """
+    state = state_of(ctx)
+    with state.open() as memos:
+        if not target:
+            _print_rules(ctx, memos.access.rules())
+            return
+        ends = read_time(memos, expires, future=True) if expires else None
+        rule = memos.access.grant(target, who, right, of=of, expires=ends)
+    if state.output.json:
+        state.output.record(_rule(rule))
+    else:
+        state.output.text(f"{rule.principal} may {rule.right} {_what(rule)}")
+
+
+def revoke(
+    ctx: typer.Context,
+    target: Target,
+    who: Who,
+    right: Annotated[str, typer.Argument(metavar="[RIGHT]", help="Only this one; else all.")] = "",
+    of: Of = "",
+) -> None:
+    """Take back what was granted, and what was passed on by it. Its owner keeps the memory as it is.
+
+    \b
+    Example:
+      memos revoke tag:work agent:coder
+    """
+    state = state_of(ctx)
+    with state.open() as memos:
+        gone = memos.access.revoke(target, who, right, of=of)
+    if state.output.json:
+        state.output.record({"revoked": gone})
+    else:
+        state.output.text(f"revoked {gone}" if gone else "revoked 0: nothing like it was granted")
+
+
+def access(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A memory, or what was made from some.")],
+    of: Annotated[
+        str, typer.Option("--for", metavar="PRINCIPAL", help="Whose access; without it, that of --as.")
+    ] = "",
+) -> None:
+    """Tell what somebody may do with a memory, and why.
+
+    \b
+    Example:
+      memos access 01KQ3M --for agent:coder
+      memos access 01KQ3M --as agent:coder
+    """
+    state = state_of(ctx)
+    with state.open() as memos:
+        cube, name, decisions = memos.access.explain(id, of)
+    if state.output.json:
+        rights = {right: asdict(each) for right, each in decisions.items()}
+        state.output.record({"id": cube.id, "owner": cube.owner, "principal": name, "rights": rights})
+        return
+    rows = [(right, "yes" if each.allowed else "no", each.why) for right, each in decisions.items()]
+    state.output.table((name, "", "because"), rows)
+
+
+# --- groups ----------------------------------------------------------------------------------------
+
+
+@groups.command("add")
+@with_global_options
+def add_to_group(ctx: typer.Context, group: Group, principals: Members) -> None:
+    """Put principals into a group; it is made with its first. Only who made the vault may.
+
+    \b
+    Example:
+      memos group add group:team user:bo agent:coder
+    """
+    _join(ctx, group, principals, remove=False)
+
+
+@groups.command("remove")
+@with_global_options
+def remove_from_group(ctx: typer.Context, group: Group, principals: Members) -> None:
+    """Take principals out of a group.
+
+    \b
+    Example:
+      memos group remove group:team user:bo
+    """
+    _join(ctx, group, principals, remove=True)
+
+
+@groups.command("list")
+@with_global_options
+def list_groups(ctx: typer.Context) -> None:
+    """List the groups and who is in them.
+
+    \b
+    Example:
+      memos group list
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        found = memos.access.groups()
+    if output.json:
+        for name, members in found.items():
+            output.record({"group": name, "members": members})
+    else:
+        output.table(("group", "members"), [(name, " ".join(members)) for name, members in found.items()])
+
+
+def _join(ctx: typer.Context, group: str, principals: list[str], *, remove: bool) -> None:
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        changed = memos.access.join(group, principals, remove=remove)
+    if output.json:
+        output.record({"group": group, "changed": changed})
+    else:
+        output.text(f"{'removed' if remove else 'added'} {changed}")
+
+
+# --- tokens ----------------------------------------------------------------------------------------
+
+
+@tokens.command("create")
+@with_global_options
+def create_token(
+    ctx: typer.Context,
+    who: Annotated[str, typer.Argument(metavar="PRINCIPAL", help="agent:NAME or user:NAME.")],
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="reader, writer, or owner: all that the principal may.")
+    ] = "reader",
+    expires: Annotated[str, typer.Option(metavar="TIME", help="Until then: 30d, 2026-12-31.")] = "",
+) -> None:
+    """Print a new token, this once: only its hash is kept. Its holder sets MEMOS_TOKEN to it.
+
+    \b
+    Example:
+      MEMOS_TOKEN=$(memos token create agent:coder --role reader --expires 30d) memos search printer
+    """
+    state = state_of(ctx)
+    with state.open() as memos:
+        ends = read_time(memos, expires, future=True) if expires else None
+        token, said = memos.access.create_token(who, role, ends)
+    if state.output.json:
+        state.output.record({**_token(token), "token": said})
+    else:
+        state.output.text(said)
+
+
+@tokens.command("list")
+@with_global_options
+def list_tokens(ctx: typer.Context) -> None:
+    """List the tokens: their numbers, not what they say.
+
+    \b
+    Example:
+      memos token list
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        found = memos.access.tokens()
+    rows = [_token(each) for each in found]
+    if output.json:
+        for row in rows:
+            output.record(row)
+    else:
+        output.table(("n", "principal", "role", "created", "expires"), [[*row.values()] for row in rows])
+
+
+@tokens.command("revoke")
+@with_global_options
+def revoke_token(
+    ctx: typer.Context, n: Annotated[int, typer.Argument(metavar="N", help="Its number in the list.")]
+) -> None:
+    """Let a token hold no longer.
+
+    \b
+    Example:
+      memos token revoke 3
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        token = memos.access.revoke_token(n)
+    if output.json:
+        output.record({**_token(token), "revoked": True})
+    else:
+        output.text(f"revoked the token {n} of {token.principal}")
+
+
+@tokens.command("require")
+@with_global_options
+def require_tokens(
+    ctx: typer.Context,
+    off: Annotated[bool, typer.Option("--off", help="Let in again whoever can read the files.")] = False,
+) -> None:
+    """Let into the vault only who holds a token, so that no script calls itself somebody else.
+
+    It binds this program. Whoever can read the files of the vault can read them with another one.
+
+    \b
+    Example:
+      memos token create user:ana --role owner > ~/.memos-token
+      memos token require
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        memos.access.require_tokens(not off)
+    if output.json:
+        output.record({"tokens": "" if off else "required"})
+    else:
+        output.text("tokens are not needed" if off else "tokens are required")
+
+
+def _print_rules(ctx: typer.Context, rules: list[Rule]) -> None:
+    from memos_cli.cube import format_time
+
+    output = state_of(ctx).output
+    if output.json:
+        for rule in rules:
+            output.record(_rule(rule))
+        return
+    rows = [
+        (rule.principal, rule.right, _what(rule), rule.giver, format_time(rule.expires) if rule.expires else "")
+        for rule in rules
+    ]
+    output.table(("principal", "may", "what", "granted by", "until"), rows)
+
+
+def _what(rule: Rule) -> str:
+    if rule.kind == "cube":
+        return rule.target
+    return f"{rule.kind}:{rule.target} of {rule.owner}" if rule.target else f"all of {rule.owner}"
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    from memos_cli.cube import format_time
+
+    row = asdict(rule)
+    return {**row, **{name: row[name] and format_time(row[name]) for name in ("created", "expires")}}
+
+
+def _token(token: Token) -> dict[str, object]:
+    from memos_cli.cube import format_time
+
+    row = asdict(token)
+    return {**row, "created": format_time(token.created), "expires": format_time(token.expires) if token.expires else ""}

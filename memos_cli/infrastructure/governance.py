@@ -1,0 +1,143 @@
+"""MemGovernance: who may do what with a memory. Pure: it sees headers and rules, no vault and no clock.
+
+What a principal makes is its own, and nobody else's until it is granted. A rule covers what its owner owns:
+one memory, a tag with all below it, a view, or everything. What was made from memories (a state, an adapter)
+may be used by whoever may read every one of them.
+
+``scope.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two and a third,
+slow one on random vaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from memos_cli.cube import PayloadType
+
+Right = Literal["read", "write", "share", "admin"]
+RIGHTS: tuple[str, ...] = get_args(Right)
+INCLUDED: dict[str, frozenset[str]] = {
+    "read": frozenset({"read"}),
+    "write": frozenset({"read", "write"}),
+    "share": frozenset({"read", "share"}),
+    "admin": frozenset(RIGHTS),
+}
+"""What a right includes: who may change or share a memory may read it."""
+Kind = Literal["cube", "tag", "view", "vault"]
+KINDS: tuple[str, ...] = get_args(Kind)
+EVERYONE = "everyone"
+"""Stands for every principal, in a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a principal, the groups it is in, and what its token leaves it of its rights."""
+
+    principal: str
+    groups: frozenset[str] = frozenset()
+    most: frozenset[str] = frozenset(RIGHTS)
+
+    def is_meant(self, name: str) -> bool:
+        """Whether a rule for ``name`` is one for this caller."""
+        return name in (self.principal, EVERYONE) or name in self.groups
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One grant: some of what ``owner`` owns, to a principal, a group or everyone."""
+
+    owner: str
+    kind: Kind
+    target: str
+    """The id of a cube, a tag, the name of a view; "" for all that the owner owns."""
+    principal: str
+    right: Right
+    giver: str = ""
+    """Who granted it: the owner, or somebody who may share."""
+    created: int = 0
+    expires: int | None = None
+
+    def holds(self, now: int) -> bool:
+        return self.expires is None or self.expires > now
+
+    def __str__(self) -> str:
+        what = f"{self.kind}:{self.target}" if self.target else f"all of {self.owner}"
+        return f"{self.right} on {what}, granted by {self.giver or self.owner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What of a cube decides who may use it."""
+
+    id: str
+    owner: str
+    tags: frozenset[str] = frozenset()
+    views: frozenset[str] = frozenset()
+    """Views that it passes, of those that a rule names."""
+    payload: PayloadType = "plaintext"
+    sources: tuple[Header, ...] = ()
+    """What a derived cube was made from."""
+    audience: str = ""
+    """The agent for whom alone a task-bound memory is meant; it may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether it is allowed, and why; ``rule`` is the one that allows it, if one does."""
+
+    allowed: bool
+    why: str
+    rule: Rule | None = None
+
+
+def decide(caller: Caller, right: str, header: Header, rules: Iterable[Rule], now: int) -> Decision:
+    """Whether ``caller`` has ``right`` on the cube of ``header``, and the reason in words."""
+    rules = tuple(rules)
+    if right not in caller.most:
+        return Decision(False, f"the token of {caller.principal} does not allow to {right}")
+    # A saved state holds the text of its sources and nothing else. An adapter holds more: its lessons.
+    own = (
+        Decision(True, "it may read all that the state was made from")
+        if header.payload == "activation" and header.sources and right == "read"
+        else _alone(caller, right, header, rules, now)
+    )
+    if not own.allowed:
+        return own
+    for source in header.sources:
+        if not decide(caller, "read", source, rules, now).allowed:
+            return Decision(False, f"{caller.principal} may not read all that it was made from")
+    return own
+
+
+def covers(rule: Rule, header: Header) -> bool:
+    """Whether a rule is about this cube, whoever asks."""
+    if rule.owner != header.owner:
+        return False
+    match rule.kind:
+        case "vault":
+            return True
+        case "cube":
+            return rule.target == header.id
+        case "tag":
+            return any(is_below(tag, rule.target) for tag in header.tags)
+        case "view":
+            return rule.target in header.views
+
+
+def is_below(tag: str, path: str) -> bool:
+    """Whether ``tag`` is ``path`` or lies below it: "work/x" below "work"."""
+    return tag == path or tag.startswith(f"{path}/")
+
+
+def _alone(caller: Caller, right: str, header: Header, rules: Sequence[Rule], now: int) -> Decision:
+    if header.owner == caller.principal:
+        return Decision(True, f"{caller.principal} owns it")
+    if right == "read" and header.audience == caller.principal:
+        return Decision(True, f"it is kept for {caller.principal}")
+    for rule in rules:
+        is_enough = right in INCLUDED[rule.right] and caller.is_meant(rule.principal) and rule.holds(now)
+        if is_enough and covers(rule, header):
+            return Decision(True, str(rule), rule)
+    return Decision(False, f"{header.owner} owns it, and no rule lets {caller.principal} {right} it")

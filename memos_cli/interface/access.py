@@ -1,0 +1,356 @@
+"""Access: who is asking, what it may do with a memory, and the rules, groups and tokens that decide it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from memos_cli.cube import Cube
+from memos_cli.errors import Refused, UsageError
+from memos_cli.infrastructure import catalogue, rules
+from memos_cli.infrastructure.governance import (
+    EVERYONE,
+    INCLUDED,
+    RIGHTS,
+    Caller,
+    Decision,
+    Kind,
+    Right,
+    Rule,
+    decide,
+    is_below,
+)
+from memos_cli.infrastructure.vault import Vault
+from memos_cli.settings import Settings, principal_of
+
+ROLES = {"reader": INCLUDED["read"], "writer": INCLUDED["write"], "owner": INCLUDED["admin"]}
+"""What a token leaves its holder of the rights that it has."""
+TOKENS = "tokens"
+"""The policy of a vault that lets in only who holds a token: ``required``."""
+_FULL_ID = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a rule is about, as it is typed: an id, ``tag:…``, ``view:…``, or ``vault``."""
+
+    kind: Kind
+    name: str
+    owner: str
+    """Whose memories: the asker's own, or those of whom it may share for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is listed: not what it says."""
+
+    n: int
+    principal: str
+    role: str
+    created: int
+    expires: int | None
+
+
+def identify(vault: Vault, settings: Settings, now: int) -> Caller:
+    """Who asks, by a token or by its own word. Raises Refused for a token that does not hold, and for none
+    where the vault wants one."""
+    db = vault.whole
+    if settings.token:
+        row = db.execute(
+            "SELECT principal, role, expires FROM token WHERE sha256 = ?", (_hash(settings.token),)
+        ).fetchone()
+        if row is None or (row[2] is not None and row[2] <= now):
+            raise Refused(
+                f"the token is {'not one of this vault' if row is None else 'expired'}",
+                "memos token create PRINCIPAL, and set MEMOS_TOKEN to what it prints",
+            )
+        principal, role, _ = row
+        if settings.principal and settings.principal != principal:
+            raise Refused(
+                f"the token is that of {principal}, not of {settings.principal}", "leave --as out"
+            )
+        return Caller(principal, rules.groups_of(db, principal), ROLES[role])
+    principal = principal_of(settings)
+    if policy(vault, TOKENS) == "required":
+        raise Refused(f"this vault lets {principal} in only with a token", "set MEMOS_TOKEN to your token")
+    return Caller(principal, rules.groups_of(db, principal))
+
+
+def policy(vault: Vault, name: str) -> str:
+    """What the vault's maker has set; "" where nothing."""
+    row = vault.whole.execute("SELECT value FROM policy WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else ""
+
+
+def principal_named(name: str, *kinds: str) -> str:
+    """A principal as it is typed. Raises UsageError for what names none."""
+    kind, _, rest = name.partition(":")
+    if (name == EVERYONE and "group" in kinds) or (rest and kind in ("user", "agent", *kinds)):
+        return name
+    forms = ", ".join(f"{kind}:NAME" for kind in ("user", "agent", *kinds))
+    raise UsageError(f"{name!r} is not a principal", f"write {forms}{' or everyone' if kinds else ''}")
+
+
+class Access:
+    """What a caller may do in a vault, and what it lets others do."""
+
+    def __init__(self, vault: Vault, caller: Caller, clock: Callable[[], int]) -> None:
+        self._vault, self.caller, self._clock = vault, caller, clock
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def one(self, id: str, right: Right = "read") -> Cube:
+        """The cube whose id starts with ``id``, if the caller has ``right`` on it.
+
+        Raises UsageError where it sees none of this id; Refused where it may not do that, or names the whole
+        id of one that it may not read.
+        """
+        try:
+            cube = catalogue.one(self._vault.connection, id)
+        except UsageError:
+            if len(id.strip()) == _FULL_ID:
+                hidden = catalogue.one(self._vault.whole, id)
+                self.require([hidden], "read")
+            raise
+        self.require([cube], right)
+        return cube
+
+    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
+        """The cubes of these ids, each once."""
+        return [*{cube.n: cube for cube in (self.one(id, right) for id in ids)}.values()]
+
+    def require(self, cubes: Sequence[Cube], right: Right) -> None:
+        """Raise Refused, and leave it in the audit, unless the caller has ``right`` on all of ``cubes``."""
+        is_capped = right not in self.caller.most
+        for cube in cubes:
+            if is_capped or cube.owner != self.caller.principal or cube.payload != "plaintext":
+                decision = self.decide(cube, right)
+                if not decision.allowed:
+                    self._refuse(cube, right, decision)
+
+    def require_making(self) -> None:
+        """Raise Refused unless the caller may make memories of its own."""
+        if "write" not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
+
+    def decide(self, cube: Cube, right: str, caller: Caller | None = None) -> Decision:
+        """Whether somebody (the caller) has ``right`` on ``cube``, and why."""
+        db, now = self._vault.whole, self._clock()
+        granted = rules.all_rules(db)
+        header = rules.header_of(db, cube.n, granted, now)
+        return decide(caller or self.caller, right, header, granted, now)
+
+    def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
+        """Of a cube and a principal ("": the caller): the decision on each right.
+
+        Only who may share a memory is told what others may do with it.
+        """
+        name = principal_named(principal) if principal else self.caller.principal
+        is_own = name == self.caller.principal
+        cube = self.one(id, "read" if is_own else "share")
+        caller = self.caller if is_own else Caller(name, rules.groups_of(self._vault.whole, name))
+        return cube, name, {right: self.decide(cube, right, caller) for right in RIGHTS}
+
+    def _refuse(self, cube: Cube, right: str, decision: Decision) -> None:
+        refused = Refused(
+            f"{self.caller.principal} may not {right} {cube.id}: {decision.why}",
+            f"its owner can allow it: memos grant {cube.id} {self.caller.principal} {right}",
+        )
+        self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)
+        raise refused
+
+    # --- rules -----------------------------------------------------------------------------------
+
+    def rules(self) -> list[Rule]:
+        """The rules by which the caller lets in others or is let in, in their order."""
+        mine = self.caller.principal
+        return [
+            rule
+            for rule in rules.all_rules(self._vault.whole)
+            if mine in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
+        ]
+
+    def grant(self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None) -> Rule:
+        """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
+        for whom it may share). Raises UsageError, Refused."""
+        name, wanted = principal_named(principal, "group"), _right(right)
+        aim = self._target(target, of)
+        self._require_sharing(aim, wanted)
+        me = self.caller.principal
+        rule = Rule(aim.owner, aim.kind, aim.name, name, wanted, me, self._clock(), expires)
+        with self._vault.change(me, rule.created) as change:
+            rules.grant(change, rule)
+        return rule
+
+    def revoke(self, target: str, principal: str, right: str = "", *, of: str = "") -> int:
+        """Take back what was granted: one right, or all (""). Returns how many rules are gone.
+
+        What somebody granted by a right that it loses by this goes as well.
+        """
+        name, aim = principal_named(principal, "group"), self._target(target, of)
+        wanted = _right(right) if right else ""
+        gone = 0
+        with self._vault.change(self.caller.principal, self._clock()) as change:
+            for rule in rules.all_rules(change.db):
+                is_it = (rule.owner, rule.kind, rule.target, rule.principal) == (
+                    aim.owner, aim.kind, aim.name, name,
+                )  # fmt: skip
+                if is_it and wanted in ("", rule.right):
+                    if self.caller.principal not in (rule.owner, rule.giver):
+                        self._require_sharing(aim, "admin")
+                    rules.revoke(change, rule)
+                    gone += 1
+            while orphans := [rule for rule in rules.all_rules(change.db) if not self._stands(rule)]:
+                for rule in orphans:
+                    rules.revoke(change, rule)
+                    gone += 1
+        return gone
+
+    def _target(self, text: str, of: str) -> Target:
+        owner = principal_named(of) if of else self.caller.principal
+        if text == "vault":
+            return Target("vault", "", owner)
+        kind, _, name = text.partition(":")
+        if kind == "tag" and name.strip("/"):
+            return Target("tag", name.strip("/"), owner)
+        if kind == "view" and name:
+            row = self._vault.whole.execute("SELECT owner FROM view WHERE name = ?", (name,)).fetchone()
+            if row is None or row[0] != owner:
+                raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
+            return Target("view", name, owner)
+        cube = self.one(text)
+        return Target("cube", cube.id, cube.owner)
+
+    def _require_sharing(self, aim: Target, right: str) -> None:
+        if "share" not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
+        if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.whole)):
+            raise Refused(
+                f"{self.caller.principal} may not grant {right} on {aim.name or 'the memories'} of {aim.owner}",
+                f"{aim.owner} can, or can grant you: share (for read and write), admin",
+            )
+
+    def _stands(self, rule: Rule) -> bool:
+        """Whether its giver may still give it."""
+        if rule.giver == rule.owner:
+            return True
+        db = self._vault.whole
+        giver = Caller(rule.giver, rules.groups_of(db, rule.giver))
+        others = [each for each in rules.all_rules(db) if each != rule]
+        return self._may_give(giver, Target(rule.kind, rule.target, rule.owner), rule.right, others)
+
+    def _may_give(self, giver: Caller, aim: Target, right: str, granted: Sequence[Rule]) -> bool:
+        """Whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
+
+        Who may share gives read, and write where it has that; only an admin gives share and admin.
+        """
+        if giver.principal == aim.owner:
+            return True
+        db, now = self._vault.whole, self._clock()
+        row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
+        if aim.kind == "cube":
+            header = rules.header_of(db, row[0], granted, now) if row else None
+            held = {each for each in RIGHTS if header and decide(giver, each, header, granted, now).allowed}
+        else:
+            holding = [each for each in granted if giver.is_meant(each.principal) and each.holds(now)]
+            held = {each for rule in holding if _contains(rule, aim) for each in INCLUDED[rule.right]}
+        return "admin" in held or ("share" in held and right in held and right in ("read", "write"))
+
+    # --- groups and tokens -----------------------------------------------------------------------
+
+    def groups(self) -> dict[str, list[str]]:
+        """The groups and who is in them."""
+        found: dict[str, list[str]] = {}
+        for circle, principal in self._vault.whole.execute("SELECT circle, principal FROM member"):
+            found.setdefault(circle, []).append(principal)
+        return found
+
+    def join(self, group: str, principals: Sequence[str], *, remove: bool = False) -> int:
+        """Put principals into a group, or take them out. Returns how many that changed."""
+        self._require_maker("change groups")
+        kind, _, name = group.partition(":")
+        if kind != "group" or not name:
+            raise UsageError(f"{group!r} is not a group", "write group:NAME")
+        names = [principal_named(each) for each in principals]
+        with self._vault.change(self.caller.principal, self._clock()) as change:
+            return rules.join(change, group, names, remove=remove)
+
+    def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
+        """A token by which a principal is known: what is kept of it, and what it says, this once."""
+        name = principal_named(principal)
+        if name != self.caller.principal:
+            self._require_maker("make tokens for others")
+        if role not in ROLES:
+            raise UsageError(f"{role!r} is not a role", f"one of {', '.join(ROLES)}")
+        if not ROLES[role] <= self.caller.most:
+            raise Refused(f"your own token does not allow what a token of role {role} does", "use an owner's")
+        said = f"memos_{secrets.token_urlsafe(32)}"
+        with self._vault.change(self.caller.principal, self._clock()) as change:
+            n = rules.add_token(change, name, role, _hash(said), expires)
+        return Token(n, name, role, self._clock(), expires), said
+
+    def tokens(self) -> list[Token]:
+        """The tokens; of others only for the vault's maker."""
+        rows = self._vault.whole.execute("SELECT n, principal, role, created, expires FROM token ORDER BY n")
+        mine = self.caller.principal
+        return [each for each in (Token(*row) for row in rows) if self.is_maker or each.principal == mine]
+
+    def revoke_token(self, n: int) -> Token:
+        """Let a token hold no longer."""
+        found = {each.n: each for each in self.tokens()}
+        if n not in found:
+            raise UsageError(f"there is no token {n}", "`memos token list` shows them")
+        with self._vault.change(self.caller.principal, self._clock()) as change:
+            rules.drop_token(change, n, found[n].principal)
+        return found[n]
+
+    def require_tokens(self, wanted: bool) -> None:
+        """Let in only who holds a token, or again everybody who can read the files.
+
+        Raises UsageError where the maker holds none: it would lock itself out.
+        """
+        self._require_maker("say who is let in")
+        mine = (self.caller.principal, self._clock())
+        held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
+          AND (expires IS NULL OR expires > ?)"""
+        if wanted and not self._vault.whole.execute(held, mine).fetchone():
+            raise UsageError(
+                "you would lock yourself out", f"memos token create {mine[0]} --role owner, and keep it"
+            )
+        with self._vault.change(*mine) as change:
+            rules.set_policy(change, TOKENS, "required" if wanted else "")
+
+    @property
+    def is_maker(self) -> bool:
+        """Whether the caller made the vault, and is not held to less by its token."""
+        row = self._vault.whole.execute(
+            "SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1"
+        ).fetchone()
+        return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most
+
+    def _require_maker(self, what: str) -> None:
+        if not self.is_maker:
+            raise Refused(f"only who made the vault may {what}", "memos audit --action init tells who did")
+
+
+def _contains(rule: Rule, aim: Target) -> bool:
+    """Whether all that ``aim`` names is in what ``rule`` covers, by their names."""
+    if rule.owner != aim.owner:
+        return False
+    if rule.kind == "tag" and aim.kind == "tag":
+        return is_below(aim.name, rule.target)
+    return rule.kind == "vault" or (rule.kind, rule.target) == (aim.kind, aim.name)
+
+
+def _right(text: str) -> Right:
+    if text not in get_args(Right):
+        raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")
+    return text
+
+
+def _hash(token: str) -> bytes:
+    # A token is 256 random bits: there is nothing to guess, so one round is enough.
+    return hashlib.sha256(token.encode()).digest()

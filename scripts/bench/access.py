@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What the walls between principals cost a search: with rules beside without, in one run.
+
+    scripts/bench/access.py [--cubes 100000] [--rules 1000] [--json FILE]
+
+A vault holds N memories of one principal, in 1,000 tags, with a vector each (random ones: no model reads
+them). The same questions are searched, in turns, by four that see all of them, and one that sees half:
+  alone    the owner, when nobody else has anything: nothing is checked
+  owner    the owner beside another principal, whose memories it must not see
+  rules    an agent that may read them by rules on tags, one for each of the 1,000, …
+  vault    … and by one rule on everything
+  half     an agent with rules on half of the tags, and on single memories
+Prints the median time of each, and its ratio to `alone`. The time to lay out the rules, once for a process,
+is printed beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from ingest import WORDS, line
+
+from memos_cli.cube import Filter
+from memos_cli.infrastructure import index, rules
+from memos_cli.infrastructure.changes import Terms
+from memos_cli.infrastructure.governance import Rule
+from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.sources import Hints
+from memos_cli.settings import load_settings
+
+TAGS = 1_000
+QUESTIONS = 40
+ROUNDS = 5
+
+
+def enter(folder: Path, who: str) -> Memos:
+    settings, _ = load_settings({"vault": str(folder), "principal": who}, environment={}, file=folder / "no.toml")
+    return Memos(settings)
+
+
+def fill(folder: Path, cubes: int) -> None:
+    """The memories of user:ann, each with a tag and a vector."""
+    with enter(folder, "user:ann") as ann:
+        ann.init()
+        for tag in range(TAGS):
+            text = "\n".join(line(n) for n in range(tag, cubes, TAGS))
+            terms = Terms(tags=(f"team/{tag}",))
+            ann.ingest(wishes=Wishes(hints=Hints(lines=True), terms=terms), text=text.encode(), embed=False)
+        dimension = ann.embedder.dimension
+        draw = np.random.default_rng(1)
+        with ann.vault.change("user:ann", ann.now()) as change:
+            embedder = change.embedder(ann.embedder.fingerprint, ann.embedder.name, dimension)
+            rows = ann.vault.connection.execute("SELECT n, version FROM cube").fetchall()
+            vectors = draw.standard_normal((len(rows), dimension), np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            packed = zip(rows, index.encode(vectors), strict=True)
+            change.put_vectors(embedder, [(*row, data) for row, data in packed])
+        index.refresh(ann.vault.connection, folder / "index", embedder, dimension)
+
+
+def allow(folder: Path, count: int) -> None:
+    """``count`` rules for each of two agents, and one for a third."""
+    with enter(folder, "user:ann") as ann:
+        ids = [row[0] for row in ann.vault.connection.execute("SELECT id FROM cube ORDER BY n LIMIT ?", (count,))]
+        with ann.vault.change("user:ann", ann.now()) as change:
+            for at in range(count):
+                rules.grant(change, Rule("user:ann", "tag", f"team/{at % TAGS}", "agent:rules", "read", "user:ann"))
+                half = Rule("user:ann", "tag", f"team/{at}", "agent:half", "read", "user:ann")
+                if at >= TAGS // 2:
+                    half = Rule("user:ann", "cube", ids[at], "agent:half", "read", "user:ann")
+                rules.grant(change, half)
+            rules.grant(change, Rule("user:ann", "vault", "", "agent:vault", "read", "user:ann"))
+
+
+def ask(memos: Memos, question: str) -> float:
+    begin = time.perf_counter()
+    memos.search(question, filter=Filter())
+    return time.perf_counter() - begin
+
+
+def questions() -> list[str]:
+    """Of four words, each one in a hundred memories or fewer, as of a question's own words."""
+    return [" ".join(WORDS[(97 * n + 1_313 * at) % 4_000 + 900] for at in range(4)) for n in range(QUESTIONS)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cubes", type=int, default=100_000)
+    parser.add_argument("--rules", type=int, default=1_000)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "vault"
+        fill(folder, wanted.cubes)
+        asked = questions()
+        times: dict[str, list[float]] = {}
+        with enter(folder, "user:ann") as alone:
+            ask(alone, asked[0])
+            for _ in range(ROUNDS):
+                times.setdefault("alone", []).extend(ask(alone, each) for each in asked)
+            allow(folder, wanted.rules)
+            with enter(folder, "user:bo") as bo:
+                wishes = Wishes(hints=Hints(lines=True))
+                bo.ingest(wishes=wishes, text=b"What Bo keeps to himself.", embed=False)
+            callers = {name: f"agent:{name}" for name in ("rules", "vault", "half")} | {"owner": "user:ann"}
+            asking = {name: enter(folder, who) for name, who in callers.items()}
+            first = {}
+            for name, memos in asking.items():
+                begin = time.perf_counter()
+                memos.vault.connection.execute("SELECT 1")
+                first[name] = time.perf_counter() - begin
+                ask(memos, asked[0])
+            for _ in range(ROUNDS):
+                for each in asked:
+                    for name, memos in asking.items():
+                        times.setdefault(name, []).append(ask(memos, each))
+            for memos in asking.values():
+                memos.close()
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    print(f"{wanted.cubes:,} cubes, {wanted.rules:,} rules; {QUESTIONS * ROUNDS} searches each")
+    for name, median in medians.items():
+        opened = f"  open {1000 * first[name]:.1f} ms" if name in first else ""
+        print(f"{name:<6} {1000 * median:7.2f} ms  {median / medians['alone']:.2f}x{opened}")
+    if wanted.json:
+        wanted.json.write_text(json.dumps({"search_s": medians, "open_s": first}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

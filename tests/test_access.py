@@ -1,0 +1,369 @@
+"""Walls between principals, through the Memory API: every way to a payload asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import with_models
+from conftest import NOW
+from teaching import teach
+from test_changes import keep_state
+
+from memos_cli.cube import Filter
+from memos_cli.errors import Refused, UsageError
+from memos_cli.infrastructure import catalogue, check
+from memos_cli.infrastructure.adapters import Lesson
+from memos_cli.interface.access import Access
+from memos_cli.interface.distilling import Wanted
+from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.sources import Hints
+from memos_cli.operation.activation import Restored
+from memos_cli.settings import Settings
+
+ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
+SECRET = "The swan's vault lies under the fjord."
+ALL = Filter(payloads=("plaintext", "activation", "parametric"))
+LINES = Hints(lines=True)
+
+
+def enter(folder: Path, who: str = "", *, token: str = "", clock: Callable[[], int] = lambda: NOW) -> Memos:
+    settings = Settings(vault=str(folder), principal=who, token=token, lock_timeout=5.0)
+    return Memos(settings, clock=clock)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A vault in which Ann has kept a memory, a state and an adapter of it, a view and a pin."""
+    with enter(tmp_path / "vault", ANN) as ann:
+        ann.vault_to_be()
+        learn(ann, SECRET, "work/swan")
+        (cube,) = ann.cubes(filter=Filter())
+        keep_state(ann.vault, cube.n)
+        teach(ann.vault, cube.n, name="Swans", lessons=[Lesson(SECRET, SECRET, "fact", False, cube.n, "fjord")])
+        ann.set_view("swans", Filter(tags=("work",)))
+        ann.pin([cube.id])
+        ann.use([cube], Restored(0, None, False, 0.0), question="Where is the swan's vault?", forms={cube.n: "text"})
+    yield tmp_path / "vault"
+    assert check.examine(tmp_path / "vault", timeout=5.0) == []
+
+
+def learn(memos: Memos, text: str, *tags: str) -> str:
+    from memos_cli.infrastructure.changes import Terms
+
+    done = memos.ingest(wishes=Wishes(hints=LINES, terms=Terms(tags=tags)), text=text.encode(), embed=False)
+    return done.ids[0] if done.ids else ""
+
+
+def ids_of(folder: Path) -> list[str]:
+    with enter(folder, ANN) as ann:
+        return [cube.id for cube in ann.cubes(filter=ALL)]
+
+
+def first(memos: Memos) -> str:
+    return next(iter(memos.cubes(filter=Filter(), newest=False))).id
+
+
+# What each public operation gives a stranger, of whom nothing is granted; on ``ids``, which it happens to know.
+OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
+    "activations": lambda m, id: m.activations(),
+    "adapters": lambda m, id: m.adapters(),
+    "audit": lambda m, id: [*m.audit(), *m.audit(cube=id)],
+    "audit_head": lambda m, id: m.audit_head(),
+    "check": lambda m, id: m.check(),
+    "count_waiting": lambda m, id: m.count_waiting(),
+    "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
+    "demote": lambda m, id: m.demote([id], dry_run=True),
+    "edit": lambda m, id: m.edit(id, text="mine now"),
+    "forget": lambda m, id: (m.forget([], filter=ALL, dry_run=False), m.forget([id], dry_run=False)),
+    "gate": lambda m, id: m.gate(id),
+    "history": lambda m, id: m.history(id),
+    "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
+    "pin": lambda m, id: m.pin([id], "swans"),
+    "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
+    "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
+    "promote": lambda m, id: m.promote([id]),
+    "remove_view": lambda m, id: m.remove_view("swans"),
+    "search": lambda m, id: (m.search("swan vault", filter=Filter()), m.search("swan", filter=ALL)),
+    "set_view": lambda m, id: m.set_view("swans", Filter()),
+    "several": lambda m, id: m.several([id]),
+    "show": lambda m, id: m.show(id),
+    "stats": lambda m, id: m.stats(),
+    "tag": lambda m, id: m.tag([id], ["mine"]),
+    "verify_audit": lambda m, id: m.verify_audit(),
+    "access.explain": lambda m, id: m.access.explain(id, CODER),
+    "access.grant": lambda m, id: (m.access.grant("vault", BO, "read"), m.access.grant(id, BO, "read")),
+    "access.one": lambda m, id: m.access.one(id),
+    "access.several": lambda m, id: m.access.several([id]),
+    "access.revoke": lambda m, id: m.access.revoke(id, BO),
+    "access.rules": lambda m, id: m.access.rules(),
+    "access.groups": lambda m, id: m.access.groups(),
+    "access.join": lambda m, id: m.access.join("group:team", [CODER]),
+    "access.create_token": lambda m, id: m.access.create_token(ANN, "owner", None),
+    "access.tokens": lambda m, id: m.access.tokens(),
+    "access.revoke_token": lambda m, id: m.access.revoke_token(1),
+    "access.require_tokens": lambda m, id: m.access.require_tokens(True),
+}
+REFUSING = {
+    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "set_view",
+    "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several", "access.revoke",
+    "access.join", "access.create_token", "access.require_tokens", "access.revoke_token",
+}  # fmt: skip
+WITH_MODELS = {"plan", "query"}
+NOT_ASKED = {
+    # Make the vault, open models, tell the time: no memory is in what they give.
+    "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
+    "open_embedder", "fingerprint", "shelf", "rack", "embed",
+    # Take cubes that the caller was given.
+    "use", "distil", "access.require", "access.decide",
+    # Say who asks, or what a saved filter is called.
+    "access.require_making", "access.is_maker", "access.caller", "view", "views",
+}  # fmt: skip
+
+
+def test_all_public_operations_are_listed() -> None:
+    public = {name for name in dir(Memos) if not name.startswith("_")}
+    public |= {f"access.{name}" for name in dir(Access) if not name.startswith("_")}
+    assert public <= {*OPERATIONS, *WITH_MODELS, *NOT_ASKED}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_gives_a_stranger_nothing(folder: Path, name: str) -> None:
+    ids = ids_of(folder)
+    with enter(folder, ANN) as ann:
+        before = [ann.show(id) for id in ids]
+    for id in ids:
+        with enter(folder, CODER) as stranger:
+            told = ""
+            if name in REFUSING:
+                with pytest.raises((Refused, UsageError)) as caught:
+                    OPERATIONS[name](stranger, id)
+                told = str(caught.value) + caught.value.hint
+            else:
+                told = repr(OPERATIONS[name](stranger, id))
+        for hidden in ("fjord", "Swans", "work/swan", *(each for each in ids if each != id)):
+            assert hidden not in told, (name, hidden)
+    with enter(folder, ANN) as ann:
+        assert [ann.show(id) for id in ids] == before
+        assert "swans" in ann.views()
+        assert [cube.text for cube in ann.pinned("")] == [SECRET]
+
+
+def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
+    with enter(folder, ANN) as ann:
+        id = first(ann)
+    with enter(folder, CODER) as coder:
+        for attempt in (lambda: coder.show(id), lambda: coder.edit(id, text="x"), lambda: coder.forget([id], dry_run=False)):
+            with pytest.raises(Refused) as caught:
+                attempt()
+            assert caught.value.code == 14
+    with enter(folder, ANN) as ann:
+        rows = [(row.principal, row.cube, row.detail) for row in ann.audit(action="refused")]
+        assert rows == [(CODER, id, "read")] * 3
+        assert ann.verify_audit() == []
+
+
+def test_part_of_an_id_tells_a_stranger_nothing(folder: Path) -> None:
+    (id, *_) = ids_of(folder)
+    with enter(folder, CODER) as coder, pytest.raises(UsageError, match="no cube has an id"):
+        coder.show(id[:20])
+
+
+def test_two_who_keep_the_same_words_or_file_each_have_their_own(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("The heron nests in May.\n")
+    for who in (ANN, BO):
+        with enter(folder, who) as memos:
+            assert memos.ingest([file], wishes=Wishes(), embed=False).added == 1
+            assert learn(memos, "Both know this.") != ""
+            assert memos.ingest([file], wishes=Wishes(), embed=False).unchanged == 1
+    file.write_text("The heron nests in June.\n")
+    with enter(folder, BO) as bo:
+        assert bo.ingest([file], wishes=Wishes(), embed=False).versions == 1
+        bo.forget([], filter=Filter(), dry_run=False)
+        assert list(bo.cubes(filter=ALL)) == []
+    with enter(folder, ANN) as ann:
+        assert {cube.text for cube in ann.cubes(filter=Filter())} == {SECRET, "The heron nests in May.", "Both know this."}
+
+
+def test_what_is_hidden_changes_nothing_that_a_search_gives(folder: Path) -> None:
+    """Neither scores nor counts: the answer before and after others have kept more is the same."""
+    with enter(folder, BO) as bo:
+        for text in ("The swan sleeps.", "A goose sleeps by the lake.", "The lake is cold."):
+            learn(bo, text)
+    asked = [("swan lake", Filter()), ("fjord", Filter()), ("sleeps", Filter(after=0)), ("cold swan", Filter())]
+    with enter(folder, BO) as bo:
+        before = [bo.search(words, filter=filter) for words, filter in asked]
+        numbers = bo.stats()
+    with enter(folder, ANN) as ann:
+        for at in range(40):
+            learn(ann, f"Swan {at} swims on a cold lake, a fjord, far from goose {at}.")
+    with enter(folder, BO) as bo:
+        assert [bo.search(words, filter=filter) for words, filter in asked] == before
+        after = bo.stats()
+        assert (after.cubes, after.versions, after.sources, after.tags) == (
+            numbers.cubes, numbers.versions, numbers.sources, numbers.tags,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["cube", "tag:work", "tag:work/swan", "view:swans", "vault"])
+def test_what_is_granted_is_there_and_what_is_revoked_is_not(folder: Path, target: str) -> None:
+    with enter(folder, ANN) as ann, enter(folder, CODER) as coder:
+        mine = first(ann)
+        aim = mine if target == "cube" else target
+        assert list(coder.cubes(filter=Filter())) == []
+        ann.access.grant(aim, CODER, "read")
+        # In the same process: a rule is followed from the moment that it is there.
+        assert [cube.id for cube in coder.cubes(filter=Filter())] == [mine]
+        assert [hit.cube.id for hit in coder.search("swan", filter=Filter()).hits] == [mine]
+        assert [len(each.sources) for each in coder.activations()] == [1]
+        with pytest.raises(Refused):
+            coder.edit(mine, text="x")
+        # The adapter holds lessons as well: it is used by whom it is granted to itself, or all of it.
+        assert len(coder.adapters()) == (target == "vault")
+        assert ann.access.revoke(aim, CODER) == 1
+        assert list(coder.cubes(filter=ALL)) == []
+        assert coder.activations() == []
+
+
+def test_a_grant_ends_by_itself(folder: Path) -> None:
+    now = [NOW]
+    with enter(folder, ANN) as ann, enter(folder, CODER, clock=lambda: now[0]) as coder:
+        ann.access.grant("vault", CODER, "read", expires=NOW + 10)
+        assert len(list(coder.cubes(filter=Filter()))) == 1
+        now[0] = NOW + 10
+        assert list(coder.cubes(filter=Filter())) == []
+
+
+def test_everyone_and_groups(folder: Path) -> None:
+    with enter(folder, ANN) as ann:
+        id = first(ann)
+        assert ann.access.join("group:team", [BO]) == 1
+        ann.access.grant(id, "group:team", "write")
+        with enter(folder, CODER) as coder, pytest.raises(Refused):
+            coder.show(id)
+        with enter(folder, BO) as bo:
+            assert bo.edit(id, text="The swan's vault is empty.").changed
+        ann.access.grant(id, "everyone", "read")
+        with enter(folder, CODER) as coder:
+            assert coder.show(id).cube.text == "The swan's vault is empty."
+        ann.access.join("group:team", [BO], remove=True)
+        with enter(folder, BO) as bo, pytest.raises(Refused):
+            bo.edit(id, text="x")
+
+
+def test_who_may_share_passes_on_what_it_has_and_no_more(folder: Path) -> None:
+    with enter(folder, ANN) as ann, enter(folder, BO) as bo:
+        ann.access.grant("tag:work", BO, "share")
+        with pytest.raises(Refused):
+            bo.access.grant("tag:work", CODER, "write", of=ANN)
+        with pytest.raises(Refused):
+            bo.access.grant("tag:work", CODER, "share", of=ANN)
+        with pytest.raises(Refused):
+            bo.access.grant("vault", CODER, "read", of=ANN)
+        bo.access.grant("tag:work/swan", CODER, "read", of=ANN)
+        bo.access.grant(first(ann), CODER, "read")
+        with enter(folder, CODER) as coder:
+            assert len(list(coder.cubes(filter=Filter()))) == 1
+            # What was passed on goes with the right to pass it on.
+            assert ann.access.revoke("tag:work", BO) == 3
+            assert list(coder.cubes(filter=Filter())) == []
+
+
+def test_a_tag_is_no_way_in(folder: Path) -> None:
+    """Who may write cannot move a memory to where others look, nor widen a view that was granted."""
+    with enter(folder, ANN) as ann, enter(folder, BO) as bo:
+        ann.access.grant(first(ann), BO, "write")
+        with pytest.raises(Refused):
+            bo.tag([first(ann)], ["public"])
+        with pytest.raises(Refused):
+            bo.set_view("swans", Filter())
+        with pytest.raises(UsageError):
+            bo.access.grant("view:swans", CODER, "read")
+
+
+def test_what_was_made_from_two_needs_both(folder: Path) -> None:
+    with enter(folder, ANN) as ann:
+        learn(ann, "The goose is loud.")
+        one, two = sorted(cube.n for cube in ann.cubes(filter=Filter()))
+        keep_state(ann.vault, one, two, content=b"both")
+        ann.access.grant(catalogue.by_number(ann.vault.whole, [two])[two].id, CODER, "read")
+        with enter(folder, CODER) as coder:
+            assert coder.activations() == []
+            ann.access.grant("tag:work", CODER, "read")
+            assert sorted(len(each.sources) for each in coder.activations()) == [1, 2]
+
+
+def test_a_token_is_who_it_says_and_no_more(folder: Path) -> None:
+    now = [NOW]
+    with enter(folder, ANN) as ann:
+        id = first(ann)
+        token, said = ann.access.create_token(ANN, "reader", NOW + 10)
+        assert said not in (folder / "memos.db").read_bytes().decode("latin-1")
+        writer = ann.access.create_token(CODER, "writer", None)[1]
+    with enter(folder, token=said, clock=lambda: now[0]) as reader:
+        assert reader.principal == ANN
+        assert reader.show(id).cube.text == SECRET
+        for attempt in (
+            lambda: reader.edit(id, text="x"), lambda: reader.forget([id], dry_run=False),
+            lambda: learn(reader, "New."), lambda: reader.access.grant("vault", CODER, "read"),
+            lambda: reader.access.create_token(ANN, "owner", None), lambda: reader.set_view("v", Filter()),
+            lambda: reader.promote([id]), lambda: reader.access.require_tokens(True),
+        ):  # fmt: skip
+            with pytest.raises(Refused):
+                attempt()
+    now[0] = NOW + 10
+    for folder_, arguments in ((folder, {"token": said}), (folder, {"token": "memos_wrong"}), (folder, {"who": BO, "token": writer})):
+        with enter(folder_, **arguments, clock=lambda: now[0]) as nobody, pytest.raises(Refused):
+            nobody.stats()
+    with enter(folder, CODER, token=writer) as coder:
+        assert learn(coder, "A coder's own.") != ""
+    with enter(folder, ANN) as ann:
+        assert ann.access.revoke_token(token.n).n == token.n
+
+
+def test_a_vault_that_wants_tokens_lets_nobody_in_without(folder: Path) -> None:
+    with enter(folder, ANN) as ann:
+        with pytest.raises(UsageError, match="lock yourself out"):
+            ann.access.require_tokens(True)
+        said = ann.access.create_token(ANN, "owner", None)[1]
+        ann.access.require_tokens(True)
+    for who in (ANN, CODER):
+        with enter(folder, who) as nobody, pytest.raises(Refused, match="only with a token"):
+            nobody.stats()
+    with enter(folder, token=said) as ann:
+        assert ann.stats().types == {"document": 1}
+        ann.access.require_tokens(False)
+    with enter(folder, CODER) as coder:
+        coder.stats()
+
+
+def test_forgetting_takes_what_others_made_of_it_and_its_rules(folder: Path) -> None:
+    with enter(folder, ANN) as ann, enter(folder, BO) as bo:
+        id = first(ann)
+        ann.access.grant(id, BO, "read")
+        n = ann.several([id])[0].n
+        with closing(bo.vault):
+            assert len(bo.activations()) == 1
+        ann.forget([id], dry_run=False)
+        assert ann.vault.whole.execute("SELECT count(*) FROM rule").fetchone() == (0,)
+        assert ann.vault.whole.execute("SELECT count(*) FROM cube WHERE n = ?", (n,)).fetchone() == (0,)
+
+
+@with_models
+def test_a_strangers_model_is_told_nothing(folder: Path) -> None:
+    with enter(folder, ANN) as ann:
+        ann.init()
+        ann.embed()
+    with enter(folder, CODER) as coder:
+        question = "Where does the swan's vault lie?"
+        plan = coder.plan(question, filter=Filter(), manner=Manner())
+        assert "fjord" not in repr(plan)
+        answer = coder.query(question, filter=Filter(), manner=Manner(max_tokens=8))
+        assert "fjord" not in repr(answer)
+    with enter(folder, ANN) as ann:
+        assert "fjord" in repr(ann.plan(question, filter=Filter()))
