@@ -134,6 +134,8 @@ class Filter:
     states: tuple[str, ...] = LIVE_STATES
     payloads: tuple[str, ...] = ("plaintext",)
     """Memories themselves, unless said otherwise: not what was made from them."""
+    asker: str = ""
+    """Leave out what is meant for another principal than this one; empty: it stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,17 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         learn(ann, SECRET, "work/swan")
         (cube,) = ann.cubes(filter=Filter())
         keep_state(ann.vault, cube.n)
-        teach(ann.vault, cube.n, name="Swans", lessons=[Lesson(SECRET, SECRET, "fact", False, cube.n, "fjord")])
+        teach(
+            ann.vault, cube.n, name="Swans", lessons=[Lesson(SECRET, SECRET, "fact", False, cube.n, "fjord")]
+        )
         ann.set_view("swans", Filter(tags=("work",)))
         ann.pin([cube.id])
-        ann.use([cube], Restored(0, None, False, 0.0), question="Where is the swan's vault?", forms={cube.n: "text"})
+        ann.use(
+            [cube],
+            Restored(0, None, False, 0.0),
+            question="Where is the swan's vault?",
+            forms={cube.n: "text"},
+        )
     yield tmp_path / "vault"
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
@@ -68,7 +75,7 @@ def first(memos: Memos) -> str:
     return next(iter(memos.cubes(filter=Filter(), newest=False))).id
 
 
-# What each public operation gives a stranger, of whom nothing is granted; on ``ids``, which it happens to know.
+# What each public operation gives a stranger, to whom nothing is granted; ``id`` is one that it happens to know.
 OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "activations": lambda m, id: m.activations(),
     "adapters": lambda m, id: m.adapters(),
@@ -103,15 +110,18 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.rules": lambda m, id: m.access.rules(),
     "access.groups": lambda m, id: m.access.groups(),
     "access.join": lambda m, id: m.access.join("group:team", [CODER]),
+    "access.tasks": lambda m, id: m.access.tasks(),
+    "access.finish_task": lambda m, id: m.access.finish_task("T1"),
     "access.create_token": lambda m, id: m.access.create_token(ANN, "owner", None),
     "access.tokens": lambda m, id: m.access.tokens(),
     "access.revoke_token": lambda m, id: m.access.revoke_token(1),
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "set_view",
-    "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several", "access.revoke",
-    "access.join", "access.create_token", "access.require_tokens", "access.revoke_token",
+    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag",
+    "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",
+    "access.revoke", "access.join", "access.create_token", "access.finish_task", "access.require_tokens",
+    "access.revoke_token",
 }  # fmt: skip
 WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
@@ -157,7 +167,11 @@ def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
     with enter(folder, ANN) as ann:
         id = first(ann)
     with enter(folder, CODER) as coder:
-        for attempt in (lambda: coder.show(id), lambda: coder.edit(id, text="x"), lambda: coder.forget([id], dry_run=False)):
+        for attempt in (
+            lambda: coder.show(id),
+            lambda: coder.edit(id, text="x"),
+            lambda: coder.forget([id], dry_run=False),
+        ):
             with pytest.raises(Refused) as caught:
                 attempt()
             assert caught.value.code == 14
@@ -187,7 +201,11 @@ def test_two_who_keep_the_same_words_or_file_each_have_their_own(folder: Path, t
         bo.forget([], filter=Filter(), dry_run=False)
         assert list(bo.cubes(filter=ALL)) == []
     with enter(folder, ANN) as ann:
-        assert {cube.text for cube in ann.cubes(filter=Filter())} == {SECRET, "The heron nests in May.", "Both know this."}
+        assert {cube.text for cube in ann.cubes(filter=Filter())} == {
+            SECRET,
+            "The heron nests in May.",
+            "Both know this.",
+        }
 
 
 def test_what_is_hidden_changes_nothing_that_a_search_gives(folder: Path) -> None:
@@ -195,7 +213,12 @@ def test_what_is_hidden_changes_nothing_that_a_search_gives(folder: Path) -> Non
     with enter(folder, BO) as bo:
         for text in ("The swan sleeps.", "A goose sleeps by the lake.", "The lake is cold."):
             learn(bo, text)
-    asked = [("swan lake", Filter()), ("fjord", Filter()), ("sleeps", Filter(after=0)), ("cold swan", Filter())]
+    asked = [
+        ("swan lake", Filter()),
+        ("fjord", Filter()),
+        ("sleeps", Filter(after=0)),
+        ("cold swan", Filter()),
+    ]
     with enter(folder, BO) as bo:
         before = [bo.search(words, filter=filter) for words, filter in asked]
         numbers = bo.stats()
@@ -317,7 +340,11 @@ def test_a_token_is_who_it_says_and_no_more(folder: Path) -> None:
             with pytest.raises(Refused):
                 attempt()
     now[0] = NOW + 10
-    for folder_, arguments in ((folder, {"token": said}), (folder, {"token": "memos_wrong"}), (folder, {"who": BO, "token": writer})):
+    for folder_, arguments in (
+        (folder, {"token": said}),
+        (folder, {"token": "memos_wrong"}),
+        (folder, {"who": BO, "token": writer}),
+    ):
         with enter(folder_, **arguments, clock=lambda: now[0]) as nobody, pytest.raises(Refused):
             nobody.stats()
     with enter(folder, CODER, token=writer) as coder:
@@ -352,6 +379,33 @@ def test_forgetting_takes_what_others_made_of_it_and_its_rules(folder: Path) -> 
         ann.forget([id], dry_run=False)
         assert ann.vault.whole.execute("SELECT count(*) FROM rule").fetchone() == (0,)
         assert ann.vault.whole.execute("SELECT count(*) FROM cube WHERE n = ?", (n,)).fetchone() == (0,)
+
+
+def test_what_is_kept_for_a_task_is_for_its_agent_until_it_is_done(folder: Path) -> None:
+    rule = "Commit messages of the swan are in English."
+    with enter(folder, ANN) as ann, enter(folder, CODER) as coder, enter(folder, BO) as bo:
+        wishes = Wishes(hints=LINES, audience=CODER, task="T2")
+        (id,) = ann.ingest(wishes=wishes, text=rule.encode(), embed=False).ids
+        ann.pin([id])
+
+        def found(memos: Memos) -> set[str]:
+            return {hit.cube.text for hit in memos.search("swan", filter=Filter()).hits}
+
+        assert (found(coder), found(bo), found(ann)) == ({rule}, set(), {SECRET})
+        assert [cube.text for cube in coder.pinned("")] == [rule]
+        assert [cube.text for cube in ann.pinned("")] == [SECRET]
+        assert (
+            ann.show(id).cube.text == rule
+        )  # it is Ann's, and she sees it, but it is not put before her model
+        with pytest.raises(Refused):
+            coder.edit(id, text="x")
+        with pytest.raises(UsageError, match="no memory is kept"):
+            bo.access.finish_task("T2")
+        assert [(task.name, task.principal, task.live) for task in coder.access.tasks()] == [("T2", CODER, 1)]
+        assert coder.access.finish_task("T2") == [id]
+        assert coder.access.finish_task("T2") == []
+        assert (found(coder), found(ann)) == (set(), {SECRET})
+        assert ann.show(id).cube.state == "archived"
 
 
 @with_models

@@ -75,7 +75,9 @@ def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Pat
             name: rows for name, rows in before.items() if name != "seal"
         }
         assert [name for name in _rows(new.connection) if name not in before and after.get(name)] == []
-        assert new.connection.execute("SELECT uri, owner FROM source").fetchall() == [("file:///notes.md", WHO)]
+        assert new.connection.execute("SELECT uri, owner FROM source").fetchall() == [
+            ("file:///notes.md", WHO)
+        ]
         assert catalogue.view_owner(new.connection, "work") == WHO
         assert catalogue.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
         cubes = list(catalogue.cubes(new.connection, Filter(payloads=("plaintext",), states=STATES), now=NOW))
@@ -102,9 +104,7 @@ def _columns(connection: sqlite3.Connection) -> dict[str, list[str]]:
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'words%' "
         "AND name NOT LIKE 'sqlite%' ORDER BY name"
     ).fetchall()
-    return {
-        name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for (name,) in names
-    }
+    return {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for (name,) in names}
 
 
 def _rows(

@@ -33,7 +33,7 @@ FAMILIES = {
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "views": ("view",),
-    "sharing": ("grant", "revoke", "access", "group", "token"),
+    "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "auditing": ("audit",),
     "benching": ("bench",),
 }

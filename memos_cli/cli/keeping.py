@@ -60,6 +60,12 @@ def ingest(
     format: Annotated[
         str, typer.Option("--format", metavar="KIND", help="text, markdown, code, html, json, jsonl, csv.")
     ] = "",
+    audience: Annotated[
+        str, typer.Option("--for", metavar="PRINCIPAL", help="Only for agent:NAME, and only with --task.")
+    ] = "",
+    task: Annotated[
+        str, typer.Option(metavar="TASK", help="Archived by `memos task done TASK`; with --for.")
+    ] = "",
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
     reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
@@ -77,6 +83,7 @@ def ingest(
     """
     from memos_cli.cube import SEMANTIC_TYPES
     from memos_cli.infrastructure.changes import Terms
+    from memos_cli.interface.access import principal_named
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.interface.sources import Hints
 
@@ -84,11 +91,11 @@ def ingest(
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
     if "" in sources:
         raise UsageError("a source is empty", "name files or folders; the current folder is .")
-    if "" in sources:
-        raise UsageError("a source has an empty name", "name a file or a folder; . is this one")
     files = [Path(name) for name in sources if name != "-"]
     if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
         raise UsageError("--source names one source", "ingest this input by itself")
+    if bool(audience) != bool(task):
+        raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
     output = state.output
     with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
@@ -102,6 +109,8 @@ def ingest(
             time=read_time(memos, time) if time else None,
             prune=prune,
             reread=reread,
+            audience=principal_named(audience) if audience else "",
+            task=task,
         )
         memos.vault  # noqa: B018 (no vault is said before standard input is waited for)
         result = memos.ingest(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.access import Token
 
 groups = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+tasks = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 tokens = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 Target = Annotated[
@@ -33,6 +34,7 @@ def register(parent: typer.Typer) -> None:
     for command in (grant, revoke, access):
         parent.command()(with_global_options(command))
     parent.add_typer(groups, name="group", help="Name several principals at once, in rules.")
+    parent.add_typer(tasks, name="task", help="What was kept for one agent's task (ingest --for --task).")
     parent.add_typer(tokens, name="token", help="Hold an agent to its name, and to less than it may.")
 
 
@@ -177,6 +179,50 @@ def _join(ctx: typer.Context, group: str, principals: list[str], *, remove: bool
         output.text(f"{'removed' if remove else 'added'} {changed}")
 
 
+# --- tasks -----------------------------------------------------------------------------------------
+
+
+@tasks.command("list")
+@with_global_options
+def list_tasks(ctx: typer.Context) -> None:
+    """List the tasks that memories are kept for: for whom, how many, how many still live.
+
+    \b
+    Example:
+      memos task list
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        found = memos.access.tasks()
+    if output.json:
+        for each in found:
+            output.record(asdict(each))
+    else:
+        rows = [(each.name, each.principal, each.memories, each.live) for each in found]
+        output.table(("task", "for", "memories", "live"), rows)
+
+
+@tasks.command("done")
+@with_global_options
+def finish_task(
+    ctx: typer.Context, task: Annotated[str, typer.Argument(metavar="TASK", help="As in --task.")]
+) -> None:
+    """Archive the memories that were kept for a task. Its agent can say so, or who kept them.
+
+    \b
+    Example:
+      echo "Commit messages in English." | memos ingest - --for agent:coder --task release-9
+      memos task done release-9 --as agent:coder
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        ids = memos.access.finish_task(task)
+    if output.json:
+        output.record({"task": task, "archived": ids})
+    else:
+        output.text(f"archived {len(ids)}")
+
+
 # --- tokens ----------------------------------------------------------------------------------------
 
 
@@ -279,7 +325,13 @@ def _print_rules(ctx: typer.Context, rules: list[Rule]) -> None:
             output.record(_rule(rule))
         return
     rows = [
-        (rule.principal, rule.right, _what(rule), rule.giver, format_time(rule.expires) if rule.expires else "")
+        (
+            rule.principal,
+            rule.right,
+            _what(rule),
+            rule.giver,
+            format_time(rule.expires) if rule.expires else "",
+        )
         for rule in rules
     ]
     output.table(("principal", "may", "what", "granted by", "until"), rows)
@@ -302,4 +354,8 @@ def _token(token: Token) -> dict[str, object]:
     from memos_cli.cube import format_time
 
     row = asdict(token)
-    return {**row, "created": format_time(token.created), "expires": format_time(token.expires) if token.expires else ""}
+    return {
+        **row,
+        "created": format_time(token.created),
+        "expires": format_time(token.expires) if token.expires else "",
+    }

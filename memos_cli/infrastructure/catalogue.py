@@ -208,7 +208,7 @@ def passing(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter =
         part = wanted[start : start + _MANY]
         marks = ",".join("?" * len(part))
         rows = db.execute(f"SELECT c.n FROM cube c WHERE c.n IN ({marks}) AND {where}", (*part, *values))
-        found += [row[0] for row in rows]
+        found += [row[0] for row in rows.fetchall()]
     return found
 
 
@@ -236,9 +236,9 @@ def count_waiting(db: Connection) -> int:
     return int(row[0])
 
 
-def pinned(db: Connection, view: str, *, now: int) -> list[Cube]:
+def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -> list[Cube]:
     """The live memories that stand in every prompt of a view ("": of no view), in their order."""
-    where, values = condition(Filter(), now)
+    where, values = condition(filter, now)
     rows = db.execute(
         f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",
         (view, *values),
@@ -323,6 +323,9 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
                WHERE q.cube = c.n AND instr(o.uri, ?))"""
         )
         values.append(filter.source)
+    if filter.asker:
+        parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
+        values.append(filter.asker)
     moment = "coalesce(c.time, c.created)"
     for compare, time in ((">=", filter.after), ("<", filter.before)):
         if time is not None:

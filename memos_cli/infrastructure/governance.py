@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from memos_cli.cube import PayloadType
 
 Right = Literal["read", "write", "share", "admin"]
-RIGHTS: tuple[str, ...] = get_args(Right)
+RIGHTS: tuple[Right, ...] = get_args(Right)
 INCLUDED: dict[str, frozenset[str]] = {
     "read": frozenset({"read"}),
     "write": frozenset({"read", "write"}),

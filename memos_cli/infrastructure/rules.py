@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Filter
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.governance import Caller, Header, Rule
+from memos_cli.infrastructure.governance import Header, Rule
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.changes import Change
 
 _RULES = "SELECT owner, kind, target, principal, right, giver, created, expires FROM rule"
-
-
-def rules_for(db: Connection, caller: Caller) -> list[Rule]:
-    """The rules that are meant for ``caller``, expired ones included."""
-    return [rule for rule in all_rules(db) if caller.is_meant(rule.principal)]
 
 
 def all_rules(db: Connection) -> list[Rule]:
@@ -31,7 +26,9 @@ def all_rules(db: Connection) -> list[Rule]:
 
 def groups_of(db: Connection, principal: str) -> frozenset[str]:
     """The groups that a principal is in."""
-    return frozenset(row[0] for row in db.execute("SELECT circle FROM member WHERE principal = ?", (principal,)))
+    return frozenset(
+        row[0] for row in db.execute("SELECT circle FROM member WHERE principal = ?", (principal,))
+    )
 
 
 def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Header:
@@ -60,7 +57,9 @@ def view_of(db: Connection, name: str, owner: str) -> Filter | None:
 
 def _passes(db: Connection, cube: int, filter: Filter, now: int) -> bool:
     where, values = catalogue.condition(filter, now)
-    return db.execute(f"SELECT 1 FROM cube c WHERE c.n = ? AND {where}", (cube, *values)).fetchone() is not None
+    return (
+        db.execute(f"SELECT 1 FROM cube c WHERE c.n = ? AND {where}", (cube, *values)).fetchone() is not None
+    )
 
 
 # --- writing ---------------------------------------------------------------------------------------
@@ -72,7 +71,16 @@ def grant(change: Change, rule: Rule) -> None:
         """INSERT INTO rule (owner, kind, target, principal, right, giver, created, expires)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (owner, kind, target, principal, right) DO UPDATE SET expires = excluded.expires""",
-        (rule.owner, rule.kind, rule.target, rule.principal, rule.right, rule.giver, rule.created, rule.expires),
+        (
+            rule.owner,
+            rule.kind,
+            rule.target,
+            rule.principal,
+            rule.right,
+            rule.giver,
+            rule.created,
+            rule.expires,
+        ),
     )
     _tell(change, "grant", rule)
 
@@ -119,6 +127,33 @@ def set_policy(change: Change, name: str, value: str) -> None:
     """What the vault's maker wants of all who use it; "" takes it back."""
     change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, value))
     change.note("policy", {name: value})
+
+
+def bind(change: Change, cube: int, principal: str, task: str) -> None:
+    """Keep a memory for one principal and one task."""
+    change.db.execute(
+        "INSERT OR REPLACE INTO bound (cube, principal, task) VALUES (?, ?, ?)", (cube, principal, task)
+    )
+    change.tell(cube, "bind", {"principal": principal, "task": task})
+
+
+def tasks(db: Connection) -> list[tuple[str, str, int, int]]:
+    """The tasks that memories are kept for: (task, principal, how many memories, how many of them live)."""
+    return db.execute(
+        """SELECT b.task, b.principal, count(*), sum(c.state IN ('generated', 'activated'))
+           FROM bound b JOIN cube c ON c.n = b.cube
+           GROUP BY b.task, b.principal ORDER BY b.task, b.principal"""
+    ).fetchall()
+
+
+def bound_to(db: Connection, task: str) -> list[int]:
+    """The memories that are kept for a task."""
+    rows = db.execute("SELECT c.n FROM bound b JOIN cube c ON c.n = b.cube WHERE b.task = ?", (task,))
+    return [n for (n,) in rows.fetchall()]
+
+
+def is_anything_bound(db: Connection) -> bool:
+    return db.execute("SELECT 1 FROM bound LIMIT 1").fetchone() is not None
 
 
 def _tell(change: Change, action: str, rule: Rule) -> None:

@@ -262,9 +262,7 @@ def _fifth(db: Database) -> None:
             blob, claim, read FROM source s""",
         "DROP TABLE source",
         "ALTER TABLE source_5 RENAME TO source",
-        "CREATE INDEX cube_owner ON cube (owner)",
-        "ALTER TABLE cube ADD COLUMN sensitivity INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE cube ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX cube_owner ON cube (owner, payload, state)",
         "ALTER TABLE view ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
         f"UPDATE view SET owner = {_MAKER}",
         """

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.governance import Caller, Rule
-from memos_cli.infrastructure.rules import rules_for, view_of
+from memos_cli.infrastructure.governance import EVERYONE, Caller
+from memos_cli.infrastructure.rules import view_of
+from memos_cli.infrastructure.schema import LIVE_TEXT
 
 _NEVER = 1 << 62
 _READABLE = """({c}.owner = (SELECT name FROM temp.asker) OR {c}.owner IN (SELECT owner FROM temp.reach_owner)
@@ -25,8 +26,8 @@ _READABLE = """({c}.owner = (SELECT name FROM temp.asker) OR {c}.owner IN (SELEC
 _MADE_OF_READABLE = f"""NOT EXISTS (SELECT 1 FROM main.derived d JOIN main.cube s ON s.n = d.source
   WHERE d.cube = c.n AND NOT {_READABLE.format(c="s")})"""
 _SHADOWS = (
-    "PRAGMA temp_store = MEMORY",
     "CREATE TEMP TABLE asker (name TEXT NOT NULL)",
+    "CREATE TEMP TABLE rule_of_asker (owner TEXT, kind TEXT, target TEXT, expires INTEGER)",
     "CREATE TEMP TABLE reach_owner (owner TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TEMP TABLE reach_tag (owner TEXT, tag TEXT, PRIMARY KEY (owner, tag)) WITHOUT ROWID",
     "CREATE TEMP TABLE reach_cube (cube INTEGER PRIMARY KEY)",
@@ -39,6 +40,23 @@ _SHADOWS = (
     """CREATE TEMP VIEW audit AS SELECT * FROM main.audit a WHERE principal = (SELECT name FROM temp.asker)
          OR EXISTS (SELECT 1 FROM temp.cube c WHERE c.id = a.cube)""",
 )
+_LAID_OUT = (
+    "INSERT OR IGNORE INTO temp.reach_owner SELECT owner FROM temp.rule_of_asker WHERE kind = 'vault'",
+    """INSERT OR IGNORE INTO temp.reach_cube SELECT c.n FROM temp.rule_of_asker r
+         CROSS JOIN main.cube c ON c.id = r.target AND c.owner = r.owner WHERE r.kind = 'cube'""",
+    """INSERT OR IGNORE INTO temp.reach_cube SELECT cube FROM main.bound
+         WHERE principal = (SELECT name FROM temp.asker)""",
+)
+# A few, found one after the other in the index of a hundred thousand.
+_USED_TAGS = """WITH RECURSIVE each (tag) AS (SELECT min(tag) FROM main.tag UNION ALL
+    SELECT (SELECT min(tag) FROM main.tag WHERE tag > each.tag) FROM each WHERE each.tag NOT NULL)
+  SELECT tag FROM each WHERE tag NOT NULL"""
+_WHOLLY = "SELECT name FROM temp.asker UNION SELECT owner FROM temp.reach_owner"
+_TEXTS = f"""SELECT (SELECT count(*) FROM main.cube c WHERE c.owner IN ({_WHOLLY}) AND {LIVE_TEXT}) + (
+    SELECT count(*) FROM (
+      SELECT cube FROM temp.reach_cube UNION SELECT t.cube FROM temp.reach_tag r
+        JOIN main.tag t ON t.tag = r.tag JOIN main.cube o ON o.n = t.cube AND o.owner = r.owner
+    ) x JOIN main.cube c ON c.n = x.cube WHERE c.owner NOT IN ({_WHOLLY}) AND {LIVE_TEXT})"""
 
 
 class Scope:
@@ -48,6 +66,7 @@ class Scope:
         self._connection, self._caller, self._clock = connection, caller, clock
         self._seen: int | None = None
         self._until = _NEVER
+        self._texts: int | None = None
         self.is_narrow = False
 
     def refresh(self) -> None:
@@ -62,6 +81,13 @@ class Scope:
         self._narrow(now)
         self._seen = seen
 
+    @property
+    def texts(self) -> int:
+        """How many live memories the caller may read."""
+        if self._texts is None:
+            (self._texts,) = self._connection.execute(_TEXTS).fetchone()
+        return int(self._texts)
+
     def _narrow(self, now: int) -> None:
         db = self._connection
         if not self.is_narrow:
@@ -69,17 +95,23 @@ class Scope:
                 db.execute(statement)
             db.execute("INSERT INTO temp.asker VALUES (?)", (self._caller.principal,))
             self.is_narrow = True
-        rules = [rule for rule in rules_for(db, self._caller) if rule.holds(now)]
-        self._until = min((rule.expires for rule in rules if rule.expires is not None), default=_NEVER)
-        owners = {rule.owner for rule in rules if rule.kind == "vault"}
-        for table, values in (
-            ("reach_owner", [(owner,) for owner in owners]),
-            ("reach_tag", _tags(db, [rule for rule in rules if rule.kind == "tag"])),
-            ("reach_cube", [(n,) for n in _cubes(db, rules, self._caller.principal, now)]),
-        ):
+        for table in ("rule_of_asker", "reach_owner", "reach_tag", "reach_cube"):
             db.execute(f"DELETE FROM temp.{table}")
-            marks = ", ".join("?" * (2 if table == "reach_tag" else 1))
-            db.executemany(f"INSERT OR IGNORE INTO temp.{table} VALUES ({marks})", values)
+        names = [self._caller.principal, *self._caller.groups, EVERYONE]
+        marks = ", ".join("?" * len(names))
+        db.execute(
+            f"""INSERT INTO temp.rule_of_asker SELECT owner, kind, target, expires FROM main.rule
+                WHERE principal IN ({marks}) AND (expires IS NULL OR expires > ?)""",
+            (*names, now),
+        )
+        (until,) = db.execute("SELECT min(expires) FROM temp.rule_of_asker").fetchone()
+        self._until = _NEVER if until is None else until
+        self._texts = None
+        for statement in _LAID_OUT:
+            db.execute(statement)
+        db.executemany("INSERT OR IGNORE INTO temp.reach_tag VALUES (?, ?)", _tags(db))
+        opened = [(n,) for n in _in_views(db, now)]
+        db.executemany("INSERT OR IGNORE INTO temp.reach_cube VALUES (?)", opened)
 
 
 def _is_alone(db: Connection, principal: str) -> bool:
@@ -89,19 +121,14 @@ def _is_alone(db: Connection, principal: str) -> bool:
     return not db.execute(others, (principal,)).fetchone()[0]
 
 
-def _tags(db: Connection, rules: list[Rule]) -> list[tuple[str, str]]:
-    """The tags in use that these rules cover, each with the owner whose cubes they open."""
-    if not rules:
-        return []
-    # The tags that are in use: a few, found one after the other in the index of a hundred thousand.
-    used = db.execute(
-        """WITH RECURSIVE each (tag) AS (SELECT min(tag) FROM main.tag UNION ALL
-             SELECT (SELECT min(tag) FROM main.tag WHERE tag > each.tag) FROM each WHERE each.tag NOT NULL)
-           SELECT tag FROM each WHERE tag NOT NULL"""
-    ).fetchall()
+def _tags(db: Connection) -> list[tuple[str, str]]:
+    """The tags in use that the rules cover, each with the owner whose cubes they open."""
     paths: dict[str, set[str]] = {}
-    for rule in rules:
-        paths.setdefault(rule.target, set()).add(rule.owner)
+    for owner, path in db.execute(
+        "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'tag'"
+    ).fetchall():
+        paths.setdefault(path, set()).add(owner)
+    used = db.execute(_USED_TAGS).fetchall() if paths else []
     return [(owner, tag) for (tag,) in used for path in _above(tag) for owner in paths.get(path, ())]
 
 
@@ -111,17 +138,12 @@ def _above(tag: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def _cubes(db: Connection, rules: list[Rule], principal: str, now: int) -> Iterable[int]:
-    """The cubes that single rules, views, and tasks open."""
-    for (n,) in db.execute("SELECT cube FROM main.bound WHERE principal = ?", (principal,)):
-        yield n
-    for rule in rules:
-        if rule.kind == "cube":
-            found = db.execute(
-                "SELECT n FROM main.cube WHERE id = ? AND owner = ?", (rule.target, rule.owner)
-            ).fetchall()
-            yield from (n for (n,) in found)
-        elif rule.kind == "view" and (view := view_of(db, rule.target, rule.owner)):
+def _in_views(db: Connection, now: int) -> Iterable[int]:
+    """The cubes that views open."""
+    for owner, name in db.execute(
+        "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'view'"
+    ).fetchall():
+        if view := view_of(db, name, owner):
             where, values = catalogue.condition(view, now)
             statement = f"SELECT c.n FROM main.cube c WHERE c.owner = ? AND {where}"
-            yield from (n for (n,) in db.execute(statement, (rule.owner, *values)))
+            yield from (n for (n,) in db.execute(statement, (owner, *values)).fetchall())

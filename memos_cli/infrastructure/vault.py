@@ -231,6 +231,13 @@ class Vault:
         return self._scope is not None and self._scope.is_narrow
 
     @property
+    def texts(self) -> int:
+        """How many live memories the caller may read."""
+        if self._scope is not None and self._scope.is_narrow:
+            return self._scope.texts
+        return int(self._connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
+
+    @property
     def whole(self) -> Connection:
         """All of the vault, whoever asks: for writing, for its rules, and for looking after its files."""
         if not self.is_narrow:

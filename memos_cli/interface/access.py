@@ -6,9 +6,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
-from memos_cli.cube import Cube
+from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure import catalogue, rules
 from memos_cli.infrastructure.governance import (
@@ -24,6 +23,7 @@ from memos_cli.infrastructure.governance import (
     is_below,
 )
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.operation.lifecycle import next_state
 from memos_cli.settings import Settings, principal_of
 
 ROLES = {"reader": INCLUDED["read"], "writer": INCLUDED["write"], "owner": INCLUDED["admin"]}
@@ -54,6 +54,16 @@ class Token:
     expires: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that memories are kept for, and for whom."""
+
+    name: str
+    principal: str
+    memories: int
+    live: int
+
+
 def identify(vault: Vault, settings: Settings, now: int) -> Caller:
     """Who asks, by a token or by its own word. Raises Refused for a token that does not hold, and for none
     where the vault wants one."""
@@ -69,9 +79,7 @@ def identify(vault: Vault, settings: Settings, now: int) -> Caller:
             )
         principal, role, _ = row
         if settings.principal and settings.principal != principal:
-            raise Refused(
-                f"the token is that of {principal}, not of {settings.principal}", "leave --as out"
-            )
+            raise Refused(f"the token is that of {principal}, not of {settings.principal}", "leave --as out")
         return Caller(principal, rules.groups_of(db, principal), ROLES[role])
     principal = principal_of(settings)
     if policy(vault, TOKENS) == "required":
@@ -173,7 +181,9 @@ class Access:
             if mine in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
         ]
 
-    def grant(self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None) -> Rule:
+    def grant(
+        self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None
+    ) -> Rule:
         """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
         for whom it may share). Raises UsageError, Refused."""
         name, wanted = principal_named(principal, "group"), _right(right)
@@ -229,7 +239,7 @@ class Access:
             raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
         if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.whole)):
             raise Refused(
-                f"{self.caller.principal} may not grant {right} on {aim.name or 'the memories'} of {aim.owner}",
+                f"{self.caller.principal} may not grant {right} on {aim.name or 'memories'} of {aim.owner}",
                 f"{aim.owner} can, or can grant you: share (for read and write), admin",
             )
 
@@ -258,6 +268,32 @@ class Access:
             holding = [each for each in granted if giver.is_meant(each.principal) and each.holds(now)]
             held = {each for rule in holding if _contains(rule, aim) for each in INCLUDED[rule.right]}
         return "admin" in held or ("share" in held and right in held and right in ("read", "write"))
+
+    # --- tasks -----------------------------------------------------------------------------------
+
+    def tasks(self) -> list[Task]:
+        """What memories are kept for, of those that the caller may read."""
+        return [Task(*row) for row in rules.tasks(self._vault.connection)]
+
+    def finish_task(self, task: str) -> list[str]:
+        """Archive the memories that were kept for a task. Its owner says that it is done, or its agent does.
+
+        Returns their ids. Raises UsageError for a task that no memory is kept for.
+        """
+        self.require_making()
+        found = catalogue.by_number(self._vault.connection, rules.bound_to(self._vault.connection, task))
+        if not found:
+            raise UsageError(f"no memory is kept for a task {task!r}", "`memos task list` shows them")
+        done = []
+        with self._vault.change(self.caller.principal, self._clock()) as change:
+            for cube in found.values():
+                header = rules.header_of(change.db, cube.n, (), self._clock())
+                if header.audience != self.caller.principal:
+                    self.require([cube], "write")
+                if cube.state in LIVE_STATES:
+                    change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+                    done.append(cube.id)
+        return done
 
     # --- groups and tokens -----------------------------------------------------------------------
 
@@ -346,9 +382,10 @@ def _contains(rule: Rule, aim: Target) -> bool:
 
 
 def _right(text: str) -> Right:
-    if text not in get_args(Right):
-        raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")
-    return text
+    for right in RIGHTS:
+        if right == text:
+            return right
+    raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")
 
 
 def _hash(token: str) -> bytes:

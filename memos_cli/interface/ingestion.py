@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import Locked, MemosError, UsageError
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, rules
 from memos_cli.infrastructure.catalogue import Place
 from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
@@ -38,6 +38,9 @@ class Wishes:
     prune: bool = False
     reread: bool = False
     """Compare every piece, even of a source whose bytes have not changed."""
+    audience: str = ""
+    """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
+    task: str = ""
 
     def recipe(self) -> str:
         """A fingerprint of all that decides what a source becomes, beside its bytes."""
@@ -203,6 +206,8 @@ class Ingestion:
             if each.new:
                 self.ids.append(each.id)
                 self.added += 1
+                if self._wishes.audience:
+                    rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
                 continue
             if self._wishes.terms.expires is not None:
                 change.renew(each.cube, self._wishes.terms.expires)

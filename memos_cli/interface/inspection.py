@@ -72,7 +72,8 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
         ),
         versions=count("SELECT count(*) FROM version v JOIN cube c ON c.n = v.cube"),
         sources=count(
-            "SELECT count(*) FROM source s WHERE s.n IN (SELECT p.source FROM place p JOIN cube c ON c.n = p.cube)"
+            """SELECT count(*) FROM source
+               WHERE n IN (SELECT p.source FROM place p JOIN cube c ON c.n = p.cube)"""
         ),
         tags=count("SELECT count(DISTINCT tag) FROM tag t JOIN cube c ON c.n = t.cube"),
         embedded=count(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}") - without_vector,

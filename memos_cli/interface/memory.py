@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, Plan
 from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
-from memos_cli.infrastructure import audit, catalogue
+from memos_cli.infrastructure import audit, catalogue, rules
 from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.vault import Vault, guard
 from memos_cli.interface.results import (
@@ -36,12 +36,12 @@ from memos_cli.interface.results import (
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.governance import Right
-    from memos_cli.interface.access import Access
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.audit import AuditRow, Break
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
+    from memos_cli.infrastructure.governance import Right
+    from memos_cli.interface.access import Access
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.operation.activation import Promoted, Restored, Shelf
@@ -182,7 +182,7 @@ class Memos:
         embedder, notes = self._embedder_if_used()
         hits = search(
             self.vault, query,
-            filter=filter, k=k or self.settings.search_k, now=self._clock(),
+            filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
             embedder=embedder, balance=self.settings.search_balance, aside=aside,
         )  # fmt: skip
         return Found(query, tuple(hits), notes)
@@ -192,7 +192,7 @@ class Memos:
         from memos_cli.interface.answering import explain
 
         with self._open_engine(vocabulary_only=True) as engine:
-            return explain(self, engine, question, filter, manner)
+            return explain(self, engine, question, self._asked(filter), manner)
 
     def query(
         self,
@@ -210,7 +210,7 @@ class Memos:
         """
         from memos_cli.interface.answering import answer
 
-        return answer(self, question, filter, manner, started, on_text)
+        return answer(self, question, self._asked(filter), manner, started, on_text)
 
     def use(
         self,
@@ -242,6 +242,11 @@ class Memos:
             change.tell_reads({**(forms or {}), **made})
             if question:
                 change.log_question(question, forms or {}, self.settings.query_log)
+
+    def _asked(self, filter: Filter) -> Filter:
+        """``filter``, without what is kept for others."""
+        is_for_some = rules.is_anything_bound(self.vault.connection)
+        return replace(filter, asker=self.principal) if is_for_some else filter
 
     # --- other forms -----------------------------------------------------------------------------
 
@@ -308,7 +313,8 @@ class Memos:
 
     def pinned(self, view: str) -> list[Cube]:
         """The memories that stand in every prompt of a view ("": of no view)."""
-        return catalogue.pinned(self.vault.connection, view, now=self._clock())
+        wanted = self._asked(Filter())
+        return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=wanted)
 
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
         """Let memories stand in every prompt of a view, or no longer."""
@@ -367,8 +373,9 @@ class Memos:
         until: int | None = None,
     ) -> Iterator[AuditRow]:
         """What happened, in its order. ``cube`` is the id, or its start, of a memory that may be gone."""
+        db = self.vault.whole if self.access.is_maker else self.vault.connection
         return audit.rows(
-            self.vault.whole if self.access.is_maker else self.vault.connection, cube=cube.upper() or None, by=by or None, action=action or None,
+            db, cube=cube.upper() or None, by=by or None, action=action or None,
             since=since, until=until,
         )  # fmt: skip
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from memos_cli.cube import Filter, Hit
 from memos_cli.infrastructure import catalogue, index
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import Term, fts_query, query_terms
 from memos_cli.runtime.embedder import Embedder
@@ -55,10 +54,10 @@ def search(
     """
     db = vault.connection
     limit = max(CANDIDATES, 2 * k)
+    total = vault.texts
     if vault.is_narrow:
-        terms, words = _seen_words(db, query_terms(question), filter, now, limit)
+        terms, words = _seen_words(db, query_terms(question), total, filter, now, limit)
     else:
-        (total,) = db.execute("SELECT count(*) FROM words_docsize").fetchone()
         terms = weigh(db, query_terms(question), total)
         words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
     meaning = _near(vault, question, filter, now, embedder, limit) if embedder is not None else {}
@@ -117,16 +116,15 @@ def _weighed(term: Term, cubes: int, total: int) -> Weighed:
 
 
 def _seen_words(
-    db: Connection, terms: Sequence[Term], filter: Filter, now: int, limit: int
+    db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
     """The terms, and the cubes that hold them, best first, for who may not read all of the vault.
 
     BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
     many of the asker's cubes hold it, and a cube by the words that it holds, however often.
     """
-    (total,) = db.execute(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}").fetchone()
     holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
-    found = {term: [n for (n,) in db.execute(holding, (term.fts,))] for term in terms}
+    found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}
     weighed = [_weighed(term, len(found[term]), total) for term in terms]
     asked = set(_asked(weighed, total))
     scores: dict[int, float] = {}
@@ -157,7 +155,7 @@ def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) 
             for (n,) in db.execute(
                 f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})",
                 (weighed.term.fts, *cubes),
-            ):
+            ).fetchall():
                 found[n].add(weighed.term.text)
     return found
 

@@ -42,7 +42,9 @@ ROUNDS = 5
 
 
 def enter(folder: Path, who: str) -> Memos:
-    settings, _ = load_settings({"vault": str(folder), "principal": who}, environment={}, file=folder / "no.toml")
+    settings, _ = load_settings(
+        {"vault": str(folder), "principal": who}, environment={}, file=folder / "no.toml"
+    )
     return Memos(settings)
 
 
@@ -69,10 +71,14 @@ def fill(folder: Path, cubes: int) -> None:
 def allow(folder: Path, count: int) -> None:
     """``count`` rules for each of two agents, and one for a third."""
     with enter(folder, "user:ann") as ann:
-        ids = [row[0] for row in ann.vault.connection.execute("SELECT id FROM cube ORDER BY n LIMIT ?", (count,))]
+        ids = [
+            row[0] for row in ann.vault.connection.execute("SELECT id FROM cube ORDER BY n LIMIT ?", (count,))
+        ]
         with ann.vault.change("user:ann", ann.now()) as change:
             for at in range(count):
-                rules.grant(change, Rule("user:ann", "tag", f"team/{at % TAGS}", "agent:rules", "read", "user:ann"))
+                rules.grant(
+                    change, Rule("user:ann", "tag", f"team/{at % TAGS}", "agent:rules", "read", "user:ann")
+                )
                 half = Rule("user:ann", "tag", f"team/{at}", "agent:half", "read", "user:ann")
                 if at >= TAGS // 2:
                     half = Rule("user:ann", "cube", ids[at], "agent:half", "read", "user:ann")
@@ -92,7 +98,9 @@ def questions() -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cubes", type=int, default=100_000)
     parser.add_argument("--rules", type=int, default=1_000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
