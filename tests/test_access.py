@@ -75,7 +75,7 @@ def first(memos: Memos) -> str:
     return next(iter(memos.cubes(filter=Filter(), newest=False))).id
 
 
-# What each public operation gives a stranger, to whom nothing is granted; ``id`` is one that it happens to know.
+# What each public operation gives a stranger, to whom nothing is granted; ``id`` is one it happens to know.
 OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "activations": lambda m, id: m.activations(),
     "adapters": lambda m, id: m.adapters(),

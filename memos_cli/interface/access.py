@@ -263,7 +263,9 @@ class Access:
         row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
         if aim.kind == "cube":
             header = rules.header_of(db, row[0], granted, now) if row else None
-            held = {each for each in RIGHTS if header and decide(giver, each, header, granted, now).allowed}
+            held = {
+                str(each) for each in RIGHTS if header and decide(giver, each, header, granted, now).allowed
+            }
         else:
             holding = [each for each in granted if giver.is_meant(each.principal) and each.holds(now)]
             held = {each for rule in holding if _contains(rule, aim) for each in INCLUDED[rule.right]}
