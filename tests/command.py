@@ -100,7 +100,7 @@ class Shell:
             "PYTHONWARNINGS": "error",
             "MEMOS_VAULT": str(self.vault),
             "MEMOS_CACHE": os.environ["MEMOS_CACHE"],
-            "MEMOS_AS": "user:tester",
+            "MEMOS_AS": "user:ann",
             "COLUMNS": "100",
             **(extra or {}),
         }
@@ -216,7 +216,7 @@ def make_vault(shell: Shell) -> None:
     """An empty vault, made without opening any model."""
     from memos_cli.infrastructure.vault import Vault
 
-    Vault.create(shell.vault, principal="user:tester", now=1_700_000_000_000, timeout=1.0).close()
+    Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0).close()
 
 
 class _Captured(io.TextIOWrapper):

@@ -19,11 +19,15 @@ NEED_A_VAULT = [
     ("edit", "01", "--text", "x"), ("tag", "01", "--add", "x"), ("forget", "01", "--yes"), ("history", "01"),
     ("stats",), ("check",), ("view", "list"), ("view", "set", "x", "--tag", "x"), ("view", "remove", "x"),
     ("promote", "01", "--to", "activation"), ("demote", "01"), ("gate", "01"), ("pin", "01"), ("unpin", "01"),
+    ("grant", "vault", "agent:x"), ("grant",), ("revoke", "vault", "agent:x"), ("access", "01"),
+    ("group", "add", "group:x", "agent:x"), ("group", "list"), ("task", "list"), ("task", "done", "x"),
+    ("token", "create", "agent:x"), ("token", "list"), ("token", "revoke", "1"), ("token", "require"),
 ]  # fmt: skip
 WRITE = [
     ("ingest", "-", "--no-embed"), ("tag", "{id}", "--add", "x"), ("edit", "{id}", "--text", "x"),
     ("forget", "{id}", "--yes"), ("view", "set", "x", "--tag", "x"),
-    ("pin", "{id}"), ("unpin", "{id}"), ("demote", "{id}"),
+    ("pin", "{id}"), ("unpin", "{id}"), ("demote", "{id}"), ("grant", "{id}", "agent:x"),
+    ("group", "add", "group:x", "agent:x"), ("token", "create", "agent:x"),
 ]  # fmt: skip
 
 
@@ -59,7 +63,7 @@ def test_the_later_vault_wins(memos: Shell) -> None:
 
 def test_who_asks_is_a_user_or_an_agent(memos: Shell) -> None:
     (id,) = memos.keep("One.")
-    assert memos("show", id, "--json").record["owner"] == "user:tester"
+    assert memos("show", id, "--json").record["owner"] == "user:ann"
     for name in ("eve", "user:", "robot:r2"):
         memos("--as", name, "list", code=2)
 

@@ -92,11 +92,12 @@ def test_show_takes_the_id_that_a_turn_has_in_its_source(memos: Shell) -> None:
 
 def test_history_tells_what_happened_and_by_whom(memos: Shell) -> None:
     (id,) = memos.keep("One.")
+    memos("grant", id, "agent:cleaner", "write")
     memos("--as", "agent:cleaner", "edit", id, "--text", "Uno.")
     memos("tag", id, "--add", "home")
     past = memos("history", id, "--json").record
     assert [(row["action"], row["principal"]) for row in past["audit"]] == [
-        ("tag", "user:tester"), ("edit", "agent:cleaner"), ("add", "user:tester"),
+        ("tag", "user:ann"), ("edit", "agent:cleaner"), ("grant", "user:ann"), ("add", "user:ann"),
     ]  # fmt: skip
     assert [version["text"] for version in past["versions"]] == ["Uno.", "One."]
     shown = memos("history", id).out

@@ -66,7 +66,7 @@ class Teacher(Shell):
         return Memos(
             Settings(
                 vault=str(self.vault),
-                principal="user:tester",
+                principal="user:ann",
                 reader=str(self.folder / "tiny.gguf"),
                 threads=1,
             )

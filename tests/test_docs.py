@@ -17,6 +17,8 @@ from memos_cli.infrastructure.schema import migrate
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]
+COMMANDS += [f"group {name}" for name in ("add", "remove", "list")] + ["task list", "task done"]
+COMMANDS += [f"token {name}" for name in ("create", "list", "revoke", "require")]
 COMMANDS += ["view set", "view list", "view remove", "bench ttft"]
 
 

@@ -32,8 +32,8 @@ FAMILIES = {
     "changing": ("edit", "tag", "forget"),
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
-    "views": ("view",),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
+    "views": ("view",),
     "auditing": ("audit",),
     "benching": ("bench",),
 }

@@ -29,13 +29,34 @@ Of = Annotated[
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="group:NAME")]
 Members = Annotated[list[str], typer.Argument(metavar="PRINCIPAL…", help="user:NAME or agent:NAME.")]
 
+_GROUPS = """Name several principals at once, in rules.
+
+\b
+Example:
+  memos group add group:team user:bo agent:coder
+  memos grant tag:work group:team
+"""
+_TASKS = """Look after what is kept for one agent's task: ingest --for --task.
+
+\b
+Example:
+  memos task list
+  memos task done release-9
+"""
+_TOKENS = """Hold an agent to its name, and to less than its principal may.
+
+\b
+Example:
+  memos token create agent:coder --role reader --expires 30d
+"""
+
 
 def register(parent: typer.Typer) -> None:
     for command in (grant, revoke, access):
         parent.command()(with_global_options(command))
-    parent.add_typer(groups, name="group", help="Name several principals at once, in rules.")
-    parent.add_typer(tasks, name="task", help="What was kept for one agent's task (ingest --for --task).")
-    parent.add_typer(tokens, name="token", help="Hold an agent to its name, and to less than it may.")
+    parent.add_typer(groups, name="group", help=_GROUPS)
+    parent.add_typer(tasks, name="task", help=_TASKS)
+    parent.add_typer(tokens, name="token", help=_TOKENS)
 
 
 def grant(
