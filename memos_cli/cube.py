@@ -10,7 +10,7 @@ import json
 import os
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
@@ -136,6 +136,10 @@ class Filter:
     """Memories themselves, unless said otherwise: not what was made from them."""
     asker: str = ""
     """Leave out what is meant for another principal than this one; empty: it stays."""
+
+    def as_saved(self) -> dict[str, object]:
+        """What a view keeps of it: not who asks."""
+        return {name: value for name, value in asdict(self).items() if name != "asker"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -61,7 +60,7 @@ def set_view(
         filter = make_filter(memos, "", wanted)
         memos.set_view(name, filter)
     if output.json:
-        output.record({"name": name, "filter": asdict(filter)})
+        output.record({"name": name, "filter": filter.as_saved()})
     else:
         output.text(name)
 
@@ -80,11 +79,11 @@ def list_views(ctx: typer.Context) -> None:
         saved = memos.views()
     if output.json:
         for name, filter in saved.items():
-            output.record({"name": name, "filter": asdict(filter)})
+            output.record({"name": name, "filter": filter.as_saved()})
         return
     rows = []
     for name, filter in saved.items():
-        parts = {k: v for k, v in asdict(filter).items() if v and k not in ("states", "payloads")}
+        parts = {k: v for k, v in filter.as_saved().items() if v and k not in ("states", "payloads")}
         rows.append((name, "  ".join(f"{k} {v}" for k, v in parts.items())))
     output.table(("view", "filter"), rows)
 

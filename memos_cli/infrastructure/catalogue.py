@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -285,7 +285,7 @@ def view_owner(db: Connection, name: str) -> str:
 
 
 def filter_to_json(filter: Filter) -> str:
-    return json.dumps(asdict(filter), ensure_ascii=False)
+    return json.dumps(filter.as_saved(), ensure_ascii=False)
 
 
 def filter_from_json(text: str) -> Filter:
