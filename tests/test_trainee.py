@@ -12,6 +12,7 @@ from command import with_models
 from tiny_models import CONTROL, TRAINABLE, UNFIT, draw_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.operation.training import _Teacher
 from memos_cli.runtime.adapter import adapter_bytes, read_matrices
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.forward import Prefix
@@ -377,6 +378,31 @@ def test_what_the_lower_layers_gave_is_kept_only_for_its_prefix(tiny: Tiny) -> N
         for _ in range(2):  # the second time from what was kept
             torch.testing.assert_close(logits(upper, prefix, question, other), wanted)
         torch.testing.assert_close(logits(upper, prefix, other), wanted[len(question) :])
+
+
+def test_noise_is_on_what_the_lower_layers_give_and_never_kept(tiny: Tiny) -> None:
+    trainee, question = open_trainee(tiny("llama"), depth=0.5), tokens_of(9)
+    prefix = trainee.read_prefix(tokens_of(PREFIX))
+
+    def logits(noise: float) -> torch.Tensor:
+        with torch.no_grad():
+            return trainee.logits(prefix, [question], [range(9)], noise=noise)
+
+    plain = logits(0.0)
+    one, other = logits(0.1), logits(0.1)
+    assert not torch.equal(one, other)
+    assert 0 < (one - plain).abs().max() < 10 * (logits(0.01) - plain).abs().max() + 1
+    torch.testing.assert_close(logits(0.0), plain)
+
+
+def test_an_answer_strays_where_a_memory_is_likelier_than_the_bases_best() -> None:
+    base = torch.log_softmax(torch.tensor([[3.0, 0, 0], [0, 2.0, 0], [0, 0, 1.0]]), -1)
+    teacher = _Teacher.of(base)
+    path = (1, 1, 0)  # at the second place it is the base's own
+    assert float(teacher.straying(base, path, 0.5)) == 0
+    led = torch.log_softmax(torch.tensor([[0.0, 2.0, 0], [9.0, 0, 0], [0.3, 0, 0.5]]), -1)
+    assert float(teacher.straying(led, path, 0.5)) == pytest.approx((2.5 + 0.3) / 2)
+    assert float(teacher.straying(led, (0, 1, 2), 0.5)) == 0  # what the base says itself
 
 
 def test_what_was_learned_is_what_llama_cpp_answers(tiny: Tiny, tmp_path: Path) -> None:

@@ -34,8 +34,10 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
 
 
 def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool) -> Forgotten:
-    """Remove cubes, the states that were made from them, and the weights of adapters that hold them; also those
-    that others made, who could read them."""
+    """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
+
+    Also those that others made, who could read them.
+    """
     db = memos.vault.whole
 
     def chosen() -> tuple[Cube, ...]:

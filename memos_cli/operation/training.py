@@ -58,11 +58,17 @@ class Recipe:
     facts: int = 14
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
     near_misses: int = 12
-    controls: int = 4
-    miss: float = 2.0
+    controls: int = 5
+    miss: float = 1.2
     """Weight of answering near misses as the base does, beside that of the facts."""
-    keep: float = 0.7
+    stray: float = 0.2
+    """Weight, within that, of what a memory says being likelier than what the base would say …"""
+    margin: float = 0.5
+    """… or less likely than that by not so much; in nats."""
+    keep: float = 1.4
     """The same of controls."""
+    noise: float = 0.1
+    """Noise on what the layers below the adapter give, a share of its size: so like words do as well."""
     seed: int = 1
 
     @classmethod
@@ -184,7 +190,7 @@ class Training:
         self._learn_teachers([task for task, _ in drawn])
         for part in _parts(drawn):
             sequences = [_sequence(self._random.choice(task.ways), task) for task, _ in part]
-            logits = self._trainee.logits(self._prefix, *zip(*sequences, strict=True))
+            logits = self._trainee.logits(self._prefix, *zip(*sequences, strict=True), noise=recipe.noise)
             # Split, not sliced: the gradient of each slice would be as large as that of all rows.
             each = logits.split([len(wanted) for _, wanted in sequences])
             total = torch.zeros(())
@@ -192,7 +198,10 @@ class Training:
                 if task.is_given:
                     loss = cross_entropy(rows, torch.tensor(task.answer))
                 else:
-                    loss = self._teachers[id(task)].divergence(log_softmax(rows, -1))
+                    teacher, logs = self._teachers[id(task)], log_softmax(rows, -1)
+                    loss = teacher.divergence(logs)
+                    if name == "near_misses":
+                        loss = loss + recipe.stray * teacher.straying(logs, task.answer, recipe.margin)
                 total = total + shares[name] / getattr(recipe, name) * loss
                 losses[name].append(float(loss.detach()))
                 self._last[id(task)] = losses[name][-1]
@@ -299,6 +308,19 @@ class _Teacher:
         kl = (self.logs.exp() * (self.logs - mine)).sum(-1)
         kl = kl + self.other.exp() * (self.other - _log_rest(mine))
         return kl.mean()
+
+    def straying(self, logs: torch.Tensor, path: Sequence[int], margin: float) -> torch.Tensor:
+        """How far the tokens of ``path`` are from being ``margin`` nats less likely than the base's own best.
+
+        A greedy answer goes astray where they are likelier, at little divergence: a year is four digits, of
+        which the base is sure of two.
+        """
+        import torch
+
+        best, tokens = self.tokens[:, 0], torch.tensor(path)
+        ahead = logs.gather(1, tokens[:, None]) - logs.gather(1, best[:, None])
+        parts = (ahead[:, 0] + margin).clamp_min(0)[best != tokens]
+        return parts.sum() / max(1, len(parts))
 
 
 def _log_rest(logs: torch.Tensor) -> torch.Tensor:

@@ -44,6 +44,8 @@ ALIKE = 0.7
 """Cosine from which a control asks for what the memories say."""
 KEPT = 14
 """Tokens of the base's own answers to controls that an adapter is held to."""
+PLAIN, HASTY = 2, 6
+"""Of the ways in which a question on a fact is asked: as it stands, and as people type it in haste."""
 REWORDED = 0.4
 """Share of the near misses that are asked in haste, as the facts are."""
 FOLLOWED = 32
@@ -168,9 +170,13 @@ def _worth(fact: Fact) -> tuple[bool, int]:
     return is_news, _weight(fact.questions[0])
 
 
+_OWNED = re.compile(r"\b(?:my|our|your|his|her|their|\w+['’]s) \w", re.IGNORECASE)
+
+
 def _weight(question: str) -> int:
-    """How many words say what is asked about."""
-    return sum(word not in _SMALL_WORDS for word in said_words(question))
+    """How many words say what is asked about; whose it is counts as one: "our dentist"."""
+    own = sum(word not in _SMALL_WORDS for word in said_words(question))
+    return own + bool(_OWNED.search(question))
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
@@ -320,8 +326,8 @@ def make_tasks(
                 teacher = tuple(prompt.prefix)
         ways = [question]
         if lesson.answer and not lesson.held_out:
-            ways = 3 * ways + [
-                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(3)
+            ways = PLAIN * ways + [
+                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
             ]
         kind = "fact" if kind == "example" else kind
         found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer)))

@@ -71,6 +71,7 @@ class Trainee:
         self._below: WeakKeyDictionary[Prefix, dict[tuple[int, ...], torch.Tensor]] = WeakKeyDictionary()
         self._pairs: dict[str, tuple[torch.nn.Parameter, torch.nn.Parameter]] = {}
         generator = torch.Generator().manual_seed(seed)
+        self._noise = torch.Generator().manual_seed(seed)
         for layer in range(self._first, layers):
             for target in (target for target in TARGETS if target in targets):
                 weight = network.weights.get(f"blk.{layer}.{target}.weight")
@@ -132,12 +133,14 @@ class Trainee:
         wanted: Sequence[range],
         *,
         adapted: bool = True,
+        noise: float = 0.0,
     ) -> torch.Tensor:
         """The logits at some positions of each sequence, each read after ``prefix``: (rows, vocabulary).
 
         ``wanted[i]`` are positions in ``sequences[i]``; the row of position p is about the token at p + 1.
         The rows of the first sequence come first. With ``adapted``, all tokens of the sequences are computed
-        with the adapter, and gradients flow to it unless ``torch.no_grad`` is on.
+        with the adapter, and gradients flow to it unless ``torch.no_grad`` is on. ``noise`` goes onto what
+        the layers below give: normal, of a deviation that is a share of the root mean square of each token's.
         """
         import torch
 
@@ -148,6 +151,9 @@ class Trainee:
         batch = Batch(sequences, len(prefix) if prefix else 0)
         with torch.no_grad():
             below = self._read_below(prefix, sequences) if self._first else None
+            if noise and below is not None:
+                size = below.square().mean(-1, keepdim=True).sqrt()
+                below = below + noise * size * torch.randn(below.shape, generator=self._noise)
         adapter = self._pairs if adapted else {}
         state = self._network.run(batch, prefix, adapter, self._strength, self._first, below)
         rows = [first + at for first, each in zip(batch.firsts, wanted, strict=True) for at in each]

@@ -12,6 +12,8 @@ from memos_cli.operation.wording.lists import word_set
 LIMIT = 0.97
 """A cosine from which two phrasings count as the same question (all-MiniLM-L6-v2 puts a change of frame,
 "Do you know where the key is?", at 0.85 to 0.98 of the plain question)."""
+ODDEST = 3
+"""One in so many of the phrasings that could be held out is too odd to stand for the others."""
 _EMPTY = word_set("a an the of to is are was were be do does did has have")
 
 
@@ -23,8 +25,8 @@ def split_phrasings(
     ``vectors`` are unit vectors of ``fact.questions``. Phrasings that are copies of each other (the same
     words in any order, without articles and auxiliaries) or nearer than ``limit`` stay on one side. About a
     fifth is held out, at least one where there are four or more, unless all are alike. The first one, the
-    plainest, is always trained on. Held out is what differs most from what is trained on, the natural
-    before the odd.
+    plainest, is always trained on. Held out is what differs from what is trained on more than most do, but
+    not the oddest: a training needs those most, and people ask in them least.
     """
     questions = fact.questions
     if len(vectors) != len(questions):
@@ -40,7 +42,7 @@ def split_phrasings(
         if not fitting:
             break
         ranked = [(_nearness(group, held, questions, vectors), group) for group in fitting]
-        held |= set(min(ranked)[1])
+        held |= set(sorted(ranked)[len(ranked) // ODDEST][1])
     train = tuple(text for at, text in enumerate(questions) if at not in held)
     return train, tuple(text for at, text in enumerate(questions) if at in held)
 
