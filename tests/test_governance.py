@@ -83,7 +83,7 @@ def test_the_decision_the_narrowed_database_and_the_oracle_agree(vault: Vault) -
         granted = _new_rules(vault, memories, draw)
         for who in PRINCIPALS:
             caller = Caller(who, rules.groups_of(vault.whole, who))
-            seen = _seen(vault, caller)
+            seen = _seen(vault, who)
             for memory in memories:
                 header = rules.header_of(vault.whole, memory.n, granted, NOW)
                 assert header.id == memory.id
@@ -147,10 +147,10 @@ def _new_rules(vault: Vault, memories: list[Memory], draw: random.Random) -> lis
     return rules.all_rules(vault.whole)
 
 
-def _seen(vault: Vault, caller: Caller) -> set[int]:
+def _seen(vault: Vault, who: str) -> set[int]:
     connection = connect(vault.folder / "memos.db", 5.0)
     try:
-        scope = Scope(connection, caller, lambda: NOW)
+        scope = Scope(connection, who, lambda: NOW)
         scope.refresh()
         assert scope.is_narrow
         return {n for (n,) in connection.execute("SELECT n FROM cube")}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.governance import EVERYONE, Caller
+from memos_cli.infrastructure.governance import EVERYONE
 from memos_cli.infrastructure.rules import view_of
 from memos_cli.infrastructure.schema import LIVE_TEXT
 
@@ -60,10 +60,10 @@ _TEXTS = f"""SELECT (SELECT count(*) FROM main.cube c WHERE c.owner IN ({_WHOLLY
 
 
 class Scope:
-    """A connection that is narrowed to what ``caller`` may read, as soon as there is more in the vault."""
+    """A connection that is narrowed to what ``principal`` may read, as soon as there is more in the vault."""
 
-    def __init__(self, connection: Connection, caller: Caller, clock: Callable[[], int]) -> None:
-        self._connection, self._caller, self._clock = connection, caller, clock
+    def __init__(self, connection: Connection, principal: str, clock: Callable[[], int]) -> None:
+        self._connection, self._principal, self._clock = connection, principal, clock
         self._seen: int | None = None
         self._until = _NEVER
         self._texts: int | None = None
@@ -75,7 +75,7 @@ class Scope:
         now = self._clock()
         if seen == self._seen and now < self._until:
             return
-        if not self.is_narrow and _is_alone(self._connection, self._caller.principal):
+        if not self.is_narrow and _is_alone(self._connection, self._principal):
             self._seen = seen
             return
         self._narrow(now)
@@ -83,7 +83,7 @@ class Scope:
 
     @property
     def texts(self) -> int:
-        """How many live memories the caller may read."""
+        """How many live memories the principal may read."""
         if self._texts is None:
             (self._texts,) = self._connection.execute(_TEXTS).fetchone()
         return int(self._texts)
@@ -93,16 +93,16 @@ class Scope:
         if not self.is_narrow:
             for statement in _SHADOWS:
                 db.execute(statement)
-            db.execute("INSERT INTO temp.asker VALUES (?)", (self._caller.principal,))
+            db.execute("INSERT INTO temp.asker VALUES (?)", (self._principal,))
             self.is_narrow = True
         for table in ("rule_of_asker", "reach_owner", "reach_tag", "reach_cube"):
             db.execute(f"DELETE FROM temp.{table}")
-        names = [self._caller.principal, *self._caller.groups, EVERYONE]
-        marks = ", ".join("?" * len(names))
         db.execute(
-            f"""INSERT INTO temp.rule_of_asker SELECT owner, kind, target, expires FROM main.rule
-                WHERE principal IN ({marks}) AND (expires IS NULL OR expires > ?)""",
-            (*names, now),
+            """INSERT INTO temp.rule_of_asker SELECT owner, kind, target, expires FROM main.rule
+               WHERE (principal IN (?1, ?2)
+                   OR principal IN (SELECT circle FROM main.member WHERE principal = ?1))
+                 AND (expires IS NULL OR expires > ?3)""",
+            (self._principal, EVERYONE, now),
         )
         (until,) = db.execute("SELECT min(expires) FROM temp.rule_of_asker").fetchone()
         self._until = _NEVER if until is None else until

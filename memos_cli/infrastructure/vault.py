@@ -23,7 +23,6 @@ from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.governance import Caller
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
 
@@ -214,9 +213,9 @@ class Vault:
             raise
         return cls(folder, identity, connection, timeout)
 
-    def narrow(self, caller: Caller, clock: Callable[[], int]) -> None:
-        """From now on, ``connection`` shows what ``caller`` may read, and nothing else is there."""
-        self._scope = Scope(self._connection, caller, clock)
+    def narrow(self, principal: str, clock: Callable[[], int]) -> None:
+        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there."""
+        self._scope = Scope(self._connection, principal, clock)
 
     @property
     def connection(self) -> Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
@@ -149,7 +149,9 @@ class Access:
         db, now = self._vault.whole, self._clock()
         granted = rules.all_rules(db)
         header = rules.header_of(db, cube.n, granted, now)
-        return decide(caller or self.caller, right, header, granted, now)
+        asking = caller or self.caller
+        asking = replace(asking, groups=rules.groups_of(db, asking.principal))  # as they are now
+        return decide(asking, right, header, granted, now)
 
     def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
         """Of a cube and a principal ("": the caller): the decision on each right.

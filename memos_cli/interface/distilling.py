@@ -132,6 +132,7 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
 
 def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
     """Train, examine, and keep. An adapter that is there and good is not trained again."""
+    memos.access.require_making()
     engine, settings = memos.engine, memos.settings
     model = memos.fingerprint(engine)["model"]
     if not model:

@@ -458,7 +458,7 @@ class Memos:
         except BaseException:
             vault.close()
             raise
-        vault.narrow(caller, self._clock)
+        vault.narrow(caller.principal, self._clock)
         self._access = Access(vault, caller, self._clock)
         return vault
 
