@@ -220,9 +220,13 @@ class Vault:
     @property
     def connection(self) -> Connection:
         """For reading: what the caller may see."""
+        self._look_who_asks()
+        return self._connection
+
+    def _look_who_asks(self) -> None:
+        # Within a transaction of this very connection nobody else can have put anything in since it began.
         if self._scope is not None and not self._connection.in_transaction:
             self._scope.refresh()
-        return self._connection
 
     @property
     def is_narrow(self) -> bool:
@@ -232,6 +236,7 @@ class Vault:
     @property
     def texts(self) -> int:
         """How many live memories the caller may read."""
+        self._look_who_asks()
         if self._scope is not None and self._scope.is_narrow:
             return self._scope.texts
         return int(self._connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
@@ -239,6 +244,7 @@ class Vault:
     @property
     def whole(self) -> Connection:
         """All of the vault, whoever asks: for writing, for its rules, and for looking after its files."""
+        self._look_who_asks()  # else a change would begin on a connection that is to be narrowed yet
         if not self.is_narrow:
             return self._connection
         if self._whole is None:
