@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
 """Share of the tokens of held-out answers that is enough to end a training early."""
-STEPS, PER_FACT, LONGEST = 35, 10, 1200
+STEPS, PER_FACT, LONGEST = 25, 10, 1200
 """Steps of a training: the first for any, more for each fact, and the most."""
 
 

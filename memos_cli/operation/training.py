@@ -58,16 +58,16 @@ class Recipe:
     facts: int = 14
     """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
     near_misses: int = 12
-    controls: int = 5
-    miss: float = 1.2
+    controls: int = 6
+    miss: float = 1.0
     """Weight of answering near misses as the base does, beside that of the facts."""
     stray: float = 0.2
     """Weight, within that, of what a memory says being likelier than what the base would say …"""
     margin: float = 0.5
     """… or less likely than that by not so much; in nats."""
-    keep: float = 1.4
+    keep: float = 2.0
     """The same of controls."""
-    noise: float = 0.1
+    noise: float = 0.05
     """Noise on what the layers below the adapter give, a share of its size: so like words do as well."""
     seed: int = 1
 
