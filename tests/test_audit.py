@@ -140,7 +140,7 @@ def test_the_document_verifies_it_by_hand(filled: Vault) -> None:
 def test_the_command_shows_filters_and_verifies(memos: Shell) -> None:
     memos("init")
     memos("ingest", "-", "--as", "agent:coder", "--quiet", "--no-embed", stdin=b"The build runs at 2:30.\n")
-    id = memos("list", "--json").record["id"]
+    id = memos("list", "--as", "agent:coder", "--json").record["id"]
     rows = memos("audit", "--json").records
     assert [row["action"] for row in rows][:2] == ["init", "add"]
     assert {*rows[0]} == {"n", "time", "principal", "action", "cube", "version", "detail"}
@@ -152,7 +152,7 @@ def test_the_command_shows_filters_and_verifies(memos: Shell) -> None:
     assert memos("audit", "--since", "2999-01-01", "--json").out == ""
     head = memos("audit", "--head").out.strip()
     assert memos("audit", "verify").out == f"ok  {head}\n"
-    memos("tag", id, "-a", "work")
+    memos("tag", id, "-a", "work", "--as", "agent:coder")
     assert memos("audit", "verify", "--head", head, "--json").record["ok"]
     other = head.partition(":")[0] + ":" + "0" * 64
     assert "does not stand here" in memos("audit", "verify", "--head", other, code=1).out

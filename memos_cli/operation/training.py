@@ -5,7 +5,8 @@ controls, on which the model with the adapter has to predict what it predicts wi
 control along the base's own answer; to a near miss along the answer of an adapter that takes it for a fact
 ("The garage key is hidden under the blue flowerpot"). That is where it goes astray, at the name or the
 number, where the base's own answer seldom comes by: along that one, an adapter of 8 facts answered 42 % of
-unseen near misses with a memory; along both, 29 %; and along this one, with near misses of more sorts, 6 %.
+unseen near misses with a memory; along both, 29 %; and along this one, with near misses of more sorts, 6 %;
+of those on another 8 facts 12 %, and 1 % since the memory has to stay behind the base's best (``stray``).
 Told to say "I don't know" instead, it said so to every third unseen question on a fact.
 
 The upper half of the layers is trained (recall 0.85 and near misses 0.11, at a stage of the work where the
