@@ -185,4 +185,4 @@ def _near(
         kept = [(n, cosine) for n, cosine in near if n in passing]
         if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
             return dict(kept[:limit])
-        wanted *= 4
+        wanted = max(2 * wanted, math.ceil(1.2 * limit * len(near) / max(1, len(kept))))
