@@ -26,7 +26,6 @@ INCLUDED: dict[str, frozenset[str]] = {
 }
 """What a right includes: who may change or share a memory may read it."""
 Kind = Literal["cube", "tag", "view", "vault"]
-KINDS: tuple[str, ...] = get_args(Kind)
 EVERYONE = "everyone"
 """Stands for every principal, in a rule."""
 

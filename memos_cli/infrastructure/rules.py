@@ -6,6 +6,7 @@ Each write leaves its audit row. A connection that is read here sees all of the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter
@@ -37,8 +38,10 @@ def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Hea
     tags = db.execute("SELECT tag FROM tag WHERE cube = ?", (cube,)).fetchall()
     views = {rule.target for rule in rules if rule.kind == "view" and rule.owner == owner}
     passed = [
-        name for name in views if (found := view_of(db, name, owner)) and _passes(db, cube, found, now)
-    ]  # fmt: skip
+        name
+        for name in views
+        if (view := view_of(db, name, owner)) and catalogue.passing(db, [cube], now=now, filter=view)
+    ]
     sources = db.execute(
         "SELECT DISTINCT source FROM derived WHERE cube = ? ORDER BY source", (cube,)
     ).fetchall()
@@ -55,13 +58,6 @@ def view_of(db: Connection, name: str, owner: str) -> Filter | None:
     return catalogue.filter_from_json(row[0]) if row else None
 
 
-def _passes(db: Connection, cube: int, filter: Filter, now: int) -> bool:
-    where, values = catalogue.condition(filter, now)
-    return (
-        db.execute(f"SELECT 1 FROM cube c WHERE c.n = ? AND {where}", (cube, *values)).fetchone() is not None
-    )
-
-
 # --- writing ---------------------------------------------------------------------------------------
 
 
@@ -71,16 +67,7 @@ def grant(change: Change, rule: Rule) -> None:
         """INSERT INTO rule (owner, kind, target, principal, right, giver, created, expires)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (owner, kind, target, principal, right) DO UPDATE SET expires = excluded.expires""",
-        (
-            rule.owner,
-            rule.kind,
-            rule.target,
-            rule.principal,
-            rule.right,
-            rule.giver,
-            rule.created,
-            rule.expires,
-        ),
+        astuple(rule),
     )
     _tell(change, "grant", rule)
 

@@ -161,7 +161,7 @@ class Access:
         name = principal_named(principal) if principal else self.caller.principal
         is_own = name == self.caller.principal
         cube = self.one(id, "read" if is_own else "share")
-        caller = self.caller if is_own else Caller(name, rules.groups_of(self._vault.whole, name))
+        caller = self.caller if is_own else Caller(name)
         return cube, name, {right: self.decide(cube, right, caller) for right in RIGHTS}
 
     def _refuse(self, cube: Cube, right: str, decision: Decision) -> None:
@@ -229,8 +229,7 @@ class Access:
         if kind == "tag" and name.strip("/"):
             return Target("tag", name.strip("/"), owner)
         if kind == "view" and name:
-            row = self._vault.whole.execute("SELECT owner FROM view WHERE name = ?", (name,)).fetchone()
-            if row is None or row[0] != owner:
+            if catalogue.view_owner(self._vault.whole, name) != owner:
                 raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
             return Target("view", name, owner)
         cube = self.one(text)
@@ -262,8 +261,8 @@ class Access:
         if giver.principal == aim.owner:
             return True
         db, now = self._vault.whole, self._clock()
-        row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
         if aim.kind == "cube":
+            row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
             header = rules.header_of(db, row[0], granted, now) if row else None
             held = {
                 str(each) for each in RIGHTS if header and decide(giver, each, header, granted, now).allowed
