@@ -54,6 +54,16 @@ class Output:
             table.add_row(*map(Text, shown))
         Console().print(table)
 
+    def listing(
+        self, headers: Sequence[str], items: Sequence[tuple[Mapping[str, object], Sequence[object]]]
+    ) -> None:
+        """A record of each item with ``--json``, else a table: each item is given as both."""
+        if self.json:
+            for record, _ in items:
+                self.record(record)
+        else:
+            self.table(headers, [row for _, row in items])
+
     def note(self, text: str) -> None:
         """Something the user should know; not part of the result."""
         if not self.quiet:

@@ -183,11 +183,10 @@ def list_groups(ctx: typer.Context) -> None:
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         found = memos.access.groups()
-    if output.json:
-        for name, members in found.items():
-            output.record({"group": name, "members": members})
-    else:
-        output.table(("group", "members"), [(name, " ".join(members)) for name, members in found.items()])
+    output.listing(
+        ("group", "members"),
+        [({"group": name, "members": each}, (name, " ".join(each))) for name, each in found.items()],
+    )
 
 
 def _join(ctx: typer.Context, group: str, principals: list[str], *, remove: bool) -> None:
@@ -215,12 +214,10 @@ def list_tasks(ctx: typer.Context) -> None:
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         found = memos.access.tasks()
-    if output.json:
-        for each in found:
-            output.record(asdict(each))
-    else:
-        rows = [(each.name, each.principal, each.memories, each.live) for each in found]
-        output.table(("task", "for", "memories", "live"), rows)
+    output.listing(
+        ("task", "for", "memories", "live"),
+        [(asdict(each), (each.name, each.principal, each.memories, each.live)) for each in found],
+    )
 
 
 @tasks.command("done")
@@ -286,11 +283,8 @@ def list_tokens(ctx: typer.Context) -> None:
     with state_of(ctx).open() as memos:
         found = memos.access.tokens()
     rows = [_token(each) for each in found]
-    if output.json:
-        for row in rows:
-            output.record(row)
-    else:
-        output.table(("n", "principal", "role", "created", "expires"), [[*row.values()] for row in rows])
+    headers = ("n", "principal", "role", "created", "expires")
+    output.listing(headers, [(row, [*row.values()]) for row in rows])
 
 
 @tokens.command("revoke")
@@ -340,22 +334,11 @@ def require_tokens(
 def _print_rules(ctx: typer.Context, rules: list[Rule]) -> None:
     from memos_cli.cube import format_time
 
-    output = state_of(ctx).output
-    if output.json:
-        for rule in rules:
-            output.record(_rule(rule))
-        return
-    rows = [
-        (
-            rule.principal,
-            rule.right,
-            _what(rule),
-            rule.giver,
-            format_time(rule.expires) if rule.expires else "",
-        )
-        for rule in rules
-    ]
-    output.table(("principal", "may", "what", "granted by", "until"), rows)
+    items = []
+    for rule in rules:
+        until = format_time(rule.expires) if rule.expires else ""
+        items.append((_rule(rule), (rule.principal, rule.right, _what(rule), rule.giver, until)))
+    state_of(ctx).output.listing(("principal", "may", "what", "granted by", "until"), items)
 
 
 def _what(rule: Rule) -> str:

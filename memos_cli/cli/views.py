@@ -77,15 +77,13 @@ def list_views(ctx: typer.Context) -> None:
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         saved = memos.views()
-    if output.json:
-        for name, filter in saved.items():
-            output.record({"name": name, "filter": filter.as_saved()})
-        return
-    rows = []
+    items = []
     for name, filter in saved.items():
-        parts = {k: v for k, v in filter.as_saved().items() if v and k not in ("states", "payloads")}
-        rows.append((name, "  ".join(f"{k} {v}" for k, v in parts.items())))
-    output.table(("view", "filter"), rows)
+        kept = filter.as_saved()
+        parts = {k: v for k, v in kept.items() if v and k not in ("states", "payloads")}
+        shown = "  ".join(f"{k} {v}" for k, v in parts.items())
+        items.append(({"name": name, "filter": kept}, (name, shown)))
+    output.listing(("view", "filter"), items)
 
 
 @app.command("remove")
