@@ -10,17 +10,20 @@ import json
 import os
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
-State = Literal["generated", "activated", "merged", "archived", "expired"]
+State = Literal["generated", "activated", "merged", "archived", "expired", "quarantined"]
+Sensitivity = Literal["open", "personal", "confidential", "secret"]
 
 PAYLOADS: tuple[str, ...] = get_args(PayloadType)
 SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
 STATES: tuple[str, ...] = get_args(State)
+SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)
+"""From what may go anywhere to what no model is told, unless the settings say otherwise."""
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,12 +57,16 @@ class Draft:
     author: str = ""
     role: str = ""
     tags: tuple[str, ...] = ()
+    sensitivity: str = "open"
+    masked: bool = False
+    """Whether secrets in it were covered: its bytes in the source are then not those of its text."""
 
     def digest(self) -> bytes:
         """sha256 over what makes two drafts the same memory: text, type and, in dialogue, the event.
 
-        The title and the place in the source are left out, so that a paragraph found in two files is
-        one cube; a dialogue's turns keep their id, time and speaker, so that two "Thanks!" stay two.
+        The title, the place in the source and the sensitivity are left out, so that a paragraph found
+        in two files is one cube; a dialogue's turns keep their id, time and speaker, so that two
+        "Thanks!" stay two.
         """
         event = (self.ref, self.time, self.author, self.role) if self.ref or self.author else ()
         return hashlib.sha256(_to_json([self.text, self.type, *event]).encode()).digest()
@@ -113,6 +120,7 @@ class Cube:
     source: str | None
     span: Span | None
     tags: tuple[str, ...] = ()
+    sensitivity: str = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +142,15 @@ class Filter:
     states: tuple[str, ...] = LIVE_STATES
     payloads: tuple[str, ...] = ("plaintext",)
     """Memories themselves, unless said otherwise: not what was made from them."""
+    sensitivities: tuple[str, ...] = ()
     asker: str = ""
     """Leave out what is meant for another principal than this one; empty: it stays."""
+
+    def up_to(self, most: str) -> Filter:
+        """This filter, without what is more sensitive than ``most``."""
+        levels = SENSITIVITIES[: SENSITIVITIES.index(most) + 1]
+        allowed = [level for level in levels if not self.sensitivities or level in self.sensitivities]
+        return replace(self, sensitivities=tuple(allowed) or ("none",))
 
     def as_saved(self) -> dict[str, object]:
         """What a view keeps of it: not who asks."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
+from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
 
 
@@ -51,6 +52,36 @@ class Settings:
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
     ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
     ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    ingest_secrets: str = _setting(
+        "ingest.secrets",
+        "mask",
+        "keys, tokens and passwords in what is ingested: mask, refuse the piece, or allow and mark it secret",
+        choices=("mask", "refuse", "allow"),
+    )
+    ingest_quarantine: str = _setting(
+        "ingest.quarantine",
+        "never",
+        "what waits for `memos review` before it is used: never, web (pages), or always",
+        choices=("never", "web", "always"),
+    )
+    sensitivity_prompt: str = _setting(
+        "sensitivity.prompt",
+        "confidential",
+        "the most sensitive memories that a model is told",
+        choices=SENSITIVITIES,
+    )
+    sensitivity_adapter: str = _setting(
+        "sensitivity.adapter",
+        "personal",
+        "the most sensitive memories that an adapter may hold",
+        choices=SENSITIVITIES,
+    )
+    audit_reads: str = _setting(
+        "audit.reads",
+        "all",
+        "what the audit tells of reading: all (also show, search, list), or prompts (what a model was told)",
+        choices=("all", "prompts"),
+    )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
     search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1", most=1)
     query_relevance: float = _setting(

@@ -86,6 +86,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
     "edit": lambda m, id: m.edit(id, text="mine now"),
+    "find": lambda m, id: (m.find("swan vault", filter=Filter()), m.find("swan", filter=ALL)),
     "forget": lambda m, id: (m.forget([], filter=ALL, dry_run=False), m.forget([id], dry_run=False)),
     "gate": lambda m, id: m.gate(id),
     "history": lambda m, id: m.history(id),
@@ -95,12 +96,14 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
+    "review": lambda m, id: m.review([id], approve=True),
     "search": lambda m, id: (m.search("swan vault", filter=Filter()), m.search("swan", filter=ALL)),
     "set_view": lambda m, id: m.set_view("swans", Filter()),
     "several": lambda m, id: m.several([id]),
     "show": lambda m, id: m.show(id),
     "stats": lambda m, id: m.stats(),
     "tag": lambda m, id: m.tag([id], ["mine"]),
+    "mark": lambda m, id: m.mark([id], "secret"),
     "verify_audit": lambda m, id: m.verify_audit(),
     "access.explain": lambda m, id: m.access.explain(id, CODER),
     "access.grant": lambda m, id: (m.access.grant("vault", BO, "read"), m.access.grant(id, BO, "read")),
@@ -118,7 +121,8 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag",
+    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
+    "review",
     "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",
     "access.revoke", "access.join", "access.create_token", "access.finish_task", "access.require_tokens",
     "access.revoke_token",
@@ -127,9 +131,9 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "open_embedder", "fingerprint", "shelf", "rack", "embed",
+    "told", "open_embedder", "fingerprint", "shelf", "rack", "embed",
     # Take cubes that the caller was given.
-    "use", "distil", "access.require", "access.decide",
+    "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_making", "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip

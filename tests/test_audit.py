@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from conftest import NOW, WHO, draft, keep
 
 from memos_cli.infrastructure import audit, check
 from memos_cli.infrastructure.audit import Head
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.vault import Vault
 
 
@@ -148,7 +149,7 @@ def test_the_command_shows_filters_and_verifies(memos: Shell) -> None:
     by = memos("audit", "--by", "agent:coder", "--json").records
     assert by
     assert {row["principal"] for row in by} == {"agent:coder"}
-    assert [row["cube"] for row in memos("audit", "--cube", id[:10].lower(), "--json").records] == [id]
+    assert {row["cube"] for row in memos("audit", "--cube", id[:10].lower(), "--json").records} == {id}
     assert memos("audit", "--since", "2999-01-01", "--json").out == ""
     head = memos("audit", "--head").out.strip()
     assert memos("audit", "verify").out == f"ok  {head}\n"
@@ -157,3 +158,35 @@ def test_the_command_shows_filters_and_verifies(memos: Shell) -> None:
     other = head.partition(":")[0] + ":" + "0" * 64
     assert "does not stand here" in memos("audit", "verify", "--head", other, code=1).out
     assert "audit --head" in memos("audit", "verify", "--head", "nonsense", code=2).err
+
+
+def test_who_looks_is_in_the_audit_and_not_in_the_history(memos: Shell) -> None:
+    ids = memos.keep("The cat is called Miso.", "The cat sleeps on the oven.")
+    memos("search", "cat")
+    memos("show", ids[0])
+    memos("list")
+    rows = [(row["action"], row["cube"]) for row in memos("audit", "--json").records]
+    looks = [row for row in rows if row[0] in ("search", "show", "list")]
+    assert sorted(looks) == sorted(
+        [("search", id) for id in ids] + [("show", ids[0])] + [("list", id) for id in ids]
+    )
+    assert "search" not in memos("history", ids[0]).out
+    rows = memos("audit", "--json").records
+    memos("search", "cat", env={"MEMOS_AUDIT_READS": "prompts"})
+    assert len(memos("audit", "--json").records) == len(rows)
+
+
+def test_a_long_list_is_told_by_number(memos: Shell) -> None:
+    memos("ingest", "-", "--lines", "--no-embed", stdin="\n".join(f"Note {n}." for n in range(130)).encode())
+    memos("list", "--json")
+    rows = memos("audit", "--json", "--action", "list").records
+    assert len(rows) == 101
+    assert (rows[-1]["cube"], rows[-1]["detail"]) == (None, "30")
+
+
+def test_a_search_does_not_wait_for_a_writer(memos: Shell) -> None:
+    memos.keep("The cat is called Miso.")
+    with closing(connect(memos.vault / "memos.db", 1.0)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert memos("search", "cat", "--json").records
+    assert memos("audit", "--json", "--action", "search").records == []

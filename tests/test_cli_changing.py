@@ -29,7 +29,7 @@ def editor(shell: Shell, script: str) -> dict[str, str]:
 
 def test_an_edit_makes_a_version_and_keeps_the_old_one(memos: Shell, cat: str) -> None:
     assert memos("edit", cat, "--text", "My cat is called Tofu.", "--json").record == {
-        "id": cat, "version": 2, "changed": True,
+        "id": cat, "version": 2, "changed": True, "notes": [],
     }  # fmt: skip
     assert memos("search", "tofu", "--json").record["id"] == cat
     assert memos("search", "miso").out == ""

@@ -32,6 +32,7 @@ FAMILIES = {
     "changing": ("edit", "tag", "forget"),
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
+    "guarding": ("mark", "review"),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),
     "auditing": ("audit",),

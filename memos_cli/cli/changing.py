@@ -71,6 +71,8 @@ def edit(
         output.record(asdict(edited))
     else:
         output.text(f"{edited.id}  version {edited.version}" + ("" if edited.changed else "  unchanged"))
+    for note in edited.notes:
+        output.note(f"note: {note}")
 
 
 def _edit_in_editor(text: str) -> str:

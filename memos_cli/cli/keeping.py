@@ -66,6 +66,15 @@ def ingest(
     task: Annotated[
         str, typer.Option(metavar="TASK", help="Archived by `memos task done TASK`; with --for.")
     ] = "",
+    sensitivity: Annotated[
+        str, typer.Option(metavar="LEVEL", help="open, personal, confidential or secret: how far it may go.")
+    ] = "open",
+    secrets: Annotated[
+        str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
+    ] = "",
+    quarantine: Annotated[
+        bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
+    ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
     reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
@@ -81,7 +90,7 @@ def ingest(
       memos ingest notes/ chat.jsonl --tag home
       echo "My cat is called Miso." | memos ingest - --type fact
     """
-    from memos_cli.cube import SEMANTIC_TYPES
+    from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
     from memos_cli.infrastructure.changes import Terms
     from memos_cli.interface.access import principal_named
     from memos_cli.interface.ingestion import Wishes
@@ -94,18 +103,36 @@ def ingest(
     files = [Path(name) for name in sources if name != "-"]
     if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
         raise UsageError("--source names one source", "ingest this input by itself")
+    if sensitivity not in SENSITIVITIES:
+        raise UsageError(f"there is no sensitivity {sensitivity!r}", f"one of: {', '.join(SENSITIVITIES)}")
+    if secrets not in ("", "mask", "refuse", "allow"):
+        raise UsageError(
+            f"--secrets {secrets!r} is none of mask, refuse, allow", "memos ingest --secrets mask"
+        )
     if bool(audience) != bool(task):
         raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
     output = state.output
     with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
         wishes = Wishes(
-            hints=Hints(kind=format, type=type, lines=lines, chunk_chars=memos.settings.ingest_chunk),
+            hints=Hints(
+                kind=format,
+                type=type,
+                lines=lines,
+                chunk_chars=memos.settings.ingest_chunk,
+                secrets=secrets or memos.settings.ingest_secrets,
+            ),
             terms=Terms(
                 tags=read_names(tag),
                 expires=read_time(memos, expires, future=True) if expires else None,
                 priority=priority,
+                sensitivity=sensitivity,
             ),
+            quarantine=memos.settings.ingest_quarantine
+            if quarantine is None
+            else "always"
+            if quarantine
+            else "never",
             time=read_time(memos, time) if time else None,
             prune=prune,
             reread=reread,
@@ -126,6 +153,8 @@ def ingest(
     else:
         parts = ("added", "versions", "unchanged", "archived", "embedded")
         output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    if result.quarantined:
+        output.note(f"note: {result.quarantined} memories are not used before `memos review`")
     for note in result.notes:
         output.note(f"note: {note}")
     for failure in result.failed:

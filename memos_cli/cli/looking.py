@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,12 @@ from memos_cli.cli.context import (
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from memos_cli.cube import Cube
+    from memos_cli.interface.memory import Memos
+
+NAMED = 100
+"""Memories of a list that the audit names; of the others it tells how many they were."""
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the beginning of it.")]
 
 
@@ -77,7 +84,7 @@ def list_(
         filter = replace(filter, payloads=(payload,) if payload else every)
         states = {each.cube: each for each in memos.activations()} if payload in ("", "activation") else {}
         trained = {each.cube: each for each in memos.adapters()} if payload in ("", "parametric") else {}
-        cubes = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        cubes = _told(memos, memos.cubes(filter=filter, limit=limit or -1, newest=not oldest))
         if shared.output.json:
             for cube in cubes:
                 extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}
@@ -93,6 +100,18 @@ def list_(
                 said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
             rows.append((c.id, format_time(c.created if c.time is None else c.time), *said))
     shared.output.table(("id", "time", "type", "text", "from"), rows)
+
+
+def _told(memos: Memos, cubes: Iterable[Cube]) -> Iterator[Cube]:
+    """``cubes``, of which the audit is told when all were listed: the first by name, the others by number."""
+    seen: list[Cube] = []
+    count = 0
+    try:
+        for count, cube in enumerate(cubes, 1):
+            seen += [cube] if count <= NAMED else []
+            yield cube
+    finally:
+        memos.tell_looks("list", seen, count - len(seen))
 
 
 def show(ctx: typer.Context, id: Id) -> None:

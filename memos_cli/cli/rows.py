@@ -41,6 +41,7 @@ def cube_row(cube: Cube) -> dict[str, Any]:
         "last_hit": _time(cube.last_hit),
         "heat": round(cube.heat, 4),
         "tags": list(cube.tags),
+        "sensitivity": cube.sensitivity,
     }
 
 

@@ -64,6 +64,10 @@ class Break:
     problem: str
 
 
+LOOKS = frozenset({"show", "search", "list"})
+"""The actions of those who only look: there may be many, and none of them changes a cube."""
+
+
 def rows(
     db: Connection,
     *,

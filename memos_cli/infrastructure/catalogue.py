@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from memos_cli.cube import Cube, Filter, Span
+from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -18,13 +18,16 @@ from memos_cli.infrastructure.schema import LIVE_TEXT
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
     c.owner, c.time, c.created, c.updated, c.expires, c.priority, c.frozen, c.hits, c.last_hit, c.heat,
-    s.uri, p.start, p.end, (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
+    s.uri, p.start, p.end, c.sensitivity, (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
   FROM cube c
   JOIN version v ON v.cube = c.n AND v.version = c.version
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
   LEFT JOIN source s ON s.n = p.source
 """
 _MANY = 500
+MASKED = bytes(32)
+"""In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
+the rest of the text known, a hash would prove a guess of it."""
 _ANY_LIVE = Filter()
 
 
@@ -323,6 +326,10 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
                WHERE q.cube = c.n AND instr(o.uri, ?))"""
         )
         values.append(filter.source)
+    if filter.sensitivities:
+        levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
+        parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")
+        values += levels
     if filter.asker:
         parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
         values.append(filter.asker)
@@ -335,8 +342,9 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
 
 
 def _cube(row: Any) -> Cube:
-    start, end, tags = row[-3:]
+    start, end, sensitivity, tags = row[-4:]
     span = None if start is None else Span(start, end)
     labels = tuple(sorted(tags.split("\x1f"))) if tags else ()
-    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels)
+    level = SENSITIVITIES[sensitivity] if sensitivity in range(len(SENSITIVITIES)) else SENSITIVITIES[-1]
+    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels, level)
     return Cube(*fields)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memos_cli.cube import LIVE_STATES, Cube, Draft, Origin, Span, new_ulids
+from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Origin, Span, new_ulids
 from memos_cli.infrastructure import forgetting
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -25,6 +25,10 @@ class Terms:
     tags: tuple[str, ...] = ()
     expires: int | None = None
     priority: int = 0
+    sensitivity: str = "open"
+    """The least: what is found in a draft may make it more."""
+    quarantine: bool = False
+    """Whether the cubes wait for a review before anything finds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,12 @@ class Change:
         and gets one more place, unless the source is a ``loose`` one.
         """
         known = {
-            digest: (n, id, state not in LIVE_STATES, expires is not None and expires <= self.now)
+            digest: (
+                n,
+                id,
+                state not in (*LIVE_STATES, "quarantined"),
+                expires is not None and expires <= self.now,
+            )
             for digest, n, id, state, expires, owner in self._select_in(
                 "SELECT digest, n, id, state, expires, owner FROM cube WHERE state <> 'merged' AND digest IN",
                 [digest for _, digest, _ in drafts],
@@ -120,6 +129,7 @@ class Change:
         audits: list[tuple[object, ...]] = []
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
+        state = "quarantined" if terms.quarantine else "generated"
         for draft, digest, bytes_sha256 in drafts:
             labels = (*terms.tags, *draft.tags)
             if digest in known:
@@ -128,21 +138,29 @@ class Change:
                 if is_over:
                     self.renew(cube, terms.expires)
                 if is_away:
-                    self.set_state(cube, "activated", "restore")
+                    self.set_state(
+                        cube,
+                        *(("quarantined", "quarantine") if terms.quarantine else ("activated", "restore")),
+                    )
                 known[digest] = (cube, id, False, False)
                 if cube <= oldest:
                     self.tag(cube, labels)
+                    self.mark(
+                        cube, max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index), raising=True
+                    )
                     labels = ()
             else:
                 n += 1
                 cube, id = n, next(ids)
                 known[digest] = (cube, id, False, False)
                 kept.append(Kept(cube, id, True))
-                header = (draft.type, digest, draft.ref, draft.author, draft.role, self.principal)
+                header = (draft.ref, draft.author, draft.role, self.principal)
                 times = (draft.time, self.now, self.now, terms.expires)
-                cubes.append((cube, id, *header, *times, terms.priority))
+                level = max(SENSITIVITIES.index(terms.sensitivity), SENSITIVITIES.index(draft.sensitivity))
+                cubes.append((cube, id, draft.type, state, digest, *header, *times, terms.priority, level))
                 versions.append((cube, 1, draft.title, draft.text))
-                words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
+                if not terms.quarantine:
+                    words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
                 audits.append((self.now, self.principal, "add", id, 1, None))
             if labels:
                 tags.extend((cube, tag) for tag in labels)
@@ -150,13 +168,14 @@ class Change:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
         self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
-                 time, created, updated, expires, priority, frozen, hits, last_hit, heat)
-               VALUES (?, ?, 'plaintext', ?, 'generated', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
+                 time, created, updated, expires, priority, sensitivity, frozen, hits, last_hit, heat)
+               VALUES (?, ?, 'plaintext', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
             cubes,
         )
         self.insert_versions(versions)
         self.insert_words(words)
-        self._await_vectors(each.cube for each in kept if each.new)
+        if not terms.quarantine:
+            self._await_vectors(each.cube for each in kept if each.new)
         self.insert_audit(audits)
         self.db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
@@ -248,6 +267,20 @@ class Change:
                    WHERE n IN (SELECT cube FROM derived WHERE source = ?)""",
                 (cube,),
             )
+
+    def mark(self, cube: int, level: str, *, raising: bool = False) -> bool:
+        """Set the sensitivity of a cube; or only raise it to ``level``. Returns whether it changed."""
+        number = SENSITIVITIES.index(level)
+        statement = "UPDATE cube SET sensitivity = ?, updated = ? WHERE n = ? AND sensitivity"
+        changed = (
+            self.db.execute(
+                f"{statement} {'<' if raising else '<>'} ?", (number, self.now, cube, number)
+            ).rowcount
+            > 0
+        )
+        if changed:
+            self.tell(cube, "mark", level)
+        return changed
 
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,20 @@ def connect(path: Path, timeout: float) -> Connection:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def patience(db: Connection, seconds: float) -> Iterator[None]:
+    """Let statements of the block wait that long for another writer."""
+    (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
+    if round(seconds * 1000) == usual:
+        yield
+        return
+    db.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def explain(error: sqlite3.Error | UnicodeDecodeError) -> MemosError:

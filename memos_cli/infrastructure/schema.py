@@ -306,9 +306,55 @@ def _fifth(db: Database) -> None:
         db.execute(statement)
 
 
+def _sixth(db: Database) -> None:
+    """Quarantine and sensitivity. A check of a column cannot be altered, so the table is made anew."""
+    columns = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created,
+      updated, expires, priority, frozen, hits, last_hit, heat"""
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
+    for statement in (
+        """
+        CREATE TABLE cube_6 (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          id TEXT NOT NULL UNIQUE,
+          payload TEXT NOT NULL CHECK (payload IN ('plaintext', 'activation', 'parametric')),
+          type TEXT NOT NULL,
+          state TEXT NOT NULL CHECK (
+            state IN ('generated', 'activated', 'merged', 'archived', 'expired', 'quarantined')),
+          version INTEGER NOT NULL CHECK (version >= 1),
+          digest BLOB NOT NULL,
+          ref TEXT,
+          author TEXT NOT NULL,
+          role TEXT NOT NULL,
+          owner TEXT NOT NULL,
+          time INTEGER,
+          created INTEGER NOT NULL,
+          updated INTEGER NOT NULL,
+          expires INTEGER,
+          priority INTEGER NOT NULL,
+          frozen INTEGER NOT NULL,
+          hits INTEGER NOT NULL,
+          last_hit INTEGER,
+          heat REAL NOT NULL,
+          sensitivity INTEGER NOT NULL DEFAULT 0 CHECK (sensitivity BETWEEN 0 AND 3)
+        )""",
+        f"INSERT INTO cube_6 ({columns}) SELECT {columns} FROM cube",
+        "DROP TABLE cube",
+        "ALTER TABLE cube_6 RENAME TO cube",
+        "CREATE INDEX cube_digest ON cube (digest)",
+        "CREATE INDEX cube_time ON cube (coalesce(time, created))",
+        "CREATE INDEX cube_ref ON cube (ref) WHERE ref IS NOT NULL",
+        "CREATE INDEX cube_expires ON cube (expires) WHERE expires IS NOT NULL",
+        "CREATE INDEX cube_owner ON cube (owner, payload, state)",
+    ):
+        db.execute(statement)
+    if last:  # a number is never used twice, not that of a cube that is gone either
+        db.execute("DELETE FROM sqlite_sequence WHERE name = 'cube'")
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('cube', ?)", last)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)
 FORMAT = len(MIGRATIONS)
 
 

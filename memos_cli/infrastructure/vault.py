@@ -7,28 +7,31 @@ and the audit row of each change in the same commit.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from memos_cli.cube import format_time, new_ulids
+from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.database import Connection, connect, patience
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
 
 OWN_NAMES = frozenset(
     ("VAULT.toml", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
 )
+_LOOKING = 0.25
+"""Seconds that a reader waits for a writer, to have its reading in the audit."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -252,14 +255,16 @@ class Vault:
         return self._whole
 
     @contextmanager
-    def change(self, principal: str, now: int) -> Iterator[Change]:
+    def change(self, principal: str, now: int, *, timeout: float | None = None) -> Iterator[Change]:
         """One transaction. It is durable when the block ends, or undone when the block raises.
 
-        Raises Locked when another writer does not let go in time.
+        Raises Locked when another writer does not let go in time: in ``timeout`` seconds, or the vault's.
         """
-        with hold(self.folder / "lock", shared=True, timeout=self._timeout):
+        timeout = self._timeout if timeout is None else timeout
+        with hold(self.folder / "lock", shared=True, timeout=timeout):
             db = self.whole
-            db.execute("BEGIN IMMEDIATE")
+            with patience(db, timeout):
+                db.execute("BEGIN IMMEDIATE")
             try:
                 yield Change(db, principal, now)
                 audit.seal(db)
@@ -271,6 +276,19 @@ class Vault:
                 if self._refusals:
                     self._tell_refusals(principal, now)
                 raise
+
+    def tell_looks(self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+        """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
+
+        A vault that cannot be written at once is no reason to keep a reader waiting, or to fail.
+        """
+        if not self.whole.in_transaction:
+            with suppress(MemosError, OSError), self.change(principal, now, timeout=_LOOKING) as change:
+                rows: list[tuple[object, ...]] = [
+                    (now, principal, action, cube.id, cube.version, None) for cube in cubes
+                ]
+                rows += [(now, principal, action, None, None, json.dumps(more))] if more else []
+                change.insert_audit(rows)
 
     def refuse(self, principal: str, now: int, cube: str, version: int, right: str) -> None:
         """Leave in the audit that somebody was refused a right on a cube; in its own transaction.

@@ -17,6 +17,7 @@ from memos_cli.operation import activation, parametric
 from memos_cli.operation.activation import Restored
 from memos_cli.operation.injection import costs, make_prompt, room_for_memories
 from memos_cli.operation.scheduler import make_plan
+from memos_cli.operation.suspicion import suspicions
 from memos_cli.runtime.adapters import LoadedAdapter
 from memos_cli.runtime.engine import Engine
 
@@ -127,16 +128,17 @@ def make_plan_for(
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
-        found = memos.search(sought, filter=filter, k=CANDIDATES, aside=call.when)
+        found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when)
         documents, problems = _documents(memos, engine, found.hits, filter, pins)
         learned, more = ([trial], ()) if trial else _learned(memos, engine, found.hits, filter, manner)
-        return make_plan(
+        plan = make_plan(
             call, found.hits, costs(engine, [hit.cube for hit in found.hits]),
             room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
             sure=settings.parametric_relevance,
             notes=found.notes + notes + problems + more,
         )  # fmt: skip
+        return replace(plan, notes=plan.notes + _warnings(plan))
 
     usual = settings.query_relevance
     if not call.when:
@@ -148,6 +150,13 @@ def make_plan_for(
         return plan
     wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
     return wider if wider.chosen else plan
+
+
+def _warnings(plan: Plan) -> tuple[str, ...]:
+    """What the memories of a plan want of the model, instead of telling it something."""
+    read = [item for item in plan.chosen if item.form != "adapter"]
+    told = [(item.label, suspicions(item.hit.cube.text)) for item in read]
+    return tuple(f"[{label}] {'; '.join(reasons)}: it is quoted" for label, reasons in told if reasons)
 
 
 def _documents(
@@ -193,6 +202,7 @@ def _learned(
     if manner.text_only:
         return [], ()
     db, now = memos.vault.connection, memos.now()
+    filter = filter.up_to(memos.settings.sensitivity_adapter)
     pinned = adapters.pinned(db, manner.view, now=now)
     found = adapters.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
     if not pinned and not found:  # a vault without adapters need not hash its model

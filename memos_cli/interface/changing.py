@@ -10,6 +10,7 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.interface.results import Edited, Forgotten, Tagged
+from memos_cli.interface.secrecy import guard
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -29,8 +30,11 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
         new = (cube.text if text is None else text, cube.title if title is None else title)
         if new == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
-        change.edit(cube, *new)
-    return Edited(cube.id, cube.version + 1, True)
+        new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
+        change.edit(cube, new_text, new[1])
+        change.mark(cube.n, level, raising=True)
+    notes = ("masked what looks like a secret",) if new_text != new[0] else ()
+    return Edited(cube.id, cube.version + 1, True, notes)
 
 
 def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool) -> Forgotten:

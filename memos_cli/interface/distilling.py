@@ -81,7 +81,8 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
     """
     db, now = memos.vault.connection, memos.now()
     if filter is not None:
-        cubes = [*memos.cubes(filter=filter, newest=False)]
+        most = memos.settings.sensitivity_adapter
+        cubes = [*memos.cubes(filter=memos.told(filter).up_to(most), newest=False)]
     else:
         numbers: dict[int, None] = {}
         for cube in memos.several(ids):
@@ -96,7 +97,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
 
 def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
     """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
-    check_text(memos, cubes)
+    check_text(memos, cubes, memos.settings.sensitivity_adapter)
     parametric.check_trainable(memos.reader.path, Recipe(rank=memos.settings.distil_rank))
     settings = memos.settings
     if wanted.instead is not None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from memos_cli.cube import LIVE_STATES, Draft, Origin
+from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Draft, Origin
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure import catalogue, rules
-from memos_cli.infrastructure.catalogue import Place
+from memos_cli.infrastructure.catalogue import MASKED, Place
 from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import Failure
@@ -38,13 +38,17 @@ class Wishes:
     prune: bool = False
     reread: bool = False
     """Compare every piece, even of a source whose bytes have not changed."""
+    quarantine: str = "never"
+    """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
     audience: str = ""
     """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
     task: str = ""
 
     def recipe(self) -> str:
         """A fingerprint of all that decides what a source becomes, beside its bytes."""
-        return hashlib.sha256(repr((self.hints, self.terms, self.time)).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            repr((self.hints, self.terms, self.time, self.quarantine)).encode()
+        ).hexdigest()[:16]
 
 
 class Ingestion:
@@ -64,7 +68,7 @@ class Ingestion:
         on_source: Callable[[str], None],
         on_drafts: Callable[[int], None],
     ) -> None:
-        self.added = self.versions = self.unchanged = self.archived = 0
+        self.added = self.versions = self.unchanged = self.archived = self.quarantined = 0
         self.ids: list[str] = []
         self.failed: list[Failure] = []
         self.notes: list[str] = []
@@ -142,7 +146,7 @@ class Ingestion:
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        wishes = self._wishes
+        wishes, terms = self._wishes, self._terms(reading.origin)
         drafts, digests, proofs = self._prepare(reading)
         with ExitStack() as stack:
             parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack)
@@ -165,12 +169,14 @@ class Ingestion:
                         continue
                 self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
                 self._dress(change, place.cube, drafts[at])
+                if terms.quarantine:
+                    self._hold(change, place.cube)
                 self.versions += 1
             for start in range(0, len(matched.added), PART):
                 added = matched.added[start : start + PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
-                self._count(change, change.add(parts.source, batch, wishes.terms))
+                self._count(change, change.add(parts.source, batch, terms), terms)
             for place in matched.gone if wishes.prune else ():
                 self.archived += _leave(parts.next(1), place)
             # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
@@ -182,13 +188,19 @@ class Ingestion:
 
     def _add_loose(self, reading: Reading) -> None:
         """Keep what came without a source that could be read again."""
-        items = list(zip(*self._prepare(reading), strict=True))
+        items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
         for start in range(0, len(items), PART):
             batch = items[start : start + PART]
             with self._change() as change:
                 source = change.loose_source(LOOSE)
-                self._count(change, change.add(source, batch, self._wishes.terms, loose=True))
+                self._count(change, change.add(source, batch, terms, loose=True), terms)
             self._on_drafts(len(batch))
+
+    def _terms(self, origin: Origin) -> Terms:
+        """What is said of the cubes of one source."""
+        is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
+        held = self._wishes.quarantine == "always" or (self._wishes.quarantine == "web" and is_web)
+        return replace(self._wishes.terms, quarantine=held)
 
     def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
         """The drafts, the digest of each, and the sha256 of its bytes in the source."""
@@ -198,12 +210,13 @@ class Ingestion:
         return (
             drafts,
             [draft.digest() for draft in drafts],
-            [hashlib.sha256(reading.data[d.span.start : d.span.end]).digest() for d in drafts],
+            [_proof(draft, reading.data) for draft in drafts],
         )
 
-    def _count(self, change: Change, kept: Sequence[Kept]) -> None:
+    def _count(self, change: Change, kept: Sequence[Kept], terms: Terms) -> None:
         for each in kept:
             if each.new:
+                self.quarantined += terms.quarantine
                 self.ids.append(each.id)
                 self.added += 1
                 if self._wishes.audience:
@@ -215,9 +228,18 @@ class Ingestion:
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
-        change.tag(cube, (*self._wishes.terms.tags, *draft.tags))
+        terms = self._wishes.terms
+        change.tag(cube, (*terms.tags, *draft.tags))
+        change.mark(cube, max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index), raising=True)
         if self._wishes.terms.expires is not None:
             change.renew(cube, self._wishes.terms.expires)
+
+    def _hold(self, change: Change, cube: int) -> None:
+        """Let a new version wait for a review."""
+        state, _ = catalogue.standing(change.db, cube) or ("", False)
+        if state in LIVE_STATES:
+            change.set_state(cube, next_state(state, "quarantine"), "quarantine")
+            self.quarantined += 1
 
     def _prune(self, folder: Path, seen: set[str]) -> None:
         """Archive what stood in files of ``folder`` that are no longer there."""
@@ -281,6 +303,11 @@ class _Parts:
         self._count += count
         self._on_drafts(count)
         return self._change
+
+
+def _proof(draft: Draft, data: bytes) -> bytes:
+    """The sha256 of a draft's bytes in its source; MASKED where they hold a secret that it does not."""
+    return MASKED if draft.masked else hashlib.sha256(data[draft.span.start : draft.span.end]).digest()
 
 
 def _is_gone(path: Path) -> bool:

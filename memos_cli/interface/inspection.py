@@ -39,6 +39,8 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
         return PlaceReport(source.uri, span, source.encoding, "gone")
     except OSError:
         return PlaceReport(source.uri, span, source.encoding, "unreadable")
+    if sha256 == catalogue.MASKED:
+        return PlaceReport(source.uri, span, source.encoding, "masked")
     same = hashlib.sha256(data).digest() == sha256
     return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
 

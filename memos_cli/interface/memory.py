@@ -151,7 +151,7 @@ class Memos:
                 notes.append(f"no vectors: {error}; {error.hint}")
         return Ingested(
             job.added, job.versions, job.unchanged, job.archived, tuple(job.failed), tuple(job.ids),
-            tuple(notes), embedded, missing,
+            tuple(notes), embedded, missing, job.quarantined,
         )  # fmt: skip
 
     def embed(self, *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
@@ -175,6 +175,12 @@ class Memos:
 
         ``aside`` are words of the query that a relevant memory need not hold.
         """
+        found = self.find(query, filter=filter, k=k, aside=aside)
+        self.tell_looks("search", [hit.cube for hit in found.hits])
+        return found
+
+    def find(self, query: str, *, filter: Filter, k: int = 0, aside: str = "") -> Found:
+        """What ``search`` finds, for a plan: nobody has read it yet, and the audit has no row of it."""
         from memos_cli.operation.search import search
 
         if not query.strip():
@@ -192,7 +198,7 @@ class Memos:
         from memos_cli.interface.answering import explain
 
         with self._open_engine(vocabulary_only=True) as engine:
-            return explain(self, engine, question, self._asked(filter), manner)
+            return explain(self, engine, question, self.told(filter), manner)
 
     def query(
         self,
@@ -210,7 +216,7 @@ class Memos:
         """
         from memos_cli.interface.answering import answer
 
-        return answer(self, question, self._asked(filter), manner, started, on_text)
+        return answer(self, question, self.told(filter), manner, started, on_text)
 
     def use(
         self,
@@ -241,12 +247,24 @@ class Memos:
             made |= {state.cube: "state"} if state and restored.loaded else {}
             change.tell_reads({**(forms or {}), **made})
             if question:
-                change.log_question(question, forms or {}, self.settings.query_log)
+                from memos_cli.interface.secrecy import find_secrets, mask
+
+                covered = mask(question, find_secrets(question))
+                change.log_question(covered, forms or {}, self.settings.query_log)
+
+    def tell_looks(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+        """Leave in the audit that who asks has looked at memories, where the settings want that told."""
+        if cubes and self.settings.audit_reads == "all":
+            self.vault.tell_looks(self.principal, self._clock(), action, cubes, more)
 
     def _asked(self, filter: Filter) -> Filter:
         """``filter``, without what is kept for others."""
         is_for_some = rules.is_anything_bound(self.vault.connection)
         return replace(filter, asker=self.principal) if is_for_some else filter
+
+    def told(self, filter: Filter) -> Filter:
+        """``filter``, without what no model is told."""
+        return self._asked(filter).up_to(self.settings.sensitivity_prompt)
 
     # --- other forms -----------------------------------------------------------------------------
 
@@ -313,8 +331,7 @@ class Memos:
 
     def pinned(self, view: str) -> list[Cube]:
         """The memories that stand in every prompt of a view ("": of no view)."""
-        wanted = self._asked(Filter())
-        return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=wanted)
+        return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
 
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
         """Let memories stand in every prompt of a view, or no longer."""
@@ -332,7 +349,9 @@ class Memos:
         """One cube in full, with proof of where its text stands."""
         from memos_cli.interface.inspection import show
 
-        return show(self.vault, self.access.one(id), self._clock())
+        cube = self.access.one(id)
+        self.tell_looks("show", [cube])
+        return show(self.vault, cube, self._clock())
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
         """Give a cube a new version. The old one stays in its history."""
@@ -348,6 +367,18 @@ class Memos:
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)
 
+    def mark(self, ids: Sequence[str], level: str) -> Tagged:
+        """Say how sensitive memories are: one of ``cube.SENSITIVITIES``."""
+        from memos_cli.interface.reviewing import mark
+
+        return mark(self, ids, level)
+
+    def review(self, ids: Sequence[str] = (), *, filter: Filter | None = None, approve: bool) -> list[Cube]:
+        """Let quarantined memories in, or archive them."""
+        from memos_cli.interface.reviewing import review
+
+        return review(self, ids, filter, approve=approve)
+
     def forget(self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool) -> Forgotten:
         """Remove cubes with all their versions; those of ``ids``, or all that pass ``filter``."""
         from memos_cli.interface.changing import forget
@@ -357,10 +388,15 @@ class Memos:
     def history(self, id: str) -> History:
         """The versions of a cube and what happened to it, newest first."""
         cube = self.access.one(id)
+        self.tell_looks("show", [cube])
         return History(
             cube.id,
             tuple(catalogue.versions(self.vault.connection, cube.n)),
-            tuple(audit.rows(self.vault.connection, cube=cube.id, newest=True)),
+            tuple(
+                row
+                for row in audit.rows(self.vault.connection, cube=cube.id, newest=True)
+                if row.action not in audit.LOOKS
+            ),
         )
 
     def audit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Filter
+from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.adapters import Adapter
@@ -33,6 +33,7 @@ def promote(
     state of the view's pinned memories alone.
     """
     memos.access.require_making()
+    settings = memos.settings
     if view:
         memos.view(view)
     db, now = memos.vault.connection, memos.now()
@@ -42,7 +43,7 @@ def promote(
         found = catalogue.by_number(db, again.cubes("document"))
         cubes = [found[n] for n in again.cubes("document")]
     elif filter is not None:
-        cubes = [*memos.cubes(filter=filter, newest=False)]
+        cubes = [*memos.cubes(filter=memos.told(filter), newest=False)]
     else:
         cubes = memos.several(ids)
     if not pinned and not cubes and again is None:
@@ -54,8 +55,8 @@ def promote(
         raise UsageError("these memories are pinned", "memos promote --pinned --to activation")
     if not document and not pins:
         raise UsageError("no memory is pinned", f"memos pin ID{f' --view {view}' if view else ''}")
-    check_text(memos, document)
-    engine, settings = memos.engine, memos.settings
+    check_text(memos, document, settings.sensitivity_prompt)
+    engine = memos.engine
     fingerprint, answer = memos.fingerprint(engine), settings.query_max_tokens
     if dry_run:
         return activation.estimate(
@@ -68,11 +69,15 @@ def promote(
     )  # fmt: skip
 
 
-def check_text(memos: Memos, document: Sequence[Cube]) -> None:
-    """Raise UsageError unless all are live memories, in words."""
+def check_text(memos: Memos, document: Sequence[Cube], most: str) -> None:
+    """Raise UsageError unless all are live memories, in words, and none is more sensitive than ``most``."""
     now = memos.now()
     live = set(catalogue.passing(memos.vault.connection, [cube.n for cube in document], now=now))
     for cube in document:
+        if SENSITIVITIES.index(cube.sensitivity) > SENSITIVITIES.index(most):
+            raise UsageError(
+                f"{cube.id} is {cube.sensitivity}: no model is told", f"memos mark open {cube.id}"
+            )
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is not text", "name the memories themselves")
         if cube.n not in live:

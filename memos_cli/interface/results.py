@@ -34,6 +34,8 @@ class Ingested:
     notes: tuple[str, ...] = ()
     embedded: int = 0
     without_vector: int = 0
+    quarantined: int = 0
+    """How many of ``added`` and ``versions`` wait for a review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Answer:
 class PlaceReport:
     """Where a cube stands in a source, and whether those bytes still read as they were ingested.
 
-    ``reads`` is ``same``, ``changed``, ``gone`` (the source is not there), ``unreadable``, or
+    ``reads`` is ``same``, ``changed``, ``gone`` (the source is not there), ``masked`` (a secret
+    stands there that the memory does not hold), ``unreadable``, or
     ``not kept`` (standard input).
     """
 
@@ -130,6 +133,7 @@ class Edited:
     id: str
     version: int
     changed: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

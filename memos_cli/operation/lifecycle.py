@@ -18,6 +18,13 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("generated", "expire"): "expired",
     ("activated", "expire"): "expired",
     ("expired", "restore"): "activated",
+    # What came from outside waits until somebody has looked at it.
+    ("generated", "quarantine"): "quarantined",
+    ("activated", "quarantine"): "quarantined",
+    ("archived", "quarantine"): "quarantined",
+    ("quarantined", "approve"): "generated",
+    ("quarantined", "reject"): "archived",
+    ("quarantined", "archive"): "archived",
     # What was made from memories by training: its gate decides, and it is detached and attached again.
     ("archived", "promote"): "activated",
     ("generated", "refuse"): "archived",

@@ -7,13 +7,16 @@ that yields drafts with the bytes they came from; nothing here knows the vault.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Any
 
-from memos_cli.cube import Draft, Origin, Span
+from memos_cli.cube import SENSITIVITIES, Draft, Origin, Span
 from memos_cli.errors import MemosError, UsageError
-from memos_cli.interface.sources.decoding import decode, ruler
+from memos_cli.interface.secrecy import Sensitive, find_personal, find_secrets, mask, summary
+from memos_cli.interface.sources.decoding import Decoded, decode, ruler
 from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.sources.listing import read_code
 from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
@@ -51,6 +54,9 @@ class Hints:
     """Each line that is not blank is one draft."""
     chunk_chars: int = 900
     """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
+    secrets: str = "mask"
+    """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
+    holds one, ``allow`` marks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,16 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         from memos_cli.interface.sources.office import convert
 
         converted = convert(data, name)
+    decoded = decode(data if converted is None else converted)
+    secrets = find_secrets(decoded.text)
+    if secrets and hints.secrets == "mask":
+        covered = mask(decoded.text, secrets)
+        if converted is None:
+            decoded = decoded.instead(covered)
+        else:
+            converted = covered.encode()
+            decoded = decode(converted)
     located = data if converted is None else converted
-    decoded = decode(located)
     if hints.lines:
         kind = "text"
     elif not kind:
@@ -115,7 +129,13 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
             drafts.append(result)
         else:
             failed.append(Unreadable(uri, result.reason))
-    notes = [*decoded.notes, *(failure.reason for failure in failed[:_NOTES])]
+    told: tuple[str, ...] = ()
+    if secrets:
+        drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
+        failed += [Unreadable(uri, reason) for reason in refused]
+    if personal := find_personal(decoded.text):
+        drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
+    notes = [*decoded.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
     if len(failed) > _NOTES:
         notes.append(f"and {len(failed) - _NOTES} more that could not be read")
     if not drafts and not failed:
@@ -123,10 +143,40 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     origin = Origin(
         uri=uri,
         kind=kind,
-        sha256=hashlib.sha256(data).hexdigest(),
+        # Of a file with a covered secret no hash is kept: it would prove a guess.
+        sha256="" if any(draft.masked for draft in drafts) else hashlib.sha256(data).hexdigest(),
         size=len(data),
         encoding=decoded.encoding,
         converted=converted,
         notes=tuple(notes),
     )
     return Reading(origin, located, tuple(drafts), tuple(failed))
+
+
+def _guarded(
+    drafts: list[Draft], decoded: Decoded, secrets: list[Sensitive], what: str
+) -> tuple[list[Draft], list[str], tuple[str, ...]]:
+    """The drafts as ``--secrets`` wants them, what was refused and why, and a note on what was covered."""
+    if what == "allow":
+        return list(_marked(drafts, decoded, secrets, sensitivity="secret")), [], ()
+    held = list(_marked(drafts, decoded, secrets, masked=True))
+    if what == "mask":
+        return held, [], (f"masked {summary(secrets)}; --secrets allow keeps it",)
+    lines = [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
+    return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], ()
+
+
+def _marked(
+    drafts: Iterable[Draft], decoded: Decoded, found: list[Sensitive], **marks: Any
+) -> Iterator[Draft]:
+    """The drafts, those that stand where something was found with ``marks``."""
+    measure = ruler(decoded)
+    spans = [measure(each.start, each.end) for each in found]
+    ends = [span.end for span in spans]
+    for draft in drafts:
+        at = bisect_right(ends, draft.span.start)
+        is_hit = at < len(spans) and spans[at].start < draft.span.end
+        is_more = "sensitivity" not in marks or SENSITIVITIES.index(
+            marks["sensitivity"]
+        ) > SENSITIVITIES.index(draft.sensitivity)
+        yield replace(draft, **marks) if is_hit and is_more else draft

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memos_cli.cube import Span
 from memos_cli.errors import MemosError
@@ -39,6 +39,10 @@ class Decoded:
     errors: str
     start: int
     notes: tuple[str, ...] = ()
+
+    def instead(self, text: str) -> Decoded:
+        """The same bytes, read as ``text``, which has as many characters."""
+        return replace(self, text=text)
 
 
 def looks_binary(head: bytes) -> bool:

@@ -1,0 +1,95 @@
+"""Commands that decide how far a memory may go: mark, review."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memos_cli.cli.changing import Ids, read_ids
+from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
+from memos_cli.cli.output import excerpt
+from memos_cli.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    for command in (mark, review):
+        app.command()(with_global_options(command))
+
+
+def mark(
+    ctx: typer.Context,
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help="open, personal, confidential or secret.")],
+    ids: Ids,
+) -> None:
+    """Say how sensitive memories are: what is above a set level goes into no prompt, and into no adapter.
+
+    The settings sensitivity.prompt (confidential) and sensitivity.adapter (personal) say up to which level.
+
+    \b
+    Example:
+      memos mark secret 01K3ZQ
+      memos list --tag bank --json | jq -r .id | memos mark confidential -
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        marked = memos.mark(read_ids(ids), level)
+    if output.json:
+        output.record({"cubes": marked.cubes, "changed": marked.changed})
+    else:
+        output.text(f"changed {marked.changed} of {marked.cubes}")
+
+
+def review(
+    ctx: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids, or - for stdin.")] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Let them in.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Archive them.")] = False,
+    tag: Tags = None,
+    source: Source = "",
+) -> None:
+    """Look through what came from outside and waits; let it in, or archive it.
+
+    What `memos ingest --quarantine` takes in, nothing finds until it is approved here. The list says
+    what in a memory speaks to the model instead of about something.
+
+    \b
+    Example:
+      memos review
+      memos review 01K3ZQ --approve
+      memos review --source example.org --reject
+    """
+    from dataclasses import replace
+
+    from memos_cli.cli.rows import cube_row, place
+    from memos_cli.operation.suspicion import suspicions
+
+    if approve and reject:
+        raise UsageError("--approve and --reject exclude each other", "memos review")
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        wanted = make_filter(memos, "", Restriction(tag, None, source, "", ""))
+        filter = replace(wanted, states=("quarantined",))
+        if not (approve or reject):
+            waiting = [*memos.cubes(filter=filter, newest=False)]
+            if ids:
+                named = {cube.id for cube in memos.several(read_ids(ids))}
+                waiting = [cube for cube in waiting if cube.id in named]
+            memos.tell_looks("list", waiting)
+        elif not (ids or tag or source):
+            raise UsageError("name what was reviewed", "memos review ID… --approve, or --source, --tag")
+        else:
+            done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
+    if approve or reject:
+        what = "approved" if approve else "rejected"
+        if output.json:
+            output.record({what: [cube.id for cube in done]})
+        else:
+            output.text(f"{what} {len(done)}")
+        return
+    items = []
+    for cube in waiting:
+        reasons = suspicions(f"{cube.title}\n{cube.text}")
+        row = (cube.id, "; ".join(reasons), excerpt(cube.text, 80), place(cube))
+        items.append(({**cube_row(cube), "suspicions": list(reasons)}, row))
+    output.listing(("id", "looks as if it", "text", "from"), items)

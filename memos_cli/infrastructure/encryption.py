@@ -1,0 +1,112 @@
+"""An encrypted vault: its one key, and what is written with it.
+
+No cryptography of our own. The key is an age identity (https://age-encryption.org/v1), as ``age-keygen`` makes
+one; blobs and snapshots are age files for its recipient (pyrage); the database is SQLCipher's, under a raw key
+that is a sha256 over the identity. Both libraries load only for a vault that is encrypted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from memos_cli.errors import Damaged, Refused, UsageError
+
+if TYPE_CHECKING:
+    from pyrage.x25519 import Identity
+
+Keeper = Literal["file", "keyring", "passphrase"]
+"""Where a key is kept: in a file of the user's, in the system's keyring, or in the vault under a passphrase."""
+INSTALL = "pip install 'memos-cli[encrypt]'"
+_PREFIX = "AGE-SECRET-KEY-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """What VAULT.toml says of an encrypted vault: whose key opens it, and where that is looked for."""
+
+    recipient: str
+    """The public half of the key, ``age1…``."""
+    keeper: Keeper
+    file: str = ""
+    """Where the key was at ``memos init``, of a key that is kept in a file."""
+
+
+class Cipher:
+    """Encrypts and decrypts with the key of one vault."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._recipient = identity.to_public()
+
+    @property
+    def recipient(self) -> str:
+        """The public half of the key."""
+        return str(self._recipient)
+
+    @property
+    def secret(self) -> str:
+        """The key itself, as an age identity."""
+        return str(self._identity)
+
+    @property
+    def database_key(self) -> bytes:
+        """32 bytes: what SQLCipher takes as its raw key."""
+        return hashlib.sha256(b"memos.db " + self.secret.encode()).digest()
+
+    def seal(self, data: bytes | memoryview) -> bytes:
+        """``data`` as an age file. It differs each time."""
+        import pyrage
+
+        return bytes(pyrage.encrypt(bytes(data), [self._recipient]))
+
+    def unseal(self, data: bytes | memoryview) -> bytes:
+        """What an age file holds. Raises Damaged where it was not sealed with this key, or was altered."""
+        import pyrage
+
+        try:
+            return bytes(pyrage.decrypt(bytes(data), [self._identity]))
+        except pyrage.DecryptError as error:
+            raise Damaged(f"an encrypted file is damaged: {error}", "`memos check` tells which") from error
+
+
+def new_cipher() -> Cipher:
+    """One with a new key. Raises UsageError where the libraries are missing."""
+    return Cipher(_library().x25519.Identity.generate())
+
+
+def cipher_of(text: str, where: str) -> Cipher:
+    """The cipher of a key as ``age-keygen`` writes it: one line, and comments. Raises Refused for anything else."""
+    pyrage = _library()
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith(_PREFIX)]
+    try:
+        if len(lines) == 1:
+            return Cipher(pyrage.x25519.Identity.from_str(lines[0]))
+    except pyrage.IdentityError:
+        pass
+    raise Refused(f"there is no key in {where}", f"it is a file with one line {_PREFIX}…, as `age-keygen` writes it")
+
+
+def wrap(cipher: Cipher, passphrase: str) -> bytes:
+    """The key under a passphrase: an age file, which ``age --decrypt`` opens too."""
+    return bytes(_library().passphrase.encrypt(cipher.secret.encode(), passphrase))
+
+
+def unwrap(data: bytes, passphrase: str) -> Cipher:
+    """The key that ``wrap`` wrapped. Raises Refused for another passphrase, Damaged for another file."""
+    pyrage = _library()
+    try:
+        return cipher_of(bytes(pyrage.passphrase.decrypt(data, passphrase)).decode(), "key.age")
+    except pyrage.DecryptError as error:
+        if not data.startswith(b"age-encryption.org/v1\n-> scrypt "):
+            raise Damaged("key.age is damaged", "restore it from a backup") from error
+        raise Refused("this is not the passphrase of the vault", "try again; nothing was changed") from error
+
+
+def _library():  # type: ignore[no-untyped-def]
+    try:
+        import pyrage
+    except ImportError as error:
+        raise UsageError("an encrypted vault needs two more libraries", INSTALL) from error
+    return pyrage
