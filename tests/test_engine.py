@@ -9,6 +9,7 @@ import pytest
 from command import with_models
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.runtime import llama
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.models import resolve_reader
 
@@ -165,3 +166,11 @@ def test_closing_twice_is_closing_once() -> None:
     engine = Engine(resolve_reader("").path, vocabulary_only=True)
     engine.close()
     engine.close()
+
+
+@pytest.mark.parametrize("told", ["AVX512 = 1 | AMX_INT8 = 1 | REPACK = 1", "AVX512 = 1 | REPACK = 1"])
+def test_the_kernels_that_crash_are_left_out(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a state that they made is not taken for one of the others."""
+    monkeypatch.setattr(llama.load(), "llama_print_system_info", told.encode)
+    assert llama.model_parameters().use_extra_bufts == ("AMX" not in told)
+    assert "AMX_INT8" not in llama.features()

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 
 from memos_cli.runtime.gguf_header import GgufHeader
-from memos_cli.runtime.llama import build, devices, load
+from memos_cli.runtime.llama import build, devices, features, load
 
 
 def why_unfit(model: ctypes.c_void_p) -> str:
@@ -41,7 +41,7 @@ def conditions_of(
         values["context"] = parameters.n_ctx
     return {
         "llama.cpp": build(),
-        "processor": f"{devices()}: {llama.llama_print_system_info().decode().strip(' |')}",
+        "processor": f"{devices()}: {features()}",
         "state version": str(llama.LLAMA_STATE_SEQ_VERSION),
         "KV type": kv_type,
         "flash attention": {None: "auto", True: "on", False: "off"}[flash_attention],

@@ -147,9 +147,7 @@ class LlamaEmbedder:
         self._threads = threads
         self._llama = llama.load()
         self._lanes: list[_Lane] = []
-        self._model = self._llama.llama_model_load_from_file(
-            bytes(path), self._llama.llama_model_default_params()
-        )
+        self._model = self._llama.llama_model_load_from_file(bytes(path), llama.model_parameters())
         if not self._model:
             raise ModelUnfit(f"llama.cpp cannot load {path}: {llama.last_complaints()}", "memos models")
         self._vocabulary = self._llama.llama_model_get_vocab(self._model)

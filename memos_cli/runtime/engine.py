@@ -24,7 +24,7 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.runtime.adapters import Attached, LoadedAdapter, attach_adapters, free_adapter, load_adapter
 from memos_cli.runtime.calls import Call, count_same, plan_calls
 from memos_cli.runtime.conditions import conditions_of, why_unfit
-from memos_cli.runtime.llama import all_threads, free_threads, last_complaints, load
+from memos_cli.runtime.llama import all_threads, free_threads, last_complaints, load, model_parameters
 from memos_cli.runtime.models import Stamp, read_header, stamp_of
 from memos_cli.runtime.sampling import open_sampler
 from memos_cli.runtime.vocabulary import cut_text, spell_token
@@ -75,7 +75,7 @@ class Engine:
         self._threads = threads
         self._kv_type = kv_type
         self._flash_attention = flash_attention
-        parameters = self._llama.llama_model_default_params()
+        parameters = model_parameters()
         parameters.vocab_only = vocabulary_only
         last_complaints()
         self._model = self._llama.llama_model_load_from_file(os.fsencode(path), parameters)

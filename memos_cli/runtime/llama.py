@@ -23,6 +23,9 @@ from memos_cli.errors import ModelUnfit
 _WARNING, _ERROR = 3, 4
 """Levels of ggml.h's ``ggml_log_level``."""
 
+_AMX = "AMX_INT8 = 1"
+"""Where llama.cpp was built for a processor that has it, among what it says of itself."""
+
 _complaints: deque[str] = deque(maxlen=8)
 """What llama.cpp last complained about: it reports *why* it failed only through its log."""
 
@@ -76,6 +79,28 @@ def build() -> str:
 
 
 @functools.cache
+def model_parameters() -> Any:
+    """The parameters that models are loaded with.
+
+    Without llama.cpp's own layouts of weights where it would use AMX for them: those kernels load a tile
+    configuration that compilers leave unfinished, and the process dies at the first batch
+    (https://github.com/ggml-org/llama.cpp/issues/20824, pull request 26954). AVX-512 does the work instead.
+    """
+    parameters = load().llama_model_default_params()
+    parameters.use_extra_bufts = not _has_amx()
+    return parameters
+
+
+def features() -> str:
+    """What llama.cpp computes with, on this machine."""
+    told: str = load().llama_print_system_info().decode().strip(" |")
+    return told.replace(_AMX, "AMX unused")
+
+
+def _has_amx() -> bool:
+    return _AMX in load().llama_print_system_info().decode()
+
+
 def devices() -> str:
     """What llama.cpp may compute with: processors by name."""
     library = load()._lib
