@@ -78,7 +78,6 @@ def build() -> str:
     return " ".join([*names, library.ggml_version().decode(), library.ggml_commit().decode()])
 
 
-@functools.cache
 def model_parameters() -> Any:
     """The parameters that models are loaded with.
 
@@ -101,6 +100,7 @@ def _has_amx() -> bool:
     return _AMX in load().llama_print_system_info().decode()
 
 
+@functools.cache
 def devices() -> str:
     """What llama.cpp may compute with: processors by name."""
     library = load()._lib
