@@ -44,6 +44,9 @@ class Settings:
         "private: refuse a vault that everybody may write to; any: use it all the same",
         choices=("private", "any"),
     )
+    key_file: str = _setting(
+        "key.file", "", "file with the key of an encrypted vault; empty: where it was made"
+    )
     principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "the token by which a vault knows who asks; better as MEMOS_TOKEN")
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")

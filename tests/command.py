@@ -15,7 +15,8 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,9 +150,19 @@ class Shell:
         return _checked(Result(process.returncode, out.decode(), err.decode()), arguments, code)
 
     def terminal(
-        self, *arguments: object, keys: bytes = b"", env: Mapping[str, str] | None = None, code: int = 0
+        self,
+        *arguments: object,
+        keys: bytes = b"",
+        answers: Sequence[tuple[bytes, bytes]] = (),
+        env: Mapping[str, str] | None = None,
+        code: int = 0,
     ) -> Result:
-        """Run ``memos`` on a terminal of its own, where ``keys`` are typed; ``out`` is all that it shows."""
+        """Run ``memos`` on a terminal of its own, where ``keys`` are typed; ``out`` is all that it shows.
+
+        Each of ``answers`` is typed when what it answers is shown, one after the other.
+        """
+        waiting = list(answers)
+        answered = 0
         ours, theirs = pty.openpty()
         process = self.start(
             *arguments, env={"TERM": "xterm", **(env or {})}, stdin=theirs, stdout=theirs, stderr=theirs,
@@ -169,6 +180,10 @@ class Shell:
             if not part:
                 break
             shown += part
+            if waiting and waiting[0][0] in shown[answered:]:
+                answered = len(shown)
+                time.sleep(0.1)  # who turns echoing off after the prompt drops what was typed before
+                os.write(ours, waiting.pop(0)[1])
         os.close(ours)
         process.wait(timeout=60)
         return _checked(Result(process.returncode, shown.decode(), ""), arguments, code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,27 @@ class State:
         from memos_cli.settings import load_settings
 
         settings, _ = load_settings({**self.flags, **flags})
-        return Memos(settings)
+        return Memos(settings, ask=ask_passphrase)
+
+
+def ask_passphrase(vault: str, twice: bool) -> str:
+    """What a person types at the terminal, unseen; standard input may be a pipe.
+
+    Raises Refused where there is no terminal.
+    """
+    from getpass import getpass
+
+    from memos_cli.interface.memory import nobody_asks
+
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        if not sys.stdin.isatty():
+            return nobody_asks(vault, twice)
+    typed = getpass(f"Passphrase of {vault}: ")
+    if twice and (not typed or getpass("Once more: ") != typed):
+        raise UsageError("these were not twice the same", "memos init --encrypt")
+    return typed
 
 
 def state_of(ctx: typer.Context) -> State:

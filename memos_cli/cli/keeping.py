@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memos_cli.cli.context import read_names, read_stdin, read_time, state_of, with_global_options
 from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.encryption import Keeper
 
 
 def register(app: typer.Typer) -> None:
@@ -25,17 +28,32 @@ def init(
     embedder: Annotated[
         str, typer.Option(metavar="NAME", help="Embedding GGUF, or a sentence-transformers folder.")
     ] = "",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt it; asks for a passphrase.")] = False,
+    key_file: Annotated[
+        str, typer.Option(metavar="FILE", help="With --encrypt: the key is in this file, made if missing.")
+    ] = "",
+    keyring: Annotated[
+        bool, typer.Option("--keyring", help="With --encrypt: the key is in the system's keyring.")
+    ] = False,
 ) -> None:
     """Make a vault and choose its models. Doing it again changes nothing.
+
+    An encrypted vault is unreadable without its key, for you too: keep a copy of the key.
 
     \b
     Example:
       memos init
+      memos init --encrypt --key-file ~/.config/memos/vault.key
       memos init --vault ~/work-memory --model ~/models/qwen2.5-7b-instruct-q4_k_m.gguf
     """
+    if (key_file or keyring) and not encrypt:
+        raise UsageError("--key-file and --keyring are for an encrypted vault", "memos init --encrypt …")
+    if key_file and keyring:
+        raise UsageError("a key is in a file or in the keyring", "use --key-file FILE, or --keyring")
+    keeper: Keeper = "file" if key_file else "keyring" if keyring else "passphrase"
     output = state_of(ctx).output
-    with state_of(ctx).open() as memos:
-        made = memos.init(reader=reader, embedder=embedder)
+    with state_of(ctx).open(key_file=key_file or None) as memos:
+        made = memos.init(reader=reader, embedder=embedder, encrypt=keeper if encrypt else None)
     if output.json:
         output.record(asdict(made))
         return

@@ -9,13 +9,16 @@ import errno
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from memos_cli.errors import Damaged
 from memos_cli.files import make_folder, write_whole
+from memos_cli.infrastructure.encryption import Cipher
 
 _PIECE = 1 << 20
 """Bytes that are hashed together."""
@@ -37,12 +40,32 @@ class Blobs:
 
     folder: Path
     scratch: Path
+    cipher: Cipher | None = None
 
     def path(self, sha256: str) -> Path:
         """Where a blob is. Raises Damaged for what is no name: nothing else is ever opened, or deleted."""
         if not _NAME.fullmatch(sha256):
             raise Damaged(f"{sha256!r} names no blob", "`memos check` tells where it stands")
         return self.folder / sha256[:2] / sha256
+
+    def seal(self, data: bytes | memoryview) -> bytes | memoryview:
+        """``data`` as the vault keeps it: in an encrypted one, encrypted."""
+        return data if self.cipher is None else self.cipher.seal(data)
+
+    def unseal(self, data: bytes | memoryview) -> memoryview:
+        """What was sealed, writable where ``data`` was. Raises Damaged."""
+        if self.cipher is None:
+            return memoryview(data)
+        return memoryview(bytearray(self.cipher.unseal(data)))
+
+    @contextmanager
+    def file(self, sha256: str) -> Iterator[Path]:
+        """A file with what a blob holds, for a library that wants one; of an encrypted vault, in memory."""
+        if self.cipher is None:
+            yield self.path(sha256)
+            return
+        with _plain_file(self.unseal(self.get(sha256))) as path:
+            yield path
 
     def put(self, data: bytes | memoryview) -> str:
         """Keep ``data``, durable when this returns. Returns its sha256 in hexadecimal."""
@@ -129,3 +152,18 @@ class Blobs:
     def remove(self, sha256: str) -> None:
         """Delete a blob. The caller has made sure that no row names it."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+@contextmanager
+def _plain_file(data: memoryview) -> Iterator[Path]:
+    """A file of ``data`` that lies on no disk; where the system has no such file, one that is deleted."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("memos"), "wb") as file:
+            file.write(data)
+            file.flush()
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+        return
+    with tempfile.NamedTemporaryFile(prefix="memos-") as file:  # 0600
+        file.write(data)
+        file.flush()
+        yield Path(file.name)

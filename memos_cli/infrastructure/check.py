@@ -19,15 +19,17 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
-from memos_cli.errors import Locked, MemosError, NoVault, TooNew
+from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew
 from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
 from memos_cli.infrastructure import adapters, derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.encryption import Cipher
 from memos_cli.infrastructure.repairs import rebuild_words, repair_vectors
+from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.infrastructure.tables import Finding as Finding
 from memos_cli.infrastructure.tables import must, should
-from memos_cli.infrastructure.vault import OWN_NAMES, Vault, read_identity
+from memos_cli.infrastructure.vault import OWN_NAMES, Lock, Vault, open_lock, read_identity
 
 MANY = 10
 """Findings of one kind that are told one by one; the others are counted."""
@@ -38,18 +40,23 @@ _SNAPSHOT = re.compile(r"vectors-(\d+)\.bin")
 _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 
 
-def examine(folder: Path, *, timeout: float, full: bool = True) -> list[Finding]:
+def examine(
+    folder: Path, *, timeout: float, full: bool = True, cipher: Cipher | None = None
+) -> list[Finding]:
     """Everything that is wrong with the vault at ``folder``, the *musts* first.
 
     ``full`` reads every byte; without it, what takes longer than seconds on a large vault is left out:
-    hashes of texts and blobs, the content of the full-text table and of the index. Raises NoVault where
+    hashes of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs
+    its ``cipher``. Raises NoVault where
     there is nothing to examine, TooNew, and Locked; damage is a finding, never an error.
     """
     findings = _told(_identity(folder))
     if (folder / "memos.db").exists():
         try:
-            with closing(connect(folder / "memos.db", timeout)) as db:
-                findings += _database(folder, db, full)
+            with closing(
+                connect(folder / "memos.db", timeout, cipher.database_key if cipher else None)
+            ) as db:
+                findings += _database(folder, db, full, cipher)
         except (Locked, TooNew):
             raise
         except MemosError as error:
@@ -58,6 +65,17 @@ def examine(folder: Path, *, timeout: float, full: bool = True) -> list[Finding]
         findings.append(must("database-missing", "memos.db", "it is missing; restore a backup"))
     findings += _told(_unfinished(folder)) + _told(_permissions(folder))
     return sorted(findings, key=lambda finding: finding.rule != "must")
+
+
+def cipher_of(folder: Path, lock: Lock) -> Cipher | None:
+    """What an encrypted vault is examined with. Raises Refused without its key.
+
+    None for one that is not encrypted, and for one whose VAULT.toml does not tell.
+    """
+    try:
+        return open_lock(folder, read_identity(folder), lock)
+    except (Damaged, NoVault):
+        return None
 
 
 def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: int) -> list[Finding]:
@@ -134,7 +152,7 @@ def _identity(folder: Path) -> Iterator[Finding]:
         yield must("identity-damaged", "VAULT.toml", f"{error}: {error.hint}")
 
 
-def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
+def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -> list[Finding]:
     version = schema.version_of(db)
     if version > schema.FORMAT:
         raise TooNew(f"{folder} has tables of format {version}", "pip install --upgrade memos-cli")
@@ -170,7 +188,7 @@ def _database(folder: Path, db: Connection, full: bool) -> list[Finding]:
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:
-        findings += _told(_indexes(folder, db, full))
+        findings += _told(_indexes(folder, db, full, cipher))
     return findings + _told(_orphans(folder, db))
 
 
@@ -215,14 +233,13 @@ def _unfinished(folder: Path) -> Iterator[Finding]:
             yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")
 
 
-def _indexes(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
+def _indexes(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -> Iterator[Finding]:
+    files = Snapshots(folder / "index", cipher)
     for path, embedder, dimension in _snapshots(folder, db):
         if dimension is None:
             yield should("index-damaged", f"index/{path.name}", "it is of an embedder that is not known")
         elif not (
-            index.agrees(db, folder / "index", embedder, dimension)
-            if full
-            else index.load(folder / "index", embedder, dimension)
+            index.agrees(db, files, embedder, dimension) if full else index.load(files, embedder, dimension)
         ):
             yield should("index-damaged", f"index/{path.name}", "it is not what the vectors say")
 
@@ -232,7 +249,7 @@ def _remake_indexes(vault: Vault) -> None:
         if dimension is None:
             path.unlink(missing_ok=True)
         else:
-            index.refresh(vault.whole, path.parent, embedder, dimension, force=True)
+            index.refresh(vault.whole, vault.snapshots, embedder, dimension, force=True)
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:

@@ -6,10 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.errors import Damaged, Locked, MemosError, UsageError
 
 _RESTORE = "`memos check` tells what is; restore a backup"
 _PRAGMAS = (
@@ -19,70 +20,89 @@ _PRAGMAS = (
     "cache_size = -65536",  # KiB
     "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
 )
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter: Python meets damaged text in an error's message
+_SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
+
+# What both SQLite and SQLCipher have; their own classes come after these.
+if TYPE_CHECKING:
+    from sqlite3 import Connection as _AnyConnection
+    from sqlite3 import Cursor as _AnyCursor
+else:
+    _AnyCursor = _AnyConnection = object
 
 
-class Cursor(sqlite3.Cursor):
+class _CursorInOurWords(_AnyCursor):
     """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
 
-    def execute(self, *arguments: Any) -> Cursor:
+    # The latter: Python meets damaged text in an error's message.
+    _errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
+
+    def execute(self, *arguments: Any) -> Self:
         try:
             super().execute(*arguments)
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
         return self
 
-    def executemany(self, *arguments: Any) -> Cursor:
+    def executemany(self, *arguments: Any) -> Self:
         try:
             super().executemany(*arguments)
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
         return self
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
         try:
             return super().fetchmany(*arguments)
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except _ERRORS as error:
+        except self._errors as error:
             raise explain(error) from error
 
 
-class Connection(sqlite3.Connection):
+class _ConnectionInOurWords(_AnyConnection):
     """A connection whose statements all run on such cursors."""
 
-    def cursor(self, factory: Any = Cursor) -> Any:
-        return super().cursor(factory)
+    _cursors: type[_CursorInOurWords]
 
-    def _cursor(self) -> Cursor:
-        return super().cursor(Cursor)
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(factory or self._cursors)
 
     # sqlite3's own execute and executemany do not go through cursor().
-    def execute(self, *arguments: Any) -> Cursor:
-        return self._cursor().execute(*arguments)
+    def execute(self, *arguments: Any) -> _CursorInOurWords:
+        return super().cursor(self._cursors).execute(*arguments)
 
-    def executemany(self, *arguments: Any) -> Cursor:
-        return self._cursor().executemany(*arguments)
+    def executemany(self, *arguments: Any) -> _CursorInOurWords:
+        return super().cursor(self._cursors).executemany(*arguments)
 
 
-def connect(path: Path, timeout: float) -> Connection:
-    """Open the database at ``path`` for reading and writing; it must exist.
+class Cursor(_CursorInOurWords, sqlite3.Cursor):
+    """SQLite's."""
+
+
+class Connection(_ConnectionInOurWords, sqlite3.Connection):
+    """SQLite's. What ``connect`` opens with a key has the same methods, and is SQLCipher's."""
+
+    _cursors = Cursor
+
+
+def connect(path: Path, timeout: float, key: bytes | None = None) -> Connection:
+    """Open the database at ``path`` for reading and writing; it must exist. With a ``key`` it is encrypted.
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
@@ -90,23 +110,46 @@ def connect(path: Path, timeout: float) -> Connection:
     write-ahead log. While there is no such log, nobody writes, and the file is read as it stands.
     """
     as_it_stands = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    library, factory = (sqlite3, Connection) if key is None else _sqlcipher()
     try:
-        connection = sqlite3.connect(
+        connection: Connection = library.connect(
             f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if as_it_stands else 'mode=rw'}",
             uri=True,
             timeout=timeout,
             isolation_level=None,
-            factory=Connection,
+            factory=factory,
         )
-    except sqlite3.Error as error:
+    except library.Error as error:
         raise explain(error) from error
     try:
+        if key is not None:
+            connection.execute(f"PRAGMA {_SQLCIPHER}")
+            connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@cache
+def _sqlcipher() -> tuple[Any, Any]:
+    """The module of SQLCipher, and its connections. Raises UsageError where it is not installed."""
+    try:
+        from sqlcipher3 import dbapi2
+    except ImportError as error:
+        raise UsageError(
+            "an encrypted vault needs two more libraries", "pip install 'memos-cli[encrypt]'"
+        ) from error
+
+    class SealedCursor(_CursorInOurWords, dbapi2.Cursor):  # type: ignore[misc]
+        _errors = (dbapi2.Error, UnicodeDecodeError)
+
+    class SealedConnection(_ConnectionInOurWords, dbapi2.Connection):  # type: ignore[misc]
+        _cursors = SealedCursor
+
+    return dbapi2, SealedConnection
 
 
 @contextmanager
@@ -123,7 +166,7 @@ def patience(db: Connection, seconds: float) -> Iterator[None]:
         db.execute(f"PRAGMA busy_timeout = {usual}")
 
 
-def explain(error: sqlite3.Error | UnicodeDecodeError) -> MemosError:
+def explain(error: Exception) -> MemosError:
     """SQLite's error as one of this program's."""
     # Python's own error, which would go on with the whole text.
     if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):

@@ -1,15 +1,15 @@
 """An encrypted vault: its one key, and what is written with it.
 
-No cryptography of our own. The key is an age identity (https://age-encryption.org/v1), as ``age-keygen`` makes
-one; blobs and snapshots are age files for its recipient (pyrage); the database is SQLCipher's, under a raw key
-that is a sha256 over the identity. Both libraries load only for a vault that is encrypted.
+No cryptography of our own. The key is an age identity (https://age-encryption.org/v1), as ``age-keygen``
+makes one; blobs and snapshots are age files for its recipient (pyrage); the database is SQLCipher's, under a
+raw key that is a sha256 over the identity. Both libraries load only for a vault that is encrypted.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from memos_cli.errors import Damaged, Refused, UsageError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyrage.x25519 import Identity
 
 Keeper = Literal["file", "keyring", "passphrase"]
-"""Where a key is kept: in a file of the user's, in the system's keyring, or in the vault under a passphrase."""
+"""Where a key is: in a file of the user's, in the system's keyring, or in the vault, under a passphrase."""
 INSTALL = "pip install 'memos-cli[encrypt]'"
 _PREFIX = "AGE-SECRET-KEY-1"
 
@@ -77,7 +77,10 @@ def new_cipher() -> Cipher:
 
 
 def cipher_of(text: str, where: str) -> Cipher:
-    """The cipher of a key as ``age-keygen`` writes it: one line, and comments. Raises Refused for anything else."""
+    """The cipher of a key as ``age-keygen`` writes it: one line, and comments.
+
+    Raises Refused for any other text.
+    """
     pyrage = _library()
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith(_PREFIX)]
     try:
@@ -85,7 +88,9 @@ def cipher_of(text: str, where: str) -> Cipher:
             return Cipher(pyrage.x25519.Identity.from_str(lines[0]))
     except pyrage.IdentityError:
         pass
-    raise Refused(f"there is no key in {where}", f"it is a file with one line {_PREFIX}…, as `age-keygen` writes it")
+    raise Refused(
+        f"there is no key in {where}", f"it is a file with one line {_PREFIX}…, as `age-keygen` writes it"
+    )
 
 
 def wrap(cipher: Cipher, passphrase: str) -> bytes:
@@ -104,7 +109,7 @@ def unwrap(data: bytes, passphrase: str) -> Cipher:
         raise Refused("this is not the passphrase of the vault", "try again; nothing was changed") from error
 
 
-def _library():  # type: ignore[no-untyped-def]
+def _library() -> Any:
     try:
         import pyrage
     except ImportError as error:

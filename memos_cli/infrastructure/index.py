@@ -14,13 +14,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memos_cli.files import write_whole
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,14 +92,14 @@ class Snapshot:
 
 
 def nearest(
-    db: Connection, folder: Path, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
+    db: Connection, files: Snapshots, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
 ) -> list[tuple[int, float]]:
     """The cubes whose vectors are nearest to the unit vector ``query``: (cube, cosine), best first.
 
     ``allowed`` restricts the search to these cubes.
     """
     only = None if allowed is None else np.array(sorted(allowed), np.int64)
-    snapshot = load(folder, embedder, len(query))
+    snapshot = load(files, embedder, len(query))
     if snapshot is not None and snapshot.newest > _last_number(db):
         snapshot = None  # of another database: memos.db was restored from a backup
     found: list[tuple[int, float]] = []
@@ -118,13 +117,10 @@ def nearest(
     return sorted(found, key=lambda row: (-row[1], row[0]))[:k]
 
 
-def load(folder: Path, embedder: int, dimension: int) -> Snapshot | None:
+def load(files: Snapshots, embedder: int, dimension: int) -> Snapshot | None:
     """The snapshot. None where there is none, or none that is whole and undamaged."""
-    try:
-        data = np.memmap(_path(folder, embedder), np.uint8, mode="r")
-    except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
-        return None
-    if len(data) < _ALIGN or len(data) % _ALIGN:
+    data = files.read(embedder)
+    if data is None or len(data) < _ALIGN or len(data) % _ALIGN:
         return None
     magic, dimensions, form, count, newest, total = _HEADER.unpack(data[: _HEADER.size].tobytes())
     if magic != MAGIC or dimensions != dimension or form not in (_CODES, _BITS) or count > len(data):
@@ -142,9 +138,9 @@ def load(folder: Path, embedder: int, dimension: int) -> Snapshot | None:
     return Snapshot(newest, numbers, cubes, Rows(numbers, cubes, columns[2], codes), None)
 
 
-def refresh(db: Connection, folder: Path, embedder: int, dimension: int, *, force: bool = False) -> bool:
+def refresh(db: Connection, files: Snapshots, embedder: int, dimension: int, *, force: bool = False) -> bool:
     """Write the snapshot anew if many rows came or went since. Returns whether it was written."""
-    snapshot = None if force else load(folder, embedder, dimension)
+    snapshot = None if force else load(files, embedder, dimension)
     count, since = (0, 0) if snapshot is None else (len(snapshot.numbers), snapshot.newest)
     rows, newer = db.execute(
         "SELECT count(*), count(CASE WHEN n > ? THEN 1 END) FROM vector WHERE embedder = ?", (since, embedder)
@@ -154,13 +150,13 @@ def refresh(db: Connection, folder: Path, embedder: int, dimension: int, *, forc
         return False
     form = _BITS if rows > _BITS_FROM else _CODES
     data = _packed(_table(db, embedder, dimension), dimension, form)
-    write_whole(_path(folder, embedder), data, scratch=folder)
+    files.write(embedder, data)
     return True
 
 
-def agrees(db: Connection, folder: Path, embedder: int, dimension: int) -> bool:
+def agrees(db: Connection, files: Snapshots, embedder: int, dimension: int) -> bool:
     """Whether the snapshot is whole and says of every row up to its newest what the table says."""
-    snapshot = load(folder, embedder, dimension)
+    snapshot = load(files, embedder, dimension)
     if snapshot is None or snapshot.newest > _last_number(db) or (np.diff(snapshot.numbers) <= 0).any():
         return False
     for rows in _table(db, embedder, dimension, until=snapshot.newest):
@@ -291,7 +287,3 @@ def _smallest(values: NDArray[np.generic], k: int) -> Numbers:
     if k >= len(values):
         return np.arange(len(values))
     return np.argpartition(values, k)[:k]
-
-
-def _path(folder: Path, embedder: int) -> Path:
-    return folder / f"vectors-{embedder}.bin"

@@ -11,11 +11,12 @@ import json
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, cast, get_args
 
 from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
@@ -24,11 +25,13 @@ from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect, patience
+from memos_cli.infrastructure.encryption import Cipher, Encryption, Keeper
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
+from memos_cli.infrastructure.snapshots import Snapshots
 
 OWN_NAMES = frozenset(
-    ("VAULT.toml", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
+    ("VAULT.toml", "key.age", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
 )
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
@@ -43,8 +46,9 @@ class Identity:
     format: int
     id: str
     created: str
-    reader: str
-    embedder: str
+    reader: str = ""
+    embedder: str = ""
+    encryption: Encryption | None = None
 
     def toml(self) -> bytes:
         lines = [
@@ -57,6 +61,9 @@ class Identity:
             f"reader = {_toml_text(self.reader)}",
             f"embedder = {_toml_text(self.embedder)}",
         ]
+        if self.encryption:
+            lines += ["", "[encryption]"]
+            lines += [f"{name} = {_toml_text(value)}" for name, value in asdict(self.encryption).items()]
         return "\n".join([*lines, ""]).encode()
 
 
@@ -80,6 +87,7 @@ def read_identity(folder: Path) -> Identity:
             created=str(content.get("created", "")),
             reader=str(models.get("reader", "")),
             embedder=str(models.get("embedder", "")),
+            encryption=_read_encryption(content.get("encryption")),
         )
     except (FileNotFoundError, NotADirectoryError):
         if (folder / "memos.db").exists():
@@ -103,6 +111,15 @@ def read_identity(folder: Path) -> Identity:
     return identity
 
 
+def _read_encryption(table: Mapping[str, object] | None) -> Encryption | None:
+    if table is None:
+        return None
+    keeper = str(table["keeper"])
+    if keeper not in get_args(Keeper):
+        raise ValueError(f"no key is kept in {keeper!r}")
+    return Encryption(str(table["recipient"]), cast(Keeper, keeper), str(table.get("file", "")))
+
+
 def guard(folder: Path, *, is_open: bool) -> None:
     """Refuse a vault that leads elsewhere, or (unless it ``is_open``) that everybody may write to.
 
@@ -124,24 +141,77 @@ def guard(folder: Path, *, is_open: bool) -> None:
             )
 
 
+class Lock(Protocol):
+    """Finds the key of an encrypted vault, and makes one for a new vault."""
+
+    def find(self, folder: Path, encryption: Encryption) -> Cipher:
+        """The key that ``encryption`` names. Raises Refused where it is not to be had."""
+
+    def make(self, folder: Path) -> tuple[Encryption, Cipher]:
+        """A new key, kept where it will be found; or the one that is there already."""
+
+
+def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | None:
+    """The cipher of a vault; None of one that is not encrypted. Raises Refused without the right key."""
+    if identity.encryption is None:
+        return None
+    if lock is None:
+        raise Refused(f"{folder} is encrypted", "this needs its key")
+    cipher = lock.find(folder, identity.encryption)
+    if cipher.recipient != identity.encryption.recipient:
+        raise Refused(
+            f"this is not the key of {folder}",
+            f"set MEMOS_KEY_FILE to the file of the key for {identity.encryption.recipient}",
+        )
+    return cipher
+
+
+def _is_encrypted(database: Path) -> bool:
+    with database.open("rb") as file:
+        return file.read(16) not in (b"", b"SQLite format 3\0")
+
+
+def _key(cipher: Cipher | None) -> bytes | None:
+    return cipher.database_key if cipher else None
+
+
 class Vault:
     """An open vault. Close it, or use it as a context manager."""
 
-    def __init__(self, folder: Path, identity: Identity, connection: Connection, timeout: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: Identity,
+        connection: Connection,
+        timeout: float,
+        cipher: Cipher | None = None,
+    ) -> None:
         self.folder = folder
         self.identity = identity
         self._connection = connection
         self._whole: Connection | None = None
         self._scope: Scope | None = None
         self._refusals: list[tuple[object, ...]] = []
-        self.blobs = Blobs(folder / "blobs", folder / "tmp")
+        self.cipher = cipher
+        self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
+        self.snapshots = Snapshots(folder / "index", cipher)
         self._timeout = timeout
 
     @classmethod
-    def create(cls, folder: Path, *, principal: str, now: int, timeout: float) -> Vault:
+    def create(
+        cls,
+        folder: Path,
+        *,
+        principal: str,
+        now: int,
+        timeout: float,
+        lock: Lock | None = None,
+        encrypt: bool = False,
+    ) -> Vault:
         """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
 
-        Raises UsageError when the folder holds other things.
+        ``lock`` finds the key of one that is encrypted, and makes that of a new one which is to be. Raises
+        UsageError when the folder holds other things; Refused without the key.
         """
         try:
             make_folder(folder)
@@ -151,7 +221,7 @@ class Vault:
                 f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
             ) from error
         if (folder / "VAULT.toml").exists():
-            return cls.open(folder, timeout=timeout)
+            return cls.open(folder, timeout=timeout, lock=lock)
         if strangers:
             raise UsageError(
                 f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
@@ -161,7 +231,13 @@ class Vault:
                 make_folder(folder / name)
             # Made here, so that SQLite's own default permissions never apply.
             os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-            with closing(connect(folder / "memos.db", timeout)) as connection:
+            if not encrypt and _is_encrypted(folder / "memos.db"):
+                raise Refused(
+                    f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
+                    "memos init --encrypt --key-file FILE, with its key",
+                )
+            encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
+            with closing(connect(folder / "memos.db", timeout, _key(cipher))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 if version_of(connection) > FORMAT:
                     raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
@@ -171,8 +247,7 @@ class Vault:
                     FORMAT,
                     known[0] if known else new_ulids(now, 1)[0],
                     format_time(now),
-                    reader="",
-                    embedder="",
+                    encryption=encryption,
                 )
                 if not known:
                     connection.execute("BEGIN IMMEDIATE")
@@ -183,18 +258,20 @@ class Vault:
                     audit.seal(connection)
                     connection.execute("COMMIT")
             write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
-        return cls.open(folder, timeout=timeout)
+        return cls.open(folder, timeout=timeout, lock=lock)
 
     @classmethod
-    def open(cls, folder: Path, *, timeout: float) -> Vault:
+    def open(cls, folder: Path, *, timeout: float, lock: Lock | None = None) -> Vault:
         """Open the vault at ``folder``; one of an older format is brought up to date first.
 
-        Raises NoVault, Damaged, TooNew, Locked.
+        ``lock`` finds the key of one that is encrypted. Raises NoVault, Damaged, TooNew, Locked; and Refused
+        without the key.
         """
         identity = read_identity(folder)
+        cipher = open_lock(folder, identity, lock)
         if not (folder / "memos.db").exists():
             raise Damaged(f"{folder / 'memos.db'} is missing", "restore it from a backup")
-        connection = connect(folder / "memos.db", timeout)
+        connection = connect(folder / "memos.db", timeout, _key(cipher))
         try:
             version = version_of(connection)
             if version > FORMAT:
@@ -207,14 +284,12 @@ class Vault:
             if version < FORMAT:
                 with hold(folder / "lock", timeout=MIGRATION_TIMEOUT):
                     migrate(connection)
-                    identity = Identity(
-                        FORMAT, identity.id, identity.created, identity.reader, identity.embedder
-                    )
+                    identity = replace(identity, format=FORMAT)
                     write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
         except BaseException:
             connection.close()
             raise
-        return cls(folder, identity, connection, timeout)
+        return cls(folder, identity, connection, timeout, cipher)
 
     def narrow(self, principal: str, clock: Callable[[], int]) -> None:
         """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there."""
@@ -251,7 +326,7 @@ class Vault:
         if not self.is_narrow:
             return self._connection
         if self._whole is None:
-            self._whole = connect(self.folder / "memos.db", self._timeout)
+            self._whole = connect(self.folder / "memos.db", self._timeout, _key(self.cipher))
         return self._whole
 
     @contextmanager
@@ -350,9 +425,7 @@ class Vault:
 
     def set_models(self, reader: str, embedder: str) -> None:
         """Remember which models the vault is used with."""
-        self.identity = Identity(
-            self.identity.format, self.identity.id, self.identity.created, reader, embedder
-        )
+        self.identity = replace(self.identity, reader=reader, embedder=embedder)
         write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
 
     def close(self) -> None:

@@ -183,16 +183,15 @@ def gate(memos: Memos, id: str, on_part: Callable[[int], None]) -> dict[str, Any
         raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
     engine = memos.engine
     same = adapter.fingerprint.get("model") == memos.fingerprint(engine)["model"]
-    file = memos.vault.blobs.path(adapter.blob)
-    if not same:
-        from memos_cli.runtime.adapter import check_adapter
-        from memos_cli.runtime.gguf_header import read_header
-
-        check_adapter(file, read_header(memos.reader.path))
     lessons = adapters.lessons(memos.vault.connection, adapter.cube)
     cubes = catalogue.by_number(memos.vault.connection, [source.cube for source in adapter.sources])
     texts = {n: memory_text(cube) for n, cube in cubes.items()}
-    with memos.vault.unswept():
+    with memos.vault.unswept(), memos.vault.blobs.file(adapter.blob) as file:
+        if not same:
+            from memos_cli.runtime.adapter import check_adapter
+            from memos_cli.runtime.gguf_header import read_header
+
+            check_adapter(file, read_header(memos.reader.path))
         report = examine(
             engine, file, lessons, texts, Thresholds.of(memos.settings),
             _route(memos, frozenset(texts)), on_part,

@@ -287,7 +287,7 @@ class _Parts:
         self._change = stack.enter_context(begin())
         known = catalogue.source(self._change.db, origin.uri, self._change.principal)
         self.old_blob = known.blob if known else None
-        blob = None if origin.converted is None else vault.blobs.put(origin.converted)
+        blob = None if origin.converted is None else vault.blobs.put(vault.blobs.seal(origin.converted))
         self.source, self._claim = self._change.claim_source(origin, blob)
         self.known = catalogue.places(self._change.db, self.source)
         self._count = 0

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from memos_cli.cube import Cube, Span
+from memos_cli.errors import Damaged
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -27,14 +28,19 @@ def show(vault: Vault, cube: Cube, now: int) -> Shown:
 
 
 def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
-    path = vault.blobs.path(source.blob) if source.blob else source.path
+    path = source.path
     # Of a document the text that was made from it is what spans are of; it went with a memory from it.
-    if path is None or (source.kind == "document" and not source.blob):
+    if not source.blob and (path is None or source.kind == "document"):
         return PlaceReport(source.uri, span, source.encoding, "not kept")
     try:
-        with path.open("rb") as file:
-            file.seek(span.start)
-            data = file.read(span.end - span.start)
+        if source.blob:
+            data = bytes(vault.blobs.unseal(vault.blobs.get(source.blob))[span.start : span.end])
+        elif path is not None:
+            with path.open("rb") as file:
+                file.seek(span.start)
+                data = file.read(span.end - span.start)
+    except Damaged:
+        return PlaceReport(source.uri, span, source.encoding, "unreadable")
     except FileNotFoundError:
         return PlaceReport(source.uri, span, source.encoding, "gone")
     except OSError:

@@ -9,15 +9,16 @@ from memos_cli.interface.results import Made
 from memos_cli.runtime.models import resolve_reader
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.interface.memory import Memos
 
 
-def make(memos: Memos, reader: str, embedder: str) -> Made:
+def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
     """Make the vault, or complete it; remember the models that are named, and compile the embedder."""
     notes = []
     if reader:
         reader = str(resolve_reader(reader).path.resolve())
-    vault = memos.vault_to_be()
+    vault = memos.vault_to_be(encrypt)
     kept = vault.identity
     chosen_reader, chosen_embedder = reader or kept.reader, embedder or kept.embedder
     try:

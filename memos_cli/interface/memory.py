@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.audit import AuditRow, Break
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
+    from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.infrastructure.governance import Right
     from memos_cli.interface.access import Access
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.keys import KeyKeeper
     from memos_cli.operation.activation import Promoted, Restored, Shelf
     from memos_cli.operation.parametric import Distilled, Rack, Watch
     from memos_cli.runtime.embedder import Embedder
@@ -70,17 +72,33 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def nobody_asks(vault: str, twice: bool) -> str:
+    """In place of who could be asked for a passphrase. Raises Refused."""
+    raise Refused(
+        f"{vault} needs its passphrase, and nobody can be asked for it",
+        "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
+    )
+
+
 class Memos:
     """A vault and the models that work with it. Opens each when it is first needed.
 
     Use it as a context manager, or close it. Not thread-safe.
     """
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], int] = wall_clock,
+        ask: Callable[[str, bool], str] | None = None,
+    ) -> None:
+        """``ask`` asks a person for a passphrase: of which vault, and whether twice."""
         self.settings = settings
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
+        self._ask = ask
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
 
@@ -95,20 +113,30 @@ class Memos:
 
     # --- making ----------------------------------------------------------------------------------
 
-    def init(self, *, reader: str = "", embedder: str = "") -> Made:
+    def init(self, *, reader: str = "", embedder: str = "", encrypt: Keeper | None = None) -> Made:
         """Make the vault, choose its models, and compile the embedder. Doing it again changes nothing.
 
+        ``encrypt`` says where the key of a new vault that is encrypted is to be kept.
         A model that is missing is told in ``notes``: a vault keeps and finds text without any.
         """
         from memos_cli.interface.making import make
 
-        return make(self, reader, embedder)
+        return make(self, reader, embedder, encrypt)
 
-    def vault_to_be(self) -> Vault:
-        """The vault, made if there is none."""
+    def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
+        """The vault, made if there is none. Raises UsageError where there is one, and not encrypted."""
         if "vault" not in self.__dict__:
-            maker, timeout = principal_of(self.settings), self.settings.lock_timeout
-            vault = Vault.create(self.folder, principal=maker, now=self._clock(), timeout=timeout)
+            if encrypt:
+                self.keys.keeper = encrypt
+            vault = Vault.create(
+                self.folder, principal=principal_of(self.settings), now=self._clock(),
+                timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
+            )  # fmt: skip
+            if encrypt and not vault.cipher:
+                vault.close()
+                raise UsageError(
+                    f"{self.folder} is there, and not encrypted", "make a new one with --vault DIR"
+                )
             self.__dict__["vault"] = self._enter(vault)
         return self.vault
 
@@ -470,12 +498,13 @@ class Memos:
         from memos_cli.infrastructure import check
 
         timeout = self.settings.lock_timeout
-        findings = check.examine(self.folder, timeout=timeout)
+        cipher = check.cipher_of(self.folder, self.keys)
+        findings = check.examine(self.folder, timeout=timeout, cipher=cipher)
         if not (repair and any(finding.repairable for finding in findings)):
             return findings, []
         self.access.require_making()
         repaired = check.repair(self.vault, findings, principal=self.principal, now=self._clock())
-        return check.examine(self.folder, timeout=timeout), repaired
+        return check.examine(self.folder, timeout=timeout, cipher=cipher), repaired
 
     # --- what is opened when needed --------------------------------------------------------------
 
@@ -483,7 +512,15 @@ class Memos:
     def vault(self) -> Vault:
         """The vault. Raises NoVault, Damaged, TooNew, Locked, Refused."""
         guard(self.folder, is_open=self.settings.permissions == "any")
-        return self._enter(Vault.open(self.folder, timeout=self.settings.lock_timeout))
+        return self._enter(Vault.open(self.folder, timeout=self.settings.lock_timeout, lock=self.keys))
+
+    @cached_property
+    def keys(self) -> KeyKeeper:
+        """Where the key of an encrypted vault is."""
+        from memos_cli.interface.keys import KeyKeeper
+
+        named = self.settings.key_file
+        return KeyKeeper(Path(named).expanduser() if named else None, self._ask or nobody_asks)
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""

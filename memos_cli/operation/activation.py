@@ -41,7 +41,7 @@ class Shelf:
         """The bytes of a state. Raises Damaged unless they are those that were kept."""
         data = self._states.pop(state.blob, None)
         if data is None:
-            data = vault.blobs.read(state.blob, state.size, state.pieces)
+            data = vault.blobs.unseal(vault.blobs.read(state.blob, state.size, state.pieces))
         self._states[state.blob] = data
         while len(self._states) > 1 and sum(map(len, self._states.values())) > SHELF:
             self._states.popitem(last=False)
@@ -209,9 +209,10 @@ def promote(
     blobs: list[str] = []
     try:
         with vault.unswept():
-            blobs.append(vault.blobs.put(data))
+            sealed = vault.blobs.seal(data)
+            blobs.append(vault.blobs.put(sealed))
             state = State(
-                view, blobs[0], len(data), piece_digests(data), tokens[:held], len(tokens), model,
+                view, blobs[0], len(sealed), piece_digests(sealed), tokens[:held], len(tokens), model,
                 fingerprint, whole,
             )  # fmt: skip
             with vault.change(principal, clock()) as change:

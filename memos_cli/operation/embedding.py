@@ -50,5 +50,5 @@ def embed_waiting(
             )
         after = part[-1][0]
         done += len(part)
-    index.refresh(vault.connection, vault.folder / "index", row, embedder.dimension)
+    index.refresh(vault.connection, vault.snapshots, row, embedder.dimension)
     return done

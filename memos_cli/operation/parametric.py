@@ -201,11 +201,12 @@ class _Keeper:
             return start
         if not self.vault.blobs.intact(found.blob):
             return start
-        trainee.load(adapter_file.read_matrices(self.vault.blobs.path(found.blob)))
+        with self.vault.blobs.file(found.blob) as path:
+            trainee.load(adapter_file.read_matrices(path))
         return replace(start, step=int(found.recipe.get("step", 0)), seconds=found.seconds)
 
     def checkpoint(self, data: bytes, progress: Progress) -> None:
-        self._keep(data, progress, {}, "generated")
+        self._keep(self.vault.blobs.seal(data), progress, {}, "generated")
 
     def finish(
         self,
@@ -220,13 +221,13 @@ class _Keeper:
         held = [lesson for lesson in self.lessons if lesson.held_out]
         watch.on_phase("gate", len(held))
         texts = {cube.n: memory_text(cube) for cube in self.cubes}
-        with self.vault.unswept():
-            blob = self.vault.blobs.path(self.vault.blobs.put(data))
+        sealed = self.vault.blobs.seal(data)
+        with self.vault.unswept(), self.vault.blobs.file(self.vault.blobs.put(sealed)) as path:
             report = examine(
-                engine, blob, self.lessons, texts, thresholds, route(frozenset(texts)), watch.on_part
+                engine, path, self.lessons, texts, thresholds, route(frozenset(texts)), watch.on_part
             )
         state = "activated" if report["passed"] else "archived"
-        id, version = self._keep(data, progress, report, state)
+        id, version = self._keep(sealed, progress, report, state)
         counts = count_kinds(self.lessons)
         return Distilled(
             id, version, self.name, report["passed"], True, report["reason"], len(self.cubes), counts,
@@ -234,14 +235,14 @@ class _Keeper:
         )  # fmt: skip
 
     def _keep(
-        self, data: bytes, progress: Progress, report: Mapping[str, Any], state: str
+        self, sealed: bytes | memoryview, progress: Progress, report: Mapping[str, Any], state: str
     ) -> tuple[str, int]:
         blobs: list[str] = []
         try:
             with self.vault.unswept():
-                blobs.append(self.vault.blobs.put(data))
+                blobs.append(self.vault.blobs.put(sealed))
                 weights = Weights(
-                    blobs[0], len(data), self.model_name, self.fingerprint,
+                    blobs[0], len(sealed), self.model_name, self.fingerprint,
                     {**self.recipe.as_dict(), "step": progress.step}, report, progress.seconds,
                 )  # fmt: skip
                 with self.vault.change(self.principal, self.clock()) as change:
@@ -298,7 +299,8 @@ class Rack:
         if blob not in self._loaded:
             if not vault.blobs.intact(blob):
                 raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
-            self._loaded[blob] = engine.load_adapter(vault.blobs.path(blob))
+            with vault.blobs.file(blob) as path:
+                self._loaded[blob] = engine.load_adapter(path)
         return self._loaded[blob]
 
 

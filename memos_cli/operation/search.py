@@ -175,12 +175,12 @@ def _near(
     vector = embedder.embed([question])[0]
     allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
     if allowed is not None:
-        return dict(index.nearest(db, vault.folder / "index", row[0], vector, limit, allowed))
+        return dict(index.nearest(db, vault.snapshots, row[0], vector, limit, allowed))
     # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
     # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
     wanted = limit
     while True:
-        near = index.nearest(db, vault.folder / "index", row[0], vector, wanted)
+        near = index.nearest(db, vault.snapshots, row[0], vector, wanted)
         passing = set(catalogue.passing(db, [n for n, _ in near], now=now))
         kept = [(n, cosine) for n, cosine in near if n in passing]
         if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:

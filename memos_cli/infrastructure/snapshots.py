@@ -1,0 +1,41 @@
+"""Where the snapshots of vectors lie; ``index.py`` knows what is in them. Loads no NumPy by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos_cli.errors import Damaged
+from memos_cli.files import write_whole
+from memos_cli.infrastructure.encryption import Cipher
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The files ``vectors-E.bin`` of a folder; of an encrypted vault they are encrypted."""
+
+    folder: Path
+    cipher: Cipher | None = None
+
+    def path(self, embedder: int) -> Path:
+        return self.folder / f"vectors-{embedder}.bin"
+
+    def read(self, embedder: int) -> NDArray[np.uint8] | None:
+        """The bytes, mapped into memory or decrypted; None where there are none."""
+        import numpy as np
+
+        try:
+            if self.cipher is None:
+                return np.memmap(self.path(embedder), np.uint8, mode="r")
+            return np.frombuffer(self.cipher.unseal(self.path(embedder).read_bytes()), np.uint8)
+        except (OSError, ValueError, Damaged):  # ValueError: an empty file cannot be mapped
+            return None
+
+    def write(self, embedder: int, data: bytes) -> None:
+        sealed = data if self.cipher is None else self.cipher.seal(data)
+        write_whole(self.path(embedder), sealed, scratch=self.folder)

@@ -1,0 +1,144 @@
+"""The key of an encrypted vault: made, kept, and found again.
+
+It is in a file of the user's, in the system's keyring, or in the vault under a passphrase; never on the
+command line, where every process sees it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from memos_cli.errors import MemosError, Refused, UsageError
+from memos_cli.files import PRIVATE_FILE, write_whole
+from memos_cli.infrastructure.encryption import (
+    INSTALL,
+    Cipher,
+    Encryption,
+    Keeper,
+    cipher_of,
+    new_cipher,
+    unwrap,
+    wrap,
+)
+
+SERVICE = "memos"
+"""Under which the system's keyring has keys; the user name there is the vault's recipient."""
+WRAPPED = "key.age"
+_NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
+_COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
+
+
+@dataclass(slots=True)
+class KeyKeeper:
+    """Where keys are, for ``Vault.open`` and ``Vault.create``."""
+
+    file: Path | None
+    """The key file that the user names, over the one that the vault remembers."""
+    ask: Callable[[str, bool], str]
+    """Asks a person for a passphrase: of what, and whether twice. Raises Refused where nobody can be."""
+    keeper: Keeper = "passphrase"
+    """Where a new key is to be kept."""
+    _found: dict[str, Cipher] = field(default_factory=dict)
+    """Keys by recipient: nobody is asked twice."""
+
+    def find(self, folder: Path, encryption: Encryption) -> Cipher:
+        """The key of the vault at ``folder``. Raises Refused where it is not to be had."""
+        if encryption.recipient not in self._found:
+            self._found[encryption.recipient] = self._find(folder, encryption)
+        return self._found[encryption.recipient]
+
+    def _find(self, folder: Path, encryption: Encryption) -> Cipher:
+        if self.file or encryption.keeper == "file":
+            return _read(self.file or Path(encryption.file))
+        if encryption.keeper == "keyring":
+            text = _keyring().get_password(SERVICE, encryption.recipient)
+            if text is None:
+                raise Refused(f"the keyring has no key of {folder}", _NAME_IT)
+            return cipher_of(text, "the keyring")
+        try:
+            wrapped = (folder / WRAPPED).read_bytes()
+        except OSError as error:
+            raise Refused(f"{folder / WRAPPED}: {error.strerror}", "restore it from a backup") from error
+        return unwrap(wrapped, self.ask(str(folder), False))
+
+    def make(self, folder: Path) -> tuple[Encryption, Cipher]:
+        """A new key, kept where ``keeper`` says. One that is there already is taken: that of a vault whose
+        making was cut short, or a file that the user brings."""
+        encryption, cipher = self._make(folder)
+        self._found[encryption.recipient] = cipher
+        return encryption, cipher
+
+    def _make(self, folder: Path) -> tuple[Encryption, Cipher]:
+        if self.keeper == "file":
+            if self.file is None:
+                raise UsageError("no file was named for the key", "--key-file ~/memos.key")
+            path = self.file.expanduser().absolute()
+            cipher = _read(path) if path.exists() else new_cipher()
+            if not path.exists():
+                _write(path, cipher)
+            return Encryption(cipher.recipient, "file", str(path)), cipher
+        if self.keeper == "keyring":
+            cipher = new_cipher()
+            _keyring().set_password(SERVICE, cipher.recipient, cipher.secret)
+            return Encryption(cipher.recipient, "keyring"), cipher
+        path = folder / WRAPPED
+        if path.exists():
+            cipher = unwrap(path.read_bytes(), self.ask(str(folder), False))
+        else:
+            cipher = new_cipher()
+            write_whole(path, wrap(cipher, self.ask(str(folder), True)), scratch=folder / "tmp")
+        return Encryption(cipher.recipient, "passphrase"), cipher
+
+
+def _read(path: Path) -> Cipher:
+    path = path.expanduser()
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"the key {path}: {error.strerror}", _NAME_IT) from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"there is no key in {path}", _NAME_IT) from error
+    if mode & 0o077:
+        raise Refused(f"others may read the key {path}", f'chmod 600 "{path}"')
+    return cipher_of(text, str(path))
+
+
+def _write(path: Path, cipher: Cipher) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    except OSError as error:
+        raise MemosError(f"{path}: {error.strerror}", "choose another place with --key-file") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{_COMMENT}\n{cipher.secret}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _keyring() -> Any:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError as error:
+        raise UsageError("the system's keyring needs one more library", INSTALL) from error
+
+    class Keyring:
+        """The system's keyring, whose failures are ours."""
+
+        def get_password(self, service: str, name: str) -> str | None:
+            try:
+                found: str | None = keyring.get_password(service, name)
+                return found
+            except KeyringError as error:
+                raise Refused(f"the keyring: {error}", _NAME_IT) from error
+
+        def set_password(self, service: str, name: str, secret: str) -> None:
+            try:
+                keyring.set_password(service, name, secret)
+            except KeyringError as error:
+                raise Refused(f"the keyring: {error}", "keep the key in a file: --key-file") from error
+
+    return Keyring()
