@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from memos_cli.cli.changing import Ids, read_ids
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
 from memos_cli.cli.output import excerpt
-from memos_cli.errors import UsageError
+from memos_cli.errors import ModelUnfit, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +81,9 @@ def review(
             raise UsageError("name what was reviewed", "memos review ID… --approve, or --source, --tag")
         else:
             done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
+            if approve:
+                with suppress(ModelUnfit):  # found by words until then
+                    memos.embed()
     if approve or reject:
         what = "approved" if approve else "rejected"
         if output.json:
