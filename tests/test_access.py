@@ -131,7 +131,7 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "open_embedder", "fingerprint", "shelf", "rack", "embed",
+    "told", "keys", "open_embedder", "fingerprint", "shelf", "rack", "embed",
     # Take cubes that the caller was given.
     "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
@@ -255,6 +255,29 @@ def test_what_is_granted_is_there_and_what_is_revoked_is_not(folder: Path, targe
         assert ann.access.revoke(aim, CODER) == 1
         assert list(coder.cubes(filter=ALL)) == []
         assert coder.activations() == []
+
+
+def test_who_stays_follows_what_is_granted_and_revoked_meanwhile(folder: Path) -> None:
+    """Also between looks, of its own and of others, which change nothing."""
+
+    def sees(memos: Memos) -> bool:
+        return bool(memos.search("swan", filter=Filter()).hits)
+
+    with enter(folder, ANN) as ann, enter(folder, CODER) as coder:
+        id = first(ann)
+        assert not sees(coder)
+        assert sees(ann)
+        for _ in range(2):
+            ann.access.grant("tag:work", CODER, "read")
+            assert sees(coder)
+            assert sees(ann)
+            assert sees(coder)
+            ann.tag([id], ["work/swan"], remove=True)
+            assert not sees(coder)
+            ann.tag([id], ["work/swan"])
+            assert sees(coder)
+            ann.access.revoke("tag:work", CODER)
+            assert not sees(coder)
 
 
 def test_a_grant_ends_by_itself(folder: Path) -> None:

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
             change.tag(1, ["a/b"])
             change.use({1: 1.0})
             change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
-        index.refresh(vault.connection, path / "index", row, 8, force=True)
+        index.refresh(vault.connection, vault.snapshots, row, 8, force=True)
     assert examine(path, timeout=1.0) == examine(path, timeout=1.0, full=False) == []
     return path
 

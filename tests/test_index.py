@@ -41,7 +41,7 @@ def truth(vectors: Floats, query: Floats, k: int, allowed: list[int] | None = No
 
 
 def ask(vault: Vault, row: int, query: Floats, k: int, allowed: list[int] | None = None) -> list[int]:
-    found = index.nearest(vault.connection, vault.folder / "index", row, query, k, allowed)
+    found = index.nearest(vault.connection, vault.snapshots, row, query, k, allowed)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     return [cube for cube, _ in found]
 
@@ -53,7 +53,7 @@ def fill(vault: Vault, rows: int, seed: int = 1) -> tuple[int, Floats]:
 
 
 def refresh(vault: Vault, row: int, *, force: bool = True) -> bool:
-    return index.refresh(vault.connection, vault.folder / "index", row, SIZE, force=force)
+    return index.refresh(vault.connection, vault.snapshots, row, SIZE, force=force)
 
 
 def snapshot(vault: Vault, row: int) -> Path:
@@ -81,7 +81,7 @@ def test_the_nearest_are_those_that_looking_at_every_vector_finds(vault: Vault, 
     assert snapshot(vault, row).exists() == (taken > 0)
     for query in unit(20, 2):
         for k in (1, 7, 120, 500):
-            found = index.nearest(vault.connection, vault.folder / "index", row, query, k)
+            found = index.nearest(vault.connection, vault.snapshots, row, query, k)
             assert len(found) == min(k, 120)
             exact = vectors @ query
             for cube, score in found:
@@ -169,7 +169,7 @@ def test_a_vault_without_vectors_finds_nothing(vault: Vault) -> None:
     query = unit(1, 1)[0]
     assert ask(vault, row, query, 5) == []
     refresh(vault, row)
-    assert index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    assert index.agrees(vault.connection, vault.snapshots, row, SIZE)
     assert ask(vault, row, query, 5) == []
 
 
@@ -185,18 +185,18 @@ def test_damage_of_any_bit_is_noticed_and_changes_no_answer(
     whole = path.read_bytes()
     query = unit(1, 5)[0]
     wanted = ask(vault, row, query, 10)
-    assert index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    assert index.agrees(vault.connection, vault.snapshots, row, SIZE)
     step = max(1, len(whole) // 150)
     for at in [*range(64), *range(64, len(whole), step)]:
         damaged = bytearray(whole)
         damaged[at] ^= 1 << (at % 8)
         path.write_bytes(damaged)
-        assert index.load(path.parent, row, SIZE) is None, f"byte {at}"
+        assert index.load(vault.snapshots, row, SIZE) is None, f"byte {at}"
         assert ask(vault, row, query, 10) == wanted
     for cut in (b"", whole[:10], whole[:64], whole[:-64], whole + bytes(64), bytes(len(whole))):
         path.write_bytes(cut)
         assert ask(vault, row, query, 10) == wanted
-        assert not index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+        assert not index.agrees(vault.connection, vault.snapshots, row, SIZE)
     assert refresh(vault, row)
     assert path.read_bytes() == whole
 
@@ -209,7 +209,7 @@ def test_an_index_of_a_database_that_was_restored_from_a_backup_is_ignored(vault
     query = unit(1, 5)[0]
     wanted = truth(vectors[:30], query, 3)
     assert set(ask(vault, row, query, 3)) == set(wanted)
-    assert not index.agrees(vault.connection, vault.folder / "index", row, SIZE)
+    assert not index.agrees(vault.connection, vault.snapshots, row, SIZE)
     with vault.change(WHO, NOW) as change:
         repair_vectors(change)
     snapshot(vault, row).unlink()

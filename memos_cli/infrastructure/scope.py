@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.audit import LOOKS
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.governance import EVERYONE
 from memos_cli.infrastructure.rules import view_of
@@ -21,8 +22,8 @@ from memos_cli.infrastructure.schema import LIVE_TEXT
 _NEVER = 1 << 62
 _READABLE = """({c}.owner = (SELECT name FROM temp.asker) OR {c}.owner IN (SELECT owner FROM temp.reach_owner)
   OR {c}.n IN (SELECT cube FROM temp.reach_cube)
-  OR {c}.owner IN (SELECT owner FROM temp.reach_tag) AND EXISTS (SELECT 1 FROM main.tag t
-    JOIN temp.reach_tag r ON r.owner = {c}.owner AND r.tag = t.tag WHERE t.cube = {c}.n))"""
+  OR EXISTS (SELECT 1 FROM main.tag t CROSS JOIN temp.reach_tag r ON r.owner = {c}.owner AND r.tag = t.tag
+    WHERE t.cube = {c}.n))"""
 _MADE_OF_READABLE = f"""NOT EXISTS (SELECT 1 FROM main.derived d JOIN main.cube s ON s.n = d.source
   WHERE d.cube = c.n AND NOT {_READABLE.format(c="s")})"""
 _SHADOWS = (
@@ -51,6 +52,7 @@ _LAID_OUT = (
 _USED_TAGS = """WITH RECURSIVE each (tag) AS (SELECT min(tag) FROM main.tag UNION ALL
     SELECT (SELECT min(tag) FROM main.tag WHERE tag > each.tag) FROM each WHERE each.tag NOT NULL)
   SELECT tag FROM each WHERE tag NOT NULL"""
+_LOOKS = ", ".join(f"'{action}'" for action in sorted({*LOOKS, "read", "use", "refused"}))
 _WHOLLY = "SELECT name FROM temp.asker UNION SELECT owner FROM temp.reach_owner"
 _TEXTS = f"""SELECT (SELECT count(*) FROM main.cube c WHERE c.owner IN ({_WHOLLY}) AND {LIVE_TEXT}) + (
     SELECT count(*) FROM (
@@ -65,6 +67,7 @@ class Scope:
     def __init__(self, connection: Connection, principal: str, clock: Callable[[], int]) -> None:
         self._connection, self._principal, self._clock = connection, principal, clock
         self._seen: int | None = None
+        self._audited = 0
         self._until = _NEVER
         self._texts: int | None = None
         self.is_narrow = False
@@ -73,13 +76,24 @@ class Scope:
         """Follow what has changed in the vault since the last call: rules, tags, other principals."""
         (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
         now = self._clock()
-        if seen == self._seen and now < self._until:
+        if now < self._until and (seen == self._seen or (self.is_narrow and self._only_looks())):
+            self._seen = seen
             return
+        (self._audited,) = self._connection.execute("SELECT coalesce(max(n), 0) FROM main.audit").fetchone()
         if not self.is_narrow and _is_alone(self._connection, self._principal):
             self._seen = seen
             return
         self._narrow(now)
         self._seen = seen
+
+    def _only_looks(self) -> bool:
+        """Whether all that was written since is that somebody looked. Every other change has its audit row."""
+        last, others = self._connection.execute(
+            f"SELECT max(n), total(action NOT IN ({_LOOKS})) FROM main.audit WHERE n > ?", (self._audited,)
+        ).fetchone()
+        if not others:
+            self._audited = last or self._audited
+        return not others
 
     @property
     def texts(self) -> int:

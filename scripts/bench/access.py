@@ -65,7 +65,7 @@ def fill(folder: Path, cubes: int) -> None:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             packed = zip(rows, index.encode(vectors), strict=True)
             change.put_vectors(embedder, [(*row, data) for row, data in packed])
-        index.refresh(ann.vault.connection, folder / "index", embedder, dimension)
+        index.refresh(ann.vault.connection, ann.vault.snapshots, embedder, dimension)
 
 
 def allow(folder: Path, count: int) -> None:

@@ -73,7 +73,7 @@ def fill(vault: Path, cubes: int) -> None:
             numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n LIMIT ?", (cubes,))]
             change.put_vectors(row, list(zip(numbers, [1] * cubes, index.encode(vectors), strict=True)))
         memos.embed()
-        index.refresh(db, memos.vault.folder / "index", row, embedder.dimension, force=True)
+        index.refresh(db, memos.vault.snapshots, row, embedder.dimension, force=True)
 
 
 def warm(vault: Path, rounds: int) -> list[float]:
