@@ -128,7 +128,8 @@ def test_what_is_said_of_a_memory_later_only_raises_it(memos: Shell) -> None:
     assert memos("mark", "open", id, "--json").record == {"cubes": 1, "changed": 1}
     assert memos("show", id, "--json").record["sensitivity"] == "open"
     assert "secrets" in memos("mark", "secrets", id, code=2).err
-    assert [row["action"] for row in memos("audit", "--json", "--cube", id).records][-1] == "mark"
+    actions = [row["action"] for row in memos("audit", "--json", "--cube", id).records]
+    assert actions.count("mark") == 2
 
 
 def told(desk: Desk) -> set[str]:

@@ -44,7 +44,7 @@ def ask_passphrase(vault: str, twice: bool) -> str:
     """
     from getpass import getpass
 
-    from memos_cli.interface.memory import nobody_asks
+    from memos_cli.interface.session import nobody_asks
 
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))

@@ -79,7 +79,8 @@ class Scope:
         if now < self._until and (seen == self._seen or (self.is_narrow and self._only_looks())):
             self._seen = seen
             return
-        (self._audited,) = self._connection.execute("SELECT coalesce(max(n), 0) FROM main.audit").fetchone()
+        last = "SELECT coalesce(max(n), 0) FROM main.audit"
+        (self._audited,) = self._connection.execute(last).fetchone()
         if not self.is_narrow and _is_alone(self._connection, self._principal):
             self._seen = seen
             return
@@ -87,7 +88,7 @@ class Scope:
         self._seen = seen
 
     def _only_looks(self) -> bool:
-        """Whether all that was written since is that somebody looked. Every other change has its audit row."""
+        """Whether all that was written since is that somebody looked. Any other change has an audit row."""
         last, others = self._connection.execute(
             f"SELECT max(n), total(action NOT IN ({_LOOKS})) FROM main.audit WHERE n > ?", (self._audited,)
         ).fetchone()

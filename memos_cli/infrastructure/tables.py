@@ -141,7 +141,7 @@ def values(db: Connection) -> Iterator[Finding]:
     )
     for (id,) in db.execute(
         f"""SELECT id FROM cube WHERE length(id) <> 26 OR type NOT IN ({types}) OR length(digest) <> 32
-              OR frozen NOT IN (0, 1) OR hits < 0 OR heat < 0 OR {times}"""
+              OR frozen NOT IN (0, 1) OR sensitivity NOT IN (0, 1, 2, 3) OR hits < 0 OR heat < 0 OR {times}"""
     ):
         yield must("row-damaged", id, "its header holds a value that it cannot have")
     for (n,) in db.execute(

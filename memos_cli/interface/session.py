@@ -1,0 +1,213 @@
+"""What the Memory API works with: a vault, who asks, its key, the models; each opened when first needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from memos_cli.cube import Cube
+from memos_cli.errors import ModelUnfit, Refused, UsageError
+from memos_cli.infrastructure.vault import Vault, guard
+from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.encryption import Keeper
+    from memos_cli.infrastructure.governance import Right
+    from memos_cli.interface.access import Access
+    from memos_cli.interface.keys import KeyKeeper
+    from memos_cli.operation.activation import Shelf
+    from memos_cli.operation.parametric import Rack
+    from memos_cli.runtime.embedder import Embedder
+    from memos_cli.runtime.engine import Engine
+    from memos_cli.runtime.models import Model
+
+
+def wall_clock() -> int:
+    """Now, in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def nobody_asks(vault: str, twice: bool) -> str:
+    """In place of who could be asked for a passphrase. Raises Refused."""
+    raise Refused(
+        f"{vault} needs its passphrase, and nobody can be asked for it",
+        "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
+    )
+
+
+class Session:
+    """A vault and the models that work with it.
+
+    Use it as a context manager, or close it. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], int] = wall_clock,
+        ask: Callable[[str, bool], str] | None = None,
+    ) -> None:
+        """``ask`` asks a person for a passphrase: of which vault, and whether twice."""
+        self.settings = settings
+        self.folder = vault_folder(settings)
+        self._access: Access | None = None
+        self._clock = clock
+        self._ask = ask
+        self._engine: Engine | None = None
+        self._embedder: Embedder | None = None
+
+    def now(self) -> int:
+        """The time, in milliseconds since 1970 UTC."""
+        return self._clock()
+
+    @property
+    def principal(self) -> str:
+        """Who asks."""
+        return self.access.caller.principal
+
+    def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
+        """The vault, made if there is none. Raises UsageError where there is one, and not encrypted."""
+        if "vault" not in self.__dict__:
+            if encrypt:
+                self.keys.keeper = encrypt
+            vault = Vault.create(
+                self.folder, principal=principal_of(self.settings), now=self._clock(),
+                timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
+            )  # fmt: skip
+            if encrypt and not vault.cipher:
+                vault.close()
+                raise UsageError(
+                    f"{self.folder} is there, and not encrypted", "make a new one with --vault DIR"
+                )
+            self.__dict__["vault"] = self._enter(vault)
+        return self.vault
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault. Raises NoVault, Damaged, TooNew, Locked, Refused."""
+        guard(self.folder, is_open=self.settings.permissions == "any")
+        return self._enter(Vault.open(self.folder, timeout=self.settings.lock_timeout, lock=self.keys))
+
+    @cached_property
+    def keys(self) -> KeyKeeper:
+        """Where the key of an encrypted vault is."""
+        from memos_cli.interface.keys import KeyKeeper
+
+        named = self.settings.key_file
+        return KeyKeeper(Path(named).expanduser() if named else None, self._ask or nobody_asks)
+
+    def _enter(self, vault: Vault) -> Vault:
+        """``vault``, as far as who asks may see it."""
+        from memos_cli.interface.access import Access, identify
+
+        try:
+            caller = identify(vault, self.settings, self._clock())
+        except BaseException:
+            vault.close()
+            raise
+        vault.narrow(caller.principal, self._clock)
+        self._access = Access(vault, caller, self._clock)
+        return vault
+
+    @property
+    def access(self) -> Access:
+        """What who asks may do here, and lets others do."""
+        if self._access is None:
+            self.vault  # noqa: B018 (to open it is to ask who comes in)
+        assert self._access is not None
+        return self._access
+
+    @cached_property
+    def reader(self) -> Model:
+        """The model that answers: of the settings, else the vault's own, else the embedded one."""
+        from memos_cli.runtime.models import resolve_reader
+
+        return resolve_reader(self.settings.reader or self.vault.identity.reader)
+
+    @property
+    def engine(self) -> Engine:
+        """The reader, loaded."""
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine
+
+    def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
+        from memos_cli.runtime.engine import Engine
+
+        settings = self.settings
+        return Engine(
+            self.reader.path, context=settings.query_context, threads=settings.threads,
+            kv_type=settings.activation_kv_type, vocabulary_only=vocabulary_only,
+        )  # fmt: skip
+
+    def fingerprint(self, engine: Engine) -> Mapping[str, str]:
+        """What a saved state of the reader depends on.
+
+        Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
+        """
+        from memos_cli.operation.activation import fingerprint_of
+        from memos_cli.runtime.models import fingerprint, stamp_of
+
+        path, model = self.reader.path, ""
+        with suppress(ModelUnfit):
+            digest = fingerprint(path, cache_folder() / "models.json")
+            model = digest if stamp_of(path) == engine.stamp else ""
+        return fingerprint_of(engine, model)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The states that this process has verified."""
+        from memos_cli.operation.activation import Shelf
+
+        return Shelf()
+
+    @cached_property
+    def rack(self) -> Rack:
+        """The adapters that the reader has loaded."""
+        from memos_cli.operation.parametric import Rack
+
+        return Rack()
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder: of the settings, else the vault's own, else the embedded one."""
+        if self._embedder is None:
+            self._embedder = self.open_embedder(self.settings.embedder or self.vault.identity.embedder)
+        return self._embedder
+
+    def open_embedder(self, name: str) -> Embedder:
+        from memos_cli.runtime.embedder import open_embedder
+
+        return open_embedder(name, cache_folder(), threads=self.settings.threads)
+
+    def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
+        """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
+        if not self.vault.connection.execute("SELECT 1 FROM vector LIMIT 1").fetchone():
+            return None, ()
+        try:
+            return self.embedder, ()
+        except ModelUnfit as error:
+            return None, (f"searched by words alone: {error}; {error.hint}",)
+
+    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
+        """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""
+        return self.access.several(ids, right)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        if self._embedder is not None:
+            self._embedder.close()
+        if "vault" in self.__dict__:
+            self.vault.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exit: object) -> None:
+        self.close()
