@@ -36,6 +36,10 @@ class UsageError(MemosError):
     code = 2
 
 
+class Conflict(MemosError):
+    """Somebody else changed a memory meanwhile; nothing was overwritten."""
+
+
 class PartlyDone(MemosError):
     """Some of the input failed; the rest is done."""
 

@@ -85,6 +85,11 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "count_waiting": lambda m, id: m.count_waiting(),
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
+    "archive": lambda m, id: (m.archive(filter=ALL), m.archive([id])),
+    "restore": lambda m, id: (m.restore(filter=ALL), m.restore([id])),
+    "freeze": lambda m, id: m.freeze([id]),
+    "rollback": lambda m, id: m.rollback(id, 1),
+    "diff": lambda m, id: m.diff(id),
     "edit": lambda m, id: m.edit(id, text="mine now"),
     "find": lambda m, id: (m.find("swan vault", filter=Filter()), m.find("swan", filter=ALL)),
     "forget": lambda m, id: (m.forget([], filter=ALL, dry_run=False), m.forget([id], dry_run=False)),
@@ -121,6 +126,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
+    "archive", "restore", "freeze", "rollback", "diff",
     "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
     "review",
     "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",
@@ -131,7 +137,7 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "keys", "open_embedder", "fingerprint", "shelf", "rack", "embed",
+    "told", "keys", "open_embedder", "fingerprint", "shelf", "rack", "embed", "embed_if_possible",
     # Take cubes that the caller was given.
     "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.

@@ -30,6 +30,7 @@ FAMILIES = {
     "asking": ("search", "query"),
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
+    "standing": ("archive", "restore", "freeze", "unfreeze", "diff", "rollback"),
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "guarding": ("mark", "review"),

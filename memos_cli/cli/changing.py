@@ -27,7 +27,7 @@ from memos_cli.cli.context import (
 )
 from memos_cli.cli.looking import Id
 from memos_cli.cli.output import Output, excerpt
-from memos_cli.errors import UsageError
+from memos_cli.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
     from memos_cli.interface.results import Forgotten
@@ -63,10 +63,15 @@ def edit(
     with state_of(ctx).open() as memos:
         if text == "-":
             text = read_stdin().decode("utf-8", "replace").rstrip("\n")
-        elif text is None and title is None:
-            shown = memos.show(id)
-            text = _edit_in_editor(shown.cube.text)
-        edited = memos.edit(id, text=text, title=title)
+        seen = 0
+        if text is None and title is None:
+            cube = memos.show(id).cube
+            text, seen = _edit_in_editor(cube.text), cube.version
+        try:
+            edited = memos.edit(id, text=text, title=title, seen=seen)
+        except Conflict:
+            sys.stderr.write(f"{text}\n")  # what was typed is not lost
+            raise
     if output.json:
         output.record(asdict(edited))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from memos_cli.cli.changing import Ids, read_ids
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
 from memos_cli.cli.output import excerpt
-from memos_cli.errors import ModelUnfit, UsageError
+from memos_cli.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +81,7 @@ def review(
         else:
             done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
             if approve:
-                with suppress(ModelUnfit):  # found by words until then
-                    memos.embed()
+                memos.embed_if_possible()
     if approve or reject:
         what = "approved" if approve else "rejected"
         if output.json:

@@ -212,14 +212,22 @@ class Change:
         self.insert_audit([(self.now, self.principal, action, id, version, None)])
         return str(id)
 
-    def edit(self, cube: Cube, text: str, title: str) -> str:
+    def freeze(self, cube: int, *, thaw: bool = False) -> bool:
+        """Lock a cube against change and forgetting, or unlock it. Returns whether it was not so before."""
+        statement = "UPDATE cube SET frozen = ?, updated = ? WHERE n = ? AND frozen <> ?"
+        changed = self.db.execute(statement, (not thaw, self.now, cube, not thaw)).rowcount > 0
+        if changed:
+            self.tell(cube, "unfreeze" if thaw else "freeze", None)
+        return changed
+
+    def edit(self, cube: Cube, text: str, title: str, action: str = "edit") -> str:
         """Give a cube a version of the user's own. Returns its id.
 
         Its digest follows the text, so that the old words, found in another source, are kept anew.
         """
         draft = Draft(text, Span(0, 0), cube.type, title, cube.ref, cube.time, cube.author, cube.role)
         self.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
-        return self.revise(cube.n, text, title, "edit")
+        return self.revise(cube.n, text, title, action)
 
     def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
         """Give a cube the version that its source has now, where it stands now. Returns its id."""

@@ -7,24 +7,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
-from memos_cli.errors import UsageError
+from memos_cli.errors import Conflict, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import guard
+from memos_cli.interface.standing import require_thawed
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 
-def edit(memos: Memos, id: str, text: str | None, title: str | None) -> Edited:
-    """Give a cube a new version, unless it says this already."""
+def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
+    """Give a cube a new version, unless it says this already.
+
+    ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
+    """
     text = text and text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with memos.vault.change(memos.principal, memos.now()) as change:
         cube = memos.access.one(id, "write")
-        if cube.frozen:
-            raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+        require_thawed([cube])
+        if seen and seen != cube.version:
+            raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
         new = (cube.text if text is None else text, cube.title if title is None else title)
@@ -47,9 +52,7 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
     def chosen() -> tuple[Cube, ...]:
         cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
         memos.access.require(cubes, "admin")
-        for cube in cubes:
-            if cube.frozen:
-                raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+        require_thawed(cubes)
         return tuple(cubes)
 
     def count(table: str, cubes: Sequence[Cube]) -> int:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
     from memos_cli.operation.parametric import Distilled, Watch
 
@@ -124,6 +125,11 @@ class Memos(Session):
         return embed_waiting(
             self.vault, self.embedder, principal=self.principal, clock=self._clock, progress=on_vectors
         )
+
+    def embed_if_possible(self) -> None:
+        """Make the vectors that are missing; without an embedder, they wait, and words find the memories."""
+        with suppress(ModelUnfit):
+            self.embed()
 
     def count_waiting(self) -> int:
         """Live cubes without a vector."""
@@ -314,11 +320,44 @@ class Memos(Session):
         self.tell_looks("show", [cube])
         return show(self.vault, cube, self._clock())
 
-    def edit(self, id: str, *, text: str | None = None, title: str | None = None) -> Edited:
-        """Give a cube a new version. The old one stays in its history."""
+    def edit(self, id: str, *, text: str | None = None, title: str | None = None, seen: int = 0) -> Edited:
+        """Give a cube a new version. The old one stays in its history.
+
+        ``seen`` is the version that it was made from, 0 for any. Raises Conflict where there is a newer one.
+        """
         from memos_cli.interface.changing import edit
 
-        return edit(self, id, text, title)
+        return edit(self, id, text, title, seen)
+
+    def diff(self, id: str, *, old: int = 0, new: int = 0) -> Diff:
+        """What changed from one version of a memory to another."""
+        from memos_cli.interface import standing
+
+        return standing.diff(self, id, old, new)
+
+    def rollback(self, id: str, to: int) -> Edited:
+        """Give a memory a new version that says what an old one said."""
+        from memos_cli.interface import standing
+
+        return standing.rollback(self, id, to)
+
+    def archive(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
+        """Keep memories from being found and used. Nothing of them is removed."""
+        from memos_cli.interface import standing
+
+        return standing.move(self, ids, filter, "archive")
+
+    def restore(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
+        """Let archived and expired memories be found and used again."""
+        from memos_cli.interface import standing
+
+        return standing.move(self, ids, filter, "restore")
+
+    def freeze(self, ids: Sequence[str], *, thaw: bool = False) -> Tagged:
+        """Let memories refuse every change, and to be forgotten; or no longer."""
+        from memos_cli.interface import standing
+
+        return standing.freeze(self, ids, thaw=thaw)
 
     def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
         """Add tags to cubes, or remove them."""
