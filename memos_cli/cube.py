@@ -121,6 +121,8 @@ class Cube:
     span: Span | None
     tags: tuple[str, ...] = ()
     sensitivity: str = "open"
+    uses_left: int | None = None
+    """How often a model may still be told, before it expires."""
 
 
 @dataclass(frozen=True, slots=True)

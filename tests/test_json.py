@@ -40,6 +40,7 @@ WHY = {"words", "coverage", "terms", "relevance"}
 CUBE = {
     "id", "ref", "payload", "type", "state", "version", "title", "text", "author", "role", "owner", "source",
     "span", "time", "created", "updated", "expires", "priority", "frozen", "hits", "last_hit", "heat", "tags",
+    "sensitivity", "uses_left",
 }  # fmt: skip
 ACTIVATION = {
     "model", "view", "tokens", "held", "bytes", "blob", "build_seconds", "saved_seconds", "hits", "stale",
@@ -66,7 +67,7 @@ HISTORY = {"id", "versions", "audit"}
 VERSION = {"version", "title", "text", "created", "principal"}
 AUDIT = {"n", "time", "principal", "action", "cube", "version", "detail"}
 INGESTED = {
-    "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector",
+    "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector", "quarantined",
 }  # fmt: skip
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {"question", "answer", "model", "plan", "sources", "timings"}
@@ -85,7 +86,7 @@ STATS = {
 STATES = {"count", "bytes", "hits", "seconds_saved", "stale"}
 ADAPTERS = {"count", "used", "bytes", "hits", "stale"}
 MADE = {"vault", "id", "reader", "embedder", "notes"}
-EDITED = {"id", "version", "changed"}
+EDITED = {"id", "version", "changed", "notes"}
 TAGGED = {"cubes", "changed"}
 FORGOTTEN = {"ids", "states", "adapters", "versions", "vectors", "dry_run", "settled"}
 EMBEDDED = {"embedded", "without_vector"}
@@ -95,7 +96,7 @@ MODEL = {
     "kind",
 }  # fmt: skip
 VIEW = {"name", "filter"}
-FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads"}
+FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads", "sensitivities"}
 CHECKED = {"ok", "findings", "repaired"}
 FINDING = {"rule", "what", "where", "message", "repairable"}
 BATCH_ANSWER = {"query", "results"}

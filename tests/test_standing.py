@@ -8,6 +8,9 @@ from desk import Desk
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, UsageError
+from memos_cli.infrastructure.changes import Terms
+from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.sources import Hints
 
 CAT = "My cat is called Miso."
 
@@ -70,7 +73,7 @@ def test_a_frozen_memory_refuses_every_change(memos: Shell, cat: str) -> None:
     assert before["frozen"]
     for command in (
         ["edit", cat, "--text", "Else."], ["forget", cat, "--yes"], ["archive", cat],
-        ["rollback", cat, "--to", "1"],
+        ["rollback", cat, "--to", "1"], ["tag", cat, "--add", "pets"], ["mark", "secret", cat],
     ):  # fmt: skip
         assert f"memos unfreeze {cat}" in memos(*command, code=2).err
     assert memos("show", cat, "--json").record == before
@@ -143,3 +146,28 @@ def test_what_is_made_from_memories_is_not_archived(desk: Desk) -> None:
     made = desk.promote(id).id
     with desk.open() as memos, pytest.raises(UsageError, match="made from"):
         memos.archive([made])
+
+
+def test_a_memory_expires_after_its_last_use(desk: Desk) -> None:
+    text = "The keeper of the harbour lantern has a clock, but no key for it today."
+    with desk.open() as memos:
+        wishes = Wishes(hints=Hints(lines=True), terms=Terms(uses=2))
+        (id,) = memos.ingest(wishes=wishes, text=text.encode(), embed=False).ids
+    for left in (1, 0):
+        assert text in {item.hit.cube.text for item in desk.ask().plan.chosen}
+        with desk.open() as memos:
+            assert memos.show(id).cube.uses_left == left
+    assert text not in {item.hit.cube.text for item in desk.ask().plan.chosen}
+    with desk.open() as memos:
+        assert memos.show(id).cube.state == "expired"
+        memos.restore([id])
+        assert memos.show(id).cube.uses_left is None
+    assert text in {item.hit.cube.text for item in desk.ask().plan.chosen}
+
+
+def test_uses_are_given_in_words(memos: Shell) -> None:
+    (id,) = memos.keep(CAT, options=("--expires", "after 3 uses"))
+    row = memos("show", id, "--json").record
+    assert (row["uses_left"], row["expires"]) == (3, None)
+    memos.keep(CAT, options=("--expires", "2 uses"))
+    assert memos("show", id, "--json").record["uses_left"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,7 +73,9 @@ def ingest(
     ] = None,
     type: Annotated[str, typer.Option(metavar="TYPE", help="fact, preference, instruction, event, …")] = "",
     time: Annotated[str, typer.Option(metavar="TIME", help="When it was, for what has no time itself.")] = "",
-    expires: Annotated[str, typer.Option(metavar="TIME", help="Not used after: 30d, 2026-12-31.")] = "",
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="Not used after: 30d, 2026-12-31, 'after 3 uses'.")
+    ] = "",
     priority: Annotated[int, typer.Option(help="Higher is kept cheaper and longer.")] = 0,
     source: Annotated[str, typer.Option(metavar="NAME", help="Name of the source, for - or one file.")] = "",
     format: Annotated[
@@ -127,6 +130,8 @@ def ingest(
         raise UsageError(
             f"--secrets {secrets!r} is none of mask, refuse, allow", "memos ingest --secrets mask"
         )
+    counted = re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", expires.strip())
+    uses = int(counted[1]) if counted else None
     if bool(audience) != bool(task):
         raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
@@ -142,7 +147,8 @@ def ingest(
             ),
             terms=Terms(
                 tags=read_names(tag),
-                expires=read_time(memos, expires, future=True) if expires else None,
+                expires=read_time(memos, expires, future=True) if expires and not uses else None,
+                uses=uses,
                 priority=priority,
                 sensitivity=sensitivity,
             ),

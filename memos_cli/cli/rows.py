@@ -42,6 +42,7 @@ def cube_row(cube: Cube) -> dict[str, Any]:
         "heat": round(cube.heat, 4),
         "tags": list(cube.tags),
         "sensitivity": cube.sensitivity,
+        "uses_left": cube.uses_left,
     }
 
 

@@ -18,7 +18,8 @@ from memos_cli.infrastructure.schema import LIVE_TEXT
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
     c.owner, c.time, c.created, c.updated, c.expires, c.priority, c.frozen, c.hits, c.last_hit, c.heat,
-    s.uri, p.start, p.end, c.sensitivity, (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
+    s.uri, p.start, p.end, c.sensitivity, c.uses_left,
+    (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
   FROM cube c
   JOIN version v ON v.cube = c.n AND v.version = c.version
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
@@ -342,9 +343,9 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
 
 
 def _cube(row: Any) -> Cube:
-    start, end, sensitivity, tags = row[-4:]
+    start, end, sensitivity, uses_left, tags = row[-5:]
     span = None if start is None else Span(start, end)
     labels = tuple(sorted(tags.split("\x1f"))) if tags else ()
     level = SENSITIVITIES[sensitivity] if sensitivity in range(len(SENSITIVITIES)) else SENSITIVITIES[-1]
-    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels, level)
+    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels, level, uses_left)
     return Cube(*fields)

@@ -24,6 +24,8 @@ class Terms:
 
     tags: tuple[str, ...] = ()
     expires: int | None = None
+    uses: int | None = None
+    """How often a model may be told, before the cube expires."""
     priority: int = 0
     sensitivity: str = "open"
     """The least: what is found in a draft may make it more."""
@@ -136,7 +138,7 @@ class Change:
                 cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))
                 if is_over:
-                    self.renew(cube, terms.expires)
+                    self.renew(cube, terms.expires, terms.uses)
                 if is_away:
                     self.set_state(
                         cube,
@@ -157,7 +159,9 @@ class Change:
                 header = (draft.ref, draft.author, draft.role, self.principal)
                 times = (draft.time, self.now, self.now, terms.expires)
                 level = max(SENSITIVITIES.index(terms.sensitivity), SENSITIVITIES.index(draft.sensitivity))
-                cubes.append((cube, id, draft.type, state, digest, *header, *times, terms.priority, level))
+                cubes.append(
+                    (cube, id, draft.type, state, digest, *header, *times, terms.priority, level, terms.uses)
+                )
                 versions.append((cube, 1, draft.title, draft.text))
                 if not terms.quarantine:
                     words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
@@ -168,8 +172,9 @@ class Change:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
         self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
-                 time, created, updated, expires, priority, sensitivity, frozen, hits, last_hit, heat)
-               VALUES (?, ?, 'plaintext', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
+                 time, created, updated, expires, priority, sensitivity, uses_left,
+                 frozen, hits, last_hit, heat)
+               VALUES (?, ?, 'plaintext', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
             cubes,
         )
         self.insert_versions(versions)
@@ -264,10 +269,11 @@ class Change:
             self._await_vectors([cube])
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
-    def renew(self, cube: int, expires: int | None) -> None:
-        """Move the end of a cube's life, or lift it."""
-        statement = "UPDATE cube SET expires = ? WHERE n = ? AND expires IS NOT ?"
-        if self.db.execute(statement, (expires, cube, expires)).rowcount:
+    def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
+        """Move the end of a cube's life, by the clock and by its uses; or lift it."""
+        statement = """UPDATE cube SET expires = ?1, uses_left = ?2
+            WHERE n = ?3 AND (expires IS NOT ?1 OR uses_left IS NOT ?2)"""
+        if self.db.execute(statement, (expires, uses, cube)).rowcount:
             self.tell(cube, "renew", None)
             self.db.execute(  # what was made from it ends with the first of its memories
                 """UPDATE cube SET expires = (SELECT min(s.expires) FROM derived d
@@ -338,6 +344,10 @@ class Change:
         for cube in heats:
             if self.db.execute(new, (cube,)).fetchone():
                 self.set_state(cube, "activated", "use")
+        last = "UPDATE cube SET uses_left = uses_left - 1 WHERE n = ? AND uses_left > 0 RETURNING uses_left"
+        for cube in heats:
+            if self.db.execute(last, (cube,)).fetchone() == (0,):
+                self.set_state(cube, "expired", "expire")
 
     def tell_reads(self, forms: Mapping[int, str]) -> None:
         """Leave the audit rows of cubes that a model was given, each with the form it had."""

@@ -307,7 +307,8 @@ def _fifth(db: Database) -> None:
 
 
 def _sixth(db: Database) -> None:
-    """Quarantine and sensitivity. A check of a column cannot be altered, so the table is made anew."""
+    """Quarantine, sensitivity, and an end after some uses. A check of a column cannot be altered: so the
+    table is made anew."""
     columns = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created,
       updated, expires, priority, frozen, hits, last_hit, heat"""
     last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
@@ -335,7 +336,8 @@ def _sixth(db: Database) -> None:
           hits INTEGER NOT NULL,
           last_hit INTEGER,
           heat REAL NOT NULL,
-          sensitivity INTEGER NOT NULL DEFAULT 0 CHECK (sensitivity BETWEEN 0 AND 3)
+          sensitivity INTEGER NOT NULL DEFAULT 0 CHECK (sensitivity BETWEEN 0 AND 3),
+          uses_left INTEGER
         )""",
         f"INSERT INTO cube_6 ({columns}) SELECT {columns} FROM cube",
         "DROP TABLE cube",

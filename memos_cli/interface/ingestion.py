@@ -222,8 +222,7 @@ class Ingestion:
                 if self._wishes.audience:
                     rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
                 continue
-            if self._wishes.terms.expires is not None:
-                change.renew(each.cube, self._wishes.terms.expires)
+            self._renew(change, each.cube)
             self.unchanged += 1
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:
@@ -231,8 +230,12 @@ class Ingestion:
         terms = self._wishes.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index), raising=True)
-        if self._wishes.terms.expires is not None:
-            change.renew(cube, self._wishes.terms.expires)
+        self._renew(change, cube)
+
+    def _renew(self, change: Change, cube: int) -> None:
+        terms = self._wishes.terms
+        if terms.expires is not None or terms.uses is not None:
+            change.renew(cube, terms.expires, terms.uses)
 
     def _hold(self, change: Change, cube: int) -> None:
         """Let a new version wait for a review."""

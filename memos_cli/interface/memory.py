@@ -361,8 +361,11 @@ class Memos(Session):
 
     def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
         """Add tags to cubes, or remove them."""
+        from memos_cli.interface.standing import require_thawed
+
         with self.vault.change(self.principal, self._clock()) as change:
             cubes = self.several(ids, "write")
+            require_thawed(cubes)
             self.access.require(cubes, "share")  # tags decide who sees a memory
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)

@@ -38,7 +38,7 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
         cubes = _chosen(memos, ids, filter)
         changed = 0
         for cube in cubes:
-            is_over = cube.expires is not None and cube.expires <= change.now
+            is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
             if action == "restore" and is_over:
                 change.renew(cube.n, None)
             if cube.state == wanted or (action == "restore" and cube.state == "generated"):
