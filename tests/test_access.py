@@ -83,6 +83,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "audit_head": lambda m, id: m.audit_head(),
     "check": lambda m, id: m.check(),
     "count_waiting": lambda m, id: m.count_waiting(),
+    "cubes_at": lambda m, id: m.cubes_at(2 * NOW, filter=ALL),
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
     "archive": lambda m, id: (m.archive(filter=ALL), m.archive([id])),

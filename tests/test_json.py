@@ -67,7 +67,8 @@ HISTORY = {"id", "versions", "audit"}
 VERSION = {"version", "title", "text", "created", "principal"}
 AUDIT = {"n", "time", "principal", "action", "cube", "version", "detail"}
 INGESTED = {
-    "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector", "quarantined",
+    "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector",
+    "quarantined",
 }  # fmt: skip
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {"question", "answer", "model", "plan", "sources", "timings"}

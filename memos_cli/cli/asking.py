@@ -16,6 +16,7 @@ import typer
 
 from memos_cli.cli.context import (
     After,
+    AsOf,
     Before,
     Model,
     Restriction,
@@ -25,6 +26,7 @@ from memos_cli.cli.context import (
     View,
     make_filter,
     read_argument,
+    read_time,
     state_of,
     with_global_options,
 )
@@ -58,6 +60,7 @@ def search(
     source: Source = "",
     after: After = "",
     before: Before = "",
+    as_of: AsOf = "",
     batch: Batch = "",
     view: View = None,
 ) -> None:
@@ -75,6 +78,8 @@ def search(
 
     if batch and words:
         raise UsageError("a query and --batch do not go together", "put the query into the batch")
+    if batch and as_of:
+        raise UsageError("--as-of and --batch do not go together", "search as of a time one by one")
     state = state_of(ctx)
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
@@ -88,7 +93,8 @@ def search(
             _answer_batch(ctx, memos, batch, wanted, k, find)
             return
         filter = make_filter(memos, state.view, wanted)
-        found = memos.search(read_argument(words), filter=filter, k=k)
+        at = read_time(memos, as_of) if as_of else None
+        found = memos.search(read_argument(words), filter=filter, k=k, at=at)
     for note in found.notes:
         output.note(f"note: {note}")
     if output.json:

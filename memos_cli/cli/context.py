@@ -151,6 +151,9 @@ After = Annotated[
     str, typer.Option("--after", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")
 ]
 Before = Annotated[str, typer.Option("--before", metavar="TIME", help="Earlier than this time.")]
+AsOf = Annotated[
+    str, typer.Option("--as-of", metavar="TIME", help="As it was then: 2026-05-01, 30d, 'last week'.")
+]
 Model = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="NAME", help="GGUF model: a path, or one of `memos models`."),

@@ -10,6 +10,7 @@ import typer
 
 from memos_cli.cli.context import (
     After,
+    AsOf,
     Before,
     Restriction,
     Source,
@@ -17,6 +18,7 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
+    read_time,
     state_of,
     with_global_options,
 )
@@ -54,6 +56,7 @@ def list_(
     source: Source = "",
     after: After = "",
     before: Before = "",
+    as_of: AsOf = "",
     view: View = None,
 ) -> None:
     """List memories, and the saved states and adapters of some, newest first.
@@ -63,6 +66,7 @@ def list_(
       memos list --tag work --after 30d
       memos list --state archived --json | jq -r .id
       memos list --payload activation
+      memos list --as-of "last week"
     """
     from memos_cli.cli.cards import adapter_line, state_line
     from memos_cli.cli.rows import activation_row, adapter_row, cube_row, place
@@ -84,7 +88,13 @@ def list_(
         filter = replace(filter, payloads=(payload,) if payload else every)
         states = {each.cube: each for each in memos.activations()} if payload in ("", "activation") else {}
         trained = {each.cube: each for each in memos.adapters()} if payload in ("", "parametric") else {}
-        cubes = _told(memos, memos.cubes(filter=filter, limit=limit or -1, newest=not oldest))
+        found: Iterable[Cube]
+        if as_of:
+            at = read_time(memos, as_of)
+            found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
+        else:
+            found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        cubes = _told(memos, found)
         if shared.output.json:
             for cube in cubes:
                 extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}

@@ -137,12 +137,19 @@ class Memos(Session):
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def search(self, query: str, *, filter: Filter, k: int = 0, aside: str = "") -> Found:
-        """The memories that fit ``query`` best, by words and by meaning.
+    def search(
+        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", at: int | None = None
+    ) -> Found:
+        """The memories that fit ``query`` best, by words and by meaning; or what a search found at a time.
 
         ``aside`` are words of the query that a relevant memory need not hold.
         """
-        found = self.find(query, filter=filter, k=k, aside=aside)
+        if at is None:
+            found = self.find(query, filter=filter, k=k, aside=aside)
+        else:
+            from memos_cli.interface import history
+
+            found = history.search(self, query, self._asked(filter), k or self.settings.search_k, at)
         self.tell_looks("search", [hit.cube for hit in found.hits])
         return found
 
@@ -307,6 +314,12 @@ class Memos(Session):
         return pin(self, ids, view, remove=remove)
 
     # --- looking and changing --------------------------------------------------------------------
+
+    def cubes_at(self, at: int, *, filter: Filter, limit: int = -1, newest: bool = True) -> list[Cube]:
+        """The memories that passed ``filter`` at a time, as they were then."""
+        from memos_cli.interface import history
+
+        return history.cubes(self, filter, limit, newest, at)
 
     def cubes(self, *, filter: Filter, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
         """The cubes that pass ``filter``."""

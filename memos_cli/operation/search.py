@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
 from memos_cli.infrastructure import catalogue, index
@@ -17,6 +18,9 @@ from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import Term, fts_query, query_terms
 from memos_cli.runtime.embedder import Embedder
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.past import Past
 
 CANDIDATES = 200
 """How many each signal may bring, at least."""
@@ -38,7 +42,7 @@ class Weighed:
 
 
 def search(
-    vault: Vault,
+    vault: Vault | Past,
     question: str,
     *,
     filter: Filter,
@@ -166,7 +170,7 @@ def _asked(terms: Sequence[Weighed], total: int) -> list[Term]:
 
 
 def _near(
-    vault: Vault, question: str, filter: Filter, now: int, embedder: Embedder, limit: int
+    vault: Vault | Past, question: str, filter: Filter, now: int, embedder: Embedder, limit: int
 ) -> dict[int, float]:
     db = vault.connection
     row = db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (embedder.fingerprint,)).fetchone()
