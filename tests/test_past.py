@@ -10,7 +10,7 @@ import pytest
 from command import Shell
 from conftest import NOW, WHO
 
-from memos_cli.cube import LIVE_STATES, STATES, Cube, Filter
+from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Memos
