@@ -86,6 +86,11 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "cubes_at": lambda m, id: m.cubes_at(2 * NOW, filter=ALL),
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
+    "link": lambda m, id: m.link(id, "about", [id]),
+    "walk": lambda m, id: m.walk(id),
+    "merge": lambda m, id: m.merge([id, id]),
+    "part": lambda m, id: m.part(id),
+    "slice": lambda m, id: m.slice(id, size=50),
     "archive": lambda m, id: (m.archive(filter=ALL), m.archive([id])),
     "restore": lambda m, id: (m.restore(filter=ALL), m.restore([id])),
     "freeze": lambda m, id: m.freeze([id]),
@@ -127,7 +132,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "archive", "restore", "freeze", "rollback", "diff",
+    "link", "walk", "merge", "part", "slice", "archive", "restore", "freeze", "rollback", "diff",
     "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
     "review",
     "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",

@@ -46,9 +46,8 @@ def test_a_forgotten_text_is_in_no_file(memos: Shell) -> None:
     assert holding(memos.vault, b"9920") == []
     assert memos("check").out == "ok\n"
     assert memos("search", f"{SECRET}ers", "--json").records == []
-    assert [row["action"] for row in memos("audit", "--cube", id, "--json").records] == [
-        "add", "edit", "forget",
-    ]  # fmt: skip
+    actions = [row["action"] for row in memos("audit", "--cube", id, "--json").records]
+    assert [action for action in actions if action != "search"] == ["add", "edit", "forget"]
 
 
 def test_nothing_that_was_made_of_it_holds_it(tmp_path: Path) -> None:

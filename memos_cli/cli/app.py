@@ -31,6 +31,7 @@ FAMILIES = {
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
     "standing": ("archive", "restore", "freeze", "unfreeze", "diff", "rollback"),
+    "linking": ("link", "unlink", "merge", "slice"),
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "guarding": ("mark", "review"),

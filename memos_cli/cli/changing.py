@@ -172,7 +172,7 @@ def forget(
             if not yes:
                 _confirm(output, gone)
             # What was shown is what goes: not what passes the filter by now.
-            gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False)
+            gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
     if output.json:
         ids_gone = [cube.id for cube in gone.cubes]
         output.record(

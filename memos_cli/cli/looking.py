@@ -124,13 +124,22 @@ def _told(memos: Memos, cubes: Iterable[Cube]) -> Iterator[Cube]:
         memos.tell_looks("list", seen, count - len(seen))
 
 
-def show(ctx: typer.Context, id: Id) -> None:
+def show(
+    ctx: typer.Context,
+    id: Id,
+    graph: Annotated[bool, typer.Option("--graph", help="Walk along its links instead.")] = False,
+    depth: Annotated[int, typer.Option("--depth", metavar="N", min=1, help="With --graph: how far.")] = 2,
+) -> None:
     """Show one memory in full, and whether its sources still read so; or a saved state, or an adapter.
 
     \b
     Example:
       memos show 01K3ZQ
+      memos show 01K3ZQ --graph --depth 3
     """
+    if graph:
+        _show_graph(ctx, id, depth)
+        return
     from memos_cli.cli.cards import adapter_line, facts_lines, lessons_line, report_lines, state_line
     from memos_cli.cli.rows import activation_row, adapter_row, cube_row
 
@@ -171,6 +180,24 @@ def show(ctx: typer.Context, id: Id) -> None:
         output.text(f"{'taught to':<9} {adapter.id}  {adapter_line(adapter)}")
     for part in parts:
         output.text(f"\n{part}")
+
+
+def _show_graph(ctx: typer.Context, id: str, depth: int) -> None:
+    from memos_cli.cli.rows import link_row
+
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        steps = memos.walk(id, depth=depth)
+    for step in steps:
+        cube, found = step.cube, step.link
+        if output.json:
+            output.record({"depth": step.depth, "id": cube.id, "text": cube.text, "link": link_row(found)})
+            continue
+        way = ""
+        if found:
+            there = found.source_id != cube.id
+            way = f"{found.kind} -> " if there else f"<- {found.kind} "
+        output.text(f"{'  ' * step.depth}{way}{cube.id}  {excerpt(cube.text, 60)}")
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:

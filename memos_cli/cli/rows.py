@@ -12,6 +12,7 @@ from memos_cli.cube import Cube, Hit, Plan, format_time
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.derived import Activation
+    from memos_cli.infrastructure.links import Link
     from memos_cli.interface.results import Answer
 
 
@@ -44,6 +45,14 @@ def cube_row(cube: Cube) -> dict[str, Any]:
         "sensitivity": cube.sensitivity,
         "uses_left": cube.uses_left,
     }
+
+
+def link_row(link: Link | None) -> dict[str, Any] | None:
+    """A link between two memories."""
+    if link is None:
+        return None
+    ends = {"from": link.source_id, "kind": link.kind, "to": link.target_id}
+    return {**ends, "created": _time(link.created)}
 
 
 def hit_row(hit: Hit) -> dict[str, Any]:

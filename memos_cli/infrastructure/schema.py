@@ -307,8 +307,8 @@ def _fifth(db: Database) -> None:
 
 
 def _sixth(db: Database) -> None:
-    """Quarantine, sensitivity, and an end after some uses. A check of a column cannot be altered: so the
-    table is made anew."""
+    """Quarantine, sensitivity, an end after some uses, and links. A check of a column cannot be altered: so
+    the table is made anew."""
     columns = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created,
       updated, expires, priority, frozen, hits, last_hit, heat"""
     last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
@@ -347,6 +347,16 @@ def _sixth(db: Database) -> None:
         "CREATE INDEX cube_ref ON cube (ref) WHERE ref IS NOT NULL",
         "CREATE INDEX cube_expires ON cube (expires) WHERE expires IS NOT NULL",
         "CREATE INDEX cube_owner ON cube (owner, payload, state)",
+        """
+        CREATE TABLE link (
+          source INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          kind TEXT NOT NULL,
+          target INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          created INTEGER NOT NULL,
+          PRIMARY KEY (source, kind, target),
+          CHECK (source <> target)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX link_target ON link (target, kind)",
     ):
         db.execute(statement)
     if last:  # a number is never used twice, not that of a cube that is gone either

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure import adapters, catalogue, derived
+from memos_cli.infrastructure import adapters, catalogue, derived, links
+from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import guard
 from memos_cli.interface.standing import require_thawed
@@ -42,16 +43,22 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
     return Edited(cube.id, cube.version + 1, True, notes)
 
 
-def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool) -> Forgotten:
+def forget(
+    memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
+) -> Forgotten:
     """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
 
-    Also those that others made, who could read them.
+    Also those that others made, who could read them; and, unless ``exactly`` these are meant, the memories
+    that say some of what they say: merged with them, or sliced from them.
     """
     db = memos.vault.whole
 
     def chosen() -> tuple[Cube, ...]:
         cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
         memos.access.require(cubes, "admin")
+        named = [cube.n for cube in cubes]
+        more = set() if exactly else links.relatives(db, named) - {*named}
+        cubes += catalogue.by_number(db, sorted(more)).values()
         require_thawed(cubes)
         return tuple(cubes)
 
@@ -73,6 +80,10 @@ def forget(memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: 
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = chosen()
         gone = told(cubes)
+        gone_now = {cube.n for cube in cubes}
+        for cube in cubes:  # what was merged with it, and is not forgotten, is back
+            for merged in links.reached(db, [cube.n], "merged_into"):
+                take_apart(change, merged, but=gone_now)
         blobs = change.disown_blobs([cube.n for cube in cubes])
         blobs += [blob for cube in cubes for blob in change.forget(cube.n)]
         if cubes:

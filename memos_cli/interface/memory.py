@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.linking import Merged, Step
     from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
     from memos_cli.operation.parametric import Distilled, Watch
@@ -383,6 +384,36 @@ class Memos(Session):
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)
 
+    def link(self, id: str, kind: str, others: Sequence[str], *, remove: bool = False) -> Tagged:
+        """Link a memory to others, or take these links away."""
+        from memos_cli.interface import linking
+
+        return linking.link(self, id, kind, others, remove=remove)
+
+    def walk(self, id: str, *, depth: int = 1) -> list[Step]:
+        """The memories that links lead to from one, the nearest first."""
+        from memos_cli.interface import linking
+
+        return linking.walk(self, id, depth)
+
+    def merge(self, ids: Sequence[str], *, text: str | None = None, title: str | None = None) -> Merged:
+        """Put memories together into one; they are kept, and come back when it is parted."""
+        from memos_cli.interface import linking
+
+        return linking.merge(self, ids, text, title)
+
+    def part(self, id: str) -> Merged:
+        """Undo a merge."""
+        from memos_cli.interface import linking
+
+        return linking.part(self, id)
+
+    def slice(self, id: str, *, size: int) -> Merged:
+        """Keep the parts of a long memory, of about ``size`` characters, as memories of their own."""
+        from memos_cli.interface import linking
+
+        return linking.slice_up(self, id, size)
+
     def mark(self, ids: Sequence[str], level: str) -> Tagged:
         """Say how sensitive memories are: one of ``cube.SENSITIVITIES``."""
         from memos_cli.interface.reviewing import mark
@@ -395,11 +426,16 @@ class Memos(Session):
 
         return review(self, ids, filter, approve=approve)
 
-    def forget(self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool) -> Forgotten:
-        """Remove cubes with all their versions; those of ``ids``, or all that pass ``filter``."""
+    def forget(
+        self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool, exactly: bool = False
+    ) -> Forgotten:
+        """Remove cubes with all their versions; those of ``ids``, or all that pass ``filter``.
+
+        With them goes what was merged or sliced of them, unless ``exactly`` these are meant.
+        """
         from memos_cli.interface.changing import forget
 
-        return forget(self, ids, filter, dry_run=dry_run)
+        return forget(self, ids, filter, dry_run=dry_run, exactly=exactly)
 
     def history(self, id: str) -> History:
         """The versions of a cube and what happened to it, newest first."""

@@ -18,6 +18,9 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("generated", "expire"): "expired",
     ("activated", "expire"): "expired",
     ("expired", "restore"): "activated",
+    ("generated", "merge"): "merged",
+    ("activated", "merge"): "merged",
+    ("merged", "part"): "activated",
     # What came from outside waits until somebody has looked at it.
     ("generated", "quarantine"): "quarantined",
     ("activated", "quarantine"): "quarantined",
