@@ -1,0 +1,108 @@
+"""Which states are worth their place: what their use saves, against what making and keeping costs. Pure.
+
+Heat is a count of uses in which each counts half after a half-life. If nothing changes, a memory of heat h
+will be used h times more in all: the uses of the past, seen from the other side. So a state is worth h times
+the seconds that one use saves; making it costs its seconds once; and of what fits the disk, that with the
+most worth a byte is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from memos_cli.operation.lifecycle import heat_after_use
+
+Policy = Literal["economy", "lru", "pinned"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+HYSTERESIS = 0.2
+"""By what share a new state must be worth more than one that it drives out: making it again is not free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A state that is there, or could be made."""
+
+    id: str
+    """Of the activation cube, or of the memory whose state could be made."""
+    bytes: int
+    gain: float
+    """Seconds that one use saves, after what restoring it takes."""
+    build: float
+    """Seconds that making it takes; 0 for one that is there."""
+    heat: float
+    """Of now."""
+    last_use: int = 0
+    exists: bool = False
+    pinned: bool = False
+    """Whether a view pins it: it is kept, and made, whatever it costs."""
+
+    @property
+    def worth(self) -> float:
+        """Seconds that keeping or making it is expected to save."""
+        return self.heat * self.gain - self.build
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a state, and why."""
+
+    choice: Choice
+    action: Literal["keep", "make", "drop", "leave"]
+    """``leave``: it is not made."""
+    reason: str
+
+
+def heat_now(heat: float, last_use: int | None, *, now: int, half_life: float) -> float:
+    """The heat of a memory now, which it had when it was last used; ``half_life`` in days."""
+    if last_use is None:
+        return 0.0
+    return heat_after_use(heat, last_use, now=now, half_life=half_life) - 1.0
+
+
+def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy") -> list[Verdict]:
+    """What becomes of each state, so that those that are there at the end take at most ``budget`` bytes.
+
+    ``economy`` by worth a byte; ``lru`` by the last use, and makes none; ``pinned`` keeps what is pinned, and
+    nothing else. The order of ``choices`` does not matter; equals are told apart by id.
+    """
+    ordered = sorted(choices, key=lambda choice: (*_rank(choice, policy), choice.id))
+    room, verdicts = budget, []
+    for choice in ordered:
+        wanted, reason = _wanted(choice, policy)
+        if wanted and choice.bytes > room:
+            wanted, reason = False, f"no room: {choice.bytes / 1e6:.0f} MB, {room / 1e6:.0f} MB are left"
+        if wanted:
+            room -= choice.bytes
+        action: Literal["keep", "make", "drop", "leave"] = (
+            ("keep" if wanted else "drop") if choice.exists else ("make" if wanted else "leave")
+        )
+        verdicts.append(Verdict(choice, action, reason))
+    return verdicts
+
+
+def bytes_kept(verdicts: Sequence[Verdict]) -> int:
+    """What the states take when all of it is done."""
+    return sum(v.choice.bytes for v in verdicts if v.action in ("keep", "make"))
+
+
+def _rank(choice: Choice, policy: Policy) -> tuple[float, ...]:
+    """The first is kept first."""
+    if policy == "lru":
+        return (not choice.pinned, -choice.last_use)
+    bonus = 1.0 + HYSTERESIS if choice.exists else 1.0
+    return (not choice.pinned, -bonus * choice.worth / max(1, choice.bytes))
+
+
+def _wanted(choice: Choice, policy: Policy) -> tuple[bool, str]:
+    if choice.pinned:
+        return True, "a view pins it"
+    if policy == "pinned":
+        return False, "no view pins it"
+    if policy == "lru":
+        return choice.exists, "it was used lately" if choice.exists else "lru makes none"
+    expected = f"{choice.heat:.1f} uses to come save {choice.heat * choice.gain:.1f} s"
+    if choice.worth <= 0:
+        return False, f"{expected}, making it takes {choice.build:.1f} s" if choice.build else expected
+    return True, f"{expected}, making it takes {choice.build:.1f} s" if choice.build else expected
