@@ -106,6 +106,18 @@ class Settings:
         "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
+    activation_disk_mb: float = _setting(
+        "activation.disk_mb", 2000.0, "megabytes that saved states may take, which `memos maintain` keeps to"
+    )
+    maintain_policy: str = _setting(
+        "maintain.policy",
+        "economy",
+        "which states `memos maintain` keeps: economy (what pays), lru (what was used last), pinned",
+        choices=("economy", "lru", "pinned"),
+    )
+    maintain_archive_after: float = _setting(
+        "maintain.archive_after", 0.0, "days without use after which a memory is archived; 0: never"
+    )
     parametric_scale: float = _setting(
         "parametric.scale", 1.0, "strength with which adapters are attached", 0.0, 4.0
     )

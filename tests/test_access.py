@@ -86,6 +86,9 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "cubes_at": lambda m, id: m.cubes_at(2 * NOW, filter=ALL),
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
+    "maintain": lambda m, id: m.maintain(),
+    "conflicts": lambda m, id: m.conflicts(similar=True),
+    "resolve": lambda m, id: m.resolve("keep-newest", [id]),
     "link": lambda m, id: m.link(id, "about", [id]),
     "walk": lambda m, id: m.walk(id),
     "merge": lambda m, id: m.merge([id, id]),
@@ -132,7 +135,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "link", "walk", "merge", "part", "slice", "archive", "restore", "freeze", "rollback", "diff",
+    "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "freeze", "rollback", "diff",
     "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
     "review",
     "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",

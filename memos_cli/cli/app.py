@@ -35,6 +35,7 @@ FAMILIES = {
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "guarding": ("mark", "review"),
+    "maintaining": ("maintain", "conflicts", "cron"),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),
     "auditing": ("audit",),

@@ -15,7 +15,7 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -114,6 +114,17 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
         for path in list(_open_to_others(vault.folder)):
             path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
     return wanted
+
+
+def sweep(vault: Vault, *, dry_run: bool = False) -> list[tuple[str, str]]:
+    """Delete the files that nothing names: (where, why). While others use the vault, nothing is."""
+    found = []
+    with suppress(Locked), hold(vault.folder / "lock"):
+        for finding in chain(_unnamed(vault.folder, vault.whole), _unfinished(vault.folder)):
+            if not dry_run:
+                (vault.folder / finding.where).unlink(missing_ok=True)
+            found.append((finding.where, finding.message))
+    return found
 
 
 def _told(findings: Iterator[Finding]) -> list[Finding]:

@@ -45,6 +45,16 @@ def encode(vectors: Floats) -> list[bytes]:
     return [scale.tobytes() + code.tobytes() for scale, code in zip(scales.astype("<f4"), codes, strict=True)]
 
 
+def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
+    """The vector of a cube, of length 1; None where it has none."""
+    row = db.execute("SELECT data FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder)).fetchone()
+    if row is None:
+        return None
+    scale, codes = np.frombuffer(row[0][:4], "<f4"), np.frombuffer(row[0][4:], np.int8)
+    vector: Floats = codes.astype(np.float32) * scale
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of the ``vector`` table, by number."""

@@ -10,9 +10,11 @@ from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 
-LinkKind = Literal["part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about"]
+LinkKind = Literal[
+    "part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about", "both_hold"
+]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
-MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to"})
+MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
 """Kinds that hold both ways: they are kept once, from the older cube to the newer."""
 
 

@@ -12,7 +12,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +31,24 @@ from memos_cli.infrastructure.scope import Scope
 from memos_cli.infrastructure.snapshots import Snapshots
 
 OWN_NAMES = frozenset(
-    ("VAULT.toml", "key.age", "memos.db", "memos.db-wal", "memos.db-shm", "blobs", "index", "tmp", "lock")
+    (
+        "VAULT.toml",
+        "key.age",
+        "memos.db",
+        "memos.db-wal",
+        "memos.db-shm",
+        "blobs",
+        "index",
+        "tmp",
+        "lock",
+        "maintain.lock",
+        "asking",
+    )
 )
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
+LOCK, MAINTAINED, ASKING = "lock", "maintain.lock", "asking"
+"""Files that processes hold with flock: to change the vault, to look after it, and while a model is asked."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -384,6 +398,14 @@ class Vault:
     def unswept(self) -> Iterator[None]:
         """Hold the vault so that no process deletes a blob that no row names yet."""
         with hold(self.folder / "lock", shared=True, timeout=self._timeout):
+            yield
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Let a run of maintenance pause while the block asks a model; if that cannot be told, it goes on."""
+        with ExitStack() as stack:
+            with suppress(MemosError):
+                stack.enter_context(hold(self.folder / ASKING, shared=True, timeout=0.5))
             yield
 
     @contextmanager

@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Document, Filter, Hit, Learned, MemoryCall, Plan, Reuse
+from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, MemoryCall, Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.interface.reader import read_question
 from memos_cli.interface.results import Answer
+from memos_cli.interface.rivalry import outdated
 from memos_cli.operation import activation, parametric
 from memos_cli.operation.activation import Restored
 from memos_cli.operation.injection import costs, make_prompt, room_for_memories
@@ -131,14 +132,21 @@ def make_plan_for(
         found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when)
         documents, problems = _documents(memos, engine, found.hits, filter, pins)
         learned, more = ([trial], ()) if trial else _learned(memos, engine, found.hits, filter, manner)
+        old = outdated(memos, [hit.cube for hit in found.hits if hit.relevance >= relevance])
+        hits = [hit for hit in found.hits if hit.cube.n not in old]
         plan = make_plan(
-            call, found.hits, costs(engine, [hit.cube for hit in found.hits]),
+            call, hits, costs(engine, [hit.cube for hit in hits]),
             room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
             sure=settings.parametric_relevance,
             notes=found.notes + notes + problems + more,
         )  # fmt: skip
-        return replace(plan, notes=plan.notes + _warnings(plan))
+        late = [
+            LeftOut(hit, f"contradicted by {old[hit.cube.n]}, which is newer")
+            for hit in found.hits
+            if hit.cube.n in old
+        ]
+        return replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
 
     usual = settings.query_relevance
     if not call.when:

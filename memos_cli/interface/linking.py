@@ -20,8 +20,8 @@ from memos_cli.operation.lifecycle import next_state
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
-MADE = ("merged_into", "derived_from")
-"""Kinds of links that only memos itself makes: forgetting follows them."""
+MADE = ("merged_into", "derived_from", "both_hold")
+"""Kinds of links that no user makes by hand; forgetting follows the first two."""
 LOOSE = "memos:merge"
 """The source of what memos itself put together: no bytes that could be read again."""
 
@@ -48,7 +48,7 @@ def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: boo
     if kind not in LINK_KINDS:
         raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
     if kind in MADE:
-        raise UsageError(f"memos itself makes links {kind}", "memos merge ID ID…, memos slice ID")
+        raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
     with memos.vault.change(memos.principal, memos.now()) as change:
         cube = memos.access.one(id, "write")
         targets = memos.several(others)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.interface.linking import Merged, Step
+    from memos_cli.interface.maintaining import Report
+    from memos_cli.interface.rivalry import Conflict
     from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
     from memos_cli.operation.parametric import Distilled, Watch
@@ -58,6 +60,10 @@ class Manner:
     """Whose pinned memories stand in the prompt."""
     text_only: bool = False
     """Read every memory, also where a saved state would spare it."""
+
+
+FEW = 50
+"""New memories that an ingest compares with the others itself."""
 
 
 class Memos(Session):
@@ -110,6 +116,10 @@ class Memos(Session):
             try:
                 embedded = self.embed(on_vectors=on_vectors)
                 missing = self.count_waiting()
+                if len(job.ids) <= FEW:  # the others are the night's work
+                    from memos_cli.interface.rivalry import link_new
+
+                    notes += link_new(self, job.ids)
             except ModelUnfit as error:
                 notes.append(f"no vectors: {error}; {error.hint}")
         return Ingested(
@@ -191,7 +201,8 @@ class Memos(Session):
         """
         from memos_cli.interface.answering import answer
 
-        return answer(self, question, self.told(filter), manner, started, on_text)
+        with self.vault.asking():
+            return answer(self, question, self.told(filter), manner, started, on_text)
 
     def use(
         self,
@@ -383,6 +394,35 @@ class Memos(Session):
             self.access.require(cubes, "share")  # tags decide who sees a memory
             changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
         return Tagged(len(cubes), changed)
+
+    def maintain(
+        self,
+        *,
+        steps: Sequence[str] = (),
+        distil: bool = False,
+        dry_run: bool = False,
+        minutes: float = 0.0,
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> Report:
+        """Look after the vault: all ``steps``, or some. Raises Locked when another run is at it."""
+        from memos_cli.interface import maintaining
+
+        return maintaining.maintain(
+            self, steps=steps or maintaining.STEPS, distil=distil, dry_run=dry_run, minutes=minutes,
+            on_step=on_step,
+        )  # fmt: skip
+
+    def conflicts(self, *, similar: bool = False) -> list[Conflict]:
+        """Pairs of memories of which one contradicts the other; or, too, says the same."""
+        from memos_cli.interface import rivalry
+
+        return rivalry.conflicts(self, similar=similar)
+
+    def resolve(self, how: str, ids: Sequence[str] = ()) -> list[Conflict]:
+        """Settle conflicts: ``keep-newest``, ``keep-both``, or the id of the memory to keep."""
+        from memos_cli.interface import rivalry
+
+        return rivalry.resolve(self, how, ids)
 
     def link(self, id: str, kind: str, others: Sequence[str], *, remove: bool = False) -> Tagged:
         """Link a memory to others, or take these links away."""

@@ -1,0 +1,318 @@
+"""The nightly run: memory that looks after itself.
+
+Each step can be run alone, does nothing where nothing is to be done, and loses nothing when it is killed: its
+changes are those of the other commands, each in its own transaction, so the next run goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
+from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
+from memos_cli.files import hold
+from memos_cli.infrastructure import adapters, catalogue, check, derived, index
+from memos_cli.infrastructure.vault import ASKING, MAINTAINED
+from memos_cli.interface.access import policy
+from memos_cli.interface.rivalry import link_rivals
+from memos_cli.operation.activation import RESTORE_SPEED
+from memos_cli.operation.economy import Choice, Policy, Verdict, decide, heat_now
+from memos_cli.operation.lifecycle import DAY, next_state
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+STEPS = ("expire", "archive", "embed", "rivals", "states", "adapters", "sweep", "optimize")
+WORTHWHILE = 1200
+"""Characters from which a memory is long enough for a state of its own to be thought of."""
+TRIED = 20
+"""The hottest memories whose state a run may think of making."""
+COMPARED = "compared:"
+"""Of the policy that remembers up to which vector a principal's memories were compared."""
+TAUGHT, STEADY = 32, 7 * DAY
+"""How many memories an adapter of the night holds at most, and for how long they have not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that a run did, or (``dry_run``) would do, and why."""
+
+    step: str
+    what: str
+    id: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did. ``left`` are the steps that it did not come to."""
+
+    deeds: list[Deed] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+
+class OutOfTime(Exception):
+    """The run has had its time; what is left is the next one's."""
+
+
+def maintain(
+    memos: Memos,
+    *,
+    steps: Sequence[str],
+    distil: bool,
+    dry_run: bool,
+    minutes: float,
+    on_step: Callable[[str], None],
+) -> Report:
+    """Run ``steps`` in their order. Raises Locked when another run is at it."""
+    if unknown := [step for step in steps if step not in STEPS]:
+        raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
+    memos.access.require_making()
+    with hold(memos.vault.folder / MAINTAINED):
+        run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
+        report = run.report
+        for step in (each for each in STEPS if each in steps):
+            on_step(step)
+            start = time.monotonic()
+            try:
+                for deed in getattr(run, step)():
+                    report.deeds.append(deed)
+                    run.breathe()
+            except OutOfTime:
+                report.left = [each for each in STEPS[STEPS.index(step) :] if each in steps]
+                break
+            except MemosError as error:  # a step that fails keeps no other from its work
+                report.failed[step] = f"{error}; {error.hint}" if error.hint else str(error)
+            finally:
+                report.seconds[step] = round(time.monotonic() - start, 3)
+        if not dry_run and (report.deeds or report.failed):
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                counts: dict[str, int] = {}
+                for deed in report.deeds:
+                    counts[deed.what] = counts.get(deed.what, 0) + 1
+                change.note("maintain", {"did": counts, "failed": report.failed, "left": report.left})
+    return report
+
+
+class _Run:
+    """One run: what its steps share. Each step yields what it did."""
+
+    def __init__(self, memos: Memos, dry_run: bool, deadline: float | None, distil: bool) -> None:
+        self._memos, self._dry_run, self._deadline, self._distil = memos, dry_run, deadline, distil
+        self.report = Report(dry_run=dry_run)
+
+    def breathe(self, *_: object) -> None:
+        """Wait while a query asks a model. Raises OutOfTime when the run has had its time."""
+        while True:
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                raise OutOfTime
+            try:
+                with hold(self._memos.vault.folder / ASKING):
+                    return
+            except Locked:
+                time.sleep(0.05)
+
+    # --- memories ----------------------------------------------------------------------------------
+
+    def expire(self) -> Iterator[Deed]:
+        """Memories whose time is over get the state that tells it."""
+        memos, now = self._memos, self._memos.now()
+        over = memos.vault.connection.execute(
+            """SELECT n, id, state FROM cube WHERE expires <= ? AND payload = 'plaintext'
+               AND state IN ('generated', 'activated') ORDER BY n""",
+            (now,),
+        ).fetchall()
+        yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
+
+    def archive(self) -> Iterator[Deed]:
+        """What nobody has used for long is put away, if the settings say after how many days."""
+        memos, days = self._memos, self._memos.settings.maintain_archive_after
+        if not days:
+            return
+        before = memos.now() - round(days * DAY)
+        cold = memos.vault.connection.execute(
+            """SELECT n, id, state FROM cube c WHERE payload = 'plaintext'
+               AND state IN ('generated', 'activated') AND NOT frozen AND priority <= 0
+               AND coalesce(last_hit, updated) < ?1 AND updated < ?1
+               AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n) ORDER BY n""",
+            (before,),
+        ).fetchall()
+        yield from self._move([(n, id, s, f"not used for {days:g} days") for n, id, s in cold], "archive")
+
+    def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Deed]:
+        """In parts, so that no writer waits long."""
+        memos = self._memos
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            if not self._dry_run:
+                with memos.vault.change(memos.principal, memos.now()) as change:
+                    for n, _, state, _ in part:
+                        standing = catalogue.standing(change.db, n)
+                        if standing == (state, False):  # unless somebody was quicker
+                            change.set_state(n, next_state(state, action), action)
+            yield from (Deed(action, action, id, reason) for _, id, _, reason in part)
+
+    def embed(self) -> Iterator[Deed]:
+        """Vectors that are missing."""
+        memos = self._memos
+        waiting = memos.count_waiting()
+        if not waiting:
+            return
+        done = waiting if self._dry_run else memos.embed(on_vectors=self.breathe)
+        yield Deed("embed", "embed", "", f"{done} memories had no vector")
+
+    def rivals(self) -> Iterator[Deed]:
+        """Memories that say the same, or of the same thing something else, are linked."""
+        memos, db = self._memos, self._memos.vault.connection
+        (newest,) = db.execute("SELECT coalesce(max(n), 0) FROM embedder").fetchone()
+        mark = COMPARED + memos.principal
+        last = int(policy(memos.vault, mark) or 0)
+        rows = db.execute(
+            "SELECT n, cube FROM vector WHERE embedder = ? AND n > ? ORDER BY n", (newest, last)
+        ).fetchall()
+        for n, cube in rows:
+            for kind, mine, other in link_rivals(memos, cube, newest, dry_run=self._dry_run):
+                yield Deed("rivals", "link", mine.id, f"{kind} {other.id}")
+            last = n
+            self.breathe()
+        if rows and not self._dry_run:
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                change.db.execute("INSERT OR REPLACE INTO policy VALUES (?, ?)", (mark, str(last)))
+
+    # --- other forms --------------------------------------------------------------------------------
+
+    def states(self) -> Iterator[Deed]:
+        """States that are stale or do not pay go; those that do are made."""
+        memos = self._memos
+        known = memos.activations()
+        for each in known:
+            if each.stale:
+                if not self._dry_run:
+                    memos.demote([each.id])
+                yield Deed("states", "drop", each.id, f"stale: {each.stale}")
+        fresh = [each for each in known if not each.stale]
+        settings = memos.settings
+        policy: Policy = settings.maintain_policy  # type: ignore[assignment]
+        choices = [self._there(each) for each in fresh]
+        if policy == "economy":
+            choices += self._possible(fresh)
+        budget = round(settings.activation_disk_mb * 1e6)
+        verdicts = decide(choices, budget=budget, policy=policy)
+        for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # room first
+            if verdict.action in ("drop", "make"):
+                yield from self._carry_out(verdict)
+
+    def _carry_out(self, verdict: Verdict) -> Iterator[Deed]:
+        memos, choice = self._memos, verdict.choice
+        if not self._dry_run:
+            if verdict.action == "drop":
+                memos.demote([choice.id])
+            else:
+                memos.promote([choice.id], on_tokens=self.breathe)
+        yield Deed("states", verdict.action, choice.id, verdict.reason)
+
+    def _there(self, each: derived.Activation) -> Choice:
+        memos, now = self._memos, self._memos.now()
+        heat = heat_now(each.heat, each.last_hit, now=now, half_life=memos.settings.heat_half_life)
+        if not each.hits:  # made and not used yet: as warm as its memories are
+            numbers = [source.cube for source in each.sources]
+            heat = max(
+                (self._heat(c) for c in catalogue.by_number(memos.vault.connection, numbers).values()),
+                default=0.0,
+            )
+        return Choice(
+            each.id, each.state.size, each.state.seconds - each.state.size / RESTORE_SPEED, 0.0, heat,
+            last_use=each.last_hit or 0, exists=True, pinned=not each.cubes("document"),
+        )  # fmt: skip
+
+    def _possible(self, fresh: Sequence[derived.Activation]) -> Iterator[Choice]:
+        """The hottest long memories that are in no state yet, at the price that making one would have."""
+        memos = self._memos
+        held = {source.cube for each in fresh for source in each.sources}
+        wanted = memos.told(Filter(types=SEMANTIC_TYPES))
+        where, values = catalogue.condition(wanted, memos.now())
+        rows = memos.vault.connection.execute(
+            f"""SELECT c.n FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+                WHERE {where} AND c.hits > 0 AND length(v.text) >= ? ORDER BY c.heat DESC, c.n LIMIT ?""",
+            (*values, WORTHWHILE, TRIED + len(held)),
+        ).fetchall()
+        cubes = catalogue.by_number(memos.vault.connection, [n for (n,) in rows if n not in held])
+        for cube in [*cubes.values()][:TRIED]:
+            heat = self._heat(cube)
+            if heat < 1.0:
+                continue
+            self.breathe()
+            with suppress(UsageError, ModelUnfit):  # too long for the context, or no reader: no state
+                price = memos.promote([cube.id], dry_run=True)
+                yield Choice(cube.id, price.bytes, price.saved, price.seconds, heat, cube.last_hit or 0)
+
+    def _heat(self, cube: Cube) -> float:
+        half_life = self._memos.settings.heat_half_life
+        return heat_now(cube.heat, cube.last_hit, now=self._memos.now(), half_life=half_life)
+
+    def adapters(self) -> Iterator[Deed]:
+        """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
+        memos = self._memos
+        for each in memos.adapters():
+            if each.state == "activated" and each.stale and each.sources:
+                if not self._dry_run:
+                    memos.demote([each.id])
+                yield Deed("adapters", "detach", each.id, f"stale: {each.stale}")
+        if self._distil:
+            yield from self._learn()
+
+    def _learn(self) -> Iterator[Deed]:
+        from memos_cli.interface.distilling import Wanted
+        from memos_cli.operation.parametric import Watch
+
+        memos, now = self._memos, self._memos.now()
+        learned = {
+            s.cube for each in adapters.adapters(memos.vault.connection, now=now) for s in each.sources
+        }
+        wanted = memos.told(Filter(types=("fact", "preference"))).up_to(memos.settings.sensitivity_adapter)
+        hot = [
+            cube
+            for cube in memos.cubes(filter=wanted)
+            if cube.n not in learned and cube.updated < now - STEADY and self._heat(cube) >= 1.0
+        ]
+        hot = sorted(hot, key=lambda cube: (-self._heat(cube), cube.n))[:TAUGHT]
+        if len(hot) < 4:
+            return
+        ids = [cube.id for cube in hot]
+        reason = f"{len(hot)} memories are used and have not changed for a week"
+        if self._dry_run:
+            yield Deed("adapters", "learn", ids[0], reason)
+            return
+        named = Wanted(name=f"night of {time.strftime('%Y-%m-%d', time.gmtime(now / 1000))}")
+        watch = Watch(on_part=self.breathe, on_step=self.breathe)
+        done = memos.distil(memos.prepare(ids, wanted=named), named, watch)
+        yield Deed("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)
+
+    # --- files ---------------------------------------------------------------------------------------
+
+    def sweep(self) -> Iterator[Deed]:
+        """Files that nothing names."""
+        for where, reason in check.sweep(self._memos.vault, dry_run=self._dry_run):
+            yield Deed("sweep", "sweep", where, reason)
+
+    def optimize(self) -> Iterator[Deed]:
+        """The full-text table, the planner's statistics, the log and the index."""
+        memos = self._memos
+        if self._dry_run:
+            return
+        db = memos.vault.whole
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            change.db.execute("INSERT INTO words (words, rank) VALUES ('merge', 200)")
+        db.execute("PRAGMA optimize")
+        with suppress(Locked):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for row, dimension in db.execute("SELECT n, dimension FROM embedder").fetchall():
+            index.refresh(db, memos.vault.snapshots, row, dimension)
+        yield from ()

@@ -1,0 +1,135 @@
+"""Memories that say the same, or contradict each other: found, told, settled. No guess deletes any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import LIVE_STATES, Cube
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue, index, links
+from memos_cli.interface.standing import require_thawed
+from memos_cli.operation.lifecycle import next_state
+from memos_cli.operation.rivals import compare
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+NEAR, NEIGHBOURS = 0.6, 8
+"""Cosine from which two memories are compared word by word, and with how many each is."""
+TOLD_ONCE = ("dialogue", "event")
+"""Types whose memories are each of its own time: that two differ is no contradiction."""
+SETTLED = "both_hold"
+"""The kind of link between two that contradict each other in words only, as a person has said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two live memories of which one contradicts the other, the newer one second."""
+
+    older: Cube
+    newer: Cube
+    kind: str
+
+
+def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
+    """The pairs that wait to be settled; with ``similar`` those that say the same, too."""
+    db = memos.vault.connection
+    found = [
+        each
+        for kind in ("contradicts", *(["similar_to"] if similar else []))
+        for each in links.links_by_kind(db, kind)
+    ]
+    cubes = catalogue.by_number(db, [end for each in found for end in (each.source, each.target)])
+    pairs = []
+    for each in found:
+        one, other = cubes.get(each.source), cubes.get(each.target)
+        if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
+            later = newest(one, other)
+            pairs.append(Conflict(other if later is one else one, later, each.kind))
+    memos.tell_looks("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
+    return pairs
+
+
+def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
+    """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
+
+    What is not kept is archived. Returns the conflicts that were settled.
+    """
+    pairs = conflicts(memos, similar=True)
+    named = {cube.n for cube in memos.several(ids, "write")}
+    mine = [pair for pair in pairs if not named or named & {pair.older.n, pair.newer.n}]
+    kept = None if how in ("keep-newest", "keep-both") else memos.access.one(how, "write")
+    if kept is not None:
+        mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
+    if not mine:
+        raise UsageError("there is no such conflict", "memos conflicts")
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        for pair in mine:
+            loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
+            links.remove(change, pair.older.n, pair.kind, pair.newer.n)
+            links.add(change, pair.older.n, SETTLED, pair.newer.n)
+            standing = catalogue.standing(change.db, loser.n)
+            if how != "keep-both" and standing and standing[0] in LIVE_STATES:
+                require_thawed([loser])
+                change.set_state(loser.n, next_state(standing[0], "archive"), "archive")
+    return mine
+
+
+def link_rivals(
+    memos: Memos, cube: int, embedder: int, *, dry_run: bool = False
+) -> Iterator[tuple[str, Cube, Cube]]:
+    """Link a memory with those near to it that say the same, or of the same thing something else."""
+    db = memos.vault.connection
+    mine = catalogue.by_number(db, [cube]).get(cube)
+    if mine is None or mine.type in TOLD_ONCE or mine.owner != memos.principal:
+        return
+    vector = index.stored(db, embedder, cube)
+    if vector is None:
+        return
+    near = index.nearest(db, memos.vault.snapshots, embedder, vector, NEIGHBOURS)
+    others = catalogue.by_number(db, [n for n, cosine in near if n != cube and cosine >= NEAR])
+    linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
+    for other in others.values():
+        if other.owner != mine.owner or other.n in linked or other.type in TOLD_ONCE:
+            continue
+        kind = compare(mine.text, other.text)
+        if not kind:
+            continue
+        if not dry_run:
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                links.add(change, cube, kind, other.n)
+        yield kind, mine, other
+
+
+def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
+    """Compare a few memories that are new with all others. Returns what a user should know of it."""
+    (embedder,) = memos.vault.connection.execute("SELECT coalesce(max(n), 0) FROM embedder").fetchone()
+    told = []
+    for cube in memos.several(ids):
+        for kind, mine, other in link_rivals(memos, cube.n, embedder):
+            if kind == "contradicts":
+                told.append(f"{mine.id} contradicts {other.id}, it seems: see `memos conflicts`")
+    return told
+
+
+def newest(one: Cube, other: Cube) -> Cube:
+    """Of two memories the one that tells what is later."""
+
+    def key(cube: Cube) -> tuple[int, int]:
+        return (cube.created if cube.time is None else cube.time, cube.n)
+
+    return max(one, other, key=key)
+
+
+def outdated(memos: Memos, cubes: Sequence[Cube]) -> dict[int, str]:
+    """Those of a few memories that a newer one of them contradicts: by number, the id of that one."""
+    by_number = {cube.n: cube for cube in cubes}
+    found: dict[int, str] = {}
+    for each in links.links_of(memos.vault.connection, list(by_number)) if by_number else ():
+        if each.kind == "contradicts" and {each.source, each.target} <= by_number.keys():
+            one, other = by_number[each.source], by_number[each.target]
+            later = newest(one, other)
+            found[(other if later is one else one).n] = later.id
+    return found
