@@ -89,7 +89,9 @@ def _tell(ctx: typer.Context, report: Report) -> None:
             ("step", "what", "id", "why"),
             [(deed.step, deed.what, deed.id, deed.reason) for deed in report.deeds],
         )
-    counts = Counter(f"{deed.step}: {deed.what}" for deed in report.deeds)
+    counts = Counter(
+        deed.what if deed.what == deed.step else f"{deed.step}: {deed.what}" for deed in report.deeds
+    )
     if not (report.dry_run or output.verbose):
         for what, count in counts.items():
             output.text(f"{what} {count}")
