@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 STEPS = ("expire", "archive", "embed", "rivals", "states", "adapters", "sweep", "optimize")
 WORTHWHILE = 1200
 """Characters from which a memory is long enough for a state of its own to be thought of."""
-TRIED = 20
-"""The hottest memories whose state a run may think of making."""
+TRIED = 100
+"""The memories whose state a run thinks of making: those where most reading would be spared."""
 COMPARED = "compared:"
 """Of the policy that remembers up to which vector a principal's memories were compared."""
 TAUGHT, STEADY = 32, 7 * DAY
@@ -219,43 +219,44 @@ class _Run:
         yield Deed("states", verdict.action, choice.id, verdict.reason)
 
     def _there(self, each: derived.Activation) -> Choice:
-        memos, now = self._memos, self._memos.now()
-        heat = heat_now(each.heat, each.last_hit, now=now, half_life=memos.settings.heat_half_life)
-        if not each.hits:  # made and not used yet: as warm as its memories are
-            numbers = [source.cube for source in each.sources]
-            heat = max(
-                (self._heat(c) for c in catalogue.by_number(memos.vault.connection, numbers).values()),
-                default=0.0,
-            )
+        numbers = [source.cube for source in each.sources]
+        cubes = catalogue.by_number(self._memos.vault.connection, numbers).values()
+        # It is used when its memories are: they may have been so before it was made.
+        heat = max([self._cooled(each.heat, each.last_hit), *map(self._heat, cubes)])
         return Choice(
             each.id, each.state.size, each.state.seconds - each.state.size / RESTORE_SPEED, 0.0, heat,
             last_use=each.last_hit or 0, exists=True, pinned=not each.cubes("document"),
         )  # fmt: skip
 
     def _possible(self, fresh: Sequence[derived.Activation]) -> Iterator[Choice]:
-        """The hottest long memories that are in no state yet, at the price that making one would have."""
+        """The long memories that are used and in no state yet, at the price that making one would have."""
         memos = self._memos
         held = {source.cube for each in fresh for source in each.sources}
         wanted = memos.told(Filter(types=SEMANTIC_TYPES))
         where, values = catalogue.condition(wanted, memos.now())
         rows = memos.vault.connection.execute(
-            f"""SELECT c.n FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
-                WHERE {where} AND c.hits > 0 AND length(v.text) >= ? ORDER BY c.heat DESC, c.n LIMIT ?""",
-            (*values, WORTHWHILE, TRIED + len(held)),
+            f"""SELECT c.n, c.heat, c.last_hit, length(v.text) FROM cube c
+                JOIN version v ON v.cube = c.n AND v.version = c.version
+                WHERE {where} AND c.hits > 1 AND length(v.text) >= ?""",
+            (*values, WORTHWHILE),
         ).fetchall()
-        cubes = catalogue.by_number(memos.vault.connection, [n for (n,) in rows if n not in held])
-        for cube in [*cubes.values()][:TRIED]:
-            heat = self._heat(cube)
-            if heat < 1.0:
-                continue
+        warm = [(self._cooled(heat, last), length, n) for n, heat, last, length in rows if n not in held]
+        best = sorted((heat * length, n) for heat, length, n in warm if heat >= 1.0)[-TRIED:]
+        cubes = catalogue.by_number(memos.vault.connection, [n for _, n in reversed(best)])
+        for cube in cubes.values():
             self.breathe()
             with suppress(UsageError, ModelUnfit):  # too long for the context, or no reader: no state
                 price = memos.promote([cube.id], dry_run=True)
-                yield Choice(cube.id, price.bytes, price.saved, price.seconds, heat, cube.last_hit or 0)
+                yield Choice(
+                    cube.id, price.bytes, price.saved, price.seconds, self._heat(cube), cube.last_hit or 0
+                )
 
     def _heat(self, cube: Cube) -> float:
+        return self._cooled(cube.heat, cube.last_hit)
+
+    def _cooled(self, heat: float, last_hit: int | None) -> float:
         half_life = self._memos.settings.heat_half_life
-        return heat_now(cube.heat, cube.last_hit, now=self._memos.now(), half_life=half_life)
+        return heat_now(heat, last_hit, now=self._memos.now(), half_life=half_life)
 
     def adapters(self) -> Iterator[Deed]:
         """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
