@@ -158,7 +158,7 @@ def distil(
         return adapter_file.adapter_bytes(
             trainee.matrices(),
             architecture=read_header(model).architecture,
-            alpha=recipe.alpha,
+            alpha=recipe.alpha * recipe.strength,
             name=name,
             extra={"base": fingerprint["model"], "sources": " ".join(cube.id for cube in cubes)},
         )

@@ -288,7 +288,8 @@ def main() -> int:
     whole = time.perf_counter() - begin
     best = tallies["oracle"].net
     print(
-        f"{wanted.cubes:,} memories, {wanted.days} days of {wanted.queries} questions, {wanted.disk_mb} MB; {whole:.0f} s"
+        f"{wanted.cubes:,} memories, {wanted.days} days of {wanted.queries} questions, {wanted.disk_mb} MB; "
+        f"{whole:.0f} s"
     )
     print("way       from a state   saved s   spent s     net s   of the oracle   most MB")
     for name in ("never", "lru", "economy", "oracle"):
