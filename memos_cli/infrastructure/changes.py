@@ -108,13 +108,9 @@ class Change:
         A draft that the principal already has, live or not, is not stored twice: its cube is live again,
         and gets one more place, unless the source is a ``loose`` one.
         """
+        stays = (*LIVE_STATES, "quarantined")  # what waits for a review waits on
         known = {
-            digest: (
-                n,
-                id,
-                state not in (*LIVE_STATES, "quarantined"),
-                expires is not None and expires <= self.now,
-            )
+            digest: (n, id, state not in stays, expires is not None and expires <= self.now)
             for digest, n, id, state, expires, owner in self._select_in(
                 "SELECT digest, n, id, state, expires, owner FROM cube WHERE state <> 'merged' AND digest IN",
                 [digest for _, digest, _ in drafts],
@@ -132,24 +128,21 @@ class Change:
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
         state = "quarantined" if terms.quarantine else "generated"
+        back = ("quarantined", "quarantine") if terms.quarantine else ("activated", "restore")
         for draft, digest, bytes_sha256 in drafts:
             labels = (*terms.tags, *draft.tags)
+            level = max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index)
             if digest in known:
                 cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))
                 if is_over:
                     self.renew(cube, terms.expires, terms.uses)
                 if is_away:
-                    self.set_state(
-                        cube,
-                        *(("quarantined", "quarantine") if terms.quarantine else ("activated", "restore")),
-                    )
+                    self.set_state(cube, *back)
                 known[digest] = (cube, id, False, False)
                 if cube <= oldest:
                     self.tag(cube, labels)
-                    self.mark(
-                        cube, max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index), raising=True
-                    )
+                    self.mark(cube, level, raising=True)
                     labels = ()
             else:
                 n += 1
@@ -158,10 +151,8 @@ class Change:
                 kept.append(Kept(cube, id, True))
                 header = (draft.ref, draft.author, draft.role, self.principal)
                 times = (draft.time, self.now, self.now, terms.expires)
-                level = max(SENSITIVITIES.index(terms.sensitivity), SENSITIVITIES.index(draft.sensitivity))
-                cubes.append(
-                    (cube, id, draft.type, state, digest, *header, *times, terms.priority, level, terms.uses)
-                )
+                ranks = (terms.priority, SENSITIVITIES.index(level), terms.uses)
+                cubes.append((cube, id, draft.type, state, digest, *header, *times, *ranks))
                 versions.append((cube, 1, draft.title, draft.text))
                 if not terms.quarantine:
                     words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))

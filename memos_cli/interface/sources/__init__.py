@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from memos_cli.cube import SENSITIVITIES, Draft, Origin, Span
+from memos_cli.cube import Draft, Origin, Span
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.secrecy import Sensitive, find_personal, find_secrets, mask, summary
 from memos_cli.interface.sources.decoding import Decoded, decode, ruler
@@ -130,11 +130,11 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         else:
             failed.append(Unreadable(uri, result.reason))
     told: tuple[str, ...] = ()
-    if secrets:
-        drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
-        failed += [Unreadable(uri, reason) for reason in refused]
     if personal := find_personal(decoded.text):
         drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
+    if secrets:  # after it: a secret is the more sensitive
+        drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
+        failed += [Unreadable(uri, reason) for reason in refused]
     notes = [*decoded.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
     if len(failed) > _NOTES:
         notes.append(f"and {len(failed) - _NOTES} more that could not be read")
@@ -144,7 +144,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         uri=uri,
         kind=kind,
         # Of a file with a covered secret no hash is kept: it would prove a guess.
-        sha256="" if any(draft.masked for draft in drafts) else hashlib.sha256(data).hexdigest(),
+        sha256="" if secrets and hints.secrets == "mask" else hashlib.sha256(data).hexdigest(),
         size=len(data),
         encoding=decoded.encoding,
         converted=converted,
@@ -176,7 +176,4 @@ def _marked(
     for draft in drafts:
         at = bisect_right(ends, draft.span.start)
         is_hit = at < len(spans) and spans[at].start < draft.span.end
-        is_more = "sensitivity" not in marks or SENSITIVITIES.index(
-            marks["sensitivity"]
-        ) > SENSITIVITIES.index(draft.sensitivity)
-        yield replace(draft, **marks) if is_hit and is_more else draft
+        yield replace(draft, **marks) if is_hit else draft
