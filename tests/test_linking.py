@@ -143,3 +143,18 @@ def test_forgetting_the_whole_forgets_its_slices(memos: Shell) -> None:
     memos("slice", id, "--size", "60")
     memos("forget", id, "--yes")
     assert memos("list", "--state", "all", "--json").records == []
+
+
+def test_a_search_brings_what_the_best_is_linked_to_and_says_so(memos: Shell) -> None:
+    cat, vet, dog = memos.keep(MISO, "The vet in Mill Street is open on Saturdays.", DOG)
+    memos("link", vet, "about", cat)
+    memos("link", dog, "contradicts", cat)
+    first, second = memos("search", "Miso", "--json").records
+    assert (first["id"], second["id"]) == (cat, vet)
+    assert second["why"]["linked"] == f"about {cat}"
+    assert second["score"] == first["score"] / 2
+    assert [hit["id"] for hit in memos("search", "Miso", "-k", "1", "--json").records] == [cat]
+    memos("tag", cat, "--add", "pets")
+    assert [hit["id"] for hit in memos("search", "Miso", "--tag", "pets", "--json").records] == [cat]
+    memos("archive", vet)
+    assert [hit["id"] for hit in memos("search", "Miso", "--json").records] == [cat]

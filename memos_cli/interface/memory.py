@@ -166,7 +166,7 @@ class Memos(Session):
 
     def find(self, query: str, *, filter: Filter, k: int = 0, aside: str = "") -> Found:
         """What ``search`` finds, for a plan: nobody has read it yet, and the audit has no row of it."""
-        from memos_cli.operation.search import search
+        from memos_cli.operation.search import search, widen
 
         if not query.strip():
             raise UsageError("the query is empty", "type some words to search for")
@@ -175,6 +175,10 @@ class Memos(Session):
             self.vault, query,
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
             embedder=embedder, balance=self.settings.search_balance, aside=aside,
+        )  # fmt: skip
+        hits = widen(
+            self.vault.connection, hits,
+            filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
         )  # fmt: skip
         return Found(query, tuple(hits), notes)
 

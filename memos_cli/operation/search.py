@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
-from memos_cli.infrastructure import catalogue, index
+from memos_cli.infrastructure import catalogue, index, links
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.links import Link
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import Term, fts_query, query_terms
 from memos_cli.runtime.embedder import Embedder
@@ -30,6 +31,8 @@ trained on English, and to it such texts are all a little alike."""
 FREQUENT = 0.2
 """A word in more than this share of a large vault is not asked for: it costs much and tells little."""
 LARGE = 50_000
+WIDENED, WIDENING = 5, frozenset({"part_of", "follows", "about"})
+"""How many of the best hits may bring what they are linked to, and by which kinds of links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,30 @@ def search(
         why["relevance"] = round(relevance(covered, meaning.get(n), foreign), 3)
         hits.append(Hit(cubes[n], round(scores[n], 4), why))
     return hits
+
+
+def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:
+    """``hits`` and what the best of them are linked to: their parts, what follows, what they are about.
+
+    Such a one counts for half of what led to it, and says so in ``why``. At most ``k`` in all.
+    """
+    best = {hit.cube.n: hit for hit in hits[:WIDENED]}
+    if not best or not db.execute("SELECT 1 FROM link LIMIT 1").fetchone():
+        return list(hits)
+    known = {hit.cube.n for hit in hits}
+    led: dict[int, tuple[Hit, Link]] = {}
+    for link in links.links_of(db, list(best)):
+        for start, end in ((link.source, link.target), (link.target, link.source)):
+            if link.kind in WIDENING and start in best and end not in known:
+                led.setdefault(end, (best[start], link))
+    fit = catalogue.passing(db, list(led), now=now, filter=filter)
+    cubes = catalogue.by_number(db, fit)
+    more = []
+    for n, cube in cubes.items():
+        hit, link = led[n]
+        why: dict[str, float | str] = {"linked": f"{link.kind} {hit.cube.id}"}
+        more.append(Hit(cube, hit.score / 2, {**why, "relevance": round(hit.relevance / 2, 3)}))
+    return sorted([*hits, *more], key=lambda hit: (-hit.score, hit.cube.n))[:k]
 
 
 def relevance(covered: float, cosine: float | None, foreign: float = 0.0) -> float:

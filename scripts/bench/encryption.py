@@ -77,9 +77,8 @@ def fill(memos: Memos, way: str, text: bytes, times: Times) -> None:
 
 
 def search_cold(folder: Path, way: str) -> None:
-    environment = {
-        "MEMOS_VAULT": str(folder / way), "MEMOS_AS": "user:ann", "MEMOS_KEY_FILE": str(folder / f"{way}.key"),
-    }  # fmt: skip
+    environment = {"MEMOS_VAULT": str(folder / way), "MEMOS_AS": "user:ann"}
+    environment["MEMOS_KEY_FILE"] = str(folder / f"{way}.key")
     command = [sys.executable, "-m", "memos_cli", "search", "harbour", "--json"]
     subprocess.run(command, env=os.environ | environment, check=True, capture_output=True)
 
