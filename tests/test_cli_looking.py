@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from typing import Any
 
@@ -273,3 +274,25 @@ def test_what_cannot_be_rebuilt_stays_a_failure(shell: Shell) -> None:
     assert [(f["rule"], f["what"], f["where"]) for f in found["findings"] if f["what"] == "text-damaged"] == [
         ("must", "text-damaged", id)
     ]
+
+
+def test_stats_tell_the_hot_and_the_cold(memos: Shell) -> None:
+    ids = memos.keep(*(f"Note {n} of many." for n in range(12)))
+    now = time.time_ns() // 1_000_000
+    with Vault.open(memos.vault, timeout=1.0) as vault, vault.change("user:ann", now) as change:
+        for n in range(1, 11):
+            change.use({n: float(n)})
+    row = memos("stats", "--json").record
+    assert [cube["id"] for cube in row["hottest"]] == [ids[n] for n in (9, 8, 7, 6, 5)]
+    assert [cube["id"] for cube in row["coldest"]] == [ids[n] for n in (0, 1, 2, 3, 4)]
+    assert row["heats"] == sorted(row["heats"], reverse=True)
+    shown = memos.terminal("stats").out
+    assert f"██████████  {ids[9]}" in shown
+    assert "cold" in shown
+
+
+def test_the_heats_are_drawn(memos: Shell) -> None:
+    pytest.importorskip("matplotlib")
+    memos("stats", "--plot", "heat.svg")
+    assert (memos.work / "heat.svg").read_text().startswith("<?xml")
+    assert memos("stats", "--plot", "heat.bmp", code=2)

@@ -71,3 +71,13 @@ def test_unknown_views_and_views_of_everything_are_refused(kept: Shell) -> None:
 def test_forget_takes_a_view(kept: Shell) -> None:
     kept("forget", "--view", "office", "--yes")
     assert [row[3] for row in kept("list").rows] == ["The bakery is closed on Monday."]
+
+
+def test_a_view_may_be_created_with_its_pins(kept: Shell) -> None:
+    (id,) = kept.keep("Answer in English.")
+    kept("view", "create", "desk", "--tag", "work", "--pin", id)
+    assert kept("pin", id, "--view", "desk", "--json").record == {
+        "changed": 0,
+        "view": "desk",
+        "pinned": [id],
+    }

@@ -83,7 +83,7 @@ def test_the_vault_in_numbers(vault: Vault) -> None:
     with vault.change(WHO, NOW) as change:
         change.use({first.cube: 1.0, second.cube: 2.0})
         change.set_state(third.cube, "archived", "archive")
-    numbers = measure(vault, 2, NOW)
+    numbers = measure(vault, 2, NOW, 14.0)
     assert (numbers.cubes, numbers.types) == ({"activated": 2, "archived": 1}, {"document": 1, "fact": 1})
     assert (numbers.versions, numbers.sources, numbers.tags, numbers.hits) == (3, 1, 1, 2)
     assert (numbers.embedded, numbers.without_vector) == (0, 2)
@@ -101,7 +101,7 @@ def test_saved_states_in_numbers_are_no_memories(vault: Vault) -> None:
         derived.count_saving(change, cube, 1.5)
         derived.count_saving(change, cube, 0.25)
         change.revise(two.cube, "Two!", "", "edit")
-    numbers = measure(vault, 2, NOW)
+    numbers = measure(vault, 2, NOW, 14.0)
     assert numbers.states == {"count": 2, "bytes": 17, "hits": 1, "seconds_saved": 1.75, "stale": 1}
     assert (numbers.cubes, numbers.types) == ({"activated": 2}, {"document": 2})
     assert (numbers.hits, [each.text for each in numbers.hottest]) == (1, ["Two!"])
@@ -109,6 +109,6 @@ def test_saved_states_in_numbers_are_no_memories(vault: Vault) -> None:
 
 
 def test_an_empty_vault_in_numbers(vault: Vault) -> None:
-    numbers = measure(vault, 0, NOW)
+    numbers = measure(vault, 0, NOW, 14.0)
     assert (numbers.cubes, numbers.versions, numbers.embedded, numbers.hottest) == ({}, 0, 0, ())
     assert numbers.states == {"count": 0, "bytes": 0, "hits": 0, "seconds_saved": 0, "stale": 0}

@@ -82,7 +82,7 @@ LEFT_OUT = {"id", "score", "reason"}
 TIMINGS = {"start", "search", "load", "restore", "inject", "first_token", "total"}
 STATS = {
     "vault", "id", "cubes", "types", "versions", "sources", "tags", "embedded", "without_vector", "hits",
-    "hottest", "bytes", "states", "adapters", "questions",
+    "hottest", "coldest", "heats", "bytes", "states", "adapters", "questions",
 }  # fmt: skip
 STATES = {"count", "bytes", "hits", "seconds_saved", "stale"}
 ADAPTERS = {"count", "used", "bytes", "hits", "stale"}

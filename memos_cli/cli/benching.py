@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.context import Model, state_of, with_global_options
+from memos_cli.cli.plots import plot_file
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_PLOTS = (".svg", ".png")
 
 
 def register(parent: typer.Typer) -> None:
@@ -70,7 +69,7 @@ def ttft(
     from memos_cli.interface.benchmark import measure_first_token
 
     lengths = _read_lengths(tokens)
-    target = _read_plot(plot) if plot else None
+    target = plot_file(plot) if plot else None
     state = state_of(ctx)
     output = state.output
     measured = []
@@ -102,18 +101,6 @@ def _read_lengths(text: str) -> list[int]:
     if not lengths or min(lengths) < 1:
         raise UsageError(f"{text!r} are no lengths", "write them as --tokens 512,2048")
     return [*dict.fromkeys(lengths)]
-
-
-def _read_plot(name: str) -> Path:
-    """Where to draw. Raises UsageError now for what would fail when minutes of measuring are over."""
-    path = Path(name)
-    if path.suffix.lower() not in _PLOTS:
-        raise UsageError(f"{name} is neither a .svg nor a .png", "name it so: --plot speed-up.svg")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {path.absolute().parent}", "make it, or name another file")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("matplotlib, which draws, is not installed", "pip install 'memos-cli[plot]'")
-    return path
 
 
 def _rows(measured: Sequence[Measured]) -> list[list[str]]:

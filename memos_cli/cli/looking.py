@@ -233,30 +233,47 @@ def history(ctx: typer.Context, id: Id) -> None:
         output.text(old.text)
 
 
-def stats(ctx: typer.Context) -> None:
-    """Show the vault in numbers.
+def stats(
+    ctx: typer.Context,
+    plot: Annotated[str, typer.Option("--plot", metavar="FILE", help="Draw the heats: .svg or .png.")] = "",
+) -> None:
+    """Show the vault in numbers, and which memories are hot and which are cold.
+
+    Heat is a count of uses, in which each counts half after `heat.half_life` days.
 
     \b
     Example:
       memos stats
+      memos stats --plot heat.svg
     """
     from memos_cli.cli.rows import cube_row
 
     output = state_of(ctx).output
+    if plot:
+        from memos_cli.cli.plots import draw_heats, plot_file
+
+        target = plot_file(plot)
     with state_of(ctx).open() as memos:
         numbers = memos.stats()
+    if plot:
+        draw_heats(numbers.heats, target)
     row = asdict(numbers)
     if output.json:
-        output.record({**row, "hottest": [cube_row(cube) for cube in numbers.hottest]})
+        some = {"hottest": numbers.hottest, "coldest": numbers.coldest}
+        output.record({**row, **{name: [cube_row(cube) for cube in cubes] for name, cubes in some.items()}})
         return
-    del row["hottest"]
+    for name in ("hottest", "coldest", "heats"):
+        del row[name]
     for name, value in row.items():
         shown = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
         output.text(
             f"{name.replace('_', ' '):<15} {shown:,}" if isinstance(shown, int) else f"{name:<15} {shown}"
         )
-    for cube in numbers.hottest:
-        output.text(f"{'hot':<15} {cube.heat:.1f}  {cube.id}  {excerpt(cube.text, 60)}")
+    most = max(numbers.heats, default=1.0)
+    for name, cubes in (("hot", numbers.hottest), ("cold", numbers.coldest)):
+        for cube in cubes:
+            bar = f"{'█' * round(10 * cube.heat / most):<10}  " if output.on_terminal else ""
+            output.text(f"{name:<15} {cube.heat:5.1f}  {bar}{cube.id}  {excerpt(cube.text, 60)}")
 
 
 def config(

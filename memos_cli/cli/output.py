@@ -64,6 +64,11 @@ class Output:
         else:
             self.table(headers, [row for _, row in items])
 
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person reads it as it comes."""
+        return sys.stdout.isatty()
+
     def note(self, text: str) -> None:
         """Something the user should know; not part of the result."""
         if not self.quiet:

@@ -34,6 +34,7 @@ def register(parent: typer.Typer) -> None:
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the view.")]
 
 
+@app.command("create", hidden=True)  # what people type first
 @app.command("set")
 @with_global_options
 def set_view(
@@ -44,12 +45,16 @@ def set_view(
     source: Source = "",
     after: After = "",
     before: Before = "",
+    pin: Annotated[
+        list[str] | None,
+        typer.Option("--pin", metavar="ID", help="Let it stand in every prompt of the view."),
+    ] = None,
 ) -> None:
     """Save a filter under a name, in place of an older one of that name.
 
     \b
     Example:
-      memos view set work --tag work
+      memos view set work --tag work --pin 01K3ZQ
     """
     output = state_of(ctx).output
     wanted = Restriction(tag, type, source, after, before)
@@ -59,6 +64,8 @@ def set_view(
     with state_of(ctx).open() as memos:
         filter = make_filter(memos, "", wanted)
         memos.set_view(name, filter)
+        if pin:
+            memos.pin(pin, name)
     if output.json:
         output.record({"name": name, "filter": filter.as_saved()})
     else:

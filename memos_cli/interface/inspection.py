@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from memos_cli.cube import Cube, Span
@@ -12,6 +13,7 @@ from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import PlaceReport, Shown, Stats
+from memos_cli.operation.economy import heat_now
 
 
 def show(vault: Vault, cube: Cube, now: int) -> Shown:
@@ -51,18 +53,26 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
     return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
 
 
-def measure(vault: Vault, without_vector: int, now: int) -> Stats:
-    """The vault in numbers. ``without_vector`` is how many live cubes wait for one."""
+HEATS = 200
+"""How many heats are told."""
+
+
+def measure(vault: Vault, without_vector: int, now: int, half_life: float) -> Stats:
+    """The vault in numbers. ``without_vector`` is how many live cubes wait for one; ``half_life`` in days."""
     db = vault.connection
 
     def count(statement: str) -> int:
         return int(db.execute(statement).fetchone()[0])
 
-    hottest = [
-        row[0]
-        for row in db.execute(f"SELECT n FROM cube c WHERE {LIVE_TEXT} AND hits ORDER BY heat DESC LIMIT 5")
-    ]
-    cubes = catalogue.by_number(db, hottest)
+    warm = sorted(
+        (-heat_now(heat, last, now=now, half_life=half_life), n)
+        for n, heat, last in db.execute(f"SELECT n, heat, last_hit FROM cube c WHERE {LIVE_TEXT} AND hits")
+    )
+    heats = {n: -heat for heat, n in warm}
+    hottest, coldest = list(heats)[:5], list(heats)[5:][-5:][::-1]
+    cubes = {
+        n: replace(cube, heat=heats[n]) for n, cube in catalogue.by_number(db, [*hottest, *coldest]).items()
+    }
     states = derived.activations(db, now=now)
     trained = adapters.adapters(db, now=now)
     used = [each for each in trained if each.state == "activated"]
@@ -88,6 +98,8 @@ def measure(vault: Vault, without_vector: int, now: int) -> Stats:
         without_vector=without_vector,
         hits=count("SELECT coalesce(sum(hits), 0) FROM cube WHERE payload = 'plaintext'"),
         hottest=tuple(cubes[n] for n in hottest),
+        coldest=tuple(cubes[n] for n in coldest),
+        heats=tuple(round(heat, 4) for heat in list(heats.values())[:HEATS]),
         bytes={
             "database": _size(vault.folder, "memos.db*"),
             "blobs": _size(vault.folder / "blobs", "*/*"),

@@ -526,7 +526,7 @@ class Memos(Session):
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        return measure(self.vault, self.count_waiting(), self._clock())
+        return measure(self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life)
 
     def views(self) -> dict[str, Filter]:
         """The saved filters by name."""

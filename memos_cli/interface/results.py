@@ -161,6 +161,11 @@ class Stats:
     without_vector: int
     hits: int
     hottest: tuple[Cube, ...]
+    """Their heat is that of now, as it is in ``heats``."""
+    coldest: tuple[Cube, ...]
+    """Of those that were used once, or have not been for longest."""
+    heats: tuple[float, ...]
+    """Of the hottest, falling."""
     bytes: Mapping[str, int]
     """On disk: the database, blobs, index."""
     states: Mapping[str, float]

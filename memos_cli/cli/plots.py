@@ -1,0 +1,34 @@
+"""Pictures: where they go, and those of more than one command."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from memos_cli.errors import UsageError
+
+_PLOTS = (".svg", ".png")
+
+
+def plot_file(name: str) -> Path:
+    """Where to draw. Raises UsageError now for what would fail when minutes of measuring are over."""
+    path = Path(name)
+    if path.suffix.lower() not in _PLOTS:
+        raise UsageError(f"{name} is neither a .svg nor a .png", "name it so: --plot speed-up.svg")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {path.absolute().parent}", "make it, or name another file")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("matplotlib, which draws, is not installed", "pip install 'memos-cli[plot]'")
+    return path
+
+
+def draw_heats(heats: Sequence[float], path: Path) -> None:
+    """How warm memories are, the hottest first."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="memories, the hottest first", ylabel="heat: uses, each fading")
+    axes.bar(range(1, len(heats) + 1), heats, width=1.0)
+    axes.grid(True, axis="y", alpha=0.3)
+    figure.savefig(path)
