@@ -96,6 +96,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "slice": lambda m, id: m.slice(id, size=50),
     "archive": lambda m, id: (m.archive(filter=ALL), m.archive([id])),
     "restore": lambda m, id: (m.restore(filter=ALL), m.restore([id])),
+    "expire": lambda m, id: m.expire([id], None),
     "freeze": lambda m, id: m.freeze([id]),
     "rollback": lambda m, id: m.rollback(id, 1),
     "diff": lambda m, id: m.diff(id),
@@ -135,8 +136,8 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "freeze", "rollback", "diff",
-    "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
+    "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze", "rollback",
+    "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
     "review",
     "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",
     "access.revoke", "access.join", "access.create_token", "access.finish_task", "access.require_tokens",

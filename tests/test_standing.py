@@ -171,3 +171,20 @@ def test_uses_are_given_in_words(memos: Shell) -> None:
     assert (row["uses_left"], row["expires"]) == (3, None)
     memos.keep(CAT, options=("--expires", "2 uses"))
     assert memos("show", id, "--json").record["uses_left"] == 2
+
+
+def test_the_end_of_a_memory_is_set_and_lifted(memos: Shell, cat: str) -> None:
+    assert memos("expire", cat, "--at", "2999-01-01", "--json").record == {"cubes": 1, "changed": 1}
+    assert memos("show", cat, "--json").record["expires"] == "2999-01-01T00:00:00Z"
+    memos("expire", cat, "--at", "after 2 uses")
+    row = memos("show", cat, "--json").record
+    assert (row["expires"], row["uses_left"]) == (None, 2)
+    memos("expire", cat, "--at", "never")
+    row = memos("show", cat, "--json").record
+    assert (row["expires"], row["uses_left"]) == (None, None)
+    memos("expire", cat, "--at", "2001-01-01")
+    assert found(memos) == []
+    memos("restore", cat)
+    assert found(memos) == [cat]
+    memos("freeze", cat)
+    assert "frozen" in memos("expire", cat, "--at", "30d", code=2).err

@@ -30,7 +30,7 @@ FAMILIES = {
     "asking": ("search", "query"),
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
-    "standing": ("archive", "restore", "freeze", "unfreeze", "diff", "rollback"),
+    "standing": ("archive", "restore", "expire", "freeze", "unfreeze", "diff", "rollback"),
     "linking": ("link", "unlink", "merge", "slice"),
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -203,6 +204,15 @@ def read_time(memos: Memos, text: str, *, future: bool = False) -> int:
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is beyond the years 1 to 9999", "write it as 2026-05-01") from None
     return time
+
+
+def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
+    """When a memory's life ends: a time, or a number of uses; "never" is neither. Raises UsageError."""
+    if text.strip().casefold() == "never":
+        return None, None
+    if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
+        return None, int(counted[1])
+    return read_time(memos, text, future=True), None
 
 
 def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.context import read_names, read_stdin, read_time, state_of, with_global_options
+from memos_cli.cli.context import read_end, read_names, read_stdin, read_time, state_of, with_global_options
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,13 +129,12 @@ def ingest(
         raise UsageError(
             f"--secrets {secrets!r} is none of mask, refuse, allow", "memos ingest --secrets mask"
         )
-    counted = re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", expires.strip())
-    uses = int(counted[1]) if counted else None
     if bool(audience) != bool(task):
         raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
     output = state.output
     with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
+        ends, uses = read_end(memos, expires) if expires else (None, None)
         wishes = Wishes(
             hints=Hints(
                 kind=format,
@@ -147,7 +145,7 @@ def ingest(
             ),
             terms=Terms(
                 tags=read_names(tag),
-                expires=read_time(memos, expires, future=True) if expires and not uses else None,
+                expires=ends,
                 uses=uses,
                 priority=priority,
                 sensitivity=sensitivity,
@@ -169,7 +167,6 @@ def ingest(
             embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
-    ends = wishes.terms.expires
     if ends is not None and ends <= memos.now():
         output.note("note: --expires is past: these memories are not found; memos list --state expired")
     if output.json:

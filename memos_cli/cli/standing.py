@@ -1,4 +1,4 @@
-"""Commands on where a memory stands: archive, restore, freeze, unfreeze, diff, rollback."""
+"""Commands on where a memory stands: archive, restore, expire, freeze, unfreeze, diff, rollback."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
+    read_end,
     state_of,
     with_global_options,
 )
@@ -27,7 +28,7 @@ SomeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Id
 
 
 def register(app: typer.Typer) -> None:
-    for command in (archive, restore, freeze, unfreeze, diff, rollback):
+    for command in (archive, restore, expire, freeze, unfreeze, diff, rollback):
         app.command()(with_global_options(command))
 
 
@@ -87,6 +88,27 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         done = run(read_ids(ids or []), filter=filter)
         if action == "restore":
             memos.embed_if_possible()
+    _tell(ctx, done.cubes, done.changed)
+
+
+def expire(
+    ctx: typer.Context,
+    ids: Ids,
+    at: Annotated[
+        str, typer.Option("--at", metavar="WHEN", help="30d, 2026-12-31, 'after 3 uses', or never.")
+    ],
+) -> None:
+    """Let memories expire: from then on they are not found and not used, but kept.
+
+    \b
+    Example:
+      memos expire 01K3ZQ --at 30d
+      memos expire 01K3ZQ --at "after 3 uses"
+      memos expire 01K3ZQ --at never
+    """
+    with state_of(ctx).open() as memos:
+        end, uses = read_end(memos, at)
+        done = memos.expire(read_ids(ids), end, uses=uses)
     _tell(ctx, done.cubes, done.changed)
 
 

@@ -382,6 +382,12 @@ class Memos(Session):
 
         return standing.move(self, ids, filter, "restore")
 
+    def expire(self, ids: Sequence[str], at: int | None, *, uses: int | None = None) -> Tagged:
+        """Let memories expire at a time, or after so many uses; without both, never."""
+        from memos_cli.interface import standing
+
+        return standing.expire(self, ids, at, uses)
+
     def freeze(self, ids: Sequence[str], *, thaw: bool = False) -> Tagged:
         """Let memories refuse every change, and to be forgotten; or no longer."""
         from memos_cli.interface import standing

@@ -49,6 +49,15 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
     return Tagged(len(cubes), changed)
 
 
+def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
+    """Let memories expire at a time, or after so many uses; both None: never."""
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = _chosen(memos, ids, None)
+        for cube in cubes:
+            change.renew(cube.n, at, uses)
+    return Tagged(len(cubes), sum((cube.expires, cube.uses_left) != (at, uses) for cube in cubes))
+
+
 def freeze(memos: Memos, ids: Sequence[str], *, thaw: bool) -> Tagged:
     """Let memories refuse every change, and to be forgotten; or no longer."""
     with memos.vault.change(memos.principal, memos.now()) as change:
