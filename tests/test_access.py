@@ -136,12 +136,11 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze", "rollback",
-    "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several", "show", "tag", "mark",
-    "review",
-    "set_view", "remove_view", "forget", "access.explain", "access.grant", "access.one", "access.several",
-    "access.revoke", "access.join", "access.create_token", "access.finish_task", "access.require_tokens",
-    "access.revoke_token",
+    "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze",
+    "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several",
+    "show", "tag", "mark", "review", "set_view", "remove_view", "forget", "access.explain",
+    "access.grant", "access.one", "access.several", "access.revoke", "access.join", "access.create_token",
+    "access.finish_task", "access.require_tokens", "access.revoke_token",
 }  # fmt: skip
 WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
