@@ -70,7 +70,7 @@ class Recipe:
     """The same of controls."""
     noise: float = 0.05
     """Noise on what the layers below the adapter give, a share of its size: so like words do as well."""
-    strength: float = 0.93
+    strength: float = 0.95
     """With what share of its training's strength the adapter is kept: what it drifts from the base falls with
     the square of it, what it knows by little (interpolation of weights, arXiv 2109.01903)."""
     seed: int = 1
