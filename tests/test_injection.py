@@ -132,7 +132,7 @@ def test_the_prefix_of_pinned_memories_is_one_of_that_with_a_document() -> None:
     pin, page = (replace(CUBE, text=text) for text in ("Pin.", "Page."))
     alone, both = ([*make_prefix(model, [pin], document)] for document in ([], [page]))
     assert both[: len(alone)] == alone
-    assert text_of(both[len(alone) :]) == "[2] Page.\n\n"
+    assert text_of(both[len(alone) :]) == "[2]\n> Page.\n\n"
 
 
 def test_other_instructions_make_another_start() -> None:
@@ -144,9 +144,15 @@ def test_other_instructions_make_another_start() -> None:
 
 def test_only_a_large_model_gets_numbered_notes() -> None:
     assert "[1]" not in prompt_text(Model(), "Best.")
-    large = prompt_text(Model(parameters=CITES_FROM), "Best.", "Second.")
-    assert "[1] Best.\n\n[2] Second." in large
+    large = prompt_text(Model(parameters=CITES_FROM), "Best.", "Second.\nAnd more.")
+    assert "[1]\n> Best.\n\n[2]\n> Second.\n> And more.\n\n" in large
     assert "like [1]" in large
+
+
+def test_a_numbered_note_names_its_source() -> None:
+    model: Any = Model(parameters=CITES_FROM)
+    cube = replace(CUBE, source="file:///home/ann/notes/server.md")
+    assert "[1] from server.md\n> It listens on port 5433.\n" in text_of([*make_prefix(model, [cube], [])])
 
 
 def test_instructions_may_be_replaced() -> None:

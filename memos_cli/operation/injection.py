@@ -111,4 +111,4 @@ def _numbered(text: str, label: int, source: str) -> str:
     """A note with its number and source, every line quoted: so no memory can pose as another one, or as more
     than a memory."""
     lines = "".join(f"> {line}\n" for line in text.splitlines())
-    return f"[{label}] {f'from {source}' if source else ''}\n{lines}\n"
+    return f"[{label}]{f' from {source}' if source else ''}\n{lines}\n"
