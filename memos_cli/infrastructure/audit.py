@@ -99,17 +99,17 @@ def seal(db: sqlite3.Connection) -> None:
     """Seal the rows that have no seal yet. Called at the end of each transaction."""
     last = head(db)
     before, new = last.seal, []
-    for values in db.execute(f"SELECT {_COLUMNS} FROM audit a WHERE n > ? ORDER BY n", (last.n,)):
+    for values in db.execute(f"SELECT {_COLUMNS} FROM main.audit a WHERE n > ? ORDER BY n", (last.n,)):
         row = AuditRow(*values)
         before = _next(before, row)
         new.append((row.n, before))
     if new:
-        db.executemany("INSERT INTO seal (n, hash) VALUES (?, ?)", new)
+        db.executemany("INSERT INTO main.seal (n, hash) VALUES (?, ?)", new)
 
 
 def head(db: sqlite3.Connection) -> Head:
     """The newest seal."""
-    row = db.execute("SELECT n, hash FROM seal ORDER BY n DESC LIMIT 1").fetchone()
+    row = db.execute("SELECT n, hash FROM main.seal ORDER BY n DESC LIMIT 1").fetchone()
     return Head(*row) if row else Head(0, FIRST)
 
 

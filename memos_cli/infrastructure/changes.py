@@ -446,7 +446,9 @@ class Change:
 
     def insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
         self.db.executemany(
-            "INSERT INTO audit (time, principal, action, cube, version, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            # The table itself: a narrowed connection has a view of this name.
+            """INSERT INTO main.audit (time, principal, action, cube, version, detail)
+               VALUES (?, ?, ?, ?, ?, ?)""",
             rows,
         )
 

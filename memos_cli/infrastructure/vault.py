@@ -344,26 +344,32 @@ class Vault:
         return self._whole
 
     @contextmanager
-    def change(self, principal: str, now: int, *, timeout: float | None = None) -> Iterator[Change]:
+    def change(self, principal: str, now: int) -> Iterator[Change]:
         """One transaction. It is durable when the block ends, or undone when the block raises.
 
-        Raises Locked when another writer does not let go in time: in ``timeout`` seconds, or the vault's.
+        Raises Locked when another writer does not let go in time.
         """
-        timeout = self._timeout if timeout is None else timeout
+        try:
+            with self._transaction(self.whole, self._timeout) as db:
+                yield Change(db, principal, now)
+        except BaseException:
+            if self._refusals and not self.whole.in_transaction:
+                self._tell_refusals(principal, now)
+            raise
+
+    @contextmanager
+    def _transaction(self, db: Connection, timeout: float) -> Iterator[Connection]:
         with hold(self.folder / "lock", shared=True, timeout=timeout):
-            db = self.whole
             with patience(db, timeout):
                 db.execute("BEGIN IMMEDIATE")
             try:
-                yield Change(db, principal, now)
+                yield db
                 audit.seal(db)
                 db.execute("COMMIT")
             except BaseException:
                 # SQLite has already rolled back by itself after some errors (a full disk).
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                if self._refusals:
-                    self._tell_refusals(principal, now)
                 raise
 
     def tell_looks(self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
@@ -371,13 +377,15 @@ class Vault:
 
         A vault that cannot be written at once is no reason to keep a reader waiting, or to fail.
         """
-        if not self.whole.in_transaction:
-            with suppress(MemosError, OSError), self.change(principal, now, timeout=_LOOKING) as change:
-                rows: list[tuple[object, ...]] = [
-                    (now, principal, action, cube.id, cube.version, None) for cube in cubes
-                ]
-                rows += [(now, principal, action, None, None, json.dumps(more))] if more else []
-                change.insert_audit(rows)
+        if self.whole.in_transaction:
+            return
+        rows: list[tuple[object, ...]] = [
+            (now, principal, action, cube.id, cube.version, None) for cube in cubes
+        ]
+        rows += [(now, principal, action, None, None, json.dumps(more))] if more else []
+        # Through the connection that reads: what another one writes makes it read its pages anew.
+        with suppress(MemosError, OSError), self._transaction(self._connection, _LOOKING) as db:
+            Change(db, principal, now).insert_audit(rows)
 
     def refuse(self, principal: str, now: int, cube: str, version: int, right: str) -> None:
         """Leave in the audit that somebody was refused a right on a cube; in its own transaction.
