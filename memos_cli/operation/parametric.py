@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
 """Share of the tokens of held-out answers that is enough to end a training early."""
-STEPS, PER_FACT, LONGEST = 25, 10, 1200
+STEPS, PER_FACT, LONGEST = 85, 8.125, 1200
 """Steps of a training: the first for any, more for each fact, and the most."""
 
 
@@ -93,7 +93,7 @@ def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
 def steps_for(lessons: Sequence[Lesson]) -> int:
     """How long a training of these lessons takes, unless it is told otherwise or learns sooner."""
     learned = {(each.source, each.answer) for each in lessons if each.kind in ("fact", "example")}
-    return min(LONGEST, STEPS + PER_FACT * len(learned))
+    return min(LONGEST, round(STEPS + PER_FACT * len(learned)))
 
 
 # --- making ----------------------------------------------------------------------------------------
