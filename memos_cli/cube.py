@@ -282,6 +282,11 @@ class Plan:
         return sum(injection.tokens for injection in self.chosen)
 
 
+def most_sensitive(*levels: str) -> str:
+    """Of some sensitivities the one that goes least far."""
+    return max(levels, key=SENSITIVITIES.index)
+
+
 def new_ulids(now: int, count: int) -> list[str]:
     """ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
     time = "".join(_ULID_ALPHABET[(now >> shift) & 31] for shift in range(45, -1, -5))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.economy import POLICIES, Choice, bytes_kept, decide, heat_now
-from memos_cli.operation.lifecycle import DAY, heat_after_use
+from memos_cli.operation.economy import POLICIES, Choice, bytes_kept, decide
+from memos_cli.operation.lifecycle import DAY, heat_after_use, heat_now
 
 choices = st.lists(
     st.builds(

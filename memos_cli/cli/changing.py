@@ -30,7 +30,7 @@ from memos_cli.cli.output import Output, excerpt
 from memos_cli.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.results import Forgotten
+    from memos_cli.interface.results import Edited, Forgotten
 
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID…", help="Ids, or their beginnings; - reads them from stdin.")
@@ -72,12 +72,25 @@ def edit(
         except Conflict:
             sys.stderr.write(f"{text}\n")  # what was typed is not lost
             raise
+    tell_edited(output, edited)
+    for note in edited.notes:
+        output.note(f"note: {note}")
+
+
+def tell_edited(output: Output, edited: Edited) -> None:
+    """What an edit, or a way back, came to."""
     if output.json:
         output.record(asdict(edited))
     else:
         output.text(f"{edited.id}  version {edited.version}" + ("" if edited.changed else "  unchanged"))
-    for note in edited.notes:
-        output.note(f"note: {note}")
+
+
+def tell_changed(output: Output, cubes: int, changed: int) -> None:
+    """How many of the named memories were changed."""
+    if output.json:
+        output.record({"cubes": cubes, "changed": changed})
+    else:
+        output.text(f"changed {changed} of {cubes}")
 
 
 def _edit_in_editor(text: str) -> str:
@@ -129,10 +142,7 @@ def tag(
         results = [memos.tag(wanted, read_names(add))] if add else []
         results += [memos.tag(wanted, remove, remove=True)] if remove else []
     changed = max(result.changed for result in results)
-    if output.json:
-        output.record({"cubes": results[0].cubes, "changed": changed})
-    else:
-        output.text(f"changed {changed} of {results[0].cubes}")
+    tell_changed(output, results[0].cubes, changed)
 
 
 def forget(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids
+from memos_cli.cli.changing import Ids, read_ids, tell_changed
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
@@ -34,10 +34,7 @@ def mark(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         marked = memos.mark(read_ids(ids), level)
-    if output.json:
-        output.record({"cubes": marked.cubes, "changed": marked.changed})
-    else:
-        output.text(f"changed {marked.changed} of {marked.cubes}")
+    tell_changed(output, marked.cubes, marked.changed)
 
 
 def review(

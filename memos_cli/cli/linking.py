@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids
+from memos_cli.cli.changing import Ids, read_ids, tell_changed
 from memos_cli.cli.context import read_stdin, state_of, with_global_options
 from memos_cli.cli.looking import Id
 
@@ -49,10 +49,7 @@ def _link(ctx: typer.Context, id: str, kind: str, others: list[str], *, remove: 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         done = memos.link(id, kind, read_ids(others), remove=remove)
-    if output.json:
-        output.record({"cubes": done.cubes, "changed": done.changed})
-    else:
-        output.text(f"changed {done.changed} of {done.cubes}")
+    tell_changed(output, done.cubes, done.changed)
 
 
 def merge(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids
+from memos_cli.cli.changing import Ids, read_ids, tell_changed, tell_edited
 from memos_cli.cli.context import (
     After,
     Before,
@@ -88,7 +88,7 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         done = run(read_ids(ids or []), filter=filter)
         if action == "restore":
             memos.embed_if_possible()
-    _tell(ctx, done.cubes, done.changed)
+    tell_changed(state_of(ctx).output, done.cubes, done.changed)
 
 
 def expire(
@@ -109,7 +109,7 @@ def expire(
     with state_of(ctx).open() as memos:
         end, uses = read_end(memos, at)
         done = memos.expire(read_ids(ids), end, uses=uses)
-    _tell(ctx, done.cubes, done.changed)
+    tell_changed(state_of(ctx).output, done.cubes, done.changed)
 
 
 def freeze(ctx: typer.Context, ids: Ids) -> None:
@@ -121,7 +121,7 @@ def freeze(ctx: typer.Context, ids: Ids) -> None:
     """
     with state_of(ctx).open() as memos:
         done = memos.freeze(read_ids(ids))
-    _tell(ctx, done.cubes, done.changed)
+    tell_changed(state_of(ctx).output, done.cubes, done.changed)
 
 
 def unfreeze(ctx: typer.Context, ids: Ids) -> None:
@@ -133,15 +133,7 @@ def unfreeze(ctx: typer.Context, ids: Ids) -> None:
     """
     with state_of(ctx).open() as memos:
         done = memos.freeze(read_ids(ids), thaw=True)
-    _tell(ctx, done.cubes, done.changed)
-
-
-def _tell(ctx: typer.Context, cubes: int, changed: int) -> None:
-    output = state_of(ctx).output
-    if output.json:
-        output.record({"cubes": cubes, "changed": changed})
-    else:
-        output.text(f"changed {changed} of {cubes}")
+    tell_changed(state_of(ctx).output, done.cubes, done.changed)
 
 
 def diff(
@@ -181,7 +173,4 @@ def rollback(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         done = memos.rollback(id, to)
-    if output.json:
-        output.record(asdict(done))
-    else:
-        output.text(f"{done.id}  version {done.version}" + ("" if done.changed else "  unchanged"))
+    tell_edited(output, done)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Origin, Span, new_ulids
+from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Origin, Span, most_sensitive, new_ulids
 from memos_cli.infrastructure import forgetting
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -131,7 +131,7 @@ class Change:
         back = ("quarantined", "quarantine") if terms.quarantine else ("activated", "restore")
         for draft, digest, bytes_sha256 in drafts:
             labels = (*terms.tags, *draft.tags)
-            level = max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index)
+            level = most_sensitive(terms.sensitivity, draft.sensitivity)
             if digest in known:
                 cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))

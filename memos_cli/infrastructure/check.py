@@ -53,9 +53,7 @@ def examine(
     findings = _told(_identity(folder))
     if (folder / "memos.db").exists():
         try:
-            with closing(
-                connect(folder / "memos.db", timeout, cipher.database_key if cipher else None)
-            ) as db:
+            with closing(connect(folder / "memos.db", timeout, cipher)) as db:
                 findings += _database(folder, db, full, cipher)
         except (Locked, TooNew):
             raise
@@ -108,22 +106,24 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:
         with vault.alone():
-            for finding in chain(_unnamed(vault.folder, vault.whole), _unfinished(vault.folder)):
-                (vault.folder / finding.where).unlink(missing_ok=True)
+            _sweep(vault)
     if "permissions" in codes:
         for path in list(_open_to_others(vault.folder)):
             path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
     return wanted
 
 
-def sweep(vault: Vault, *, dry_run: bool = False) -> list[tuple[str, str]]:
-    """Delete the files that nothing names: (where, why). While others use the vault, nothing is."""
-    found = []
+def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
+    """Delete the files that nothing names. While others use the vault, nothing is."""
     with suppress(Locked), hold(vault.folder / "lock"):
-        for finding in chain(_unnamed(vault.folder, vault.whole), _unfinished(vault.folder)):
-            if not dry_run:
-                (vault.folder / finding.where).unlink(missing_ok=True)
-            found.append((finding.where, finding.message))
+        return _sweep(vault, dry_run=dry_run)
+    return []
+
+
+def _sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
+    found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
+    for finding in () if dry_run else found:
+        (vault.folder / finding.where).unlink(missing_ok=True)
     return found
 
 

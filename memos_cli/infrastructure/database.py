@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from memos_cli.errors import Damaged, Locked, MemosError, UsageError
+from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.infrastructure.encryption import Cipher, not_installed
 
 _RESTORE = "`memos check` tells what is; restore a backup"
 _PRAGMAS = (
@@ -96,13 +97,13 @@ class Cursor(_CursorInOurWords, sqlite3.Cursor):
 
 
 class Connection(_ConnectionInOurWords, sqlite3.Connection):
-    """SQLite's. What ``connect`` opens with a key has the same methods, and is SQLCipher's."""
+    """SQLite's. What ``connect`` opens with a cipher has the same methods, and is SQLCipher's."""
 
     _cursors = Cursor
 
 
-def connect(path: Path, timeout: float, key: bytes | None = None) -> Connection:
-    """Open the database at ``path`` for reading and writing; it must exist. With a ``key`` it is encrypted.
+def connect(path: Path, timeout: float, cipher: Cipher | None = None) -> Connection:
+    """Open the database at ``path`` for reading and writing; it must exist. It is encrypted with ``cipher``.
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
@@ -110,7 +111,7 @@ def connect(path: Path, timeout: float, key: bytes | None = None) -> Connection:
     write-ahead log. While there is no such log, nobody writes, and the file is read as it stands.
     """
     as_it_stands = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    library, factory = (sqlite3, Connection) if key is None else _sqlcipher()
+    library, factory = (sqlite3, Connection) if cipher is None else _sqlcipher()
     try:
         connection: Connection = library.connect(
             f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if as_it_stands else 'mode=rw'}",
@@ -122,9 +123,9 @@ def connect(path: Path, timeout: float, key: bytes | None = None) -> Connection:
     except library.Error as error:
         raise explain(error) from error
     try:
-        if key is not None:
+        if cipher is not None:
             connection.execute(f"PRAGMA {_SQLCIPHER}")
-            connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+            connection.execute(f"PRAGMA key = \"x'{cipher.database_key.hex()}'\"")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
@@ -139,9 +140,7 @@ def _sqlcipher() -> tuple[Any, Any]:
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
-        raise UsageError(
-            "an encrypted vault needs two more libraries", "pip install 'memos-cli[encrypt]'"
-        ) from error
+        raise not_installed() from error
 
     class SealedCursor(_CursorInOurWords, dbapi2.Cursor):  # type: ignore[misc]
         _errors = (dbapi2.Error, UnicodeDecodeError)

@@ -109,9 +109,14 @@ def unwrap(data: bytes, passphrase: str) -> Cipher:
         raise Refused("this is not the passphrase of the vault", "try again; nothing was changed") from error
 
 
+def not_installed() -> UsageError:
+    """What is raised where a library of the extra is missing."""
+    return UsageError("an encrypted vault needs two more libraries", INSTALL)
+
+
 def _library() -> Any:
     try:
         import pyrage
     except ImportError as error:
-        raise UsageError("an encrypted vault needs two more libraries", INSTALL) from error
+        raise not_installed() from error
     return pyrage

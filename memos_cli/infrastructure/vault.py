@@ -47,8 +47,8 @@ OWN_NAMES = frozenset(
 )
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
-LOCK, MAINTAINED, ASKING = "lock", "maintain.lock", "asking"
-"""Files that processes hold with flock: to change the vault, to look after it, and while a model is asked."""
+MAINTAINED, ASKING = "maintain.lock", "asking"
+"""Files that processes hold with flock: to look after the vault, and while a model is asked."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -185,10 +185,6 @@ def _is_encrypted(database: Path) -> bool:
         return file.read(16) not in (b"", b"SQLite format 3\0")
 
 
-def _key(cipher: Cipher | None) -> bytes | None:
-    return cipher.database_key if cipher else None
-
-
 class Vault:
     """An open vault. Close it, or use it as a context manager."""
 
@@ -251,7 +247,7 @@ class Vault:
                     "memos init --encrypt --key-file FILE, with its key",
                 )
             encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
-            with closing(connect(folder / "memos.db", timeout, _key(cipher))) as connection:
+            with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 if version_of(connection) > FORMAT:
                     raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
@@ -285,7 +281,7 @@ class Vault:
         cipher = open_lock(folder, identity, lock)
         if not (folder / "memos.db").exists():
             raise Damaged(f"{folder / 'memos.db'} is missing", "restore it from a backup")
-        connection = connect(folder / "memos.db", timeout, _key(cipher))
+        connection = connect(folder / "memos.db", timeout, cipher)
         try:
             version = version_of(connection)
             if version > FORMAT:
@@ -340,7 +336,7 @@ class Vault:
         if not self.is_narrow:
             return self._connection
         if self._whole is None:
-            self._whole = connect(self.folder / "memos.db", self._timeout, _key(self.cipher))
+            self._whole = connect(self.folder / "memos.db", self._timeout, self.cipher)
         return self._whole
 
     @contextmanager

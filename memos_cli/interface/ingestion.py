@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Draft, Origin
+from memos_cli.cube import LIVE_STATES, Draft, Origin, most_sensitive
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure import catalogue, rules
 from memos_cli.infrastructure.catalogue import MASKED, Place
@@ -229,7 +229,7 @@ class Ingestion:
         """Give a cube that is here already what this ingest says of it."""
         terms = self._wishes.terms
         change.tag(cube, (*terms.tags, *draft.tags))
-        change.mark(cube, max(terms.sensitivity, draft.sensitivity, key=SENSITIVITIES.index), raising=True)
+        change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
         self._renew(change, cube)
 
     def _renew(self, change: Change, cube: int) -> None:

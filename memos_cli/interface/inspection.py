@@ -13,7 +13,7 @@ from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import PlaceReport, Shown, Stats
-from memos_cli.operation.economy import heat_now
+from memos_cli.operation.lifecycle import heat_now
 
 
 def show(vault: Vault, cube: Cube, now: int) -> Shown:

@@ -7,11 +7,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Span
+from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, links
 from memos_cli.infrastructure.catalogue import MASKED
-from memos_cli.infrastructure.changes import Change, Terms
+from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.links import LINK_KINDS, Link
 from memos_cli.interface.results import Tagged
 from memos_cli.interface.standing import require_thawed
@@ -104,17 +104,17 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
             author=first.author if one_author else "",
             role=first.role if one_author else "",
             tags=tuple(dict.fromkeys(tag for cube in cubes for tag in cube.tags)),
-            sensitivity=max((cube.sensitivity for cube in cubes), key=SENSITIVITIES.index),
+            sensitivity=most_sensitive(*(cube.sensitivity for cube in cubes)),
         )
         last = max((end for end in ends if end is not None), default=None) if None not in ends else None
         terms = Terms(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
-        if made.n in {cube.n for cube in cubes}:
+        if made.cube in {cube.n for cube in cubes}:
             raise UsageError(f"{made.id} says all of it already", "memos archive ID… puts the others away")
         for cube in cubes:
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
-            links.add(change, cube.n, "merged_into", made.n)
-            links.add(change, made.n, "derived_from", cube.n)
+            links.add(change, cube.n, "merged_into", made.cube)
+            links.add(change, made.cube, "derived_from", cube.n)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
@@ -165,25 +165,17 @@ def slice_up(memos: Memos, id: str, size: int) -> Merged:
         ]  # fmt: skip
         parts = _keep(change, drafts, Terms(priority=cube.priority, expires=cube.expires))
         for number, made in enumerate(parts):
-            links.add(change, made.n, "part_of", cube.n)
-            links.add(change, made.n, "derived_from", cube.n)
+            links.add(change, made.cube, "part_of", cube.n)
+            links.add(change, made.cube, "derived_from", cube.n)
             if number:
-                links.add(change, made.n, "follows", parts[number - 1].n)
+                links.add(change, made.cube, "follows", parts[number - 1].cube)
         change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
     return Merged(cube.id, tuple(made.id for made in parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    n: int
-    id: str
-
-
-def _keep(change: Change, drafts: Sequence[Draft], terms: Terms) -> list[_Made]:
+def _keep(change: Change, drafts: Sequence[Draft], terms: Terms) -> list[Kept]:
     source = change.loose_source(LOOSE)
-    items = [(draft, draft.digest(), MASKED) for draft in drafts]
-    kept = change.add(source, items, terms, loose=True)
-    return [_Made(each.cube, each.id) for each in kept]
+    return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
 
 
 def _require_own(memos: Memos, change: Change, cubes: Sequence[Cube]) -> None:

@@ -7,6 +7,7 @@ changes are those of the other commands, each in its own transaction, so the nex
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from memos_cli.infrastructure.vault import ASKING, MAINTAINED
 from memos_cli.interface.access import policy
 from memos_cli.interface.rivalry import link_rivals
 from memos_cli.operation.activation import RESTORE_SPEED
-from memos_cli.operation.economy import Choice, Policy, Verdict, decide, heat_now
-from memos_cli.operation.lifecycle import DAY, next_state
+from memos_cli.operation.economy import Choice, Policy, Verdict, decide
+from memos_cli.operation.lifecycle import DAY, heat_now, next_state
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -94,9 +95,7 @@ def maintain(
                 report.seconds[step] = round(time.monotonic() - start, 3)
         if not dry_run and (report.deeds or report.failed):
             with memos.vault.change(memos.principal, memos.now()) as change:
-                counts: dict[str, int] = {}
-                for deed in report.deeds:
-                    counts[deed.what] = counts.get(deed.what, 0) + 1
+                counts = Counter(deed.what for deed in report.deeds)
                 change.note("maintain", {"did": counts, "failed": report.failed, "left": report.left})
     return report
 
@@ -300,8 +299,8 @@ class _Run:
 
     def sweep(self) -> Iterator[Deed]:
         """Files that nothing names."""
-        for where, reason in check.sweep(self._memos.vault, dry_run=self._dry_run):
-            yield Deed("sweep", "sweep", where, reason)
+        for found in check.sweep(self._memos.vault, dry_run=self._dry_run):
+            yield Deed("sweep", "sweep", found.where, found.message)
 
     def optimize(self) -> Iterator[Deed]:
         """The full-text table, the planner's statistics, the log and the index."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import SENSITIVITIES, Cube, Filter
+from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.adapters import Adapter
@@ -74,7 +74,7 @@ def check_text(memos: Memos, document: Sequence[Cube], most: str) -> None:
     now = memos.now()
     live = set(catalogue.passing(memos.vault.connection, [cube.n for cube in document], now=now))
     for cube in document:
-        if SENSITIVITIES.index(cube.sensitivity) > SENSITIVITIES.index(most):
+        if most_sensitive(cube.sensitivity, most) != most:
             raise UsageError(
                 f"{cube.id} is {cube.sensitivity}: no model is told", f"memos mark open {cube.id}"
             )

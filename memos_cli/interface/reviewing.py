@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.interface.results import Tagged
-from memos_cli.interface.standing import require_thawed
+from memos_cli.interface.standing import chosen, require_thawed
 from memos_cli.operation.lifecycle import next_state
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: 
         raise Refused("only a user reviews what came from outside", "memos review --as user:NAME")
     action = "approve" if approve else "reject"
     with memos.vault.change(memos.principal, memos.now()) as change:
-        if filter is None:
-            cubes = memos.several(ids, "write")
-        else:
-            cubes = [*memos.cubes(filter=replace(filter, states=("quarantined",)))]
-            memos.access.require(cubes, "write")
+        cubes = chosen(memos, ids, filter and replace(filter, states=("quarantined",)))
         for cube in cubes:
             if cube.state != "quarantined":
                 raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")

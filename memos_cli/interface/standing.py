@@ -35,7 +35,7 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
     """
     wanted = "archived" if action == "archive" else "activated"
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _chosen(memos, ids, filter)
+        cubes = _memories(memos, ids, filter)
         changed = 0
         for cube in cubes:
             is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
@@ -52,7 +52,7 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
 def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
     """Let memories expire at a time, or after so many uses; both None: never."""
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _chosen(memos, ids, None)
+        cubes = _memories(memos, ids, None)
         for cube in cubes:
             change.renew(cube.n, at, uses)
     return Tagged(len(cubes), sum((cube.expires, cube.uses_left) != (at, uses) for cube in cubes))
@@ -108,12 +108,17 @@ def require_thawed(cubes: Sequence[Cube]) -> None:
             raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
 
 
-def _chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    """What is to be changed: the cubes of ``ids``, or all that pass ``filter``. Raises Refused."""
     if filter is None:
-        cubes = memos.several(ids, "write")
-    else:
-        cubes = [*memos.cubes(filter=filter)]
-        memos.access.require(cubes, "write")
+        return memos.several(ids, "write")
+    cubes = [*memos.cubes(filter=filter)]
+    memos.access.require(cubes, "write")
+    return cubes
+
+
+def _memories(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    cubes = chosen(memos, ids, filter)
     require_thawed(cubes)
     for cube in cubes:
         if cube.payload != "plaintext":

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from memos_cli.operation.lifecycle import heat_after_use
-
 Policy = Literal["economy", "lru", "pinned"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 HYSTERESIS = 0.2
@@ -52,13 +50,6 @@ class Verdict:
     action: Literal["keep", "make", "drop", "leave"]
     """``leave``: it is not made."""
     reason: str
-
-
-def heat_now(heat: float, last_use: int | None, *, now: int, half_life: float) -> float:
-    """The heat of a memory now, which it had when it was last used; ``half_life`` in days."""
-    if last_use is None:
-        return 0.0
-    return heat_after_use(heat, last_use, now=now, half_life=half_life) - 1.0
 
 
 def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy") -> list[Verdict]:

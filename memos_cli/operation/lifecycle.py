@@ -53,6 +53,11 @@ def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: fl
 
     A clock that was set back does not heat a memory: time before the last use counts as none.
     """
+    return 1.0 + heat_now(heat, last_hit, now=now, half_life=half_life)
+
+
+def heat_now(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
+    """The heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
     if last_hit is None:
-        return 1.0
-    return 1.0 + heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))
+        return 0.0
+    return heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))
