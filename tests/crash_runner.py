@@ -136,7 +136,7 @@ def read_content(folder: Path) -> dict[str, Any]:
         return {}
     with closing(sqlite3.connect(f"file:{folder / 'memos.db'}?mode=ro", uri=True)) as db:
         cubes = db.execute(
-            """SELECT v.text, c.state IN ('generated', 'activated'), c.version, c.ref, c.time, c.expires,
+            """SELECT v.text, replace(c.state, 'activated', 'generated'), c.version, c.ref, c.time, c.expires,
                  (SELECT group_concat(tag) FROM (SELECT tag FROM tag WHERE cube = c.n ORDER BY tag)),
                  (SELECT count(*) FROM place WHERE cube = c.n), EXISTS (SELECT 1 FROM vector WHERE cube = c.n)
                FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
@@ -151,6 +151,12 @@ def read_content(folder: Path) -> dict[str, Any]:
                     JOIN version v ON v.cube = d.source AND v.version = d.version
                     WHERE d.cube = a.cube ORDER BY d.position))
                FROM activation a ORDER BY a.key, a.view"""
+        ).fetchall()
+        links = db.execute(
+            """SELECT l.kind, v.text, w.text FROM link l
+               JOIN cube c ON c.n = l.source JOIN version v ON v.cube = c.n AND v.version = c.version
+               JOIN cube d ON d.n = l.target JOIN version w ON w.cube = d.n AND w.version = d.version
+               ORDER BY l.kind, v.text, w.text"""
         ).fetchall()
         pins = db.execute(
             """SELECT p.view, v.text FROM pin p JOIN cube c ON c.n = p.cube
@@ -169,7 +175,7 @@ def read_content(folder: Path) -> dict[str, Any]:
         asked = db.execute("SELECT DISTINCT text FROM question ORDER BY text").fetchall()
     content = {
         "cubes": cubes, "sources": sources, "views": views, "states": states, "pins": pins,
-        "adapters": adapters, "asked": asked,
+        "adapters": adapters, "asked": asked, "links": links,
     }  # fmt: skip
     return json.loads(json.dumps(content))
 

@@ -5,6 +5,7 @@ The fixtures ``model``, ``desk`` and ``harbour`` are every test's (see conftest.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,12 @@ class Desk:
     def states(self) -> list[Activation]:
         with self.open() as memos:
             return memos.activations()
+
+    def paces(self) -> list[dict[str, float]]:
+        """What is kept of the costs of reading."""
+        with closing(connect(self.folder / "memos.db", timeout=1.0)) as db:
+            rows = db.execute("SELECT value FROM policy WHERE name LIKE 'pace:%'").fetchall()
+        return [json.loads(value) for (value,) in rows]
 
     def state(self, id: str) -> Activation:
         return next(each for each in self.states() if each.id == id)

@@ -252,6 +252,54 @@ def test_query_notes_the_use_of_memories(filled: Shell) -> None:
     assert writes["COMMIT"] == 1
 
 
+def test_memories_are_put_away_and_brought_back(filled: Shell) -> None:
+    kill_everywhere(filled, "archive", "--tag", "home")
+
+
+def test_a_rollback_makes_one_version(filled: Shell) -> None:
+    id = filled("search", "router", "--json").record["id"]
+    filled("edit", id, "--text", "The old router is gone.")
+    kill_everywhere(filled, "rollback", id, "--to", "1")
+
+
+def test_links_are_all_made_or_none(filled: Shell) -> None:
+    first, *others = sorted(filled.ids())
+    kill_everywhere(filled, "link", first, "about", *others)
+
+
+def test_a_conflict_is_settled_once(filled: Shell) -> None:
+    first, second, *_ = sorted(filled.ids())
+    filled("link", first, "contradicts", second)
+    kill_everywhere(filled, "conflicts", "--resolve", "keep-newest")
+
+
+def test_the_night_goes_on_where_it_was(filled: Shell, tiny: dict[str, str]) -> None:
+    """Something to do for each step: what is over, what is cold, what is stale, what pays, what is left."""
+    filled("promote", "--tag", "home", "--to", "activation", env=tiny)
+    long = " ".join(f"On day {n} the keeper wrote down the {n}th of many things." for n in range(50))
+    (hot,) = filled.keep(long)
+    (over,) = filled.keep("The milk is sour.", options=("--expires", "1h"))
+    filled("edit", filled("search", "router", "--json").record["id"], "--text", "The old router is gone.")
+    (filled.vault / "blobs" / "ab").mkdir(mode=0o700)
+    orphan = filled.vault / f"blobs/ab/ab{'0' * 62}"
+    orphan.write_bytes(b"left")
+    orphan.chmod(0o600)
+    with closing(sqlite3.connect(filled.vault / "memos.db")) as db:
+        db.execute("UPDATE cube SET expires = 1 WHERE id = ?", (over,))
+        db.execute("UPDATE cube SET updated = 1 WHERE n = 1")
+        db.execute(
+            "UPDATE cube SET hits = 50, heat = 50, last_hit = updated, state = 'activated' WHERE id = ?",
+            (hot,),
+        )
+        db.commit()
+    env = tiny | {"MEMOS_MAINTAIN_ARCHIVE_AFTER": "30"}
+    planned = filled("maintain", "--dry-run", "--skip", "embed", "--json", env=env).record["deeds"]
+    assert {deed["what"] for deed in planned} == {"expire", "archive", "drop", "make", "sweep"}
+    writes = kill_everywhere(filled, "maintain", "--skip", "embed", env=env)
+    assert writes["os.rename"] == 1
+    assert writes["os.remove"] == 2
+
+
 def test_repair_is_completed_by_a_second_one(filled: Shell) -> None:
     with closing(sqlite3.connect(filled.vault / "memos.db")) as db:
         db.execute("INSERT INTO words (words) VALUES ('delete-all')")

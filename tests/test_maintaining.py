@@ -90,6 +90,45 @@ def test_states_that_pay_are_made_and_those_that_do_not_go(desk: Desk) -> None:
     assert desk.states() == []
 
 
+def test_what_reading_costs_is_measured_once_and_kept(desk: Desk) -> None:
+    """No reading to tell a price, once a promotion has measured it; neither in another process."""
+    first, second = desk.keep(LONG, LONG.replace("harbour", "orchard"))
+    desk.promote(first)
+    desk.reads.clear()
+    told = desk.promote(second, dry_run=True)
+    assert desk.reads == []
+    made = desk.promote(second)
+    assert (told.bytes, told.held) == (made.bytes, made.held)
+    (row,) = desk.paces()
+    assert row["second"] > 0
+    desk.settings["activation_kv_type"] = "q8_0"  # other conditions, another pace
+    assert desk.promote(second, dry_run=True).bytes < made.bytes
+    assert desk.reads
+
+
+@pytest.mark.parametrize("jump", [-400 * DAY, 400 * DAY])
+def test_a_clock_that_jumps_loses_nothing(desk: Desk, jump: int) -> None:
+    """Nothing expires, cools for ever or is put in another order by a clock that was wrong for a while."""
+    desk.settings |= {"maintain_archive_after": 30.0, "query_memory": 3000}
+    (id,) = desk.keep(LONG)
+    desk.ask("What did the harbour keeper of the lantern write down?")
+    desk.now += jump
+    desk.ask("What did the harbour keeper of the lantern write down?")
+    desk.edit(id, LONG + " And then?")
+    run(desk)
+    desk.now -= jump
+    desk.ask("What did the harbour keeper of the lantern write down?")
+    desk.edit(id, LONG)
+    run(desk)
+    with desk.open() as memos:
+        shown = memos.show(id)
+        assert [version.version for version in memos.history(id).versions] == [3, 2, 1]
+        assert (shown.cube.state, shown.cube.version, shown.cube.hits) == ("activated", 3, 3)
+        assert 0 < shown.cube.heat <= 3
+        assert memos.find("harbour keeper", filter=Filter()).hits[0].cube.id == id
+        assert memos.verify_audit() == []
+
+
 def test_a_stale_state_goes(desk: Desk) -> None:
     ids = desk.keep(*HARBOUR)
     made = desk.promote(*ids).id

@@ -144,10 +144,7 @@ def conflicts(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         if resolve:
-            named = read_ids(ids or [])
-            if resolve in ("keep-newest", "keep-both") and not named:
-                named = [cube.id for pair in memos.conflicts() for cube in (pair.older, pair.newer)]
-            pairs = memos.resolve(resolve, named)
+            pairs = memos.resolve(resolve, read_ids(ids or []))
         else:
             pairs = memos.conflicts(similar=similar)
             if ids:

@@ -11,6 +11,7 @@ import hashlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import lineage
@@ -202,3 +203,21 @@ def drop(change: Change, cube: int, action: str = "demote") -> str:
 def count_saving(change: Change, cube: int, seconds: float) -> None:
     """Note what a use of a state has saved."""
     change.db.execute("UPDATE activation SET saved = saved + ? WHERE cube = ?", (seconds, cube))
+
+
+def pace(db: Connection, fingerprint: Mapping[str, str]) -> Mapping[str, Any]:
+    """What was measured under these conditions (see ``keep_pace``); empty where nothing was."""
+    row = db.execute("SELECT value FROM policy WHERE name = ?", (_pace_name(fingerprint),)).fetchone()
+    return lineage.from_json(row[0]) if row else {}
+
+
+def keep_pace(change: Change, fingerprint: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Keep what reading and restoring cost under these conditions."""
+    change.db.execute(
+        "INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)",
+        (_pace_name(fingerprint), lineage.to_json(values)),
+    )
+
+
+def _pace_name(fingerprint: Mapping[str, str]) -> str:
+    return "pace:" + hashlib.sha256(lineage.to_json(fingerprint).encode()).hexdigest()

@@ -20,7 +20,7 @@ from memos_cli.infrastructure import adapters, catalogue, check, derived, index
 from memos_cli.infrastructure.vault import ASKING, MAINTAINED
 from memos_cli.interface.access import policy
 from memos_cli.interface.rivalry import link_rivals
-from memos_cli.operation.activation import RESTORE_SPEED
+from memos_cli.operation import pace
 from memos_cli.operation.economy import Choice, Policy, Verdict, decide
 from memos_cli.operation.lifecycle import DAY, heat_now, next_state
 
@@ -221,9 +221,11 @@ class _Run:
         numbers = [source.cube for source in each.sources]
         cubes = catalogue.by_number(self._memos.vault.connection, numbers).values()
         # It is used when its memories are: they may have been so before it was made.
+        known = pace.kept(self._memos.vault.connection, each.state.fingerprint)
+        restore = known.restore if known else pace.RESTORE
         heat = max([self._cooled(each.heat, each.last_hit), *map(self._heat, cubes)])
         return Choice(
-            each.id, each.state.size, each.state.seconds - each.state.size / RESTORE_SPEED, 0.0, heat,
+            each.id, each.state.size, each.state.seconds - each.state.size / restore, 0.0, heat,
             last_use=each.last_hit or 0, exists=True, pinned=not each.cubes("document"),
         )  # fmt: skip
 

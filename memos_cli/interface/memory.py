@@ -223,6 +223,7 @@ class Memos(Session):
         number: ``text``, ``state`` or ``adapter``). A vault that cannot be written now is no reason to fail.
         """
         from memos_cli.infrastructure import derived
+        from memos_cli.operation import pace
         from memos_cli.operation.lifecycle import heat_after_use
 
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
@@ -232,6 +233,7 @@ class Memos(Session):
             if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
                 derived.count_saving(change, state.cube, restored.saved)
+                pace.keep_restoring(change, state.state, restored.seconds)
             change.use(heats)
             made = {adapter.cube: "adapter" for adapter in adapters}
             made |= {state.cube: "state"} if state and restored.loaded else {}

@@ -60,8 +60,9 @@ def promote(
     fingerprint, answer = memos.fingerprint(engine), settings.query_max_tokens
     if dry_run:
         return activation.estimate(
-            memos.vault, engine, fingerprint, pinned=pins, document=document, answer=answer, now=now
-        )
+            memos.vault, engine, fingerprint, memos.pace(engine, fingerprint),
+            pinned=pins, document=document, answer=answer, now=now,
+        )  # fmt: skip
     return activation.promote(
         memos.vault, engine, fingerprint,
         pinned=pins, document=document, view=view, answer=answer, model=memos.reader.name,

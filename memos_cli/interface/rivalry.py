@@ -55,15 +55,16 @@ def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
 def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
     """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
-    What is not kept is archived. Returns the conflicts that were settled.
+    Where no memory is named, all that contradict are meant, and none that just say the same. What is not kept
+    is archived. Returns the conflicts that were settled.
     """
-    pairs = conflicts(memos, similar=True)
+    pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
     named = {cube.n for cube in memos.several(ids, "write")}
     mine = [pair for pair in pairs if not named or named & {pair.older.n, pair.newer.n}]
     kept = None if how in ("keep-newest", "keep-both") else memos.access.one(how, "write")
     if kept is not None:
         mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
-    if not mine:
+    if not mine and (named or kept is not None):
         raise UsageError("there is no such conflict", "memos conflicts")
     with memos.vault.change(memos.principal, memos.now()) as change:
         for pair in mine:

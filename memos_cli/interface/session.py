@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.access import Access
     from memos_cli.interface.keys import KeyKeeper
     from memos_cli.operation.activation import Shelf
+    from memos_cli.operation.pace import Pace
     from memos_cli.operation.parametric import Rack
     from memos_cli.runtime.embedder import Embedder
     from memos_cli.runtime.engine import Engine
@@ -60,6 +61,7 @@ class Session:
         self._ask = ask
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
+        self._pace: Pace | None = None
 
     def now(self) -> int:
         """The time, in milliseconds since 1970 UTC."""
@@ -158,6 +160,15 @@ class Session:
             digest = fingerprint(path, cache_folder() / "models.json")
             model = digest if stamp_of(path) == engine.stamp else ""
         return fingerprint_of(engine, model)
+
+    def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Pace:
+        """How quickly the reader reads and restores here: as it was measured last, or measured now."""
+        from memos_cli.operation import pace
+
+        if self._pace is None:
+            known = pace.kept(self.vault.connection, fingerprint)
+            self._pace = known or pace.sample(engine)
+        return self._pace
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
@@ -22,11 +21,11 @@ from memos_cli.infrastructure import derived
 from memos_cli.infrastructure.blobs import piece_digests
 from memos_cli.infrastructure.derived import Activation, State
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.operation import pace
 from memos_cli.operation.injection import make_prefix
+from memos_cli.operation.pace import Pace
 from memos_cli.runtime.engine import Engine
 
-RESTORE_SPEED = 1e9
-"""Bytes a second that reading, verifying and restoring a state takes, for estimates (measured: 1.1e9)."""
 SHELF = 512 << 20
 """Bytes of states that one process keeps in memory."""
 
@@ -198,11 +197,16 @@ def promote(
     engine.clear()
     parent = restore(vault, engine, Shelf(), fingerprint, tokens[: held + 1], clock())
     on_tokens(parent.tokens)
-    start = time.perf_counter()
-    if parent.tokens < held:  # or its last batch would be read again
-        engine.read(tokens[:held], on_tokens)
-    data = engine.save()
-    seconds = time.perf_counter() - start
+    measured = None
+    if parent.cube is None and held > engine.batch:
+        data, measured = pace.read_timed(engine, tokens[:held], on_tokens)
+        seconds = measured.reading(engine, held)
+    else:
+        start = time.perf_counter()
+        if parent.tokens < held:  # or its last batch would be read again
+            engine.read(tokens[:held], on_tokens)
+        data = engine.save()
+        seconds = time.perf_counter() - start
     whole = seconds + (parent.cube.state.seconds if parent.cube else 0.0)
     sources = [(cube.n, cube.version, "pinned") for cube in pinned]
     sources += [(cube.n, cube.version, "document") for cube in document]
@@ -218,10 +222,13 @@ def promote(
             with vault.change(principal, clock()) as change:
                 digest = _digest(fingerprint, view, document)
                 id, version, old = derived.keep(change, state, sources, title=_title(document), digest=digest)
+                if measured:
+                    pace.keep(change, fingerprint, measured)
         blobs += old or []
     finally:
         vault.discard_blobs(blobs)  # those that no row names: the state that was replaced, or this one
-    saved = whole - len(data) / RESTORE_SPEED
+    known = measured or pace.kept(vault.connection, fingerprint)
+    saved = whole - len(data) / (known.restore if known else pace.RESTORE)
     return Promoted(id, version, old is not None, len(document), len(tokens), held, len(data), seconds, saved)
 
 
@@ -229,29 +236,22 @@ def estimate(
     vault: Vault,
     engine: Engine,
     fingerprint: Mapping[str, str],
+    known: Pace,
     *,
     pinned: Sequence[Cube],
     document: Sequence[Cube],
     answer: int,
     now: int,
 ) -> Promoted:
-    """What a promotion would make and cost, from reading its first few batches."""
+    """What a promotion would make and cost, at ``known`` pace."""
     tokens, held = _extent(engine, pinned, document, answer)
-    sample = list(islice(cycle(tokens), min(5 * engine.batch, engine.context)))
-    engine.clear()
-    engine.read(sample[: engine.batch])  # the first batch brings the weights into memory, too
-    base = len(engine.save())
-    start = time.perf_counter()
-    engine.read(sample)
-    measured = time.perf_counter() - start
-    per_token = (len(engine.save()) - base) / (len(sample) - engine.batch)
-    size = round(base + (held - engine.batch) * per_token)
-    second = measured / (engine.work(len(sample)) - engine.work(engine.batch))
     parent = foresee(vault, fingerprint, tokens[: held + 1], now)
-    seconds = second * (engine.work(held) - engine.work(parent.tokens))
-    saved = second * engine.work(held) - size / RESTORE_SPEED
-    new = parent.tokens < held
-    return Promoted("", 0, new, len(document), len(tokens), held, size, seconds, saved, True)
+    size = known.size(engine, held)
+    seconds, saved = known.reading(engine, held, parent.tokens), known.reading(engine, held)
+    return Promoted(
+        "", 0, parent.tokens < held, len(document), len(tokens), held, size, seconds,
+        saved - size / known.restore, True,
+    )  # fmt: skip
 
 
 def _extent(
