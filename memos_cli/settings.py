@@ -86,7 +86,7 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting("search.balance", 0.5, "weight of vectors beside words, 0 to 1", most=1)
+    search_balance: float = _setting("search.balance", 0.55, "weight of vectors beside words, 0 to 1", most=1)
     query_relevance: float = _setting(
         "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1", most=1
     )

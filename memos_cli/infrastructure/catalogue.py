@@ -147,6 +147,50 @@ def matches(
     return [(n, float(score)) for n, score in rows]
 
 
+def openings(
+    db: Connection, wanted: Sequence[int], length: int
+) -> list[tuple[int, str, str, int | None, str, str, int | None, int]]:
+    """How a few cubes begin: (n, type, author, time, the first ``length`` characters, the last, the source
+    and the start there)."""
+    found = []
+    for start in range(0, len(wanted), _MANY):
+        part = wanted[start : start + _MANY]
+        marks = ",".join("?" * len(part))
+        found += db.execute(
+            f"""SELECT c.n, c.type, c.author, c.time, substr(v.text, 1, ?), substr(rtrim(v.text), -1),
+                  p.source, coalesce(p.start, 0)
+                FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+                LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
+                WHERE c.n IN ({marks})""",
+            (length, *part),
+        ).fetchall()
+    return found
+
+
+def beside(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int, int]]:
+    """The pairs (turn, the next turn) of conversations in which one is of ``wanted``.
+
+    Turns that are more than ``apart`` milliseconds from each other do not belong together.
+    """
+    found: set[tuple[int, int]] = set()
+    for start in range(0, len(wanted), _MANY):
+        part = wanted[start : start + _MANY]
+        marks = ",".join("?" * len(part))
+        for compare, order, first, second in ((">", "", "a", "b"), ("<", "DESC", "b", "a")):
+            found |= set(
+                db.execute(
+                    f"""SELECT {first}.n, {second}.n FROM cube a JOIN place p ON p.cube = a.n
+                        JOIN place q ON q.n = (SELECT n FROM place WHERE source = p.source
+                          AND (start, n) {compare} (p.start, p.n) ORDER BY start {order}, n {order} LIMIT 1)
+                        JOIN cube b ON b.n = q.cube
+                        WHERE a.n IN ({marks}) AND a.type = 'dialogue' AND b.type = 'dialogue'
+                          AND a.n <> b.n AND abs(coalesce(b.time - a.time, 0)) <= ?""",
+                    (*part, apart),
+                ).fetchall()
+            )
+    return sorted(found)
+
+
 def versions(db: Connection, cube: int) -> list[Version]:
     """All versions of a cube, newest first."""
     rows = db.execute(

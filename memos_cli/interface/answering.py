@@ -129,7 +129,7 @@ def make_plan_for(
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
-        found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when)
+        found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
         documents, problems = _documents(memos, engine, found.hits, filter, pins)
         learned, more = ([trial], ()) if trial else _learned(memos, engine, found.hits, filter, manner)
         old = outdated(memos, [hit.cube for hit in found.hits if hit.relevance >= relevance])

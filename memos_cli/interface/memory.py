@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, Filter, Plan
+from memos_cli.cube import Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure import audit, catalogue, rules
 from memos_cli.infrastructure.audit import Head
@@ -164,8 +164,14 @@ class Memos(Session):
         self.tell_looks("search", [hit.cube for hit in found.hits])
         return found
 
-    def find(self, query: str, *, filter: Filter, k: int = 0, aside: str = "") -> Found:
-        """What ``search`` finds, for a plan: nobody has read it yet, and the audit has no row of it."""
+    def find(
+        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", call: MemoryCall | None = None
+    ) -> Found:
+        """What ``search`` finds, for a plan: nobody has read it yet, and the audit has no row of it.
+
+        ``call`` is what was made of the question that ``query`` is taken from.
+        """
+        from memos_cli.interface.reader import read_asked
         from memos_cli.operation.search import search, widen
 
         if not query.strip():
@@ -175,6 +181,7 @@ class Memos(Session):
             self.vault, query,
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
             embedder=embedder, balance=self.settings.search_balance, aside=aside,
+            asked=read_asked(query, call, now=self._clock()),
         )  # fmt: skip
         hits = widen(
             self.vault.connection, hits,

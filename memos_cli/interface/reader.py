@@ -13,8 +13,9 @@ from datetime import UTC, tzinfo
 from memos_cli.cube import MemoryCall
 from memos_cli.infrastructure.words import content_words
 from memos_cli.interface.times import find_range, parse_range, parse_when
+from memos_cli.operation.ranking import Asked
 
-__all__ = ["parse_range", "parse_when", "read_question"]
+__all__ = ["parse_range", "parse_when", "read_asked", "read_question"]
 
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"
@@ -119,6 +120,20 @@ def read_question(question: str, *, now: int, zone: tzinfo = UTC) -> MemoryCall:
         before=time.before if time else None,
         when=question[time.start : time.end].strip() if time else "",
     )
+
+
+def read_asked(query: str, call: MemoryCall | None = None, *, now: int, zone: tzinfo = UTC) -> Asked:
+    """What a search takes from a question beside its words: whom it names, and the time it speaks of.
+
+    ``call`` is what ``read_question`` made of it, where that is known.
+    """
+
+    def tells_of(text: str, then: int) -> tuple[int | None, int | None] | None:
+        told = find_range(text, now=then, zone=zone)
+        return (told.after, told.before) if told else None
+
+    found = call or read_question(query, now=now, zone=zone)
+    return Asked(found.question, found.after, found.before, tells_of)
 
 
 def _topics(question: str, rest: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """MemOperator: the memories that fit a question, by their words and by their meaning.
 
-Words: BM25 over the full-text table. Meaning: cosine of vectors. The two are scaled over the candidates
-to [0, 1] and added (score fusion; rank fusion loses what the scores say). Beside the order, each hit has a
-*relevance* that does not depend on the other hits: it decides whether a memory is worth a model's time.
+Words: BM25 over the full-text table. Meaning: cosine of vectors. Both bring candidates, and conversations
+the turns beside them; ``ranking`` orders them. Beside the order, each hit has a *relevance* that does not
+depend on the other hits: it decides whether a memory is worth a model's time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.links import Link
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import Term, fts_query, query_terms
+from memos_cli.operation.ranking import SESSION, Asked, Candidate, rank
 from memos_cli.runtime.embedder import Embedder
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.index import Floats
     from memos_cli.infrastructure.past import Past
 
 CANDIDATES = 200
 """How many each signal may bring, at least."""
+OPENING = 1000
+"""Characters of a text that tell what kind of answer it is."""
 FOREIGN = 0.8
 """How much less vectors count for a question in Chinese, Japanese or Korean: the default embedder was
 trained on English, and to it such texts are all a little alike."""
@@ -44,6 +48,18 @@ class Weighed:
     idf: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a search has to choose from."""
+
+    terms: tuple[Weighed, ...]
+    candidates: tuple[Candidate, ...]
+    pairs: tuple[tuple[int, int], ...]
+    """(turn, the next turn), by cube."""
+    foreign: float
+    """The share of the question's words in Chinese, Japanese or Korean."""
+
+
 def search(
     vault: Vault | Past,
     question: str,
@@ -54,47 +70,71 @@ def search(
     embedder: Embedder | None,
     balance: float,
     aside: str = "",
+    asked: Asked | None = None,
 ) -> list[Hit]:
     """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
 
-    ``aside`` are words of the question that a relevant memory need not hold, such as "last month".
+    ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
+    is what the question says beside its words.
     """
     db = vault.connection
-    limit = max(CANDIDATES, 2 * k)
-    total = vault.texts
-    if vault.is_narrow:
-        terms, words = _seen_words(db, query_terms(question), total, filter, now, limit)
-    else:
-        terms = weigh(db, query_terms(question), total)
-        words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
-    meaning = _near(vault, question, filter, now, embedder, limit) if embedder is not None else {}
-    foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
-    weight = balance * (1 - FOREIGN * foreign) if meaning else 0.0
-    best_words = max(words.values(), default=0.0)
-    lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
-    scores: dict[int, float] = {}
-    for n in words.keys() | meaning.keys():
-        by_words = words.get(n, 0.0) / best_words if best_words > 0 else 0.0
-        by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else 0.0
-        scores[n] = (1 - weight) * by_words + weight * by_meaning
-    best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
+    found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, 2 * k))
+    weight = balance * (1 - FOREIGN * found.foreign) if embedder is not None else 0.0
+    if all(each.cosine is None for each in found.candidates):
+        weight = 0.0
+    ranked = rank(found.candidates, found.pairs, asked or Asked(question), balance=weight)
+    best = sorted(ranked, key=lambda n: (-ranked[n].score, n))[:k]
+    by_number = {each.cube: each for each in found.candidates}
     cubes = catalogue.by_number(db, best)
-    found = found_terms(db, terms, best)
+    held = found_terms(db, found.terms, best)
     # What is left without them is cut anew: pairs of characters may reach into the words set aside.
     needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
     hits = []
     for n in best:
         if n not in cubes:  # forgotten while this search ran
             continue
-        covered = coverage([w for w in terms if w.term.text in needed | found[n]], found[n])
-        why: dict[str, float | str] = {"words": round(words.get(n, 0.0), 3), "coverage": round(covered, 3)}
-        if found[n]:
-            why["terms"] = " ".join(w.term.text for w in terms if w.term.text in found[n])
-        if n in meaning:
-            why["cosine"] = round(meaning[n], 3)
-        why["relevance"] = round(relevance(covered, meaning.get(n), foreign), 3)
-        hits.append(Hit(cubes[n], round(scores[n], 4), why))
+        each = by_number[n]
+        covered = coverage([w for w in found.terms if w.term.text in needed | held[n]], held[n])
+        why: dict[str, float | str] = {"words": round(each.words, 3), "coverage": round(covered, 3)}
+        if held[n]:
+            why["terms"] = " ".join(w.term.text for w in found.terms if w.term.text in held[n])
+        if each.cosine is not None:
+            why["cosine"] = round(each.cosine, 3)
+        why |= ranked[n].signs
+        why["relevance"] = round(relevance(covered, each.cosine, found.foreign), 3)
+        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why))
     return hits
+
+
+def gather(
+    vault: Vault | Past, question: str, *, filter: Filter, now: int, embedder: Embedder | None, limit: int
+) -> Gathered:
+    """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
+    db = vault.connection
+    total = vault.texts
+    if vault.is_narrow:
+        terms, words = _seen_words(db, query_terms(question), total, filter, now, limit)
+    else:
+        terms = weigh(db, query_terms(question), total)
+        words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
+    row = _row_of(db, embedder)
+    vector = embedder.embed([question])[0] if embedder is not None and row else None
+    meaning = _near(vault, vector, row, filter, now, limit) if vector is not None else {}
+    known = list(words.keys() | meaning.keys())
+    pairs = catalogue.beside(db, known, SESSION)
+    more = {n for pair in pairs for n in pair} - set(known)
+    known += catalogue.passing(db, sorted(more), now=now, filter=filter)
+    if vector is not None:
+        meaning |= index.cosines(db, row, vector, [n for n in known if n not in meaning])
+    candidates = tuple(
+        Candidate(
+            n, type, author, time, text, type == "dialogue" and last in ("?", "？"), source, start,
+            words.get(n, 0.0), meaning.get(n),
+        )
+        for n, type, author, time, text, last, source, start in catalogue.openings(db, known, OPENING)
+    )  # fmt: skip
+    foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
+    return Gathered(tuple(terms), candidates, tuple(pairs), foreign)
 
 
 def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:
@@ -196,22 +236,26 @@ def _asked(terms: Sequence[Weighed], total: int) -> list[Term]:
     return rare or [w.term for w in terms]
 
 
+def _row_of(db: Connection, embedder: Embedder | None) -> int:
+    """The row of an embedder that vectors are of; 0 where there is none."""
+    if embedder is None:
+        return 0
+    row = db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (embedder.fingerprint,)).fetchone()
+    return row[0] if row else 0
+
+
 def _near(
-    vault: Vault | Past, question: str, filter: Filter, now: int, embedder: Embedder, limit: int
+    vault: Vault | Past, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
 ) -> dict[int, float]:
     db = vault.connection
-    row = db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (embedder.fingerprint,)).fetchone()
-    if row is None:
-        return {}
-    vector = embedder.embed([question])[0]
     allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
     if allowed is not None:
-        return dict(index.nearest(db, vault.snapshots, row[0], vector, limit, allowed))
+        return dict(index.nearest(db, vault.snapshots, embedder, vector, limit, allowed))
     # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
     # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
     wanted = limit
     while True:
-        near = index.nearest(db, vault.snapshots, row[0], vector, wanted)
+        near = index.nearest(db, vault.snapshots, embedder, vector, wanted)
         passing = set(catalogue.passing(db, [n for n, _ in near], now=now))
         kept = [(n, cosine) for n, cosine in near if n in passing]
         if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:

@@ -1,0 +1,237 @@
+"""In which order memories answer a question: what their words, their meaning and their place in a talk say.
+
+Pure: what a search has gathered goes in, a score for each comes out. A turn of a conversation rarely says by
+itself what it is about. So it counts in part for the turns beside it, for its session, for who says it where
+the question names somebody, for when where the question names a time, and for what kind of answer it could
+be. Documents are not touched by that, times apart.
+
+The weights were chosen on LoCoMo; chosen on all conversations but one, they hold on that one as well
+(`scripts/eval_locomo.py --leave-one-out`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+SESSION = 6 * 3_600_000
+"""Milliseconds between two turns of one source from which they belong to two sessions."""
+TAIL = 10 * 86_400_000
+"""For how long after a time people still tell of it, in milliseconds."""
+
+_WORD = re.compile(r"[^\W_]+")
+_OWN = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur)\b|[我咱俺]")
+_KINDS = (  # what is asked for, and what an answer to it holds
+    (
+        re.compile(r"^\s*when\b|\bwhat (?:day|date|month|year)\b|什么时候|何时|哪天|哪年|几号", re.I),
+        re.compile(
+            r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|weekend|this (?:week|month|year)|since|just"
+            r"|recent(?:ly)?|(?:19|20)\d\d)\b|昨|今|明天|上周|上个|下周|刚|前天|年|月",
+            re.I,
+        ),
+    ),
+    (
+        re.compile(r"\bhow (?:long|many|much|often|old)\b|多久|多少|几[个次年天]|多大", re.I),
+        re.compile(
+            r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|years?|months?|couple|few)\b"
+            r"|[一二两三四五六七八九十百千几][个次年天岁]",
+            re.I,
+        ),
+    ),
+    (
+        re.compile(r"^\s*wh(?:o|ere)\b|\bwhich\b|\bnamed?\b", re.I),
+        re.compile(r"[a-z,] [A-Z][a-z]|[\"“]"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each sign is worth, beside words and meaning, which share 1 by ``search.balance``."""
+
+    beside: float = 0.4
+    """Of the words of a turn, what counts for the turns beside it."""
+    before: float = 0.2
+    after: float = 0.07
+    """Shares of a turn's meaning that the turns before and after it give."""
+    session: float = 0.2
+    speaker: float = 0.2
+    period: float = 0.25
+    kind: float = 0.08
+    own: float = 0.06
+    """A turn that speaks of its speaker."""
+    asks: float = 0.1
+    """Taken off a turn that asks: who asks does not tell."""
+
+
+WEIGHTS = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A memory that a search has gathered."""
+
+    cube: int
+    type: str
+    author: str
+    time: int | None
+    text: str
+    """How it begins."""
+    asks: bool
+    source: int | None
+    start: int
+    """Where it stands in its source."""
+    words: float = 0.0
+    """BM25; 0 where no word of the question is in it."""
+    cosine: float | None = None
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether it was said in a conversation."""
+        return self.type == "dialogue" and self.source is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question says, beside its words."""
+
+    question: str
+    after: int | None = None
+    before: int | None = None
+    """The time that it speaks of."""
+    tells_of: Callable[[str, int], tuple[int | None, int | None] | None] = lambda text, now: None
+    """The time that a text speaks of, written at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a memory scored, and the signs that helped."""
+
+    score: float
+    signs: Mapping[str, float | str]
+
+
+def rank(
+    candidates: Sequence[Candidate],
+    pairs: Sequence[tuple[int, int]],
+    asked: Asked,
+    *,
+    balance: float,
+    weights: Weights = WEIGHTS,
+) -> dict[int, Ranked]:
+    """The score of each candidate, at most 1. ``pairs`` are (turn, the next turn), by cube."""
+    following = dict(pairs)
+    preceding = {later: earlier for earlier, later in pairs}
+    by_number = {each.cube: each for each in candidates}
+    words = {each.cube: each.words for each in candidates}
+    spread = {
+        n: own + weights.beside * sum(words.get(at.get(n, 0), 0.0) for at in (preceding, following))
+        for n, own in words.items()
+    }
+    meaning = _meaning(by_number, preceding, following, weights)
+    sessions = _sessions(candidates)
+    most_words, most_said = max(spread.values(), default=0.0), max(sessions.values(), default=0.0)
+    lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
+    named = _Named(asked.question)
+    kind = next((holds for asks, holds in _KINDS if asks.search(asked.question)), None)
+    totals: dict[int, tuple[float, dict[str, float | str]]] = {}
+    for each in candidates:
+        n, signs = each.cube, dict[str, float | str]()
+        by_words = spread[n] / most_words if most_words > 0 else 0.0
+        by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else 0.0
+        total = (1 - balance) * by_words + balance * by_meaning
+        if spread[n] > words[n]:
+            signs["beside"] = round(spread[n] - words[n], 3)
+        if _is_within(each, asked):
+            total += weights.period
+            signs["time"] = "as asked"
+        if each.is_turn:
+            if most_said > 0 and sessions[n] > 0:
+                total += weights.session * sessions[n] / most_said
+                signs["session"] = round(sessions[n] / most_said, 3)
+            if named(each.author):
+                total += weights.speaker
+                signs["speaker"] = each.author
+            total += weights.kind * bool(kind and kind.search(each.text))
+            total += weights.own * bool(_OWN.search(each.text)) - weights.asks * each.asks
+        totals[n] = (total, signs)
+    best = max([1.0, *(total for total, _ in totals.values())])
+    return {n: Ranked(max(0.0, total) / best, signs) for n, (total, signs) in totals.items()}
+
+
+def _meaning(
+    candidates: Mapping[int, Candidate],
+    preceding: Mapping[int, int],
+    following: Mapping[int, int],
+    weights: Weights,
+) -> dict[int, float]:
+    """Cosines, each averaged with those of the turns beside it; where there is none, its own stands in."""
+    found: dict[int, float] = {}
+    for n, each in candidates.items():
+        own = each.cosine
+        if own is None:
+            continue
+        total = own * (1 - weights.before - weights.after)
+        for at, share in ((preceding, weights.before), (following, weights.after)):
+            other = candidates.get(at.get(n, 0))
+            total += share * (own if other is None or other.cosine is None else other.cosine)
+        found[n] = total
+    return found
+
+
+def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
+    """How well the session of each turn fits: the root of the sum of the squares of its turns' BM25."""
+    by_source: dict[int, list[Candidate]] = defaultdict(list)
+    for each in candidates:
+        if each.is_turn and each.source is not None:
+            by_source[each.source].append(each)
+    found: dict[int, float] = {}
+    for turns in by_source.values():
+        turns.sort(key=lambda turn: (turn.start, turn.cube))
+        session: list[Candidate] = []
+        for turn in [*turns, None]:
+            if session and (turn is None or _is_apart(session[-1], turn)):
+                fit = sqrt(sum(each.words**2 for each in session))
+                found |= {each.cube: fit for each in session}
+                session = []
+            if turn is not None:
+                session.append(turn)
+    return found
+
+
+def _is_apart(one: Candidate, other: Candidate) -> bool:
+    return one.time is not None and other.time is not None and abs(other.time - one.time) > SESSION
+
+
+def _is_within(each: Candidate, asked: Asked) -> bool:
+    """Whether a memory is of the time that was asked for, or tells of it."""
+    if each.time is None or (asked.after is None and asked.before is None):
+        return False
+    after = -(1 << 62) if asked.after is None else asked.after
+    before = 1 << 62 if asked.before is None else asked.before
+    if after <= each.time < before + TAIL:
+        return True
+    told = asked.tells_of(each.text, each.time)
+    if told is None or None in told:  # "since 2019" is about no time in particular
+        return False
+    start, end = told
+    return start is not None and end is not None and after <= start and end <= before
+
+
+class _Named:
+    """Whether a question names somebody: by the whole name, or by one word of it."""
+
+    def __init__(self, question: str) -> None:
+        self._question = question.casefold()
+        self._words = {*_WORD.findall(self._question)}
+
+    def __call__(self, author: str) -> bool:
+        name = author.casefold().strip()
+        if len(name) < 2:
+            return False
+        if not name.isascii() and name in self._question:
+            return True
+        return any(len(word) > 1 and word in self._words for word in _WORD.findall(name))
