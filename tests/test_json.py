@@ -36,6 +36,8 @@ HIT = {
     "version",
 }  # fmt: skip
 WHY = {"words", "coverage", "terms", "relevance"}
+TURN = {"session"}
+"""What a turn's place in its talk adds."""
 """And ``cosine``, where the memory and the question have vectors. ``terms`` only if any were found."""
 CUBE = {
     "id", "ref", "payload", "type", "state", "version", "title", "text", "author", "role", "owner", "source",
@@ -140,7 +142,7 @@ def test_cubes(kept: Shell) -> None:
 def test_hits(kept: Shell) -> None:
     hit = kept("search", "port", "--json").record
     assert keys(hit) == HIT
-    assert keys(hit["why"]) == WHY
+    assert keys(hit["why"]) == WHY | TURN
     assert TIME.fullmatch(hit["time"])
 
 
@@ -301,7 +303,7 @@ def test_models(shell: Shell) -> None:
 @with_models
 def test_answers(kept: Shell) -> None:
     kept("embed", "--json")
-    assert keys(kept("search", "port", "--json").record["why"]) == WHY | {"cosine"}
+    assert keys(kept("search", "port", "--json").record["why"]) == WHY | TURN | {"cosine"}
     kept("ingest", "-", "--no-embed", stdin=b"Bread needs two hours to rise.")
     answer = kept("query", "Which port does staging use?", "--max-tokens", "2", "--json").record
     assert keys(answer) == ANSWER

@@ -19,6 +19,7 @@ from memos_cli.cli.context import (
     AsOf,
     Before,
     Model,
+    Now,
     Restriction,
     Source,
     Tags,
@@ -61,6 +62,7 @@ def search(
     after: After = "",
     before: Before = "",
     as_of: AsOf = "",
+    now: Now = "",
     batch: Batch = "",
     view: View = None,
 ) -> None:
@@ -84,17 +86,18 @@ def search(
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
     with state.open() as memos:
+        moment = read_time(memos, now) if now else None
         if batch:
 
             def find(request: str, filter: Filter, k: int) -> dict[str, Any]:
-                found = memos.search(request, filter=filter, k=k)
+                found = memos.search(request, filter=filter, k=k, now=moment)
                 return {"query": request, "results": [hit_row(hit) for hit in found.hits]}
 
             _answer_batch(ctx, memos, batch, wanted, k, find)
             return
         filter = make_filter(memos, state.view, wanted)
         at = read_time(memos, as_of) if as_of else None
-        found = memos.search(read_argument(words), filter=filter, k=k, at=at)
+        found = memos.search(read_argument(words), filter=filter, k=k, at=at, now=moment)
     for note in found.notes:
         output.note(f"note: {note}")
     if output.json:
@@ -126,6 +129,7 @@ def query(
     source: Source = "",
     after: After = "",
     before: Before = "",
+    now: Now = "",
     batch: Batch = "",
     view: View = None,
 ) -> None:
@@ -150,7 +154,8 @@ def query(
     with state.open(reader=model) as memos:
         from memos_cli.interface.memory import Manner
 
-        manner = Manner(max_tokens, temperature, seed, system, state.view, text)
+        moment = read_time(memos, now) if now else None
+        manner = Manner(max_tokens, temperature, seed, system, state.view, text, moment)
         ask = partial(memos.query, manner=manner)
         if batch:
             _answer_batch(

@@ -155,6 +155,9 @@ Before = Annotated[str, typer.Option("--before", metavar="TIME", help="Earlier t
 AsOf = Annotated[
     str, typer.Option("--as-of", metavar="TIME", help="As it was then: 2026-05-01, 30d, 'last week'.")
 ]
+Now = Annotated[
+    str, typer.Option("--now", metavar="TIME", help="When it is asked: 'yesterday' is the day before.")
+]
 Model = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="NAME", help="GGUF model: a path, or one of `memos models`."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, MemoryCall, Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
-from memos_cli.interface.reader import read_question
+from memos_cli.interface.anchors import understand
 from memos_cli.interface.results import Answer
 from memos_cli.interface.rivalry import outdated
 from memos_cli.operation import activation, parametric
@@ -119,7 +119,7 @@ def make_plan_for(
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     settings = memos.settings
-    call = read_question(question, now=memos.now())
+    call, told = understand(memos, question, filter, now=memos.now() if manner.now is None else manner.now)
     length = manner.max_tokens or settings.query_max_tokens
     room = room_for_memories(engine, question, manner.system, length)
     pins = memos.pinned(manner.view)
@@ -139,7 +139,7 @@ def make_plan_for(
             room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
             sure=settings.parametric_relevance,
-            notes=found.notes + notes + problems + more,
+            notes=found.notes + told + notes + problems + more,
         )  # fmt: skip
         late = [
             LeftOut(hit, f"contradicted by {old[hit.cube.n]}, which is newer")

@@ -60,6 +60,8 @@ class Manner:
     """Whose pinned memories stand in the prompt."""
     text_only: bool = False
     """Read every memory, also where a saved state would spare it."""
+    now: int | None = None
+    """When the question is asked: "yesterday" is the day before. None: now."""
 
 
 FEW = 50
@@ -149,14 +151,16 @@ class Memos(Session):
     # --- asking ----------------------------------------------------------------------------------
 
     def search(
-        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", at: int | None = None
-    ) -> Found:
-        """The memories that fit ``query`` best, by words and by meaning; or what a search found at a time.
+        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", at: int | None = None,
+        now: int | None = None,
+    ) -> Found:  # fmt: skip
+        """The memories that fit ``query`` best, by words and meaning; or what a search found ``at`` a time.
 
-        ``aside`` are words of the query that a relevant memory need not hold.
+        ``aside`` are words of the query that a relevant memory need not hold. "Yesterday" is the day before
+        ``now``.
         """
         if at is None:
-            found = self.find(query, filter=filter, k=k, aside=aside)
+            found = self.find(query, filter=filter, k=k, aside=aside, now=now)
         else:
             from memos_cli.interface import history
 
@@ -165,29 +169,33 @@ class Memos(Session):
         return found
 
     def find(
-        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", call: MemoryCall | None = None
-    ) -> Found:
+        self, query: str, *, filter: Filter, k: int = 0, aside: str = "", call: MemoryCall | None = None,
+        now: int | None = None,
+    ) -> Found:  # fmt: skip
         """What ``search`` finds, for a plan: nobody has read it yet, and the audit has no row of it.
 
         ``call`` is what was made of the question that ``query`` is taken from.
         """
+        from memos_cli.interface.anchors import understand
         from memos_cli.interface.reader import read_asked
         from memos_cli.operation.search import search, widen
 
         if not query.strip():
             raise UsageError("the query is empty", "type some words to search for")
+        told: tuple[str, ...] = ()
+        if call is None:
+            call, told = understand(self, query, filter, now=self._clock() if now is None else now)
         embedder, notes = self._embedder_if_used()
         hits = search(
             self.vault, query,
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
-            embedder=embedder, balance=self.settings.search_balance, aside=aside,
-            asked=read_asked(query, call, now=self._clock()),
+            embedder=embedder, balance=self.settings.search_balance, aside=aside, asked=read_asked(call),
         )  # fmt: skip
         hits = widen(
             self.vault.connection, hits,
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
         )  # fmt: skip
-        return Found(query, tuple(hits), notes)
+        return Found(query, tuple(hits), notes + told)
 
     def plan(self, question: str, *, filter: Filter, manner: Manner = Manner()) -> Plan:
         """What ``query`` would put before the model; the model's weights are not read."""

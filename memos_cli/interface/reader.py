@@ -12,7 +12,7 @@ from datetime import UTC, tzinfo
 
 from memos_cli.cube import MemoryCall
 from memos_cli.infrastructure.words import content_words
-from memos_cli.interface.times import find_range, parse_range, parse_when
+from memos_cli.interface.times import TimeRange, find_range, parse_range, parse_when
 from memos_cli.operation.ranking import Asked
 
 __all__ = ["parse_range", "parse_when", "read_asked", "read_question"]
@@ -100,14 +100,16 @@ _CJK_REQUEST_WORDS = re.compile(
 )
 
 
-def read_question(question: str, *, now: int, zone: tzinfo = UTC) -> MemoryCall:
+def read_question(
+    question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
+) -> MemoryCall:
     """What ``question`` asks for: intent, time range, topics and kinds of memory. Never raises.
 
     ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
-    is a topic as a whole, and no time phrase.
+    is a topic as a whole, and no time phrase. ``time`` is the one it tells, where that is known.
     """
     unquoted = _QUOTED.sub(lambda match: _BLANK * len(match[0]), question)
-    time = find_range(unquoted, now=now, zone=zone)
+    time = time or find_range(unquoted, now=now, zone=zone)
     rest = (
         unquoted[: time.start] + _BLANK * (time.end - time.start) + unquoted[time.end :] if time else unquoted
     )
@@ -122,18 +124,14 @@ def read_question(question: str, *, now: int, zone: tzinfo = UTC) -> MemoryCall:
     )
 
 
-def read_asked(query: str, call: MemoryCall | None = None, *, now: int, zone: tzinfo = UTC) -> Asked:
-    """What a search takes from a question beside its words: whom it names, and the time it speaks of.
-
-    ``call`` is what ``read_question`` made of it, where that is known.
-    """
+def read_asked(call: MemoryCall, *, zone: tzinfo = UTC) -> Asked:
+    """What a search takes from a question beside its words: whom it names, and the time it speaks of."""
 
     def tells_of(text: str, then: int) -> tuple[int | None, int | None] | None:
         told = find_range(text, now=then, zone=zone)
         return (told.after, told.before) if told else None
 
-    found = call or read_question(query, now=now, zone=zone)
-    return Asked(found.question, found.after, found.before, tells_of)
+    return Asked(call.question, call.after, call.before, tells_of)
 
 
 def _topics(question: str, rest: str) -> tuple[str, ...]:

@@ -174,10 +174,11 @@ def _meaning(
         own = each.cosine
         if own is None:
             continue
-        total = own * (1 - weights.before - weights.after)
+        total = own
         for at, share in ((preceding, weights.before), (following, weights.after)):
             other = candidates.get(at.get(n, 0))
-            total += share * (own if other is None or other.cosine is None else other.cosine)
+            if other is not None and other.cosine is not None:
+                total += share * (other.cosine - own)
         found[n] = total
     return found
 
