@@ -181,6 +181,8 @@ class MemoryCall:
     intent: str
     """``recall`` (a fact), ``summarize`` or ``list`` (everything that fits)."""
     topics: tuple[str, ...] = ()
+    quoted: tuple[str, ...] = ()
+    """Those of the topics that stand in quotation marks."""
     types: tuple[str, ...] = ()
     after: int | None = None
     before: int | None = None

@@ -147,6 +147,13 @@ def matches(
     return [(n, float(score)) for n, score in rows]
 
 
+def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
+    """Those of a few cubes whose words match an FTS5 expression."""
+    marks = ",".join("?" * len(wanted))
+    statement = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})"
+    return [n for (n,) in db.execute(statement, (expression, *wanted)).fetchall()]
+
+
 def openings(
     db: Connection, wanted: Sequence[int], length: int
 ) -> list[tuple[int, str, str, int | None, str, str, int | None, int]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, MemoryCall, Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
+from memos_cli.infrastructure.words import query_terms
 from memos_cli.interface.anchors import understand
 from memos_cli.interface.results import Answer
 from memos_cli.interface.rivalry import outdated
@@ -134,6 +135,8 @@ def make_plan_for(
         learned, more = ([trial], ()) if trial else _learned(memos, engine, found.hits, filter, manner)
         old = outdated(memos, [hit.cube for hit in found.hits if hit.relevance >= relevance])
         hits = [hit for hit in found.hits if hit.cube.n not in old]
+        apart = _without_quoted(memos, call, hits)
+        hits = [hit for hit in hits if hit not in apart]
         plan = make_plan(
             call, hits, costs(engine, [hit.cube for hit in hits]),
             room=room, budget=settings.query_memory, most=settings.query_sources, relevance=relevance,
@@ -146,6 +149,7 @@ def make_plan_for(
             for hit in found.hits
             if hit.cube.n in old
         ]
+        late += [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
         return replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
 
     usual = settings.query_relevance
@@ -158,6 +162,19 @@ def make_plan_for(
         return plan
     wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
     return wider if wider.chosen else plan
+
+
+def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
+    """Where all that fits is asked for, the hits that hold no word of a quoted topic; none if all do not."""
+    if call.intent == "recall" or not call.quoted:
+        return []
+    numbers, holding = [hit.cube.n for hit in hits], set[int]()
+    for phrase in call.quoted:
+        expression = " AND ".join(term.fts for term in query_terms(phrase))
+        holding |= (
+            set(catalogue.holding(memos.vault.connection, expression, numbers)) if expression else set()
+        )
+    return [hit for hit in hits if hit.cube.n not in holding] if holding else []
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:

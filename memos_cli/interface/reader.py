@@ -117,6 +117,7 @@ def read_question(
         question=question,
         intent="summarize" if _SUMMARIZE.search(rest) else "list" if _LIST.search(rest) else "recall",
         topics=_topics(question, rest),
+        quoted=tuple(match[match.lastindex or 0].strip() for match in _QUOTED.finditer(question)),
         types=tuple(kind for cue, kinds in _TYPES if cue.search(rest) for kind in kinds),
         after=time.after if time else None,
         before=time.before if time else None,

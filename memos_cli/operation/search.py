@@ -220,13 +220,9 @@ def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
 def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
     """Which of the terms each of a few cubes holds."""
     found: dict[int, set[str]] = {n: set() for n in cubes}
-    marks = ",".join("?" * len(cubes))
     for weighed in terms:
         if weighed.cubes:
-            for (n,) in db.execute(
-                f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})",
-                (weighed.term.fts, *cubes),
-            ).fetchall():
+            for n in catalogue.holding(db, weighed.term.fts, cubes):
                 found[n].add(weighed.term.text)
     return found
 
