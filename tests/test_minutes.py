@@ -57,3 +57,28 @@ def test_in_english_too(minutes: Shell) -> None:
     decided = days(minutes, "What did we decide last month about climate policy?")
     assert "2026-05-07" in decided
     assert all(day.startswith("2026-05") for day in decided)
+
+
+@with_models
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "总结一下上个月关于气候政策的会议纪要",
+        "上个月有哪些关于气候政策的会议?",
+        "列出上个月所有气候政策会议纪要",
+    ],
+)
+def test_without_quotation_marks(minutes: Shell, asked: str) -> None:
+    assert set(days(minutes, asked)) == WANTED
+
+
+@with_models
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Summarize last month's meeting minutes on climate policy.",
+        "List all minutes about climate policy in May.",
+    ],
+)
+def test_in_english_without(minutes: Shell, asked: str) -> None:
+    assert set(days(minutes, asked)) == {"2026-05-07", "2026-05-28"}

@@ -100,6 +100,14 @@ _CJK_REQUEST_WORDS = re.compile(
 )
 
 
+# Nouns for a kind of memory, where all of that kind are asked for: every one of them is called so.
+_KIND_NOUNS = re.compile(
+    r"^(?:meetings?|minutes|notes?|documents?|docs|files?|reports?|records?|entries)$"
+    r"|会议(?:纪要|记录)|會議(?:紀要|記錄)|纪要|紀要|笔记|筆記|文档|文件|議事録|資料",
+    re.IGNORECASE,
+)
+
+
 def read_question(
     question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
 ) -> MemoryCall:
@@ -113,10 +121,14 @@ def read_question(
     rest = (
         unquoted[: time.start] + _BLANK * (time.end - time.start) + unquoted[time.end :] if time else unquoted
     )
+    intent = "summarize" if _SUMMARIZE.search(rest) else "list" if _LIST.search(rest) else "recall"
+    topics = _topics(question, rest)
+    if intent != "recall":
+        topics = tuple(filter(None, (_KIND_NOUNS.sub("", topic) for topic in topics))) or topics
     return MemoryCall(
         question=question,
-        intent="summarize" if _SUMMARIZE.search(rest) else "list" if _LIST.search(rest) else "recall",
-        topics=_topics(question, rest),
+        intent=intent,
+        topics=topics,
         quoted=tuple(match[match.lastindex or 0].strip() for match in _QUOTED.finditer(question)),
         types=tuple(kind for cue, kinds in _TYPES if cue.search(rest) for kind in kinds),
         after=time.after if time else None,
