@@ -36,7 +36,7 @@ from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.words import fts_query, query_terms
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Manner, Memos
-from memos_cli.interface.reader import read_asked
+from memos_cli.interface.reader import read_asked, read_question
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.ranking import WEIGHTS, Asked, Weights, rank
 from memos_cli.operation.search import Gathered, gather
@@ -97,7 +97,7 @@ def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[int, list[dict[str,
 
 def fill(memos: Memos, conversation: Mapping[str, Any], folder: Path) -> dict[str, int]:
     """Keep a conversation. Returns the session of each turn."""
-    sessions = {}
+    sessions: dict[str, int] = {}
     for number, lines in turns(conversation):
         path = folder / f"session_{number:02}.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -147,7 +147,7 @@ def ask_all(memos: Memos, sample: Mapping[str, Any], sessions: Mapping[str, int]
             "vectors": dense,
             "rank fusion": fuse_by_rank(lexical, dense),
         }
-        asked = read_asked(question, now=now)
+        asked = read_asked(read_question(question, now=now))
         askings.append(
             Asking(question, str(each.get("answer", "")), each["category"], evidence, found, gathered, asked)
         )

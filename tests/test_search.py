@@ -13,9 +13,10 @@ from conftest import NOW, WHO, draft, keep
 from memos_cli.cube import Filter, Hit
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import query_terms
-from memos_cli.operation import search as searching
+from memos_cli.operation import lexical
 from memos_cli.operation.embedding import embed_waiting
-from memos_cli.operation.search import coverage, relevance, search, weigh
+from memos_cli.operation.lexical import coverage, weigh
+from memos_cli.operation.search import relevance, search
 
 TOPICS = {"cat": 0, "kitten": 0, "Katze": 0, "猫": 0, "server": 1, "machine": 1, "bread": 2}
 
@@ -143,13 +144,19 @@ def test_scores_are_between_0_and_1_and_fall(embedded: Vault) -> None:
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_in_a_large_vault_words_of_every_cube_are_not_asked_for(
+def test_frequent_words_count_where_they_stand_with_others(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "LARGE", 5)
-    keep(vault, *(f"Common word {n}." for n in range(9)), "Common rare.")
+    """What a search costs does not grow with the vault; what holds most of the question comes first."""
+    monkeypatch.setattr(lexical, "POSTINGS", 3)
+    usual = ("Usual is what goes on and on in this house.", "What is usual goes on and on in that house.")
+    keep(vault, *(f"Common word {n}." for n in range(9)), "Common rare.", "Common and usual.", *usual)
     assert texts(find(vault, "common rare")) == ["Common rare."]
-    assert len(find(vault, "common")) == 10
+    assert texts(find(vault, "common usual"))[0] == "Common and usual."
+    assert texts(find(vault, "rare common usual"))[:2] == ["Common rare.", "Common and usual."]
+    assert len(find(vault, "common", k=20)) == 11
+    assert len(find(vault, "common word", k=20)) == 9
+    assert find(vault, "common usual", tags=("nowhere",)) == []
 
 
 def test_rare_words_count_more(filled: Vault) -> None:

@@ -137,14 +137,37 @@ def matches(
     db: Connection, expression: str, filter: Filter, *, now: int, limit: int
 ) -> list[tuple[int, float]]:
     """Cubes whose words match an FTS5 expression, with their BM25 (higher is better), best first."""
+    if filter == _ANY_LIVE:  # all that have words are: only few can have expired meanwhile
+        wanted = limit
+        while True:
+            rows = db.execute(
+                "SELECT rowid, -bm25(words, 0.7, 1.0) AS score FROM words WHERE words MATCH ? "
+                "ORDER BY score DESC, rowid LIMIT ?",
+                (expression, wanted),
+            ).fetchall()
+            fit = set(passing(db, [n for n, _ in rows], now=now))
+            if len(fit) >= limit or len(rows) < wanted:
+                return [(n, float(score)) for n, score in rows if n in fit][:limit]
+            wanted *= 4
     where, values = condition(filter, now)
     rows = db.execute(
         f"""SELECT words.rowid, -bm25(words, 0.7, 1.0) AS score
             FROM words JOIN cube c ON c.n = words.rowid
             WHERE words MATCH ? AND {where} ORDER BY score DESC, c.n LIMIT ?""",
         (expression, *values, limit),
-    )
+    ).fetchall()
     return [(n, float(score)) for n, score in rows]
+
+
+def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int, limit: int) -> list[int]:
+    """The newest cubes whose words match an FTS5 expression."""
+    where, values = condition(filter, now)
+    rows = db.execute(
+        f"""SELECT words.rowid FROM words JOIN cube c ON c.n = words.rowid
+            WHERE words MATCH ? AND {where} ORDER BY words.rowid DESC LIMIT ?""",
+        (expression, *values, limit),
+    )
+    return [n for (n,) in rows]
 
 
 def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged
 from memos_cli.files import write_whole
@@ -21,9 +21,19 @@ class Snapshots:
 
     folder: Path
     cipher: Cipher | None = None
+    known: dict[int, tuple[object, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """What ``index`` has made of each file, and which file that was."""
 
     def path(self, embedder: int) -> Path:
         return self.folder / f"vectors-{embedder}.bin"
+
+    def stamp(self, embedder: int) -> tuple[int, ...]:
+        """What tells one state of a file from another; the same for none."""
+        try:
+            found = self.path(embedder).stat()
+        except OSError:
+            return ()
+        return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def read(self, embedder: int) -> NDArray[np.uint8] | None:
         """The bytes, mapped into memory or decrypted; None where there are none."""
@@ -31,7 +41,10 @@ class Snapshots:
 
         try:
             if self.cipher is None:
-                return np.memmap(self.path(embedder), np.uint8, mode="r")
+                mapped = np.memmap(self.path(embedder), np.uint8, mode="r")
+                return mapped.view(
+                    np.ndarray
+                )  # a plain one: a memmap's own slices cost more than what is read
             return np.frombuffer(self.cipher.unseal(self.path(embedder).read_bytes()), np.uint8)
         except (OSError, ValueError, Damaged):  # ValueError: an empty file cannot be mapped
             return None

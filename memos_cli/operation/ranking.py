@@ -228,8 +228,14 @@ class _Named:
     def __init__(self, question: str) -> None:
         self._question = question.casefold()
         self._words = {*_WORD.findall(self._question)}
+        self._known: dict[str, bool] = {}
 
     def __call__(self, author: str) -> bool:
+        if author not in self._known:
+            self._known[author] = self._names(author)
+        return self._known[author]
+
+    def _names(self, author: str) -> bool:
         name = author.casefold().strip()
         if len(name) < 2:
             return False

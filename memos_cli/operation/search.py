@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from memos_cli.infrastructure import catalogue, index, links
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.links import Link
 from memos_cli.infrastructure.vault import Vault
-from memos_cli.infrastructure.words import Term, fts_query, query_terms
+from memos_cli.infrastructure.words import query_terms
+from memos_cli.operation.lexical import Weighed, by_words, coverage, found_terms
 from memos_cli.operation.ranking import SESSION, Asked, Candidate, rank
 from memos_cli.runtime.embedder import Embedder
 
@@ -25,27 +27,15 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.index import Floats
     from memos_cli.infrastructure.past import Past
 
-CANDIDATES = 200
+CANDIDATES = 150
 """How many each signal may bring, at least."""
 OPENING = 1000
 """Characters of a text that tell what kind of answer it is."""
 FOREIGN = 0.8
 """How much less vectors count for a question in Chinese, Japanese or Korean: the default embedder was
 trained on English, and to it such texts are all a little alike."""
-FREQUENT = 0.2
-"""A word in more than this share of a large vault is not asked for: it costs much and tells little."""
-LARGE = 50_000
 WIDENED, WIDENING = 5, frozenset({"part_of", "follows", "about"})
 """How many of the best hits may bring what they are linked to, and by which kinds of links."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A term of the question, in how many cubes it is, and what finding it is worth."""
-
-    term: Term
-    cubes: int
-    idf: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +101,11 @@ def gather(
 ) -> Gathered:
     """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
     db = vault.connection
-    total = vault.texts
-    if vault.is_narrow:
-        terms, words = _seen_words(db, query_terms(question), total, filter, now, limit)
-    else:
-        terms = weigh(db, query_terms(question), total)
-        words = dict(catalogue.matches(db, fts_query(_asked(terms, total)), filter, now=now, limit=limit))
     row = _row_of(db, embedder)
-    vector = embedder.embed([question])[0] if embedder is not None and row else None
+    with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
+        read = aside.submit(embedder.embed, [question]) if embedder is not None and row else None
+        terms, words = by_words(vault, query_terms(question), filter=filter, now=now, limit=limit)
+    vector = read.result()[0] if read is not None else None
     meaning = _near(vault, vector, row, filter, now, limit) if vector is not None else {}
     known = list(words.keys() | meaning.keys())
     pairs = catalogue.beside(db, known, SESSION)
@@ -173,63 +160,6 @@ def relevance(covered: float, cosine: float | None, foreign: float = 0.0) -> flo
         return covered
     trust = 1 - FOREIGN * foreign
     return max(0.0, min(1.0, (1 - 0.5 * trust) * covered + 0.9 * trust * cosine))
-
-
-def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
-    """Each term with its inverse document frequency among ``total`` cubes, BM25's:
-    ln(1 + (N - n + 0.5) / (n + 0.5))."""
-    counted = "SELECT count(*) FROM words WHERE words MATCH ?"
-    return [_weighed(term, db.execute(counted, (term.fts,)).fetchone()[0], total) for term in terms]
-
-
-def _weighed(term: Term, cubes: int, total: int) -> Weighed:
-    return Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5)))
-
-
-def _seen_words(
-    db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
-) -> tuple[list[Weighed], dict[int, float]]:
-    """The terms, and the cubes that hold them, best first, for who may not read all of the vault.
-
-    BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
-    many of the asker's cubes hold it, and a cube by the words that it holds, however often.
-    """
-    holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
-    found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}
-    weighed = [_weighed(term, len(found[term]), total) for term in terms]
-    asked = set(_asked(weighed, total))
-    scores: dict[int, float] = {}
-    for each in weighed:
-        for n in found[each.term] if each.term in asked else ():
-            scores[n] = scores.get(n, 0.0) + each.idf
-    best = sorted(scores, key=lambda n: (-scores[n], n))
-    passing: list[int] = []
-    while best and len(passing) < limit:
-        part, best = best[:limit], best[limit:]
-        fit = set(catalogue.passing(db, part, now=now, filter=filter))
-        passing += [n for n in part if n in fit]
-    return weighed, {n: scores[n] for n in passing[:limit]}
-
-
-def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
-    """The share of the question's words that a cube holds, rare words counting more."""
-    total = sum(w.idf for w in terms)
-    return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
-
-
-def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
-    """Which of the terms each of a few cubes holds."""
-    found: dict[int, set[str]] = {n: set() for n in cubes}
-    for weighed in terms:
-        if weighed.cubes:
-            for n in catalogue.holding(db, weighed.term.fts, cubes):
-                found[n].add(weighed.term.text)
-    return found
-
-
-def _asked(terms: Sequence[Weighed], total: int) -> list[Term]:
-    rare = [w.term for w in terms if 0 < w.cubes <= FREQUENT * total or total < LARGE]
-    return rare or [w.term for w in terms]
 
 
 def _row_of(db: Connection, embedder: Embedder | None) -> int:
