@@ -87,6 +87,9 @@ class Settings:
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
     search_balance: float = _setting("search.balance", 0.55, "weight of vectors beside words, 0 to 1", most=1)
+    search_reranker: str = _setting(
+        "search.reranker", "", "a cross-encoder that orders the best anew: a folder, or owner/name; slow"
+    )
     query_relevance: float = _setting(
         "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1", most=1
     )

@@ -146,7 +146,7 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "embed", "embed_if_possible",
+    "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "reranker", "embed", "embed_if_possible",
     # Take cubes that the caller was given.
     "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,7 +179,7 @@ class Memos(Session):
         """
         from memos_cli.interface.anchors import understand
         from memos_cli.interface.reader import read_asked
-        from memos_cli.operation.search import search, widen
+        from memos_cli.operation.search import rerank, search, widen
 
         if not query.strip():
             raise UsageError("the query is empty", "type some words to search for")
@@ -191,6 +192,8 @@ class Memos(Session):
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
             embedder=embedder, balance=self.settings.search_balance, aside=aside, asked=read_asked(call),
         )  # fmt: skip
+        if (reranker := self.reranker) is not None:
+            hits = rerank(hits, partial(reranker.scores, query))
         hits = widen(
             self.vault.connection, hits,
             filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),

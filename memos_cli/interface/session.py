@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.runtime.embedder import Embedder
     from memos_cli.runtime.engine import Engine
     from memos_cli.runtime.models import Model
+    from memos_cli.runtime.reranker import Reranker
 
 
 def wall_clock() -> int:
@@ -183,6 +184,15 @@ class Session:
         from memos_cli.operation.parametric import Rack
 
         return Rack()
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder of the settings; None where they name none."""
+        if not self.settings.search_reranker:
+            return None
+        from memos_cli.runtime.reranker import Reranker
+
+        return Reranker(self.settings.search_reranker)
 
     @property
     def embedder(self) -> Embedder:

@@ -8,9 +8,9 @@ depend on the other hits: it decides whether a memory is worth a model's time.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
@@ -34,6 +34,8 @@ OPENING = 1000
 FOREIGN = 0.8
 """How much less vectors count for a question in Chinese, Japanese or Korean: the default embedder was
 trained on English, and to it such texts are all a little alike."""
+RERANKED = 30
+"""How many of the best a reranker reads."""
 WIDENED, WIDENING = 5, frozenset({"part_of", "follows", "about"})
 """How many of the best hits may bring what they are linked to, and by which kinds of links."""
 
@@ -122,6 +124,19 @@ def gather(
     )  # fmt: skip
     foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
     return Gathered(tuple(terms), candidates, tuple(pairs), foreign)
+
+
+def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) -> list[Hit]:
+    """``hits`` with the first ``RERANKED`` ordered anew: half by their scores, half by what ``read`` says."""
+    first, rest = hits[:RERANKED], hits[RERANKED:]
+    told = read([hit.cube.text for hit in first])
+    anew = [
+        replace(hit, score=round((hit.score + score) / 2, 4), why={**hit.why, "reranker": round(score, 3)})
+        for hit, score in zip(first, told, strict=True)
+    ]
+    anew.sort(key=lambda hit: (-hit.score, hit.cube.n))
+    least = anew[-1].score if anew else 0.0
+    return anew + [replace(hit, score=min(hit.score, least)) for hit in rest]
 
 
 def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:
