@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -66,6 +67,13 @@ def learn(memos: Memos, text: str, *tags: str) -> str:
     return done.ids[0] if done.ids else ""
 
 
+def bring(memos: Memos, text: str) -> object:
+    export = memos.vault.folder.parent / "memory.jsonl"
+    entity = {"type": "entity", "name": "Swan", "entityType": "bird", "observations": [text]}
+    export.write_text(json.dumps(entity))
+    return memos.import_export(export, wishes=Wishes(), embed=False)
+
+
 def ids_of(folder: Path) -> list[str]:
     with enter(folder, ANN) as ann:
         return [cube.id for cube in ann.cubes(filter=ALL)]
@@ -106,6 +114,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "gate": lambda m, id: m.gate(id),
     "history": lambda m, id: m.history(id),
     "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
+    "import_export": lambda m, id: bring(m, SECRET.replace("fjord", "lake")),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
@@ -146,7 +155,8 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "reranker", "embed", "embed_if_possible",
+    "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "reranker", "embed",
+    "embed_if_possible", "finish",
     # Take cubes that the caller was given.
     "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.

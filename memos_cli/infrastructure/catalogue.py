@@ -170,6 +170,20 @@ def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int,
     return [n for (n,) in rows]
 
 
+def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
+    """A principal's cubes by their references; where several have one, the oldest."""
+    found: dict[str, int] = {}
+    for start in range(0, len(refs), _MANY):
+        part = refs[start : start + _MANY]
+        rows = db.execute(
+            f"""SELECT ref, min(n) FROM cube WHERE owner = ? AND ref IN ({",".join("?" * len(part))})
+                AND state <> 'merged' GROUP BY ref""",
+            (owner, *part),
+        ).fetchall()
+        found |= dict(rows)
+    return found
+
+
 def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
     """Those of a few cubes whose words match an FTS5 expression."""
     marks = ",".join("?" * len(wanted))

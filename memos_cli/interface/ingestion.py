@@ -118,6 +118,10 @@ class Ingestion:
             for folder in paths:
                 self._prune(folder, seen)
 
+    def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
+        """Take in what was read by other means, such as one conversation of an export."""
+        self._take(origin.uri, origin.sha256, load)
+
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
         row = catalogue.source(self._vault.connection, uri, self._principal)

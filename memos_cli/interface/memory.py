@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.interface.distilling import Prepared, Wanted
-    from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.importing.job import Imported
+    from memos_cli.interface.ingestion import Ingestion, Wishes
     from memos_cli.interface.linking import Merged, Step
     from memos_cli.interface.maintaining import Report
     from memos_cli.interface.rivalry import Conflict
@@ -113,6 +114,33 @@ class Memos(Session):
         if text is not None:
             job.take_text(text, name)
         job.take_files(paths, name)
+        return self.finish(job, embed=embed, on_vectors=on_vectors)
+
+    def import_export(
+        self,
+        path: Path,
+        *,
+        wishes: Wishes,
+        kind: str = "",
+        embed: bool = True,
+        dry_run: bool = False,
+        on_source: Callable[[str], None] = lambda uri: None,
+        on_drafts: Callable[[int], None] = lambda count: None,
+        on_vectors: Callable[[int], None] = lambda count: None,
+    ) -> Imported:
+        """Take in what another program has exported: a file, a folder or a zip archive.
+
+        ``kind`` is one of ``importing.IMPORTS``; "" recognises it.
+        """
+        from memos_cli.interface.importing.job import import_export
+
+        return import_export(
+            self, path, wishes, kind=kind, embed=embed, dry_run=dry_run,
+            on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
+        )  # fmt: skip
+
+    def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
+        """What came of taking in; and the vectors of what is new, if they are wished."""
         notes, embedded = list(job.notes), 0
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:

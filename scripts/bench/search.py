@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -155,21 +155,14 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     }
 
 
-def timed(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
 def cold(folder: Path, questions: Sequence[str]) -> dict[str, float]:
     environment = {**os.environ, "MEMOS_VAULT": str(folder), "MEMOS_AS": "user:bench"}
     command = [sys.executable, "-m", "memos_cli", "search"]
-    times = [
-        timed(
-            lambda q=question: subprocess.run([*command, q], check=True, capture_output=True, env=environment)
-        )  # type: ignore[misc]
-        for question in questions
-    ]
+    times = []
+    for question in questions:
+        begin = time.perf_counter()
+        subprocess.run([*command, question], check=True, capture_output=True, env=environment)
+        times.append(time.perf_counter() - begin)
     return spread(times) | {"peak_mb": peak([*command, questions[0]], environment)}
 
 
@@ -256,7 +249,9 @@ def build_usearch(kept: np.ndarray[Any, Any]) -> Any:
     except ImportError:
         return None
     made = Index(ndim=kept.shape[1], metric="ip", dtype="i8")
-    print(f"usearch: built in {timed(lambda: made.add(np.arange(len(kept)), kept)):.0f} s", file=sys.stderr)
+    begin = time.perf_counter()
+    made.add(np.arange(len(kept)), kept)
+    print(f"usearch: built in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
     return made
 
 
@@ -264,11 +259,12 @@ def one_more(folder: Path, texts: Texts, first: int) -> float:
     """Median seconds to add one memory."""
     with enter(folder) as memos:
         memos.init()
-
-        def add(n: int) -> None:
+        times = []
+        for n in range(first, first + 40):
+            begin = time.perf_counter()
             memos.ingest(wishes=Wishes(hints=Hints(lines=True)), text=texts.text(n).encode(), embed=False)
-
-        return spread([timed(lambda n=n: add(n)) for n in range(first, first + 40)])["p50"]  # type: ignore[misc]
+            times.append(time.perf_counter() - begin)
+    return spread(times)["p50"]
 
 
 def measure(cubes: int, root: Path) -> dict[str, Any]:

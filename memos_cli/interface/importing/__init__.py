@@ -1,0 +1,44 @@
+"""Memories from elsewhere: what other programs export, as drafts of cubes.
+
+``open_export`` opens a file, a folder or a zip archive without unpacking it; ``recognise`` tells what it is;
+each kind has a reader that yields ``Bundle``s, one for each conversation, store or note, with a Fault for
+each record that cannot be taken. Nothing that was exported is executed, and nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from memos_cli.errors import UsageError
+from memos_cli.interface.importing.bundles import Bundle
+from memos_cli.interface.importing.chats import read_chatgpt, read_claude
+from memos_cli.interface.importing.memories import read_letta, read_mcp, read_mem0
+from memos_cli.interface.importing.memos import read_memos
+from memos_cli.interface.importing.notes import read_notes
+from memos_cli.interface.importing.opening import Export, open_export
+from memos_cli.interface.importing.recognition import recognise
+
+__all__ = ["IMPORTS", "Bundle", "Export", "open_export", "read_export", "recognise"]
+
+IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
+    "chatgpt": read_chatgpt,
+    "claude": read_claude,
+    "mem0": read_mem0,
+    "memos": read_memos,
+    "letta": read_letta,
+    "notes": read_notes,
+    "mcp": read_mcp,
+}
+
+
+def read_export(export: Export, kind: str = "") -> tuple[str, Iterator[Bundle]]:
+    """The kind of an export ("" recognises it) and its bundles. Raises UsageError for what is none."""
+    if kind and kind not in IMPORTS:
+        raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(IMPORTS)}")
+    found = kind or recognise(export)
+    if not found:
+        raise UsageError(
+            f"{export.path} is no export that is known",
+            f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown, JSON and CSV",
+        )
+    return found, IMPORTS[found](export)

@@ -1,0 +1,203 @@
+"""Conversations that ChatGPT and Claude export: each becomes a source, each message a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.bundles import Bundle, items, mapping, parts_of, text, time
+from memos_cli.interface.importing.opening import Export
+from memos_cli.interface.importing.streaming import Broken, elements, records
+
+_ASIDE = {"tether_browsing_display", "model_editable_context", "system_error", "app_pairing_content"}
+"""Kinds of content that say nothing to a person."""
+_ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system", "tool": "tool"}
+
+
+def conversations(export: Export) -> list[str]:
+    """The files of an export that hold conversations: one, or shards of it."""
+    found = [name for name in export.named("*.json") if _last(name).startswith("conversations")]
+    return sorted(found, key=lambda name: (len(name), name))
+
+
+def read_chatgpt(export: Export) -> Iterator[Bundle]:
+    """https://help.openai.com: `conversations.json` or shards of it, in a zip or a folder.
+
+    Of each tree of messages the branch that ends in `current_node` is read: what was abandoned stays out, and
+    so do messages that are hidden or not meant for the user.
+    """
+    told: set[str] = set()
+    for name in conversations(export) or export.named("*.json"):
+        for record in _records(export, name):
+            yield _chatgpt(record, told) if isinstance(record, dict) else _broken(export, name, record)
+
+
+def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
+    id = text(record.get("conversation_id")) or text(record.get("id"))
+    bundle = Bundle(f"chatgpt:{id}", text(record.get("title")))
+    nodes = mapping(record.get("mapping"))
+    if not id or not nodes:
+        bundle.faults.append(f"conversation {bundle.title or id or '?'}: no messages, or no id")
+        return bundle
+    begun = time(record.get("create_time"))
+    for node in _branch(nodes, text(record.get("current_node"))):
+        message = mapping(node.get("message"))
+        _chatgpt_message(bundle, message, begun, told)
+        begun = time(message.get("create_time")) or begun
+    return bundle
+
+
+def _branch(nodes: Mapping[str, Any], current: str) -> list[Mapping[str, Any]]:
+    """From the root to the current message; without one, to the last leaf."""
+    if current not in nodes:
+        leaves = [id for id, node in nodes.items() if not mapping(node).get("children")]
+        current = max(leaves, key=lambda id: _written(nodes[id]), default="")
+    found, seen = [], set()
+    while current in nodes and current not in seen:
+        seen.add(current)
+        node = mapping(nodes[current])
+        found.append(node)
+        current = text(node.get("parent"))
+    return found[::-1]
+
+
+def _written(node: object) -> float:
+    value = mapping(mapping(node).get("message")).get("create_time")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | None, told: set[str]) -> None:
+    content, about = mapping(message.get("content")), mapping(message.get("metadata"))
+    kind, role = text(content.get("content_type")), text(mapping(message.get("author")).get("role"))
+    if kind == "user_editable_context":  # the user's own instructions stand in every conversation
+        for name in ("user_profile", "user_instructions"):
+            said = text(content.get(name)).strip()
+            if said and said not in told:
+                told.add(said)
+                bundle.add(said, type="preference", title="Custom instructions", time=begun)
+        return
+    hidden = about.get("is_visually_hidden_from_conversation") or message.get("weight") == 0
+    recipient = message.get("recipient") or "all"
+    if hidden or kind in _ASIDE or (role == "assistant" and recipient != "all" and kind != "code"):
+        return
+    said = _chatgpt_text(kind, content)
+    if said.strip() and role in ("user", "assistant", "tool"):
+        bundle.add(
+            said, type="dialogue", ref=text(message.get("id")) or None, role=_ROLES[role],
+            author="" if role == "user" else "ChatGPT", title=bundle.title,
+            time=time(message.get("create_time")) or begun,
+        )  # fmt: skip
+
+
+def _chatgpt_text(kind: str, content: Mapping[str, Any]) -> str:
+    match kind:
+        case "code":
+            return f"```{text(content.get('language'))}\n{text(content.get('text'))}\n```"
+        case "thoughts":
+            thoughts = (mapping(each) for each in items(content.get("thoughts")))
+            return "\n\n".join(
+                filter(None, (text(t.get("content")) or text(t.get("summary")) for t in thoughts))
+            )
+        case "reasoning_recap":
+            return ""
+        case "tether_quote":
+            return "\n".join(filter(None, (text(content.get(name)) for name in ("title", "url", "text"))))
+        case _:
+            return parts_of(content.get("parts")) or text(content.get("text"))
+
+
+def read_claude(export: Export) -> Iterator[Bundle]:
+    """`conversations.json`, projects (`projects.json`, `projects/*.json`) and memories (likewise)."""
+    for name in conversations(export) or export.named("*.json"):
+        for record in _records(export, name):
+            yield _claude(record) if isinstance(record, dict) else _broken(export, name, record)
+    for name in export.named("*.json"):
+        place = f"/{name}"
+        if "/projects/" in place or _last(name) == "projects.json":
+            for record in _records(export, name):
+                yield _project(record) if isinstance(record, dict) else _broken(export, name, record)
+        elif "/memories/" in place or _last(name) == "memories.json":
+            for record in _records(export, name):
+                yield _memories(record) if isinstance(record, dict) else _broken(export, name, record)
+
+
+def _claude(record: Mapping[str, Any]) -> Bundle:
+    id, title = text(record.get("uuid")), text(record.get("name"))
+    bundle = Bundle(f"claude:{id}", title)
+    if not id or not isinstance(record.get("chat_messages"), list):
+        bundle.faults.append(f"conversation {title or id or '?'}: no messages, or no id")
+        return bundle
+    for each in record["chat_messages"]:
+        message = mapping(each)
+        role = _ROLES.get(text(message.get("sender")), "")
+        said = [parts_of([p for p in items(message.get("content")) if mapping(p).get("type") == "text"])]
+        if not said[0].strip():
+            said = [text(message.get("text"))]
+        for attached in items(message.get("attachments")):
+            if held := text(mapping(attached).get("extracted_content")).strip():
+                said.append(f"{text(mapping(attached).get('file_name'))}\n{held}")
+        if role:
+            bundle.add(
+                "\n\n".join(filter(None, (part.strip() for part in said))), type="dialogue", role=role,
+                ref=text(message.get("uuid")) or None, author="" if role == "user" else "Claude",
+                title=title, time=time(message.get("created_at")) or time(record.get("created_at")),
+            )  # fmt: skip
+        elif message:
+            bundle.faults.append(f"conversation {title or id}: a message of no known sender")
+    return bundle
+
+
+def _project(record: Mapping[str, Any]) -> Bundle:
+    id, name = text(record.get("uuid")), text(record.get("name"))
+    bundle = Bundle(f"claude-project:{id}", name)
+    when = time(record.get("created_at"))
+    for kind, key in (("document", "description"), ("instruction", "prompt_template")):
+        bundle.add(text(record.get(key)), type=kind, title=name, time=when, ref=f"{id}/{key}")
+    for each in items(record.get("docs")):
+        document = mapping(each)
+        bundle.add(
+            text(document.get("content")), title=text(document.get("filename")) or name,
+            ref=text(document.get("uuid")) or None, time=time(document.get("created_at")) or when,
+        )  # fmt: skip
+    return bundle
+
+
+def _memories(record: Mapping[str, Any]) -> Bundle:
+    """What Claude itself keeps of its user, as Markdown: a memory for each paragraph."""
+    bundle = Bundle(f"claude-memories:{text(record.get('account_uuid'))}", "Claude's memories")
+    parts = {"": record.get("conversations_memory"), **mapping(record.get("project_memories"))}
+    for project, value in parts.items():
+        for paragraph in text(value).split("\n\n"):
+            bundle.add(
+                paragraph,
+                type="fact",
+                title="Claude's memories",
+                tags=("project/" + project,) if project else (),
+            )
+    return bundle
+
+
+def _records(export: Export, name: str) -> Iterator[Any]:
+    try:
+        with export.open(name) as stream:
+            yield from records(stream)
+    except MemosError as error:
+        yield Broken(str(error))
+
+
+def _broken(export: Export, name: str, error: Broken) -> Bundle:
+    return Bundle("", faults=[f"{name}: {error}"])
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1].lower()
+
+
+def first_record(export: Export, name: str) -> Any:
+    """The first element of a JSON file, to see what it is; None where there is none."""
+    try:
+        with export.open(name) as stream:
+            return next((each for each in elements(stream) if not isinstance(each, Broken)), None)
+    except MemosError:
+        return None

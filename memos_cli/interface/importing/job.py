@@ -1,0 +1,157 @@
+"""The bundles of an export into the vault: through the same way as what is ingested, and what links them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import LIVE_STATES, Draft, Origin
+from memos_cli.errors import MemosError
+from memos_cli.infrastructure import catalogue, links
+from memos_cli.interface.importing import Bundle, open_export, read_export
+from memos_cli.interface.ingestion import Ingestion, Wishes
+from memos_cli.interface.results import Failure, Ingested
+from memos_cli.interface.secrecy import find_personal, find_secrets, mask
+from memos_cli.interface.sources import Reading
+from memos_cli.interface.sources.pieces import read_tags
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+SHOWN = 1_000
+"""Failures that are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import, or (``dry_run``) would come: ``sources`` are (address, title, memories)."""
+
+    kind: str
+    sources: tuple[tuple[str, str, int], ...]
+    done: Ingested
+    links: int = 0
+    pinned: int = 0
+    dry_run: bool = False
+
+
+def import_export(
+    memos: Memos,
+    path: Path,
+    wishes: Wishes,
+    *,
+    kind: str,
+    embed: bool,
+    dry_run: bool,
+    on_source: Callable[[str], None],
+    on_drafts: Callable[[int], None],
+    on_vectors: Callable[[int], None],
+) -> Imported:
+    """Take in what ``path`` holds. What cannot be taken is told in ``failed``, and stops nothing else."""
+    memos.access.require_making()
+    job = Ingestion(
+        memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
+        on_source=on_source, on_drafts=on_drafts,
+    )  # fmt: skip
+    told: list[tuple[str, str, int]] = []
+    linked = pinned = 0
+    with open_export(path) as export:
+        found, bundles = read_export(export, kind)
+        loose: list[Bundle] = []
+        for bundle in _whole(bundles, path, job):
+            job.failed += [Failure(bundle.uri or str(path), fault) for fault in bundle.faults[:SHOWN]]
+            if more := len(bundle.faults) - SHOWN:
+                job.failed += [Failure(bundle.uri, f"and {more} more")] if more > 0 else []
+            job.notes += bundle.notes
+            drafts = list(_guarded(bundle, wishes.hints.secrets, job))
+            if not drafts:
+                continue
+            told.append((bundle.uri, bundle.title, len(drafts)))
+            if dry_run:
+                continue
+            _take(memos, job, found, bundle, drafts)
+            if bundle.relations or bundle.pinned:
+                loose.append(Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned))
+        for bundle in loose:
+            linked += _link(memos, bundle)
+            pinned += _pin(memos, bundle)
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
+    return Imported(found, tuple(told), done, linked, pinned, dry_run)
+
+
+def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
+    """The bundles up to where the export cannot be read any more."""
+    try:
+        yield from bundles
+    except MemosError as error:
+        job.failed.append(Failure(str(path), str(error), error.hint))
+
+
+def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
+    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
+    for draft in bundle.drafts:
+        draft = replace(draft, tags=read_tags(list(draft.tags)))
+        if held := find_secrets(draft.text):
+            if secrets == "refuse":
+                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {held[0].what}, refused"))
+                continue
+            if secrets == "allow":
+                draft = replace(draft, sensitivity="secret")
+            else:
+                draft = replace(draft, text=mask(draft.text, held), masked=True)
+        if draft.sensitivity == "open" and find_personal(draft.text):
+            draft = replace(draft, sensitivity="personal")
+        yield draft
+
+
+def _take(memos: Memos, job: Ingestion, kind: str, bundle: Bundle, drafts: list[Draft]) -> None:
+    """Keep one bundle; what a memory said before becomes its earlier versions."""
+    seal = hashlib.sha256(b"".join(draft.digest() for draft in drafts)).hexdigest()
+    finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
+    if finals:
+        known = catalogue.by_ref(memos.vault.connection, list(finals), memos.principal)
+        finals = {ref: draft for ref, draft in finals.items() if ref not in known}
+        drafts = [
+            replace(each, text=bundle.earlier[each.ref][0]) if each.ref in finals and each.ref else each
+            for each in drafts
+        ]
+    origin = Origin(bundle.uri, kind, seal, sum(len(draft.text) for draft in drafts))
+    job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
+    for ref, draft in finals.items():
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            n = catalogue.by_ref(change.db, [ref], memos.principal).get(ref)
+            if n is None:
+                continue
+            for text in [*bundle.earlier[ref][1:], draft.text]:
+                cube = catalogue.by_number(change.db, [n])[n]
+                change.edit(cube, text, draft.title, "import")
+            row = catalogue.source(change.db, bundle.uri, memos.principal)
+            for place in catalogue.places(change.db, row.n) if row else ():
+                if place.cube == n:
+                    change.move_place(place.n, place.span, draft.digest(), place.bytes_sha256)
+
+
+def _link(memos: Memos, bundle: Bundle) -> int:
+    refs = [end for each in bundle.relations for end in (each.source, each.target)]
+    if not refs:
+        return 0
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        known = catalogue.by_ref(change.db, refs, memos.principal)
+        return sum(
+            links.add(change, known[each.source], each.kind, known[each.target])
+            for each in bundle.relations
+            if each.source in known and each.target in known and known[each.source] != known[each.target]
+        )
+
+
+def _pin(memos: Memos, bundle: Bundle) -> int:
+    """Pin what is pinned where it comes from, unless it waits for a review."""
+    if not bundle.pinned:
+        return 0
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        known = catalogue.by_ref(change.db, bundle.pinned, memos.principal)
+        live = [n for n in known.values() if (catalogue.standing(change.db, n) or ("",))[0] in LIVE_STATES]
+        return sum(change.pin("", n) for n in live)

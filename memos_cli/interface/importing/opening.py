@@ -1,0 +1,122 @@
+"""An export as named streams of bytes: a file, a folder, or a zip archive that is read and never unpacked."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from memos_cli.errors import MemosError, UsageError
+
+MOST = 32 << 30
+"""Bytes that an archive may hold in all, unpacked."""
+RATIO, SLIGHT = 200, 64 << 20
+"""How many times larger than in the archive a file may be, beyond the first so many bytes."""
+WHOLE = 256 << 20
+"""Bytes of a file that is read as a whole."""
+
+
+@dataclass(slots=True)
+class Export:
+    """What is imported. ``names`` are paths within it, with ``/``."""
+
+    path: Path
+    names: tuple[str, ...] = ()
+    archive: zipfile.ZipFile | None = None
+    passed_over: list[str] = field(default_factory=list)
+
+    def named(self, *endings: str) -> list[str]:
+        """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
+        found = []
+        for name in self.names:
+            last = name.rsplit("/", 1)[-1].lower()
+            if any(last.endswith(each[1:]) if each.startswith("*") else last == each for each in endings):
+                found.append(name)
+        return found
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """A file of the export. Raises MemosError where it cannot be read."""
+        try:
+            if self.archive is not None:
+                with self.archive.open(name) as stream:
+                    yield stream
+            else:
+                with (self.path / name if self.path.is_dir() else self.path).open("rb") as stream:
+                    yield stream
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            RuntimeError,
+            NotImplementedError,
+            EOFError,
+            ValueError,
+        ) as error:
+            if isinstance(error, UnicodeError):
+                raise
+            raise MemosError(f"{self.path}: {name}: {error}") from error
+        except Exception as error:  # zlib.error, lzma.LZMAError: what a damaged archive raises
+            if type(error).__module__ in ("zlib", "_lzma", "lzma", "_bz2"):
+                raise MemosError(f"{self.path}: {name}: damaged: {error}") from error
+            raise
+
+    def read(self, name: str) -> bytes:
+        """A whole file. Raises MemosError where it is too long, or cannot be read."""
+        with self.open(name) as stream:
+            data = stream.read(WHOLE + 1)
+        if len(data) > WHOLE:
+            raise MemosError(f"{self.path}: {name} has more than {WHOLE >> 20} MiB")
+        return data
+
+    def text(self, name: str) -> str:
+        """A whole file as text; what is no UTF-8 in it is replaced."""
+        return self.read(name).decode("utf-8-sig", "replace")
+
+
+@contextmanager
+def open_export(path: Path) -> Iterator[Export]:
+    """Open what is to be imported. Raises UsageError where there is nothing, MemosError for a bad archive."""
+    if path.is_dir():
+        yield Export(path, tuple(_below(path)))
+    elif not path.is_file():
+        raise UsageError(f"{path}: no such file or folder", "memos import PATH")
+    elif zipfile.is_zipfile(path):
+        try:
+            archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise MemosError(f"{path}: a damaged archive: {error}") from error
+        with archive:
+            yield _examined(path, archive)
+    else:
+        yield Export(path, (path.name,))
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """The regular files below a folder; symbolic links are not followed."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            if any(parent.is_symlink() for parent in path.relative_to(folder).parents if parent.name):
+                continue
+            yield path.relative_to(folder).as_posix()
+
+
+def _examined(path: Path, archive: zipfile.ZipFile) -> Export:
+    """An archive whose files are of believable sizes. Raises MemosError for one that is not."""
+    total, names = 0, []
+    for each in archive.infolist():
+        if each.is_dir():
+            continue
+        total += each.file_size
+        if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or total > MOST:
+            raise MemosError(
+                f"{path}: {each.filename} unpacks to {each.file_size:,} bytes: that is no export"
+            )
+        if each.flag_bits & 1:
+            raise MemosError(
+                f"{path}: {each.filename} is encrypted", "unpack it yourself, then import the folder"
+            )
+        names.append(each.filename)
+    return Export(path, tuple(sorted(names)), archive)

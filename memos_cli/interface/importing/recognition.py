@@ -1,0 +1,68 @@
+"""Which program an export comes from, by its names and the first of its records."""
+
+from __future__ import annotations
+
+import json
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.bundles import items, mapping
+from memos_cli.interface.importing.chats import conversations, first_record
+from memos_cli.interface.importing.opening import Export
+
+_HEAD = 1 << 20
+
+
+def recognise(export: Export) -> str:
+    """One of IMPORTS; "" for what is none of them."""
+    if export.named("textual_memory.json", "activation_memory.pickle"):
+        return "memos"
+    if export.named("*.af"):
+        return "letta"
+    for name in conversations(export):
+        if kind := _of_record(mapping(first_record(export, name))):
+            return kind
+    for name in export.named("*.json", "*.jsonl"):
+        if kind := _of_lines(export, name) or _of_file(export, name):
+            return kind
+    return "notes" if export.named("*.md", "*.markdown") else ""
+
+
+def _of_record(record: object) -> str:
+    found = mapping(record)
+    if "mapping" in found:
+        return "chatgpt"
+    if {"chat_messages", "conversations_memory", "prompt_template"} & found.keys():
+        return "claude"
+    about = mapping(found.get("metadata"))
+    if "payload" in found or {"memory_type", "usage", "embedding"} & about.keys():
+        return "memos"
+    if "memory" in found and (
+        "hash" in found or "user_id" in found or "created_at" in found or "id" in found
+    ):
+        return "mem0"
+    return ""
+
+
+def _of_lines(export: Export, name: str) -> str:
+    try:
+        with export.open(name) as stream:
+            line = stream.readline(_HEAD)
+        first = mapping(json.loads(line))
+    except (ValueError, RecursionError, MemosError):
+        return ""
+    return "mcp" if first.get("type") in ("entity", "relation") else ""
+
+
+def _of_file(export: Export, name: str) -> str:
+    first = first_record(export, name)
+    found = mapping(first)
+    if kind := _of_record(found):
+        return kind
+    if ("agents" in found and "blocks" in found) or ("core_memory" in found and "messages" in found):
+        return "letta"
+    if "nodes" in found and "edges" in found:
+        return "memos"
+    for key in ("results", "memories", "data"):
+        if rows := [*items(found.get(key))]:
+            return _of_record(rows[0])
+    return ""
