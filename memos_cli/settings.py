@@ -79,6 +79,12 @@ class Settings:
         "the most sensitive memories that an adapter may hold",
         choices=SENSITIVITIES,
     )
+    sensitivity_export: str = _setting(
+        "sensitivity.export",
+        "personal",
+        "the most sensitive memories that an export holds",
+        choices=SENSITIVITIES,
+    )
     audit_reads: str = _setting(
         "audit.reads",
         "all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -74,6 +75,13 @@ def bring(memos: Memos, text: str) -> object:
     return memos.import_export(export, wishes=Wishes(), embed=False)
 
 
+def send(memos: Memos, id: str) -> bytes:
+    whole = io.BytesIO()
+    memos.export(stream=whole, filter=ALL, format="jsonl", up_to="secret")
+    memos.export([id], stream=whole, up_to="secret")
+    return whole.getvalue()
+
+
 def ids_of(folder: Path) -> list[str]:
     with enter(folder, ANN) as ann:
         return [cube.id for cube in ann.cubes(filter=ALL)]
@@ -114,6 +122,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "gate": lambda m, id: m.gate(id),
     "history": lambda m, id: m.history(id),
     "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
+    "export": lambda m, id: send(m, id),
     "import_export": lambda m, id: bring(m, SECRET.replace("fjord", "lake")),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],

@@ -7,7 +7,7 @@ import json
 import pickle
 import sqlite3
 import zipfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -289,14 +289,11 @@ def test_no_mutation_of_an_export_is_more_than_a_fault(
             case "end":
                 del content[at:]
     target.write_bytes(content)
-    try:
-        with open_export(path) as export:
-            for bundle in read_export(export, kind)[1]:
-                for draft in bundle.drafts:
-                    assert draft.text.strip()
-                    draft.digest()
-    except MemosError:
-        pass
+    with suppress(MemosError), open_export(path) as export:
+        for bundle in read_export(export, kind)[1]:
+            for draft in bundle.drafts:
+                assert draft.text.strip()
+                draft.digest()
 
 
 def test_a_zip_of_anything_is_refused_or_read(tmp_path: Path) -> None:

@@ -184,6 +184,17 @@ def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
     return found
 
 
+def by_ids(db: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
+    """A principal's cubes by their whole ids."""
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), _MANY):
+        part = ids[start : start + _MANY]
+        marks = ",".join("?" * len(part))
+        rows = db.execute(f"SELECT id, n FROM cube WHERE owner = ? AND id IN ({marks})", (owner, *part))
+        found |= dict(rows.fetchall())
+    return found
+
+
 def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
     """Those of a few cubes whose words match an FTS5 expression."""
     marks = ",".join("?" * len(wanted))

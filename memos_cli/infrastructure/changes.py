@@ -489,6 +489,11 @@ class Change:
             self.insert_words([(cube, *row)])
         return row is not None
 
+    def enter(self, cube: int) -> None:
+        """Let a cube that was written otherwise be found, if it is live: by words, and soon by meaning."""
+        if self._enter_words(cube):
+            self._await_vectors([cube])
+
     def leave_words(self, cube: int) -> None:
         if row := self._current_words(cube):
             self.db.execute(

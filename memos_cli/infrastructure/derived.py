@@ -221,3 +221,28 @@ def keep_pace(change: Change, fingerprint: Mapping[str, str], values: Mapping[st
 
 def _pace_name(fingerprint: Mapping[str, str]) -> str:
     return "pace:" + hashlib.sha256(lineage.to_json(fingerprint).encode()).hexdigest()
+
+
+_REQUEST = "rebuild:"
+"""Of the policies that ask for a state: what another vault had, and is to be made here."""
+
+
+def request(change: Change, wanted: Mapping[str, Any]) -> None:
+    """Ask for the state of a document, ``{"view": …, "document": [ids]}``; the night makes it."""
+    text = lineage.to_json(wanted)
+    name = _REQUEST + hashlib.sha256(text.encode()).hexdigest()
+    change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, text))
+
+
+def requests(db: Connection) -> list[Mapping[str, Any]]:
+    """The states that are asked for."""
+    rows = db.execute("SELECT value FROM policy WHERE name >= ? AND name < ?", (_REQUEST, _REQUEST + "~"))
+    return [lineage.from_json(value) for (value,) in rows.fetchall()]
+
+
+def settle_request(change: Change, wanted: Mapping[str, Any]) -> None:
+    """What was asked for is made, or cannot be."""
+    change.db.execute(
+        "DELETE FROM policy WHERE name >= ? AND name < ? AND value = ?",
+        (_REQUEST, _REQUEST + "~", lineage.to_json(wanted)),
+    )

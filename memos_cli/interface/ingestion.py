@@ -118,6 +118,13 @@ class Ingestion:
             for folder in paths:
                 self._prune(folder, seen)
 
+    def count(self, what: str, id: str) -> None:
+        """Count a memory that came another way: ``added``, ``versions`` or ``unchanged``."""
+        if what in ("added", "versions", "unchanged"):
+            setattr(self, what, getattr(self, what) + 1)
+        if what in ("added", "versions"):
+            self.ids.append(id)
+
     def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
         """Take in what was read by other means, such as one conversation of an export."""
         self._take(origin.uri, origin.sha256, load)

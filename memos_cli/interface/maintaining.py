@@ -196,7 +196,8 @@ class _Run:
                 if not self._dry_run:
                     memos.demote([each.id])
                 yield Deed("states", "drop", each.id, f"stale: {each.stale}")
-        fresh = [each for each in known if not each.stale]
+        yield from self._asked_for()
+        fresh = [each for each in known if not each.stale]  # those just made have a day to be of use
         settings = memos.settings
         policy: Policy = settings.maintain_policy  # type: ignore[assignment]
         choices = [self._there(each) for each in fresh]
@@ -207,6 +208,19 @@ class _Run:
         for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # room first
             if verdict.action in ("drop", "make"):
                 yield from self._carry_out(verdict)
+
+    def _asked_for(self) -> Iterator[Deed]:
+        """States that another vault had of what was imported."""
+        memos = self._memos
+        for wanted in derived.requests(memos.vault.connection):
+            document = [str(id) for id in wanted.get("document", ())]
+            yield Deed("states", "make", document[0] if document else "", "it came with an import")
+            if self._dry_run:
+                continue
+            with suppress(MemosError):  # what cannot be made is not asked for again
+                memos.promote(document, view=str(wanted.get("view", "")), on_tokens=self.breathe)
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                derived.settle_request(change, wanted)
 
     def _carry_out(self, verdict: Verdict) -> Iterator[Deed]:
         memos, choice = self._memos, verdict.choice

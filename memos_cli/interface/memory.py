@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.interface.distilling import Prepared, Wanted
+    from memos_cli.interface.exchange.exporting import Exported
     from memos_cli.interface.importing.job import Imported
     from memos_cli.interface.ingestion import Ingestion, Wishes
     from memos_cli.interface.linking import Merged, Step
@@ -138,6 +139,21 @@ class Memos(Session):
             self, path, wishes, kind=kind, embed=embed, dry_run=dry_run,
             on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
         )  # fmt: skip
+
+    def export(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        stream: IO[bytes],
+        filter: Filter | None = None,
+        format: str = "mip",
+        up_to: str = "",
+    ) -> Exported:
+        """Write memories for another vault or program, but none more sensitive than ``up_to``."""
+        from memos_cli.interface.exchange.exporting import export
+
+        most = up_to or self.settings.sensitivity_export
+        return export(self, ids, filter, format=format, up_to=most, stream=stream)
 
     def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
         """What came of taking in; and the vectors of what is new, if they are wished."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, links
-from memos_cli.interface.importing import Bundle, open_export, read_export
+from memos_cli.interface.importing import Bundle, Export, open_export, read_export, recognise
 from memos_cli.interface.ingestion import Ingestion, Wishes
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
@@ -59,6 +59,8 @@ def import_export(
     told: list[tuple[str, str, int]] = []
     linked = pinned = 0
     with open_export(path) as export:
+        if (kind or recognise(export)) == "mip":
+            return _adopt(memos, job, export, wishes, embed=embed, dry_run=dry_run, on_vectors=on_vectors)
         found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
         for bundle in _whole(bundles, path, job):
@@ -80,6 +82,30 @@ def import_export(
             pinned += _pin(memos, bundle)
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
     return Imported(found, tuple(told), done, linked, pinned, dry_run)
+
+
+def _adopt(
+    memos: Memos,
+    job: Ingestion,
+    export: Export,
+    wishes: Wishes,
+    *,
+    embed: bool,
+    dry_run: bool,
+    on_vectors: Callable[[int], None],
+) -> Imported:
+    """Take in a bundle of another vault."""
+    from memos_cli.interface.exchange import bundle
+    from memos_cli.interface.exchange.adopting import adopt
+
+    with export.open(export.names[0]) as stream:
+        parts = bundle.read(stream)
+    count, linked = len(parts.get("cubes.jsonl", ())), 0
+    if not dry_run:
+        linked = adopt(memos, parts, job, quarantine=wishes.quarantine == "always")
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
+    sources = ((export.path.as_uri() if export.path.is_absolute() else str(export.path), "", count),)
+    return Imported("mip", sources, done, linked, 0, dry_run)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from memos_cli.errors import MemosError
+from memos_cli.interface.exchange import bundle
 from memos_cli.interface.importing.bundles import items, mapping
 from memos_cli.interface.importing.chats import conversations, first_record
 from memos_cli.interface.importing.opening import Export
@@ -14,6 +15,8 @@ _HEAD = 1 << 20
 
 def recognise(export: Export) -> str:
     """One of IMPORTS; "" for what is none of them."""
+    if len(export.names) == 1 and export.archive is None and _is_bundle(export):
+        return "mip"
     if export.named("textual_memory.json", "activation_memory.pickle"):
         return "memos"
     if export.named("*.af"):
@@ -25,6 +28,14 @@ def recognise(export: Export) -> str:
         if kind := _of_lines(export, name) or _of_file(export, name):
             return kind
     return "notes" if export.named("*.md", "*.markdown") else ""
+
+
+def _is_bundle(export: Export) -> bool:
+    try:
+        with export.open(export.names[0]) as stream:
+            return bundle.is_bundle(stream.read(512))
+    except MemosError:
+        return False
 
 
 def _of_record(record: object) -> str:

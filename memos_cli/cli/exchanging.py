@@ -1,15 +1,32 @@
-"""Commands that exchange memories with other programs: import."""
+"""Commands that exchange memories with other vaults and programs: import, export."""
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from memos_cli.cli.context import read_names, state_of, with_global_options
+from memos_cli.cli.changing import read_ids
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    View,
+    make_filter,
+    read_names,
+    state_of,
+    with_global_options,
+)
+from memos_cli.cli.standing import SomeIds
 from memos_cli.errors import UsageError
+from memos_cli.files import write_whole
 
 SHOWN = 20
 """Sources that a dry run tells a person one by one."""
@@ -17,13 +34,15 @@ SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     app.command("import")(with_global_options(import_))
+    app.command()(with_global_options(export))
 
 
 def import_(
     ctx: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, a folder or a zip archive.")],
     kind: Annotated[
-        str, typer.Option("--from", metavar="KIND", help="chatgpt, claude, mem0, memos, letta, notes, mcp.")
+        str,
+        typer.Option("--from", metavar="KIND", help="chatgpt, claude, mem0, memos, letta, notes, mcp, mip."),
     ] = "",
     tag: Annotated[
         list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")
@@ -37,7 +56,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
     embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
 ) -> None:
-    """Take in what other programs export: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP memory.
+    """Take in what `memos export` and other programs write: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP.
 
     What is there already is not stored again: import the next export over this one. Archives are read,
     not unpacked, and nothing in them is executed. Text, JSON lines and CSV come with `memos ingest`.
@@ -96,3 +115,62 @@ def import_(
         output.note(f"note: {done.without_vector} memories have no vector yet; `memos embed` makes them")
     if done.failed:
         raise typer.Exit(3 if made.sources else 1)
+
+
+def export(
+    ctx: typer.Context,
+    ids: SomeIds = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for standard output.")
+    ] = "-",
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="mip (all of it), jsonl, markdown, mem0.")
+    ] = "mip",
+    up_to: Annotated[
+        str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.export.")
+    ] = "",
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    view: View = None,
+) -> None:
+    """Write memories for another vault or program: all, or those that are named or pass the filters.
+
+    A bundle (mip) holds every version, tags, links, and what saved states to make again; the same content
+    gives the same bytes, and `memos import` takes it in as it was.
+
+    \b
+    Example:
+      memos export -o memories.mip
+      memos export --tag work --format markdown > work.md
+    """
+    from memos_cli.cube import SENSITIVITIES
+
+    if up_to and up_to not in SENSITIVITIES:
+        raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
+    if not output:
+        raise UsageError("the name of the file is empty", "memos export -o FILE")
+    state = state_of(ctx)
+    wanted = Restriction(tag, type, source, after, before)
+    if ids and wanted:
+        raise UsageError("name memories by id or by filters, not both", "memos export --tag TAG")
+    with state.open() as memos:
+        filter = None if ids else make_filter(memos, state.view, wanted)
+        whole = io.BytesIO()
+        made = memos.export(read_ids(ids or []), stream=whole, filter=filter, format=format, up_to=up_to)
+        if output == "-":
+            sys.stdout.buffer.write(whole.getbuffer())
+            sys.stdout.buffer.flush()
+        else:
+            path = Path(output).absolute()
+            write_whole(path, whole.getvalue(), scratch=path.parent)
+    report = state.output
+    if output != "-":
+        if report.json:
+            report.record({"file": output, **asdict(made)})
+        else:
+            report.text(f"{made.memories} memories, sha256 {made.sha256}")
+    for why, count in made.held_back.items():
+        report.note(f"note: {count} memories stay here: {why}")

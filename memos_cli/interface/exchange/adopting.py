@@ -1,0 +1,135 @@
+"""A bundle into a vault: each memory with its id, its times and all its versions, as it was there.
+
+What is here already stays: a memory that has gone on since gets the versions that it lacks, and one that says
+something else here is told and left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
+from memos_cli.infrastructure import adoption, catalogue, derived, links, rules
+from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
+from memos_cli.infrastructure.governance import Rule
+from memos_cli.interface.access import principal_named
+from memos_cli.interface.exchange.exporting import PORTABLE
+from memos_cli.interface.ingestion import PART, Ingestion
+from memos_cli.interface.results import Failure
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+RIGHTS = ("read", "write", "share", "admin")
+
+
+def adopt(memos: Memos, parts: dict[str, list[dict[str, Any]]], job: Ingestion, *, quarantine: bool) -> int:
+    """Take in the records of a bundle. Returns how many links came."""
+    cubes = []
+    for number, each in enumerate(parts.get("cubes.jsonl", ()), 1):
+        try:
+            cubes.append(_foreign(each))
+        except (KeyError, TypeError, ValueError) as error:
+            job.failed.append(Failure("bundle", f"memory {number}: {type(error).__name__} {error}"))
+    for start in range(0, len(cubes), PART):
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            for cube in cubes[start : start + PART]:
+                what = adoption.adopt(change, cube, quarantine=quarantine)
+                job.count(what, cube.id)
+                if what == "differs":
+                    job.failed.append(Failure("bundle", f"{cube.id} says something else here, and is left"))
+    if quarantine:
+        return 0
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        known = catalogue.by_ids(change.db, [cube.id for cube in cubes], memos.principal)
+        made = sum(
+            links.add(change, known[each["source"]], each["kind"], known[each["target"]])
+            for each in parts.get("links.jsonl", ())
+            if each.get("kind") in PORTABLE
+            and each.get("source") in known
+            and each.get("target") in known
+            and each["source"] != each["target"]
+        )
+        for each in parts.get("access.jsonl", ()):
+            if each.get("target") in known and each.get("right") in RIGHTS:
+                who = principal_named(str(each.get("principal")), "group")
+                expires = each.get("expires")
+                rules.grant(
+                    change,
+                    Rule(
+                        memos.principal, "cube", each["target"], who, each["right"], memos.principal,
+                        change.now, expires if isinstance(expires, int) else None,
+                    ),
+                )  # fmt: skip
+        for each in parts.get("rebuild.jsonl", ()):
+            document = each.get("document")
+            if isinstance(document, list) and document and all(id in known for id in document):
+                derived.request(change, {"view": str(each.get("view", "")), "document": document})
+    return made
+
+
+def _foreign(value: dict[str, Any]) -> Foreign:
+    """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
+    versions = [
+        ForeignVersion(
+            _number(v["version"]), _text(v["title"]), _text(v["text"]), _number(v["created"]),
+            _text(v["principal"]),
+        )
+        for v in value["versions"]
+    ]  # fmt: skip
+    if not versions or [v.version for v in versions] != list(range(1, len(versions) + 1)):
+        raise ValueError("versions that do not count from 1")
+    places = [
+        ForeignPlace(
+            _text(p["uri"]), _text(p["kind"]), _number(p["start"]), _number(p["end"]),
+            bytes.fromhex(p["sha256"]) or catalogue.MASKED,
+        )
+        for p in value["places"]
+    ]  # fmt: skip
+    id = _text(value["id"])
+    if len(id) != 26 or not id.isalnum() or not id.isascii() or id != id.upper():
+        raise ValueError(f"{id!r} is no id")
+    if any(place.end < place.start or place.start < 0 or len(place.sha256) != 32 for place in places):
+        raise ValueError("a place that is none")
+    return Foreign(
+        id=id,
+        type=_one_of(value["type"], SEMANTIC_TYPES),
+        state=_one_of(value["state"], ("generated", "activated", "archived", "expired")),
+        ref=None if value["ref"] is None else _text(value["ref"]),
+        author=_text(value["author"]),
+        role=_text(value["role"]),
+        time=_maybe(value["time"]),
+        created=_number(value["created"]),
+        updated=_number(value["updated"]),
+        expires=_maybe(value["expires"]),
+        uses_left=_maybe(value["uses_left"]),
+        priority=_number(value["priority"]),
+        frozen=bool(value["frozen"]),
+        sensitivity=SENSITIVITIES.index(_one_of(value["sensitivity"], SENSITIVITIES)),
+        tags=tuple(_text(tag) for tag in value["tags"]),
+        versions=tuple(versions),
+        places=tuple(places),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text where one should be")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 62:
+        raise TypeError("no number where one should be")
+    return value
+
+
+def _maybe(value: object) -> int | None:
+    return None if value is None else _number(value)
+
+
+def _one_of(value: object, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{value!r} is not known")
+    return _text(value)

@@ -1,0 +1,104 @@
+"""The interchange bundle: a tar of a manifest and JSON lines, the same bytes for the same content.
+
+The manifest comes first and names every other member with its length and its sha256, so that a reader knows
+what it holds before it takes any of it in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+from memos_cli.errors import Damaged, MemosError
+
+FORMAT, VERSION = "mip", 1
+MANIFEST = "manifest.json"
+MOST = 1 << 30
+"""Bytes of a member that is read."""
+_PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
+
+
+def to_line(record: Mapping[str, Any]) -> bytes:
+    """A record as one line of JSON: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+def write(stream: IO[bytes], parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
+    """Write a bundle of ``parts``, lists of records by the names of members. Returns its sha256."""
+    members = {name: b"".join(map(to_line, parts.get(name, ()))) for name in _PARTS}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "members": {
+            name: {
+                "bytes": len(data),
+                "records": data.count(b"\n"),
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
+            for name, data in members.items()
+        },
+    }
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in ((MANIFEST, to_line(manifest)), *members.items()):
+            entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
+            entry.size, entry.mode = len(data), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+    stream.write(whole.getbuffer())
+    return hashlib.sha256(whole.getbuffer()).hexdigest()
+
+
+def is_bundle(head: bytes) -> bool:
+    """Whether a file that begins so may be a bundle."""
+    return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
+
+
+def read(stream: IO[bytes]) -> dict[str, list[dict[str, Any]]]:
+    """The records of a bundle by member, once all of it was verified.
+
+    Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for entry in archive:
+                if not entry.isreg() or entry.size > MOST or entry.name in found:
+                    raise Damaged(f"not a bundle: {entry.name}")
+                held = archive.extractfile(entry)
+                found[entry.name] = held.read() if held else b""
+        manifest = json.loads(found.pop(MANIFEST))
+        version, told = manifest["version"], manifest["members"]
+        if manifest["format"] != FORMAT or not isinstance(version, int):
+            raise Damaged("not a bundle of memories")
+        if version > VERSION:
+            raise MemosError(
+                f"the bundle is of version {version}, newer than this program", "update memos-cli"
+            )
+        for name, data in found.items():
+            if told[name]["sha256"] != hashlib.sha256(data).hexdigest():
+                raise Damaged(f"{name} is not what the manifest says")
+        if missing := told.keys() - found.keys():
+            raise Damaged(f"{min(missing)} is missing")
+        return {name: [_record(line) for line in data.splitlines()] for name, data in found.items()}
+    except (
+        tarfile.TarError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        EOFError,
+    ) as error:
+        raise Damaged(f"not a whole bundle: {error}") from error
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    found = json.loads(line.decode("utf-8", "surrogatepass"))
+    if not isinstance(found, dict):
+        raise ValueError("a record is no object")
+    return found

@@ -1,0 +1,178 @@
+"""What leaves a vault: the memories that are chosen, less what may not go, in one of several formats."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from memos_cli.cube import Cube, Filter, format_time, most_sensitive
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue, derived, links, rules
+from memos_cli.infrastructure.catalogue import MASKED
+from memos_cli.interface.exchange import bundle
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+PORTABLE = frozenset(
+    {"part_of", "follows", "derived_from", "contradicts", "similar_to", "about", "both_hold"}
+)
+"""The links that go along: a merged memory's parts are not live, and stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What went out. ``held_back`` counts why memories stayed: more sensitive, or another's to share."""
+
+    format: str
+    memories: int
+    sha256: str
+    held_back: dict[str, int]
+
+
+def export(
+    memos: Memos, ids: Sequence[str], filter: Filter | None, *, format: str, up_to: str, stream: IO[bytes]
+) -> Exported:
+    """Write the chosen memories into ``stream``. Raises UsageError for a format that is none."""
+    if format not in FORMATS:
+        raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
+    chosen = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
+    held_back: dict[str, int] = {}
+    cubes = []
+    for cube in chosen:
+        if cube.payload != "plaintext":
+            continue
+        why = ""
+        if most_sensitive(cube.sensitivity, up_to) != up_to:
+            why = cube.sensitivity
+        elif cube.owner != memos.principal and not memos.access.decide(cube, "share").allowed:
+            why = "not yours to share"
+        if why:
+            held_back[why] = held_back.get(why, 0) + 1
+        else:
+            cubes.append(cube)
+    cubes.sort(key=lambda cube: cube.id)
+    sha256 = FORMATS[format](memos, cubes, stream)
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
+    return Exported(format, len(cubes), sha256, held_back)
+
+
+# --- the bundle --------------------------------------------------------------------------------------------
+
+
+def _mip(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    ids = {cube.n: cube.id for cube in cubes}
+    linked = sorted(
+        {(link.source_id, link.kind, link.target_id) for link in _links(memos, ids)},
+    )
+    granted = [rule for rule in rules.all_rules(memos.vault.whole) if rule.kind == "cube"]
+    return bundle.write(
+        stream,
+        {
+            "cubes.jsonl": (record(memos, cube) for cube in cubes),
+            "links.jsonl": ({"source": s, "kind": kind, "target": t} for s, kind, t in linked),
+            "access.jsonl": (
+                {"target": r.target, "principal": r.principal, "right": r.right, "expires": r.expires}
+                for r in sorted(granted, key=lambda r: (r.target, r.principal, r.right))
+                if r.target in ids.values() and r.owner == memos.principal
+            ),
+            "rebuild.jsonl": _requests(memos, ids) if cubes else (),
+        },
+    )
+
+
+def _links(memos: Memos, ids: dict[int, str]) -> Iterator[links.Link]:
+    numbers = list(ids)
+    for start in range(0, len(numbers), 400):
+        for link in links.links_of(memos.vault.connection, numbers[start : start + 400]):
+            if link.kind in PORTABLE and link.source in ids and link.target in ids:
+                yield link
+
+
+def _requests(memos: Memos, ids: dict[int, str]) -> list[dict[str, Any]]:
+    """The states that were made of these memories alone, to be made again; and those still to be made."""
+    made: list[dict[str, Any]] = [
+        {"view": each.state.view, "document": [ids[n] for n in each.cubes("document")]}
+        for each in memos.activations()
+        if each.cubes("document") and {source.cube for source in each.sources} <= ids.keys()
+    ]
+    waiting = [
+        dict(each)
+        for each in derived.requests(memos.vault.connection)
+        if set(each["document"]) <= set(ids.values()) and each not in made
+    ]
+    return sorted(made + waiting, key=lambda each: json.dumps(each, sort_keys=True))
+
+
+def record(memos: Memos, cube: Cube) -> dict[str, Any]:
+    """A memory with all its versions, as a bundle holds it. Times are milliseconds since 1970 UTC."""
+    db = memos.vault.connection
+    return {
+        "id": cube.id, "type": cube.type, "state": cube.state, "ref": cube.ref, "author": cube.author,
+        "role": cube.role, "time": cube.time, "created": cube.created, "updated": cube.updated,
+        "expires": cube.expires, "uses_left": cube.uses_left, "priority": cube.priority,
+        "frozen": cube.frozen, "sensitivity": cube.sensitivity, "tags": list(cube.tags),
+        "versions": [
+            {
+                "version": each.version, "title": each.title, "text": each.text, "created": each.created,
+                "principal": each.principal,
+            }
+            for each in sorted(catalogue.versions(db, cube.n), key=lambda each: each.version)
+        ],
+        "places": [
+            {
+                "uri": source.uri, "kind": source.kind, "start": span.start, "end": span.end,
+                "sha256": "" if sha256 == MASKED else sha256.hex(),
+            }
+            for source, span, sha256 in catalogue.places_of(db, cube.n)
+        ],
+    }  # fmt: skip
+
+
+# --- other formats -----------------------------------------------------------------------------------------
+
+
+def _jsonl(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    return _written(stream, b"".join(bundle.to_line(record(memos, cube)) for cube in cubes))
+
+
+def _markdown(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """One file; each memory under a heading, with what is known of it. `memos ingest` takes it in again."""
+    out = io.StringIO()
+    for cube in cubes:
+        when = f" {format_time(cube.time)}" if cube.time is not None else ""
+        out.write(f"## {cube.title or cube.author or cube.id}\n\n")
+        tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
+        out.write(f"<!-- {cube.id} {cube.type}{when}{tags} -->\n\n{cube.text}\n\n")
+    return _written(stream, out.getvalue().encode())
+
+
+def _mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """What mem0's `get_all` gives: of versions the last, and no places, links or rights."""
+    rows = [
+        {
+            "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
+            "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
+            "categories": list(cube.tags), "metadata": {"type": cube.type, "title": cube.title},
+            "actor_id": cube.author or None, "role": cube.role or None,
+        }
+        for cube in cubes
+    ]  # fmt: skip
+    text = json.dumps({"results": rows}, ensure_ascii=False, indent=1, sort_keys=True)
+    return _written(stream, text.encode("utf-8", "surrogatepass") + b"\n")
+
+
+def _written(stream: IO[bytes], data: bytes) -> str:
+    import hashlib
+
+    stream.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+FORMATS: dict[str, Callable[[Memos, Sequence[Cube], IO[bytes]], str]] = {
+    "mip": _mip, "jsonl": _jsonl, "markdown": _markdown, "mem0": _mem0,
+}  # fmt: skip

@@ -1,0 +1,213 @@
+"""Memories from vault to vault: the same bytes again, nothing that may not go, nothing that is lost here."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Shell
+from desk import Desk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memos_cli.cube import Filter
+from memos_cli.errors import Damaged, MemosError
+from memos_cli.infrastructure import derived
+from memos_cli.interface.exchange import bundle
+from memos_cli.interface.ingestion import Wishes
+
+CHAT = "".join(
+    json.dumps({"id": f"t{n}", "role": "user", "name": "Ann", "time": f"2026-05-0{n}", "content": text})
+    + "\n"
+    for n, text in enumerate(("Hello, 你好!", "I planted tomatoes.", "They grow."), 1)
+)
+
+
+@pytest.fixture
+def full(memos: Shell) -> Shell:
+    """A vault with versions, tags, links, an end, and what is archived."""
+    memos("ingest", memos.write("chat.jsonl", CHAT), "--no-embed", "--tag", "garden/beds")
+    memos(
+        "ingest",
+        memos.write("notes.md", "# Boat\n\nThe hull is of oak.\n"),
+        "--no-embed",
+        "--expires",
+        "2099-01-01",
+    )
+    (boat,) = [each for each in memos("list", "--json").records if each["title"] == "Boat"]
+    memos("edit", boat["id"], "--text", "The hull is of ash.")
+    memos("edit", boat["id"], "--text", "The hull is of pine.")
+    memos("link", "t2", "follows", "t1")
+    memos("freeze", "t3")
+    memos("grant", "t2", "agent:gardener")
+    return memos
+
+
+def other(shell: Shell, name: str = "other") -> tuple[str, ...]:
+    """The options that name another vault, which is made."""
+    vault = shell.folder / name
+    shell("init", "--vault", vault)
+    return ("--vault", str(vault))
+
+
+def test_out_in_and_out_again_are_the_same_bytes(full: Shell) -> None:
+    made = full("export", "-o", "one.mip", "--json").record
+    assert (made["memories"], made["held_back"]) == (4, {})
+    there = other(full)
+    came = full("import", "one.mip", "--no-embed", "--json", *there).record
+    assert (came["kind"], came["added"], came["links"]) == ("mip", 4, 1)
+    assert full("export", "-o", "two.mip", "--json", *there).record["sha256"] == made["sha256"]
+    assert (full.work / "one.mip").read_bytes() == (full.work / "two.mip").read_bytes()
+    again = full("import", "one.mip", "--no-embed", "--json", *there).record
+    assert (again["added"], again["versions"], again["unchanged"]) == (0, 0, 4)
+    full("check", *there)
+    (hit,) = full("search", "pine", "--json", *there).records
+    history = full("history", hit["id"], "--json", *there).record["versions"]
+    assert [each["text"] for each in history] == [
+        "The hull is of pine.", "The hull is of ash.", "# Boat\n\nThe hull is of oak.",
+    ]  # fmt: skip
+    assert full("show", "t3", "--json", *there).record["frozen"] is True
+
+
+def test_what_went_on_there_gets_its_versions_here(full: Shell) -> None:
+    full("export", "-o", "one.mip")
+    there = other(full)
+    full("import", "one.mip", "--no-embed", *there)
+    (hit,) = full("search", "pine", "--json").records
+    full("edit", hit["id"], "--text", "The hull is of steel.")
+    full("export", "-o", "two.mip")
+    assert full("import", "two.mip", "--no-embed", "--json", *there).record["versions"] == 1
+    assert full("search", "steel", "--json", *there).records
+    full("edit", hit["id"], "--text", "My hull is of reed.", *there)
+    full("edit", hit["id"], "--text", "The hull is of tin.")
+    full("export", "-o", "three.mip")
+    came = full("import", "three.mip", "--no-embed", "--json", *there, code=3).record
+    assert "something else here" in came["failed"][0]["reason"]
+    assert full("search", "reed", "--json", *there).records
+    full("check", *there)
+
+
+def test_what_may_not_go_stays_and_is_counted(full: Shell) -> None:
+    full("mark", "confidential", "t1")
+    full("mark", "personal", "t2")
+    made = full("export", "-o", "one.mip", "--json").record
+    assert (made["memories"], made["held_back"]) == (3, {"confidential": 1})
+    assert full("export", "--up-to", "open", "-o", "two.mip", "--json").record["held_back"] == {
+        "confidential": 1, "personal": 1,
+    }  # fmt: skip
+    assert full("export", "--up-to", "secret", "-o", "three.mip", "--json").record["memories"] == 4
+    assert b"Hello" not in (full.work / "one.mip").read_bytes()
+    note = full("export", "t1", "-o", "four.mip").err
+    assert "1 memories stay here: confidential" in note
+
+
+def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
+    gardener = ("--as", "agent:gardener")
+    assert full("export", "-o", "g.mip", "--json", *gardener).record["held_back"] == {"not yours to share": 1}
+    full("grant", "t2", "agent:gardener", "share")
+    assert full("export", "-o", "g.mip", "--json", *gardener).record["memories"] == 1
+
+
+def test_what_waits_for_review_is_linked_to_nothing(full: Shell) -> None:
+    full("export", "-o", "one.mip")
+    there = other(full)
+    came = full("import", "one.mip", "--quarantine", "--no-embed", "--json", *there).record
+    assert (came["added"], came["links"]) == (4, 0)
+    assert full("list", "--json", *there).records == []
+    assert len(full("list", "--state", "quarantined", "--json", *there).records) == 4
+
+
+def test_the_other_formats_lose_no_text(full: Shell) -> None:
+    known = {each["text"] for each in full("list", "--json").records}
+    markdown = full("export", "--format", "markdown").out
+    assert all(text in markdown for text in known)
+    (full.work / "all.md").write_text(markdown)
+    full("ingest", "all.md", "--no-embed", *(there := other(full)))
+    held = "\n".join(each["text"] for each in full("list", "--json", *there).records)
+    assert all(text in held for text in known)
+    (full.work / "mem0.json").write_text(full("export", "--format", "mem0").out)
+    assert full("import", "mem0.json", "--no-embed", "--json", *other(full, "third")).record["added"] == 4
+    lines = full("export", "--format", "jsonl").out.splitlines()
+    assert {json.loads(line)["versions"][-1]["text"] for line in lines} == known
+    assert "no format 'fax'" in full("export", "--format", "fax", code=2).err
+
+
+def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[str], tmp_path: Path) -> None:
+    desk.promote(*harbour)
+    with desk.open() as memos:
+        first = io.BytesIO()
+        memos.export(stream=first, filter=Filter())
+    (tmp_path / "one.mip").write_bytes(first.getvalue())
+    there = Desk(tmp_path / "there", desk.settings, desk.loads, desk.reads)
+    with there.open() as memos:
+        memos.vault_to_be()
+        memos.import_export(tmp_path / "one.mip", wishes=Wishes(), embed=False)
+        second = io.BytesIO()
+        memos.export(stream=second, filter=Filter())
+        assert second.getvalue() == first.getvalue()
+        (deed,) = memos.maintain(steps=("states",)).deeds
+        assert deed.reason == "it came with an import"
+    assert [each.cubes("document") for each in there.states()] != []
+    with there.open() as memos:
+        assert derived.requests(memos.vault.connection) == []
+
+
+# --- bundles that are none ----------------------------------------------------------------------------
+
+
+def packed(*members: tuple[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return whole.getvalue()
+
+
+def test_a_bundle_is_what_its_manifest_says() -> None:
+    whole = io.BytesIO()
+    bundle.write(whole, {"cubes.jsonl": [{"a": 1}]})
+    assert bundle.read(io.BytesIO(whole.getvalue()))["cubes.jsonl"] == [{"a": 1}]
+    changed = whole.getvalue().replace(b'{"a":1}', b'{"a":2}')
+    with pytest.raises(Damaged, match="not what the manifest says"):
+        bundle.read(io.BytesIO(changed))
+    future = packed((bundle.MANIFEST, b'{"format":"mip","version":9,"members":{}}'))
+    with pytest.raises(MemosError, match="newer"):
+        bundle.read(io.BytesIO(future))
+    lacking = packed((bundle.MANIFEST, b'{"format":"mip","version":1,"members":{"cubes.jsonl":{}}}'))
+    with pytest.raises(Damaged, match="missing"):
+        bundle.read(io.BytesIO(lacking))
+
+
+@given(st.data())
+def test_a_damaged_bundle_is_refused(data: st.DataObject) -> None:
+    whole = io.BytesIO()
+    bundle.write(whole, {"cubes.jsonl": [{"a": "text " * 20}]})
+    content = bytearray(whole.getvalue())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    with suppress(MemosError):
+        assert bundle.read(io.BytesIO(bytes(content[: data.draw(st.integers(0, len(content)))])))
+
+
+def test_a_record_that_is_none_stops_no_other(full: Shell) -> None:
+    full("export", "-o", "one.mip")
+    parts: Any = bundle.read(io.BytesIO((full.work / "one.mip").read_bytes()))
+    first, second, third, fourth = parts["cubes.jsonl"]
+    first["id"] = "../../etc/passwd"
+    second["versions"] = []
+    third["type"] = "virus"
+    parts["links.jsonl"].append({"source": fourth["id"], "kind": "merged_into", "target": fourth["id"]})
+    parts["access.jsonl"].append({"target": "nobody", "principal": "agent:x", "right": "admin"})
+    whole = io.BytesIO()
+    bundle.write(whole, parts)
+    (full.work / "bad.mip").write_bytes(whole.getvalue())
+    came = full("import", "bad.mip", "--no-embed", "--json", *(there := other(full)), code=3).record
+    assert (came["added"], len(came["failed"])) == (1, 3)
+    full("check", *there)
