@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ def bring(memos: Memos, text: str) -> object:
 def send(memos: Memos, id: str) -> bytes:
     whole = io.BytesIO()
     memos.export(stream=whole, filter=ALL, format="jsonl", up_to="secret")
-    memos.export([id], stream=whole, up_to="secret")
+    with suppress(Refused):
+        memos.export([id], stream=whole, up_to="secret")
     return whole.getvalue()
 
 
