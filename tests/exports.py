@@ -15,8 +15,8 @@ def message(id: str, role: str, *parts: Any, kind: str = "text", **known: Any) -
         {"content_type": kind, "parts": list(parts)} if kind in ("text", "multimodal_text") else parts[0]
     )
     return {
-        "id": id, "author": {"role": role, "metadata": {}}, "create_time": MAY + int(id[1:]), "weight": 1.0,
-        "recipient": "all", "metadata": {}, "content": content, **known,
+        "id": id, "author": {"role": role, "metadata": {}}, "weight": 1.0, "recipient": "all",
+        "create_time": MAY + int(id.rpartition("m")[2]), "metadata": {}, "content": content, **known,
     }  # fmt: skip
 
 

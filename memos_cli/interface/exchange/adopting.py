@@ -17,6 +17,7 @@ from memos_cli.interface.access import principal_named
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.ingestion import PART, Ingestion
 from memos_cli.interface.results import Failure
+from memos_cli.interface.secrecy import find_secrets
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -106,11 +107,17 @@ def _foreign(value: dict[str, Any]) -> Foreign:
         uses_left=_maybe(value["uses_left"]),
         priority=_number(value["priority"]),
         frozen=bool(value["frozen"]),
-        sensitivity=SENSITIVITIES.index(_one_of(value["sensitivity"], SENSITIVITIES)),
+        sensitivity=SENSITIVITIES.index(_sensitivity(value["sensitivity"], versions)),
         tags=tuple(_text(tag) for tag in value["tags"]),
         versions=tuple(versions),
         places=tuple(places),
     )
+
+
+def _sensitivity(value: object, versions: Sequence[ForeignVersion]) -> str:
+    """As it was told; secret, where a version holds one: to cover it would be another text."""
+    told = _one_of(value, SENSITIVITIES)
+    return "secret" if any(find_secrets(each.text) for each in versions) else told
 
 
 def _text(value: object) -> str:

@@ -64,9 +64,10 @@ def import_export(
         found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
         for bundle in _whole(bundles, path, job):
-            job.failed += [Failure(bundle.uri or str(path), fault) for fault in bundle.faults[:SHOWN]]
-            if more := len(bundle.faults) - SHOWN:
-                job.failed += [Failure(bundle.uri, f"and {more} more")] if more > 0 else []
+            where = bundle.uri or str(path)
+            job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
+            if len(bundle.faults) > SHOWN:
+                job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
             drafts = list(_guarded(bundle, wishes.hints.secrets, job))
             if not drafts:
@@ -130,12 +131,14 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
                 draft = replace(draft, text=mask(draft.text, held), masked=True)
         if draft.sensitivity == "open" and find_personal(draft.text):
             draft = replace(draft, sensitivity="personal")
+        if draft.ref in bundle.earlier and secrets != "allow":
+            bundle.earlier[draft.ref] = [mask(was, find_secrets(was)) for was in bundle.earlier[draft.ref]]
         yield draft
 
 
 def _take(memos: Memos, job: Ingestion, kind: str, bundle: Bundle, drafts: list[Draft]) -> None:
     """Keep one bundle; what a memory said before becomes its earlier versions."""
-    seal = hashlib.sha256(b"".join(draft.digest() for draft in drafts)).hexdigest()
+    seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
         known = catalogue.by_ref(memos.vault.connection, list(finals), memos.principal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import tempfile
@@ -36,12 +37,10 @@ def rows_of(value: Any) -> list[Any]:
 
 def read_mem0(export: Export) -> Iterator[Bundle]:
     """`{"results": [{id, memory, …}]}` or the plain list; `history.db` tells what memories said before."""
-    earlier = _history(export)
+    earlier, bundle = _history(export), Bundle("mem0:memories", "mem0")
     for name in export.named("*.json"):
         if (value := load(export, name)) is None:
-            yield Bundle("", faults=[f"{name}: no JSON"])
-            continue
-        bundle = Bundle("mem0:memories", "mem0")
+            bundle.faults.append(f"{name}: no JSON")
         for number, row in enumerate(rows_of(value), 1):
             record = mapping(row)
             said = next(
@@ -68,7 +67,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
                 bundle.notes.append(
                     f"{id or number}: ends on {record['expiration_date']}; `memos expire` sets it"
                 )
-        yield bundle
+    yield bundle
 
 
 def _history(export: Export) -> dict[str, list[str]]:
@@ -146,9 +145,8 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
 
 def read_mcp(export: Export) -> Iterator[Bundle]:
     """JSON lines: an entity's observations are memories of it, and a relation is a memory and a link."""
+    bundle, first, relations = Bundle("mcp:memory", "MCP memory"), dict[str, str](), []
     for name in export.named("*.jsonl", "*.json"):
-        bundle, first = Bundle("mcp:memory", "MCP memory"), dict[str, str]()
-        relations = []
         for number, line in enumerate(export.text(name).splitlines(), 1):
             if not line.strip():
                 continue
@@ -160,8 +158,8 @@ def read_mcp(export: Export) -> Iterator[Bundle]:
             if record.get("type") == "entity" and text(record.get("name")):
                 entity, kind = text(record.get("name")), text(record.get("entityType"))
                 told = [text(each) for each in items(record.get("observations"))]
-                for at, said in enumerate(filter(str.strip, told or [f"{entity} ({kind})"])):
-                    ref = f"{entity}#{at}"
+                for said in filter(str.strip, told or [f"{entity} ({kind})"]):
+                    ref = f"{entity}#{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
                     first.setdefault(entity, ref)
                     tags = (_tag(f"entity/{kind}"),) if kind else ()
                     bundle.add(said, type="fact", title=entity, ref=ref, tags=tags)
@@ -169,14 +167,14 @@ def read_mcp(export: Export) -> Iterator[Bundle]:
                 relations.append(record)
             else:
                 bundle.faults.append(f"{name}: line {number}: neither an entity nor a relation")
-        for record in relations:
-            source, target = text(record.get("from")), text(record.get("to"))
-            ref = f"{source} {text(record.get('relationType'))} {target}"
-            bundle.add(ref, type="fact", title=source, ref=ref)
-            for end in (source, target):
-                if end in first:
-                    bundle.relations.append(Relation(ref, "about", first[end]))
-        yield bundle
+    for record in relations:
+        source, target = text(record.get("from")), text(record.get("to"))
+        ref = f"{source} {text(record.get('relationType'))} {target}"
+        bundle.add(ref, type="fact", title=source, ref=ref)
+        for end in (source, target):
+            if end in first:
+                bundle.relations.append(Relation(ref, "about", first[end]))
+    yield bundle
 
 
 def _tag(label: str) -> str:

@@ -86,7 +86,7 @@ def open_export(path: Path) -> Iterator[Export]:
     elif zipfile.is_zipfile(path):
         try:
             archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise MemosError(f"{path}: a damaged archive: {error}") from error
         with archive:
             yield _examined(path, archive)
