@@ -9,7 +9,7 @@ import pytest
 from conftest import NOW, WHO, keep
 from numpy.typing import NDArray
 
-from memos_cli.infrastructure import index
+from memos_cli.infrastructure import check, index
 from memos_cli.infrastructure.repairs import repair_vectors
 from memos_cli.infrastructure.vault import Vault
 
@@ -220,3 +220,27 @@ def test_a_folder_that_was_deleted_is_made_again(vault: Vault) -> None:
     (vault.folder / "index").rmdir()
     assert len(ask(vault, row, unit(1, 5)[0], 3)) == 3
     assert refresh(vault, row)
+
+
+@pytest.mark.parametrize("bits", [True, False])
+def test_the_index_holds_the_only_copy_of_nothing(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, bits: bool
+) -> None:
+    """Deleted, it is made again by `check --repair`, to the bit; and between, the same is found."""
+    monkeypatch.setattr(index, "_BITS_FROM", 10 if bits else 10_000)
+    monkeypatch.setattr(index, "FEW", 100)
+    row, _ = fill(vault, 300)
+    refresh(vault, row)
+    queries = unit(5, 9)
+    wanted = [ask(vault, row, query, 10) for query in queries]
+    content = snapshot(vault, row).read_bytes()
+    snapshot(vault, row).unlink()
+    assert [ask(vault, row, query, 10) for query in queries] == wanted
+    (finding,) = check.examine(vault.folder, timeout=5.0)
+    assert (finding.rule, finding.what) == ("should", "index-missing")
+    check.repair(vault, [finding], principal=WHO, now=NOW)
+    assert snapshot(vault, row).read_bytes() == content
+    assert [ask(vault, row, query, 10) for query in queries] == wanted
+    snapshot(vault, row).write_bytes(content[:-64] + bytes(64))  # damaged while the vault is open
+    assert [ask(vault, row, query, 10) for query in queries] == wanted
+    refresh(vault, row)

@@ -102,7 +102,7 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
                 rebuild_words(change)
             if codes & {"vectors-useless", "waiting-differs"}:
                 repair_vectors(change)
-    if "index-damaged" in codes:
+    if codes & {"index-damaged", "index-missing"}:
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:
         with vault.alone():
@@ -253,6 +253,17 @@ def _indexes(folder: Path, db: Connection, full: bool, cipher: Cipher | None) ->
             index.agrees(db, files, embedder, dimension) if full else index.load(files, embedder, dimension)
         ):
             yield should("index-damaged", f"index/{path.name}", "it is not what the vectors say")
+    for embedder, _ in _lacking(folder, db):
+        name = f"index/vectors-{embedder}.bin"
+        yield should("index-missing", name, "it is not there: a search reads every vector")
+
+
+def _lacking(folder: Path, db: Connection) -> list[tuple[int, int]]:
+    """The embedders, with their dimensions, that have no index and more vectors than go without one."""
+    there = {embedder for _, embedder, _ in _snapshots(folder, db)}
+    many = """SELECT n, dimension FROM embedder e
+      WHERE (SELECT count(*) FROM vector WHERE embedder = e.n) > ?"""
+    return [row for row in db.execute(many, (index.FEW,)).fetchall() if row[0] not in there]
 
 
 def _remake_indexes(vault: Vault) -> None:
@@ -261,6 +272,8 @@ def _remake_indexes(vault: Vault) -> None:
             path.unlink(missing_ok=True)
         else:
             index.refresh(vault.whole, vault.snapshots, embedder, dimension, force=True)
+    for embedder, dimension in _lacking(vault.folder, vault.whole):
+        index.refresh(vault.whole, vault.snapshots, embedder, dimension, force=True)
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:

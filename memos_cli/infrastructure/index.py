@@ -36,6 +36,8 @@ _ALIGN = 64
 _BITS_FROM = 30_000  # rows from which signs are quicker to scan than codes
 _RESCORED = 600  # rows that the signs leave to be scored: recall@10 0.97 at a million
 _IN_LIST = 500
+FEW = 2_000
+"""Vectors that a search looks at one by one, without an index."""
 _BLOCK = 32_768  # rows whose signs are compared at once
 _PART = 8192  # rows in memory at once
 
@@ -183,7 +185,7 @@ def refresh(db: Connection, files: Snapshots, embedder: int, dimension: int, *, 
         "SELECT count(*), count(CASE WHEN n > ? THEN 1 END) FROM vector WHERE embedder = ?", (since, embedder)
     ).fetchone()
     changed = newer + (count - (rows - newer))
-    if not force and changed <= max(2_000, min(20_000, count // 8)):
+    if not force and changed <= max(FEW, min(20_000, count // 8)):
         return False
     form = _BITS if rows > _BITS_FROM else _CODES
     data = _packed(_table(db, embedder, dimension), dimension, form)
