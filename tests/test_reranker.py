@@ -75,6 +75,7 @@ def test_a_cross_encoder_from_a_folder(tmp_path: Path, desk: Any) -> None:
 
 
 def test_what_cannot_serve_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sentence_transformers")
     with pytest.raises(ModelUnfit, match="there is no reranker"):
         Reranker(str(tmp_path / "nothing"))
     with pytest.raises(ModelUnfit, match="3 things"):
