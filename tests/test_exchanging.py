@@ -157,6 +157,66 @@ def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[
         assert derived.requests(memos.vault.connection) == []
 
 
+# --- signed, and for some eyes only ------------------------------------------------------------------------
+
+
+def test_who_signed_must_be_known(full: Shell) -> None:
+    pytest.importorskip("cryptography")
+    assert "memos key new" in full("export", "--sign", "-o", "one.mip", code=2).err
+    signer = full("key", "new").out.strip()
+    assert full("key", "show", "--json").record["signer"] == signer
+    assert full("key", "new").out.strip() == signer
+    (key,) = full.folder.rglob("signing.key")
+    assert key.stat().st_mode & 0o777 == 0o600
+    first = full("export", "--sign", "-o", "one.mip", "--json").record["sha256"]
+    assert full("export", "--sign", "-o", "two.mip", "--json").record["sha256"] == first
+    assert signer in full("import", "one.mip", "--no-embed").err  # one's own
+    key.unlink()
+    there = other(full)
+    assert "not known here" in full("import", "one.mip", "--no-embed", *there, code=14).err
+    assert full("list", "--json", *there).records == []
+    full("import", "one.mip", "--trust", "--dry-run", "--no-embed", *there, code=14)
+    assert full("import", "one.mip", "--trust", "--no-embed", "--json", *there).record["added"] == 4
+    assert full("key", "list", "--json", *there).records == [{"signer": signer}]
+    full("import", "one.mip", "--no-embed", *there)
+    full("key", "distrust", signer, *there)
+    full("import", "one.mip", "--no-embed", *there, code=14)
+    full("key", "trust", signer, *there)
+    full("import", "one.mip", "--no-embed", *there)
+    assert "no public key" in full("key", "trust", "ed25519:x", *there, code=2).err
+
+
+def members_of(path: Path) -> list[tuple[str, bytes]]:
+    with tarfile.open(path) as archive:
+        return [(each.name, archive.extractfile(each).read()) for each in archive]  # type: ignore[union-attr]
+
+
+def test_a_signature_of_something_else_is_refused(full: Shell) -> None:
+    pytest.importorskip("cryptography")
+    full("key", "new")
+    full("export", "t1", "--sign", "-o", "one.mip")
+    full("export", "t2", "--sign", "-o", "two.mip")
+    one, two = (members_of(full.work / name) for name in ("one.mip", "two.mip"))
+    forged = packed(*one[:-1], two[-1])
+    (full.work / "forged.mip").write_bytes(forged)
+    assert "signature" in full("import", "forged.mip", "--trust", "--no-embed", code=12).err
+
+
+def test_only_who_it_is_for_can_read_it(full: Shell) -> None:
+    pyrage = pytest.importorskip("pyrage")
+    mine, others = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
+    for name, identity in (("mine.key", mine), ("others.key", others)):
+        (full.work / name).write_text(f"# created: today\n{identity}\n")
+    full("export", "--to", mine.to_public(), "-o", "sealed.mip")
+    assert b"tomatoes" not in (full.work / "sealed.mip").read_bytes()
+    there = other(full)
+    assert "--identity" in full("import", "sealed.mip", "--no-embed", *there, code=14).err
+    full("import", "sealed.mip", "--identity", "others.key", "--no-embed", *there, code=14)
+    came = full("import", "sealed.mip", "--identity", "mine.key", "--no-embed", "--json", *there).record
+    assert came["added"] == 4
+    assert "no recipient" in full("export", "--to", "age1nobody", "-o", "x.mip", code=2).err
+
+
 # --- bundles that are none ----------------------------------------------------------------------------
 
 
@@ -173,7 +233,7 @@ def packed(*members: tuple[str, bytes]) -> bytes:
 def test_a_bundle_is_what_its_manifest_says() -> None:
     whole = io.BytesIO()
     bundle.write(whole, {"cubes.jsonl": [{"a": 1}]})
-    assert bundle.read(io.BytesIO(whole.getvalue()))["cubes.jsonl"] == [{"a": 1}]
+    assert bundle.read(io.BytesIO(whole.getvalue())).parts["cubes.jsonl"] == [{"a": 1}]
     changed = whole.getvalue().replace(b'{"a":1}', b'{"a":2}')
     with pytest.raises(Damaged, match="not what the manifest says"):
         bundle.read(io.BytesIO(changed))
@@ -198,7 +258,7 @@ def test_a_damaged_bundle_is_refused(data: st.DataObject) -> None:
 
 def test_a_record_that_is_none_stops_no_other(full: Shell) -> None:
     full("export", "-o", "one.mip")
-    parts: Any = bundle.read(io.BytesIO((full.work / "one.mip").read_bytes()))
+    parts: Any = bundle.read(io.BytesIO((full.work / "one.mip").read_bytes())).parts
     first, second, third, fourth = parts["cubes.jsonl"]
     first["id"] = "../../etc/passwd"
     second["versions"] = []

@@ -35,6 +35,10 @@ SHOWN = 20
 def register(app: typer.Typer) -> None:
     app.command("import")(with_global_options(import_))
     app.command()(with_global_options(export))
+    keys = typer.Typer(help="Keys that sign what you export, and whose you trust.", no_args_is_help=True)
+    for command in (new, show, list_, trust_, distrust):
+        keys.command(command.__name__.rstrip("_"))(with_global_options(command))
+    app.add_typer(keys, name="key")
 
 
 def import_(
@@ -53,6 +57,10 @@ def import_(
     quarantine: Annotated[
         bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
+    identity: Annotated[
+        str, typer.Option(metavar="FILE", help="The file of the age key that opens it.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
     embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
 ) -> None:
@@ -84,7 +92,7 @@ def import_(
             quarantine=usual if quarantine is None else "always" if quarantine else "never",
         )
         made = memos.import_export(
-            path, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run,
+            path, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
             on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
@@ -129,6 +137,10 @@ def export(
     up_to: Annotated[
         str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.export.")
     ] = "",
+    sign: Annotated[bool, typer.Option("--sign", help="Sign it with your key (`memos key`).")] = False,
+    to: Annotated[
+        list[str] | None, typer.Option(metavar="RECIPIENT", help="Encrypt it to age1…; again for more.")
+    ] = None,
     tag: Tags = None,
     type: Types = None,
     source: Source = "",
@@ -145,6 +157,7 @@ def export(
     Example:
       memos export -o memories.mip
       memos export --tag work --format markdown > work.md
+      memos export --view team --sign --to age1… -o team.mip
     """
     from memos_cli.cube import SENSITIVITIES
 
@@ -159,13 +172,20 @@ def export(
     with state.open() as memos:
         filter = None if ids else make_filter(memos, state.view, wanted)
         whole = io.BytesIO()
-        made = memos.export(read_ids(ids or []), stream=whole, filter=filter, format=format, up_to=up_to)
+        made = memos.export(
+            read_ids(ids or []), stream=whole, filter=filter, format=format, up_to=up_to, signed=sign
+        )
+        data = whole.getvalue()
+        if to:
+            from memos_cli.interface.exchange.signing import seal
+
+            data = seal(data, to)
         if output == "-":
-            sys.stdout.buffer.write(whole.getbuffer())
+            sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:
             path = Path(output).absolute()
-            write_whole(path, whole.getvalue(), scratch=path.parent)
+            write_whole(path, data, scratch=path.parent)
     report = state.output
     if output != "-":
         if report.json:
@@ -174,3 +194,84 @@ def export(
             report.text(f"{made.memories} memories, sha256 {made.sha256}")
     for why, count in made.held_back.items():
         report.note(f"note: {count} memories stay here: {why}")
+
+
+Signer = Annotated[str, typer.Argument(metavar="KEY", help="A public key: ed25519:…")]
+
+
+def new(ctx: typer.Context) -> None:
+    """Make your key, unless there is one, and print its public half.
+
+    \b
+    Example:
+      memos key new
+    """
+    _tell_key(ctx, make=True)
+
+
+def show(ctx: typer.Context) -> None:
+    """Print the public half of your key: what others trust.
+
+    \b
+    Example:
+      memos key show
+    """
+    _tell_key(ctx, make=False)
+
+
+def _tell_key(ctx: typer.Context, *, make: bool) -> None:
+    from memos_cli.interface.exchange.signing import key_file, name_of, own_key
+
+    if (key := own_key(make=make)) is None:
+        raise UsageError("there is no key", "memos key new")
+    output = state_of(ctx).output
+    if output.json:
+        output.record({"signer": name_of(key), "file": str(key_file())})
+    else:
+        output.text(name_of(key))
+
+
+def list_(ctx: typer.Context) -> None:
+    """List whose signatures this vault trusts.
+
+    \b
+    Example:
+      memos key list
+    """
+    from memos_cli.interface.exchange.trust import trusted
+
+    with state_of(ctx).open() as memos:
+        signers = trusted(memos)
+    state_of(ctx).output.listing(("signer",), [({"signer": each}, (each,)) for each in signers])
+
+
+def trust_(ctx: typer.Context, key: Signer) -> None:
+    """Take in what this signer signs.
+
+    \b
+    Example:
+      memos key trust ed25519:…
+    """
+    _trust(ctx, key, remove=False)
+
+
+def distrust(ctx: typer.Context, key: Signer) -> None:
+    """Trust a signer no longer. What came stays.
+
+    \b
+    Example:
+      memos key distrust ed25519:…
+    """
+    _trust(ctx, key, remove=True)
+
+
+def _trust(ctx: typer.Context, key: str, *, remove: bool) -> None:
+    from memos_cli.interface.exchange.trust import trust
+
+    with state_of(ctx).open() as memos:
+        changed = trust(memos, key, remove=remove)
+    output = state_of(ctx).output
+    if output.json:
+        output.record({"signer": key, "changed": changed})
+    else:
+        output.text(f"{'no longer trusted' if remove else 'trusted'}: {key}")

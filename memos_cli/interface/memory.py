@@ -125,18 +125,21 @@ class Memos(Session):
         kind: str = "",
         embed: bool = True,
         dry_run: bool = False,
+        trust: bool = False,
+        identity: str = "",
         on_source: Callable[[str], None] = lambda uri: None,
         on_drafts: Callable[[int], None] = lambda count: None,
         on_vectors: Callable[[int], None] = lambda count: None,
     ) -> Imported:
-        """Take in what another program has exported: a file, a folder or a zip archive.
+        """Take in what another vault or program has exported: a file, a folder or a zip archive.
 
-        ``kind`` is one of ``importing.IMPORTS``; "" recognises it.
+        ``kind`` is one of ``importing.IMPORTS`` or ``mip``; "" recognises it. ``trust`` takes a signer as
+        known from now on; ``identity`` is the file of the age key that opens an encrypted bundle.
         """
         from memos_cli.interface.importing.job import import_export
 
         return import_export(
-            self, path, wishes, kind=kind, embed=embed, dry_run=dry_run,
+            self, path, wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
             on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
         )  # fmt: skip
 
@@ -148,12 +151,13 @@ class Memos(Session):
         filter: Filter | None = None,
         format: str = "mip",
         up_to: str = "",
+        signed: bool = False,
     ) -> Exported:
         """Write memories for another vault or program, but none more sensitive than ``up_to``."""
         from memos_cli.interface.exchange.exporting import export
 
         most = up_to or self.settings.sensitivity_export
-        return export(self, ids, filter, format=format, up_to=most, stream=stream)
+        return export(self, ids, filter, format=format, up_to=most, stream=stream, signed=signed)
 
     def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
         """What came of taking in; and the vectors of what is new, if they are wished."""

@@ -10,13 +10,14 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError
 
 FORMAT, VERSION = "mip", 1
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 1 << 30
 """Bytes of a member that is read."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
@@ -28,8 +29,26 @@ def to_line(record: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
-def write(stream: IO[bytes], parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
-    """Write a bundle of ``parts``, lists of records by the names of members. Returns its sha256."""
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle holds, verified against its manifest."""
+
+    parts: dict[str, list[dict[str, Any]]]
+    """Records by member."""
+    manifest: bytes
+    signature: dict[str, Any] | None
+    """What the signer says; nobody has verified it yet."""
+
+
+def write(
+    stream: IO[bytes],
+    parts: Mapping[str, Iterable[Mapping[str, Any]]],
+    sign: Callable[[bytes], Mapping[str, str]] | None = None,
+) -> str:
+    """Write a bundle of ``parts``, lists of records by the names of members. Returns its sha256.
+
+    ``sign`` gives the signature of a manifest.
+    """
     members = {name: b"".join(map(to_line, parts.get(name, ()))) for name in _PARTS}
     manifest = {
         "format": FORMAT,
@@ -43,9 +62,10 @@ def write(stream: IO[bytes], parts: Mapping[str, Iterable[Mapping[str, Any]]]) -
             for name, data in members.items()
         },
     }
-    whole = io.BytesIO()
+    whole, head = io.BytesIO(), to_line(manifest)
+    signed = [(SIGNATURE, to_line(sign(head)))] if sign else []
     with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in ((MANIFEST, to_line(manifest)), *members.items()):
+        for name, data in ((MANIFEST, head), *members.items(), *signed):
             entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
             entry.size, entry.mode = len(data), 0o600
             archive.addfile(entry, io.BytesIO(data))
@@ -58,8 +78,8 @@ def is_bundle(head: bytes) -> bool:
     return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
 
 
-def read(stream: IO[bytes]) -> dict[str, list[dict[str, Any]]]:
-    """The records of a bundle by member, once all of it was verified.
+def read(stream: IO[bytes]) -> Bundle:
+    """A bundle, once its members are those that its manifest names.
 
     Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
     """
@@ -71,7 +91,9 @@ def read(stream: IO[bytes]) -> dict[str, list[dict[str, Any]]]:
                     raise Damaged(f"not a bundle: {entry.name}")
                 held = archive.extractfile(entry)
                 found[entry.name] = held.read() if held else b""
-        manifest = json.loads(found.pop(MANIFEST))
+        head = found.pop(MANIFEST)
+        manifest = json.loads(head)
+        signature = _record(found.pop(SIGNATURE)) if SIGNATURE in found else None
         version, told = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
             raise Damaged("not a bundle of memories")
@@ -84,7 +106,8 @@ def read(stream: IO[bytes]) -> dict[str, list[dict[str, Any]]]:
                 raise Damaged(f"{name} is not what the manifest says")
         if missing := told.keys() - found.keys():
             raise Damaged(f"{min(missing)} is missing")
-        return {name: [_record(line) for line in data.splitlines()] for name, data in found.items()}
+        parts = {name: [_record(line) for line in data.splitlines()] for name, data in found.items()}
+        return Bundle(parts, head, signature)
     except (
         tarfile.TarError,
         ValueError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.interface.exchange import bundle
+from memos_cli.interface.exchange.signing import sign
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -34,11 +35,20 @@ class Exported:
 
 
 def export(
-    memos: Memos, ids: Sequence[str], filter: Filter | None, *, format: str, up_to: str, stream: IO[bytes]
+    memos: Memos,
+    ids: Sequence[str],
+    filter: Filter | None,
+    *,
+    format: str,
+    up_to: str,
+    stream: IO[bytes],
+    signed: bool,
 ) -> Exported:
     """Write the chosen memories into ``stream``. Raises UsageError for a format that is none."""
     if format not in FORMATS:
         raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
+    if signed and format != "mip":
+        raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
     chosen = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
     held_back: dict[str, int] = {}
     cubes = []
@@ -55,7 +65,7 @@ def export(
         else:
             cubes.append(cube)
     cubes.sort(key=lambda cube: cube.id)
-    sha256 = FORMATS[format](memos, cubes, stream)
+    sha256 = _mip(memos, cubes, stream, sign) if signed else FORMATS[format](memos, cubes, stream)
     with memos.vault.change(memos.principal, memos.now()) as change:
         change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     return Exported(format, len(cubes), sha256, held_back)
@@ -64,7 +74,12 @@ def export(
 # --- the bundle --------------------------------------------------------------------------------------------
 
 
-def _mip(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+def _mip(
+    memos: Memos,
+    cubes: Sequence[Cube],
+    stream: IO[bytes],
+    sign: Callable[[bytes], Mapping[str, str]] | None = None,
+) -> str:
     ids = {cube.n: cube.id for cube in cubes}
     linked = sorted(
         {(link.source_id, link.kind, link.target_id) for link in _links(memos, ids)},
@@ -82,6 +97,7 @@ def _mip(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
             ),
             "rebuild.jsonl": _requests(memos, ids) if cubes else (),
         },
+        sign,
     )
 
 

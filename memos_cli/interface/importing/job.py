@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, links
+from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import Bundle, Export, open_export, read_export, recognise
 from memos_cli.interface.ingestion import Ingestion, Wishes
 from memos_cli.interface.results import Failure, Ingested
@@ -46,6 +48,8 @@ def import_export(
     kind: str,
     embed: bool,
     dry_run: bool,
+    trust: bool,
+    identity: str,
     on_source: Callable[[str], None],
     on_drafts: Callable[[int], None],
     on_vectors: Callable[[int], None],
@@ -60,7 +64,10 @@ def import_export(
     linked = pinned = 0
     with open_export(path) as export:
         if (kind or recognise(export)) == "mip":
-            return _adopt(memos, job, export, wishes, embed=embed, dry_run=dry_run, on_vectors=on_vectors)
+            return _adopt(
+                memos, job, export, wishes,
+                embed=embed, dry_run=dry_run, trust=trust, identity=identity, on_vectors=on_vectors,
+            )  # fmt: skip
         found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
         for bundle in _whole(bundles, path, job):
@@ -93,20 +100,26 @@ def _adopt(
     *,
     embed: bool,
     dry_run: bool,
+    trust: bool,
+    identity: str,
     on_vectors: Callable[[int], None],
 ) -> Imported:
-    """Take in a bundle of another vault."""
-    from memos_cli.interface.exchange import bundle
+    """Take in a bundle of another vault. Raises Refused unless its signer, if it has one, is known here."""
+    from memos_cli.interface.exchange import bundle, signing
     from memos_cli.interface.exchange.adopting import adopt
 
     with export.open(export.names[0]) as stream:
-        parts = bundle.read(stream)
-    count, linked = len(parts.get("cubes.jsonl", ())), 0
+        data = stream.read()
+    found = bundle.read(io.BytesIO(signing.unseal(data, identity) if signing.is_sealed(data) else data))
+    if found.signature is not None:
+        signer = signing.verify(found.manifest, found.signature)
+        job.notes.append(f"signed by {signer}")
+        require_trust(memos, signer, trust=trust and not dry_run)
+    count, linked = len(found.parts.get("cubes.jsonl", ())), 0
     if not dry_run:
-        linked = adopt(memos, parts, job, quarantine=wishes.quarantine == "always")
+        linked = adopt(memos, found.parts, job, quarantine=wishes.quarantine == "always")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
-    sources = ((export.path.as_uri() if export.path.is_absolute() else str(export.path), "", count),)
-    return Imported("mip", sources, done, linked, 0, dry_run)
+    return Imported("mip", ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:

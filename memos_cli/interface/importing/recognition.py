@@ -6,6 +6,7 @@ import json
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.exchange import bundle
+from memos_cli.interface.exchange.signing import is_sealed
 from memos_cli.interface.importing.bundles import items, mapping
 from memos_cli.interface.importing.chats import conversations, first_record
 from memos_cli.interface.importing.opening import Export
@@ -33,7 +34,8 @@ def recognise(export: Export) -> str:
 def _is_bundle(export: Export) -> bool:
     try:
         with export.open(export.names[0]) as stream:
-            return bundle.is_bundle(stream.read(512))
+            head = stream.read(512)
+        return bundle.is_bundle(head) or is_sealed(head)
     except MemosError:
         return False
 
