@@ -27,7 +27,7 @@ Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a prob
 
 FAMILIES = {
     "keeping": ("init", "ingest", "embed"),
-    "exchanging": ("import", "export", "key"),
+    "exchanging": ("import", "export"),
     "asking": ("search", "query"),
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),
@@ -40,6 +40,7 @@ FAMILIES = {
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),
     "auditing": ("audit",),
+    "signing": ("key",),
     "benching": ("bench",),
 }
 """The modules of ``memos_cli.cli`` and the commands that each adds."""

@@ -35,10 +35,6 @@ SHOWN = 20
 def register(app: typer.Typer) -> None:
     app.command("import")(with_global_options(import_))
     app.command()(with_global_options(export))
-    keys = typer.Typer(help="Keys that sign what you export, and whose you trust.", no_args_is_help=True)
-    for command in (new, show, list_, trust_, distrust):
-        keys.command(command.__name__.rstrip("_"))(with_global_options(command))
-    app.add_typer(keys, name="key")
 
 
 def import_(
@@ -194,84 +190,3 @@ def export(
             report.text(f"{made.memories} memories, sha256 {made.sha256}")
     for why, count in made.held_back.items():
         report.note(f"note: {count} memories stay here: {why}")
-
-
-Signer = Annotated[str, typer.Argument(metavar="KEY", help="A public key: ed25519:…")]
-
-
-def new(ctx: typer.Context) -> None:
-    """Make your key, unless there is one, and print its public half.
-
-    \b
-    Example:
-      memos key new
-    """
-    _tell_key(ctx, make=True)
-
-
-def show(ctx: typer.Context) -> None:
-    """Print the public half of your key: what others trust.
-
-    \b
-    Example:
-      memos key show
-    """
-    _tell_key(ctx, make=False)
-
-
-def _tell_key(ctx: typer.Context, *, make: bool) -> None:
-    from memos_cli.interface.exchange.signing import key_file, name_of, own_key
-
-    if (key := own_key(make=make)) is None:
-        raise UsageError("there is no key", "memos key new")
-    output = state_of(ctx).output
-    if output.json:
-        output.record({"signer": name_of(key), "file": str(key_file())})
-    else:
-        output.text(name_of(key))
-
-
-def list_(ctx: typer.Context) -> None:
-    """List whose signatures this vault trusts.
-
-    \b
-    Example:
-      memos key list
-    """
-    from memos_cli.interface.exchange.trust import trusted
-
-    with state_of(ctx).open() as memos:
-        signers = trusted(memos)
-    state_of(ctx).output.listing(("signer",), [({"signer": each}, (each,)) for each in signers])
-
-
-def trust_(ctx: typer.Context, key: Signer) -> None:
-    """Take in what this signer signs.
-
-    \b
-    Example:
-      memos key trust ed25519:…
-    """
-    _trust(ctx, key, remove=False)
-
-
-def distrust(ctx: typer.Context, key: Signer) -> None:
-    """Trust a signer no longer. What came stays.
-
-    \b
-    Example:
-      memos key distrust ed25519:…
-    """
-    _trust(ctx, key, remove=True)
-
-
-def _trust(ctx: typer.Context, key: str, *, remove: bool) -> None:
-    from memos_cli.interface.exchange.trust import trust
-
-    with state_of(ctx).open() as memos:
-        changed = trust(memos, key, remove=remove)
-    output = state_of(ctx).output
-    if output.json:
-        output.record({"signer": key, "changed": changed})
-    else:
-        output.text(f"{'no longer trusted' if remove else 'trusted'}: {key}")
