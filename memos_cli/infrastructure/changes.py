@@ -72,15 +72,23 @@ class Change:
     def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
         """Start reading a source: its row, and a claim that is lost when another process starts too."""
         claim = os.urandom(8).hex()
-        row = self.db.execute(
-            """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, blob, claim, read)
-               VALUES (?, ?, ?, ?, ?, '', '', ?, ?, ?)
-               ON CONFLICT (uri, owner) DO UPDATE SET kind = excluded.kind, encoding = excluded.encoding,
-                 bytes = excluded.bytes, sha256 = '', recipe = '', blob = excluded.blob,
-                 claim = excluded.claim, read = excluded.read
-               RETURNING n""",
-            (origin.uri, self.principal, origin.kind, origin.encoding, origin.size, blob, claim, self.now),
-        ).fetchone()
+        read = (origin.kind, origin.encoding, origin.size, blob, claim, self.now, origin.uri, self.principal)
+        # No ON CONFLICT and no RETURNING: their savepoints make FTS5 write out what it holds back, each time.
+        known = "SELECT n FROM source WHERE uri = ? AND owner = ?"
+        row = self.db.execute(known, (origin.uri, self.principal)).fetchone()
+        if row is not None:
+            self.db.execute(
+                """UPDATE source SET kind = ?, encoding = ?, bytes = ?, sha256 = '', recipe = '', blob = ?,
+                     claim = ?, read = ? WHERE n = ?""",
+                (*read[:6], row[0]),
+            )
+        else:
+            made = self.db.execute(
+                """INSERT INTO source (kind, encoding, bytes, sha256, recipe, blob, claim, read, uri, owner)
+                   VALUES (?, ?, ?, '', '', ?, ?, ?, ?, ?)""",
+                read,
+            )
+            row = (made.lastrowid,)
         return int(row[0]), claim
 
     def holds_claim(self, source: int, claim: str) -> bool:

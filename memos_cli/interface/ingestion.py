@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from memos_cli.operation.lifecycle import next_state
 
 PART = 2000
 """Drafts that are committed together."""
+SHARED = 0.3
+"""Seconds for which small sources share a transaction: as long as another writer waits."""
 LOOSE = "stdin"
 """The source of input that has no name."""
 
@@ -76,6 +79,18 @@ class Ingestion:
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
+        self._shared: _Shared | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[Callable[[], None]]:
+        """In this block, small sources are committed together. What it gives commits those that wait."""
+        self._shared = _Shared(self._begin)
+        try:
+            yield self._shared.flush
+            self._shared.flush()
+        finally:
+            self._shared.drop()
+            self._shared = None
 
     @cached_property
     def _recipe(self) -> str:
@@ -270,6 +285,9 @@ class Ingestion:
                     self.archived += sum(_leave(change, place) for place in places)
 
     def _change(self) -> AbstractContextManager[Change]:
+        return self._shared.enter() if self._shared else self._begin()
+
+    def _begin(self) -> AbstractContextManager[Change]:
         return self._vault.change(self._principal, self._clock())
 
 
@@ -284,6 +302,42 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_at_work:
             gc.enable()
+
+
+class _Shared:
+    """One transaction for several sources, each of which would wait for the disk."""
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Change]]) -> None:
+        self._begin_one, self._stack, self._since = begin, ExitStack(), 0.0
+        self._change: Change | None = None
+
+    @contextmanager
+    def enter(self) -> Iterator[Change]:
+        if self._change is None:
+            self._change, self._since = self._stack.enter_context(self._begin_one()), time.monotonic()
+        try:
+            yield self._change
+        except BaseException:
+            self.drop()
+            raise
+        if time.monotonic() - self._since > SHARED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits."""
+        self._change = None
+        self._stack.close()
+
+    def drop(self) -> None:
+        """Undo what waits."""
+        if self._change is not None:
+            self._change = None
+            with suppress(_Undone):
+                self._stack.__exit__(_Undone, _Undone(), None)
+
+
+class _Undone(Exception):
+    """Leaves a transaction that is not to be kept."""
 
 
 class _Parts:

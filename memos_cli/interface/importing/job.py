@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -62,7 +63,8 @@ def import_export(
     )  # fmt: skip
     told: list[tuple[str, str, int]] = []
     linked = pinned = 0
-    with open_export(path) as export:
+    with ExitStack() as stack:
+        export = stack.enter_context(open_export(path))
         if (kind or recognise(export)) == "mip":
             return _adopt(
                 memos, job, export, wishes,
@@ -70,6 +72,7 @@ def import_export(
             )  # fmt: skip
         found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
+        flush = stack.enter_context(job.together())
         for bundle in _whole(bundles, path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
@@ -82,9 +85,10 @@ def import_export(
             told.append((bundle.uri, bundle.title, len(drafts)))
             if dry_run:
                 continue
-            _take(memos, job, found, bundle, drafts)
+            _take(memos, job, found, bundle, drafts, flush)
             if bundle.relations or bundle.pinned:
                 loose.append(Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned))
+        flush()
         for bundle in loose:
             linked += _link(memos, bundle)
             pinned += _pin(memos, bundle)
@@ -132,9 +136,12 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
 
 def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
+    whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
+    has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
     for draft in bundle.drafts:
-        draft = replace(draft, tags=read_tags(list(draft.tags)))
-        if held := find_secrets(draft.text):
+        if draft.tags:
+            draft = replace(draft, tags=read_tags(list(draft.tags)))
+        if has_secrets and (held := find_secrets(draft.text)):
             if secrets == "refuse":
                 job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {held[0].what}, refused"))
                 continue
@@ -142,14 +149,21 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
                 draft = replace(draft, sensitivity="secret")
             else:
                 draft = replace(draft, text=mask(draft.text, held), masked=True)
-        if draft.sensitivity == "open" and find_personal(draft.text):
+        if is_personal and draft.sensitivity == "open" and find_personal(draft.text):
             draft = replace(draft, sensitivity="personal")
         if draft.ref in bundle.earlier and secrets != "allow":
             bundle.earlier[draft.ref] = [mask(was, find_secrets(was)) for was in bundle.earlier[draft.ref]]
         yield draft
 
 
-def _take(memos: Memos, job: Ingestion, kind: str, bundle: Bundle, drafts: list[Draft]) -> None:
+def _take(
+    memos: Memos,
+    job: Ingestion,
+    kind: str,
+    bundle: Bundle,
+    drafts: list[Draft],
+    flush: Callable[[], None],
+) -> None:
     """Keep one bundle; what a memory said before becomes its earlier versions."""
     seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
@@ -162,6 +176,8 @@ def _take(memos: Memos, job: Ingestion, kind: str, bundle: Bundle, drafts: list[
         ]
     origin = Origin(bundle.uri, kind, seal, sum(len(draft.text) for draft in drafts))
     job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
+    if finals:
+        flush()
     for ref, draft in finals.items():
         with memos.vault.change(memos.principal, memos.now()) as change:
             n = catalogue.by_ref(change.db, [ref], memos.principal).get(ref)

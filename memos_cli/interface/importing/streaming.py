@@ -15,7 +15,8 @@ from typing import IO, Any
 CHUNK = 1 << 20
 LARGEST = 64 << 20
 """Characters of one element; a larger one is no record."""
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+# Group 1: where a string has not ended yet.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|(\\?\Z))|[\[\]{},]', re.DOTALL)
 
 
 class Broken(Exception):
@@ -64,7 +65,9 @@ class _Splitter:
         start = at = self._text.index("[") + 1
         depth, is_large = 0, False
         while True:
-            for match in self._tokens(at):
+            for match in _TOKEN.finditer(self._text, at):
+                if match[1] is not None:
+                    break
                 at, mark = match.end(), match[0]
                 if mark in ("[", "{"):
                     depth += 1
@@ -85,14 +88,6 @@ class _Splitter:
                     yield None if is_large or not self._ended else self._text
                 return
             self._more()
-
-    def _tokens(self, at: int) -> Iterator[re.Match[str]]:
-        """The marks and whole strings from ``at`` on, up to a string that has not ended yet."""
-        for match in _TOKEN.finditer(self._text, at):
-            if self._text.find('"', at, match.start()) >= 0:
-                return
-            yield match
-            at = match.end()
 
     def _whole(self) -> Iterator[str | None]:
         while len(self._text) <= LARGEST and self._more():
