@@ -130,8 +130,13 @@ def test_the_other_formats_lose_no_text(full: Shell) -> None:
     full("ingest", "all.md", "--no-embed", *(there := other(full)))
     held = "\n".join(each["text"] for each in full("list", "--json", *there).records)
     assert all(text in held for text in known)
-    (full.work / "mem0.json").write_text(full("export", "--format", "mem0").out)
-    assert full("import", "mem0.json", "--no-embed", "--json", *other(full, "third")).record["added"] == 4
+    for format in ("mem0", "memos", "letta"):
+        name = "sam.af" if format == "letta" else f"{format}.json"
+        (full.work / name).write_text(full("export", "--format", format).out)
+        there = other(full, format)
+        came = full("import", name, "--no-embed", "--json", *there).record
+        assert (came["kind"], came["added"]) == (format, 4)
+        assert {each["text"] for each in full("list", "--json", *there).records} == known
     lines = full("export", "--format", "jsonl").out.splitlines()
     assert {json.loads(line)["versions"][-1]["text"] for line in lines} == known
     assert "no format 'fax'" in full("export", "--format", "fax", code=2).err

@@ -128,7 +128,10 @@ def export(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to; - for standard output.")
     ] = "-",
     format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="mip (all of it), jsonl, markdown, mem0.")
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="mip (all of it), jsonl, markdown, mem0, memos, letta."
+        ),
     ] = "mip",
     up_to: Annotated[
         str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.export.")

@@ -154,7 +154,7 @@ class Ingestion:
         self._read(uri, load, self._apply)
 
     def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], None]) -> None:
-        with _collector_at_rest():
+        with collector_at_rest():
             try:
                 reading = load()
             except UsageError:
@@ -292,7 +292,7 @@ class Ingestion:
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
+def collector_at_rest() -> Iterator[None]:
     """No garbage collection meanwhile: a large source is many values at once, none of them garbage, which
     the collector would walk again and again (6 % of an ingest of 100,000)."""
     was_at_work = gc.isenabled()

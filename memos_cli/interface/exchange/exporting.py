@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, Filter, format_time, most_sensitive
+from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.interface.exchange import bundle
+from memos_cli.interface.exchange.formats import (
+    write_data,
+    write_letta,
+    write_markdown,
+    write_mem0,
+    write_memos,
+)
 from memos_cli.interface.exchange.signing import sign
 
 if TYPE_CHECKING:
@@ -149,46 +155,11 @@ def record(memos: Memos, cube: Cube) -> dict[str, Any]:
     }  # fmt: skip
 
 
-# --- other formats -----------------------------------------------------------------------------------------
-
-
 def _jsonl(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    return _written(stream, b"".join(bundle.to_line(record(memos, cube)) for cube in cubes))
-
-
-def _markdown(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """One file; each memory under a heading, with what is known of it. `memos ingest` takes it in again."""
-    out = io.StringIO()
-    for cube in cubes:
-        when = f" {format_time(cube.time)}" if cube.time is not None else ""
-        out.write(f"## {cube.title or cube.author or cube.id}\n\n")
-        tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
-        out.write(f"<!-- {cube.id} {cube.type}{when}{tags} -->\n\n{cube.text}\n\n")
-    return _written(stream, out.getvalue().encode())
-
-
-def _mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """What mem0's `get_all` gives: of versions the last, and no places, links or rights."""
-    rows = [
-        {
-            "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
-            "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
-            "categories": list(cube.tags), "metadata": {"type": cube.type, "title": cube.title},
-            "actor_id": cube.author or None, "role": cube.role or None,
-        }
-        for cube in cubes
-    ]  # fmt: skip
-    text = json.dumps({"results": rows}, ensure_ascii=False, indent=1, sort_keys=True)
-    return _written(stream, text.encode("utf-8", "surrogatepass") + b"\n")
-
-
-def _written(stream: IO[bytes], data: bytes) -> str:
-    import hashlib
-
-    stream.write(data)
-    return hashlib.sha256(data).hexdigest()
+    return write_data(stream, b"".join(bundle.to_line(record(memos, cube)) for cube in cubes))
 
 
 FORMATS: dict[str, Callable[[Memos, Sequence[Cube], IO[bytes]], str]] = {
-    "mip": _mip, "jsonl": _jsonl, "markdown": _markdown, "mem0": _mem0,
+    "mip": _mip, "jsonl": _jsonl, "markdown": write_markdown, "mem0": write_mem0, "memos": write_memos,
+    "letta": write_letta,
 }  # fmt: skip

@@ -16,7 +16,7 @@ from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, links
 from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import Bundle, Export, open_export, read_export, recognise
-from memos_cli.interface.ingestion import Ingestion, Wishes
+from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
 from memos_cli.interface.sources import Reading
@@ -72,6 +72,7 @@ def import_export(
             )  # fmt: skip
         found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
+        stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
         for bundle in _whole(bundles, path, job):
             where = bundle.uri or str(path)

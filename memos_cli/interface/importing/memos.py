@@ -11,15 +11,18 @@ import pickletools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, text, time
 from memos_cli.interface.importing.memories import load, rows_of
 from memos_cli.interface.importing.opening import Export
 
 _KINDS = {
-    "procedure": "skill", "fact": "fact", "event": "event", "opinion": "preference", "topic": "fact",
-    "reasoning": "reasoning", "preference": "preference",
-}  # fmt: skip
+    **{kind: kind for kind in SEMANTIC_TYPES},
+    "procedure": "skill",
+    "opinion": "preference",
+    "topic": "fact",
+}
 _LINKS = {
     "PARENT": "part_of",
     "FOLLOWING": "follows",

@@ -1,0 +1,109 @@
+"""Memories in the formats of other programs. What each cannot hold is said here, and in the README.
+
+None of them holds versions before the last, places, sensitivity, ends of life or rights. `memos import` reads
+each of them again, and finds every text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from memos_cli.cube import Cube, format_time
+from memos_cli.infrastructure import links
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+_EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
+
+
+def write_data(stream: IO[bytes], data: bytes) -> str:
+    """Write ``data``. Returns its sha256."""
+    stream.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_markdown(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """One file; each memory under a heading, with what is known of it in a comment. No links."""
+    out = io.StringIO()
+    for cube in cubes:
+        when = f" {format_time(cube.time)}" if cube.time is not None else ""
+        tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
+        out.write(f"## {cube.title or cube.author or cube.id}\n\n")
+        out.write(f"<!-- {cube.id} {cube.type}{when}{tags} -->\n\n{cube.text}\n\n")
+    return write_data(stream, out.getvalue().encode())
+
+
+def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """What mem0's `get_all` gives. No links."""
+    rows = [
+        {
+            "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
+            "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
+            "categories": list(cube.tags), "metadata": {"type": cube.type, "title": cube.title},
+            "actor_id": cube.author or None, "role": cube.role or None,
+        }
+        for cube in cubes
+    ]  # fmt: skip
+    return _json(stream, {"results": rows})
+
+
+def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind."""
+    ids = {cube.n: cube.id for cube in cubes}
+    nodes = [
+        {
+            "id": cube.id, "memory": cube.text,
+            "metadata": {
+                "memory_type": "LongTermMemory", "type": cube.type, "key": cube.title,
+                "tags": list(cube.tags), "status": "activated", "created_at": format_time(cube.created),
+                "updated_at": format_time(cube.updated),
+                "sources": [json.dumps({"role": cube.role, "speaker": cube.author}, ensure_ascii=False)],
+            },
+        }
+        for cube in cubes
+    ]  # fmt: skip
+    numbers = list(ids)
+    edges = {
+        (each.source_id, _EDGES.get(each.kind, "RELATE_TO"), each.target_id)
+        for start in range(0, len(numbers), 400)
+        for each in links.links_of(memos.vault.connection, numbers[start : start + 400])
+        if each.source in ids and each.target in ids
+    }
+    told = [{"source": s, "type": kind, "target": t} for s, kind, t in sorted(edges)]
+    return _json(stream, {"nodes": nodes, "edges": told})
+
+
+def write_letta(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
+    """An agent file: what was said becomes its messages, everything else a block. No tags, no links."""
+    said = [cube for cube in cubes if cube.type == "dialogue"]
+    blocks = [
+        {
+            "id": f"block-{at}", "label": cube.title or f"memory-{at}", "value": cube.text,
+            "limit": max(5_000, len(cube.text)), "read_only": False, "metadata": {"id": cube.id},
+        }
+        for at, cube in enumerate(cube for cube in cubes if cube.type != "dialogue")
+    ]  # fmt: skip
+    messages = [
+        {
+            "id": f"message-{at}", "role": cube.role if cube.role in ("user", "assistant") else "user",
+            "name": cube.author or None, "content": [{"type": "text", "text": cube.text}],
+            "created_at": format_time(cube.created if cube.time is None else cube.time),
+        }
+        for at, cube in enumerate(said)
+    ]  # fmt: skip
+    agent = {
+        "id": "agent-0", "name": memos.principal.partition(":")[2], "system": "",
+        "block_ids": [block["id"] for block in blocks], "messages": messages,
+        "in_context_message_ids": [message["id"] for message in messages],
+    }  # fmt: skip
+    return _json(stream, {"agents": [agent], "blocks": blocks, "files": [], "tools": []})
+
+
+def _json(stream: IO[bytes], value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+    return write_data(stream, text.encode("utf-8", "surrogatepass") + b"\n")
