@@ -24,7 +24,7 @@ from memos_cli.operation.lifecycle import next_state
 
 PART = 2000
 """Drafts that are committed together."""
-SHARED = 0.3
+SHARED = 1.0
 """Seconds for which small sources share a transaction: as long as another writer waits."""
 LOOSE = "stdin"
 """The source of input that has no name."""
