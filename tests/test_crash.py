@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import exports
 import pytest
 from command import REPOSITORY, Shell, make_vault, with_models
 from teaching import teach
@@ -298,6 +299,22 @@ def test_the_night_goes_on_where_it_was(filled: Shell, tiny: dict[str, str]) -> 
     writes = kill_everywhere(filled, "maintain", "--skip", "embed", env=env)
     assert writes["os.rename"] == 1
     assert writes["os.remove"] == 2
+
+
+def test_an_import_goes_on_where_it_was(started: Shell) -> None:
+    exports.write_zip(started.work / "chats.zip", {"conversations.json": json.dumps(exports.CHATS)})
+    kill_everywhere(started, "import", "chats.zip", "--no-embed")
+
+
+def test_an_import_with_links_and_pins_goes_on_where_it_was(started: Shell) -> None:
+    exports.write_json(started.work / "sam.af", exports.LETTA)
+    kill_everywhere(started, "import", "sam.af", "--no-embed")
+
+
+def test_a_bundle_comes_in_whole_or_not(filled: Shell) -> None:
+    filled("export", "-o", "one.mip")
+    filled("forget", "--source", "chat.jsonl", "--yes")
+    kill_everywhere(filled, "import", "one.mip", "--no-embed")
 
 
 def test_repair_is_completed_by_a_second_one(filled: Shell) -> None:
