@@ -311,6 +311,16 @@ def test_an_import_with_links_and_pins_goes_on_where_it_was(started: Shell) -> N
     kill_everywhere(started, "import", "sam.af", "--no-embed")
 
 
+def test_what_a_memory_said_before_comes_with_what_it_says(started: Shell) -> None:
+    folder = started.work / "mem0"
+    exports.write_json(folder / "memories.json", exports.MEM0["results"][:2])
+    with closing(sqlite3.connect(folder / "history.db")) as db:
+        db.execute("CREATE TABLE history (memory_id TEXT, old_memory TEXT, created_at TEXT)")
+        db.execute("INSERT INTO history VALUES ('m-1', 'Ann likes coffee.', '1')")
+        db.commit()
+    kill_everywhere(started, "import", "mem0", "--no-embed")
+
+
 def test_a_bundle_comes_in_whole_or_not(filled: Shell) -> None:
     filled("export", "-o", "one.mip")
     filled("forget", "--source", "chat.jsonl", "--yes")

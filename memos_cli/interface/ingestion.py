@@ -93,7 +93,8 @@ class Ingestion:
             self._shared = None
 
     @cached_property
-    def _recipe(self) -> str:
+    def recipe(self) -> str:
+        """What of the wishes decides what a source becomes."""
         return self._wishes.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
@@ -147,7 +148,7 @@ class Ingestion:
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
         row = catalogue.source(self._vault.connection, uri, self._principal)
-        read_alike = row is not None and (row.sha256, row.recipe) == (sha256, self._recipe)
+        read_alike = row is not None and sha256 != "" and (row.sha256, row.recipe) == (sha256, self.recipe)
         if row is not None and read_alike and not self._wishes.reread:
             self.unchanged += len(catalogue.places(self._vault.connection, row.n))
             return
@@ -208,7 +209,7 @@ class Ingestion:
             # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
             # until then the source counts as unread.
             whole = not reading.failed and (wishes.prune or not matched.gone)
-            parts.next(0).finish_source(parts.source, reading.origin.sha256 if whole else "", self._recipe)
+            parts.next(0).finish_source(parts.source, reading.origin.sha256 if whole else "", self.recipe)
         if parts.old_blob is not None:
             self._vault.discard_blobs([parts.old_blob])
 

@@ -175,22 +175,23 @@ def _take(
             replace(each, text=bundle.earlier[each.ref][0]) if each.ref in finals and each.ref else each
             for each in drafts
         ]
-    origin = Origin(bundle.uri, kind, seal, sum(len(draft.text) for draft in drafts))
+    # Killed before the last versions are there, it is read again.
+    origin = Origin(bundle.uri, kind, "" if finals else seal, sum(len(draft.text) for draft in drafts))
     job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
-    if finals:
-        flush()
-    for ref, draft in finals.items():
-        with memos.vault.change(memos.principal, memos.now()) as change:
-            n = catalogue.by_ref(change.db, [ref], memos.principal).get(ref)
-            if n is None:
-                continue
-            for text in [*bundle.earlier[ref][1:], draft.text]:
-                cube = catalogue.by_number(change.db, [n])[n]
-                change.edit(cube, text, draft.title, "import")
-            row = catalogue.source(change.db, bundle.uri, memos.principal)
-            for place in catalogue.places(change.db, row.n) if row else ():
-                if place.cube == n:
-                    change.move_place(place.n, place.span, draft.digest(), place.bytes_sha256)
+    if not finals:
+        return
+    flush()
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        numbers = catalogue.by_ref(change.db, list(finals), memos.principal)
+        row = catalogue.source(change.db, bundle.uri, memos.principal)
+        assert row is not None
+        places = {place.cube: place for place in catalogue.places(change.db, row.n)}
+        for ref, n in numbers.items():
+            for text in [*bundle.earlier[ref][1:], finals[ref].text]:
+                change.edit(catalogue.by_number(change.db, [n])[n], text, finals[ref].title, "import")
+            if place := places.get(n):
+                change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
+        change.finish_source(row.n, seal, job.recipe)
 
 
 def _link(memos: Memos, bundle: Bundle) -> int:
