@@ -74,6 +74,13 @@ def test_out_in_and_out_again_are_the_same_bytes(full: Shell) -> None:
     assert full("show", "t3", "--json", *there).record["frozen"] is True
 
 
+def test_a_bundle_goes_through_a_pipe(full: Shell) -> None:
+    full("export", "-o", "one.mip")
+    piped = (full.work / "one.mip").read_bytes()
+    came = full("import", "-", "--no-embed", "--json", *other(full), stdin=piped).record
+    assert (came["kind"], came["added"]) == ("mip", 4)
+
+
 def test_what_went_on_there_gets_its_versions_here(full: Shell) -> None:
     full("export", "-o", "one.mip")
     there = other(full)

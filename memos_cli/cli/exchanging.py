@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +43,9 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     ctx: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, a folder or a zip archive.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file, a folder or a zip archive; - for stdin.")
+    ],
     kind: Annotated[
         str,
         typer.Option("--from", metavar="KIND", help="chatgpt, claude, mem0, memos, letta, notes, mcp, mip."),
@@ -69,6 +75,7 @@ def import_(
     Example:
       memos import ~/Downloads/chatgpt-export.zip --dry-run
       memos import agent.af --quarantine
+      memos export --tag team | memos import - --vault ~/team
     """
     from memos_cli.infrastructure.changes import Terms
     from memos_cli.interface.ingestion import Wishes
@@ -80,7 +87,11 @@ def import_(
         )
     state = state_of(ctx)
     output = state.output
-    with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
+    with (
+        state.open() as memos,
+        _named(path) as named,
+        output.progress("memories", "vectors") as (count_drafts, count_vectors),
+    ):
         usual = memos.settings.ingest_quarantine
         wishes = Wishes(
             hints=Hints(secrets=secrets or memos.settings.ingest_secrets),
@@ -88,7 +99,7 @@ def import_(
             quarantine=usual if quarantine is None else "always" if quarantine else "never",
         )
         made = memos.import_export(
-            path, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
+            named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
             on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
@@ -119,6 +130,18 @@ def import_(
         output.note(f"note: {done.without_vector} memories have no vector yet; `memos embed` makes them")
     if done.failed:
         raise typer.Exit(3 if made.sources else 1)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[Path]:
+    """A file to read again and again: the one that is named, or what standard input holds."""
+    if str(path) != "-":
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="memos-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield Path(file.name)
 
 
 def export(
