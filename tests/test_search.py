@@ -159,6 +159,26 @@ def test_frequent_words_count_where_they_stand_with_others(
     assert find(vault, "common usual", tags=("nowhere",)) == []
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_vectors_count_for_chinese_as_far_as_the_embedder_reads_it(filled: Vault, reads: bool) -> None:
+    """Measured: does it find a sentence nearer to its translation than to another one in its language?"""
+
+    class Either(Topics):
+        fingerprint = ("a" if reads else "b") * 64
+
+        def embed(self, texts: Sequence[str], *, progress: Any = None) -> Any:
+            if "会议讨论了气候政策和碳税。" in texts:
+                said, other, translated = np.eye(4, dtype=np.float32)[[0, 1, 0] if reads else [0, 0, 1]]
+                return np.stack([said, other, translated])
+            return super().embed(texts)
+
+    embedder: Any = Either()
+    embed_waiting(filled, embedder, principal=WHO, clock=lambda: NOW)
+    hits = search(filled, "小猫在哪里睡觉", filter=Filter(), k=5, now=NOW, embedder=embedder, balance=0.9)
+    found = {hit.cube.text: hit.relevance for hit in hits}
+    assert (found["My cat sleeps."] > 0.6) is reads
+
+
 def test_rare_words_count_more(filled: Vault) -> None:
     keep(filled, "The server hums.", uri="more")
     (total,) = filled.connection.execute("SELECT count(*) FROM words_docsize").fetchone()

@@ -168,13 +168,20 @@ def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list
     """Where all that fits is asked for, the hits that hold no word of a quoted topic; none if all do not."""
     if call.intent == "recall" or not call.quoted:
         return []
-    numbers, holding = [hit.cube.n for hit in hits], set[int]()
+    numbers = [hit.cube.n for hit in hits]
+    # What is written in other letters cannot hold it; whether it fits, its meaning tells.
+    holding = {hit.cube.n for hit in hits if _is_cjk(hit.cube.text) not in map(_is_cjk, call.quoted)}
+    before = len(holding)
     for phrase in call.quoted:
         expression = " AND ".join(term.fts for term in query_terms(phrase))
         holding |= (
             set(catalogue.holding(memos.vault.connection, expression, numbers)) if expression else set()
         )
-    return [hit for hit in hits if hit.cube.n not in holding] if holding else []
+    return [hit for hit in hits if hit.cube.n not in holding] if len(holding) > before else []
+
+
+def _is_cjk(text: str) -> bool:
+    return any(term.cjk for term in query_terms(text[:200]))
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:
