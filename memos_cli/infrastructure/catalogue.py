@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, in_lists
 from memos_cli.infrastructure.schema import LIVE_TEXT
 
 _CUBES = """
@@ -25,7 +25,6 @@ _CUBES = """
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
   LEFT JOIN source s ON s.n = p.source
 """
-_MANY = 500
 MASKED = bytes(32)
 """In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
 the rest of the text known, a hash would prove a guess of it."""
@@ -109,9 +108,7 @@ def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
 def by_number(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
     """The cubes with these row numbers; those that are gone are left out."""
     found: dict[int, Cube] = {}
-    for start in range(0, len(wanted), _MANY):
-        part = wanted[start : start + _MANY]
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(wanted):
         for row in db.execute(f"{_CUBES} WHERE c.n IN ({marks})", part):
             found[row[0]] = _cube(row)
     return found
@@ -173,10 +170,9 @@ def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int,
 def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
     """A principal's cubes by their references; where several have one, the oldest."""
     found: dict[str, int] = {}
-    for start in range(0, len(refs), _MANY):
-        part = refs[start : start + _MANY]
+    for marks, part in in_lists(refs):
         rows = db.execute(
-            f"""SELECT ref, min(n) FROM cube WHERE owner = ? AND ref IN ({",".join("?" * len(part))})
+            f"""SELECT ref, min(n) FROM cube WHERE owner = ? AND ref IN ({marks})
                 AND state <> 'merged' GROUP BY ref""",
             (owner, *part),
         ).fetchall()
@@ -187,9 +183,7 @@ def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
 def by_ids(db: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
     """A principal's cubes by their whole ids."""
     found: dict[str, int] = {}
-    for start in range(0, len(ids), _MANY):
-        part = ids[start : start + _MANY]
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(ids):
         rows = db.execute(f"SELECT id, n FROM cube WHERE owner = ? AND id IN ({marks})", (owner, *part))
         found |= dict(rows.fetchall())
     return found
@@ -208,9 +202,7 @@ def openings(
     """How a few cubes begin: (n, type, author, time, the first ``length`` characters, the last, the source
     and the start there)."""
     found = []
-    for start in range(0, len(wanted), _MANY):
-        part = wanted[start : start + _MANY]
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(wanted):
         found += db.execute(
             f"""SELECT c.n, c.type, c.author, c.time, substr(v.text, 1, ?), substr(rtrim(v.text), -1),
                   p.source, coalesce(p.start, 0)
@@ -228,9 +220,7 @@ def beside(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int,
     Turns that are more than ``apart`` milliseconds from each other do not belong together.
     """
     found: set[tuple[int, int]] = set()
-    for start in range(0, len(wanted), _MANY):
-        part = wanted[start : start + _MANY]
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(wanted):
         for compare, order, first, second in ((">", "", "a", "b"), ("<", "DESC", "b", "a")):
             found |= set(
                 db.execute(
@@ -307,9 +297,7 @@ def passing(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter =
     """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
     where, values = condition(filter, now)
     found: list[int] = []
-    for start in range(0, len(wanted), _MANY):
-        part = wanted[start : start + _MANY]
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(wanted):
         rows = db.execute(f"SELECT c.n FROM cube c WHERE c.n IN ({marks}) AND {where}", (*part, *values))
         found += [row[0] for row in rows.fetchall()]
     return found

@@ -11,11 +11,9 @@ from typing import Any
 
 from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Origin, Span, most_sensitive, new_ulids
 from memos_cli.infrastructure import forgetting
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, in_lists
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.words import word_row
-
-_IN_LIST = 500  # values in one IN (…): far below SQLite's limit, and few statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,9 +438,8 @@ class Change:
     # --- inside --------------------------------------------------------------------------------
 
     def _select_in(self, statement: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(values), _IN_LIST):
-            part = values[start : start + _IN_LIST]
-            yield from self.db.execute(f"{statement} ({','.join('?' * len(part))})", part)
+        for marks, part in in_lists(values):
+            yield from self.db.execute(f"{statement} ({marks})", part)
 
     def insert_versions(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
         """Versions of cubes: (cube, version, title, text)."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure.encryption import Cipher, not_installed
@@ -21,6 +21,8 @@ _PRAGMAS = (
     "cache_size = -65536",  # KiB
     "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
 )
+_IN_LIST = 500
+_Value = TypeVar("_Value")
 _SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
 
 # What both SQLite and SQLCipher have; their own classes come after these.
@@ -149,6 +151,13 @@ def _sqlcipher() -> tuple[Any, Any]:
         _cursors = SealedCursor
 
     return dbapi2, SealedConnection
+
+
+def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]:
+    """Values for ``IN (…)``, some at a time, each time with their marks: few statements, below any limit."""
+    for start in range(0, len(values), _IN_LIST):
+        part = values[start : start + _IN_LIST]
+        yield ",".join("?" * len(part)), part
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, in_lists
 from memos_cli.infrastructure.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _CODES, _BITS = 0, 1  # forms
 _ALIGN = 64
 _BITS_FROM = 30_000  # rows from which signs are quicker to scan than codes
 _RESCORED = 600  # rows that the signs leave to be scored: recall@10 0.97 at a million
-_IN_LIST = 500
 FEW = 2_000
 """Vectors that a search looks at one by one, without an index."""
 _BLOCK = 32_768  # rows whose signs are compared at once
@@ -62,10 +61,9 @@ def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
 def cosines(db: Connection, embedder: int, query: Floats, cubes: Sequence[int]) -> dict[int, float]:
     """The cosine of each of a few cubes to the unit vector ``query``; those without a vector are left out."""
     found: dict[int, float] = {}
-    for start in range(0, len(cubes), _IN_LIST):
-        part = cubes[start : start + _IN_LIST]
+    for marks, part in in_lists(cubes):
         rows = db.execute(
-            f"""SELECT n, cube, data FROM vector WHERE cube IN ({",".join("?" * len(part))})
+            f"""SELECT n, cube, data FROM vector WHERE cube IN ({marks})
                 AND embedder = ? AND length(data) = ?""",
             (*part, embedder, 4 + len(query)),
         ).fetchall()
@@ -281,9 +279,7 @@ def _table(
 def _numbered(db: Connection, embedder: int, dimension: int, numbers: Numbers) -> Rows:
     """Those of the rows with these numbers that the table still has."""
     rows = []
-    for start in range(0, len(numbers), _IN_LIST):
-        part = numbers[start : start + _IN_LIST].tolist()
-        marks = ",".join("?" * len(part))
+    for marks, part in in_lists(numbers.tolist()):
         rows += db.execute(
             f"SELECT n, cube, data FROM vector WHERE n IN ({marks}) AND embedder = ? AND length(data) = ?",
             (*part, embedder, 4 + dimension),

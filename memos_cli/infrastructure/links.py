@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, in_lists
 
 LinkKind = Literal[
     "part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about", "both_hold"
@@ -32,6 +32,16 @@ class Link:
 
 _LINKS = """SELECT l.source, l.kind, l.target, s.id, t.id, l.created FROM link l
   JOIN cube s ON s.n = l.source JOIN cube t ON t.n = l.target"""
+
+
+def links_among(db: Connection, cubes: Collection[int]) -> list[Link]:
+    """The links that start and end at one of ``cubes``."""
+    rows = (
+        row
+        for marks, part in in_lists(list(cubes))
+        for row in db.execute(f"{_LINKS} WHERE l.source IN ({marks})", part).fetchall()
+    )
+    return [link for link in (Link(*row) for row in rows) if link.target in cubes]
 
 
 def links_of(db: Connection, cubes: Sequence[int]) -> list[Link]:

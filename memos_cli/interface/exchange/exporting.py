@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -88,7 +88,9 @@ def _mip(
 ) -> str:
     ids = {cube.n: cube.id for cube in cubes}
     linked = sorted(
-        {(link.source_id, link.kind, link.target_id) for link in _links(memos, ids)},
+        (link.source_id, link.kind, link.target_id)
+        for link in links.links_among(memos.vault.connection, ids.keys())
+        if link.kind in PORTABLE
     )
     granted = [rule for rule in rules.all_rules(memos.vault.whole) if rule.kind == "cube"]
     return bundle.write(
@@ -105,14 +107,6 @@ def _mip(
         },
         sign,
     )
-
-
-def _links(memos: Memos, ids: dict[int, str]) -> Iterator[links.Link]:
-    numbers = list(ids)
-    for start in range(0, len(numbers), 400):
-        for link in links.links_of(memos.vault.connection, numbers[start : start + 400]):
-            if link.kind in PORTABLE and link.source in ids and link.target in ids:
-                yield link
 
 
 def _requests(memos: Memos, ids: dict[int, str]) -> list[dict[str, Any]]:

@@ -54,7 +54,6 @@ def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
 
 def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
     """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind."""
-    ids = {cube.n: cube.id for cube in cubes}
     nodes = [
         {
             "id": cube.id, "memory": cube.text,
@@ -67,14 +66,11 @@ def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
         }
         for cube in cubes
     ]  # fmt: skip
-    numbers = list(ids)
-    edges = {
-        (each.source_id, _EDGES.get(each.kind, "RELATE_TO"), each.target_id)
-        for start in range(0, len(numbers), 400)
-        for each in links.links_of(memos.vault.connection, numbers[start : start + 400])
-        if each.source in ids and each.target in ids
-    }
-    told = [{"source": s, "type": kind, "target": t} for s, kind, t in sorted(edges)]
+    edges = sorted(
+        (link.source_id, _EDGES.get(link.kind, "RELATE_TO"), link.target_id)
+        for link in links.links_among(memos.vault.connection, {cube.n for cube in cubes})
+    )
+    told = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
     return _json(stream, {"nodes": nodes, "edges": told})
 
 
