@@ -102,7 +102,7 @@ def _memories(vault: Vault, draw: random.Random) -> Iterator[Memory]:
     for at in range(14):
         owner, tags = draw.choice(PRINCIPALS), set(draw.sample(TAGS, draw.randint(0, 2)))
         with vault.change(owner, NOW) as change:
-            source = change.loose_source("stdin:")
+            source = change.unread_source("stdin:")
             each = draft(f"Memory {at}.", at)
             (kept,) = change.add(source, [(each, each.digest(), bytes(32))], Terms(tags=tuple(tags)))
             audience = draw.choice((*PRINCIPALS, "", "", ""))

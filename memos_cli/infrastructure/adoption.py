@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,9 +67,9 @@ class Foreign:
 def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
     """Keep a memory; or, where it is here, what it has become since."""
     db = change.db
-    row = db.execute("SELECT n, version, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
+    row = db.execute("SELECT n, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
     if row is not None:
-        return _go_on(change, cube, *row) if row[2] == change.principal else "differs"
+        return _go_on(change, cube, row[0]) if row[1] == change.principal else "differs"
     alike = db.execute(
         "SELECT n FROM cube WHERE digest = ? AND owner = ? AND state <> 'merged'",
         (cube.digest(), change.principal),
@@ -89,17 +88,15 @@ def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
             cube.frozen, cube.sensitivity, cube.uses_left,
         ),
     ).fetchone()  # fmt: skip
+    change.insert_versions((n, v.version, v.title, v.text, v.created, v.principal) for v in cube.versions)
+    db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", [(n, tag) for tag in cube.tags])
     db.executemany(
-        """INSERT INTO version (cube, version, title, text, sha256, created, principal)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        "INSERT INTO place (source, cube, digest, start, end, bytes_sha256) VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (n, v.version, v.title, v.text, hashlib.sha256(v.text.encode()).digest(), v.created, v.principal)
-            for v in cube.versions
+            (change.unread_source(p.uri, p.kind), n, cube.digest(), p.start, p.end, p.sha256)
+            for p in cube.places
         ],
     )
-    db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", [(n, tag) for tag in cube.tags])
-    for place in cube.places:
-        _stand(change, n, place, cube.digest())
     change.enter(n)
     change.insert_audit(
         [(change.now, change.principal, "import", cube.id, each.version, None) for each in cube.versions]
@@ -107,26 +104,7 @@ def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
     return "added"
 
 
-def _stand(change: Change, n: int, place: ForeignPlace, digest: bytes) -> None:
-    """Note where a memory stood; a source that was never read here is as unread."""
-    row = change.db.execute(
-        "SELECT n FROM source WHERE uri = ? AND owner = ?", (place.uri, change.principal)
-    ).fetchone()
-    row = (
-        row
-        or change.db.execute(
-            """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, read)
-           VALUES (?, ?, ?, 'utf-8', 0, '', '', ?) RETURNING n""",
-            (place.uri, change.principal, place.kind, change.now),
-        ).fetchone()
-    )
-    change.db.execute(
-        "INSERT INTO place (source, cube, digest, start, end, bytes_sha256) VALUES (?, ?, ?, ?, ?, ?)",
-        (row[0], n, digest, place.start, place.end, place.sha256),
-    )
-
-
-def _go_on(change: Change, cube: Foreign, n: int, version: int, owner: str) -> Outcome:
+def _go_on(change: Change, cube: Foreign, n: int) -> Outcome:
     """The versions that a memory has got where it comes from, if those that are here are its own."""
     here = change.db.execute(
         "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
@@ -139,7 +117,7 @@ def _go_on(change: Change, cube: Foreign, n: int, version: int, owner: str) -> O
     (frozen,) = change.db.execute("SELECT frozen FROM cube WHERE n = ?", (n,)).fetchone()
     if frozen:
         return "differs"
+    change.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (cube.digest(), n))
     for each in cube.versions[len(here) :]:
-        change.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (cube.digest(), n))
         change.revise(n, each.text, each.title, "import")
     return "versions"

@@ -54,16 +54,17 @@ class Change:
 
     # --- sources -------------------------------------------------------------------------------
 
-    def loose_source(self, uri: str) -> int:
-        """The one row for what came from no source that can be read again. It is never claimed."""
+    def unread_source(self, uri: str, kind: str = "text") -> int:
+        """The row of a source that nobody has read here: where a bundle says that a memory stood, or the one
+        for what came from no source that can be read again. It is not claimed."""
         row = self.db.execute(
             "SELECT n FROM source WHERE uri = ? AND owner = ?", (uri, self.principal)
         ).fetchone()
         if row is None:
             row = self.db.execute(
                 """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, read)
-                   VALUES (?, ?, 'text', 'utf-8', 0, '', '', ?) RETURNING n""",
-                (uri, self.principal, self.now),
+                   VALUES (?, ?, ?, 'utf-8', 0, '', '', ?) RETURNING n""",
+                (uri, self.principal, kind, self.now),
             ).fetchone()
         return int(row[0])
 
@@ -209,8 +210,7 @@ class Change:
         ).fetchone()
         self.insert_versions([(cube, version, title, text)])
         self._drop_vectors(cube)
-        if self._enter_words(cube):
-            self._await_vectors([cube])
+        self.enter(cube)
         self.insert_audit([(self.now, self.principal, action, id, version, None)])
         return str(id)
 
@@ -262,8 +262,8 @@ class Change:
             "UPDATE cube SET state = ?, updated = ? WHERE n = ? RETURNING id, version",
             (state, self.now, cube),
         ).fetchone()
-        if is_live and not was_live and self._enter_words(cube):
-            self._await_vectors([cube])
+        if is_live and not was_live:
+            self.enter(cube)
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
     def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
@@ -441,12 +441,14 @@ class Change:
         for marks, part in in_lists(values):
             yield from self.db.execute(f"{statement} ({marks})", part)
 
-    def insert_versions(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
-        """Versions of cubes: (cube, version, title, text)."""
+    def insert_versions(
+        self, rows: Iterable[tuple[int, int, str, str] | tuple[int, int, str, str, int, str]]
+    ) -> None:
+        """Versions of cubes: (cube, version, title, text); with when and by whom, if not now and by us."""
         self.db.executemany(
             """INSERT INTO version (cube, version, title, text, sha256, created, principal)
                VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [(*row, _sha256(row[3]), self.now, self.principal) for row in rows],
+            [(*row[:4], _sha256(row[3]), *(row[4:] or (self.now, self.principal))) for row in rows],
         )
 
     def insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:

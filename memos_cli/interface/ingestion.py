@@ -219,7 +219,7 @@ class Ingestion:
         for start in range(0, len(items), PART):
             batch = items[start : start + PART]
             with self._change() as change:
-                source = change.loose_source(LOOSE)
+                source = change.unread_source(LOOSE)
                 self._count(change, change.add(source, batch, terms, loose=True), terms)
             self._on_drafts(len(batch))
 

@@ -174,7 +174,7 @@ def slice_up(memos: Memos, id: str, size: int) -> Merged:
 
 
 def _keep(change: Change, drafts: Sequence[Draft], terms: Terms) -> list[Kept]:
-    source = change.loose_source(LOOSE)
+    source = change.unread_source(LOOSE)
     return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
 
 
