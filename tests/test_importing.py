@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing import IMPORTS, open_export, read_export, recognise, streaming
+from memos_cli.interface.importing import IMPORTS, open_export, recognise, streaming
 from memos_cli.interface.importing.streaming import Broken, elements
 
 QUIET = ("--no-embed",)
@@ -149,6 +149,14 @@ def test_copies_in_a_memcube_are_one_and_edges_become_links(memos: Shell, found:
     assert "part_of" in graph
 
 
+def test_what_was_merged_there_is_not_merged_here(memos: Shell, tmp_path: Path) -> None:
+    """Such a link is memos' own: it says that a memory stands in another's place, and can be parted again."""
+    edges = [{"source": "n3", "target": "n1", "type": "MERGED_TO"}]
+    exports.write_json(tmp_path / "cube" / "textual_memory.json", {**exports.TREE, "edges": edges})
+    assert told(memos, tmp_path / "cube")["links"] == 1
+    assert "about" in memos("show", "n3", "--graph").out
+
+
 @pytest.mark.parametrize("shape", [exports.FLAT, exports.PAYLOADS])
 def test_the_other_shapes_of_a_memcube(memos: Shell, tmp_path: Path, shape: Any) -> None:
     exports.write_json(tmp_path / "cube" / "textual_memory.json", shape)
@@ -223,7 +231,7 @@ def test_archives_cannot_do_harm(tmp_path: Path) -> None:
     data[40:60] = bytes(20)
     (tmp_path / "damaged.zip").write_bytes(data)
     with open_export(tmp_path / "damaged.zip") as export:
-        bundles = [*read_export(export, "chatgpt")[1]]
+        bundles = [*IMPORTS["chatgpt"](export)]
     assert all(bundle.faults for bundle in bundles)
 
 
@@ -290,7 +298,7 @@ def test_no_mutation_of_an_export_is_more_than_a_fault(
                 del content[at:]
     target.write_bytes(content)
     with suppress(MemosError), open_export(path) as export:
-        for bundle in read_export(export, kind)[1]:
+        for bundle in IMPORTS[kind](export):
             for draft in bundle.drafts:
                 assert draft.text.strip()
                 draft.digest()

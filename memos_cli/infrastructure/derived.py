@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import lineage
+from memos_cli.infrastructure import lineage, policies
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.lineage import Reading, Source
+
+_REQUEST = "rebuild:"
+"""Of the policies that ask for a state: what another vault had, and is to be made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,44 +208,21 @@ def count_saving(change: Change, cube: int, seconds: float) -> None:
     change.db.execute("UPDATE activation SET saved = saved + ? WHERE cube = ?", (seconds, cube))
 
 
-def pace(db: Connection, fingerprint: Mapping[str, str]) -> Mapping[str, Any]:
-    """What was measured under these conditions (see ``keep_pace``); empty where nothing was."""
-    row = db.execute("SELECT value FROM policy WHERE name = ?", (_pace_name(fingerprint),)).fetchone()
-    return lineage.from_json(row[0]) if row else {}
-
-
-def keep_pace(change: Change, fingerprint: Mapping[str, str], values: Mapping[str, Any]) -> None:
-    """Keep what reading and restoring cost under these conditions."""
-    change.db.execute(
-        "INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)",
-        (_pace_name(fingerprint), lineage.to_json(values)),
-    )
-
-
-def _pace_name(fingerprint: Mapping[str, str]) -> str:
-    return "pace:" + hashlib.sha256(lineage.to_json(fingerprint).encode()).hexdigest()
-
-
-_REQUEST = "rebuild:"
-"""Of the policies that ask for a state: what another vault had, and is to be made here."""
-
-
 def request(change: Change, wanted: Mapping[str, Any]) -> None:
     """Ask for the state of a document, ``{"view": …, "document": [ids]}``; the night makes it."""
     text = lineage.to_json(wanted)
-    name = _REQUEST + hashlib.sha256(text.encode()).hexdigest()
-    change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, text))
+    policies.put(change, _request_name(text), text)
 
 
 def requests(db: Connection) -> list[Mapping[str, Any]]:
     """The states that are asked for."""
-    rows = db.execute("SELECT value FROM policy WHERE name >= ? AND name < ?", (_REQUEST, _REQUEST + "~"))
-    return [lineage.from_json(value) for (value,) in rows.fetchall()]
+    return [lineage.from_json(value) for value in policies.starting(db, _REQUEST).values()]
 
 
 def settle_request(change: Change, wanted: Mapping[str, Any]) -> None:
     """What was asked for is made, or cannot be."""
-    change.db.execute(
-        "DELETE FROM policy WHERE name >= ? AND name < ? AND value = ?",
-        (_REQUEST, _REQUEST + "~", lineage.to_json(wanted)),
-    )
+    policies.remove(change, _request_name(lineage.to_json(wanted)))
+
+
+def _request_name(text: str) -> str:
+    return _REQUEST + hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, policies
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.governance import Header, Rule
 
@@ -112,7 +112,7 @@ def drop_token(change: Change, n: int, principal: str) -> None:
 
 def set_policy(change: Change, name: str, value: str) -> None:
     """What the vault's maker wants of all who use it; "" takes it back."""
-    change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, value))
+    policies.put(change, name, value)
     change.note("policy", {name: value})
 
 

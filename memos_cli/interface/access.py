@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
-from memos_cli.infrastructure import catalogue, rules
+from memos_cli.infrastructure import catalogue, policies, rules
 from memos_cli.infrastructure.governance import (
     EVERYONE,
     INCLUDED,
@@ -82,15 +82,9 @@ def identify(vault: Vault, settings: Settings, now: int) -> Caller:
             raise Refused(f"the token is that of {principal}, not of {settings.principal}", "leave --as out")
         return Caller(principal, rules.groups_of(db, principal), ROLES[role])
     principal = principal_of(settings)
-    if policy(vault, TOKENS) == "required":
+    if policies.get(vault.whole, TOKENS) == "required":
         raise Refused(f"this vault lets {principal} in only with a token", "set MEMOS_TOKEN to your token")
     return Caller(principal, rules.groups_of(db, principal))
-
-
-def policy(vault: Vault, name: str) -> str:
-    """What the vault's maker has set; "" where nothing."""
-    row = vault.whole.execute("SELECT value FROM policy WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else ""
 
 
 def principal_named(name: str, *kinds: str) -> str:

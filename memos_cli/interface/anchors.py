@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from memos_cli.interface.periods import begin_of, shift
 from memos_cli.interface.reader import read_question
-from memos_cli.interface.times import TimeRange, find_range
+from memos_cli.interface.times import TimeRange, find_range, local_time, milliseconds
 
 if TYPE_CHECKING:
     from memos_cli.cube import Cube, Filter, MemoryCall
@@ -95,8 +95,8 @@ def _told(cube: Cube) -> tuple[int, int] | None:
         return told.after, told.before
     if cube.time is None:
         return None
-    day = begin_of(_local(cube.time), "day")
-    return _moment(day), _moment(day + timedelta(days=1))
+    day = begin_of(local_time(cube.time, UTC), "day")
+    return milliseconds(day, UTC), milliseconds(day + timedelta(days=1), UTC)
 
 
 def _range(anchor: Anchor, start: int, end: int) -> tuple[int | None, int | None]:
@@ -112,19 +112,11 @@ def _range(anchor: Anchor, start: int, end: int) -> tuple[int | None, int | None
                 return end, None
     forward = anchor.relation in ("after", "since")
     if anchor.step in _DAYS:
-        day = _local(end if forward else start)
+        day = local_time(end if forward else start, UTC)
         day = begin_of(day, "day") - timedelta(days=0 if forward else 1)
         while day.weekday() != _DAYS.index(anchor.step):
             day += timedelta(days=1 if forward else -1)
-        return _moment(day), _moment(day + timedelta(days=1))
+        return milliseconds(day, UTC), milliseconds(day + timedelta(days=1), UTC)
     if forward:
-        return end, _moment(shift(_local(end), 1, anchor.step))
-    return _moment(shift(_local(start), -1, anchor.step)), start
-
-
-def _local(moment: int) -> datetime:
-    return datetime.fromtimestamp(moment / 1000, UTC).replace(tzinfo=None)
-
-
-def _moment(local: datetime) -> int:
-    return round(local.replace(tzinfo=UTC).timestamp() * 1000)
+        return end, milliseconds(shift(local_time(end, UTC), 1, anchor.step), UTC)
+    return milliseconds(shift(local_time(start, UTC), -1, anchor.step), UTC), start

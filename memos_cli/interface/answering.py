@@ -168,16 +168,17 @@ def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list
     """Where all that fits is asked for, the hits that hold no word of a quoted topic; none if all do not."""
     if call.intent == "recall" or not call.quoted:
         return []
-    numbers = [hit.cube.n for hit in hits]
-    # What is written in other letters cannot hold it; whether it fits, its meaning tells.
-    holding = {hit.cube.n for hit in hits if _is_cjk(hit.cube.text) not in map(_is_cjk, call.quoted)}
-    before = len(holding)
+    numbers, holding = [hit.cube.n for hit in hits], set[int]()
     for phrase in call.quoted:
         expression = " AND ".join(term.fts for term in query_terms(phrase))
         holding |= (
             set(catalogue.holding(memos.vault.connection, expression, numbers)) if expression else set()
         )
-    return [hit for hit in hits if hit.cube.n not in holding] if len(holding) > before else []
+    # What is written in other letters cannot hold it; whether it fits, its meaning tells.
+    letters = {*map(_is_cjk, call.quoted)}
+    return [
+        hit for hit in hits if holding and hit.cube.n not in holding and _is_cjk(hit.cube.text) in letters
+    ]
 
 
 def _is_cjk(text: str) -> bool:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
 from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
 from memos_cli.files import hold
-from memos_cli.infrastructure import adapters, catalogue, check, derived, index
+from memos_cli.infrastructure import adapters, catalogue, check, derived, index, policies
 from memos_cli.infrastructure.vault import ASKING, MAINTAINED
-from memos_cli.interface.access import policy
 from memos_cli.interface.rivalry import link_rivals
 from memos_cli.operation import pace
 from memos_cli.operation.economy import Choice, Policy, Verdict, decide
@@ -172,7 +171,7 @@ class _Run:
         memos, db = self._memos, self._memos.vault.connection
         (newest,) = db.execute("SELECT coalesce(max(n), 0) FROM embedder").fetchone()
         mark = COMPARED + memos.principal
-        last = int(policy(memos.vault, mark) or 0)
+        last = int(policies.get(db, mark) or 0)
         rows = db.execute(
             "SELECT n, cube FROM vector WHERE embedder = ? AND n > ? ORDER BY n", (newest, last)
         ).fetchall()
@@ -183,7 +182,7 @@ class _Run:
             self.breathe()
         if rows and not self._dry_run:
             with memos.vault.change(memos.principal, memos.now()) as change:
-                change.db.execute("INSERT OR REPLACE INTO policy VALUES (?, ?)", (mark, str(last)))
+                policies.put(change, mark, str(last))
 
     # --- other forms --------------------------------------------------------------------------------
 

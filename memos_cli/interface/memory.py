@@ -232,20 +232,17 @@ class Memos(Session):
         if not query.strip():
             raise UsageError("the query is empty", "type some words to search for")
         told: tuple[str, ...] = ()
+        clock, most, wanted = self._clock(), k or self.settings.search_k, self._asked(filter)
         if call is None:
-            call, told = understand(self, query, filter, now=self._clock() if now is None else now)
+            call, told = understand(self, query, filter, now=clock if now is None else now)
         embedder, notes = self._embedder_if_used()
         hits = search(
-            self.vault, query,
-            filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
+            self.vault, query, filter=wanted, k=most, now=clock,
             embedder=embedder, balance=self.settings.search_balance, aside=aside, asked=read_asked(call),
         )  # fmt: skip
         if (reranker := self.reranker) is not None:
             hits = rerank(hits, partial(reranker.scores, query))
-        hits = widen(
-            self.vault.connection, hits,
-            filter=self._asked(filter), k=k or self.settings.search_k, now=self._clock(),
-        )  # fmt: skip
+        hits = widen(self.vault.connection, hits, filter=wanted, k=most, now=clock)
         return Found(query, tuple(hits), notes + told)
 
     def plan(self, question: str, *, filter: Filter, manner: Manner = Manner()) -> Plan:

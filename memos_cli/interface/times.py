@@ -36,7 +36,7 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False)
     """
     words = text.strip()
     try:
-        local = _local(now, zone)
+        local = local_time(now, zone)
         moment = (
             _iso(words)
             or _offset(words, local, future)
@@ -44,7 +44,7 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False)
             or _odd(words, local, future)
         )
         if moment is not None:
-            return _milliseconds(moment, zone)
+            return milliseconds(moment, zone)
     except (ValueError, OverflowError):
         pass
     example = "2027-05-08, 30d or 'next monday'" if future else "2023-05-08, 30d or 'last monday'"
@@ -60,14 +60,14 @@ def parse_range(text: str, *, now: int, zone: tzinfo = UTC) -> tuple[int | None,
 def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
     """The first time that ``text`` speaks of, and where; None where it speaks of none. Never raises."""
     try:
-        local = _local(now, zone)
+        local = local_time(now, zone)
         found = _first_range(text, _narrowed(text, list(mentions(text, local))), local)
         if found is None:
             return None
         (after, before), start, end = found
         return TimeRange(
-            None if after is None else _milliseconds(after, zone),
-            None if before is None else _milliseconds(before, zone),
+            None if after is None else milliseconds(after, zone),
+            None if before is None else milliseconds(before, zone),
             start,
             end,
         )
@@ -75,11 +75,13 @@ def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
         return None
 
 
-def _local(now: int, zone: tzinfo) -> datetime:
+def local_time(now: int, zone: tzinfo) -> datetime:
+    """A moment as the clocks of ``zone`` show it."""
     return (_EPOCH + timedelta(milliseconds=now)).astimezone(zone).replace(tzinfo=None)
 
 
-def _milliseconds(moment: datetime, zone: tzinfo) -> int:
+def milliseconds(moment: datetime, zone: tzinfo) -> int:
+    """The moment of a time; one without a zone is of ``zone``."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return (aware - _EPOCH) // timedelta(milliseconds=1)
 

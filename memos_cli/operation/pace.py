@@ -6,12 +6,13 @@ use. An adapter costs neither at a query, and minutes of training that nothing e
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import cycle, islice
 
-from memos_cli.infrastructure import derived
+from memos_cli.infrastructure import lineage, policies
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.derived import State
@@ -70,18 +71,26 @@ def read_timed(
 
 def kept(db: Connection, fingerprint: Mapping[str, str]) -> Pace | None:
     """The pace that was measured under these conditions; None if none was."""
-    values = derived.pace(db, fingerprint)
+    values = lineage.from_json(policies.get(db, _name(fingerprint)))
     return Pace(**values) if values.keys() == {each.name for each in fields(Pace)} else None
 
 
 def keep(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
     """Keep what reading took last: a machine changes, and so does what else runs on it."""
     known = kept(change.db, fingerprint)
-    derived.keep_pace(change, fingerprint, asdict(replace(pace, restore=known.restore) if known else pace))
+    _put(change, fingerprint, replace(pace, restore=known.restore) if known else pace)
 
 
 def keep_restoring(change: Change, state: State, seconds: float) -> None:
     """Keep what restoring a state took: it counts for half of what is known then."""
     if known := kept(change.db, state.fingerprint):
         speed = (known.restore + state.size / max(seconds, 1e-9)) / 2
-        derived.keep_pace(change, state.fingerprint, asdict(replace(known, restore=speed)))
+        _put(change, state.fingerprint, replace(known, restore=speed))
+
+
+def _put(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
+    policies.put(change, _name(fingerprint), lineage.to_json(asdict(pace)))
+
+
+def _name(fingerprint: Mapping[str, str]) -> str:
+    return "pace:" + hashlib.sha256(lineage.to_json(fingerprint).encode()).hexdigest()

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import exports
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing import IMPORTS, open_export, read_export
+from memos_cli.interface.importing import IMPORTS, open_export
 
 PUT = (b'"', b"{", b"]", b"null", b"\x00", b"\xff", b"1e999", b"[" * 2000)
 
@@ -109,7 +109,7 @@ def mutations(count: int, seed: int) -> dict[str, int]:
                 target.write_bytes(mutate(bytearray(originals[target]), chance))
                 try:
                     with open_export(path) as export:
-                        for _ in read_export(export, kind)[1]:
+                        for _ in IMPORTS[kind](export):
                             pass
                 except MemosError:
                     pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import Refused, UsageError
-from memos_cli.infrastructure import rules
+from memos_cli.infrastructure import policies, rules
 from memos_cli.interface.exchange import signing
 
 if TYPE_CHECKING:
@@ -16,11 +16,8 @@ _POLICY = "signer:"
 
 def trusted(memos: Memos) -> list[str]:
     """The signers that this vault trusts, beside the user's own key."""
-    rows = memos.vault.connection.execute(
-        "SELECT name FROM policy WHERE name >= ? AND name < ? AND value <> '' ORDER BY name",
-        (_POLICY, _POLICY + "~"),
-    )
-    return [name.removeprefix(_POLICY) for (name,) in rows.fetchall()]
+    known = policies.starting(memos.vault.connection, _POLICY)
+    return [signer for signer, value in known.items() if value]
 
 
 def trust(memos: Memos, signer: str, *, remove: bool = False) -> bool:

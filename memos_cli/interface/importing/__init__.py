@@ -18,7 +18,10 @@ from memos_cli.interface.importing.notes import read_notes
 from memos_cli.interface.importing.opening import Export, open_export
 from memos_cli.interface.importing.recognition import recognise
 
-__all__ = ["IMPORTS", "Bundle", "Export", "open_export", "read_export", "recognise"]
+__all__ = ["BUNDLE", "IMPORTS", "Bundle", "Export", "kind_of", "open_export", "recognise"]
+
+BUNDLE = "mip"
+"""What `memos export` writes: it has no reader here, for it comes in as it is (see ``exchange``)."""
 
 IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
     "chatgpt": read_chatgpt,
@@ -31,14 +34,15 @@ IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
 }
 
 
-def read_export(export: Export, kind: str = "") -> tuple[str, Iterator[Bundle]]:
-    """The kind of an export ("" recognises it) and its bundles. Raises UsageError for what is none."""
-    if kind and kind not in IMPORTS:
-        raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(IMPORTS)}")
-    found = kind or recognise(export)
-    if not found:
+def kind_of(export: Export, kind: str = "") -> str:
+    """The kind of an export: as it is named, or else as it looks. Raises UsageError for what is none."""
+    if kind and kind not in (*IMPORTS, BUNDLE):
+        raise UsageError(
+            f"there is no kind of export called {kind}", f"use one of: {', '.join((*IMPORTS, BUNDLE))}"
+        )
+    if not (found := kind or recognise(export)):
         raise UsageError(
             f"{export.path} is no export that is known",
             f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown, JSON and CSV",
         )
-    return found, IMPORTS[found](export)
+    return found

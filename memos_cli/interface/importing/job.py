@@ -15,7 +15,7 @@ from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, links
 from memos_cli.interface.exchange.trust import require_trust
-from memos_cli.interface.importing import Bundle, Export, open_export, read_export, recognise
+from memos_cli.interface.importing import BUNDLE, IMPORTS, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
@@ -65,16 +65,16 @@ def import_export(
     linked = pinned = 0
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
-        if (kind or recognise(export)) == "mip":
+        found = kind_of(export, kind)
+        if found == BUNDLE:
             return _adopt(
                 memos, job, export, wishes,
                 embed=embed, dry_run=dry_run, trust=trust, identity=identity, on_vectors=on_vectors,
             )  # fmt: skip
-        found, bundles = read_export(export, kind)
         loose: list[Bundle] = []
         stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
-        for bundle in _whole(bundles, path, job):
+        for bundle in _whole(IMPORTS[found](export), path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
             if len(bundle.faults) > SHOWN:
@@ -124,7 +124,7 @@ def _adopt(
     if not dry_run:
         linked = adopt(memos, found.parts, job, quarantine=wishes.quarantine == "always")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
-    return Imported("mip", ((str(export.path), "", count),), done, linked, 0, dry_run)
+    return Imported(BUNDLE, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:

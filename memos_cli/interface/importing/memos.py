@@ -23,12 +23,8 @@ _KINDS = {
     "opinion": "preference",
     "topic": "fact",
 }
-_LINKS = {
-    "PARENT": "part_of",
-    "FOLLOWING": "follows",
-    "MERGED_TO": "merged_into",
-    "CONTRADICTS": "contradicts",
-}
+_LINKS = {"PARENT": "part_of", "FOLLOWING": "follows", "CONTRADICTS": "contradicts"}
+"""Not MERGED_TO: what is merged here can be parted again, and what was merged there cannot."""
 _SAID = {"source_text", "text", "memory", "content"}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +17,8 @@ MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
 RATIO, SLIGHT = 200, 64 << 20
 """How many times larger than in the archive a file may be, beyond the first so many bytes."""
+_UNPACKING = (zlib.error, lzma.LZMAError)
+"""What a damaged archive raises, beside what is the system's."""
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
 
@@ -26,7 +30,6 @@ class Export:
     path: Path
     names: tuple[str, ...] = ()
     archive: zipfile.ZipFile | None = None
-    passed_over: list[str] = field(default_factory=list)
 
     def named(self, *endings: str) -> list[str]:
         """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
@@ -47,21 +50,10 @@ class Export:
             else:
                 with (self.path / name if self.path.is_dir() else self.path).open("rb") as stream:
                     yield stream
-        except (
-            OSError,
-            zipfile.BadZipFile,
-            RuntimeError,
-            NotImplementedError,
-            EOFError,
-            ValueError,
-        ) as error:
-            if isinstance(error, UnicodeError):
-                raise
-            raise MemosError(f"{self.path}: {name}: {error}") from error
-        except Exception as error:  # zlib.error, lzma.LZMAError: what a damaged archive raises
-            if type(error).__module__ in ("zlib", "_lzma", "lzma", "_bz2"):
-                raise MemosError(f"{self.path}: {name}: damaged: {error}") from error
+        except UnicodeError:  # a ValueError, of who reads what this gives
             raise
+        except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, *_UNPACKING) as error:
+            raise MemosError(f"{self.path}: {name}: {error}") from error
 
     def read(self, name: str) -> bytes:
         """A whole file. Raises MemosError where it is too long, or cannot be read."""
