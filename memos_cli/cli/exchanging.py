@@ -28,6 +28,15 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.cli.keeping import (
+    Embed,
+    NewTags,
+    Quarantine,
+    Secrets,
+    check_secrets,
+    tell_taken,
+    whose_wait,
+)
 from memos_cli.cli.standing import SomeIds
 from memos_cli.errors import UsageError
 from memos_cli.files import write_whole
@@ -50,21 +59,15 @@ def import_(
         str,
         typer.Option("--from", metavar="KIND", help="chatgpt, claude, mem0, memos, letta, notes, mcp, mip."),
     ] = "",
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")
-    ] = None,
-    secrets: Annotated[
-        str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
-    ] = "",
-    quarantine: Annotated[
-        bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
-    ] = None,
+    tag: NewTags = None,
+    secrets: Secrets = "",
+    quarantine: Quarantine = None,
     trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
     identity: Annotated[
         str, typer.Option(metavar="FILE", help="The file of the age key that opens it.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
-    embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
+    embed: Embed = True,
 ) -> None:
     """Take in what `memos export` and other programs write: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP.
 
@@ -81,10 +84,7 @@ def import_(
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.interface.sources import Hints
 
-    if secrets not in ("", "mask", "refuse", "allow"):
-        raise UsageError(
-            f"--secrets {secrets!r} is none of mask, refuse, allow", "memos import --secrets mask"
-        )
+    check_secrets(secrets, "memos import")
     state = state_of(ctx)
     output = state.output
     with (
@@ -92,11 +92,10 @@ def import_(
         _named(path) as named,
         output.progress("memories", "vectors") as (count_drafts, count_vectors),
     ):
-        usual = memos.settings.ingest_quarantine
         wishes = Wishes(
             hints=Hints(secrets=secrets or memos.settings.ingest_secrets),
             terms=Terms(tags=read_names(tag)),
-            quarantine=usual if quarantine is None else "always" if quarantine else "never",
+            quarantine=whose_wait(memos, quarantine),
         )
         made = memos.import_export(
             named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
@@ -120,16 +119,7 @@ def import_(
         else:
             parts = ("added", "versions", "unchanged", "embedded")
             output.text("  ".join(f"{part} {getattr(done, part)}" for part in parts))
-    if done.quarantined:
-        output.note(f"note: {done.quarantined} memories are not used before `memos review`")
-    for note in done.notes:
-        output.note(f"note: {note}")
-    for failure in done.failed:
-        output.failure(f"failed: {failure.source}: {failure.reason}")
-    if done.without_vector and not output.json and not dry_run:
-        output.note(f"note: {done.without_vector} memories have no vector yet; `memos embed` makes them")
-    if done.failed:
-        raise typer.Exit(3 if made.sources else 1)
+    tell_taken(output, done, partly=bool(made.sources))
 
 
 @contextmanager

@@ -12,7 +12,19 @@ from memos_cli.cli.context import read_end, read_names, read_stdin, read_time, s
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from memos_cli.cli.output import Output
     from memos_cli.infrastructure.encryption import Keeper
+    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.results import Ingested
+
+NewTags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")]
+Secrets = Annotated[
+    str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
+]
+Quarantine = Annotated[
+    bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
+]
+Embed = Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -67,9 +79,7 @@ def init(
 def ingest(
     ctx: typer.Context,
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Files, folders, or - for stdin.")],
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")
-    ] = None,
+    tag: NewTags = None,
     type: Annotated[str, typer.Option(metavar="TYPE", help="fact, preference, instruction, event, …")] = "",
     time: Annotated[str, typer.Option(metavar="TIME", help="When it was, for what has no time itself.")] = "",
     expires: Annotated[
@@ -89,16 +99,12 @@ def ingest(
     sensitivity: Annotated[
         str, typer.Option(metavar="LEVEL", help="open, personal, confidential or secret: how far it may go.")
     ] = "open",
-    secrets: Annotated[
-        str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
-    ] = "",
-    quarantine: Annotated[
-        bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
-    ] = None,
+    secrets: Secrets = "",
+    quarantine: Quarantine = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
     reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
-    embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")] = True,
+    embed: Embed = True,
 ) -> None:
     """Take in text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
 
@@ -125,10 +131,7 @@ def ingest(
         raise UsageError("--source names one source", "ingest this input by itself")
     if sensitivity not in SENSITIVITIES:
         raise UsageError(f"there is no sensitivity {sensitivity!r}", f"one of: {', '.join(SENSITIVITIES)}")
-    if secrets not in ("", "mask", "refuse", "allow"):
-        raise UsageError(
-            f"--secrets {secrets!r} is none of mask, refuse, allow", "memos ingest --secrets mask"
-        )
+    check_secrets(secrets, "memos ingest")
     if bool(audience) != bool(task):
         raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
@@ -150,11 +153,7 @@ def ingest(
                 priority=priority,
                 sensitivity=sensitivity,
             ),
-            quarantine=memos.settings.ingest_quarantine
-            if quarantine is None
-            else "always"
-            if quarantine
-            else "never",
+            quarantine=whose_wait(memos, quarantine),
             time=read_time(memos, time) if time else None,
             prune=prune,
             reread=reread,
@@ -174,19 +173,36 @@ def ingest(
     else:
         parts = ("added", "versions", "unchanged", "archived", "embedded")
         output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
-    if result.quarantined:
-        output.note(f"note: {result.quarantined} memories are not used before `memos review`")
-    for note in result.notes:
+    tell_taken(output, result, partly=bool(result.added or result.versions or result.unchanged))
+
+
+def check_secrets(way: str, command: str) -> None:
+    """Raise UsageError for a --secrets that is no way to treat them."""
+    if way not in ("", "mask", "refuse", "allow"):
+        raise UsageError(f"--secrets {way!r} is none of mask, refuse, allow", f"{command} --secrets mask")
+
+
+def whose_wait(memos: Memos, wanted: bool | None) -> str:
+    """Whose memories wait for a review, by --quarantine or else by the settings."""
+    if wanted is None:
+        return memos.settings.ingest_quarantine
+    return "always" if wanted else "never"
+
+
+def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
+    """What else there is to say of what was taken in. Where some failed, it ends: with 3 if ``partly``."""
+    if taken.quarantined:
+        output.note(f"note: {taken.quarantined} memories are not used before `memos review`")
+    for note in taken.notes:
         output.note(f"note: {note}")
-    for failure in result.failed:
+    for failure in taken.failed:
         output.failure(
             f"failed: {failure.source}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else "")
         )
-    if result.without_vector and not output.json:
-        output.note(f"note: {result.without_vector} memories have no vector yet; `memos embed` makes them")
-    if result.failed:
-        done = result.added or result.versions or result.unchanged
-        raise typer.Exit(3 if done else 1)
+    if taken.without_vector and not output.json:
+        output.note(f"note: {taken.without_vector} memories have no vector yet; `memos embed` makes them")
+    if taken.failed:
+        raise typer.Exit(3 if partly else 1)
 
 
 def embed(ctx: typer.Context) -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 import exports
+from search import peak
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing import IMPORTS, open_export
@@ -61,20 +62,14 @@ def large(gigabytes: float) -> dict[str, float]:
         environment = {**os.environ, "MEMOS_VAULT": str(Path(folder) / "vault"), "MEMOS_AS": "user:bench"}
         command = [sys.executable, "-m", "memos_cli"]
         subprocess.run([*command, "init"], check=True, capture_output=True, env=environment)
-        program = """import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
         begin = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-S", "-c", program, *command, "import", str(path), "--no-embed", "--quiet"],
-            check=True, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
+        most = peak([*command, "import", str(path), "--no-embed", "--quiet"], environment)
         seconds = time.perf_counter() - begin
     return {
         "messages": messages,
         "seconds": seconds,
         "messages_per_second": messages / seconds,
-        "peak_mib": int(done.stdout) / 1024,
+        "peak_mib": most * 1e6 / (1 << 20),
     }
 
 

@@ -175,7 +175,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
         [sys.executable, "-S", "-c", program, *command],
         check=True, capture_output=True, text=True, env=environment,
     )  # fmt: skip
-    return int(done.stdout) / 1e3
+    return int(done.stdout) * 1024 / 1e6
 
 
 def warm(folder: Path, questions: Sequence[str]) -> dict[str, dict[str, float]]:
