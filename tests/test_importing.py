@@ -311,3 +311,15 @@ def test_a_zip_of_anything_is_refused_or_read(tmp_path: Path) -> None:
         archive.writestr("folder/", b"")
     with open_export(path) as export:
         assert recognise(export) == ""
+
+
+def test_a_zip_with_any_byte_changed_is_refused_or_read(tmp_path: Path) -> None:
+    """Every byte of headers and directory: zipfile unpacks some of them unguarded."""
+    whole = exports.write_zip(tmp_path / "whole.zip", {"conversations.json": "[]"}).read_bytes()
+    path = tmp_path / "changed.zip"
+    for at, byte in enumerate(whole):
+        for other in {0, 1, 0x2F, 0xFF, byte ^ 1, byte ^ 0x80} - {byte}:
+            path.write_bytes(whole[:at] + bytes([other]) + whole[at + 1 :])
+            with suppress(MemosError), open_export(path) as export:
+                for name in export.names:
+                    export.text(name)

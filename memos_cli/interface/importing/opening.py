@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
 RATIO, SLIGHT = 200, 64 << 20
 """How many times larger than in the archive a file may be, beyond the first so many bytes."""
-_UNPACKING = (zlib.error, lzma.LZMAError)
-"""What a damaged archive raises, beside what is the system's."""
+_UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
+"""What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
 
@@ -45,7 +46,7 @@ class Export:
         """A file of the export. Raises MemosError where it cannot be read."""
         try:
             if self.archive is not None:
-                with self.archive.open(name) as stream:
+                with _entry(self.archive, name) as stream:
                     yield stream
             else:
                 with (self.path / name if self.path.is_dir() else self.path).open("rb") as stream:
@@ -78,12 +79,20 @@ def open_export(path: Path) -> Iterator[Export]:
     elif zipfile.is_zipfile(path):
         try:
             archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, *_UNPACKING) as error:
             raise MemosError(f"{path}: a damaged archive: {error}") from error
         with archive:
             yield _examined(path, archive)
     else:
         yield Export(path, (path.name,))
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """One file of an archive. Raises BadZipFile for a name that is no text, beside what zipfile raises."""
+    try:
+        return archive.open(name)
+    except UnicodeError as error:
+        raise zipfile.BadZipFile(f"a name that is no text: {error}") from error
 
 
 def _below(folder: Path) -> Iterator[str]:
@@ -99,7 +108,7 @@ def _examined(path: Path, archive: zipfile.ZipFile) -> Export:
     """An archive whose files are of believable sizes. Raises MemosError for one that is not."""
     total, names = 0, []
     for each in archive.infolist():
-        if each.is_dir():
+        if not each.filename or each.is_dir():
             continue
         total += each.file_size
         if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or total > MOST:
