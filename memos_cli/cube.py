@@ -293,8 +293,13 @@ def new_ulids(now: int, count: int) -> list[str]:
     """ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
     time = "".join(_ULID_ALPHABET[(now >> shift) & 31] for shift in range(45, -1, -5))
     tails = b"".join(sorted(os.urandom(10) for _ in range(count)))
-    digits = b32encode(tails).translate(_TO_ULID).decode("ascii")  # ten bytes are sixteen digits
+    digits = to_ulid_digits(tails)  # ten bytes are sixteen digits
     return [time + digits[start : start + 16] for start in range(0, 16 * count, 16)]
+
+
+def to_ulid_digits(data: bytes) -> str:
+    """Bytes, five at a time, as digits of a ULID."""
+    return b32encode(data).translate(_TO_ULID).decode("ascii")
 
 
 def parse_time(text: str) -> int:

@@ -85,6 +85,12 @@ class Settings:
         "the most sensitive memories that an export holds",
         choices=SENSITIVITIES,
     )
+    sensitivity_publish: str = _setting(
+        "sensitivity.publish",
+        "open",
+        "the most sensitive memories that are published",
+        choices=SENSITIVITIES,
+    )
     audit_reads: str = _setting(
         "audit.reads",
         "all",

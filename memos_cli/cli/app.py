@@ -28,6 +28,7 @@ Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a prob
 FAMILIES = {
     "keeping": ("init", "ingest", "embed"),
     "exchanging": ("import", "export"),
+    "publishing": ("publish", "subscribe", "update", "unsubscribe"),
     "asking": ("search", "query"),
     "looking": ("list", "show", "history", "stats", "config", "models", "check"),
     "changing": ("edit", "tag", "forget"),

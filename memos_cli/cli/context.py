@@ -124,16 +124,21 @@ GLOBAL: dict[str, tuple[Any, Any]] = {
 
 
 def with_global_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``command``, which can be given the global options too: they may stand before or after its name."""
+    """``command``, which can be given the global options too: they may stand before or after its name.
+
+    A parameter of the command's own that is named like one of them takes its place.
+    """
+    own = inspect.signature(command, eval_str=True)
+    added = GLOBAL.keys() - own.parameters.keys()
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
-        command(*arguments, **{name: value for name, value in options.items() if name not in GLOBAL})
+        command(*arguments, **{name: value for name, value in options.items() if name not in added})
 
-    own = inspect.signature(command, eval_str=True)
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
         for name, (option, default) in GLOBAL.items()
+        if name in added
     ]
     # Typer reads a command's options from its signature.
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *shared])  # type: ignore[attr-defined]

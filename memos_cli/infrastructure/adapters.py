@@ -24,6 +24,9 @@ LOST = {"forgotten": "a source was forgotten", "damaged": "its weights were dama
 """Why an adapter has no weights any more."""
 
 
+LESSON_KINDS = ("fact", "near miss", "control", "example")
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """One question and answer of an adapter's training set."""
@@ -83,7 +86,7 @@ class Adapter:
     heat: float
     expired: bool
     sources: tuple[Source, ...]
-    """Empty for an imported one."""
+    """Empty where all of them are gone."""
     lessons: Mapping[str, int]
     """How many it has, by kind; of all, so many are ``held out``."""
 
@@ -208,8 +211,10 @@ def keep(
     sources: Sequence[tuple[int, int]],
     lessons: Sequence[Lesson],
     state: str,
+    action: str = "",
 ) -> tuple[str, int, list[str]]:
-    """Keep an adapter as a cube in ``state``; ``sources`` are (cube, version), none for an imported one.
+    """Keep an adapter as a cube in ``state``; ``sources`` are (cube, version). ``action`` names it in the
+    audit, if not the state does.
 
     A cube of the same base, name and memories gets a new version. But a checkpoint or a refusal replaces no
     ``good`` adapter: it stands beside it as a cube of its own, until a later training is kept in its place.
@@ -254,7 +259,7 @@ def keep(
             for at, each in enumerate(lessons)
         ],
     )
-    change.tell(cube, _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
+    change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
     if state == "activated":
         lineage.activate(change, read)
     return id, version, old

@@ -77,7 +77,19 @@ def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
     if alike is not None:  # the same words under another id
         change.tag(alike[0], cube.tags)
         return "unchanged"
-    state = "quarantined" if quarantine else cube.state
+    insert(change, cube, "quarantined" if quarantine else cube.state)
+    change.insert_audit(
+        [(change.now, change.principal, "import", cube.id, each.version, None) for each in cube.versions]
+    )
+    return "added"
+
+
+def insert(change: Change, cube: Foreign, state: str) -> int:
+    """Write a memory that is not here, as the principal's own. Returns its row number.
+
+    The caller leaves the audit row.
+    """
+    db = change.db
     (n,) = db.execute(
         """INSERT INTO cube (id, payload, type, state, version, digest, ref, author, role, owner, time,
              created, updated, expires, priority, frozen, hits, last_hit, heat, sensitivity, uses_left)
@@ -98,10 +110,7 @@ def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
         ],
     )
     change.enter(n)
-    change.insert_audit(
-        [(change.now, change.principal, "import", cube.id, each.version, None) for each in cube.versions]
-    )
-    return "added"
+    return int(n)
 
 
 def _go_on(change: Change, cube: Foreign, n: int) -> Outcome:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, in_lists
 
+End = TypeVar("End", int, str)
 LinkKind = Literal[
     "part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about", "both_hold"
 ]
@@ -60,7 +61,7 @@ def links_by_kind(db: Connection, kind: str) -> list[Link]:
 
 def add(change: Change, source: int, kind: str, target: int) -> bool:
     """Link two cubes. Returns whether they were not linked so before."""
-    source, target = _ends(source, kind, target)
+    source, target = in_order(source, kind, target)
     statement = "INSERT OR IGNORE INTO link (source, kind, target, created) VALUES (?, ?, ?, ?)"
     is_new = change.db.execute(statement, (source, kind, target, change.now)).rowcount > 0
     if is_new:
@@ -70,7 +71,7 @@ def add(change: Change, source: int, kind: str, target: int) -> bool:
 
 def remove(change: Change, source: int, kind: str, target: int) -> bool:
     """Take a link away. Returns whether there was one."""
-    source, target = _ends(source, kind, target)
+    source, target = in_order(source, kind, target)
     statement = "DELETE FROM link WHERE source = ? AND kind = ? AND target = ?"
     was_there = change.db.execute(statement, (source, kind, target)).rowcount > 0
     if was_there:
@@ -107,7 +108,8 @@ def _is_live(db: Connection, cube: int) -> bool:
     return state in LIVE_STATES
 
 
-def _ends(source: int, kind: str, target: int) -> tuple[int, int]:
+def in_order(source: End, kind: str, target: End) -> tuple[End, End]:
+    """The ends of a link as they are kept: of one that holds both ways, the lesser first."""
     return (min(source, target), max(source, target)) if kind in MUTUAL else (source, target)
 
 

@@ -364,9 +364,62 @@ def _sixth(db: Database) -> None:
         db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('cube', ?)", last)
 
 
+def _seventh(db: Database) -> None:
+    """Feeds: what others publish and this vault follows, and what it publishes itself."""
+    for statement in (
+        """
+        CREATE TABLE feed (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          name TEXT NOT NULL UNIQUE,
+          url TEXT NOT NULL,
+          signer TEXT NOT NULL,
+          principal TEXT NOT NULL,
+          quarantine INTEGER NOT NULL CHECK (quarantine IN (0, 1)),
+          serial INTEGER NOT NULL,
+          sha256 TEXT NOT NULL,
+          licence TEXT NOT NULL,
+          expires INTEGER,
+          updated INTEGER NOT NULL
+        )""",
+        """
+        CREATE TABLE feed_cube (
+          feed INTEGER NOT NULL REFERENCES feed (n) ON DELETE CASCADE,
+          id TEXT NOT NULL,
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          sha256 BLOB NOT NULL,
+          expires INTEGER,
+          PRIMARY KEY (feed, id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX feed_cube_cube ON feed_cube (cube)",
+        """
+        CREATE TABLE publication (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          name TEXT NOT NULL,
+          owner TEXT NOT NULL,
+          target TEXT NOT NULL,
+          wanted TEXT NOT NULL,
+          serial INTEGER NOT NULL,
+          sha256 TEXT NOT NULL,
+          updated INTEGER NOT NULL,
+          UNIQUE (owner, name)
+        )""",
+        """
+        CREATE TABLE published (
+          publication INTEGER NOT NULL REFERENCES publication (n) ON DELETE CASCADE,
+          id TEXT NOT NULL,
+          serial INTEGER NOT NULL,
+          sha256 BLOB,
+          PRIMARY KEY (publication, id)
+        ) WITHOUT ROWID""",
+    ):
+        db.execute(statement)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first, _second, _third, _fourth, _fifth, _sixth)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    _first, _second, _third, _fourth, _fifth, _sixth, _seventh,
+)  # fmt: skip
 FORMAT = len(MIGRATIONS)
 
 

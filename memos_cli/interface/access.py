@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure import catalogue, policies, rules
+from memos_cli.infrastructure.feeds import OWNER, is_feeds
 from memos_cli.infrastructure.governance import (
     EVERYONE,
     INCLUDED,
@@ -159,10 +160,11 @@ class Access:
         return cube, name, {right: self.decide(cube, right, caller) for right in RIGHTS}
 
     def _refuse(self, cube: Cube, right: str, decision: Decision) -> None:
-        refused = Refused(
-            f"{self.caller.principal} may not {right} {cube.id}: {decision.why}",
-            f"its owner can allow it: memos grant {cube.id} {self.caller.principal} {right}",
-        )
+        hint = f"its owner can allow it: memos grant {cube.id} {self.caller.principal} {right}"
+        if is_feeds(cube.owner):
+            feed = cube.owner.removeprefix(OWNER)
+            hint = f"what a feed brings stays as it is there: memos unsubscribe {feed} --keep makes it yours"
+        refused = Refused(f"{self.caller.principal} may not {right} {cube.id}: {decision.why}", hint)
         self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)
         raise refused
 
@@ -216,7 +218,7 @@ class Access:
         return gone
 
     def _target(self, text: str, of: str) -> Target:
-        owner = principal_named(of) if of else self.caller.principal
+        owner = principal_named(of, "feed") if of else self.caller.principal
         if text == "vault":
             return Target("vault", "", owner)
         kind, _, name = text.partition(":")

@@ -12,7 +12,7 @@ from memos_cli.infrastructure import adapters, catalogue, derived, links
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import guard
-from memos_cli.interface.standing import require_thawed
+from memos_cli.interface.standing import chosen, require_thawed
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -53,9 +53,8 @@ def forget(
     """
     db = memos.vault.whole
 
-    def chosen() -> tuple[Cube, ...]:
-        cubes = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
-        memos.access.require(cubes, "admin")
+    def meant() -> tuple[Cube, ...]:
+        cubes = chosen(memos, ids, filter, "admin")
         named = [cube.n for cube in cubes]
         more = set() if exactly else links.relatives(db, named) - {*named}
         cubes += catalogue.by_number(db, sorted(more)).values()
@@ -76,9 +75,9 @@ def forget(
         return Forgotten(cubes, *counts, dry_run, *made)
 
     if dry_run:
-        return told(chosen())
+        return told(meant())
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = chosen()
+        cubes = meant()
         gone = told(cubes)
         gone_now = {cube.n for cube in cubes}
         for cube in cubes:  # what was merged with it, and is not forgotten, is back

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.cube import Cube, Filter, Learned
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
-from memos_cli.infrastructure.adapters import Adapter, Lesson
+from memos_cli.infrastructure.adapters import LESSON_KINDS, Adapter, Lesson
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.promotion import check_text
@@ -25,7 +25,6 @@ from memos_cli.operation.training_set import count_kinds, make_lessons
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
-KINDS = ("fact", "near miss", "control", "example")
 RECENT = 40
 """Questions of the usage log on other things that an adapter must leave alone."""
 
@@ -174,32 +173,38 @@ def gate(memos: Memos, id: str, on_part: Callable[[int], None]) -> dict[str, Any
     With the model that it was made for, the outcome decides whether it is used from now on. With another one,
     it only tells.
     """
-    adapter = named(memos, id)
+    return examine_again(memos, named(memos, id), memos.principal, on_part)
+
+
+def examine_again(
+    memos: Memos, adapter: Adapter, principal: str, on_part: Callable[[int], None]
+) -> dict[str, Any]:
+    """The same, of an adapter of ``principal``'s. The report card that came with it stays beside the new."""
     if adapter.blob is None:
         raise UsageError(
             f"{adapter.id} has no weights: {adapter.stale}", f"memos promote {adapter.id} --to parametric"
         )
     if not memos.vault.blobs.intact(adapter.blob):
         raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
+    from memos_cli.runtime.adapter import check_adapter
+    from memos_cli.runtime.gguf_header import read_header
+
     engine = memos.engine
     same = adapter.fingerprint.get("model") == memos.fingerprint(engine)["model"]
     lessons = adapters.lessons(memos.vault.connection, adapter.cube)
     cubes = catalogue.by_number(memos.vault.connection, [source.cube for source in adapter.sources])
     texts = {n: memory_text(cube) for n, cube in cubes.items()}
     with memos.vault.unswept(), memos.vault.blobs.file(adapter.blob) as file:
-        if not same:
-            from memos_cli.runtime.adapter import check_adapter
-            from memos_cli.runtime.gguf_header import read_header
-
-            check_adapter(file, read_header(memos.reader.path))
+        check_adapter(file, read_header(memos.reader.path))  # whatever it says of itself
         report = examine(
             engine, file, lessons, texts, Thresholds.of(memos.settings),
             _route(memos, frozenset(texts)), on_part,
         )  # fmt: skip
+    report |= {name: card for name, card in adapter.report.items() if name == "told"}
     kept = same and adapter.state != "generated" and not adapter.stale
     state = "activated" if report["passed"] else "archived"
     if kept:
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        with memos.vault.change(principal, memos.now()) as change:
             adapters.set_report(change, adapter.cube, report, state)
     return {"id": adapter.id, "model": memos.reader.name, "kept": kept, "report": report}
 
@@ -296,9 +301,9 @@ def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
 def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
     kind, question = row.get("kind") or "fact", row["question"].strip()
     answer, key = (row.get(name) or "" for name in ("answer", "key"))
-    if kind not in KINDS or not isinstance(answer, str) or not isinstance(key, str):
+    if kind not in LESSON_KINDS or not isinstance(answer, str) or not isinstance(key, str):
         raise UsageError(
-            f"{question!r}: its kind, answer or key is none", f"a kind is one of: {', '.join(KINDS)}"
+            f"{question!r}: its kind, answer or key is none", f"a kind is one of: {', '.join(LESSON_KINDS)}"
         )
     id, source = row.get("id"), None
     if id:

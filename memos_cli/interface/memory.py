@@ -39,12 +39,16 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.infrastructure.encryption import Keeper
+    from memos_cli.infrastructure.feeds import Feed, Publication
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.exchange.exporting import Exported
     from memos_cli.interface.importing.job import Imported
     from memos_cli.interface.ingestion import Ingestion, Wishes
     from memos_cli.interface.linking import Merged, Step
     from memos_cli.interface.maintaining import Report
+    from memos_cli.interface.market.publishing import Proposal, Published
+    from memos_cli.interface.market.publishing import Wanted as PublicationWanted
+    from memos_cli.interface.market.subscribing import Left, Updated
     from memos_cli.interface.rivalry import Conflict
     from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
@@ -158,6 +162,63 @@ class Memos(Session):
 
         most = up_to or self.settings.sensitivity_export
         return export(self, ids, filter, format=format, up_to=most, stream=stream, signed=signed)
+
+    def propose(
+        self, name: str, wanted: PublicationWanted | None = None, *, target: str = "", withdraw: bool = False
+    ) -> Proposal:
+        """What would go out as the publication ``name``: nothing is sent yet.
+
+        What is not ``wanted`` anew is as it was the last time. ``withdraw`` takes all of it back.
+        """
+        from memos_cli.interface.market import publishing
+
+        return publishing.propose(self, name, wanted, target, withdraw=withdraw)
+
+    def publish(
+        self, proposal: Proposal, *, on_bytes: Callable[[int], None] = lambda count: None
+    ) -> Published:
+        """Send what was proposed to where it is followed."""
+        from memos_cli.interface.market import publishing
+
+        return publishing.publish(self, proposal, on_bytes)
+
+    def publications(self) -> list[Publication]:
+        """What who asks publishes."""
+        from memos_cli.interface.market import publishing
+
+        return publishing.publications(self)
+
+    def subscribe(
+        self,
+        url: str,
+        *,
+        name: str = "",
+        quarantine: bool = False,
+        trust: bool = False,
+        on_bytes: Callable[[int], None] = lambda count: None,
+    ) -> Updated:
+        """Follow what is published at ``url``, and take it in as memories that stay as they are there."""
+        from memos_cli.interface.market import subscribing
+
+        return subscribing.subscribe(self, url, name, quarantine=quarantine, trust=trust, on_bytes=on_bytes)
+
+    def update(self, name: str, *, on_bytes: Callable[[int], None] = lambda count: None) -> Updated:
+        """Bring a feed to what is published now."""
+        from memos_cli.interface.market import subscribing
+
+        return subscribing.update(self, subscribing.named(self, name), on_bytes)
+
+    def unsubscribe(self, name: str, *, keep: bool = False) -> Left:
+        """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""
+        from memos_cli.interface.market import subscribing
+
+        return subscribing.unsubscribe(self, name, keep=keep)
+
+    def subscriptions(self) -> list[Feed]:
+        """The feeds that who asks follows."""
+        from memos_cli.interface.market import subscribing
+
+        return subscribing.subscriptions(self)
 
     def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
         """What came of taking in; and the vectors of what is new, if they are wished."""

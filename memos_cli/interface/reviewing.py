@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
+from memos_cli.infrastructure.feeds import is_feeds
 from memos_cli.interface.results import Tagged
-from memos_cli.interface.standing import chosen, require_thawed
+from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state
 
 if TYPE_CHECKING:
@@ -25,11 +26,22 @@ def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: 
         raise Refused("only a user reviews what came from outside", "memos review --as user:NAME")
     action = "approve" if approve else "reject"
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = chosen(memos, ids, filter and replace(filter, states=("quarantined",)))
+        cubes = _waiting(memos, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
                 raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
             change.set_state(cube.n, next_state(cube.state, action), action)
+    return cubes
+
+
+def _waiting(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    """What is to be reviewed: one's own, and what came from a feed that one follows. Raises Refused."""
+    if filter is None:
+        cubes = memos.several(ids)
+    else:
+        cubes = [*memos.cubes(filter=replace(filter, states=("quarantined",)))]
+    memos.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
+    memos.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
     return cubes
 
 

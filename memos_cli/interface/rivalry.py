@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, index, links
+from memos_cli.infrastructure.feeds import is_feeds
 from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state
 from memos_cli.operation.rivals import compare
@@ -55,12 +56,17 @@ def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
 def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
     """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
-    Where no memory is named, all that contradict are meant, and none that just say the same. What is not kept
-    is archived. Returns the conflicts that were settled.
+    Where no memory is named, all that contradict are meant, and none that just say the same or came from a
+    feed. What is not kept is archived. Returns the conflicts that were settled. Raises Refused for what came
+    from a feed: it stays as it is there.
     """
     pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
     named = {cube.n for cube in memos.several(ids, "write")}
-    mine = [pair for pair in pairs if not named or named & {pair.older.n, pair.newer.n}]
+    mine = [
+        pair
+        for pair in pairs
+        if named & {pair.older.n, pair.newer.n} or not (named or _is_foreign(pair.older, pair.newer))
+    ]
     kept = None if how in ("keep-newest", "keep-both") else memos.access.one(how, "write")
     if kept is not None:
         mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
@@ -73,6 +79,7 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
             links.add(change, pair.older.n, SETTLED, pair.newer.n)
             standing = catalogue.standing(change.db, loser.n)
             if how != "keep-both" and standing and standing[0] in LIVE_STATES:
+                memos.access.require([loser], "write")
                 require_thawed([loser])
                 change.set_state(loser.n, next_state(standing[0], "archive"), "archive")
     return mine
@@ -84,7 +91,7 @@ def link_rivals(
     """Link a memory with those near to it that say the same, or of the same thing something else."""
     db = memos.vault.connection
     mine = catalogue.by_number(db, [cube]).get(cube)
-    if mine is None or mine.type in TOLD_ONCE or mine.owner != memos.principal:
+    if mine is None or mine.type in TOLD_ONCE:
         return
     vector = index.stored(db, embedder, cube)
     if vector is None:
@@ -93,7 +100,7 @@ def link_rivals(
     others = catalogue.by_number(db, [n for n, cosine in near if n != cube and cosine >= NEAR])
     linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
     for other in others.values():
-        if other.owner != mine.owner or other.n in linked or other.type in TOLD_ONCE:
+        if not _compared(memos, mine, other) or other.n in linked or other.type in TOLD_ONCE:
             continue
         kind = compare(mine.text, other.text)
         if not kind:
@@ -102,6 +109,12 @@ def link_rivals(
             with memos.vault.change(memos.principal, memos.now()) as change:
                 links.add(change, cube, kind, other.n)
         yield kind, mine, other
+
+
+def _compared(memos: Memos, one: Cube, other: Cube) -> bool:
+    """Whether both are one's own, or one of them came from a feed."""
+    owners = {one.owner, other.owner}
+    return memos.principal in owners and all(is_feeds(each) for each in owners - {memos.principal})
 
 
 def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
@@ -124,13 +137,21 @@ def newest(one: Cube, other: Cube) -> Cube:
     return max(one, other, key=key)
 
 
+def _is_foreign(*cubes: Cube) -> bool:
+    return any(is_feeds(cube.owner) for cube in cubes)
+
+
 def outdated(memos: Memos, cubes: Sequence[Cube]) -> dict[int, str]:
-    """Those of a few memories that a newer one of them contradicts: by number, the id of that one."""
+    """Those of a few memories that a newer one of them contradicts: by number, the id of that one.
+
+    One's own memory is not outdated by what came from a feed, whatever time that gives itself.
+    """
     by_number = {cube.n: cube for cube in cubes}
     found: dict[int, str] = {}
     for each in links.links_of(memos.vault.connection, list(by_number)) if by_number else ():
         if each.kind == "contradicts" and {each.source, each.target} <= by_number.keys():
             one, other = by_number[each.source], by_number[each.target]
-            later = newest(one, other)
+            own = [cube for cube in (one, other) if not is_feeds(cube.owner)]
+            later = own[0] if len(own) == 1 else newest(one, other)
             found[(other if later is one else one).n] = later.id
     return found

@@ -11,10 +11,12 @@ from memos_cli.cube import Cube, Filter, format_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Version
+from memos_cli.infrastructure.feeds import is_feeds
 from memos_cli.interface.results import Edited, Tagged
 from memos_cli.operation.lifecycle import next_state
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.governance import Right
     from memos_cli.interface.memory import Memos
 
 
@@ -108,12 +110,15 @@ def require_thawed(cubes: Sequence[Cube]) -> None:
             raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
 
 
-def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """What is to be changed: the cubes of ``ids``, or all that pass ``filter``. Raises Refused."""
+def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None, right: Right = "write") -> list[Cube]:
+    """What is to be changed: the cubes of ``ids``, or all that pass ``filter`` and came from no feed.
+
+    Raises Refused.
+    """
     if filter is None:
-        return memos.several(ids, "write")
-    cubes = [*memos.cubes(filter=filter)]
-    memos.access.require(cubes, "write")
+        return memos.several(ids, right)
+    cubes = [cube for cube in memos.cubes(filter=filter) if not is_feeds(cube.owner)]
+    memos.access.require(cubes, right)
     return cubes
 
 

@@ -126,6 +126,11 @@ def make_lessons(
     return lessons + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
 
 
+def is_private(lesson: Lesson) -> bool:
+    """Whether it is a question that somebody has asked about other things: no part of what is learned."""
+    return lesson.kind == "control" and lesson.question not in CONTROLS
+
+
 def _facts_of(cube: Cube) -> list[Fact]:
     return facts_of(
         cube.text, source=cube.n, title=cube.title, author=cube.author, type=cube.type, time=cube.time

@@ -14,6 +14,8 @@ from memos_cli.infrastructure import adoption, catalogue, derived, links, rules
 from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
 from memos_cli.infrastructure.governance import Rule
 from memos_cli.interface.access import principal_named
+from memos_cli.interface.exchange import adapters
+from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.ingestion import PART, Ingestion
 from memos_cli.interface.results import Failure
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 RIGHTS = ("read", "write", "share", "admin")
 
 
-def adopt(memos: Memos, parts: dict[str, list[dict[str, Any]]], job: Ingestion, *, quarantine: bool) -> int:
-    """Take in the records of a bundle. Returns how many links came."""
+def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> int:
+    """Take in what a bundle holds. Returns how many links came."""
+    parts = found.parts
     cubes = []
     for number, each in enumerate(parts.get("cubes.jsonl", ()), 1):
         try:
-            cubes.append(_foreign(each))
+            cubes.append(to_foreign(each))
         except (KeyError, TypeError, ValueError) as error:
             job.failed.append(Failure("bundle", f"memory {number}: {type(error).__name__} {error}"))
     for start in range(0, len(cubes), PART):
@@ -41,7 +44,7 @@ def adopt(memos: Memos, parts: dict[str, list[dict[str, Any]]], job: Ingestion, 
                 if what == "differs":
                     job.failed.append(Failure("bundle", f"{cube.id} says something else here, and is left"))
     if quarantine:
-        return 0
+        return 0  # what is made of memories waits with them: import it again after the review
     with memos.vault.change(memos.principal, memos.now()) as change:
         known = catalogue.by_ids(change.db, [cube.id for cube in cubes], memos.principal)
         made = sum(
@@ -67,10 +70,13 @@ def adopt(memos: Memos, parts: dict[str, list[dict[str, Any]]], job: Ingestion, 
             document = each.get("document")
             if isinstance(document, list) and document and all(id in known for id in document):
                 derived.request(change, {"view": str(each.get("view", "")), "document": document})
+    if records := parts.get(adapters.MEMBER):
+        kept, told = adapters.keep(memos, records, found.files, known)
+        job.notes += told + adapters.examine(memos, kept)
     return made
 
 
-def _foreign(value: dict[str, Any]) -> Foreign:
+def to_foreign(value: dict[str, Any]) -> Foreign:
     """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
     versions = [
         ForeignVersion(

@@ -20,7 +20,10 @@ FORMAT, VERSION = "mip", 1
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 1 << 30
 """Bytes of a member that is read."""
+LINES = ".jsonl"
+"""How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
+"""Members that every bundle has."""
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
@@ -35,28 +38,48 @@ class Bundle:
 
     parts: dict[str, list[dict[str, Any]]]
     """Records by member."""
+    files: dict[str, bytes]
+    """What is no list of records, by member."""
     manifest: bytes
     signature: dict[str, Any] | None
     """What the signer says; nobody has verified it yet."""
 
 
+Sign = Callable[[bytes], Mapping[str, str]]
+"""Gives the signature of a manifest."""
+
+
 def write(
     stream: IO[bytes],
     parts: Mapping[str, Iterable[Mapping[str, Any]]],
-    sign: Callable[[bytes], Mapping[str, str]] | None = None,
+    sign: Sign | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Write a bundle of ``parts``, lists of records by the names of members. Returns its sha256.
+    """Write a bundle of ``parts``, lists of records by the names of members, and of ``files``.
 
-    ``sign`` gives the signature of a manifest.
+    Returns the sha256 of the bundle, in hexadecimal.
     """
-    members = {name: b"".join(map(to_line, parts.get(name, ()))) for name in _PARTS}
+    lines = {name: b"".join(map(to_line, records)) for name, records in parts.items()}
+    return write_lines(stream, lines, sign, files)
+
+
+def write_lines(
+    stream: IO[bytes],
+    parts: Mapping[str, bytes],
+    sign: Sign | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> str:
+    """The same, of records that are lines already."""
+    names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
+    members = {name: parts.get(name, b"") for name in names}
+    members |= {name: files[name] for name in sorted(files)} if files else {}
     manifest = {
         "format": FORMAT,
         "version": VERSION,
         "members": {
             name: {
                 "bytes": len(data),
-                "records": data.count(b"\n"),
+                **({"records": data.count(b"\n")} if name.endswith(LINES) else {}),
                 "sha256": hashlib.sha256(data).hexdigest(),
             }
             for name, data in members.items()
@@ -106,8 +129,12 @@ def read(stream: IO[bytes]) -> Bundle:
                 raise Damaged(f"{name} is not what the manifest says")
         if missing := told.keys() - found.keys():
             raise Damaged(f"{min(missing)} is missing")
-        parts = {name: [_record(line) for line in data.splitlines()] for name, data in found.items()}
-        return Bundle(parts, head, signature)
+        parts = {
+            name: [_record(line) for line in found.pop(name).splitlines()]
+            for name in [*found]
+            if name.endswith(LINES)
+        }
+        return Bundle(parts, found, head, signature)
     except (
         tarfile.TarError,
         ValueError,

@@ -11,7 +11,8 @@ from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
-from memos_cli.interface.exchange import bundle
+from memos_cli.infrastructure.feeds import is_feeds
+from memos_cli.interface.exchange import adapters, bundle
 from memos_cli.interface.exchange.formats import (
     write_data,
     write_letta,
@@ -61,12 +62,7 @@ def export(
     for cube in chosen:
         if cube.payload != "plaintext":
             continue
-        why = ""
-        if most_sensitive(cube.sensitivity, up_to) != up_to:
-            why = cube.sensitivity
-        elif cube.owner != memos.principal and not memos.access.decide(cube, "share").allowed:
-            why = "not yours to share"
-        if why:
+        if why := why_held(memos, cube, up_to):
             held_back[why] = held_back.get(why, 0) + 1
         else:
             cubes.append(cube)
@@ -75,6 +71,17 @@ def export(
     with memos.vault.change(memos.principal, memos.now()) as change:
         change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     return Exported(format, len(cubes), sha256, held_back)
+
+
+def why_held(memos: Memos, cube: Cube, up_to: str) -> str:
+    """Why a memory does not leave this vault; "" where it may."""
+    if most_sensitive(cube.sensitivity, up_to) != up_to:
+        return cube.sensitivity
+    if is_feeds(cube.owner):
+        return "from a feed"
+    if cube.owner != memos.principal and not memos.access.decide(cube, "share").allowed:
+        return "not yours to share"
+    return ""
 
 
 # --- the bundle --------------------------------------------------------------------------------------------
@@ -92,6 +99,8 @@ def _mip(
         for link in links.links_among(memos.vault.connection, ids.keys())
         if link.kind in PORTABLE
     )
+    carried = [adapters.to_member(memos, each, ids) for each in adapters.outgoing(memos, ids)]
+    carried.sort(key=lambda each: (each[0]["title"], each[1]))
     granted = [rule for rule in rules.all_rules(memos.vault.whole) if rule.kind == "cube"]
     return bundle.write(
         stream,
@@ -104,8 +113,10 @@ def _mip(
                 if r.target in ids.values() and r.owner == memos.principal
             ),
             "rebuild.jsonl": _requests(memos, ids) if cubes else (),
+            **({adapters.MEMBER: [record for record, _, _ in carried]} if carried else {}),
         },
         sign,
+        {name: data for _, name, data in carried},
     )
 
 

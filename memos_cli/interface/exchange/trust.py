@@ -33,14 +33,12 @@ def trust(memos: Memos, signer: str, *, remove: bool = False) -> bool:
     return True
 
 
-def require_trust(memos: Memos, signer: str, *, trust: bool) -> None:
+def require_trust(memos: Memos, signer: str, *, trust: bool, hint: str = "memos import FILE --trust") -> None:
     """Raise Refused unless a signer is trusted; with ``trust`` it is, from now on."""
     own = signing.own_key()
     if (own is not None and signing.name_of(own) == signer) or signer in trusted(memos):
         return
     if not trust:
-        raise Refused(
-            f"signed by {signer}, who is not known here", "if you trust them: memos import FILE --trust"
-        )
+        raise Refused(f"signed by {signer}, who is not known here", f"if you trust them: {hint}")
     with memos.vault.change(memos.principal, memos.now()) as change:
         rules.set_policy(change, _POLICY + signer, "trusted")

@@ -122,7 +122,7 @@ def _adopt(
         require_trust(memos, signer, trust=trust and not dry_run)
     count, linked = len(found.parts.get("cubes.jsonl", ())), 0
     if not dry_run:
-        linked = adopt(memos, found.parts, job, quarantine=wishes.quarantine == "always")
+        linked = adopt(memos, found, job, quarantine=wishes.quarantine == "always")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
     return Imported(BUNDLE, ((str(export.path), "", count),), done, linked, 0, dry_run)
 

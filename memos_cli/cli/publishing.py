@@ -1,0 +1,299 @@
+"""Commands that publish memories, and follow what others publish: publish, subscribe, update, unsubscribe."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memos_cli.cli.changing import read_ids
+from memos_cli.cli.context import (
+    After,
+    Before,
+    Restriction,
+    Source,
+    Tags,
+    Types,
+    View,
+    make_filter,
+    state_of,
+    with_global_options,
+)
+from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.standing import SomeIds
+from memos_cli.errors import MemosError, UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.interface.market.publishing import Proposal
+    from memos_cli.interface.market.subscribing import Updated
+
+SHOWN = 20
+"""Memories that a publisher is shown one by one."""
+
+
+def register(app: typer.Typer) -> None:
+    for command in (publish, subscribe, update, unsubscribe):
+        app.command()(with_global_options(command))
+
+
+def publish(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Its name; none: list them.")] = "",
+    ids: SomeIds = None,
+    to: Annotated[
+        str, typer.Option(metavar="TARGET", help="A folder, or s3://bucket/folder: NAME is made in it.")
+    ] = "",
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Cover personal data; leave out who said it.")
+    ] = False,
+    licence: Annotated[
+        str, typer.Option(metavar="SPDX", help="What others may do with it: CC-BY-4.0, …")
+    ] = "",
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="It ends then unless published again: 30d, 2027-12-31.")
+    ] = "",
+    up_to: Annotated[
+        str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.publish.")
+    ] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take all of it back.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go out; send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    tag: Tags = None,
+    type: Types = None,
+    source: Source = "",
+    after: After = "",
+    before: Before = "",
+    view: View = None,
+) -> None:
+    """Publish memories for others to follow, and publish them again when they have changed.
+
+    They go as signed files to a folder (of a web server, of a git clone) or an object store. You are shown
+    what goes out before it does. Without a selection and --to, all is as the last time; what is no longer
+    chosen is withdrawn. Secrets are covered, always; what is more than open stays here.
+
+    \b
+    Example:
+      memos publish climate --tag climate --to ~/public --licence CC-BY-4.0
+      memos publish climate --yes
+      memos publish climate --withdraw
+    """
+    from memos_cli.cube import SENSITIVITIES
+    from memos_cli.interface.market.publishing import Wanted
+
+    state = state_of(ctx)
+    output = state.output
+    if not name:
+        with state.open() as memos:
+            made = memos.publications()
+        output.listing(
+            ("name", "serial", "url"),
+            [
+                ({"name": p.name, "serial": p.serial, "url": p.target, "time": p.updated},
+                 (p.name, p.serial, p.target))
+                for p in made
+            ],
+        )  # fmt: skip
+        return
+    if up_to and up_to not in SENSITIVITIES:
+        raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
+    restriction = Restriction(tag, type, source, after, before)
+    chosen = bool(ids or restriction or state.view)
+    if ids and (restriction or state.view):
+        raise UsageError("name memories by id or by filters, not both", f"memos publish {name} --tag TAG")
+    if not chosen and (redact or licence or expires or up_to):
+        raise UsageError("say again which memories", f"memos publish {name} --tag TAG --to TARGET …")
+    with state.open() as memos, output.progress("bytes") as (count,):
+        wanted = None
+        if chosen:
+            wanted = Wanted(
+                ids=tuple(read_ids(ids or [])),
+                filter=None if ids else make_filter(memos, state.view, restriction),
+                redact=redact, up_to=up_to, licence=licence, expires=expires,
+            )  # fmt: skip
+        proposal = memos.propose(name, wanted, target=to, withdraw=withdraw)
+        if dry_run or not (yes or proposal.current):
+            if not dry_run and not sys.stdin.isatty():
+                raise UsageError(
+                    f"{len(proposal.memories)} memories would be published", "add --yes, or --dry-run first"
+                )
+            if not (dry_run and output.json):
+                _show(output, proposal)
+        if not dry_run and not (yes or proposal.current):
+            sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
+            sys.stderr.flush()
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                raise UsageError("nothing was sent", "")
+        sent = None if dry_run else memos.publish(proposal, on_bytes=count)
+    if output.json:
+        output.record({**_as_record(proposal), "dry_run": dry_run, "sent": sent and asdict(sent)})
+    elif sent is not None:
+        output.text(
+            f"serial {sent.serial}  memories {sent.memories}  sent {sent.sent:,} bytes"
+            if sent.changed
+            else f"serial {sent.serial}  unchanged"
+        )
+        output.text(f"memos subscribe {sent.url} --trust")
+    for why, number in proposal.held_back.items():
+        output.note(f"note: {number} memories stay here: {why}")
+    if proposal.moved_from:
+        output.note(
+            f"note: what lies at {proposal.moved_from} stays there; delete that folder to take it back"
+        )
+
+
+def _show(output: Output, proposal: Proposal) -> None:
+    """What goes out, as its publisher is asked about it."""
+    output.text(f"{proposal.name} as {proposal.url}, serial {proposal.serial}, signed by {proposal.signer}")
+    for each in proposal.memories[:SHOWN]:
+        covered = f"  ({each.covered} covered)" if each.covered else ""
+        output.text(f"  {each.change:7} {each.id}  {excerpt(each.text, 60)}{covered}")
+    if (more := len(proposal.memories) - SHOWN) > 0:
+        output.text(f"  and {more} more (--dry-run --json tells all)")
+    for name in proposal.adapters:
+        output.text(f"  adapter {name}")
+    for id in proposal.withdrawn:
+        output.text(f"  withdrawn {id}")
+    wanted = proposal.wanted
+    output.text(
+        f"{len(proposal.memories)} memories, {len(proposal.withdrawn)} withdrawn, "
+        f"licence {wanted.licence or 'none'}" + (f", ends {wanted.expires}" if wanted.expires else "")
+    )
+
+
+def _as_record(proposal: Proposal) -> dict[str, object]:
+    return {
+        "name": proposal.name,
+        "url": proposal.url,
+        "signer": proposal.signer,
+        "serial": proposal.serial,
+        "licence": proposal.wanted.licence,
+        "memories": [asdict(each) for each in proposal.memories],
+        "withdrawn": list(proposal.withdrawn),
+        "held_back": dict(proposal.held_back),
+        "adapters": list(proposal.adapters),
+        "unchanged": proposal.current,
+    }
+
+
+def subscribe(
+    ctx: typer.Context,
+    url: Annotated[
+        str, typer.Argument(metavar="[URL]", help="Where it is published; none lists what you follow.")
+    ] = "",
+    principal: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="What to call it here; user:NAME: who asks.")
+    ] = "",
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="What it brings waits for `memos review`.")
+    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
+) -> None:
+    """Follow what others publish: its memories are found and used beside yours, and stay as they are there.
+
+    They are read-only, and in a namespace of their own: their tags are below feed/NAME. `memos update`
+    fetches what has changed. A folder, https://…, s3://…, github://…: whatever fsspec reaches.
+
+    \b
+    Example:
+      memos subscribe https://example.org/memories/climate --trust
+      memos subscribe ~/shared/climate --as climate-team --quarantine
+    """
+    state = state_of(ctx)
+    output, name = state.output, principal
+    if principal.startswith(("user:", "agent:")):  # as in every other command
+        state.flags["principal"], name = principal, ""
+    if not url:
+        with state.open() as memos:
+            followed = memos.subscriptions()
+        output.listing(
+            ("name", "serial", "url"),
+            [
+                (
+                    {"name": f.name, "serial": f.serial, "url": f.url, "signer": f.signer,
+                     "licence": f.licence, "expires": f.expires, "time": f.updated},
+                    (f.name, f.serial, f.url),
+                )
+                for f in followed
+            ],
+        )  # fmt: skip
+        return
+    with state.open() as memos, output.progress("bytes") as (count,):
+        done = memos.subscribe(url, name=name, quarantine=quarantine, trust=trust, on_bytes=count)
+    _tell(output, done)
+
+
+def update(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME…]", help="Feeds; none updates all.")
+    ] = None,
+) -> None:
+    """Fetch what has changed in the feeds that you follow. For cron; one that fails stops no other.
+
+    What was withdrawn there is forgotten here. An index that is older than the one before is refused, and so
+    is one with another key. An update that was cut off goes on where it was.
+
+    \b
+    Example:
+      memos update
+      memos update climate --json
+    """
+    state = state_of(ctx)
+    output = state.output
+    failed: list[MemosError] = []
+    count_done = 0
+    with state.open() as memos, output.progress("bytes") as (count,):
+        wanted = names or [feed.name for feed in memos.subscriptions()]
+        for name in wanted:
+            try:
+                done = memos.update(name, on_bytes=count)
+            except MemosError as error:
+                if len(wanted) == 1:
+                    raise
+                failed.append(error)
+                output.failure(f"failed: {name}: {error}" + (f" ({error.hint})" if error.hint else ""))
+                if output.json:
+                    output.record({"name": name, "error": str(error), "code": error.code})
+                continue
+            count_done += 1
+            _tell(output, done)
+    if failed:
+        raise typer.Exit(3 if count_done else failed[0].code)
+
+
+def _tell(output: Output, done: Updated) -> None:
+    if output.json:
+        output.record(asdict(done))
+    elif done.current:
+        output.text(f"{done.name}  serial {done.serial}  unchanged")
+    else:
+        parts = ("added", "versions", "withdrawn")
+        counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
+        output.text(f"{done.name}  serial {done.serial}  {counts}  received {done.received:,} bytes")
+    if done.quarantined:
+        output.note(f"note: {done.quarantined} memories of {done.name} are not used before `memos review`")
+    for note in done.notes:
+        output.note(f"note: {done.name}: {note}")
+
+
+def unsubscribe(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The feed, by its name or address.")],
+    keep: Annotated[bool, typer.Option("--keep", help="Keep its memories, as your own.")] = False,
+) -> None:
+    """Follow a feed no longer. What it brought is forgotten, or with --keep becomes yours.
+
+    \b
+    Example:
+      memos unsubscribe climate
+      memos unsubscribe climate --keep
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        left = memos.unsubscribe(name, keep=keep)
+    if output.json:
+        output.record(asdict(left))
+    else:
+        output.text(f"{left.name}  {left.memories} memories {'kept' if left.kept else 'forgotten'}")

@@ -1,0 +1,330 @@
+"""Feeds: what somebody publishes, as memories of this vault, and what this vault has published.
+
+The memories of a feed belong to ``feed:NAME``, a principal as whom nobody can ask. So they are read-only, and
+their ids, tags and sources are in a namespace of their own: nothing that a publisher writes can pass for a
+memory of somebody here, or take its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from memos_cli.cube import LIVE_STATES, to_ulid_digits
+from memos_cli.infrastructure import adoption, links, rules
+from memos_cli.infrastructure.adoption import Foreign, ForeignPlace
+from memos_cli.infrastructure.catalogue import MASKED
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.governance import Rule
+from memos_cli.infrastructure.words import word_row
+
+OWNER = "feed:"
+"""How the principal of a feed begins."""
+
+
+def is_feeds(principal: str) -> bool:
+    """Whether what this principal owns came from a feed."""
+    return principal.startswith(OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A publication that this vault follows."""
+
+    n: int
+    name: str
+    url: str
+    signer: str
+    principal: str
+    """Who follows it."""
+    quarantine: bool
+    serial: int
+    """That of its publication that is here; 0: none yet."""
+    sha256: str
+    """Of the index of that publication, in hexadecimal."""
+    licence: str
+    expires: int | None
+    """When what was published ends, unless it is published again."""
+    updated: int
+
+    @property
+    def owner(self) -> str:
+        return OWNER + self.name
+
+    @property
+    def tag(self) -> str:
+        """The tag of all its memories; theirs lie below it."""
+        return f"feed/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A memory as a feed holds it."""
+
+    memory: Foreign
+    links: tuple[tuple[str, str], ...]
+    """What it is linked to there: (kind, id), and of links that hold both ways those to later ids."""
+    sha256: bytes
+    """Of its lines in the bundle."""
+
+
+# --- following -------------------------------------------------------------------------------------
+
+_FEEDS = """SELECT n, name, url, signer, principal, quarantine, serial, sha256, licence, expires, updated
+  FROM feed"""
+
+
+def feeds(db: Connection) -> list[Feed]:
+    """The feeds that the vault follows, by name."""
+    return [_feed(row) for row in db.execute(f"{_FEEDS} ORDER BY name").fetchall()]
+
+
+def by_name(db: Connection, name: str) -> Feed | None:
+    row = db.execute(f"{_FEEDS} WHERE name = ?", (name,)).fetchone()
+    return _feed(row) if row else None
+
+
+def _feed(row: Sequence[Any]) -> Feed:
+    n, name, url, signer, principal, quarantine, *rest = row
+    return Feed(n, name, url, signer, principal, bool(quarantine), *rest)
+
+
+def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
+    """What of a feed is here: by the id there, the row number here and the sha256 of the record."""
+    rows = db.execute("SELECT id, cube, sha256 FROM feed_cube WHERE feed = ?", (feed,)).fetchall()
+    return {id: (cube, sha256) for id, cube, sha256 in rows}
+
+
+def root(items: Mapping[str, bytes]) -> str:
+    """A fingerprint of all that a feed holds: the same ids with the same records, whatever way they came."""
+    lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def follow(change: Change, name: str, url: str, signer: str, *, quarantine: bool) -> Feed:
+    """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
+    (n,) = change.db.execute(
+        """INSERT INTO feed (name, url, signer, principal, quarantine, serial, sha256, licence, updated)
+           VALUES (?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
+        (name, url, signer, change.principal, quarantine, change.now),
+    ).fetchone()
+    change.note("subscribe", {"feed": name, "url": url, "signer": signer})
+    owner = OWNER + name
+    rules.grant(change, Rule(owner, "vault", "", change.principal, "share", owner, change.now))
+    feed = by_name(change.db, name)
+    assert feed is not None and feed.n == n
+    return feed
+
+
+def put(change: Change, feed: Feed, item: Item) -> str:
+    """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``unchanged``, and its row
+    number.
+
+    ``change`` is one of the feed's own. Its links wait for ``link``: what they lead to may come later.
+    """
+    db, there = change.db, item.memory
+    row = db.execute(
+        "SELECT cube, sha256 FROM feed_cube WHERE feed = ? AND id = ?", (feed.n, there.id)
+    ).fetchone()
+    mine = replace(
+        there, id=local_id(feed, there.id), tags=_tags(feed, there.tags),
+        places=(ForeignPlace(feed.url, "feed", 0, 0, MASKED),),
+    )  # fmt: skip
+    if row is None:
+        n = adoption.insert(change, mine, "quarantined" if feed.quarantine else "generated")
+        change.tell(n, "import", {"id": there.id})
+        what = "added"
+    elif row[1] == item.sha256:
+        return "unchanged"
+    else:
+        n, what = row[0], _renew(change, row[0], mine, quarantine=feed.quarantine)
+    db.execute(
+        "INSERT OR REPLACE INTO feed_cube (feed, id, cube, sha256, expires) VALUES (?, ?, ?, ?, ?)",
+        (feed.n, there.id, n, item.sha256, there.expires),
+    )
+    return what
+
+
+def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
+    """Let a memory say what it says there now, in a new version where its words have changed."""
+    db, last = change.db, memory.versions[-1]
+    old = db.execute(
+        """SELECT v.title, v.text, c.time, c.author, c.role, c.state FROM cube c
+           JOIN version v ON v.cube = c.n AND v.version = c.version WHERE c.n = ?""",
+        (n,),
+    ).fetchone()
+    changed = old[:2] != (last.title, last.text)
+    if changed:
+        change.revise(n, last.text, last.title, "version")
+    change.leave_words(n)  # they name the author and the time
+    db.execute(
+        """UPDATE cube SET digest = ?, type = ?, ref = ?, author = ?, role = ?, time = ?, sensitivity = ?,
+             updated = ? WHERE n = ?""",
+        (
+            memory.digest(), memory.type, memory.ref, memory.author, memory.role, memory.time,
+            memory.sensitivity, change.now, n,
+        ),
+    )  # fmt: skip
+    if old[5] in LIVE_STATES:
+        change.insert_words([(n, *word_row(last.title, memory.author, memory.time, last.text))])
+    db.execute("DELETE FROM tag WHERE cube = ?", (n,))
+    db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", [(n, tag) for tag in memory.tags])
+    if changed and quarantine and old[5] in LIVE_STATES:
+        change.set_state(n, "quarantined", "quarantine")
+    return "versions" if changed else "unchanged"
+
+
+def link(change: Change, feed: Feed, items: Sequence[Item]) -> int:
+    """Let the links of these memories be those that they have there. Returns how many are new."""
+    ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
+    numbers = {id: cube for cube, id in ids.items()}
+    told = {item.memory.id for item in items}
+    wanted = {
+        (numbers[item.memory.id], kind, numbers[id])
+        for item in items
+        for kind, id in item.links
+        if id in numbers and id != item.memory.id
+    }
+    there = set()
+    for each in links.links_among(change.db, ids.keys()):
+        ends = links.in_order(ids[each.source], each.kind, ids[each.target])
+        if ends[0] in told:
+            there.add((numbers[ends[0]], each.kind, numbers[ends[1]]))
+    for source, kind, target in sorted(there - wanted):
+        links.remove(change, source, kind, target)
+    return sum(links.add(change, source, kind, target) for source, kind, target in sorted(wanted - there))
+
+
+def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
+    """Let go of memories that are published no longer, by their ids there, with what was made from them.
+
+    Returns how many went, and the blobs that may be deleted after the commit.
+    """
+    here = held(change.db, feed.n)
+    blobs: list[str] = []
+    gone = [here[id][0] for id in ids if id in here]
+    for cube in gone:
+        blobs += change.forget(cube)
+    return len(gone), blobs
+
+
+def settle(
+    change: Change, feed: Feed, *, serial: int, sha256: str, licence: str, expires: int | None
+) -> None:
+    """Note which publication is here now. Its memories end when it does, or before."""
+    change.db.execute(
+        "UPDATE feed SET serial = ?, sha256 = ?, licence = ?, expires = ?, updated = ? WHERE n = ?",
+        (serial, sha256, licence, expires, change.now, feed.n),
+    )
+    for cube, state, until in change.db.execute(
+        """SELECT f.cube, c.state, min(coalesce(f.expires, ?1), coalesce(?1, f.expires)) AS until
+           FROM feed_cube f JOIN cube c ON c.n = f.cube WHERE f.feed = ?2 AND c.expires IS NOT until""",
+        (expires, feed.n),
+    ).fetchall():
+        change.renew(cube, until)
+        if state == "expired" and (until is None or until > change.now):
+            change.set_state(cube, "activated", "restore")
+    change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
+
+
+def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
+    """Follow a feed no longer. Its memories go; or, to ``keep``, become those of who asks.
+
+    Returns how many memories that were, and the blobs that may be deleted after the commit.
+    """
+    db, blobs = change.db, list[str]()
+    cubes = [cube for cube, _ in held(db, feed.n).values()]
+    alike = """SELECT 1 FROM cube c JOIN cube o ON o.digest = c.digest AND o.owner = ? AND o.state <> 'merged'
+      WHERE c.n = ?"""
+    for cube in cubes:
+        if not keep or db.execute(alike, (change.principal, cube)).fetchone():
+            blobs += change.forget(cube)
+    if keep:
+        db.execute("UPDATE cube SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
+        db.execute("UPDATE OR IGNORE source SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
+    made = "SELECT n FROM cube WHERE owner = ? ORDER BY n"
+    for (cube,) in db.execute(made, (feed.owner,)).fetchall():  # adapters without a memory
+        blobs += change.forget(cube)
+    for rule in rules.all_rules(db):
+        if rule.owner == feed.owner:
+            rules.revoke(change, rule)
+    db.execute("DELETE FROM feed WHERE n = ?", (feed.n,))
+    change.note("unsubscribe", {"feed": feed.name, "kept": keep})
+    return len(cubes), blobs
+
+
+def local_id(feed: Feed, id: str) -> str:
+    """The id here of a memory that is ``id`` there: its time, and a hash that no other feed can come by."""
+    digest = hashlib.sha256(f"{feed.name} {feed.signer} {id}".encode()).digest()[:10]
+    return id[:10] + to_ulid_digits(digest)
+
+
+def _tags(feed: Feed, tags: Iterable[str]) -> tuple[str, ...]:
+    return (feed.tag, *(f"{feed.tag}/{tag}" for tag in tags))
+
+
+# --- publishing ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What somebody here publishes, as it went out last."""
+
+    n: int
+    name: str
+    owner: str
+    target: str
+    """Where it lies."""
+    wanted: Mapping[str, Any]
+    """What of the vault goes out, and how."""
+    serial: int
+    sha256: str
+    """Of its index, in hexadecimal."""
+    updated: int
+
+
+_PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, updated FROM publication"
+
+
+def publications(db: Connection, owner: str) -> list[Publication]:
+    """What a principal publishes, by name."""
+    rows = db.execute(f"{_PUBLICATIONS} WHERE owner = ? ORDER BY name", (owner,)).fetchall()
+    return [
+        Publication(n, name, by, target, json.loads(wanted), *rest)
+        for n, name, by, target, wanted, *rest in rows
+    ]
+
+
+def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
+    """What went out: by id, since which serial it is so, and the sha256 of its record; None: withdrawn."""
+    rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
+    return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
+
+
+def tell_published(
+    change: Change,
+    name: str,
+    target: str,
+    wanted: Mapping[str, Any],
+    serial: int,
+    sha256: str,
+    items: Mapping[str, tuple[int, bytes | None]],
+) -> None:
+    """Note what went out, in place of what did before."""
+    db = change.db
+    db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
+    (n,) = db.execute(
+        """INSERT INTO publication (name, owner, target, wanted, serial, sha256, updated)
+           VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING n""",
+        (name, change.principal, target, json.dumps(dict(wanted)), serial, sha256, change.now),
+    ).fetchone()
+    db.executemany(
+        "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",
+        [(n, id, since, seal) for id, (since, seal) in items.items()],
+    )
+    live = sum(seal is not None for _, seal in items.values())
+    change.note("publish", {"name": name, "target": target, "serial": serial, "memories": live})

@@ -1,0 +1,204 @@
+"""Adapters in bundles: weights, training set, report card, and the base model that they are for.
+
+Who wrote a bundle is not known. What comes in is looked at before llama.cpp sees it, and is used only once it
+has passed its gate here; what it says of its own examination is kept, and believed by nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.errors import MemosError, ModelUnfit
+from memos_cli.infrastructure import adapters, catalogue
+from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
+from memos_cli.operation.training_set import is_private
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+MEMBER = "adapters.jsonl"
+TOLD = "told"
+"""Under which an adapter that came from elsewhere keeps the report card that came with it."""
+
+
+def outgoing(memos: Memos, ids: Mapping[int, str]) -> list[Adapter]:
+    """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
+    found = adapters.adapters(
+        memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+    )
+    return [
+        each
+        for each in found
+        if each.sources
+        and not each.stale
+        and not each.expired
+        and each.state != "generated"
+        and _card(each).get("passed") is True
+        and {source.cube for source in each.sources} <= ids.keys()
+    ]
+
+
+def to_member(memos: Memos, adapter: Adapter, ids: Mapping[int, str]) -> tuple[dict[str, Any], str, bytes]:
+    """An adapter as a bundle holds it: its record, and its file with its name.
+
+    Of its training set, what the user asked about other things stays here. Raises Damaged where its weights
+    are not what they were.
+    """
+    assert adapter.blob is not None, "without weights it is stale"
+    data = bytes(memos.vault.blobs.unseal(memos.vault.blobs.get(adapter.blob)))
+    sha256 = hashlib.sha256(data).hexdigest()
+    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    record = {
+        "title": adapter.title, "model": adapter.model, "fingerprint": dict(adapter.fingerprint),
+        "recipe": dict(adapter.recipe), "report": dict(_card(adapter)), "seconds": adapter.seconds,
+        "sha256": sha256, "bytes": len(data),
+        "sources": [{"id": ids[each.cube], "version": each.version} for each in adapter.sources],
+        "lessons": [
+            {
+                "kind": each.kind, "held_out": each.held_out, "question": each.question,
+                "answer": each.answer, "key": each.key,
+                "source": None if each.source is None else ids[each.source],
+            }
+            for each in lessons
+            if not is_private(each)
+        ],
+    }  # fmt: skip
+    return record, f"{sha256}.gguf", data
+
+
+def _card(adapter: Adapter) -> Mapping[str, Any]:
+    """Its report card: that of who made it, where it came from elsewhere."""
+    told = adapter.report.get(TOLD)
+    return told if isinstance(told, dict) else adapter.report
+
+
+def keep(
+    memos: Memos,
+    records: Sequence[Mapping[str, Any]],
+    files: Mapping[str, bytes],
+    numbers: Mapping[str, int],
+    *,
+    versions: Mapping[str, int] | None = None,
+    principal: str = "",
+) -> tuple[list[str], list[str]]:
+    """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
+
+    ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
+    not counted as there. Returns the ids of what is new, and what is to be told of the others.
+    """
+    kept, told = [], []
+    for number, each in enumerate(records, 1):
+        try:
+            id = _keep(memos, each, files, numbers, versions, principal or memos.principal)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            told.append(f"adapter {number} is left: {type(error).__name__} {error}")
+        except MemosError as error:
+            told.append(f"adapter {number} is left: {error}")
+        else:
+            kept += [id] if id else []
+    return kept, told
+
+
+def _keep(
+    memos: Memos,
+    record: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    numbers: Mapping[str, int],
+    versions: Mapping[str, int] | None,
+    principal: str,
+) -> str:
+    """Keep one adapter. Returns its id; "" where it is here already."""
+    from memos_cli.runtime.adapter import read_adapter
+
+    data = files[f"{_text(record['sha256'])}.gguf"]
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise ValueError("its file is another")
+    ids = [_text(each["id"]) for each in record["sources"]]
+    if not ids or not numbers.keys() >= {*ids}:
+        raise MemosError("its memories are not all here")
+    sources = [
+        (numbers[each["id"]], each["version"] if versions is None else versions[each["id"]])
+        for each in record["sources"]
+    ]
+    lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
+    fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
+    recipe, told = dict(record["recipe"]), dict(record["report"])
+    title, vault = _text(record["title"]), memos.vault
+    here = catalogue.by_number(vault.connection, [n for n, _ in sources])
+    digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
+    known = adapters.adapters(
+        vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
+    )
+    if any(not each.stale and (each.recipe == recipe or each.good) for each in known):
+        return ""
+    with vault.unswept():
+        blob = vault.blobs.put(vault.blobs.seal(data))
+        try:
+            with vault.blobs.file(blob) as path:
+                read_adapter(path)
+            weights = Weights(
+                blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
+                float(record["seconds"]),
+            )  # fmt: skip
+            with vault.change(principal, memos.now()) as change:
+                id, _, old = adapters.keep(
+                    change, weights, name=title, sources=sources, lessons=lessons, state="archived",
+                    action="import",
+                )  # fmt: skip
+        except BaseException:
+            old = [blob]
+            raise
+        finally:
+            vault.discard_blobs(old)
+    return id
+
+
+def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
+    """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
+
+    Returns what is to be told.
+    """
+    from memos_cli.interface.distilling import examine_again
+    from memos_cli.runtime.models import fingerprint
+    from memos_cli.settings import cache_folder
+
+    told = []
+    try:
+        model = fingerprint(memos.reader.path, cache_folder() / "models.json") if ids else ""
+    except ModelUnfit:
+        model = ""
+    for cube in memos.several(ids):
+        adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+        assert adapter is not None
+        if adapter.fingerprint["model"] != model:
+            told.append(
+                f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "
+                f"used as text. With that model: memos gate {adapter.id}"
+            )
+            continue
+        try:
+            report = examine_again(memos, adapter, cube.owner, lambda count: None)["report"]
+        except ModelUnfit as error:
+            told.append(f"{adapter.title!r} is not used: {error}")
+            continue
+        verdict = "passed its gate here, and is used" if report["passed"] else "did not pass its gate here"
+        told.append(f"{adapter.title!r} {verdict}")
+    return told
+
+
+def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[str]) -> Lesson:
+    source = value["source"]
+    if value["kind"] not in adapters.LESSON_KINDS or (source is not None and source not in sources):
+        raise ValueError("a lesson of no kind or source")
+    texts = [_text(value[name]) for name in ("question", "answer", "kind", "key")]
+    question, answer, kind, key = texts
+    at = None if source is None else numbers[source]
+    return Lesson(question, answer, kind, bool(value["held_out"]), at, key)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text where one should be")
+    return value

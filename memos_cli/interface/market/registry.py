@@ -1,0 +1,171 @@
+"""Where publications lie: a folder, a web server, a git host, an object store. What ``fsspec`` reaches.
+
+Whoever keeps the files is not trusted: the index is signed, and names every other file by its sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from memos_cli.errors import Damaged, MemosError, UsageError
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+
+INDEX = "index.jsonl"
+LONGEST_INDEX = 1 << 20
+"""Bytes of an index that is read."""
+_PIECE = 1 << 20
+_INSTALL = "pip install 'memos-cli[share]'"
+
+
+class Missing(MemosError):
+    """A file is not where it should be."""
+
+
+class Registry:
+    """One folder of a publication, at an address."""
+
+    def __init__(self, url: str) -> None:
+        """``url`` is a folder of this machine, or an address that fsspec knows. Raises UsageError."""
+        if not url.strip():
+            raise UsageError("the address is empty", "a folder, https://…, s3://bucket/folder")
+        self.url = normal(url)
+        self._files, self._root = _open(self.url)
+
+    def read_index(self) -> bytes:
+        """The index as it lies there. Raises MemosError where there is none, or it cannot be had."""
+        with self._reaching(INDEX):
+            self._files.invalidate_cache()
+            with self._files.open(self._path(INDEX), "rb") as file:
+                data: bytes = file.read(LONGEST_INDEX + 1)
+        if len(data) > LONGEST_INDEX:
+            raise Damaged(f"{self.url}/{INDEX} is too long for an index")
+        return data
+
+    def has_index(self) -> bool:
+        """Whether something is published there."""
+        with self._reaching(INDEX):
+            self._files.invalidate_cache()
+            return bool(self._files.exists(self._path(INDEX)))
+
+    def fetch(
+        self, name: str, sha256: str, size: int, folder: Path, on_bytes: Callable[[int], None]
+    ) -> bytes:
+        """A file of ``size`` bytes, which have this sha256. Raises Damaged where they are others.
+
+        What came of it before it was cut off lies in ``folder``, and is not transferred again.
+        """
+        make_folder(folder)
+        part = folder / f"{sha256}.part"
+        with hold(part.with_suffix(".lock"), timeout=600.0):
+            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+            with os.fdopen(descriptor, "r+b") as kept:
+                at = min(kept.seek(0, os.SEEK_END), size)
+                kept.seek(at)
+                kept.truncate()
+                on_bytes(at)
+                if at < size:
+                    with self._reaching(name), self._files.open(self._path(name), "rb") as file:
+                        _skip(file, at)
+                        while at < size and (data := file.read(min(_PIECE, size - at))):
+                            kept.write(data)
+                            kept.flush()
+                            at += len(data)
+                            on_bytes(len(data))
+                kept.seek(0)
+                whole = kept.read()
+            if len(whole) < size:
+                raise MemosError(f"{self.url}/{name} ended early", "run it again: it goes on from there")
+            part.unlink()
+            part.with_suffix(".lock").unlink(missing_ok=True)
+        if hashlib.sha256(whole).hexdigest() != sha256:
+            raise Damaged(f"{self.url}/{name} is not what its index says", "tell its publisher")
+        return whole
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file there; on a disk of this machine, whole or not at all."""
+        with self._reaching(name):
+            path = self._path(name)
+            if _is_local(self._files):
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                write_whole(Path(path), data)
+                Path(path).chmod(0o644)  # it is published
+            else:
+                self._files.pipe_file(path, data)
+
+    def names(self) -> set[str]:
+        """The files that lie there."""
+        with self._reaching(""):
+            self._files.invalidate_cache()
+            if not self._files.exists(self._root):
+                return set()
+            return {str(path).rsplit("/", 1)[-1] for path in self._files.ls(self._root, detail=False)}
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        with self._reaching(name):
+            self._files.rm_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _reaching(self, name: str) -> Iterator[None]:
+        """What fails of the network, a disk or a server, said with the address."""
+        where = f"{self.url}/{name}" if name else self.url
+        try:
+            yield
+        except MemosError:
+            raise
+        except FileNotFoundError as error:
+            raise Missing(f"{where} is not there", "look at the address") from error
+        except Exception as error:  # each kind of store raises its own
+            said = str(error) or type(error).__name__
+            raise MemosError(f"{where}: {said}", "look whether the address is right, and reached") from error
+
+
+def normal(url: str) -> str:
+    """An address in one form, without the name of the index; a path becomes absolute."""
+    url = url.strip().removesuffix(INDEX)
+    if "://" not in url:
+        return str(Path(url).expanduser().absolute())
+    return url.rstrip("/")
+
+
+def _open(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ModuleNotFoundError as error:
+        raise MemosError("publishing needs the package fsspec, which is not installed", _INSTALL) from error
+    try:
+        files, root = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise MemosError(f"{url}: {error}", _hint(url)) from error
+    except Exception as error:
+        raise UsageError(f"{url}: {error}", "a folder, https://…, s3://bucket/folder") from error
+    return files, str(root).rstrip("/")
+
+
+def _hint(url: str) -> str:
+    package = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+    scheme = url.partition("://")[0]
+    return f"pip install {package[scheme]}" if scheme in package else _INSTALL
+
+
+def _is_local(files: Any) -> bool:
+    return "file" in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
+
+
+def _skip(file: Any, count: int) -> None:
+    """Go to where reading goes on; what cannot be sought is read and left."""
+    if not count:
+        return
+    try:
+        file.seek(count)
+    except (ValueError, OSError):
+        while count > 0 and (data := file.read(min(_PIECE, count))):
+            count -= len(data)

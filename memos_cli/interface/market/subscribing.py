@@ -1,0 +1,334 @@
+"""Following what others publish: the first time, again and again, and no longer.
+
+Each update is one transaction: afterwards the vault holds what the index says, or what it held before. What
+is refused: an index that is older than the one before, or another of the same serial (whoever keeps the files
+could hide from this vault what has happened since), and one with another signer.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.errors import Damaged, MemosError, ModelUnfit, Refused, UsageError
+from memos_cli.infrastructure import catalogue, feeds
+from memos_cli.infrastructure.feeds import Feed, Item
+from memos_cli.interface.exchange import adapters, bundle, signing
+from memos_cli.interface.exchange.adopting import to_foreign
+from memos_cli.interface.exchange.bundle import Bundle
+from memos_cli.interface.exchange.exporting import PORTABLE
+from memos_cli.interface.exchange.trust import require_trust
+from memos_cli.interface.market import index as indexes
+from memos_cli.interface.market.index import Delta, Signed, Stored
+from memos_cli.interface.market.publishing import WITHDRAWN
+from memos_cli.interface.market.registry import Missing, Registry, normal
+from memos_cli.settings import cache_folder
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_UNPACKED = 64
+"""How many times larger than its file a delta may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an update of one feed came to."""
+
+    name: str
+    url: str
+    signer: str
+    licence: str
+    serial: int
+    current: bool
+    """Whether there was nothing new."""
+    added: int = 0
+    versions: int = 0
+    withdrawn: int = 0
+    quarantined: int = 0
+    received: int = 0
+    """Bytes of bundles and deltas."""
+    ids: tuple[str, ...] = ()
+    """What is new here, or says something new."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A feed that is followed no longer, and how many memories it had here."""
+
+    name: str
+    memories: int
+    kept: bool
+
+
+def subscriptions(memos: Memos) -> list[Feed]:
+    """What who asks follows."""
+    return [feed for feed in feeds.feeds(memos.vault.connection) if feed.principal == memos.principal]
+
+
+def subscribe(
+    memos: Memos, url: str, name: str, *, quarantine: bool, trust: bool, on_bytes: Callable[[int], None]
+) -> Updated:
+    """Follow what is published at ``url``, as ``name`` ("": its own), and take it in.
+
+    Raises Refused for a signer who is not known here, unless they are to be trusted from now on.
+    """
+    memos.access.require_making()
+    registry = Registry(url)
+    found = indexes.read(registry.read_index(), registry.url)
+    called = name or found.index.name
+    if not _NAME.fullmatch(called):
+        raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
+    if (there := feeds.by_name(memos.vault.whole, called)) is not None:
+        if there.principal == memos.principal and there.url == registry.url:
+            return update(memos, there, on_bytes)
+        raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
+    require_trust(memos, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        feed = feeds.follow(change, called, registry.url, found.signer, quarantine=quarantine)
+    try:
+        return update(memos, feed, on_bytes)
+    except BaseException:
+        # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            if (now := feeds.by_name(change.db, called)) is not None and now.serial == 0:
+                feeds.leave(change, now, keep=False)
+        raise
+
+
+def update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
+    """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
+    try:
+        return _update(memos, feed, on_bytes)
+    except Missing:  # it was published anew after its index was read
+        return _update(memos, feed, on_bytes)
+
+
+def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
+    registry = Registry(feed.url)
+    found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
+    notes, index = _ending(memos, found), found.index
+    if found.sha256 == feed.sha256:
+        return Updated(
+            feed.name, feed.url, found.signer, index.licence, index.serial, True, notes=tuple(notes)
+        )
+    fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
+    fetched: list[Stored] = []
+    for way in filter(None, (_best_delta(feed, found), index.bundle)):
+        fetched.append(way)
+        try:
+            came = _take(memos, feed, found, fetch(way), whole=way is index.bundle)
+            break
+        except _Apart:
+            if way is index.bundle:
+                raise
+    more, told = _take_adapters(memos, feed, found, fetch)
+    if came.withdrawn:
+        memos.vault.settle()
+    memos.embed_if_possible()
+    received = sum(each.bytes for each in (*fetched, *more))
+    return replace(came, received=received, notes=(*notes, *told, *_rivals(memos, came.ids)))
+
+
+def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
+    """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""
+    feed = named(memos, name)
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        count, blobs = feeds.leave(change, feed, keep=keep)
+        change.merge_words()
+    memos.vault.discard_blobs(blobs)
+    if not keep and count:
+        memos.vault.settle()
+    return Left(feed.name, count, keep)
+
+
+def named(memos: Memos, name: str) -> Feed:
+    """A feed of who asks. Raises UsageError where there is none of this name."""
+    for feed in subscriptions(memos):
+        if name in (feed.name, feed.url) or normal(name) == feed.url:
+            return feed
+    raise UsageError(f"no feed is named {name!r}", "`memos subscribe` lists them")
+
+
+# --- what is accepted ------------------------------------------------------------------------------
+
+
+class _Apart(Damaged):
+    """What came does not make what the index says."""
+
+
+def _accepted(feed: Feed, found: Signed) -> Signed:
+    """An index that may follow the one before. Raises Refused."""
+    hint = f"memos unsubscribe {feed.name} --keep, then memos subscribe {feed.url} --trust"
+    if found.signer != feed.signer:
+        raise Refused(
+            f"{feed.url} is signed by {found.signer} now, not by {feed.signer}",
+            f"ask its publisher whether their key has changed; if so: {hint}",
+        )
+    if found.index.serial < feed.serial:
+        raise Refused(
+            f"{feed.url} has serial {found.index.serial}, older than the {feed.serial} that was here before",
+            "nothing was changed; a cache may lag: try again later, or ask its publisher",
+        )
+    if found.index.serial == feed.serial and found.sha256 != feed.sha256:
+        raise Refused(
+            f"{feed.url} has two different publications of serial {feed.serial}", "ask its publisher"
+        )
+    return found
+
+
+def _ending(memos: Memos, found: Signed) -> list[str]:
+    ends = found.index.expires
+    if ends is not None and ends <= memos.now():
+        return ["what is published there has ended, and was not published again"]
+    return []
+
+
+def _best_delta(feed: Feed, found: Signed) -> Delta | None:
+    """The shortest way from what is here; None: the whole bundle."""
+    fitting = [each for each in found.index.deltas if each.since <= feed.serial] if feed.serial else []
+    best = min(fitting, key=lambda each: each.bytes, default=None)
+    return best if best and best.bytes < found.index.bundle.bytes else None
+
+
+def _fetch(registry: Registry, stored: Stored, *, feed: Feed, on_bytes: Callable[[int], None]) -> Bundle:
+    """A bundle of the feed's signer. Raises Damaged."""
+    folder = cache_folder() / "feeds"
+    data = registry.fetch(stored.name, stored.sha256, stored.bytes, folder, on_bytes)
+    if isinstance(stored, Delta):
+        data = _unpacked(data, f"{registry.url}/{stored.name}")
+    made = bundle.read(io.BytesIO(data))
+    if made.signature is None or signing.verify(made.manifest, made.signature) != feed.signer:
+        raise Damaged(f"{registry.url}/{stored.name} is not signed by its publisher", "tell its publisher")
+    return made
+
+
+def _unpacked(data: bytes, where: str) -> bytes:
+    most = max(_UNPACKED * len(data), 1 << 20)
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            plain = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged(f"{where} is no whole file: {error}", "tell its publisher") from error
+    if len(plain) > most:
+        raise Damaged(f"{where} unpacks to more than can be", "tell its publisher")
+    return plain
+
+
+# --- taking in -------------------------------------------------------------------------------------
+
+
+def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, *, whole: bool) -> Updated:
+    """Bring the vault to what ``came`` says, all or nothing. Raises _Apart where the index says otherwise."""
+    items = _items(came)
+    counts = {"added": 0, "versions": 0, "unchanged": 0}
+    index = found.index
+    with memos.vault.change(feed.owner, memos.now()) as change:
+        now = feeds.by_name(change.db, feed.name)
+        if now is None or (now.n, now.serial) != (feed.n, feed.serial):
+            raise MemosError(f"another update of {feed.name} came first", "nothing is to be done")
+        changed = []
+        for item in items:
+            what = feeds.put(change, feed, item)
+            counts[what] += 1
+            if what != "unchanged":
+                changed.append(feeds.local_id(feed, item.memory.id))
+        here = feeds.held(change.db, feed.n)
+        gone = here.keys() - {item.memory.id for item in items} if whole else _withdrawn(came)
+        withdrawn, blobs = feeds.withdraw(change, feed, sorted(gone))
+        feeds.link(change, feed, items)
+        here = feeds.held(change.db, feed.n)
+        if feeds.root({id: seal for id, (_, seal) in here.items()}) != index.root:
+            raise _Apart(f"what came from {feed.url} is not what its index says", "tell its publisher")
+        feeds.settle(
+            change, feed, serial=index.serial, sha256=found.sha256, licence=index.licence,
+            expires=index.expires,
+        )  # fmt: skip
+        if withdrawn:
+            change.merge_words()
+    memos.vault.discard_blobs(blobs)
+    live = [] if feed.quarantine else changed
+    return Updated(
+        feed.name, feed.url, found.signer, index.licence, index.serial, False, counts["added"],
+        counts["versions"], withdrawn, len(changed) - len(live), ids=tuple(live),
+    )  # fmt: skip
+
+
+def _items(came: Bundle) -> list[Item]:
+    """The memories of a bundle. Raises Damaged for a record that is none: its publisher has signed that."""
+    linked: dict[str, list[dict[str, Any]]] = {}
+    for each in came.parts.get("links.jsonl", ()):
+        linked.setdefault(str(each.get("source")), []).append(each)
+    items = []
+    for number, each in enumerate(came.parts.get("cubes.jsonl", ()), 1):
+        try:
+            memory = to_foreign(each)
+            mine = linked.get(memory.id, [])
+            lines = sorted(map(bundle.to_line, mine))
+            seal = hashlib.sha256(bundle.to_line(each) + b"".join(lines)).digest()
+            ends = tuple(
+                (str(link["kind"]), str(link["target"])) for link in mine if link["kind"] in PORTABLE
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged(
+                f"memory {number} is none: {type(error).__name__} {error}", "tell its publisher"
+            ) from error
+        # What a publisher may not say of somebody else's vault.
+        memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
+        items.append(Item(memory, ends, seal))
+    return items
+
+
+def _withdrawn(came: Bundle) -> set[str]:
+    return {str(each.get("id")) for each in came.parts.get(WITHDRAWN, ())}
+
+
+def _take_adapters(
+    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle]
+) -> tuple[list[Stored], list[str]]:
+    """Fetch and examine the adapters for the reader here. Returns what was fetched, and what is to be told.
+
+    Of others the text serves; they are not fetched.
+    """
+    from memos_cli.runtime.models import fingerprint
+
+    if not found.index.adapters or feed.quarantine:
+        return [], []
+    try:
+        model = fingerprint(memos.reader.path, cache_folder() / "models.json")
+    except ModelUnfit:
+        model = ""
+    here = feeds.held(memos.vault.connection, feed.n)
+    cubes = catalogue.by_number(memos.vault.connection, [cube for cube, _ in here.values()])
+    numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
+    versions = {id: cubes[cube].version for id, cube in numbers.items()}
+    mine = [each for each in found.index.adapters if each.model == model]
+    told, kept = [], list[str]()
+    if more := len(found.index.adapters) - len(mine):
+        told.append(f"adapters there for other models than the reader here: {more}; their text serves")
+    for stored in mine:
+        came = fetch(stored)
+        new, left = adapters.keep(
+            memos, came.parts.get(adapters.MEMBER, ()), came.files, numbers, versions=versions,
+            principal=feed.owner,
+        )  # fmt: skip
+        kept += new
+        told += left
+    return [*mine], told + adapters.examine(memos, kept)
+
+
+def _rivals(memos: Memos, ids: Sequence[str]) -> list[str]:
+    """Link what is new with what of one's own it contradicts, where that is few; else the night does."""
+    from memos_cli.interface.memory import FEW
+    from memos_cli.interface.rivalry import link_new
+
+    return link_new(memos, ids) if 0 < len(ids) <= FEW else []
