@@ -104,7 +104,7 @@ def publish(
         raise UsageError("name memories by id or by filters, not both", f"memos publish {name} --tag TAG")
     if not chosen and (redact or licence or expires or up_to):
         raise UsageError("say again which memories", f"memos publish {name} --tag TAG --to TARGET …")
-    with state.open() as memos, output.progress("bytes") as (count,):
+    with state.open() as memos:
         wanted = None
         if chosen:
             wanted = Wanted(
@@ -125,7 +125,8 @@ def publish(
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise UsageError("nothing was sent", "")
-        sent = None if dry_run else memos.publish(proposal, on_bytes=count)
+        with output.progress("bytes") as (count,):
+            sent = None if dry_run else memos.publish(proposal, on_bytes=count)
     if output.json:
         output.record({**_as_record(proposal), "dry_run": dry_run, "sent": sent and asdict(sent)})
     elif sent is not None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
@@ -38,10 +38,13 @@ class Registry:
 
     def read_index(self) -> bytes:
         """The index as it lies there. Raises MemosError where there is none, or it cannot be had."""
+        data = b""
         with self._reaching(INDEX):
             self._files.invalidate_cache()
-            with self._files.open(self._path(INDEX), "rb") as file:
-                data: bytes = file.read(LONGEST_INDEX + 1)
+            for piece in self._pieces(INDEX, 0):
+                data += piece
+                if len(data) > LONGEST_INDEX:
+                    break
         if len(data) > LONGEST_INDEX:
             raise Damaged(f"{self.url}/{INDEX} is too long for an index")
         return data
@@ -65,17 +68,14 @@ class Registry:
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
             with os.fdopen(descriptor, "r+b") as kept:
                 at = min(kept.seek(0, os.SEEK_END), size)
-                kept.seek(at)
-                kept.truncate()
                 on_bytes(at)
-                if at < size:
-                    with self._reaching(name), self._files.open(self._path(name), "rb") as file:
-                        _skip(file, at)
-                        while at < size and (data := file.read(min(_PIECE, size - at))):
-                            kept.write(data)
-                            kept.flush()
-                            at += len(data)
-                            on_bytes(len(data))
+                with self._reaching(name):
+                    try:
+                        self._append(name, kept, at, size, on_bytes)
+                    except ValueError:  # of fsspec: this server gives no parts of a file
+                        if not at:
+                            raise
+                        self._append(name, kept, 0, size, on_bytes)
                 kept.seek(0)
                 whole = kept.read()
             if len(whole) < size:
@@ -86,11 +86,36 @@ class Registry:
             raise Damaged(f"{self.url}/{name} is not what its index says", "tell its publisher")
         return whole
 
+    def _append(
+        self, name: str, kept: IO[bytes], at: int, size: int, on_bytes: Callable[[int], None]
+    ) -> None:
+        """Read on from ``at`` into ``kept``, as far as ``size``."""
+        kept.seek(at)
+        kept.truncate()
+        if at == size:
+            return
+        for piece in self._pieces(name, at):
+            kept.write(piece[: size - at])
+            kept.flush()
+            at += len(piece)
+            on_bytes(len(piece))
+            if at >= size:
+                break
+
+    def _pieces(self, name: str, at: int) -> Iterator[bytes]:
+        """A file from ``at`` on. Raises ValueError where the server gives it only from its beginning."""
+        whole = {"block_size": 0} if not at and _is(self._files, "http") else {}
+        with self._files.open(self._path(name), "rb", **whole) as file:
+            if at:
+                file.seek(at)
+            while piece := file.read(_PIECE):
+                yield piece
+
     def write(self, name: str, data: bytes) -> None:
         """Put a file there; on a disk of this machine, whole or not at all."""
         with self._reaching(name):
             path = self._path(name)
-            if _is_local(self._files):
+            if _is(self._files, "file"):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_whole(Path(path), data)
                 Path(path).chmod(0o644)  # it is published
@@ -156,16 +181,5 @@ def _hint(url: str) -> str:
     return f"pip install {package[scheme]}" if scheme in package else _INSTALL
 
 
-def _is_local(files: Any) -> bool:
-    return "file" in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
-
-
-def _skip(file: Any, count: int) -> None:
-    """Go to where reading goes on; what cannot be sought is read and left."""
-    if not count:
-        return
-    try:
-        file.seek(count)
-    except (ValueError, OSError):
-        while count > 0 and (data := file.read(min(_PIECE, count))):
-            count -= len(data)
+def _is(files: Any, protocol: str) -> bool:
+    return protocol in ((files.protocol,) if isinstance(files.protocol, str) else files.protocol)
