@@ -22,6 +22,7 @@ from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.interface.access import Access
 from memos_cli.interface.distilling import Wanted
 from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.market.publishing import Wanted as PublicationWanted
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.activation import Restored
@@ -125,6 +126,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
     "export": lambda m, id: send(m, id),
     "import_export": lambda m, id: bring(m, SECRET.replace("fjord", "lake")),
+    "propose": lambda m, id: m.propose("x", PublicationWanted(ids=(id,)), target=str(m.folder) + "-public"),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
@@ -155,6 +157,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
+    "propose",
     "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze",
     "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several",
     "show", "tag", "mark", "review", "set_view", "remove_view", "forget", "access.explain",
@@ -167,8 +170,10 @@ NOT_ASKED = {
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
     "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "reranker", "embed",
     "embed_if_possible", "finish",
+    # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
+    "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
-    "use", "tell_looks", "distil", "access.require", "access.decide",
+    "publish", "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_making", "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip

@@ -44,9 +44,16 @@ class MarkItDown:
 
 
 def kill_everywhere(
-    shell: Shell, *command: object, env: dict[str, str] | None = None, limit: int = LIMIT
+    shell: Shell,
+    *command: object,
+    env: dict[str, str] | None = None,
+    limit: int = LIMIT,
+    codes: tuple[int, ...] = (0,),
 ) -> dict[str, int]:
-    """Kill ``command`` at every point. The vault of ``shell`` is what it starts from. Returns its writes."""
+    """Kill ``command`` at every point. The vault of ``shell`` is what it starts from. Returns its writes.
+
+    ``codes`` are those with which a second run may end.
+    """
     prepared, vault = shell.folder / "prepared", shell.vault
     if vault.exists():
         with closing(sqlite3.connect(vault / "memos.db")) as db:
@@ -58,6 +65,7 @@ def kill_everywhere(
         "log": str(shell.folder / "writes.json"),
         "command": [str(argument) for argument in command],
         "limit": limit,
+        "codes": codes,
         "part": 2,
     }
     path = shell.folder / "plan.json"
@@ -325,6 +333,52 @@ def test_a_bundle_comes_in_whole_or_not(filled: Shell) -> None:
     filled("export", "-o", "one.mip")
     filled("forget", "--source", "chat.jsonl", "--yes")
     kill_everywhere(filled, "import", "one.mip", "--no-embed")
+
+
+@pytest.fixture
+def published(filled: Shell) -> Shell:
+    """A publication, beside a vault that follows it as of its first serial."""
+    publisher = Shell(filled.folder / "publisher")
+    make_vault(publisher)
+    publisher("key", "new")
+    ids = publisher.keep(*(f"Station {n} reports." for n in range(6)), options=("--tag", "harbour"))
+    publisher("link", ids[0], "follows", ids[1])
+    command = ("publish", "harbour", "--tag", "harbour", "--to", filled.folder / "public", "--yes")
+    publisher(*command)
+    filled("subscribe", filled.folder / "public" / "harbour", "--trust")
+    publisher("edit", ids[0], "--text", "Station 0 is closed.")
+    publisher("forget", ids[1], "--yes")
+    publisher.keep("Station 9 is new.", options=("--tag", "harbour"))
+    publisher(*command)
+    return filled
+
+
+def test_an_update_comes_whole_or_not(published: Shell) -> None:
+    assert kill_everywhere(published, "update")["COMMIT"] >= 1
+
+
+def test_a_feed_is_begun_whole_or_not(published: Shell) -> None:
+    published("unsubscribe", "harbour")
+    kill_everywhere(published, "subscribe", published.folder / "public" / "harbour")
+
+
+def test_a_feed_is_left_whole_or_not(published: Shell) -> None:
+    kill_everywhere(published, "unsubscribe", "harbour", "--keep", codes=(0, 2))  # there is none any more
+
+
+def test_a_publication_that_was_cut_off_is_the_one_before_or_the_new_one(published: Shell) -> None:
+    """What is followed can be taken in whenever its publishing was killed, and the next one completes it."""
+    published("key", "new")
+    place = published.folder / "mine"
+    published("publish", "all", "--type", "dialogue", "--to", place, "--yes")
+    published("forget", "--source", "chat.jsonl", "--yes")
+    published.keep("One more.", options=("--type", "dialogue"))
+    kill_everywhere(published, "publish", "all", "--yes")
+    reader = Shell(published.folder / "reader")
+    make_vault(reader)
+    reader("subscribe", place / "all", "--trust")
+    assert {row["text"] for row in reader("list", "--json").records} == {"One more."}
+    reader.check()
 
 
 def test_repair_is_completed_by_a_second_one(filled: Shell) -> None:

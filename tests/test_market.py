@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -201,7 +200,9 @@ def test_what_ends_there_ends_here_unless_it_is_published_again(ann: Shell, bob:
 
 def test_secrets_and_what_is_personal_do_not_leave(ann: Shell, place: Path) -> None:
     (ann.work / "notes").mkdir()
-    path = ann.write("notes/diary.jsonl", json.dumps({"id": "d1", "name": "Zoe Quill", "content": "It rains."}))
+    path = ann.write(
+        "notes/diary.jsonl", json.dumps({"id": "d1", "name": "Zoe Quill", "content": "It rains."})
+    )
     ann("ingest", path, "--no-embed", "--tag", "harbour")
     secret = ann("ingest", "-", "--no-embed", "--secrets", "allow", "--json", stdin=f"key {TOKEN}".encode())
     (marked,) = secret.record["ids"]
@@ -337,7 +338,9 @@ def forge(
     **fields: Any,
 ) -> Index:
     """What a publisher could write who does not use this program: signed, with another record or index."""
-    monkeypatch.setenv("MEMOS_CONFIG", str(next((ann.folder / "home").rglob("signing.key")).parent / "c.toml"))
+    monkeypatch.setenv(
+        "MEMOS_CONFIG", str(next((ann.folder / "home").rglob("signing.key")).parent / "c.toml")
+    )
     from memos_cli.interface.exchange import signing
 
     folder = place / "harbour"
@@ -460,9 +463,7 @@ def test_a_changed_file_is_refused_and_nothing_of_it_comes(
     assert "is not there" in bob("update", code=1).err
 
 
-def test_what_does_not_make_what_the_index_says_is_fetched_anew(
-    ann: Shell, bob: Shell, place: Path
-) -> None:
+def test_what_does_not_make_what_the_index_says_is_fetched_anew(ann: Shell, bob: Shell, place: Path) -> None:
     """A row that is gone here: the delta alone does not bring it back, the bundle does."""
     publish(ann, place)
     follow(bob, place)
@@ -507,9 +508,7 @@ def test_a_delta_that_unpacks_to_too_much_is_refused() -> None:
 
 
 @given(data=st.data())
-def test_no_index_is_more_than_damaged(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_no_index_is_more_than_damaged(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Bytes changed, cut out and put in, and values of other kinds: refused, and nothing else is raised."""
     from memos_cli.interface.exchange import signing
 
@@ -703,9 +702,7 @@ def test_through_an_object_store(ann: Shell, bob: Shell, bucket: dict[str, str])
     url = "s3://memories/of/ann"
     publish = ("publish", "harbour", "--yes", "--json")
     ann.process(*publish, "--tag", "harbour", "--to", url, env=bucket)
-    came = json.loads(
-        bob.process("subscribe", f"{url}/harbour", "--trust", "--json", env=bucket).out
-    )
+    came = json.loads(bob.process("subscribe", f"{url}/harbour", "--trust", "--json", env=bucket).out)
     assert (came["added"], came["url"]) == (40, f"{url}/harbour")
     ann("edit", id_of(ann, FACTS[0]), "--text", "Closed.")
     ann("forget", id_of(ann, FACTS[1]), "--yes")
@@ -722,9 +719,7 @@ def test_through_an_object_store(ann: Shell, bob: Shell, bucket: dict[str, str])
 
 
 @with_models
-def test_what_contradicts_ones_own_is_linked_and_ones_own_stands(
-    ann: Shell, bob: Shell, place: Path
-) -> None:
+def test_what_contradicts_ones_own_is_linked_and_ones_own_stands(ann: Shell, bob: Shell, place: Path) -> None:
     fact = ("--type", "fact", "--tag", "harbour")
     ann.keep("The harbour fee for visitors is 25 euros.", options=fact)
     own = bob("ingest", "-", "--type", "fact", "--json", stdin=b"The harbour fee for visitors is 20 euros.")

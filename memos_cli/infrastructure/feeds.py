@@ -46,6 +46,8 @@ class Feed:
     """That of its publication that is here; 0: none yet."""
     sha256: str
     """Of the index of that publication, in hexadecimal."""
+    complete: bool
+    """Whether what follows its memories has come as well: adapters, and vectors."""
     licence: str
     expires: int | None
     """When what was published ends, unless it is published again."""
@@ -74,8 +76,8 @@ class Item:
 
 # --- following -------------------------------------------------------------------------------------
 
-_FEEDS = """SELECT n, name, url, signer, principal, quarantine, serial, sha256, licence, expires, updated
-  FROM feed"""
+_FEEDS = """SELECT n, name, url, signer, principal, quarantine, serial, sha256, complete, licence,
+  expires, updated FROM feed"""
 
 
 def feeds(db: Connection) -> list[Feed]:
@@ -89,8 +91,8 @@ def by_name(db: Connection, name: str) -> Feed | None:
 
 
 def _feed(row: Sequence[Any]) -> Feed:
-    n, name, url, signer, principal, quarantine, *rest = row
-    return Feed(n, name, url, signer, principal, bool(quarantine), *rest)
+    n, name, url, signer, principal, quarantine, serial, sha256, complete, *rest = row
+    return Feed(n, name, url, signer, principal, bool(quarantine), serial, sha256, bool(complete), *rest)
 
 
 def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
@@ -108,8 +110,8 @@ def root(items: Mapping[str, bytes]) -> str:
 def follow(change: Change, name: str, url: str, signer: str, *, quarantine: bool) -> Feed:
     """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
     (n,) = change.db.execute(
-        """INSERT INTO feed (name, url, signer, principal, quarantine, serial, sha256, licence, updated)
-           VALUES (?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
+        """INSERT INTO feed (name, url, signer, principal, quarantine, serial, sha256, complete, licence,
+             updated) VALUES (?, ?, ?, ?, ?, 0, '', 0, '', ?) RETURNING n""",
         (name, url, signer, change.principal, quarantine, change.now),
     ).fetchone()
     change.note("subscribe", {"feed": name, "url": url, "signer": signer})
@@ -217,7 +219,8 @@ def settle(
 ) -> None:
     """Note which publication is here now. Its memories end when it does, or before."""
     change.db.execute(
-        "UPDATE feed SET serial = ?, sha256 = ?, licence = ?, expires = ?, updated = ? WHERE n = ?",
+        """UPDATE feed SET serial = ?, sha256 = ?, complete = 0, licence = ?, expires = ?, updated = ?
+           WHERE n = ?""",
         (serial, sha256, licence, expires, change.now, feed.n),
     )
     for cube, state, until in change.db.execute(
@@ -229,6 +232,11 @@ def settle(
         if state == "expired" and (until is None or until > change.now):
             change.set_state(cube, "activated", "restore")
     change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
+
+
+def complete(change: Change, feed: Feed) -> None:
+    """Note that nothing of the publication that is here is still to be fetched or made."""
+    change.db.execute("UPDATE feed SET complete = 1 WHERE n = ?", (feed.n,))
 
 
 def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:

@@ -377,6 +377,7 @@ def _seventh(db: Database) -> None:
           quarantine INTEGER NOT NULL CHECK (quarantine IN (0, 1)),
           serial INTEGER NOT NULL,
           sha256 TEXT NOT NULL,
+          complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
           licence TEXT NOT NULL,
           expires INTEGER,
           updated INTEGER NOT NULL

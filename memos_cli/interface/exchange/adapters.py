@@ -133,9 +133,11 @@ def _keep(
     )
     if any(not each.stale and (each.recipe == recipe or each.good) for each in known):
         return ""
-    with vault.unswept():
-        blob = vault.blobs.put(vault.blobs.seal(data))
-        try:
+    discarded: list[str] = []
+    try:
+        with vault.unswept():
+            blob = vault.blobs.put(vault.blobs.seal(data))
+            discarded = [blob]
             with vault.blobs.file(blob) as path:
                 read_adapter(path)
             weights = Weights(
@@ -143,15 +145,12 @@ def _keep(
                 float(record["seconds"]),
             )  # fmt: skip
             with vault.change(principal, memos.now()) as change:
-                id, _, old = adapters.keep(
+                id, _, discarded = adapters.keep(
                     change, weights, name=title, sources=sources, lessons=lessons, state="archived",
                     action="import",
                 )  # fmt: skip
-        except BaseException:
-            old = [blob]
-            raise
-        finally:
-            vault.discard_blobs(old)
+    finally:
+        vault.discard_blobs(discarded)
     return id
 
 

@@ -116,27 +116,42 @@ def update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated
 def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
     registry = Registry(feed.url)
     found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
-    notes, index = _ending(memos, found), found.index
-    if found.sha256 == feed.sha256:
-        return Updated(
-            feed.name, feed.url, found.signer, index.licence, index.serial, True, notes=tuple(notes)
-        )
+    is_here = found.sha256 == feed.sha256
+    done = Updated(
+        feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
+        notes=tuple(_ending(memos, found)),
+    )  # fmt: skip
+    if is_here and feed.complete:
+        return done
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
-    fetched: list[Stored] = []
-    for way in filter(None, (_best_delta(feed, found), index.bundle)):
-        fetched.append(way)
-        try:
-            came = _take(memos, feed, found, fetch(way), whole=way is index.bundle)
-            break
-        except _Apart:
-            if way is index.bundle:
-                raise
+    if not is_here:
+        done = _bring(memos, feed, found, fetch, done)
     more, told = _take_adapters(memos, feed, found, fetch)
-    if came.withdrawn:
+    if done.withdrawn:
         memos.vault.settle()
     memos.embed_if_possible()
-    received = sum(each.bytes for each in (*fetched, *more))
-    return replace(came, received=received, notes=(*notes, *told, *_rivals(memos, came.ids)))
+    with memos.vault.change(feed.owner, memos.now()) as change:
+        feeds.complete(change, feed)
+    return replace(
+        done, received=done.received + sum(each.bytes for each in more),
+        notes=(*done.notes, *told, *_rivals(memos, done.ids)),
+    )  # fmt: skip
+
+
+def _bring(
+    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
+) -> Updated:
+    """Take in a delta or, where there is none or it does not come out right, the whole bundle."""
+    received, delta = 0, _best_delta(feed, found)
+    if delta is not None:
+        received = delta.bytes
+        try:
+            return _take(memos, feed, found, fetch(delta), replace(done, received=received), whole=False)
+        except _Apart:
+            pass
+    received += found.index.bundle.bytes
+    came = fetch(found.index.bundle)
+    return _take(memos, feed, found, came, replace(done, received=received), whole=True)
 
 
 def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
@@ -227,7 +242,7 @@ def _unpacked(data: bytes, where: str) -> bytes:
 # --- taking in -------------------------------------------------------------------------------------
 
 
-def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, *, whole: bool) -> Updated:
+def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool) -> Updated:
     """Bring the vault to what ``came`` says, all or nothing. Raises _Apart where the index says otherwise."""
     items = _items(came)
     counts = {"added": 0, "versions": 0, "unchanged": 0}
@@ -257,9 +272,9 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, *, whole: bool)
             change.merge_words()
     memos.vault.discard_blobs(blobs)
     live = [] if feed.quarantine else changed
-    return Updated(
-        feed.name, feed.url, found.signer, index.licence, index.serial, False, counts["added"],
-        counts["versions"], withdrawn, len(changed) - len(live), ids=tuple(live),
+    return replace(
+        done, added=counts["added"], versions=counts["versions"], withdrawn=withdrawn,
+        quarantined=len(changed) - len(live), ids=tuple(live),
     )  # fmt: skip
 
 
