@@ -21,6 +21,7 @@ from memos_cli.infrastructure import catalogue, check
 from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.interface.access import Access
 from memos_cli.interface.distilling import Wanted
+from memos_cli.interface.exchange import signing
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.market.publishing import Wanted as PublicationWanted
 from memos_cli.interface.memory import Manner, Memos
@@ -32,6 +33,11 @@ ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
 SECRET = "The swan's vault lies under the fjord."
 ALL = Filter(payloads=("plaintext", "activation", "parametric"))
 LINES = Hints(lines=True)
+
+
+def offer(memos: Memos, id: str) -> Any:
+    signing.own_key(make=True)
+    return memos.propose("x", PublicationWanted(ids=(id,)), target=f"{memos.folder}-public")
 
 
 def enter(folder: Path, who: str = "", *, token: str = "", clock: Callable[[], int] = lambda: NOW) -> Memos:
@@ -126,7 +132,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
     "export": lambda m, id: send(m, id),
     "import_export": lambda m, id: bring(m, SECRET.replace("fjord", "lake")),
-    "propose": lambda m, id: m.propose("x", PublicationWanted(ids=(id,)), target=str(m.folder) + "-public"),
+    "propose": lambda m, id: offer(m, id),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),

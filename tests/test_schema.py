@@ -58,7 +58,7 @@ def test_every_older_version_becomes_the_newest(
     fresh.close()
 
 
-@pytest.mark.parametrize("format", [1, 2, 4, 5])
+@pytest.mark.parametrize("format", [1, 2, 4, 5, 6])
 def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Path, format: int) -> None:
     """Vaults that the program of that time wrote, with something in each of its tables."""
     folder = tmp_path / f"format-{format}"
