@@ -164,6 +164,21 @@ def write_zip(path: Path, files: dict[str, str]) -> Path:
     return path
 
 
+PLAIN = {
+    "pets.csv": "id,text,time\np1,Miso is a cat.,2026-05-01\np2,Rex is a dog.,2026-05-02\n",
+    "log.jsonl": '{"id": "l1", "text": "The pump was replaced."}\n{"id": "l2", "text": "It runs."}\n',
+    "garden.opml": """<?xml version="1.0" encoding="UTF-8"?>
+<opml version="2.0"><head><title>Garden</title></head><body>
+  <outline text="Beds" category="/garden/beds,plan">
+    <outline text="Tomatoes in the first bed" _note="They like sun."/>
+    <outline text="Beans in the second" created="Sat, 02 May 2026 10:00:00 GMT"/>
+  </outline>
+  <outline text="A blog on soil" type="rss" xmlUrl="https://example.org/soil.xml"/>
+</body></opml>
+""",
+}
+
+
 def write_all(folder: Path) -> dict[str, Path]:
     """Every kind of export, by its name."""
     folder.mkdir(exist_ok=True)
@@ -178,6 +193,10 @@ def write_all(folder: Path) -> dict[str, Path]:
         (notes / name).write_text(content)
     mcp = folder / "memory.jsonl"
     mcp.write_text("".join(json.dumps(line) + "\n" for line in MCP))
+    plain = folder / "plain"
+    plain.mkdir()
+    for name, content in PLAIN.items():
+        (plain / name).write_text(content)
     return {
         "chatgpt": write_zip(
             folder / "chatgpt.zip", {"x/conversations.json": json.dumps(CHATS), "x/user.json": "{}"}
@@ -188,4 +207,5 @@ def write_all(folder: Path) -> dict[str, Path]:
         "letta": write_json(folder / "sam.af", LETTA),
         "notes": notes,
         "mcp": mcp,
+        "plain": plain,
     }

@@ -323,3 +323,65 @@ def test_a_zip_with_any_byte_changed_is_refused_or_read(tmp_path: Path) -> None:
             with suppress(MemosError), open_export(path) as export:
                 for name in export.names:
                     export.text(name)
+
+
+def test_plain_files_come_in(memos: Shell) -> None:
+    came = memos("import", exports.write_all(memos.work / "all")["plain"], "--no-embed", "--json").record
+    assert (came["kind"], came["added"], came["failed"]) == ("plain", 7, [])
+    rows = {row["text"]: row for row in memos("list", "--json").records}
+    assert {"Miso is a cat.", "Rex is a dog.", "The pump was replaced.", "It runs."} < rows.keys()
+    note = rows["Tomatoes in the first bed\n\nThey like sun."]
+    assert (note["title"], note["source"]) == ("Garden / Beds", "plain:garden.opml")
+    assert rows["Beans in the second"]["time"] == "2026-05-02T10:00:00Z"
+    assert "https://example.org/soil.xml" in " ".join(rows)
+    again = memos("import", memos.work / "all" / "plain", "--no-embed", "--json").record
+    assert (again["added"], again["unchanged"]) == (0, 7)
+
+
+def test_an_outline_with_entities_is_refused(memos: Shell) -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "ha">]><opml><body><outline text="&a;"/></body></opml>'
+    failed = memos("import", memos.write("bomb.opml", bomb), "--no-embed", "--json", code=1).record
+    assert "document type" in failed["failed"][0]["reason"]
+    deep = "<opml><body>" + '<outline text="x">' * 5000 + "</outline>" * 5000 + "</body></opml>"
+    memos("import", memos.write("deep.opml", deep), "--no-embed")
+
+
+@pytest.mark.parametrize("way", ["list", "export"])
+def test_the_programs_own_lines_come_in_again(memos: Shell, way: str) -> None:
+    ids = memos.keep("Miso is a cat.", "Rex is a dog.", options=("--tag", "pets", "--type", "fact"))
+    memos("edit", ids[0], "--text", "Miso is a tomcat.")
+    memos("archive", ids[1])
+    options = ("list", "--json", "--state", "all") if way == "list" else ("export", "--format", "jsonl")
+    lines = memos(*options).out
+    vault = memos.folder / "other"
+    memos("init", "--vault", vault)
+    there = ("--vault", str(vault), "--json", "--no-embed")
+    came = memos("import", "-", *there, stdin=lines.encode()).record
+    assert (came["kind"], came["failed"]) == ("jsonl", [])
+    assert came["added"] == len(lines.splitlines())
+    shown = memos("show", ids[0], *there[:3]).record
+    assert (shown["text"], shown["tags"], shown["type"]) == ("Miso is a tomcat.", ["pets"], "fact")
+    assert shown["version"] == (1 if way == "list" else 2)
+    again = memos("import", "-", *there, stdin=lines.encode()).record
+    assert (again["added"], again["unchanged"]) == (0, came["added"])
+    assert memos("import", "-", "--json", "--no-embed", stdin=lines.encode()).record["added"] == 0
+    broken = lines + '{"id": 3, "payload": "plaintext", "state": 1, "owner": 2}\n'
+    failed = memos("import", "-", *there, stdin=broken.encode(), code=3).record["failed"]
+    assert len(failed) == 1
+
+
+def test_a_store_comes_through_a_pipe(memos: Shell) -> None:
+    for layout in ({}, {"indent": 1}):
+        data = json.dumps(exports.MEM0, **layout).encode()  # type: ignore[arg-type]
+        assert memos("import", "-", "--dry-run", "--json", stdin=data, code=3).record["kind"] == "mem0"
+
+
+def test_what_ends_in_mem0_ends_here(memos: Shell) -> None:
+    store = [
+        {"id": "e1", "memory": "The voucher is valid.", "hash": "x", "expiration_date": "2099-03-01"},
+        {"id": "e2", "memory": "The old voucher.", "hash": "y", "expiration_date": "2001-03-01"},
+        {"id": "e3", "memory": "No voucher.", "hash": "z", "expiration_date": None},
+    ]
+    memos("import", exports.write_json(memos.work / "mem0.json", store), "--no-embed")
+    assert memos("show", "e1", "--json").record["expires"] == "2099-03-02T00:00:00Z"
+    assert {row["ref"] for row in memos("list", "--json").records} == {"e1", "e3"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -57,7 +57,11 @@ def import_(
     ],
     kind: Annotated[
         str,
-        typer.Option("--from", metavar="KIND", help="chatgpt, claude, mem0, memos, letta, notes, mcp, mip."),
+        typer.Option(
+            "--from",
+            metavar="KIND",
+            help="chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl, mip.",
+        ),
     ] = "",
     tag: NewTags = None,
     secrets: Secrets = "",
@@ -69,10 +73,11 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
     embed: Embed = True,
 ) -> None:
-    """Take in what `memos export` and other programs write: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP.
+    """Take in what `memos export` and other programs write: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP,
+    OPML, CSV, JSON lines (those of `memos list --json`, too).
 
     What is there already is not stored again: import the next export over this one. Archives are read,
-    not unpacked, and nothing in them is executed. Text, JSON lines and CSV come with `memos ingest`.
+    not unpacked, and nothing in them is executed.
 
     \b
     Example:
@@ -128,10 +133,23 @@ def _named(path: Path) -> Iterator[Path]:
     if str(path) != "-":
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="memos-") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    data = sys.stdin.buffer.read()
+    with tempfile.NamedTemporaryFile(prefix="memos-", suffix=_ending(data)) as file:
+        file.write(data)
         file.flush()
         yield Path(file.name)
+
+
+def _ending(data: bytes) -> str:
+    """How the name of a file with this content would end: it helps to tell what it is."""
+    start, *rest = data.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)
+    if start.startswith((b"{", b"[")):
+        try:
+            is_line = isinstance(json.loads(start), dict)
+        except (ValueError, RecursionError):
+            is_line = False
+        return ".jsonl" if is_line and rest and rest[0].strip() else ".json"
+    return ".opml" if b"<opml" in data[:1000] else ".csv" if b"," in start else ""
 
 
 def export(

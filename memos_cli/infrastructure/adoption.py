@@ -119,10 +119,10 @@ def _go_on(change: Change, cube: Foreign, n: int) -> Outcome:
         "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
     ).fetchall()
     there = [(each.title, each.text) for each in cube.versions]
+    if here[-1] == there[-1]:
+        return "unchanged"
     if here != there[: len(here)]:
         return "differs"
-    if len(here) == len(there):
-        return "unchanged"
     (frozen,) = change.db.execute("SELECT frozen FROM cube WHERE n = ?", (n,)).fetchone()
     if frozen:
         return "differs"

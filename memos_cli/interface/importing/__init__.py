@@ -16,12 +16,13 @@ from memos_cli.interface.importing.memories import read_letta, read_mcp, read_me
 from memos_cli.interface.importing.memos import read_memos
 from memos_cli.interface.importing.notes import read_notes
 from memos_cli.interface.importing.opening import Export, open_export
+from memos_cli.interface.importing.plain import read_plain
 from memos_cli.interface.importing.recognition import recognise
 
-__all__ = ["BUNDLE", "IMPORTS", "Bundle", "Export", "kind_of", "open_export", "recognise"]
+__all__ = ["BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "kind_of", "open_export", "recognise"]
 
-BUNDLE = "mip"
-"""What `memos export` writes: it has no reader here, for it comes in as it is (see ``exchange``)."""
+BUNDLE, LINES = "mip", "jsonl"
+"""What `memos export` writes: they have no reader here, for they come in as they are (see ``exchange``)."""
 
 IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
     "chatgpt": read_chatgpt,
@@ -31,18 +32,18 @@ IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
     "letta": read_letta,
     "notes": read_notes,
     "mcp": read_mcp,
+    "plain": read_plain,
 }
 
 
 def kind_of(export: Export, kind: str = "") -> str:
     """The kind of an export: as it is named, or else as it looks. Raises UsageError for what is none."""
-    if kind and kind not in (*IMPORTS, BUNDLE):
-        raise UsageError(
-            f"there is no kind of export called {kind}", f"use one of: {', '.join((*IMPORTS, BUNDLE))}"
-        )
+    known = (*IMPORTS, BUNDLE, LINES)
+    if kind and kind not in known:
+        raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(known)}")
     if not (found := kind or recognise(export)):
         raise UsageError(
             f"{export.path} is no export that is known",
-            f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown, JSON and CSV",
+            f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown and JSON",
         )
     return found

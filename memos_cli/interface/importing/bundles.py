@@ -36,6 +36,8 @@ class Bundle:
     relations: list[Relation] = field(default_factory=list)
     earlier: dict[str, list[str]] = field(default_factory=dict)
     """By reference the texts that a memory had before, the oldest first."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """By reference when a memory expires."""
     faults: list[str] = field(default_factory=list)
     """What could not be taken, and why."""
     notes: list[str] = field(default_factory=list)

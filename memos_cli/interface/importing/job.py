@@ -15,7 +15,7 @@ from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure import catalogue, links
 from memos_cli.interface.exchange.trust import require_trust
-from memos_cli.interface.importing import BUNDLE, IMPORTS, Bundle, Export, kind_of, open_export
+from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
@@ -66,9 +66,9 @@ def import_export(
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         found = kind_of(export, kind)
-        if found == BUNDLE:
+        if found in (BUNDLE, LINES):
             return _adopt(
-                memos, job, export, wishes,
+                memos, job, export, found, wishes,
                 embed=embed, dry_run=dry_run, trust=trust, identity=identity, on_vectors=on_vectors,
             )  # fmt: skip
         loose: list[Bundle] = []
@@ -87,12 +87,15 @@ def import_export(
             if dry_run:
                 continue
             _take(memos, job, found, bundle, drafts, flush)
-            if bundle.relations or bundle.pinned:
-                loose.append(Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned))
+            if bundle.relations or bundle.pinned or bundle.ends:
+                loose.append(
+                    Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
+                )
         flush()
         for bundle in loose:
             linked += _link(memos, bundle)
             pinned += _pin(memos, bundle)
+            _end(memos, bundle)
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
     return Imported(found, tuple(told), done, linked, pinned, dry_run)
 
@@ -101,6 +104,7 @@ def _adopt(
     memos: Memos,
     job: Ingestion,
     export: Export,
+    kind: str,
     wishes: Wishes,
     *,
     embed: bool,
@@ -109,13 +113,19 @@ def _adopt(
     identity: str,
     on_vectors: Callable[[int], None],
 ) -> Imported:
-    """Take in a bundle of another vault. Raises Refused unless its signer, if it has one, is known here."""
-    from memos_cli.interface.exchange import bundle, signing
+    """Take in a bundle of another vault, or lines. Raises Refused for a signer who is not known here."""
+    from memos_cli.interface.exchange import bundle, lines, signing
     from memos_cli.interface.exchange.adopting import adopt
 
     with export.open(export.names[0]) as stream:
         data = stream.read()
-    found = bundle.read(io.BytesIO(signing.unseal(data, identity) if signing.is_sealed(data) else data))
+    if signing.is_sealed(data):
+        data = signing.unseal(data, identity)
+    if kind == LINES:
+        found, faults = lines.read(data)
+        job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
+    else:
+        found = bundle.read(io.BytesIO(data))
     if found.signature is not None:
         signer = signing.verify(found.manifest, found.signature)
         job.notes.append(f"signed by {signer}")
@@ -124,7 +134,7 @@ def _adopt(
     if not dry_run:
         linked = adopt(memos, found, job, quarantine=wishes.quarantine == "always")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
-    return Imported(BUNDLE, ((str(export.path), "", count),), done, linked, 0, dry_run)
+    return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
@@ -215,3 +225,12 @@ def _pin(memos: Memos, bundle: Bundle) -> int:
         known = catalogue.by_ref(change.db, bundle.pinned, memos.principal)
         live = [n for n in known.values() if (catalogue.standing(change.db, n) or ("",))[0] in LIVE_STATES]
         return sum(change.pin("", n) for n in live)
+
+
+def _end(memos: Memos, bundle: Bundle) -> None:
+    """Let memories expire when they do where they come from."""
+    if not bundle.ends:
+        return
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        for ref, n in catalogue.by_ref(change.db, list(bundle.ends), memos.principal).items():
+            change.renew(n, bundle.ends[ref])

@@ -6,6 +6,7 @@ import json
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.exchange import bundle
+from memos_cli.interface.exchange.lines import is_memory
 from memos_cli.interface.exchange.signing import is_sealed
 from memos_cli.interface.importing.bundles import items, mapping
 from memos_cli.interface.importing.chats import conversations, first_record
@@ -28,7 +29,9 @@ def recognise(export: Export) -> str:
     for name in export.named("*.json", "*.jsonl"):
         if kind := _of_lines(export, name) or _of_file(export, name):
             return kind
-    return "notes" if export.named("*.md", "*.markdown") else ""
+    if export.named("*.md", "*.markdown"):
+        return "notes"
+    return "plain" if export.named("*.jsonl", "*.ndjson", "*.csv", "*.opml") else ""
 
 
 def _is_bundle(export: Export) -> bool:
@@ -63,6 +66,8 @@ def _of_lines(export: Export, name: str) -> str:
         first = mapping(json.loads(line))
     except (ValueError, RecursionError, MemosError):
         return ""
+    if is_memory(first):
+        return "jsonl"
     return "mcp" if first.get("type") in ("entity", "relation") else ""
 
 
