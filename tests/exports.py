@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from memos_cli.interface.exchange import bundle
+
 MAY = 1_746_000_000.0
 
 
@@ -179,6 +181,23 @@ PLAIN = {
 }
 
 
+RECORDS = [
+    {
+        "id": f"01M8BJ2DYDEM247NB1BM7ZK4F{n}", "type": "fact", "state": "generated", "ref": f"r{n}",
+        "author": "Ann", "role": "user", "time": 1_750_000_000_000, "created": 1_750_000_000_000,
+        "updated": 1_750_000_000_000, "expires": None, "uses_left": None, "priority": 0, "frozen": False,
+        "sensitivity": "open", "tags": ["pets"],
+        "versions": [
+            {"version": v, "title": "Pets", "text": f"Pet {n}, as of {v}.", "created": v, "principal": "user:ann"}
+            for v in (1, 2)
+        ],
+        "places": [{"uri": "file:///pets.txt", "kind": "text", "start": 0, "end": 5, "sha256": "ab" * 32}],
+    }
+    for n in range(3)
+]  # fmt: skip
+LINK = {"source": RECORDS[0]["id"], "kind": "about", "target": RECORDS[1]["id"]}
+
+
 def write_all(folder: Path) -> dict[str, Path]:
     """Every kind of export, by its name."""
     folder.mkdir(exist_ok=True)
@@ -197,7 +216,12 @@ def write_all(folder: Path) -> dict[str, Path]:
     plain.mkdir()
     for name, content in PLAIN.items():
         (plain / name).write_text(content)
+    with (folder / "all.mip").open("wb") as stream:
+        bundle.write(stream, {"cubes.jsonl": RECORDS, "links.jsonl": [LINK]})
+    (folder / "all.jsonl").write_bytes(b"".join(map(bundle.to_line, RECORDS)))
     return {
+        "mip": folder / "all.mip",
+        "jsonl": folder / "all.jsonl",
         "chatgpt": write_zip(
             folder / "chatgpt.zip", {"x/conversations.json": json.dumps(CHATS), "x/user.json": "{}"}
         ),

@@ -385,3 +385,10 @@ def test_what_ends_in_mem0_ends_here(memos: Shell) -> None:
     memos("import", exports.write_json(memos.work / "mem0.json", store), "--no-embed")
     assert memos("show", "e1", "--json").record["expires"] == "2099-03-02T00:00:00Z"
     assert {row["ref"] for row in memos("list", "--json").records} == {"e1", "e3"}
+
+
+@pytest.mark.parametrize("encoding", ["UTF-x", "UTF-16", "idna", "rot13", ""])
+def test_an_outline_in_no_encoding_is_told(memos: Shell, encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><opml><body><outline text="x"/></body></opml>'
+    failed = memos("import", memos.write("odd.opml", text), "--no-embed", "--json", code=1).record["failed"]
+    assert "no outline" in failed[0]["reason"]

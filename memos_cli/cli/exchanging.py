@@ -73,9 +73,9 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
     embed: Embed = True,
 ) -> None:
-    """Take in what `memos export` and other programs write: ChatGPT, Claude, mem0, MemOS, Letta, notes, MCP,
-    OPML, CSV, JSON lines (those of `memos list --json`, too).
+    """Take in what other programs export, and memos itself: ChatGPT, Claude, mem0, MemOS, Letta, notes, …
 
+    Also MCP's memory server, OPML, CSV and JSON lines, those of `memos list --json` and `memos export` too.
     What is there already is not stored again: import the next export over this one. Archives are read,
     not unpacked, and nothing in them is executed.
 

@@ -113,12 +113,13 @@ def publish(
                 redact=redact, up_to=up_to, licence=licence, expires=expires,
             )  # fmt: skip
         proposal = memos.propose(name, wanted, target=to, withdraw=withdraw)
+        shown = False
         if dry_run or not (yes or proposal.current):
             if not dry_run and not sys.stdin.isatty():
                 raise UsageError(
                     f"{len(proposal.memories)} memories would be published", "add --yes, or --dry-run first"
                 )
-            if not (dry_run and output.json):
+            if shown := not (dry_run and output.json):
                 _show(output, proposal)
         if not dry_run and not (yes or proposal.current):
             sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
@@ -136,7 +137,7 @@ def publish(
             else f"serial {sent.serial}  unchanged"
         )
         output.text(f"memos subscribe {sent.url} --trust")
-    for why, number in proposal.held_back.items():
+    for why, number in () if shown else proposal.held_back.items():
         output.note(f"note: {number} memories stay here: {why}")
     if proposal.moved_from:
         output.note(
@@ -156,6 +157,8 @@ def _show(output: Output, proposal: Proposal) -> None:
         output.text(f"  adapter {name}")
     for id in proposal.withdrawn:
         output.text(f"  withdrawn {id}")
+    for why, number in proposal.held_back.items():
+        output.text(f"  stays here: {number} ({why})")
     wanted = proposal.wanted
     output.text(
         f"{len(proposal.memories)} memories, {len(proposal.withdrawn)} withdrawn, "

@@ -12,6 +12,7 @@ mutations  N files of each kind with bytes changed, cut out and put in are read 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
@@ -27,7 +30,9 @@ import exports
 from search import peak
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing import IMPORTS, open_export
+from memos_cli.interface.exchange import bundle, lines
+from memos_cli.interface.exchange.adopting import to_foreign
+from memos_cli.interface.importing import IMPORTS, Export, open_export
 
 PUT = (b'"', b"{", b"]", b"null", b"\x00", b"\xff", b"1e999", b"[" * 2000)
 
@@ -88,13 +93,31 @@ def mutate(content: bytearray, chance: random.Random) -> bytearray:
     return content
 
 
+def read_bundle(export: Export) -> Iterator[object]:
+    """The memories of a bundle, as far as a vault would take them."""
+    yield from _memories(bundle.read(io.BytesIO(export.read(export.names[0]))))
+
+
+def read_lines(export: Export) -> Iterator[object]:
+    yield from _memories(lines.read(export.read(export.names[0]))[0])
+
+
+def _memories(found: bundle.Bundle) -> Iterator[object]:
+    for record in found.parts.get("cubes.jsonl", ()):
+        with suppress(KeyError, TypeError, ValueError):  # what an import tells of a record
+            yield to_foreign(record)
+
+
+READERS = {**IMPORTS, "mip": read_bundle, "jsonl": read_lines}
+
+
 def mutations(count: int, seed: int) -> dict[str, int]:
     """How many of ``count`` damaged exports of each kind raised what they should not."""
     crashes = {}
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         known = exports.write_all(Path(folder) / "exports")
-        for kind in IMPORTS:
+        for kind, read in READERS.items():
             path = known[kind]
             files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
             originals = {file: file.read_bytes() for file in files}
@@ -104,7 +127,7 @@ def mutations(count: int, seed: int) -> dict[str, int]:
                 target.write_bytes(mutate(bytearray(originals[target]), chance))
                 try:
                     with open_export(path) as export:
-                        for _ in IMPORTS[kind](export):
+                        for _ in read(export):
                             pass
                 except MemosError:
                     pass

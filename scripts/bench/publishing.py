@@ -3,9 +3,9 @@
 
     scripts/bench/publishing.py [--memories 1000 10000 100000] [--json FILE]
 
-For each size: memories of 40 to 400 characters are published into a folder and followed by another vault; then
-1 % of them are edited, published again and fetched. Told are the bytes of the bundle, those of the update (index
-included) and their share, and the seconds of each step. Without vectors: nothing here asks a model.
+For each size: memories of 40 to 400 characters are published into a folder and followed by another vault;
+then 1 % of them are edited, published again and fetched. Told are the bytes of the bundle, those of the
+update (index included) and their share, and the seconds of each step. No model is asked: without vectors.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def main() -> None:
             signing.own_key(make=True)
             found.append(measure(Path(folder), count))
         each = found[-1]
+        steps = ("publish", "subscribe", "publish_again", "update")
         print(
             f"{count:>9,} memories: bundle {each['bundle_bytes']:,} bytes, update {each['update_bytes']:,} "
-            f"({each['share']:.2%}); publish {each['publish_s']:.1f} s, subscribe {each['subscribe_s']:.1f} s, "
-            f"publish again {each['publish_again_s']:.1f} s, update {each['update_s']:.1f} s",
+            f"({each['share']:.2%}); seconds: " + ", ".join(f"{s} {each[f'{s}_s']:.1f}" for s in steps),
             flush=True,
         )
     if wanted.json:

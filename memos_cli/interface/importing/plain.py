@@ -44,7 +44,7 @@ def _outline(data: bytes, bundle: Bundle) -> None:
     try:
         # No entities can be defined, so nothing expands.
         root = ElementTree.fromstring(data)  # noqa: S314
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter of its encoding
         bundle.faults.append(f"no outline: {error}")
         return
     bundle.title = (root.findtext("head/title") or bundle.title).strip()
