@@ -188,7 +188,7 @@ RECORDS = [
         "updated": 1_750_000_000_000, "expires": None, "uses_left": None, "priority": 0, "frozen": False,
         "sensitivity": "open", "tags": ["pets"],
         "versions": [
-            {"version": v, "title": "Pets", "text": f"Pet {n}, as of {v}.", "created": v, "principal": "user:ann"}
+            {"version": v, "title": "Pets", "text": f"Pet {n}, {v}.", "created": v, "principal": "user:ann"}
             for v in (1, 2)
         ],
         "places": [{"uri": "file:///pets.txt", "kind": "text", "start": 0, "end": 5, "sha256": "ab" * 32}],

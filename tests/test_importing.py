@@ -349,25 +349,26 @@ def test_an_outline_with_entities_is_refused(memos: Shell) -> None:
 @pytest.mark.parametrize("way", ["list", "export"])
 def test_the_programs_own_lines_come_in_again(memos: Shell, way: str) -> None:
     ids = memos.keep("Miso is a cat.", "Rex is a dog.", options=("--tag", "pets", "--type", "fact"))
-    memos("edit", ids[0], "--text", "Miso is a tomcat.")
+    memos("edit", ids[0], "--text", "Miso is a\u2028tomcat.")
     memos("archive", ids[1])
     options = ("list", "--json", "--state", "all") if way == "list" else ("export", "--format", "jsonl")
     lines = memos(*options).out
+    count = lines.count("\n")
     vault = memos.folder / "other"
     memos("init", "--vault", vault)
     there = ("--vault", str(vault), "--json", "--no-embed")
     came = memos("import", "-", *there, stdin=lines.encode()).record
     assert (came["kind"], came["failed"]) == ("jsonl", [])
-    assert came["added"] == len(lines.splitlines())
-    shown = memos("show", ids[0], *there[:3]).record
-    assert (shown["text"], shown["tags"], shown["type"]) == ("Miso is a tomcat.", ["pets"], "fact")
+    assert came["added"] == count
+    shown = json.loads(memos("show", ids[0], *there[:3]).out)
+    assert (shown["text"], shown["tags"], shown["type"]) == ("Miso is a\u2028tomcat.", ["pets"], "fact")
     assert shown["version"] == (1 if way == "list" else 2)
     again = memos("import", "-", *there, stdin=lines.encode()).record
     assert (again["added"], again["unchanged"]) == (0, came["added"])
     assert memos("import", "-", "--json", "--no-embed", stdin=lines.encode()).record["added"] == 0
-    broken = lines + '{"id": 3, "payload": "plaintext", "state": 1, "owner": 2}\n'
-    failed = memos("import", "-", *there, stdin=broken.encode(), code=3).record["failed"]
-    assert len(failed) == 1
+    broken = lines.encode() + b'{"id": 3, "payload": "plaintext", "state": 1, "owner": 2}\n{"\xff": 1}\n'
+    failed = memos("import", "-", *there, stdin=broken, code=3).record["failed"]
+    assert len(failed) == 2
 
 
 def test_a_store_comes_through_a_pipe(memos: Shell) -> None:

@@ -24,11 +24,11 @@ def read(data: bytes) -> tuple[Bundle, list[str]]:
     from memories is left.
     """
     records, faults = [], []
-    for number, line in enumerate(data.decode("utf-8-sig", "surrogatepass").splitlines(), 1):
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line.decode("utf-8", "surrogatepass"))
             if not isinstance(value, dict) or not is_memory(value):
                 raise ValueError("no memory")
             if value.get("payload", "plaintext") == "plaintext":
