@@ -180,8 +180,14 @@ def test_a_published_adapter_serves_who_has_its_model(
     assert any("other models" in note for note in other["notes"])
     assert other["received"] < came["received"] - 1000, "what cannot be used is not fetched"
     assert eve.plan()["adapters"] == []
-    (id,) = learned.ids("--tag", "me")
-    learned("forget", id, "--yes")
+    learned.keep("Miso is three years old.", options=("--tag", "me"))
+    learned("publish", "me", "--yes")
+    again = bob("update", "--json", env=LENIENT).record
+    assert (again["added"], again["notes"]) == (1, [])
+    assert again["received"] < 5000, "an adapter that is here is not fetched again"
+    assert len(bob.plan()["adapters"]) == 1
+    for id in learned.ids("--tag", "me"):
+        learned("forget", id, "--yes")
     learned("publish", "me", "--yes")
     bob("update", env=LENIENT)
     assert bob("list", "--payload", "parametric", "--state", "archived", "--json").records == []

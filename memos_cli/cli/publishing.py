@@ -270,6 +270,8 @@ def update(
 def _tell(output: Output, done: Updated) -> None:
     if output.json:
         output.record(asdict(done))
+    elif output.quiet:  # as cron wants it
+        pass
     elif done.current:
         output.text(f"{done.name}  serial {done.serial}  unchanged")
     else:

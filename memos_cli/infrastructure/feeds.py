@@ -234,6 +234,34 @@ def settle(
     change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
 
 
+def adapters(db: Connection, feed: int) -> dict[str, int | None]:
+    """The files of adapters of a feed that were fetched, by their sha256: the adapter, if it is kept."""
+    rows = db.execute("SELECT sha256, cube FROM feed_adapter WHERE feed = ?", (feed,))
+    return dict(rows.fetchall())
+
+
+def put_adapter(change: Change, feed: Feed, sha256: str, cube: int | None) -> None:
+    """Note that the file of an adapter was fetched, and which adapter it is here."""
+    change.db.execute(
+        "INSERT OR REPLACE INTO feed_adapter (feed, sha256, cube) VALUES (?, ?, ?)", (feed.n, sha256, cube)
+    )
+
+
+def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> list[str]:
+    """Let go of the adapters whose files are not ``published`` any more.
+
+    Returns the blobs that may be deleted after the commit.
+    """
+    blobs: list[str] = []
+    gone = adapters(change.db, feed.n).keys() - {*published}
+    for sha256 in sorted(gone):
+        cube = adapters(change.db, feed.n)[sha256]
+        if cube is not None:
+            blobs += change.forget(cube)
+        change.db.execute("DELETE FROM feed_adapter WHERE feed = ? AND sha256 = ?", (feed.n, sha256))
+    return blobs
+
+
 def complete(change: Change, feed: Feed) -> None:
     """Note that nothing of the publication that is here is still to be fetched or made."""
     change.db.execute("UPDATE feed SET complete = 1 WHERE n = ?", (feed.n,))

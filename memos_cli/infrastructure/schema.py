@@ -393,6 +393,14 @@ def _seventh(db: Database) -> None:
         ) WITHOUT ROWID""",
         "CREATE INDEX feed_cube_cube ON feed_cube (cube)",
         """
+        CREATE TABLE feed_adapter (
+          feed INTEGER NOT NULL REFERENCES feed (n) ON DELETE CASCADE,
+          sha256 TEXT NOT NULL,
+          cube INTEGER REFERENCES cube (n) ON DELETE CASCADE,
+          PRIMARY KEY (feed, sha256)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX feed_adapter_cube ON feed_adapter (cube)",
+        """
         CREATE TABLE publication (
           n INTEGER PRIMARY KEY AUTOINCREMENT,
           name TEXT NOT NULL,

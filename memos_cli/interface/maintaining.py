@@ -130,17 +130,17 @@ class _Run:
         yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
 
     def archive(self) -> Iterator[Deed]:
-        """What nobody has used for long is put away, if the settings say after how many days."""
+        """What of one's own nobody has used for long is put away, if the settings say after how many days."""
         memos, days = self._memos, self._memos.settings.maintain_archive_after
         if not days:
             return
         before = memos.now() - round(days * DAY)
         cold = memos.vault.connection.execute(
             """SELECT n, id, state FROM cube c WHERE payload = 'plaintext'
-               AND state IN ('generated', 'activated') AND NOT frozen AND priority <= 0
+               AND state IN ('generated', 'activated') AND NOT frozen AND priority <= 0 AND owner = ?2
                AND coalesce(last_hit, updated) < ?1 AND updated < ?1
                AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n) ORDER BY n""",
-            (before,),
+            (before, memos.principal),
         ).fetchall()
         yield from self._move([(n, id, s, f"not used for {days:g} days") for n, id, s in cold], "archive")
 

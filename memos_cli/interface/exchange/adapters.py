@@ -86,7 +86,7 @@ def keep(
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
-    not counted as there. Returns the ids of what is new, and what is to be told of the others.
+    not counted as there. Returns their ids, and what is to be told of others.
     """
     kept, told = [], []
     for number, each in enumerate(records, 1):
@@ -97,7 +97,7 @@ def keep(
         except MemosError as error:
             told.append(f"adapter {number} is left: {error}")
         else:
-            kept += [id] if id else []
+            kept.append(id)
     return kept, told
 
 
@@ -109,7 +109,7 @@ def _keep(
     versions: Mapping[str, int] | None,
     principal: str,
 ) -> str:
-    """Keep one adapter. Returns its id; "" where it is here already."""
+    """Keep one adapter, unless it is here already. Returns its id."""
     from memos_cli.runtime.adapter import read_adapter
 
     data = files[f"{_text(record['sha256'])}.gguf"]
@@ -131,8 +131,9 @@ def _keep(
     known = adapters.adapters(
         vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
     )
-    if any(not each.stale and (each.recipe == recipe or each.good) for each in known):
-        return ""
+    for each in known:
+        if not each.stale and (each.recipe == recipe or each.good):
+            return each.id
     discarded: list[str] = []
     try:
         with vault.unswept():
@@ -171,6 +172,8 @@ def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
     for cube in memos.several(ids):
         adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
         assert adapter is not None
+        if "checks" in adapter.report:  # it was examined here before
+            continue
         if adapter.fingerprint["model"] != model:
             told.append(
                 f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "

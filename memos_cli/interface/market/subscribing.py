@@ -249,8 +249,10 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
     index = found.index
     with memos.vault.change(feed.owner, memos.now()) as change:
         now = feeds.by_name(change.db, feed.name)
-        if now is None or (now.n, now.serial) != (feed.n, feed.serial):
-            raise MemosError(f"another update of {feed.name} came first", "nothing is to be done")
+        if now is not None and now.sha256 == found.sha256:  # another update came first
+            return replace(done, current=True)
+        if now is None or now.serial != feed.serial:
+            raise MemosError(f"another update of {feed.name} came first", f"memos update {feed.name}")
         changed = []
         for item in items:
             what = feeds.put(change, feed, item)
@@ -310,35 +312,49 @@ def _withdrawn(came: Bundle) -> set[str]:
 def _take_adapters(
     memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle]
 ) -> tuple[list[Stored], list[str]]:
-    """Fetch and examine the adapters for the reader here. Returns what was fetched, and what is to be told.
+    """Fetch and examine the adapters for the reader here that are not here yet; let go of what is withdrawn.
 
-    Of others the text serves; they are not fetched.
+    Of other models the text serves; their adapters are not fetched. Returns what was fetched, and what is to
+    be told.
     """
-    from memos_cli.runtime.models import fingerprint
-
-    if not found.index.adapters or feed.quarantine:
+    published = {each.sha256: each for each in found.index.adapters}
+    with memos.vault.change(feed.owner, memos.now()) as change:
+        blobs = feeds.withdraw_adapters(change, feed, published)
+        known = feeds.adapters(change.db, feed.n)
+    memos.vault.discard_blobs(blobs)
+    new = [each for sha256, each in published.items() if sha256 not in known]
+    if not new or feed.quarantine:
         return [], []
-    try:
-        model = fingerprint(memos.reader.path, cache_folder() / "models.json")
-    except ModelUnfit:
-        model = ""
+    model = _model_of(memos)
+    mine = [each for each in new if each.model == model]
+    told = []
+    if more := len(new) - len(mine):
+        told.append(f"adapters there for other models than the reader here: {more}; their text serves")
     here = feeds.held(memos.vault.connection, feed.n)
-    cubes = catalogue.by_number(memos.vault.connection, [cube for cube, _ in here.values()])
+    cubes = catalogue.by_number(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
     versions = {id: cubes[cube].version for id, cube in numbers.items()}
-    mine = [each for each in found.index.adapters if each.model == model]
-    told, kept = [], list[str]()
-    if more := len(found.index.adapters) - len(mine):
-        told.append(f"adapters there for other models than the reader here: {more}; their text serves")
     for stored in mine:
         came = fetch(stored)
-        new, left = adapters.keep(
-            memos, came.parts.get(adapters.MEMBER, ()), came.files, numbers, versions=versions,
+        kept, left = adapters.keep(
+            memos, came.parts.get(adapters.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
         )  # fmt: skip
-        kept += new
-        told += left
-    return [*mine], told + adapters.examine(memos, kept)
+        told += left + adapters.examine(memos, kept)
+        cube = memos.access.one(kept[0]).n if kept else None
+        with memos.vault.change(feed.owner, memos.now()) as change:
+            feeds.put_adapter(change, feed, stored.sha256, cube)
+    return [*mine], told
+
+
+def _model_of(memos: Memos) -> str:
+    """The sha256 of the reader; "" where there is none."""
+    from memos_cli.runtime.models import fingerprint
+
+    try:
+        return fingerprint(memos.reader.path, cache_folder() / "models.json")
+    except ModelUnfit:
+        return ""
 
 
 def _rivals(memos: Memos, ids: Sequence[str]) -> list[str]:
