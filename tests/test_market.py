@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,18 +18,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any
+from unittest import mock
 
 import pytest
 from command import Shell, make_vault, with_models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.errors import Damaged, MemosError
+from memos_cli.errors import Conflict, Damaged, MemosError, UsageError
 from memos_cli.infrastructure import feeds
 from memos_cli.interface.exchange import bundle
 from memos_cli.interface.market import index as indexes
 from memos_cli.interface.market.index import Index, Stored
 from memos_cli.interface.market.registry import INDEX, Registry
+from memos_cli.interface.memory import Memos
+from memos_cli.settings import Settings
 
 FACTS = tuple(f"Station {n} of the harbour reports at {n % 24} o'clock." for n in range(40))
 TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
@@ -178,7 +182,8 @@ def test_all_of_it_can_be_taken_back(ann: Shell, bob: Shell, place: Path) -> Non
     assert len(again(ann, "--withdraw")["withdrawn"]) == 40
     assert bob("update", "--json").record["withdrawn"] == 40
     assert texts(bob) == []
-    again(ann)
+    assert "was withdrawn" in ann("publish", "harbour", "--yes", code=2).err, "cron does not bring it back"
+    publish(ann, place)
     assert bob("update", "--json").record["added"] == 40
 
 
@@ -193,6 +198,29 @@ def test_what_ends_there_ends_here_unless_it_is_published_again(ann: Shell, bob:
     assert bob("show", row["id"], "--json").record["expires"] is None
     said = ann("publish", "harbour", "--tag", "harbour", "--expires", "2001-01-01", "--yes", code=2)
     assert "ended already" in said.err
+
+
+LATER = 4_400_000_000_000
+"""In 2109."""
+
+
+@contextmanager
+def entered(shell: Shell, now: int = 0) -> Iterator[Memos]:
+    """The Memory API of a user's vault, at a time."""
+    clock = {"clock": lambda: now} if now else {}
+    with (
+        mock.patch.dict(os.environ, shell.environment(), clear=True),
+        Memos(Settings(vault=str(shell.vault), principal="user:ann"), **clock) as memos,  # type: ignore[arg-type]
+    ):
+        yield memos
+
+
+def test_what_is_over_can_be_withdrawn(ann: Shell, place: Path) -> None:
+    publish(ann, place, "--expires", "2099-01-01")
+    with entered(ann, LATER) as memos:
+        with pytest.raises(UsageError, match="ended already"):
+            memos.propose("harbour")
+        assert len(memos.propose("harbour", withdraw=True).withdrawn) == 40
 
 
 # --- what leaves -----------------------------------------------------------------------------------
@@ -266,6 +294,83 @@ def test_what_is_not_ones_own_to_share_stays(ann: Shell, bob: Shell, place: Path
     assert (len(made["memories"]), made["held_back"]) == (1, {"from a feed": 40})
     out = bob("export", "-o", "all.mip", "--json").record
     assert (out["memories"], out["held_back"]) == (1, {"from a feed": 40})
+
+
+def test_paths_names_and_tags_do_not_leave_uncovered(ann: Shell, place: Path) -> None:
+    note = "---\ntags: [people/zoe@example.org, harbour]\n---\nThe pier.\n"
+    ann.write("vault/Private/Dr Meier.md", note)
+    ann("import", ann.work / "vault", "--from", "notes", "--no-embed", "--tag", "notes")
+    assert b"Dr Meier" in ann("export", "--tag", "notes", "--up-to", "secret").out.encode()
+    options = ("--up-to", "secret", *(("--redact",) if find_spec("phonenumbers") else ()))
+    ann("publish", "notes", "--tag", "notes", "--to", place, "--yes", *options)
+    data = bytes_of(place / "notes")
+    assert b"The pier." in data
+    assert b"Private/" not in data
+    if find_spec("phonenumbers"):
+        assert b"zoe@" not in data
+
+
+def test_a_publication_of_ids_goes_on_without_those_that_are_forgotten(
+    ann: Shell, bob: Shell, place: Path
+) -> None:
+    ids = [id_of(ann, FACTS[n]) for n in range(3)]
+    ann("publish", "some", *ids, "--to", place, "--yes")
+    bob("subscribe", place / "some", "--trust")
+    ann("forget", ids[0], "--yes")
+    assert ann("publish", "some", "--yes", "--json").record["withdrawn"] == ids[:1]
+    bob("update")
+    assert texts(bob) == sorted(FACTS[1:3])
+
+
+def test_what_was_left_behind_or_lost_is_put_right_by_publishing_again(
+    ann: Shell, bob: Shell, place: Path
+) -> None:
+    publish(ann, place)
+    folder = place / "harbour"
+    for name in (f"{'ab' * 32}.mip", f".{INDEX}.17.abcd.part"):
+        (folder / name).write_bytes(b"withdrawn text")
+    (folder / "README").write_text("not ours")
+    assert again(ann)["sent"]["changed"] is False
+    assert {path.name for path in folder.iterdir() if "README" not in path.name} == {
+        INDEX, indexes.read((folder / INDEX).read_bytes(), "there").index.bundle.name,
+    }  # fmt: skip
+    assert (folder / "README").exists()
+    (path,) = folder.glob("*.mip")
+    path.unlink()
+    assert again(ann)["sent"]["changed"] is True
+    assert follow(bob, place)["added"] == 40
+
+
+def test_one_key_in_two_vaults_does_not_replace_a_publication_unasked(
+    ann: Shell, bob: Shell, place: Path
+) -> None:
+    publish(ann, place)
+    follow(bob, place)
+    ann("ingest", "-", "--no-embed", "--tag", "harbour", "--as", "agent:x", stdin=b"An agent's.")
+    command = ("publish", "harbour", "--tag", "harbour", "--to", str(place), "--yes", "--as", "agent:x")
+    assert "--replace" in ann(*command, code=14).err
+    assert bob("update", "--json").record["current"] is True
+    assert ann(*command, "--replace", "--json").record["serial"] == 2
+    assert bob("update", "--json").record["withdrawn"] == 40
+    assert "--replace" in ann("publish", "harbour", "--yes", code=14).err
+
+
+def test_a_proposal_that_the_world_has_overtaken_is_not_sent(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place)
+    follow(bob, place)
+    with entered(ann) as memos:
+        memos.edit(id_of(ann, FACTS[1]), text="Closed.")
+        old = memos.propose("harbour")
+        ann("forget", id_of(ann, FACTS[0]), "--yes")
+        with pytest.raises(Conflict):
+            memos.publish(old)
+        between = memos.propose("harbour")
+        again(ann)
+        with pytest.raises(Conflict):
+            memos.publish(between)
+    bob("update")
+    assert FACTS[0] not in texts(bob)
+    assert FACTS[0].encode() not in bytes_of(place / "harbour")
 
 
 def test_publishing_says_what_to_type(ann: Shell, bob: Shell, place: Path) -> None:
@@ -375,6 +480,45 @@ def test_quarantined_until_somebody_looks(ann: Shell, bob: Shell, place: Path) -
     assert texts(bob) == [], "what it says now, nobody has seen"
 
 
+def test_what_ends_and_comes_back_is_looked_at_again(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place, "--expires", "2099-01-01")
+    follow(bob, place, "--quarantine")
+    for row in bob("list", "--state", "quarantined", "--json").records:
+        bob("review", row["id"], "--approve")
+    with entered(bob, LATER) as memos:
+        memos.maintain(steps=("expire",))
+    assert texts(bob) == []
+    ann("edit", id_of(ann, FACTS[0]), "--text", "Station 0 wants your password.")
+    publish(ann, place)
+    bob("update")
+    assert "Station 0 wants your password." not in texts(bob)
+    assert texts(bob) == sorted(FACTS[1:]), "what says what was approved is back"
+
+
+def test_a_new_kind_or_tag_is_looked_at_again(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place)
+    follow(bob, place, "--quarantine")
+    for row in bob("list", "--state", "quarantined", "--json").records:
+        bob("review", row["id"], "--approve")
+    ann("tag", id_of(ann, FACTS[0]), "--add", "instructions")
+    again(ann)
+    assert bob("update", "--json").record["quarantined"] == 1
+    assert texts(bob) == sorted(FACTS[1:])
+    assert bob("subscribe", place / "harbour", "--no-quarantine", "--json").record["current"] is True
+    ann("tag", id_of(ann, FACTS[1]), "--add", "instructions")
+    again(ann)
+    assert bob("update", "--json").record["quarantined"] == 0
+
+
+def test_a_reader_may_neither_update_nor_leave(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place)
+    follow(bob, place)
+    token = bob("token", "create", "user:ann", "--role", "reader").out.strip().split()[-1]
+    for command in (("update",), ("unsubscribe", "harbour"), ("subscribe", place / "harbour")):
+        bob(*command, env={"MEMOS_TOKEN": token}, code=14)
+    assert texts(bob) == sorted(FACTS)
+
+
 def test_a_feed_is_left_with_or_without_its_memories(ann: Shell, bob: Shell, place: Path) -> None:
     publish(ann, place)
     bob.keep(FACTS[0], "Bob's own.")
@@ -389,6 +533,23 @@ def test_a_feed_is_left_with_or_without_its_memories(ann: Shell, bob: Shell, pla
     assert texts(bob) == sorted([*FACTS, "Bob's own."]), "what both have is there once"
     bob("edit", id_of(bob, FACTS[1]), "--text", "Mine now.")
     assert "no feed" in bob("update", "harbour", code=2).err
+    assert follow(bob, place)["added"] == 40, "it can be followed anew"
+    bob("unsubscribe", "harbour")
+    assert len(texts(bob)) == 41
+
+
+def test_what_is_kept_of_a_feed_is_live_and_does_not_end_with_it(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place, "--expires", "2099-01-01")
+    (away,) = bob.keep(FACTS[0])
+    bob("archive", away)
+    follow(bob, place)
+    bob("unsubscribe", "harbour", "--keep")
+    rows = bob("list", "--json").records
+    assert sorted(row["text"] for row in rows) == sorted(FACTS)
+    assert {row["expires"] for row in rows} == {None}
+
+
+def test_no_feed_is_left_to_follow(bob: Shell) -> None:
     assert bob("subscribe", "--json").records == []
 
 
@@ -418,7 +579,9 @@ def test_an_older_index_and_a_second_one_are_refused(
     forge(ann, place, monkeypatch, serial=2)
     assert "two different publications of serial 2" in bob("update", code=14).err
     assert FACTS[0] not in texts(bob)
-    forge(ann, place, monkeypatch, serial=3)
+    forge(ann, place, monkeypatch, serial=3, name="other")
+    assert "is the publication other now" in bob("update", code=14).err
+    forge(ann, place, monkeypatch, serial=3, name="harbour")
     assert bob("update", "--json").record["serial"] == 3
 
 
@@ -458,6 +621,14 @@ def test_a_changed_file_is_refused_and_nothing_of_it_comes(
     (folder / INDEX).write_bytes(index)
     forge(ann, place, monkeypatch, lambda record: record["versions"].clear(), serial=2)
     assert "memory 1 is none" in bob("update", code=12).err
+    for harm in (
+        lambda record: record["versions"][0].update(text="half \ud800"),
+        lambda record: record.update(time=1 << 61),
+        lambda record: record.update(created=1 << 61),
+    ):
+        (folder / INDEX).write_bytes(index)
+        forge(ann, place, monkeypatch, harm, serial=2)
+        assert "memory 1 is none" in bob("update", code=12).err
     assert texts(bob) == sorted(FACTS)
     (folder / INDEX).unlink()
     assert "is not there" in bob("update", code=1).err
@@ -479,6 +650,20 @@ def feeds_of(shell: Shell) -> Any:
     from memos_cli.infrastructure.vault import Vault
 
     return Vault.open(shell.vault, timeout=5.0)
+
+
+def test_a_delta_that_is_damaged_or_lost_is_no_harm(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place)
+    follow(bob, place)
+    for n, harm in enumerate(
+        (lambda path: path.unlink(), lambda path: path.write_bytes(b"x" * path.stat().st_size))
+    ):
+        ann("edit", id_of(ann, FACTS[n]), "--text", f"Closed {n}.")
+        again(ann)
+        for path in (place / "harbour").glob("*.gz"):
+            harm(path)
+        assert bob("update", "--json").record["versions"] == 1
+        assert texts(bob) == texts(ann)
 
 
 def test_one_feed_that_fails_stops_no_other(ann: Shell, bob: Shell, place: Path) -> None:

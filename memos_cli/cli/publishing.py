@@ -23,7 +23,7 @@ from memos_cli.cli.context import (
 )
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
-from memos_cli.errors import MemosError, UsageError
+from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.interface.market.publishing import Proposal
@@ -58,6 +58,9 @@ def publish(
         str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.publish.")
     ] = "",
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take all of it back.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Withdraw what your key published there from elsewhere.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go out; send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     tag: Tags = None,
@@ -112,7 +115,7 @@ def publish(
                 filter=None if ids else make_filter(memos, state.view, restriction),
                 redact=redact, up_to=up_to, licence=licence, expires=expires,
             )  # fmt: skip
-        proposal = memos.propose(name, wanted, target=to, withdraw=withdraw)
+        proposal = memos.propose(name, wanted, target=to, withdraw=withdraw, replace=replace)
         shown = False
         if dry_run or not (yes or proposal.current):
             if not dry_run and not sys.stdin.isatty():
@@ -139,18 +142,20 @@ def publish(
         output.text(f"memos subscribe {sent.url} --trust")
     for why, number in () if shown else proposal.held_back.items():
         output.note(f"note: {number} memories stay here: {why}")
-    if proposal.moved_from:
-        output.note(
-            f"note: what lies at {proposal.moved_from} stays there; delete that folder to take it back"
-        )
+    for note in proposal.notes:
+        output.note(f"note: {note}")
 
 
 def _show(output: Output, proposal: Proposal) -> None:
     """What goes out, as its publisher is asked about it."""
     output.text(f"{proposal.name} as {proposal.url}, serial {proposal.serial}, signed by {proposal.signer}")
     for each in proposal.memories[:SHOWN]:
-        covered = f"  ({each.covered} covered)" if each.covered else ""
-        output.text(f"  {each.change:7} {each.id}  {excerpt(each.text, 60)}{covered}")
+        by = f"by {each.author}" if each.author else ""
+        covered = f"{each.covered} covered" if each.covered else ""
+        about = ", ".join(filter(None, (by, *each.tags, covered)))
+        output.text(
+            f"  {each.change:7} {each.id}  {excerpt(each.text, 60)}" + (f"  ({about})" if about else "")
+        )
     if (more := len(proposal.memories) - SHOWN) > 0:
         output.text(f"  and {more} more (--dry-run --json tells all)")
     for name in proposal.adapters:
@@ -160,9 +165,11 @@ def _show(output: Output, proposal: Proposal) -> None:
     for why, number in proposal.held_back.items():
         output.text(f"  stays here: {number} ({why})")
     wanted = proposal.wanted
+    ends = f", ends {wanted.expires}" if wanted and wanted.expires else ""
+    licence = wanted.licence if wanted else ""
     output.text(
         f"{len(proposal.memories)} memories, {len(proposal.withdrawn)} withdrawn, "
-        f"licence {wanted.licence or 'none'}" + (f", ends {wanted.expires}" if wanted.expires else "")
+        f"licence {licence or 'none'}{ends}"
     )
 
 
@@ -172,7 +179,7 @@ def _as_record(proposal: Proposal) -> dict[str, object]:
         "url": proposal.url,
         "signer": proposal.signer,
         "serial": proposal.serial,
-        "licence": proposal.wanted.licence,
+        "licence": proposal.wanted.licence if proposal.wanted else "",
         "memories": [asdict(each) for each in proposal.memories],
         "withdrawn": list(proposal.withdrawn),
         "held_back": dict(proposal.held_back),
@@ -190,8 +197,9 @@ def subscribe(
         str, typer.Option("--as", metavar="NAME", help="What to call it here; user:NAME: who asks.")
     ] = "",
     quarantine: Annotated[
-        bool, typer.Option("--quarantine", help="What it brings waits for `memos review`.")
-    ] = False,
+        bool | None,
+        typer.Option("--quarantine/--no-quarantine", help="What it brings waits for `memos review`."),
+    ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
 ) -> None:
     """Follow what others publish: its memories are found and used beside yours, and stay as they are there.
@@ -246,25 +254,26 @@ def update(
     """
     state = state_of(ctx)
     output = state.output
-    failed: list[MemosError] = []
+    failed: list[int] = []
     count_done = 0
     with state.open() as memos, output.progress("bytes") as (count,):
         wanted = names or [feed.name for feed in memos.subscriptions()]
         for name in wanted:
             try:
                 done = memos.update(name, on_bytes=count)
-            except MemosError as error:
+            except Exception as error:  # one that meets a mistake of ours stops no other
                 if len(wanted) == 1:
                     raise
-                failed.append(error)
-                output.failure(f"failed: {name}: {error}" + (f" ({error.hint})" if error.hint else ""))
+                hint, code = getattr(error, "hint", ""), getattr(error, "code", 1)
+                failed.append(code)
+                output.failure(f"failed: {name}: {error}" + (f" ({hint})" if hint else ""))
                 if output.json:
-                    output.record({"name": name, "error": str(error), "code": error.code})
+                    output.record({"name": name, "error": str(error), "code": code})
                 continue
             count_done += 1
             _tell(output, done)
     if failed:
-        raise typer.Exit(3 if count_done else failed[0].code)
+        raise typer.Exit(3 if count_done else failed[0])
 
 
 def _tell(output: Output, done: Updated) -> None:

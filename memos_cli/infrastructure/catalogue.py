@@ -180,11 +180,13 @@ def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
     return found
 
 
-def by_ids(db: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
-    """A principal's cubes by their whole ids."""
+def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int]:
+    """Cubes by their whole ids: a principal's, or anybody's."""
     found: dict[str, int] = {}
     for marks, part in in_lists(ids):
-        rows = db.execute(f"SELECT id, n FROM cube WHERE owner = ? AND id IN ({marks})", (owner, *part))
+        rows = db.execute(
+            f"SELECT id, n FROM cube WHERE ?1 IN ('', owner) AND id IN ({marks})", (owner, *part)
+        )
         found |= dict(rows.fetchall())
     return found
 

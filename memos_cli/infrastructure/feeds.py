@@ -38,6 +38,8 @@ class Feed:
     n: int
     name: str
     url: str
+    publication: str
+    """What it is called there."""
     signer: str
     principal: str
     """Who follows it."""
@@ -46,8 +48,6 @@ class Feed:
     """That of its publication that is here; 0: none yet."""
     sha256: str
     """Of the index of that publication, in hexadecimal."""
-    complete: bool
-    """Whether what follows its memories has come as well: adapters, and vectors."""
     licence: str
     expires: int | None
     """When what was published ends, unless it is published again."""
@@ -76,7 +76,7 @@ class Item:
 
 # --- following -------------------------------------------------------------------------------------
 
-_FEEDS = """SELECT n, name, url, signer, principal, quarantine, serial, sha256, complete, licence,
+_FEEDS = """SELECT n, name, url, publication, signer, principal, quarantine, serial, sha256, licence,
   expires, updated FROM feed"""
 
 
@@ -91,8 +91,8 @@ def by_name(db: Connection, name: str) -> Feed | None:
 
 
 def _feed(row: Sequence[Any]) -> Feed:
-    n, name, url, signer, principal, quarantine, serial, sha256, complete, *rest = row
-    return Feed(n, name, url, signer, principal, bool(quarantine), serial, sha256, bool(complete), *rest)
+    n, name, url, publication, signer, principal, quarantine, *rest = row
+    return Feed(n, name, url, publication, signer, principal, bool(quarantine), *rest)
 
 
 def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
@@ -107,12 +107,12 @@ def root(items: Mapping[str, bytes]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def follow(change: Change, name: str, url: str, signer: str, *, quarantine: bool) -> Feed:
+def follow(change: Change, name: str, url: str, publication: str, signer: str, *, quarantine: bool) -> Feed:
     """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
     (n,) = change.db.execute(
-        """INSERT INTO feed (name, url, signer, principal, quarantine, serial, sha256, complete, licence,
-             updated) VALUES (?, ?, ?, ?, ?, 0, '', 0, '', ?) RETURNING n""",
-        (name, url, signer, change.principal, quarantine, change.now),
+        """INSERT INTO feed (name, url, publication, signer, principal, quarantine, serial, sha256, licence,
+             updated) VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
+        (name, url, publication, signer, change.principal, quarantine, change.now),
     ).fetchone()
     change.note("subscribe", {"feed": name, "url": url, "signer": signer})
     owner = OWNER + name
@@ -122,9 +122,15 @@ def follow(change: Change, name: str, url: str, signer: str, *, quarantine: bool
     return feed
 
 
+def set_quarantine(change: Change, feed: Feed, quarantine: bool) -> None:
+    """Let what comes from now on wait for a review, or no longer."""
+    change.db.execute("UPDATE feed SET quarantine = ? WHERE n = ?", (quarantine, feed.n))
+    change.note("subscribe", {"feed": feed.name, "quarantine": quarantine})
+
+
 def put(change: Change, feed: Feed, item: Item) -> str:
-    """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``unchanged``, and its row
-    number.
+    """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``header`` (all but its
+    words has changed) or ``unchanged``.
 
     ``change`` is one of the feed's own. Its links wait for ``link``: what they lead to may come later.
     """
@@ -175,9 +181,9 @@ def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
         change.insert_words([(n, *word_row(last.title, memory.author, memory.time, last.text))])
     db.execute("DELETE FROM tag WHERE cube = ?", (n,))
     db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", [(n, tag) for tag in memory.tags])
-    if changed and quarantine and old[5] in LIVE_STATES:
+    if quarantine and old[5] in (*LIVE_STATES, "expired"):  # what has ended may be published again
         change.set_state(n, "quarantined", "quarantine")
-    return "versions" if changed else "unchanged"
+    return "versions" if changed else "header"
 
 
 def link(change: Change, feed: Feed, items: Sequence[Item]) -> int:
@@ -219,8 +225,7 @@ def settle(
 ) -> None:
     """Note which publication is here now. Its memories end when it does, or before."""
     change.db.execute(
-        """UPDATE feed SET serial = ?, sha256 = ?, complete = 0, licence = ?, expires = ?, updated = ?
-           WHERE n = ?""",
+        "UPDATE feed SET serial = ?, sha256 = ?, licence = ?, expires = ?, updated = ? WHERE n = ?",
         (serial, sha256, licence, expires, change.now, feed.n),
     )
     for cube, state, until in change.db.execute(
@@ -262,24 +267,23 @@ def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> l
     return blobs
 
 
-def complete(change: Change, feed: Feed) -> None:
-    """Note that nothing of the publication that is here is still to be fetched or made."""
-    change.db.execute("UPDATE feed SET complete = 1 WHERE n = ?", (feed.n,))
-
-
 def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
     """Follow a feed no longer. Its memories go; or, to ``keep``, become those of who asks.
 
+    What one has oneself, live, is not kept twice. An end that was that of the publication alone is lifted.
     Returns how many memories that were, and the blobs that may be deleted after the commit.
     """
     db, blobs = change.db, list[str]()
     cubes = [cube for cube, _ in held(db, feed.n).values()]
-    alike = """SELECT 1 FROM cube c JOIN cube o ON o.digest = c.digest AND o.owner = ? AND o.state <> 'merged'
-      WHERE c.n = ?"""
+    alike = """SELECT 1 FROM cube c JOIN cube o ON o.digest = c.digest AND o.owner = ?
+      AND o.state IN ('generated', 'activated') AND (o.expires IS NULL OR o.expires > ?) WHERE c.n = ?"""
     for cube in cubes:
-        if not keep or db.execute(alike, (change.principal, cube)).fetchone():
+        if not keep or db.execute(alike, (change.principal, change.now, cube)).fetchone():
             blobs += change.forget(cube)
     if keep:
+        own = "SELECT cube, expires FROM feed_cube WHERE feed = ?"
+        for cube, expires in db.execute(own, (feed.n,)).fetchall():
+            change.renew(cube, expires)
         db.execute("UPDATE cube SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
         db.execute("UPDATE OR IGNORE source SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
     made = "SELECT n FROM cube WHERE owner = ? ORDER BY n"
@@ -294,8 +298,8 @@ def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
 
 
 def local_id(feed: Feed, id: str) -> str:
-    """The id here of a memory that is ``id`` there: its time, and a hash that no other feed can come by."""
-    digest = hashlib.sha256(f"{feed.name} {feed.signer} {id}".encode()).digest()[:10]
+    """The id here of a memory that is ``id`` there: its time, and a hash that no other feed comes by."""
+    digest = hashlib.sha256(f"{feed.n} {feed.signer} {id}".encode()).digest()[:10]
     return id[:10] + to_ulid_digits(digest)
 
 
@@ -315,8 +319,8 @@ class Publication:
     owner: str
     target: str
     """Where it lies."""
-    wanted: Mapping[str, Any]
-    """What of the vault goes out, and how."""
+    wanted: Mapping[str, Any] | None
+    """What of the vault goes out, and how; None: it is withdrawn."""
     serial: int
     sha256: str
     """Of its index, in hexadecimal."""
@@ -345,7 +349,7 @@ def tell_published(
     change: Change,
     name: str,
     target: str,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, Any] | None,
     serial: int,
     sha256: str,
     items: Mapping[str, tuple[int, bytes | None]],
@@ -356,7 +360,7 @@ def tell_published(
     (n,) = db.execute(
         """INSERT INTO publication (name, owner, target, wanted, serial, sha256, updated)
            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING n""",
-        (name, change.principal, target, json.dumps(dict(wanted)), serial, sha256, change.now),
+        (name, change.principal, target, json.dumps(wanted), serial, sha256, change.now),
     ).fetchone()
     db.executemany(
         "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",

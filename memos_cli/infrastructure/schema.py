@@ -372,12 +372,12 @@ def _seventh(db: Database) -> None:
           n INTEGER PRIMARY KEY AUTOINCREMENT,
           name TEXT NOT NULL UNIQUE,
           url TEXT NOT NULL,
+          publication TEXT NOT NULL,
           signer TEXT NOT NULL,
           principal TEXT NOT NULL,
           quarantine INTEGER NOT NULL CHECK (quarantine IN (0, 1)),
           serial INTEGER NOT NULL,
           sha256 TEXT NOT NULL,
-          complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
           licence TEXT NOT NULL,
           expires INTEGER,
           updated INTEGER NOT NULL

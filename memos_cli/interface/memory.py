@@ -164,15 +164,22 @@ class Memos(Session):
         return export(self, ids, filter, format=format, up_to=most, stream=stream, signed=signed)
 
     def propose(
-        self, name: str, wanted: PublicationWanted | None = None, *, target: str = "", withdraw: bool = False
+        self,
+        name: str,
+        wanted: PublicationWanted | None = None,
+        *,
+        target: str = "",
+        withdraw: bool = False,
+        replace: bool = False,
     ) -> Proposal:
         """What would go out as the publication ``name``: nothing is sent yet.
 
-        What is not ``wanted`` anew is as it was the last time. ``withdraw`` takes all of it back.
+        What is not ``wanted`` anew is as it was the last time. ``withdraw`` takes all of it back, ``replace``
+        puts it in the place of what was published there from elsewhere.
         """
         from memos_cli.interface.market import publishing
 
-        return publishing.propose(self, name, wanted, target, withdraw=withdraw)
+        return publishing.propose(self, name, wanted, target, withdraw=withdraw, replace=replace)
 
     def publish(
         self, proposal: Proposal, *, on_bytes: Callable[[int], None] = lambda count: None
@@ -193,7 +200,7 @@ class Memos(Session):
         url: str,
         *,
         name: str = "",
-        quarantine: bool = False,
+        quarantine: bool | None = None,
         trust: bool = False,
         on_bytes: Callable[[int], None] = lambda count: None,
     ) -> Updated:
@@ -206,7 +213,7 @@ class Memos(Session):
         """Bring a feed to what is published now."""
         from memos_cli.interface.market import subscribing
 
-        return subscribing.update(self, subscribing.named(self, name), on_bytes)
+        return subscribing.update(self, name, on_bytes)
 
     def unsubscribe(self, name: str, *, keep: bool = False) -> Left:
         """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""

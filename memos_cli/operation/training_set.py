@@ -127,8 +127,10 @@ def make_lessons(
 
 
 def is_private(lesson: Lesson) -> bool:
-    """Whether it is a question that somebody has asked about other things: no part of what is learned."""
-    return lesson.kind == "control" and lesson.question not in CONTROLS
+    """Whether it is a question that somebody has asked: on other things, or without an answer of its own."""
+    if lesson.kind == "control":
+        return lesson.question not in CONTROLS
+    return lesson.kind == "fact" and not lesson.answer
 
 
 def _facts_of(cube: Cube) -> list[Fact]:

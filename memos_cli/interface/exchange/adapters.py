@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import MemosError, ModelUnfit
 from memos_cli.infrastructure import adapters, catalogue
 from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
+from memos_cli.interface.secrecy import find_personal, find_secrets, mask
 from memos_cli.operation.training_set import is_private
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 MEMBER = "adapters.jsonl"
+_SUMMARY = ("passed", "reason", "checks", "recall")
+"""What of a report card quotes nothing."""
 TOLD = "told"
 """Under which an adapter that came from elsewhere keeps the report card that came with it."""
 
@@ -40,19 +43,32 @@ def outgoing(memos: Memos, ids: Mapping[int, str]) -> list[Adapter]:
     ]
 
 
-def to_member(memos: Memos, adapter: Adapter, ids: Mapping[int, str]) -> tuple[dict[str, Any], str, bytes]:
+def to_member(
+    memos: Memos, adapter: Adapter, ids: Mapping[int, str], *, public: bool = False
+) -> tuple[dict[str, Any], str, bytes]:
     """An adapter as a bundle holds it: its record, and its file with its name.
 
-    Of its training set, what the user asked about other things stays here. Raises Damaged where its weights
-    are not what they were.
+    What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
+    lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
     """
     assert adapter.blob is not None, "without weights it is stale"
     data = bytes(memos.vault.blobs.unseal(memos.vault.blobs.get(adapter.blob)))
     sha256 = hashlib.sha256(data).hexdigest()
-    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    lessons = [
+        each
+        for each in adapters.lessons(memos.vault.connection, adapter.cube)
+        if not is_private(each) and not (public and _is_telling(each))
+    ]
+    asked = {each.question for each in lessons}
+    report = {name: value for name, value in _card(adapter).items() if not public or name in _SUMMARY}
+    if "astray" in report:
+        report["astray"] = [question for question in report["astray"] if question in asked]
+    title = adapter.title
+    if public:
+        title = mask(title, find_secrets(title) + find_personal(title))
     record = {
-        "title": adapter.title, "model": adapter.model, "fingerprint": dict(adapter.fingerprint),
-        "recipe": dict(adapter.recipe), "report": dict(_card(adapter)), "seconds": adapter.seconds,
+        "title": title, "model": adapter.model, "fingerprint": dict(adapter.fingerprint),
+        "recipe": dict(adapter.recipe), "report": report, "seconds": adapter.seconds,
         "sha256": sha256, "bytes": len(data),
         "sources": [{"id": ids[each.cube], "version": each.version} for each in adapter.sources],
         "lessons": [
@@ -62,10 +78,14 @@ def to_member(memos: Memos, adapter: Adapter, ids: Mapping[int, str]) -> tuple[d
                 "source": None if each.source is None else ids[each.source],
             }
             for each in lessons
-            if not is_private(each)
         ],
     }  # fmt: skip
     return record, f"{sha256}.gguf", data
+
+
+def _is_telling(lesson: Lesson) -> bool:
+    said = f"{lesson.question}\n{lesson.answer}\n{lesson.key}"
+    return bool(find_secrets(said) or find_personal(said))
 
 
 def _card(adapter: Adapter) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, parse_time
 from memos_cli.infrastructure import adoption, catalogue, derived, links, rules
 from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
 from memos_cli.infrastructure.governance import Rule
@@ -24,6 +24,7 @@ from memos_cli.interface.secrecy import find_secrets
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
+_FIRST, _LAST = parse_time("0001-01-02"), parse_time("9999-12-30")
 RIGHTS = ("read", "write", "share", "admin")
 
 
@@ -80,7 +81,7 @@ def to_foreign(value: dict[str, Any]) -> Foreign:
     """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
     versions = [
         ForeignVersion(
-            _number(v["version"]), _text(v["title"]), _text(v["text"]), _number(v["created"]),
+            _number(v["version"]), _text(v["title"]), _text(v["text"]), _time(v["created"]),
             _text(v["principal"]),
         )
         for v in value["versions"]
@@ -106,11 +107,11 @@ def to_foreign(value: dict[str, Any]) -> Foreign:
         ref=None if value["ref"] is None else _text(value["ref"]),
         author=_text(value["author"]),
         role=_text(value["role"]),
-        time=_maybe(value["time"]),
-        created=_number(value["created"]),
-        updated=_number(value["updated"]),
-        expires=_maybe(value["expires"]),
-        uses_left=_maybe(value["uses_left"]),
+        time=None if value["time"] is None else _time(value["time"]),
+        created=_time(value["created"]),
+        updated=_time(value["updated"]),
+        expires=None if value["expires"] is None else _time(value["expires"]),
+        uses_left=None if value["uses_left"] is None else _number(value["uses_left"]),
         priority=_number(value["priority"]),
         frozen=bool(value["frozen"]),
         sensitivity=SENSITIVITIES.index(_sensitivity(value["sensitivity"], versions)),
@@ -129,6 +130,7 @@ def _sensitivity(value: object, versions: Sequence[ForeignVersion]) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("no text where one should be")
+    value.encode()  # UnicodeEncodeError, a ValueError, for half a character
     return value
 
 
@@ -138,8 +140,11 @@ def _number(value: object) -> int:
     return value
 
 
-def _maybe(value: object) -> int | None:
-    return None if value is None else _number(value)
+def _time(value: object) -> int:
+    """A moment that can be told: in the years 1 to 9999."""
+    if not _FIRST <= (time := _number(value)) <= _LAST:
+        raise ValueError("no time that can be told")
+    return time
 
 
 def _one_of(value: object, known: Sequence[str]) -> str:

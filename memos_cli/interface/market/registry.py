@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,8 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20
 """Bytes of an index that is read."""
+KEPT = 7 * 86_400
+"""Seconds for which a part of a file waits for the rest."""
 _PIECE = 1 << 20
 _INSTALL = "pip install 'memos-cli[share]'"
 
@@ -63,6 +66,7 @@ class Registry:
         What came of it before it was cut off lies in ``folder``, and is not transferred again.
         """
         make_folder(folder)
+        _sweep(folder)
         part = folder / f"{sha256}.part"
         with hold(part.with_suffix(".lock"), timeout=600.0):
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
@@ -122,13 +126,14 @@ class Registry:
             else:
                 self._files.pipe_file(path, data)
 
-    def names(self) -> set[str]:
-        """The files that lie there."""
+    def sizes(self) -> dict[str, int]:
+        """The files that lie there, with their bytes."""
         with self._reaching(""):
             self._files.invalidate_cache()
             if not self._files.exists(self._root):
-                return set()
-            return {str(path).rsplit("/", 1)[-1] for path in self._files.ls(self._root, detail=False)}
+                return {}
+            listed = self._files.ls(self._root, detail=True)
+            return {str(each["name"]).rsplit("/", 1)[-1]: int(each["size"] or 0) for each in listed}
 
     def remove(self, name: str) -> None:
         """Take a file away."""
@@ -151,6 +156,14 @@ class Registry:
         except Exception as error:  # each kind of store raises its own
             said = str(error) or type(error).__name__
             raise MemosError(f"{where}: {said}", "look whether the address is right, and reached") from error
+
+
+def _sweep(folder: Path) -> None:
+    """Let go of what was never fetched to its end."""
+    for path in folder.glob("*.part"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > KEPT:
+                path.unlink()
 
 
 def normal(url: str) -> str:

@@ -76,11 +76,18 @@ def subscriptions(memos: Memos) -> list[Feed]:
 
 
 def subscribe(
-    memos: Memos, url: str, name: str, *, quarantine: bool, trust: bool, on_bytes: Callable[[int], None]
+    memos: Memos,
+    url: str,
+    name: str,
+    *,
+    quarantine: bool | None,
+    trust: bool,
+    on_bytes: Callable[[int], None],
 ) -> Updated:
     """Follow what is published at ``url``, as ``name`` ("": its own), and take it in.
 
-    Raises Refused for a signer who is not known here, unless they are to be trusted from now on.
+    ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
+    unless they are to be trusted from now on.
     """
     memos.access.require_making()
     registry = Registry(url)
@@ -89,14 +96,19 @@ def subscribe(
     if not _NAME.fullmatch(called):
         raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
     if (there := feeds.by_name(memos.vault.whole, called)) is not None:
-        if there.principal == memos.principal and there.url == registry.url:
-            return update(memos, there, on_bytes)
-        raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
+        if (there.principal, there.url) != (memos.principal, registry.url):
+            raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
+        if quarantine is not None:
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                feeds.set_quarantine(change, there, quarantine)
+        return update(memos, called, on_bytes)
     require_trust(memos, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
     with memos.vault.change(memos.principal, memos.now()) as change:
-        feed = feeds.follow(change, called, registry.url, found.signer, quarantine=quarantine)
+        feeds.follow(
+            change, called, registry.url, found.index.name, found.signer, quarantine=bool(quarantine)
+        )
     try:
-        return update(memos, feed, on_bytes)
+        return update(memos, called, on_bytes)
     except BaseException:
         # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
         with memos.vault.change(memos.principal, memos.now()) as change:
@@ -105,12 +117,13 @@ def subscribe(
         raise
 
 
-def update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
+def update(memos: Memos, name: str, on_bytes: Callable[[int], None]) -> Updated:
     """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
+    memos.access.require_making()
     try:
-        return _update(memos, feed, on_bytes)
+        return _update(memos, named(memos, name), on_bytes)
     except Missing:  # it was published anew after its index was read
-        return _update(memos, feed, on_bytes)
+        return _update(memos, named(memos, name), on_bytes)
 
 
 def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
@@ -121,20 +134,18 @@ def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Update
         feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
         notes=tuple(_ending(memos, found)),
     )  # fmt: skip
-    if is_here and feed.complete:
-        return done
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
         done = _bring(memos, feed, found, fetch, done)
-    more, told = _take_adapters(memos, feed, found, fetch)
     if done.withdrawn:
         memos.vault.settle()
-    memos.embed_if_possible()
-    with memos.vault.change(feed.owner, memos.now()) as change:
-        feeds.complete(change, feed)
+    if memos.count_waiting():  # also what an update that was cut off has left
+        memos.embed_if_possible()
+    rivals = _rivals(memos, done.ids)
+    more, told = _take_adapters(memos, feed, found, fetch, is_new=not is_here)
     return replace(
         done, received=done.received + sum(each.bytes for each in more),
-        notes=(*done.notes, *told, *_rivals(memos, done.ids)),
+        notes=(*done.notes, *rivals, *told),
     )  # fmt: skip
 
 
@@ -147,7 +158,7 @@ def _bring(
         received = delta.bytes
         try:
             return _take(memos, feed, found, fetch(delta), replace(done, received=received), whole=False)
-        except _Apart:
+        except (Damaged, Missing):
             pass
     received += found.index.bundle.bytes
     came = fetch(found.index.bundle)
@@ -155,7 +166,12 @@ def _bring(
 
 
 def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
-    """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""
+    """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on.
+
+    Raises Refused for a token that does not allow to forget.
+    """
+    if "admin" not in memos.access.caller.most:
+        raise Refused(f"the token of {memos.principal} does not allow to forget", "use an owner's")
     feed = named(memos, name)
     with memos.vault.change(memos.principal, memos.now()) as change:
         count, blobs = feeds.leave(change, feed, keep=keep)
@@ -177,13 +193,14 @@ def named(memos: Memos, name: str) -> Feed:
 # --- what is accepted ------------------------------------------------------------------------------
 
 
-class _Apart(Damaged):
-    """What came does not make what the index says."""
-
-
 def _accepted(feed: Feed, found: Signed) -> Signed:
     """An index that may follow the one before. Raises Refused."""
-    hint = f"memos unsubscribe {feed.name} --keep, then memos subscribe {feed.url} --trust"
+    hint = f"memos unsubscribe {feed.name}, then memos subscribe {feed.url} --trust"
+    if found.index.name != feed.publication:
+        raise Refused(
+            f"{feed.url} is the publication {found.index.name} now, not {feed.publication}",
+            "nothing was changed; ask its publisher",
+        )
     if found.signer != feed.signer:
         raise Refused(
             f"{feed.url} is signed by {found.signer} now, not by {feed.signer}",
@@ -243,21 +260,21 @@ def _unpacked(data: bytes, where: str) -> bytes:
 
 
 def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool) -> Updated:
-    """Bring the vault to what ``came`` says, all or nothing. Raises _Apart where the index says otherwise."""
+    """Bring the vault to what ``came`` says, all or nothing. Raises Damaged if the index says otherwise."""
     items = _items(came)
-    counts = {"added": 0, "versions": 0, "unchanged": 0}
+    counts = {"added": 0, "versions": 0, "header": 0, "unchanged": 0}
     index = found.index
     with memos.vault.change(feed.owner, memos.now()) as change:
         now = feeds.by_name(change.db, feed.name)
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
         if now is None or now.serial != feed.serial:
-            raise MemosError(f"another update of {feed.name} came first", f"memos update {feed.name}")
+            raise Missing(f"another update of {feed.name} came first", f"memos update {feed.name}")
         changed = []
         for item in items:
             what = feeds.put(change, feed, item)
             counts[what] += 1
-            if what != "unchanged":
+            if what in ("added", "versions") or (what == "header" and feed.quarantine):
                 changed.append(feeds.local_id(feed, item.memory.id))
         here = feeds.held(change.db, feed.n)
         gone = here.keys() - {item.memory.id for item in items} if whole else _withdrawn(came)
@@ -265,7 +282,7 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
         feeds.link(change, feed, items)
         here = feeds.held(change.db, feed.n)
         if feeds.root({id: seal for id, (_, seal) in here.items()}) != index.root:
-            raise _Apart(f"what came from {feed.url} is not what its index says", "tell its publisher")
+            raise Damaged(f"what came from {feed.url} is not what its index says", "tell its publisher")
         feeds.settle(
             change, feed, serial=index.serial, sha256=found.sha256, licence=index.licence,
             expires=index.expires,
@@ -295,7 +312,7 @@ def _items(came: Bundle) -> list[Item]:
             ends = tuple(
                 (str(link["kind"]), str(link["target"])) for link in mine if link["kind"] in PORTABLE
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Damaged(
                 f"memory {number} is none: {type(error).__name__} {error}", "tell its publisher"
             ) from error
@@ -310,32 +327,39 @@ def _withdrawn(came: Bundle) -> set[str]:
 
 
 def _take_adapters(
-    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle]
+    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
 ) -> tuple[list[Stored], list[str]]:
     """Fetch and examine the adapters for the reader here that are not here yet; let go of what is withdrawn.
 
-    Of other models the text serves; their adapters are not fetched. Returns what was fetched, and what is to
-    be told.
+    Of other models the text serves; their adapters are not fetched. What cannot be had is told, and tried
+    again by the next update. Returns what was fetched, and what is to be told.
     """
     published = {each.sha256: each for each in found.index.adapters}
-    with memos.vault.change(feed.owner, memos.now()) as change:
-        blobs = feeds.withdraw_adapters(change, feed, published)
-        known = feeds.adapters(change.db, feed.n)
-    memos.vault.discard_blobs(blobs)
+    known = feeds.adapters(memos.vault.connection, feed.n)
+    if known.keys() - published.keys():
+        with memos.vault.change(feed.owner, memos.now()) as change:
+            blobs = feeds.withdraw_adapters(change, feed, published)
+        memos.vault.discard_blobs(blobs)
     new = [each for sha256, each in published.items() if sha256 not in known]
     if not new or feed.quarantine:
         return [], []
     model = _model_of(memos)
     mine = [each for each in new if each.model == model]
     told = []
-    if more := len(new) - len(mine):
+    if (more := len(new) - len(mine)) and is_new:
         told.append(f"adapters there for other models than the reader here: {more}; their text serves")
     here = feeds.held(memos.vault.connection, feed.n)
     cubes = catalogue.by_number(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
     versions = {id: cubes[cube].version for id, cube in numbers.items()}
+    fetched: list[Stored] = []
     for stored in mine:
-        came = fetch(stored)
+        try:
+            came = fetch(stored)
+        except MemosError as error:
+            told.append(f"an adapter is left for the next update: {error}")
+            continue
+        fetched.append(stored)
         kept, left = adapters.keep(
             memos, came.parts.get(adapters.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
@@ -344,7 +368,7 @@ def _take_adapters(
         cube = memos.access.one(kept[0]).n if kept else None
         with memos.vault.change(feed.owner, memos.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
-    return [*mine], told
+    return fetched, told
 
 
 def _model_of(memos: Memos) -> str:
