@@ -220,10 +220,18 @@ def examine_command(plan: dict[str, Any]) -> dict[str, Any]:
     prepared, arguments = Path(plan["prepared"]), plan["command"]
     vault = Path(plan["vault"])
 
+    beside = Path(plan["beside"]) if plan["beside"] else None
+    kept = prepared.with_name("prepared-beside")
+    if beside:
+        shutil.copytree(beside, kept)
+
     def prepare() -> None:
         shutil.rmtree(vault, ignore_errors=True)
         if prepared.exists():
             shutil.copytree(prepared, vault)
+        if beside:
+            shutil.rmtree(beside)
+            shutil.copytree(kept, beside)
 
     prepare()
     list_writes(arguments, Path(plan["log"]))  # the first run fills the cache, which is no part of the vault

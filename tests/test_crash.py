@@ -49,10 +49,11 @@ def kill_everywhere(
     env: dict[str, str] | None = None,
     limit: int = LIMIT,
     codes: tuple[int, ...] = (0,),
+    beside: Path | None = None,
 ) -> dict[str, int]:
     """Kill ``command`` at every point. The vault of ``shell`` is what it starts from. Returns its writes.
 
-    ``codes`` are those with which a second run may end.
+    ``codes`` are those with which a second run may end; ``beside`` is a folder that it changes, too.
     """
     prepared, vault = shell.folder / "prepared", shell.vault
     if vault.exists():
@@ -66,6 +67,7 @@ def kill_everywhere(
         "command": [str(argument) for argument in command],
         "limit": limit,
         "codes": codes,
+        "beside": str(beside or ""),
         "part": 2,
     }
     path = shell.folder / "plan.json"
@@ -373,7 +375,7 @@ def test_a_publication_that_was_cut_off_is_the_one_before_or_the_new_one(publish
     published("publish", "all", "--type", "dialogue", "--to", place, "--yes")
     published("forget", "--source", "chat.jsonl", "--yes")
     published.keep("One more.", options=("--type", "dialogue"))
-    kill_everywhere(published, "publish", "all", "--yes")
+    kill_everywhere(published, "publish", "all", "--yes", beside=place)
     reader = Shell(published.folder / "reader")
     make_vault(reader)
     reader("subscribe", place / "all", "--trust")
