@@ -1,4 +1,4 @@
-"""Feeds: what somebody publishes, as memories of this vault, and what this vault has published.
+"""Feeds: what somebody publishes, as memories of this vault.
 
 The memories of a feed belong to ``feed:NAME``, a principal as whom nobody can ask. So they are read-only, and
 their ids, tags and sources are in a namespace of their own: nothing that a publisher writes can pass for a
@@ -8,7 +8,6 @@ memory of somebody here, or take its place.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,8 +72,6 @@ class Item:
     sha256: bytes
     """Of its lines in the bundle."""
 
-
-# --- following -------------------------------------------------------------------------------------
 
 _FEEDS = """SELECT n, name, url, publication, signer, principal, quarantine, serial, sha256, licence,
   expires, updated FROM feed"""
@@ -186,8 +183,8 @@ def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
     return "versions" if changed else "header"
 
 
-def link(change: Change, feed: Feed, items: Sequence[Item]) -> int:
-    """Let the links of these memories be those that they have there. Returns how many are new."""
+def link(change: Change, feed: Feed, items: Sequence[Item]) -> None:
+    """Let the links of these memories be those that they have there."""
     ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
     numbers = {id: cube for cube, id in ids.items()}
     told = {item.memory.id for item in items}
@@ -204,7 +201,8 @@ def link(change: Change, feed: Feed, items: Sequence[Item]) -> int:
             there.add((numbers[ends[0]], each.kind, numbers[ends[1]]))
     for source, kind, target in sorted(there - wanted):
         links.remove(change, source, kind, target)
-    return sum(links.add(change, source, kind, target) for source, kind, target in sorted(wanted - there))
+    for source, kind, target in sorted(wanted - there):
+        links.add(change, source, kind, target)
 
 
 def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
@@ -258,10 +256,9 @@ def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> l
     Returns the blobs that may be deleted after the commit.
     """
     blobs: list[str] = []
-    gone = adapters(change.db, feed.n).keys() - {*published}
-    for sha256 in sorted(gone):
-        cube = adapters(change.db, feed.n)[sha256]
-        if cube is not None:
+    known = adapters(change.db, feed.n)
+    for sha256 in sorted(known.keys() - {*published}):
+        if (cube := known[sha256]) is not None:
             blobs += change.forget(cube)
         change.db.execute("DELETE FROM feed_adapter WHERE feed = ? AND sha256 = ?", (feed.n, sha256))
     return blobs
@@ -305,66 +302,3 @@ def local_id(feed: Feed, id: str) -> str:
 
 def _tags(feed: Feed, tags: Iterable[str]) -> tuple[str, ...]:
     return (feed.tag, *(f"{feed.tag}/{tag}" for tag in tags))
-
-
-# --- publishing ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What somebody here publishes, as it went out last."""
-
-    n: int
-    name: str
-    owner: str
-    target: str
-    """Where it lies."""
-    wanted: Mapping[str, Any] | None
-    """What of the vault goes out, and how; None: it is withdrawn."""
-    serial: int
-    sha256: str
-    """Of its index, in hexadecimal."""
-    updated: int
-
-
-_PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, updated FROM publication"
-
-
-def publications(db: Connection, owner: str) -> list[Publication]:
-    """What a principal publishes, by name."""
-    rows = db.execute(f"{_PUBLICATIONS} WHERE owner = ? ORDER BY name", (owner,)).fetchall()
-    return [
-        Publication(n, name, by, target, json.loads(wanted), *rest)
-        for n, name, by, target, wanted, *rest in rows
-    ]
-
-
-def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
-    """What went out: by id, since which serial it is so, and the sha256 of its record; None: withdrawn."""
-    rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
-    return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
-
-
-def tell_published(
-    change: Change,
-    name: str,
-    target: str,
-    wanted: Mapping[str, Any] | None,
-    serial: int,
-    sha256: str,
-    items: Mapping[str, tuple[int, bytes | None]],
-) -> None:
-    """Note what went out, in place of what did before."""
-    db = change.db
-    db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
-    (n,) = db.execute(
-        """INSERT INTO publication (name, owner, target, wanted, serial, sha256, updated)
-           VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING n""",
-        (name, change.principal, target, json.dumps(wanted), serial, sha256, change.now),
-    ).fetchone()
-    db.executemany(
-        "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",
-        [(n, id, since, seal) for id, (since, seal) in items.items()],
-    )
-    live = sum(seal is not None for _, seal in items.values())
-    change.note("publish", {"name": name, "target": target, "serial": serial, "memories": live})

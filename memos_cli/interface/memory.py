@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.check import Finding
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.infrastructure.encryption import Keeper
-    from memos_cli.infrastructure.feeds import Feed, Publication
+    from memos_cli.infrastructure.feeds import Feed
+    from memos_cli.infrastructure.publications import Publication
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.exchange.exporting import Exported
     from memos_cli.interface.importing.job import Imported

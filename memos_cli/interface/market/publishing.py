@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, MemosError, Refused, UsageError
 from memos_cli.infrastructure import catalogue, feeds, links
-from memos_cli.infrastructure.feeds import Publication
+from memos_cli.infrastructure import publications as records
+from memos_cli.infrastructure.publications import Publication
 from memos_cli.interface.exchange import adapters, bundle, signing
 from memos_cli.interface.exchange.exporting import PORTABLE, why_held
 from memos_cli.interface.market import index as indexes
@@ -105,7 +106,7 @@ class Proposal:
     """What is published once it is sent; of what is ``current``, what is."""
     _files: Mapping[str, bytes]
     _items: Mapping[str, tuple[int, bytes | None]]
-    """What is to be remembered of it: see ``feeds.published``."""
+    """What is to be remembered of it: see ``infrastructure.publications``."""
     _versions: Mapping[str, int]
     _known: Publication | None
     _seen: str
@@ -129,7 +130,7 @@ class Published:
 
 def publications(memos: Memos) -> list[Publication]:
     """What who asks publishes, as it went out last."""
-    return feeds.publications(memos.vault.connection, memos.principal)
+    return records.publications(memos.vault.connection, memos.principal)
 
 
 def propose(
@@ -164,7 +165,7 @@ def propose(
         raise UsageError("no memory is to be published", "memos list --tag TAG shows what a filter chooses")
     leaving = [_cover(cube, redact=bool(made and made.redact)) for cube in cubes]
     items = _items(memos, cubes, leaving)
-    before = feeds.published(memos.vault.connection, known.n) if known and follows else {}
+    before = records.published(memos.vault.connection, known.n) if known and follows else {}
     serial = 1 + max(known.serial if known else 0, there.index.serial if there else 0)
     now = _remember(before, items, serial)
     files, deltas = _bundles(items, now, serial if follows else 0)
@@ -217,7 +218,7 @@ def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -
         with memos.vault.change(memos.principal, memos.now()) as change:
             _require_unchanged(memos, change, proposal, registry)
             wanted = proposal.wanted.to_json() if proposal.wanted else None
-            feeds.tell_published(
+            records.tell_published(
                 change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._items
             )
         registry.write(INDEX, line)

@@ -1,0 +1,71 @@
+"""What this vault has published: where it lies, what of it went out, and since when it is as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What somebody here publishes, as it went out last."""
+
+    n: int
+    name: str
+    owner: str
+    target: str
+    """Where it lies."""
+    wanted: Mapping[str, Any] | None
+    """What of the vault goes out, and how; None: it is withdrawn."""
+    serial: int
+    sha256: str
+    """Of its index, in hexadecimal."""
+    updated: int
+
+
+_PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, updated FROM publication"
+
+
+def publications(db: Connection, owner: str) -> list[Publication]:
+    """What a principal publishes, by name."""
+    rows = db.execute(f"{_PUBLICATIONS} WHERE owner = ? ORDER BY name", (owner,)).fetchall()
+    return [
+        Publication(n, name, by, target, json.loads(wanted), *rest)
+        for n, name, by, target, wanted, *rest in rows
+    ]
+
+
+def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
+    """What went out: by id, since which serial it is so, and the sha256 of its record; None: withdrawn."""
+    rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
+    return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
+
+
+def tell_published(
+    change: Change,
+    name: str,
+    target: str,
+    wanted: Mapping[str, Any] | None,
+    serial: int,
+    sha256: str,
+    items: Mapping[str, tuple[int, bytes | None]],
+) -> None:
+    """Note what went out, in place of what did before."""
+    db = change.db
+    db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
+    (n,) = db.execute(
+        """INSERT INTO publication (name, owner, target, wanted, serial, sha256, updated)
+           VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING n""",
+        (name, change.principal, target, json.dumps(wanted), serial, sha256, change.now),
+    ).fetchone()
+    db.executemany(
+        "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",
+        [(n, id, since, seal) for id, (since, seal) in items.items()],
+    )
+    live = sum(seal is not None for _, seal in items.values())
+    change.note("publish", {"name": name, "target": target, "serial": serial, "memories": live})
