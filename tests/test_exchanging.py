@@ -149,6 +149,39 @@ def test_the_other_formats_lose_no_text(full: Shell) -> None:
     assert "no format 'fax'" in full("export", "--format", "fax", code=2).err
 
 
+HEADER = ("id", "ref", "type", "title", "author", "role", "time", "tags", "expires")
+LOSSES = {
+    "mip": set(),
+    "jsonl": {"links"},
+    "mem0": {"id", "ref", "tags", "expires", "links"},
+    "memos": {"id", "ref", "expires"},
+    "letta": {"id", "ref", "type", "title", "time", "tags", "expires", "links"},
+}
+"""What of a memory is not as it was once it has gone out in a format and come in again: see the README."""
+
+
+@pytest.mark.parametrize("format", LOSSES)
+def test_what_a_format_loses_is_known(full: Shell, format: str) -> None:
+    names = {"memos": "textual_memory.json", "letta": "x.af", "jsonl": "x.jsonl"}
+    name = names.get(format, "x.json")
+    full.keep("It rained.", options=("--type", "fact", "--time", "2026-04-01"))
+    full("expire", full("list", "--json").records[0]["id"], "--at", "2098-07-01T12:30:00Z")
+    full("export", "--format", format, "-o", name)
+    there = other(full)
+    full("import", name, "--no-embed", *there)
+
+    def known(*options: str) -> dict[str, Any]:
+        rows = {row["text"]: row for row in full("list", "--json", *options).records}
+        steps = full("show", rows["I planted tomatoes."]["id"], "--graph", "--json", *options).records
+        return {**rows, "links": [step["link"]["kind"] for step in steps if step["depth"]]}
+
+    here, came = known(), known(*there)
+    lost = {"links"} if came.pop("links") != here.pop("links") else set()
+    assert came.keys() == here.keys()
+    lost |= {key for text, row in here.items() for key in HEADER if came[text][key] != row[key]}
+    assert lost == LOSSES[format]
+
+
 def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[str], tmp_path: Path) -> None:
     desk.promote(*harbour)
     with desk.open() as memos:

@@ -1,7 +1,7 @@
 """Memories in the formats of other programs. What each cannot hold is said here, and in the README.
 
-None of them holds versions before the last, places, sensitivity, ends of life or rights. `memos import` reads
-each of them again, and finds every text.
+None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
+again, and finds every text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_data(stream: IO[bytes], data: bytes) -> str:
 
 
 def write_markdown(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """One file; each memory under a heading, with what is known of it in a comment. No links."""
+    """One file; each memory under a heading, with what is known of it in a comment, for people. No links."""
     out = io.StringIO()
     for cube in cubes:
         when = f" {format_time(cube.time)}" if cube.time is not None else ""
@@ -39,13 +39,14 @@ def write_markdown(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> st
 
 
 def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """What mem0's `get_all` gives. No links."""
+    """What mem0's `get_all` gives. No links; ends of life to the day."""
     rows = [
         {
             "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
             "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
-            "categories": list(cube.tags), "metadata": {"type": cube.type, "title": cube.title},
-            "actor_id": cube.author or None, "role": cube.role or None,
+            "categories": list(cube.tags), "actor_id": cube.author or None, "role": cube.role or None,
+            "metadata": {"type": cube.type, "title": cube.title, "time": _when(cube.time)},
+            "expiration_date": cube.expires and format_time(cube.expires - 1)[:10],
         }
         for cube in cubes
     ]  # fmt: skip
@@ -53,14 +54,15 @@ def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
 
 
 def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind."""
+    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind; no
+    ends of life."""
     nodes = [
         {
             "id": cube.id, "memory": cube.text,
             "metadata": {
                 "memory_type": "LongTermMemory", "type": cube.type, "key": cube.title,
                 "tags": list(cube.tags), "status": "activated", "created_at": format_time(cube.created),
-                "updated_at": format_time(cube.updated),
+                "updated_at": format_time(cube.updated), "memory_time": _when(cube.time),
                 "sources": [json.dumps({"role": cube.role, "speaker": cube.author}, ensure_ascii=False)],
             },
         }
@@ -75,7 +77,8 @@ def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
 
 
 def write_letta(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    """An agent file: what was said becomes its messages, everything else a block. No tags, no links."""
+    """An agent file: what was said becomes its messages, everything else a block. No tags, no links, no ends
+    of life; of blocks no times, and no type but `fact`."""
     said = [cube for cube in cubes if cube.type == "dialogue"]
     blocks = [
         {
@@ -98,6 +101,10 @@ def write_letta(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
         "in_context_message_ids": [message["id"] for message in messages],
     }  # fmt: skip
     return _json(stream, {"agents": [agent], "blocks": blocks, "files": [], "tools": []})
+
+
+def _when(time: int | None) -> str | None:
+    return None if time is None else format_time(time)
 
 
 def _json(stream: IO[bytes], value: Any) -> str:

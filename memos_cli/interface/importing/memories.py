@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, parts_of, text, time
 from memos_cli.interface.importing.opening import Export
@@ -57,10 +58,13 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             labels += [
                 c for c in items(record.get("categories") or about.get("categories")) if isinstance(c, str)
             ]
+            kind = text(about.get("type"))
+            when = time(record.get("updated_at")) or time(record.get("created_at"))
             bundle.add(
-                said, type="fact", ref=id or None, role=text(record.get("role")),
+                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id or None,
+                title=text(about.get("title")), role=text(record.get("role")),
                 author=text(record.get("actor_id")), tags=tuple(map(_tag, labels)),
-                time=time(record.get("updated_at")) or time(record.get("created_at")),
+                time=time(about["time"]) if "time" in about else when,
             )  # fmt: skip
             if id in earlier:
                 bundle.earlier[id] = [was for was in earlier[id] if was.strip() and was != said]
@@ -137,7 +141,7 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
         if role in ("user", "assistant"):
             bundle.add(
                 said, type="dialogue", role=role, ref=text(message.get("id")) or None, title=name,
-                author="" if role == "user" else text(message.get("name")) or name,
+                author=text(message.get("name")) or ("" if role == "user" else name),
                 time=time(message.get("created_at")),
             )  # fmt: skip
     return bundle

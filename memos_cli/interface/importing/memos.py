@@ -64,8 +64,11 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
         sources = [_source(each) for each in items(about.get("sources"))]
         bundle.add(
             body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id or None,
-            title=text(about.get("key")), time=time(about.get("updated_at")) or time(about.get("created_at")),
-            author=next(filter(None, sources), ""),
+            title=text(about.get("key")),
+            time=time(about["memory_time"]) if "memory_time" in about else
+            time(about.get("updated_at")) or time(about.get("created_at")),
+            author=next((speaker for speaker, _ in sources if speaker), ""),
+            role=next((role for _, role in sources if role in ("user", "assistant", "system")), ""),
             tags=tuple(each for each in items(about.get("tags")) if isinstance(each, str) and each.strip()),
         )  # fmt: skip
     for each in items(mapping(value).get("edges")):
@@ -85,9 +88,11 @@ def _doubly(value: object) -> Mapping[str, Any]:
         return {}
 
 
-def _source(value: object) -> str:
+def _source(value: object) -> tuple[str, str]:
+    """Who said it, and in which role."""
     found = _doubly(value) or mapping(value)
-    return text(found.get("speaker")) or text(found.get("role"))
+    role = text(found.get("role"))
+    return text(found.get("speaker")) or ("" if "speaker" in found else role), role
 
 
 def _states(export: Export, name: str) -> Bundle:
