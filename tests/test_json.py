@@ -318,3 +318,37 @@ def test_answers(kept: Shell) -> None:
     ).record
     assert keys(told) == EXPLANATION
     assert keys(*told["plan"]["left_out"]) == LEFT_OUT
+
+
+PROPOSAL = {
+    "name", "url", "signer", "serial", "licence", "memories", "withdrawn", "held_back", "adapters",
+    "unchanged", "dry_run", "sent",
+}  # fmt: skip
+OUTGOING = {"id", "title", "text", "author", "tags", "covered", "change"}
+SENT = {"name", "url", "serial", "memories", "bytes", "sent", "changed"}
+UPDATED = {
+    "name", "url", "signer", "licence", "serial", "current", "added", "versions", "withdrawn",
+    "quarantined", "received", "ids", "notes",
+}  # fmt: skip
+PUBLICATION = {"name", "serial", "url", "time"}
+FEED = {*PUBLICATION, "signer", "licence", "expires", "quarantine"}
+
+
+def test_publications_and_feeds(kept: Shell) -> None:
+    kept("key", "new")
+    command = ("publish", "all", "--type", "fact", "--type", "document", "--to", "public", "--json")
+    shown = kept(*command, "--dry-run").record
+    assert (shown.keys(), shown["sent"]) == (PROPOSAL, None)
+    made = kept(*command, "--yes").record
+    assert (made.keys(), made["sent"].keys()) == (PROPOSAL, SENT)
+    assert made["memories"][0].keys() == OUTGOING
+    (listed,) = kept("publish", "--json").records
+    assert listed.keys() == PUBLICATION and TIME.fullmatch(listed["time"])
+    vault = ("--vault", str(kept.folder / "other"))
+    kept("init", *vault)
+    assert kept("subscribe", "public/all", "--json", *vault).record.keys() == UPDATED
+    (feed,) = kept("subscribe", "--json", *vault).records
+    assert feed.keys() == FEED and TIME.fullmatch(feed["time"])
+    assert kept("update", "--json", *vault).record.keys() == UPDATED
+    left = kept("unsubscribe", "all", "--json", *vault).record
+    assert left.keys() == {"name", "memories", "kept"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from memos_cli.cli.context import (
 )
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
+from memos_cli.cube import SENSITIVITIES, format_time
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,22 +84,15 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.cube import SENSITIVITIES
     from memos_cli.interface.market.publishing import Wanted
 
     state = state_of(ctx)
     output = state.output
     if not name:
         with state.open() as memos:
-            made = memos.publications()
-        output.listing(
-            ("name", "serial", "url"),
-            [
-                ({"name": p.name, "serial": p.serial, "url": p.target, "time": p.updated},
-                 (p.name, p.serial, p.target))
-                for p in made
-            ],
-        )  # fmt: skip
+            made = [(p.name, p.serial, p.target, format_time(p.updated)) for p in memos.publications()]
+        columns = ("name", "serial", "url", "time")
+        output.listing(columns, [(dict(zip(columns, each, strict=True)), each) for each in made])
         return
     if up_to and up_to not in SENSITIVITIES:
         raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
@@ -116,61 +111,68 @@ def publish(
                 redact=redact, up_to=up_to, licence=licence, expires=expires,
             )  # fmt: skip
         proposal = memos.propose(name, wanted, target=to, withdraw=withdraw, replace=replace)
-        shown = False
-        if dry_run or not (yes or proposal.current):
-            if not dry_run and not sys.stdin.isatty():
-                raise UsageError(
-                    f"{len(proposal.memories)} memories would be published", "add --yes, or --dry-run first"
-                )
-            if shown := not (dry_run and output.json):
-                _show(output, proposal)
-        if not dry_run and not (yes or proposal.current):
-            sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
-            sys.stderr.flush()
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise UsageError("nothing was sent", "")
+        if dry_run:
+            _tell_proposal(output, proposal)
+            return
+        is_asked = not (yes or proposal.current)
+        if is_asked:
+            _confirm(output, proposal)
         with output.progress("bytes") as (count,):
-            sent = None if dry_run else memos.publish(proposal, on_bytes=count)
+            sent = memos.publish(proposal, on_bytes=count)
     if output.json:
-        output.record({**_as_record(proposal), "dry_run": dry_run, "sent": sent and asdict(sent)})
-    elif sent is not None:
-        output.text(
-            f"serial {sent.serial}  memories {sent.memories}  sent {sent.sent:,} bytes"
-            if sent.changed
-            else f"serial {sent.serial}  unchanged"
-        )
+        output.record({**_as_record(proposal), "dry_run": False, "sent": asdict(sent)})
+    else:
+        done = f"memories {sent.memories}  sent {sent.sent:,} bytes" if sent.changed else "unchanged"
+        output.text(f"serial {sent.serial}  {done}")
         output.text(f"memos subscribe {sent.url} --trust")
-    for why, number in () if shown else proposal.held_back.items():
-        output.note(f"note: {number} memories stay here: {why}")
+    if not is_asked:
+        for why, number in proposal.held_back.items():
+            output.note(f"note: {number} memories stay here: {why}")
     for note in proposal.notes:
         output.note(f"note: {note}")
 
 
-def _show(output: Output, proposal: Proposal) -> None:
-    """What goes out, as its publisher is asked about it."""
-    output.text(f"{proposal.name} as {proposal.url}, serial {proposal.serial}, signed by {proposal.signer}")
+def _tell_proposal(output: Output, proposal: Proposal) -> None:
+    if output.json:
+        output.record({**_as_record(proposal), "dry_run": True, "sent": None})
+    else:
+        output.text("\n".join(_lines(proposal)))
+        for note in proposal.notes:
+            output.note(f"note: {note}")
+
+
+def _confirm(output: Output, proposal: Proposal) -> None:
+    """Show a person what goes out, and ask. Raises UsageError where nobody can be asked, or says no."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{len(proposal.memories)} memories would be published", "add --yes, or --dry-run first"
+        )
+    shown = "\n".join(_lines(proposal))
+    (output.failure if output.json else output.text)(shown)  # JSON alone is the result
+    sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was sent", "")
+
+
+def _lines(proposal: Proposal) -> Iterator[str]:
+    """What goes out, for a person."""
+    yield f"{proposal.name} as {proposal.url}, serial {proposal.serial}, signed by {proposal.signer}"
     for each in proposal.memories[:SHOWN]:
         by = f"by {each.author}" if each.author else ""
         covered = f"{each.covered} covered" if each.covered else ""
         about = ", ".join(filter(None, (by, *each.tags, covered)))
-        output.text(
-            f"  {each.change:7} {each.id}  {excerpt(each.text, 60)}" + (f"  ({about})" if about else "")
-        )
+        yield f"  {each.change:7} {each.id}  {excerpt(each.text, 60)}" + (f"  ({about})" if about else "")
     if (more := len(proposal.memories) - SHOWN) > 0:
-        output.text(f"  and {more} more (--dry-run --json tells all)")
-    for name in proposal.adapters:
-        output.text(f"  adapter {name}")
-    for id in proposal.withdrawn:
-        output.text(f"  withdrawn {id}")
-    for why, number in proposal.held_back.items():
-        output.text(f"  stays here: {number} ({why})")
+        yield f"  and {more} more (--dry-run --json tells all)"
+    yield from (f"  adapter {name}" for name in proposal.adapters)
+    yield from (f"  withdrawn {id}" for id in proposal.withdrawn)
+    yield from (f"  stays here: {number} ({why})" for why, number in proposal.held_back.items())
     wanted = proposal.wanted
     ends = f", ends {wanted.expires}" if wanted and wanted.expires else ""
-    licence = wanted.licence if wanted else ""
-    output.text(
-        f"{len(proposal.memories)} memories, {len(proposal.withdrawn)} withdrawn, "
-        f"licence {licence or 'none'}{ends}"
-    )
+    licence = (wanted.licence if wanted else "") or "none"
+    count = len(proposal.memories)
+    yield f"{count} memories, {len(proposal.withdrawn)} withdrawn, licence {licence}{ends}"
 
 
 def _as_record(proposal: Proposal) -> dict[str, object]:
@@ -219,17 +221,19 @@ def subscribe(
     if not url:
         with state.open() as memos:
             followed = memos.subscriptions()
-        output.listing(
-            ("name", "serial", "url"),
-            [
+        rows = []
+        for feed in followed:
+            ends = None if feed.expires is None else format_time(feed.expires)
+            more = {"signer": feed.signer, "licence": feed.licence, "expires": ends}
+            known = {"name": feed.name, "serial": feed.serial, "url": feed.url, **more}
+            time = format_time(feed.updated)
+            rows.append(
                 (
-                    {"name": f.name, "serial": f.serial, "url": f.url, "signer": f.signer,
-                     "licence": f.licence, "expires": f.expires, "time": f.updated},
-                    (f.name, f.serial, f.url),
+                    {**known, "quarantine": feed.quarantine, "time": time},
+                    (feed.name, feed.serial, feed.url, time),
                 )
-                for f in followed
-            ],
-        )  # fmt: skip
+            )
+        output.listing(("name", "serial", "url", "time"), rows)
         return
     with state.open() as memos, output.progress("bytes") as (count,):
         done = memos.subscribe(url, name=name, quarantine=quarantine, trust=trust, on_bytes=count)
