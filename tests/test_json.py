@@ -336,7 +336,7 @@ FEED = {*PUBLICATION, "signer", "licence", "expires", "quarantine"}
 
 def test_publications_and_feeds(kept: Shell) -> None:
     kept("key", "new")
-    command = ("publish", "all", "--type", "fact", "--type", "document", "--to", "public", "--json")
+    command = ("publish", "all", "--tag", "work", "--to", "public", "--json")
     shown = kept(*command, "--dry-run").record
     assert (shown.keys(), shown["sent"]) == (PROPOSAL, None)
     made = kept(*command, "--yes").record
