@@ -23,7 +23,7 @@ from memos_cli.interface.access import Access
 from memos_cli.interface.distilling import Wanted
 from memos_cli.interface.exchange import signing
 from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.market.publishing import Wanted as PublicationWanted
+from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.activation import Restored

@@ -84,7 +84,7 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.interface.market.publishing import Wanted
+    from memos_cli.interface.market.outgoing import Wanted
 
     state = state_of(ctx)
     output = state.output

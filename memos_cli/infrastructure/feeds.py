@@ -98,6 +98,11 @@ def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
     return {id: (cube, sha256) for id, cube, sha256 in rows}
 
 
+def seal(memory: bytes, links: Iterable[bytes]) -> bytes:
+    """The sha256 of a memory's line in a bundle and those of its links, sorted: whether it has changed."""
+    return hashlib.sha256(memory + b"".join(sorted(links))).digest()
+
+
 def root(items: Mapping[str, bytes]) -> str:
     """A fingerprint of all that a feed holds: the same ids with the same records, whatever way they came."""
     lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())

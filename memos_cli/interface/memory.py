@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from memos_cli.interface.ingestion import Ingestion, Wishes
     from memos_cli.interface.linking import Merged, Step
     from memos_cli.interface.maintaining import Report
+    from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
     from memos_cli.interface.market.publishing import Proposal, Published
-    from memos_cli.interface.market.publishing import Wanted as PublicationWanted
     from memos_cli.interface.market.subscribing import Left, Updated
     from memos_cli.interface.rivalry import Conflict
     from memos_cli.interface.standing import Diff

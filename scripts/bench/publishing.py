@@ -24,7 +24,7 @@ from memos_cli.cube import Filter
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.interface.exchange import signing
 from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.market.publishing import Wanted
+from memos_cli.interface.market.outgoing import Wanted
 from memos_cli.interface.market.registry import INDEX
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.sources import Hints

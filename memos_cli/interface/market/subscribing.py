@@ -8,7 +8,6 @@ could hide from this vault what has happened since), and one with another signer
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import re
 import zlib
@@ -26,8 +25,8 @@ from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.market import index as indexes
+from memos_cli.interface.market.files import WITHDRAWN
 from memos_cli.interface.market.index import Delta, Signed, Stored
-from memos_cli.interface.market.publishing import WITHDRAWN
 from memos_cli.interface.market.registry import Missing, Registry, normal
 from memos_cli.settings import cache_folder
 
@@ -307,8 +306,7 @@ def _items(came: Bundle) -> list[Item]:
         try:
             memory = to_foreign(each)
             mine = linked.get(memory.id, [])
-            lines = sorted(map(bundle.to_line, mine))
-            seal = hashlib.sha256(bundle.to_line(each) + b"".join(lines)).digest()
+            seal = feeds.seal(bundle.to_line(each), map(bundle.to_line, mine))
             ends = tuple(
                 (str(link["kind"]), str(link["target"])) for link in mine if link["kind"] in PORTABLE
             )
