@@ -206,3 +206,16 @@ def test_an_adapter_of_covered_memories_is_not_published(learned: Teacher, tmp_p
     learned("edit", *learned.ids("--tag", "me") - {*secret}, "--text", "My cat is called Mika.")
     made = learned("publish", "me", "--tag", "me", "--to", tmp_path / "public", "--dry-run", "--json").record
     assert made["adapters"] == [], "it does not hold what the memory says now"
+
+
+def test_an_adapter_waits_for_its_memories(learned: Teacher, bob: Teacher, tmp_path: Path) -> None:
+    learned("publish", "me", "--tag", "me", "--to", tmp_path / "public", "--yes")
+    url = str(tmp_path / "public" / "me")
+    bob("subscribe", url, "--trust", "--quarantine", env=LENIENT)
+    came = bob("subscribe", url, "--no-quarantine", "--json", env=LENIENT).record
+    assert any("is left" in note for note in came["notes"])
+    for row in bob("list", "--state", "quarantined", "--json").records:
+        bob("review", row["id"], "--approve")
+    came = bob("update", "--json", env=LENIENT).record
+    assert any("passed its gate here" in note for note in came["notes"]), came
+    assert bob("update", "--json", env=LENIENT).record["received"] == 0

@@ -393,3 +393,15 @@ def test_an_outline_in_no_encoding_is_told(memos: Shell, encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><opml><body><outline text="x"/></body></opml>'
     failed = memos("import", memos.write("odd.opml", text), "--no-embed", "--json", code=1).record["failed"]
     assert "no outline" in failed[0]["reason"]
+
+
+def test_what_a_user_of_mem0_calls_time_is_not_when_it_was(memos: Shell) -> None:
+    store = [
+        {
+            "id": "w1", "memory": "Tea at dawn.", "hash": "x", "updated_at": "2025-03-01T10:00:00Z",
+            "metadata": {"time": "morning", "type": "habit"},
+        }
+    ]  # fmt: skip
+    memos("import", exports.write_json(memos.work / "mem0.json", store), "--no-embed")
+    (row,) = memos("list", "--json").records
+    assert (row["time"], row["type"]) == ("2025-03-01T10:00:00Z", "fact")

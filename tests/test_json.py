@@ -322,7 +322,7 @@ def test_answers(kept: Shell) -> None:
 
 PROPOSAL = {
     "name", "url", "signer", "serial", "licence", "memories", "withdrawn", "held_back", "adapters",
-    "unchanged", "dry_run", "sent",
+    "notes", "unchanged", "dry_run", "sent",
 }  # fmt: skip
 OUTGOING = {"id", "title", "text", "author", "tags", "covered", "change"}
 SENT = {"name", "url", "serial", "memories", "bytes", "sent", "changed"}

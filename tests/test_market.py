@@ -30,6 +30,7 @@ from memos_cli.infrastructure import feeds
 from memos_cli.interface.exchange import bundle
 from memos_cli.interface.market import index as indexes
 from memos_cli.interface.market.index import Index, Stored
+from memos_cli.interface.market.outgoing import Wanted
 from memos_cli.interface.market.registry import INDEX, Registry
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import Settings
@@ -373,6 +374,50 @@ def test_a_proposal_that_the_world_has_overtaken_is_not_sent(ann: Shell, bob: Sh
     assert FACTS[0].encode() not in bytes_of(place / "harbour")
 
 
+def test_what_has_become_sensitive_since_it_was_shown_stays(ann: Shell, place: Path) -> None:
+    with entered(ann) as memos:
+        memos.edit(id_of(ann, FACTS[1]), text="Closed.")
+        shown = memos.propose("x", Wanted(ids=(id_of(ann, FACTS[0]),)), target=str(place))
+        memos.mark([id_of(ann, FACTS[0])], "secret")
+        with pytest.raises(Conflict):
+            memos.publish(shown)
+    assert not (place / "x" / INDEX).exists()
+
+
+def test_nothing_of_a_newer_publication_is_cleaned_away(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place)
+    with entered(ann) as memos:
+        unchanged = memos.propose("harbour")
+        assert unchanged.current
+        ann("edit", id_of(ann, FACTS[0]), "--text", "Closed.")
+        again(ann)
+        with pytest.raises(Conflict):
+            memos.publish(unchanged)
+    assert follow(bob, place)["added"] == 40
+
+
+def test_another_vaults_publication_is_not_replaced_for_its_lower_serial(
+    ann: Shell, bob: Shell, place: Path
+) -> None:
+    publish(ann, place)
+    ann("edit", id_of(ann, FACTS[0]), "--text", "Closed.")
+    again(ann)
+    for path in (place / "harbour").iterdir():
+        path.unlink()
+    ann("ingest", "-", "--no-embed", "--tag", "harbour", "--as", "agent:x", stdin=b"An agent's.")
+    ann("publish", "harbour", "--tag", "harbour", "--to", place, "--yes", "--as", "agent:x")
+    assert "--replace" in ann("publish", "harbour", "--yes", code=14).err
+    made = ann("publish", "harbour", "--withdraw", "--replace", "--yes", "--json").record
+    assert (made["serial"], made["memories"]) == (3, [])
+
+
+def test_what_has_no_end_that_anybody_meets_is_published(ann: Shell, bob: Shell, place: Path) -> None:
+    for end in ("9999-12-31", "2999-01-01"):
+        ann("expire", id_of(ann, FACTS[0]), "--at", end)
+        publish(ann, place)
+    assert follow(bob, place)["added"] == 40
+
+
 def test_publishing_says_what_to_type(ann: Shell, bob: Shell, place: Path) -> None:
     assert "memos publish harbour --tag TAG --to" in ann("publish", "harbour", "--yes", code=2).err
     assert "memos publish ../x" not in ann("publish", "../x", "--tag", "a", "--to", place, code=2).err
@@ -547,6 +592,30 @@ def test_what_is_kept_of_a_feed_is_live_and_does_not_end_with_it(ann: Shell, bob
     rows = bob("list", "--json").records
     assert sorted(row["text"] for row in rows) == sorted(FACTS)
     assert {row["expires"] for row in rows} == {None}
+
+
+def test_what_is_kept_of_a_feed_that_has_ended_is_live(ann: Shell, bob: Shell, place: Path) -> None:
+    publish(ann, place, "--expires", "2099-01-01")
+    follow(bob, place)
+    with entered(bob, LATER) as memos:
+        memos.maintain(steps=("expire",))
+    assert texts(bob) == []
+    bob("unsubscribe", "harbour", "--keep")
+    assert texts(bob) == sorted(FACTS)
+
+
+def test_a_name_is_a_name_before_it_is_a_folder(ann: Shell, bob: Shell, place: Path) -> None:
+    """Run in a folder where the name of one feed is the folder of another."""
+    publish(ann, place)
+    ann("publish", "other", id_of(ann, FACTS[7]), "--to", place, "--yes")
+    bob("subscribe", place / "harbour", "--as", "first", "--trust")
+    (bob.work / "other").symlink_to(place / "harbour")
+    assert bob("subscribe", f"{place}/../public/other", "--json").record["added"] == 1
+    (row,) = [row for row in bob("subscribe", "--json").records if row["name"] == "other"]
+    assert row["url"] == str(place / "other")
+    (bob.work / "harbour").mkdir()
+    assert bob("unsubscribe", "other", "--json").record["memories"] == 1
+    assert texts(bob) == sorted(FACTS)
 
 
 def test_no_feed_is_left_to_follow(bob: Shell) -> None:

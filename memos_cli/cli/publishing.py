@@ -186,6 +186,7 @@ def _as_record(proposal: Proposal) -> dict[str, object]:
         "withdrawn": list(proposal.withdrawn),
         "held_back": dict(proposal.held_back),
         "adapters": list(proposal.adapters),
+        "notes": list(proposal.notes),
         "unchanged": proposal.current,
     }
 

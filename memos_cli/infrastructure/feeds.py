@@ -236,10 +236,15 @@ def settle(
            FROM feed_cube f JOIN cube c ON c.n = f.cube WHERE f.feed = ?2 AND c.expires IS NOT until""",
         (expires, feed.n),
     ).fetchall():
-        change.renew(cube, until)
-        if state == "expired" and (until is None or until > change.now):
-            change.set_state(cube, "activated", "restore")
+        _end(change, cube, state, until)
     change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
+
+
+def _end(change: Change, cube: int, state: str, until: int | None) -> None:
+    """Let a memory end then; one that is over, and ends later now, is back."""
+    change.renew(cube, until)
+    if state == "expired" and (until is None or until > change.now):
+        change.set_state(cube, "activated", "restore")
 
 
 def adapters(db: Connection, feed: int) -> dict[str, int | None]:
@@ -283,9 +288,10 @@ def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
         if not keep or db.execute(alike, (change.principal, change.now, cube)).fetchone():
             blobs += change.forget(cube)
     if keep:
-        own = "SELECT cube, expires FROM feed_cube WHERE feed = ?"
-        for cube, expires in db.execute(own, (feed.n,)).fetchall():
-            change.renew(cube, expires)
+        own = """SELECT f.cube, c.state, f.expires FROM feed_cube f JOIN cube c ON c.n = f.cube
+          WHERE f.feed = ?"""
+        for cube, state, until in db.execute(own, (feed.n,)).fetchall():
+            _end(change, cube, state, until)
         db.execute("UPDATE cube SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
         db.execute("UPDATE OR IGNORE source SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
     made = "SELECT n FROM cube WHERE owner = ? ORDER BY n"

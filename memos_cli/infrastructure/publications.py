@@ -25,10 +25,12 @@ class Publication:
     serial: int
     sha256: str
     """Of its index, in hexadecimal."""
+    replaces: str
+    """That of the index which lay there before, and still does if this one was cut off; "": none did."""
     updated: int
 
 
-_PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, updated FROM publication"
+_PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, replaces, updated FROM publication"
 
 
 def publications(db: Connection, owner: str) -> list[Publication]:
@@ -53,15 +55,16 @@ def tell_published(
     wanted: Mapping[str, Any] | None,
     serial: int,
     sha256: str,
+    replaces: str,
     items: Mapping[str, tuple[int, bytes | None]],
 ) -> None:
     """Note what went out, in place of what did before."""
     db = change.db
     db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
     (n,) = db.execute(
-        """INSERT INTO publication (name, owner, target, wanted, serial, sha256, updated)
-           VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING n""",
-        (name, change.principal, target, json.dumps(wanted), serial, sha256, change.now),
+        """INSERT INTO publication (name, owner, target, wanted, serial, sha256, replaces, updated)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING n""",
+        (name, change.principal, target, json.dumps(wanted), serial, sha256, replaces, change.now),
     ).fetchone()
     db.executemany(
         "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",

@@ -409,6 +409,7 @@ def _seventh(db: Database) -> None:
           wanted TEXT NOT NULL,
           serial INTEGER NOT NULL,
           sha256 TEXT NOT NULL,
+          replaces TEXT NOT NULL,
           updated INTEGER NOT NULL,
           UNIQUE (owner, name)
         )""",

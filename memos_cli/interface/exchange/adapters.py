@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.errors import MemosError, ModelUnfit
+from memos_cli.errors import Damaged, MemosError, ModelUnfit
 from memos_cli.infrastructure import adapters, catalogue
 from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
@@ -94,6 +95,17 @@ def _card(adapter: Adapter) -> Mapping[str, Any]:
     return told if isinstance(told, dict) else adapter.report
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the adapters of a bundle."""
+
+    ids: list[str]
+    told: list[str]
+    """Why others are left."""
+    again: bool
+    """Whether one is left because its memories are not live here: it can be kept once they are."""
+
+
 def keep(
     memos: Memos,
     records: Sequence[Mapping[str, Any]],
@@ -102,13 +114,12 @@ def keep(
     *,
     versions: Mapping[str, int] | None = None,
     principal: str = "",
-) -> tuple[list[str], list[str]]:
+) -> Kept:
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
-    not counted as there. Returns their ids, and what is to be told of others.
-    """
-    kept, told = [], []
+    not counted as there."""
+    kept, told, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
             id = _keep(memos, each, files, numbers, versions, principal or memos.principal)
@@ -116,9 +127,10 @@ def keep(
             told.append(f"adapter {number} is left: {type(error).__name__} {error}")
         except MemosError as error:
             told.append(f"adapter {number} is left: {error}")
+            again = again or not isinstance(error, (ModelUnfit, Damaged))
         else:
             kept.append(id)
-    return kept, told
+    return Kept(kept, told, again)
 
 
 def _keep(

@@ -24,7 +24,7 @@ from memos_cli.interface.secrecy import find_secrets
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
-_FIRST, _LAST = parse_time("0001-01-02"), parse_time("9999-12-30")
+_FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
 RIGHTS = ("read", "write", "share", "admin")
 
 
@@ -72,8 +72,8 @@ def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> i
             if isinstance(document, list) and document and all(id in known for id in document):
                 derived.request(change, {"view": str(each.get("view", "")), "document": document})
     if records := parts.get(adapters.MEMBER):
-        kept, told = adapters.keep(memos, records, found.files, known)
-        job.notes += told + adapters.examine(memos, kept)
+        kept = adapters.keep(memos, records, found.files, known)
+        job.notes += [*kept.told, *adapters.examine(memos, kept.ids)]
     return made
 
 

@@ -18,6 +18,8 @@ from memos_cli.infrastructure import links
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
+OWN_TIME = "memos_time"
+"""Under which a memory's own time stands, or null, where a format has times of records alone."""
 _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
 
 
@@ -45,7 +47,7 @@ def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
             "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
             "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
             "categories": list(cube.tags), "actor_id": cube.author or None, "role": cube.role or None,
-            "metadata": {"type": cube.type, "title": cube.title, "time": _when(cube.time)},
+            "metadata": {"type": cube.type, "title": cube.title, OWN_TIME: _when(cube.time)},
             "expiration_date": cube.expires and format_time(cube.expires - 1)[:10],
         }
         for cube in cubes
@@ -62,7 +64,7 @@ def write_memos(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
             "metadata": {
                 "memory_type": "LongTermMemory", "type": cube.type, "key": cube.title,
                 "tags": list(cube.tags), "status": "activated", "created_at": format_time(cube.created),
-                "updated_at": format_time(cube.updated), "memory_time": _when(cube.time),
+                "updated_at": format_time(cube.updated), OWN_TIME: _when(cube.time),
                 "sources": [json.dumps({"role": cube.role, "speaker": cube.author}, ensure_ascii=False)],
             },
         }

@@ -14,6 +14,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
+from memos_cli.interface.exchange.formats import OWN_TIME
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, parts_of, text, time
 from memos_cli.interface.importing.opening import Export
 
@@ -64,7 +65,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
                 said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id or None,
                 title=text(about.get("title")), role=text(record.get("role")),
                 author=text(record.get("actor_id")), tags=tuple(map(_tag, labels)),
-                time=time(about["time"]) if "time" in about else when,
+                time=time(about[OWN_TIME]) if OWN_TIME in about else when,
             )  # fmt: skip
             if id in earlier:
                 bundle.earlier[id] = [was for was in earlier[id] if was.strip() and was != said]

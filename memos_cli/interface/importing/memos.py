@@ -13,6 +13,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
+from memos_cli.interface.exchange.formats import OWN_TIME
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, text, time
 from memos_cli.interface.importing.memories import load, rows_of
 from memos_cli.interface.importing.opening import Export
@@ -65,7 +66,7 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
         bundle.add(
             body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id or None,
             title=text(about.get("key")),
-            time=time(about["memory_time"]) if "memory_time" in about else
+            time=time(about[OWN_TIME]) if OWN_TIME in about else
             time(about.get("updated_at")) or time(about.get("created_at")),
             author=next((speaker for speaker, _ in sources if speaker), ""),
             role=next((role for _, role in sources if role in ("user", "assistant", "system")), ""),

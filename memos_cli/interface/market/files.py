@@ -64,10 +64,12 @@ def write_bundle(items: Mapping[str, Lines]) -> bytes:
 def write_deltas(items: Mapping[str, Lines], now: Past, serial: int, most: int) -> list[tuple[Delta, bytes]]:
     """What has changed up to ``serial``, from a few earlier ones on, as far as it is no more than ``most``
     bytes."""
-    made = []
+    made: list[tuple[Delta, bytes]] = []
+    # Before the oldest of them nothing is known: what was withdrawn then would be missing.
+    oldest = min((at for at, _ in now.values()), default=serial)
     for span in SPANS:
         since = serial - span
-        if since < 1:
+        if since < oldest:
             break
         changed = [id for id, (at, seal) in now.items() if at > since and seal is not None]
         gone = sorted(id for id, (at, seal) in now.items() if at > since and seal is None)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Filter
+from memos_cli.cube import LIVE_STATES
 from memos_cli.errors import Conflict, MemosError, Refused, UsageError
+from memos_cli.files import hold, make_folder
 from memos_cli.infrastructure import catalogue, feeds
 from memos_cli.infrastructure import publications as records
 from memos_cli.infrastructure.publications import Publication
@@ -25,6 +26,7 @@ from memos_cli.interface.market.outgoing import Outgoing, Wanted, choose, cover,
 from memos_cli.interface.market.registry import INDEX, Registry
 from memos_cli.interface.reader import parse_when
 from memos_cli.interface.secrecy import knows_personal
+from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.changes import Change
@@ -61,7 +63,8 @@ class Proposal:
     _files: Mapping[str, bytes]
     _items: Mapping[str, tuple[int, bytes | None]]
     """What is to be remembered of it: see ``infrastructure.publications``."""
-    _versions: Mapping[str, int]
+    _versions: Mapping[str, tuple[int, int]]
+    """By id the version of each memory, and when it was changed last."""
     _known: Publication | None
     _seen: str
     """The sha256 of the index that lay there; "": none."""
@@ -104,7 +107,7 @@ def propose(
     signer = _signer(memos, name)
     known = next((each for each in publications(memos) if each.name == name), None)
     made = None if withdraw else _wanted(memos, name, wanted, known)
-    if known is None and (made is None or not target):
+    if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
             f"name memories, and where to: memos publish {name} --tag TAG --to FOLDER",
@@ -115,8 +118,14 @@ def propose(
     if there is not None and known is None and not replace:
         raise _published_elsewhere(registry)
     cubes, held_back = choose(memos, made) if made else ([], {})
-    if not cubes and known is None:
-        raise UsageError("no memory is to be published", "memos list --tag TAG shows what a filter chooses")
+    if made and not cubes and known is None:
+        stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
+        raise UsageError(
+            "no memory is to be published" + (f" (what stays here: {stay})" if stay else ""),
+            "--redact --up-to personal covers and publishes what is personal"
+            if stay
+            else "memos list --tag TAG shows what a filter chooses",
+        )
     leaving = [cover(cube, redact=bool(made and made.redact)) for cube in cubes]
     items = lines_of(memos, cubes, leaving)
     before = records.published(memos.vault.connection, known.n) if known and follows else {}
@@ -148,7 +157,7 @@ def propose(
         current=is_current, _index=there.index if is_current and there else index, _items=now,
         _files={index.bundle.name: whole} | {delta.name: data for delta, data in deltas}
         | {held.name: data for _, held, data in carried},
-        _versions={cube.id: cube.version for cube in cubes}, _known=known,
+        _versions={cube.id: (cube.version, cube.updated) for cube in cubes}, _known=known,
         _seen=there.sha256 if there else "",
     )  # fmt: skip
 
@@ -159,8 +168,16 @@ def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -
     Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
     or what lies there, are not those of the proposal any more.
     """
-    made, registry = proposal._index, Registry(proposal.url)
-    sent = 0
+    make_folder(cache_folder())
+    with hold(cache_folder() / "publish.lock", timeout=memos.settings.lock_timeout):
+        return _publish(memos, proposal, Registry(proposal.url), on_bytes)
+
+
+def _publish(
+    memos: Memos, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
+) -> Published:
+    made, sent = proposal._index, 0
+    _require_unchanged(proposal, registry)
     if not proposal.current:
         there = registry.sizes()
         for name, data in proposal._files.items():
@@ -171,11 +188,12 @@ def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -
         line, sha256 = indexes.write(made)
         # Noted before it is there: what lies there then, and is not known here, is somebody else's.
         with memos.vault.change(memos.principal, memos.now()) as change:
-            _require_unchanged(memos, change, proposal, registry)
+            _require_same(memos, change, proposal)
             wanted = proposal.wanted.to_json() if proposal.wanted else None
             records.tell_published(
-                change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._items
-            )
+                change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
+                proposal._items,
+            )  # fmt: skip
         registry.write(INDEX, line)
         sent += len(line)
     named = {each.name for each in made.files()}
@@ -240,14 +258,13 @@ def _there(registry: Registry, signer: str) -> Signed | None:
 def _follows(known: Publication, registry: Registry, there: Signed, *, replace: bool) -> bool:
     """Whether what lies there is what went out last from here, so that a delta can follow it.
 
-    An older one is what a publication that was cut off did not get to replace. Raises Refused for any other,
-    unless it is to be replaced.
+    What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
+    other, unless it is to be replaced.
     """
-    if known.target == registry.url and known.sha256 == there.sha256:
-        return True
-    if not replace and (known.target != registry.url or there.index.serial >= known.serial):
+    is_own = known.target == registry.url and there.sha256 in (known.sha256, known.replaces)
+    if not is_own and not replace:
         raise _published_elsewhere(registry)
-    return False
+    return is_own and there.sha256 == known.sha256
 
 
 def _published_elsewhere(registry: Registry) -> Refused:
@@ -269,17 +286,27 @@ def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
     return all(sizes.get(each.name) == each.bytes for each in there.files())
 
 
-def _require_unchanged(memos: Memos, change: Change, proposal: Proposal, registry: Registry) -> None:
-    """Raise Conflict unless the memories, and what lies there, are as they were when it was proposed."""
-    again = Conflict("something has changed since this was shown", f"memos publish {proposal.name}")
-    known = next((each for each in publications(memos) if each.name == proposal.name), None)
-    if known != proposal._known:
-        raise again
-    here = catalogue.by_ids(change.db, list(proposal._versions))
-    cubes = catalogue.by_number(change.db, list(here.values()))
-    now = {cube.id: cube.version for cube in cubes.values() if cube.state in Filter().states}
-    if now != proposal._versions:
-        raise again
+def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
+    """Raise Conflict unless what lies there is what did when it was proposed."""
     there = registry.read_index() if registry.has_index() else b""
     if (indexes.read(there, registry.url).sha256 if there else "") != proposal._seen:
-        raise again
+        raise _changed(proposal)
+
+
+def _require_same(memos: Memos, change: Change, proposal: Proposal) -> None:
+    """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
+    known = next((each for each in publications(memos) if each.name == proposal.name), None)
+    cubes = catalogue.by_number(
+        change.db, list(catalogue.by_ids(change.db, list(proposal._versions)).values())
+    )
+    now = {
+        cube.id: (cube.version, cube.updated)
+        for cube in cubes.values()
+        if cube.state in LIVE_STATES and (cube.expires is None or cube.expires > change.now)
+    }
+    if known != proposal._known or now != proposal._versions:
+        raise _changed(proposal)
+
+
+def _changed(proposal: Proposal) -> Conflict:
+    return Conflict("something has changed since this was shown", f"memos publish {proposal.name}")

@@ -170,7 +170,7 @@ def normal(url: str) -> str:
     """An address in one form, without the name of the index; a path becomes absolute."""
     url = url.strip().removesuffix(INDEX)
     if "://" not in url:
-        return str(Path(url).expanduser().absolute())
+        return os.path.abspath(Path(url).expanduser())  # noqa: PTH100 (resolve() would follow links)
     return url.rstrip("/")
 
 

@@ -121,7 +121,7 @@ def update(memos: Memos, name: str, on_bytes: Callable[[int], None]) -> Updated:
     memos.access.require_making()
     try:
         return _update(memos, named(memos, name), on_bytes)
-    except Missing:  # it was published anew after its index was read
+    except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
         return _update(memos, named(memos, name), on_bytes)
 
 
@@ -183,10 +183,18 @@ def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
 
 def named(memos: Memos, name: str) -> Feed:
     """A feed of who asks. Raises UsageError where there is none of this name."""
-    for feed in subscriptions(memos):
-        if name in (feed.name, feed.url) or normal(name) == feed.url:
+    mine = subscriptions(memos)
+    for feed in mine:
+        if feed.name == name:
+            return feed
+    for feed in mine:
+        if feed.url == normal(name):
             return feed
     raise UsageError(f"no feed is named {name!r}", "`memos subscribe` lists them")
+
+
+class _Overtaken(MemosError):
+    """Another process has brought the feed to another publication meanwhile."""
 
 
 # --- what is accepted ------------------------------------------------------------------------------
@@ -268,7 +276,7 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
         if now is None or now.serial != feed.serial:
-            raise Missing(f"another update of {feed.name} came first", f"memos update {feed.name}")
+            raise _Overtaken(f"another update of {feed.name} came first", f"memos update {feed.name}")
         changed = []
         for item in items:
             what = feeds.put(change, feed, item)
@@ -358,12 +366,14 @@ def _take_adapters(
             told.append(f"an adapter is left for the next update: {error}")
             continue
         fetched.append(stored)
-        kept, left = adapters.keep(
+        kept = adapters.keep(
             memos, came.parts.get(adapters.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
         )  # fmt: skip
-        told += left + adapters.examine(memos, kept)
-        cube = memos.access.one(kept[0]).n if kept else None
+        told += [*kept.told, *adapters.examine(memos, kept.ids)]
+        if kept.again:
+            continue
+        cube = memos.access.one(kept.ids[0]).n if kept.ids else None
         with memos.vault.change(feed.owner, memos.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
     return fetched, told
