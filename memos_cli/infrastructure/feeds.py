@@ -18,16 +18,8 @@ from memos_cli.infrastructure.adoption import Foreign, ForeignPlace
 from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.governance import Rule
+from memos_cli.infrastructure.governance import FEED, Rule
 from memos_cli.infrastructure.words import word_row
-
-OWNER = "feed:"
-"""How the principal of a feed begins."""
-
-
-def is_feeds(principal: str) -> bool:
-    """Whether what this principal owns came from a feed."""
-    return principal.startswith(OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class Feed:
 
     @property
     def owner(self) -> str:
-        return OWNER + self.name
+        return FEED + self.name
 
     @property
     def tag(self) -> str:
@@ -117,7 +109,7 @@ def follow(change: Change, name: str, url: str, publication: str, signer: str, *
         (name, url, publication, signer, change.principal, quarantine, change.now),
     ).fetchone()
     change.note("subscribe", {"feed": name, "url": url, "signer": signer})
-    owner = OWNER + name
+    owner = FEED + name
     rules.grant(change, Rule(owner, "vault", "", change.principal, "share", owner, change.now))
     feed = by_name(change.db, name)
     assert feed is not None and feed.n == n

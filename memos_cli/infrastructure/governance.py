@@ -28,6 +28,13 @@ INCLUDED: dict[str, frozenset[str]] = {
 Kind = Literal["cube", "tag", "view", "vault"]
 EVERYONE = "everyone"
 """Stands for every principal, in a rule."""
+FEED = "feed:"
+"""How the principal of a feed begins: the owner of what came from it, as whom nobody can ask."""
+
+
+def is_feeds(principal: str) -> bool:
+    """Whether what this principal owns came from a feed."""
+    return principal.startswith(FEED)
 
 
 @dataclass(frozen=True, slots=True)

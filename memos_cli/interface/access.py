@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure import catalogue, policies, rules
-from memos_cli.infrastructure.feeds import OWNER, is_feeds
 from memos_cli.infrastructure.governance import (
     EVERYONE,
+    FEED,
     INCLUDED,
     RIGHTS,
     Caller,
@@ -22,6 +22,7 @@ from memos_cli.infrastructure.governance import (
     Rule,
     decide,
     is_below,
+    is_feeds,
 )
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.lifecycle import next_state
@@ -162,7 +163,7 @@ class Access:
     def _refuse(self, cube: Cube, right: str, decision: Decision) -> None:
         hint = f"its owner can allow it: memos grant {cube.id} {self.caller.principal} {right}"
         if is_feeds(cube.owner):
-            feed = cube.owner.removeprefix(OWNER)
+            feed = cube.owner.removeprefix(FEED)
             hint = f"what a feed brings stays as it is there: memos unsubscribe {feed} --keep makes it yours"
         refused = Refused(f"{self.caller.principal} may not {right} {cube.id}: {decision.why}", hint)
         self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)

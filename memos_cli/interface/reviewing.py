@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.infrastructure.feeds import is_feeds
+from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.results import Tagged
 from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state

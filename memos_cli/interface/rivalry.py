@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, index, links
-from memos_cli.infrastructure.feeds import is_feeds
+from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state
 from memos_cli.operation.rivals import compare

@@ -11,7 +11,7 @@ from memos_cli.cube import Cube, Filter, format_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Version
-from memos_cli.infrastructure.feeds import is_feeds
+from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.results import Edited, Tagged
 from memos_cli.operation.lifecycle import next_state
 

@@ -16,6 +16,7 @@ from memos_cli.infrastructure import adapters, catalogue
 from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
 from memos_cli.operation.training_set import is_private
+from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -118,7 +119,8 @@ def keep(
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
-    not counted as there."""
+    not counted as there.
+    """
     kept, told, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
@@ -187,20 +189,25 @@ def _keep(
     return id
 
 
+def model_of(memos: Memos) -> str:
+    """The sha256 of the reader, by which adapters name their base; "" where there is none."""
+    from memos_cli.runtime.models import fingerprint
+
+    try:
+        return fingerprint(memos.reader.path, cache_folder() / "models.json")
+    except ModelUnfit:
+        return ""
+
+
 def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
     """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
 
     Returns what is to be told.
     """
     from memos_cli.interface.distilling import examine_again
-    from memos_cli.runtime.models import fingerprint
-    from memos_cli.settings import cache_folder
 
     told = []
-    try:
-        model = fingerprint(memos.reader.path, cache_folder() / "models.json") if ids else ""
-    except ModelUnfit:
-        model = ""
+    model = model_of(memos) if ids else ""
     for cube in memos.several(ids):
         adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
         assert adapter is not None

@@ -11,7 +11,7 @@ from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
-from memos_cli.infrastructure.feeds import is_feeds
+from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.exchange import adapters, bundle
 from memos_cli.interface.exchange.formats import (
     write_data,

@@ -13,6 +13,8 @@ from memos_cli.interface.exchange import signing
 from memos_cli.interface.exchange.bundle import to_line
 
 FORMAT, VERSION = "memos-feed", 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a publication, and a feed, may be called."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 LARGEST = 4 << 30
 """Bytes of a file that an index may name."""

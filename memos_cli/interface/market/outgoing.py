@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, Filter
+from memos_cli.cube import LIVE_STATES, Cube, Filter
 from memos_cli.infrastructure import catalogue, links
 from memos_cli.interface.exchange import bundle
 from memos_cli.interface.exchange.exporting import PORTABLE, why_held
@@ -73,7 +73,7 @@ def choose(memos: Memos, wanted: Wanted) -> tuple[list[Cube], dict[str, int]]:
     held_back: dict[str, int] = {}
     chosen = []
     for cube in cubes:
-        if cube.payload != "plaintext" or cube.state not in Filter().states:
+        if cube.payload != "plaintext" or cube.state not in LIVE_STATES:
             continue
         why = why_held(memos, cube, up_to)
         if not why and up_to == "open" and not wanted.redact and find_personal(_all_of(cube)):

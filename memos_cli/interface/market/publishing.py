@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.changes import Change
     from memos_cli.interface.memory import Memos
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
 _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
 """Files that a publication writes, or left behind when it was cut off."""
@@ -114,9 +113,7 @@ def propose(
         )
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
-    follows = known is not None and there is not None and _follows(known, registry, there, replace=replace)
-    if there is not None and known is None and not replace:
-        raise _published_elsewhere(registry)
+    follows = _follows(known, registry, there, replace=replace)
     cubes, held_back = choose(memos, made) if made else ([], {})
     if made and not cubes and known is None:
         stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
@@ -207,7 +204,7 @@ def _publish(
 
 def _signer(memos: Memos, name: str) -> str:
     """The key of who publishes. Raises UsageError, Refused."""
-    if not _NAME.fullmatch(name):
+    if not indexes.NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
     if "share" not in memos.access.caller.most:
         raise Refused(f"the token of {memos.principal} does not allow to share", "use an owner's")
@@ -255,20 +252,19 @@ def _there(registry: Registry, signer: str) -> Signed | None:
     return found
 
 
-def _follows(known: Publication, registry: Registry, there: Signed, *, replace: bool) -> bool:
+def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
     """Whether what lies there is what went out last from here, so that a delta can follow it.
 
     What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
     other, unless it is to be replaced.
     """
-    is_own = known.target == registry.url and there.sha256 in (known.sha256, known.replaces)
-    if not is_own and not replace:
-        raise _published_elsewhere(registry)
-    return is_own and there.sha256 == known.sha256
-
-
-def _published_elsewhere(registry: Registry) -> Refused:
-    return Refused(
+    if there is None:
+        return False
+    if known and known.target == registry.url and there.sha256 in (known.sha256, known.replaces):
+        return there.sha256 == known.sha256
+    if replace:
+        return False
+    raise Refused(
         f"what lies at {registry.url} was published by your key from another vault, or by another principal",
         "choose another name; or --replace withdraws what is there",
     )
@@ -288,8 +284,8 @@ def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
 
 def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
     """Raise Conflict unless what lies there is what did when it was proposed."""
-    there = registry.read_index() if registry.has_index() else b""
-    if (indexes.read(there, registry.url).sha256 if there else "") != proposal._seen:
+    there = _there(registry, proposal.signer)
+    if (there.sha256 if there else "") != proposal._seen:
         raise _changed(proposal)
 
 

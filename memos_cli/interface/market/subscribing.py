@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.errors import Damaged, MemosError, ModelUnfit, Refused, UsageError
+from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.infrastructure import catalogue, feeds
 from memos_cli.infrastructure.feeds import Feed, Item
 from memos_cli.interface.exchange import adapters, bundle, signing
@@ -33,7 +32,6 @@ from memos_cli.settings import cache_folder
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _UNPACKED = 64
 """How many times larger than its file a delta may be."""
 
@@ -92,7 +90,7 @@ def subscribe(
     registry = Registry(url)
     found = indexes.read(registry.read_index(), registry.url)
     called = name or found.index.name
-    if not _NAME.fullmatch(called):
+    if not indexes.NAME.fullmatch(called):
         raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
     if (there := feeds.by_name(memos.vault.whole, called)) is not None:
         if (there.principal, there.url) != (memos.principal, registry.url):
@@ -349,7 +347,7 @@ def _take_adapters(
     new = [each for sha256, each in published.items() if sha256 not in known]
     if not new or feed.quarantine:
         return [], []
-    model = _model_of(memos)
+    model = adapters.model_of(memos)
     mine = [each for each in new if each.model == model]
     told = []
     if (more := len(new) - len(mine)) and is_new:
@@ -377,16 +375,6 @@ def _take_adapters(
         with memos.vault.change(feed.owner, memos.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
     return fetched, told
-
-
-def _model_of(memos: Memos) -> str:
-    """The sha256 of the reader; "" where there is none."""
-    from memos_cli.runtime.models import fingerprint
-
-    try:
-        return fingerprint(memos.reader.path, cache_folder() / "models.json")
-    except ModelUnfit:
-        return ""
 
 
 def _rivals(memos: Memos, ids: Sequence[str]) -> list[str]:
