@@ -212,31 +212,31 @@ date: 2024-03-01
 type: fact
 tags: [plants, "home/garden"]
 ---
-Intro.
+Intro: what grows here, where, and since when.
 
 # Spring
 
 ```sh
-# not a heading
+# not a heading, but a comment in the shell
 ```
 
 ## Beds
 
 ### North
 
-Peas and beans.
+Peas and beans, sown on the first day of March.
 
 Autumn
 ------
 
-Leaves.
+Leaves: rake them before the first frost comes.
 """
 
 
 def test_markdown_sections_are_titled_by_their_headings() -> None:
     result = reading(MARKDOWN, "garden.md")
     assert [(draft.title, draft.text.split("\n")[0]) for draft in result.drafts] == [
-        ("Garden notes", "Intro."),
+        ("Garden notes", "Intro: what grows here, where, and since when."),
         ("Garden notes › Spring", "# Spring"),
         ("Garden notes › Spring › Beds › North", "## Beds"),
         ("Garden notes › Spring › Autumn", "Autumn"),
@@ -248,10 +248,9 @@ def test_markdown_sections_are_titled_by_their_headings() -> None:
 
 
 def test_the_only_top_heading_is_the_documents_title() -> None:
-    assert [d.title for d in reading("# Pond\nfish\n## Depth\n2 m\n", "x.md").drafts] == [
-        "Pond",
-        "Pond › Depth",
-    ]
+    pond = "# Pond\nFrogs that were there before us, and fish.\n"
+    pond += "## Depth\nTwo metres, but three at the old spring.\n"
+    assert [d.title for d in reading(pond, "x.md").drafts] == ["Pond", "Pond › Depth"]
     assert [d.title for d in reading("# A\na\n# B\nb\n", "x.md").drafts] == ["x › A", "x › B"]
 
 

@@ -1,9 +1,9 @@
-"""What the readers of the single kinds share: what is known of the whole source, and cutting to size."""
+"""What the readers of all kinds share: settings of a source, cutting to size, joining to passages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,19 @@ _WINDOW = 10
 """Pieces that the splitter sees at once: on text without any boundary its time is quadratic (two million
 letters in one word took 85 s), so it never gets more than this."""
 
+WHOLE = 2
+"""How many times the size a block may have that is better not cut: code, a table."""
+
+TINY = 40
+"""Characters of a body that are too few for a memory of their own, where it can join another."""
+
+REST = 80
+"""Length below which the end of a section joins the passage before it."""
+
+LINE_END = re.compile(r"\r\n?|\n")
+_SAMPLE = 2000
+_CJK = re.compile("[\u2e80-\ud7ff\uf900-\U0010ffff]")
+_TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
 """Milliseconds that have a date: the years 1 to 9999."""
@@ -36,23 +49,118 @@ class Setting:
     """Characters that a piece should have at most, in a script of letters."""
 
 
-def cut(
-    text: str, size: int, start: int = 0, end: int | None = None, markdown: bool = False
-) -> Iterator[tuple[int, int]]:
-    """Ranges of characters in ``text[start:end]``, trimmed, none blank, of about ``size`` or less.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of characters that stays together: a block of a source, or neighbouring blocks joined."""
 
-    They end at paragraphs, else sentences, else words. Text that is mostly Chinese, Japanese or Korean
-    says in a third of the characters what English does, so its pieces are a third as long.
+    start: int
+    end: int
+    cost: int
+    """Its length as ``measure`` counts it."""
+    body: int
+    """Characters in it that are not headings, rules or markup."""
+    inserts: tuple[tuple[int, str], ...] = ()
+    """Text that is not in the source, by place: repeated and closing lines of a block that was cut."""
+    introduces: bool = False
+    """Whether the next piece is what this one announces with a colon."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether it starts inside a block that was cut."""
+        return bool(self.inserts) and self.inserts[0][0] == self.start
+
+    def join(self, after: Piece) -> Piece:
+        """Return this piece and the piece after it as one."""
+        cost, body = self.cost + after.start - self.end + after.cost, self.body + after.body
+        return Piece(self.start, after.end, cost, body, self.inserts + after.inserts, after.introduces)
+
+    def read(self, text: str) -> str:
+        """Return the characters of ``text`` in this piece, with the inserts in their places."""
+        parts: list[str] = []
+        at = self.start
+        for place, added in self.inserts:
+            parts += (text[at:place], added)
+            at = place
+        return "".join((*parts, text[at : self.end]))
+
+
+def measure(text: str, start: int, end: int) -> int:
+    """Return the length of a range; a character counts three where most of them are CJK.
+
+    Chinese, Japanese and Korean say in a third of the characters what English does.
+    """
+    return (end - start) * _width(text, start, end)
+
+
+def pack(pieces: Iterable[Piece], size: int) -> list[Piece]:
+    """Join neighbouring pieces into passages of at most ``size``.
+
+    A piece without a body, such as a heading, joins the next piece. A piece that announces the next one
+    joins it if the two fit ``WHOLE`` sizes. A passage of a few words joins the next piece up to
+    ``WHOLE`` sizes, or the passage before it up to one and a half.
+    """
+    passages: list[Piece] = []
+    for piece in _bind(pieces, size):
+        if passages and not piece.continues:
+            last = passages[-1]
+            joined = last.join(piece)
+            is_small = last.cost < REST or last.body < TINY
+            if joined.cost <= (WHOLE * size if is_small else size):
+                passages[-1] = joined
+                continue
+        _join_rest(passages, size)
+        passages.append(piece)
+    _join_rest(passages, size)
+    return passages
+
+
+def _bind(pieces: Iterable[Piece], size: int) -> Iterator[Piece]:
+    """Join the pieces that ``pack`` must not part."""
+    bound: Piece | None = None
+    for piece in pieces:
+        if bound is None:
+            bound = piece
+            continue
+        joined = bound.join(piece)
+        if bound.body:
+            fits = bound.introduces and joined.cost <= WHOLE * size
+        else:
+            fits = joined.cost - piece.cost <= size
+        if not fits:
+            yield bound
+        bound = joined if fits else piece
+    if bound is not None:
+        yield bound
+
+
+def _join_rest(passages: list[Piece], size: int) -> None:
+    """Join a small last passage to the one before it, if both fit one and a half times the size."""
+    if len(passages) > 1:
+        before, rest = passages[-2:]
+        joined = before.join(rest)
+        is_small = rest.cost < REST and not rest.continues
+        limit = 2 * WHOLE if not rest.body else 1.5 if is_small else 0
+        if joined.cost <= limit * size:
+            passages[-2:] = [joined]
+
+
+def cut(
+    text: str, size: int, start: int = 0, end: int | None = None, wrapped: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Cut ``text[start:end]`` into ranges of characters, trimmed, none blank, of about ``size`` or less.
+
+    They end at paragraphs, else lines, else sentences, else words. Lines mean nothing in ``wrapped`` text.
+    Where most characters are CJK, a range has a third of ``size``.
     """
     end = len(text) if end is None else end
-    size = max(1, size // 3 if _mostly_cjk(text[start : start + 2000]) else size)
+    size = max(1, size // _width(text, start, end))
     while start < end:
         stop = min(end, start + _WINDOW * size)
         window = text[start:stop]
         if len(window.strip()) <= size:
             offsets = [(0, window)]
         else:
-            offsets = _splitter(markdown, size).chunk_indices(window)
+            offsets = _splitter(size).chunk_indices(window.translate(_TO_SPACES) if wrapped else window)
             if stop < end and len(offsets) > 1:  # the last piece is cut by the window: look at it again
                 stop = start + offsets.pop()[0]
         for offset, chunk in offsets:
@@ -110,15 +218,14 @@ def read_tags(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _mostly_cjk(sample: str) -> bool:
-    if sample.isascii():
-        return False
-    wide = sum("\u2e80" <= character <= "\ud7ff" or character >= "\uf900" for character in sample)
-    return 2 * wide > len(sample)
+def _width(text: str, start: int, end: int) -> int:
+    """Return 3 if the range begins in a script that is mostly CJK, else 1."""
+    sample = text[start : min(end, start + _SAMPLE)]
+    return 3 if not sample.isascii() and 2 * len(_CJK.findall(sample)) > len(sample) else 1
 
 
 @lru_cache(maxsize=8)
-def _splitter(markdown: bool, size: int) -> Any:
-    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+def _splitter(size: int) -> Any:
+    from semantic_text_splitter import TextSplitter
 
-    return (MarkdownSplitter if markdown else TextSplitter)(size)
+    return TextSplitter(size)

@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
-from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, read_tags, read_time
+from memos_cli.interface.sources.markdown import Block, count_body, parse_blocks, split_block
+from memos_cli.interface.sources.pieces import (
+    LINE_END,
+    LONGEST,
+    TINY,
+    WHOLE,
+    Piece,
+    Setting,
+    cut,
+    measure,
+    pack,
+    read_tags,
+    read_time,
+)
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\Z")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*\Z")
-_NO_PARAGRAPH = ("#", ">", "-", "*", "+", "|", "`", "~", "    ", "\t")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•·–—]|\(?\d{1,4}[.)、]|\(?[a-zA-Z][.)])[ \t　]*\S")
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
-    """A heading with what follows it, up to the next one; ``path`` names the headings above it too."""
+class _Passage:
+    """A passage of Markdown and the headings that it stands under."""
 
-    start: int
-    end: int
+    piece: Piece
     path: tuple[str, ...]
+    opens: bool
+    """Whether it starts with its section's heading, or is text before the first."""
+    closes: bool
+    """Whether its section ends with it."""
 
 
 def read_text(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each passage of plain text."""
-    for start, end in cut(text, setting.size):
+    """Yield a draft for each passage of plain text: paragraphs and list items, joined up to the size."""
+    for piece in pack(_paragraphs(text, 0, setting.size), setting.size):
         yield Draft(
-            text[start:end], span(start, end), setting.type or "document", setting.title, time=setting.time
+            piece.read(text),
+            span(piece.start, piece.end),
+            setting.type or "document",
+            setting.title,
+            time=setting.time,
         )
 
 
 def read_lines(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each line that is not blank, without a title: lines stand for themselves."""
+    """Yield a draft for each line that is not blank, without a title."""
     type, time, at = setting.type or "document", setting.time, 0
     for line in text.split("\n"):
         trimmed = line.strip()
@@ -49,35 +67,38 @@ def read_lines(text: str, span: Callable[[int, int], Span], setting: Setting) ->
 
 
 def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each section under a heading, or for parts of a long one, titled by its headings.
+    """Yield a draft for each passage of Markdown, titled by the headings above it.
 
+    A passage is a section, or blocks of a long one, or short sections of one heading together. It reads
+    exactly as its span, unless it holds a part of a fence or table that was cut: its text then has the
+    opening and closing lines or the table's header as well, and its span covers its own lines only.
     Front matter (``---``) is not text but says the title, date, type and tags.
     """
     front = _FRONT_MATTER.match(text)
     body, known = (front.end(), _read_front_matter(front[1])) if front else (0, {})
-    if not text[body:].strip():
-        body = 0
     type = setting.type or (known["type"] if known.get("type") in SEMANTIC_TYPES else "document")
     times = (read_time(known.get(key)) for key in ("date", "time", "created"))
     time = next((time for time in times if time is not None), setting.time)
     author, tags = known.get("author"), read_tags(known.get("tags"))
-    sections = list(_sections(text, body))
+    if text[body:].strip():
+        passages = _read_passages(text, body, setting.size)
+    else:
+        passages = _plain_passages(text, 0, setting.size)
     title = known.get("title")
     if not isinstance(title, str) or not title:
-        tops = {section.path[0] for section in sections if section.path}
+        tops = {passage.path[0] for passage in passages if passage.path}
         title = tops.pop() if len(tops) == 1 else setting.title  # of several, none names the whole
-    for section in sections:
-        path = section.path[1:] if section.path[:1] == (title,) else section.path
-        for start, end in cut(text, setting.size, section.start, section.end, markdown=True):
-            yield Draft(
-                text[start:end],
-                span(start, end),
-                str(type),
-                " › ".join(part for part in (title, *path) if part),
-                time=time,
-                author=author if isinstance(author, str) else "",
-                tags=tags,
-            )
+    for piece, path in _join_short(passages, setting.size):
+        names = (title, *(path[1:] if path[:1] == (title,) else path))
+        yield Draft(
+            piece.read(text),
+            span(piece.start, piece.end),
+            str(type),
+            " › ".join(name for name in names if name),
+            time=time,
+            author=author if isinstance(author, str) else "",
+            tags=tags,
+        )
 
 
 def _read_front_matter(block: str) -> dict[str, str | list[str]]:
@@ -103,44 +124,136 @@ def _unquote(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def _sections(text: str, body: int) -> Iterator[_Section]:
-    """Sections from ``body`` on. A heading with nothing under it opens the section that follows it."""
-    path: list[tuple[int, str]] = []
-    start, content = body, body
-    names: tuple[str, ...] = ()
-    for place, after, level, name in _headings(text, body):
-        if text[content:place].strip():
-            yield _Section(start, place, names)
-            start = place
-        while path and path[-1][0] >= level:
-            path.pop()
-        path.append((level, name))
-        names, content = tuple(name for _, name in path), after
-    yield _Section(start, len(text), names)
+def _read_passages(text: str, body: int, size: int) -> list[_Passage]:
+    """Return the passages of each section of ``text[body:]``, or of its paragraphs if it cannot be parsed."""
+    try:
+        blocks = list(parse_blocks(text, body, size // 3))
+    except (RecursionError, IndexError, ValueError):
+        return _plain_passages(text, body, size)
+    passages: list[_Passage] = []
+    for path, section in _sections(text, blocks):
+        pieces = pack(split_block(text, section, size), size)
+        last = len(pieces) - 1
+        passages += (_Passage(piece, path, at == 0, at == last) for at, piece in enumerate(pieces))
+    return passages
 
 
-def _headings(text: str, body: int) -> Iterator[tuple[int, int, int, str]]:
-    """Start, end of line, level and words of each heading outside fenced code."""
-    at, fence, above = body, "", ""
-    above_at, paragraph = body, 0
-    for line in text[body:].split("\n"):
-        content = line.rstrip("\r")
-        mark = _FENCE.match(content)
-        if fence:
-            if mark and mark[1].startswith(fence) and not content.strip().strip(fence[0]):
-                fence = ""
-            paragraph = 0
-        elif mark:
-            fence, paragraph = mark[1], 0
-        elif heading := _HEADING.match(content[:500]):
-            yield at, at + len(line), len(heading[1]), (heading[2] or "").strip()
-            paragraph = 0
-        elif paragraph == 1 and (under := _UNDERLINE.match(content)):
-            yield above_at, at + len(line), 1 if under[1][0] == "=" else 2, above.strip()
-            paragraph = 0
-        elif not content.strip():
-            paragraph = 0
+def _plain_passages(text: str, start: int, size: int) -> list[_Passage]:
+    return [_Passage(piece, (), True, True) for piece in pack(_paragraphs(text, start, size), size)]
+
+
+def _sections(text: str, blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """Yield the headings above each section, and its blocks from its own heading on.
+
+    A heading with nothing under it opens the section that follows it. Headings at the end make a section.
+    """
+    above: list[tuple[int, str]] = []
+    path: tuple[str, ...] = ()
+    shared: tuple[str, ...] | None = None
+    section: list[Block] = []
+    has_body = False
+    for block in blocks:
+        if block.kind == "heading":
+            if has_body:
+                yield path, section
+                section, has_body, shared = [], False, None
+            while above and above[-1][0] >= block.level:
+                above.pop()
+            above.append((block.level, block.name))
+            path = tuple(name for _, name in above)
+            shared = path if shared is None else _shared(shared, path)
+        section.append(block)
+        has_body = has_body or count_body(text, block) > 0
+    if section:
+        yield path if has_body or shared is None else shared, section
+
+
+def _join_short(passages: list[_Passage], size: int) -> Iterator[tuple[Piece, tuple[str, ...]]]:
+    """Yield the passages and their headings, those with next to no body joined to a neighbour.
+
+    A short passage joins the section below its heading or next to it, else the one before it under the
+    same heading. Both then stand under the headings that they share.
+    """
+    if not passages:
+        return
+    joined, *rest = passages
+    for passage, following in zip(rest, [*rest[1:], None], strict=False):
+        if _belongs(joined, passage, following, size):
+            joined = _Passage(
+                joined.piece.join(passage.piece),
+                _shared(joined.path, passage.path),
+                joined.opens,
+                passage.closes,
+            )
         else:
-            paragraph = 2 if paragraph or content.startswith(_NO_PARAGRAPH) or len(content) > 200 else 1
-            above, above_at = content, at
-        at += len(line) + 1
+            yield joined.piece, joined.path
+            joined = passage
+    yield joined.piece, joined.path
+
+
+def _belongs(before: _Passage, passage: _Passage, following: _Passage | None, size: int) -> bool:
+    """Tell whether a passage is to be joined to the one before it."""
+    if not passage.opens or not _fits(before, passage, size):
+        return False
+    if not passage.piece.body:
+        return True
+    parent = passage.path[:-1]
+    if before.opens and before.closes and before.piece.body < TINY:
+        return passage.path[: len(before.path)] == before.path or bool(parent and parent == before.path[:-1])
+    if not passage.closes or passage.piece.body >= TINY or not parent:
+        return False
+    if following and following.opens and _fits(passage, following, size):
+        if following.path[: len(passage.path)] == passage.path:
+            return False
+        if following.path[:-1] == parent and before.path != parent:
+            return False
+    return before.path == parent or (before.opens and before.path[:-1] == parent)
+
+
+def _fits(before: _Passage, passage: _Passage, size: int) -> bool:
+    """Tell whether two passages together are not much longer than one; headings alone always fit."""
+    limit = 1.5 if passage.piece.body else 2 * WHOLE
+    return before.piece.join(passage.piece).cost <= limit * size
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the headings that two paths begin with."""
+    count = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    return one[: min(len(one), len(other)) if count is None else count]
+
+
+def _paragraphs(text: str, start: int, size: int) -> Iterator[Piece]:
+    """Yield the paragraphs of plain text from ``start`` on: whole ones, or their list items and sentences."""
+    paragraph: list[tuple[int, int]] = []
+    ends = (end.end() for end in LINE_END.finditer(text, start))
+    for first, end in pairwise(chain((start,), ends, (len(text),))):
+        if not text[first:end].isspace() and first < end:
+            paragraph.append((first, end))
+        elif paragraph:
+            yield from _split_paragraph(text, paragraph, size)
+            paragraph = []
+    if paragraph:
+        yield from _split_paragraph(text, paragraph, size)
+
+
+def _split_paragraph(text: str, lines: list[tuple[int, int]], size: int) -> Iterator[Piece]:
+    start, end = lines[0][0], lines[-1][1]
+    if measure(text, start, end) <= size:
+        yield _trimmed(text, start, end)
+        return
+    heads = [first for first, last in lines[1:] if _ITEM.match(text, first, min(last, first + 100))]
+    items = list(pairwise([start, *heads, end])) if len(heads) > 1 else [(start, end)]
+    begins_low = sum(text[first : first + 1].islower() for first, _ in lines[1:])
+    is_wrapped = 3 * begins_low >= len(lines) - 1  # else it is verse, a log or a table: lines mean something
+    for first, last in items:
+        if measure(text, first, last) <= size:
+            yield _trimmed(text, first, last)
+        else:
+            for piece_start, piece_end in cut(text, size, first, last, wrapped=is_wrapped):
+                yield _trimmed(text, piece_start, piece_end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Piece:
+    content = text[start:end]
+    start, end = end - len(content.lstrip()), start + len(content.rstrip())
+    return Piece(start, end, measure(text, start, end), end - start, introduces=text[end - 1] in ":：")

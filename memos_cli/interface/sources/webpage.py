@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import unescape
+from itertools import accumulate, groupby
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
-from memos_cli.interface.sources.pieces import Setting, cut, read_time
+from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, measure, pack, read_time
 
 _HIDDEN = frozenset(("noscript", "template", "svg", "iframe", "select", "button", "nav"))
 _INLINE_NAMES = """
@@ -35,6 +37,8 @@ class _Block:
     text: str
     level: int = 0
     """1 to 6 for a heading."""
+    group: int = 0
+    """Number of the table or preformatted element that it is part of, if any."""
 
 
 class _Page:
@@ -46,6 +50,7 @@ class _Page:
         self.known: dict[str, str] = {}
         self._words: list[str] = []
         self._start = self._end = self._level = 0
+        self._group = self._depth = 0
         self._preformatted = False
         outer, depth, in_title = "", 0, False
         for start, end, tag, closing in _tokens(text):
@@ -68,6 +73,9 @@ class _Page:
                 self._end_block()
                 self._level = 0 if closing else _HEADINGS.get(tag, 0)
                 self._preformatted = not closing if tag == "pre" else self._preformatted
+                if tag in ("pre", "table"):
+                    self._group += not self._depth
+                    self._depth = max(0, self._depth + (-1 if closing else 1))
         self._end_block()
 
     def _add(self, words: str, start: int, end: int) -> None:
@@ -90,12 +98,14 @@ class _Page:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
         text = text.strip()
         if text and self._end:
-            self.blocks.append(_Block(self._start, self._end, text, self._level))
+            self.blocks.append(
+                _Block(self._start, self._end, text, self._level, self._group if self._depth else 0)
+            )
         self._words, self._end = [], 0
 
 
 def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each run of blocks under one heading that fits the size, titled page › heading.
+    """Yield a draft for each run of blocks under one heading that fits the size, titled page › heading.
 
     Scripts, styles and navigation are left out. The span covers the raw bytes of the blocks; the text is
     what a reader of the page sees.
@@ -107,13 +117,15 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     times = (read_time(page.known.get(key)) for key in _TIMES)
     time = next((time for time in times if time is not None), setting.time)
     author = clean(page.known.get("author", "")).strip()
-    for blocks, path in _groups(page.blocks, setting.size):
+    for blocks, path in _sections(page.blocks):
         whole = "\n".join(block.text for block in blocks)
+        starts = list(accumulate((len(block.text) + 1 for block in blocks[:-1]), initial=0))
         names = (title, *(name for name in path if name != title))
-        for start, end in cut(whole, setting.size):
+        for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
+            first, last = (blocks[bisect_right(starts, place) - 1] for place in (piece.start, piece.end - 1))
             yield Draft(
-                clean(whole[start:end]),
-                span(blocks[0].start, blocks[-1].end),
+                clean(piece.read(whole)),
+                span(first.start, last.end),
                 setting.type or "document",
                 " › ".join(name for name in names if name),
                 time=time,
@@ -154,20 +166,43 @@ def _tokens(text: str) -> Iterator[tuple[int, int, str, bool]]:
         yield at, len(text), "", False
 
 
-def _groups(blocks: list[_Block], size: int) -> Iterator[tuple[list[_Block], tuple[str, ...]]]:
-    """Blocks that belong together, with the headings they stand under."""
-    path: list[tuple[int, str]] = []
-    group: list[_Block] = []
-    length, has_body = 0, False
-    for block in blocks:
-        if has_body and (block.level or length + len(block.text) > size):
-            yield group, tuple(name for _, name in path)
-            group, length, has_body = [], 0, False
-        if block.level:
-            while path and path[-1][0] >= block.level:
-                path.pop()
-            path.append((block.level, block.text.replace("\n", " ")))
-        group.append(block)
-        length, has_body = length + len(block.text) + 1, has_body or not block.level
-    if group:
-        yield group, tuple(name for _, name in path)
+def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, ...]]]:
+    """Yield the blocks under each heading, from the heading on, and the headings that they stand under.
+
+    A heading with nothing under it opens the next section; after the last text it ends the last section.
+    """
+    above: list[tuple[int, str]] = []
+    path: tuple[str, ...] = ()
+    section: list[_Block] = []
+    has_body = False
+    last_body = max((at for at, block in enumerate(blocks) if not block.level), default=len(blocks))
+    for at, block in enumerate(blocks):
+        if block.level and at < last_body:
+            if has_body:
+                yield section, path
+                section, has_body = [], False
+            while above and above[-1][0] >= block.level:
+                above.pop()
+            above.append((block.level, block.text.replace("\n", " ")))
+            path = tuple(name for _, name in above)
+        section.append(block)
+        has_body = has_body or not block.level
+    if section:
+        yield section, path
+
+
+def _pieces(whole: str, blocks: list[_Block], starts: list[int], size: int) -> Iterator[Piece]:
+    """Yield the pieces of the joined text of blocks: tables and preformatted text whole where they fit."""
+    at = 0
+    for group, run in groupby(blocks, key=lambda block: block.group):
+        members = list(run)
+        first, at = at, at + len(members)
+        last_end = starts[at - 1] + len(blocks[at - 1].text)
+        cost = measure(whole, starts[first], last_end)
+        if group and cost <= WHOLE * size:
+            yield Piece(starts[first], last_end, cost, last_end - starts[first])
+            continue
+        for block, start in zip(members, starts[first:at], strict=True):
+            for piece_start, end in cut(whole, size, start, start + len(block.text)):
+                body = 0 if block.level else end - piece_start
+                yield Piece(piece_start, end, measure(whole, piece_start, end), body)
