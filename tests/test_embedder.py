@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy_bert import run_bert
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime import embedder, llama, models
+from memos_cli.runtime import embedder, llama, llama_embedder, models
 from memos_cli.runtime.bert import Uncompilable
-from memos_cli.runtime.embedder import LlamaEmbedder, compile_embedder, open_embedder
+from memos_cli.runtime.embedder import LEGACY, LlamaEmbedder, compile_embedder, open_embedder, vault_embedder
 from memos_cli.runtime.word_pieces import WordPieces, is_plain, split_words
 
 PIECES = [
@@ -121,38 +122,14 @@ def change(path: Path, **values: object) -> None:
     put(path, {**json.loads(path.read_text()), **values})
 
 
-def run_bert(ids: list[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The mean of BERT's last layer for ``ids``, written out in numpy: what a compiled model must give."""
+def expect(ids: list[int]) -> Any:
+    """The vector that the weights mean for ``ids``."""
     weights = {
         name: np.frombuffer(data, "<f4").reshape(shape).astype(float)
         for name, (kind, shape, data) in bert_tensors().items()
         if kind == "F32"
     }
-
-    def norm(x: Any, name: str) -> Any:
-        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12)
-        return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-
-    def dense(x: Any, name: str) -> Any:
-        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-    x = weights["embeddings.word_embeddings.weight"][ids]
-    x = x + weights["embeddings.position_embeddings.weight"][: len(ids)]
-    x = norm(x + weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-    for layer in range(LAYERS):
-        at = f"encoder.layer.{layer}"
-        q, k, v = (
-            dense(x, f"{at}.attention.self.{part}").reshape(len(ids), 4, -1).transpose(1, 0, 2)
-            for part in ("query", "key", "value")
-        )
-        scores = np.exp(q @ k.transpose(0, 2, 1) / np.sqrt(SIZE / 4))
-        mixed = (scores / scores.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(len(ids), SIZE)
-        x = norm(x + dense(mixed, f"{at}.attention.output.dense"), f"{at}.attention.output.LayerNorm")
-        wide = dense(x, f"{at}.intermediate.dense")
-        wide = wide * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
-        x = norm(x + dense(wide, f"{at}.output.dense"), f"{at}.output.LayerNorm")
-    mean = x.mean(0)
-    return mean / np.linalg.norm(mean)  # type: ignore[no-any-return]
+    return run_bert(weights, ids, layers=LAYERS, heads=4)
 
 
 def test_a_compiled_folder_gives_the_vectors_that_its_weights_mean(folder: Path, tmp_path: Path) -> None:
@@ -162,7 +139,7 @@ def test_a_compiled_folder_gives_the_vectors_that_its_weights_mean(folder: Path,
     for text, words in {"": [], "cab": ["cab"], "Cabbage A.": ["cab", "##bage", "a", "."]}.items():
         ids = [PIECES.index(piece) for piece in ["[CLS]", *words, "[SEP]"]]
         assert opened.tokenise(text) == ids
-        assert float(opened.embed([text])[0] @ run_bert(ids)) > 0.9999
+        assert float(opened.embed([text])[0] @ expect(ids)) > 0.9999
     opened.close()
 
 
@@ -173,7 +150,7 @@ def test_weights_of_other_precisions_and_names_compile_to_the_same_vectors(
     write_safetensors(folder / "model.safetensors", bert_tensors(kind, prefix))
     opened = open_embedder(str(folder), tmp_path / "cache")
     ids = opened.tokenise("cab a b")  # type: ignore[attr-defined]
-    assert float(opened.embed(["cab a b"])[0] @ run_bert(ids)) > 0.999
+    assert float(opened.embed(["cab a b"])[0] @ expect(ids)) > 0.999
     opened.close()
 
 
@@ -317,13 +294,22 @@ def test_an_unknown_embedder_says_what_to_type(
     assert "memos models" in caught.value.hint
 
 
-def test_without_the_embedded_package_the_default_says_what_to_install(
+def test_without_its_package_the_embedder_of_old_vaults_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedder, "_EMBEDDED_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(embedder, "_LEGACY_PACKAGE", "no_such_package_here")
     with pytest.raises(ModelUnfit) as caught:
-        open_embedder("", tmp_path)
-    assert "memos-cli[embedded]" in caught.value.hint
+        open_embedder(LEGACY, tmp_path)
+    assert "memos-cli[minilm]" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("", LEGACY), ("embedded", LEGACY), (LEGACY, LEGACY), ("owner/name", "owner/name"),
+     ("multilingual-e5-small", "multilingual-e5-small")],
+)  # fmt: skip
+def test_vaults_of_version_0_1_0_keep_their_embedder(said: str, meant: str) -> None:
+    assert vault_embedder(said) == meant
 
 
 def test_many_texts_on_many_threads_keep_their_order_and_report_progress(
@@ -342,6 +328,7 @@ def test_many_texts_on_many_threads_keep_their_order_and_report_progress(
     for number in range(0, 300, 23):
         assert float(vectors[number] @ opened.embed([texts[number]])[0]) > 0.99999
     assert opened.embed([]).shape == (0, SIZE)
+    assert np.array_equal(opened.embed(texts[:1], query=True), opened.embed(texts[:1]))
     opened.close()
 
 
@@ -363,11 +350,11 @@ def test_an_error_in_the_progress_stops_the_work_and_leaves_the_embedder_usable(
 
 @given(st.lists(st.integers(0, 600), max_size=200))
 def test_packs_hold_every_text_once_and_stay_small(lengths: list[int]) -> None:
-    packs = embedder._pack(lengths)
+    packs = llama_embedder._pack(lengths)
     assert sorted(number for pack in packs for number in pack) == list(range(len(lengths)))
     for pack in packs:
-        assert len(pack) <= embedder._PACKED_TEXTS
-        assert len(pack) == 1 or sum(lengths[number] for number in pack) <= embedder._PACKED_TOKENS
+        assert len(pack) <= llama_embedder._PACKED_TEXTS
+        assert len(pack) == 1 or sum(lengths[number] for number in pack) <= llama_embedder._PACKED_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -497,7 +484,7 @@ SAMPLE = [
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaEmbedder]:
     needs_weights()
-    opened = open_embedder("", tmp_path_factory.mktemp("cache"), threads=2)
+    opened = open_embedder(LEGACY, tmp_path_factory.mktemp("cache"), threads=2)
     assert isinstance(opened, LlamaEmbedder)
     yield opened
     opened.close()
@@ -569,7 +556,7 @@ def test_the_library_serves_what_cannot_be_compiled_with_the_same_surface(tmp_pa
     pytest.importorskip("sentence_transformers")
     opened = embedder.LibraryEmbedder(needs_weights(), "minilm", "f" * 64)
     heard: list[int] = []
-    vectors = opened.embed(["one text", "another", "one text"], progress=heard.append)
+    vectors = opened.embed(["one text", "another", "one text"], query=True, progress=heard.append)
     assert opened.dimension == 384
     assert vectors.shape == (3, 384)
     assert vectors.dtype == np.float32

@@ -1,7 +1,8 @@
-"""Making a vault, and choosing the models that it is used with."""
+"""Create a vault, and choose the models that it is used with."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
@@ -10,29 +11,74 @@ from memos_cli.runtime.models import resolve_reader
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
+    from memos_cli.infrastructure.vault import Vault
     from memos_cli.interface.memory import Memos
 
 
 def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
-    """Make the vault, or complete it; remember the models that are named, and compile the embedder."""
+    """Create the vault, or complete it; remember the models that are named, and compile the embedder."""
     notes = []
     if reader:
         reader = str(resolve_reader(reader).path.resolve())
     vault = memos.vault_to_be(encrypt)
-    kept = vault.identity
-    chosen_reader, chosen_embedder = reader or kept.reader, embedder or kept.embedder
+    saved = vault.identity
+    chosen_reader = reader or saved.reader
     try:
         chosen = resolve_reader(memos.settings.reader or chosen_reader).name
     except ModelUnfit as error:
         chosen = ""
-        notes.append(f"no reader, so no `memos query`: {error}; {error.hint}")
-    try:
-        meaning = memos.open_embedder(memos.settings.embedder or chosen_embedder).name
-    except ModelUnfit as error:
-        if embedder:
-            raise
-        meaning = ""
-        notes.append(f"no embedder, so search by words alone: {error}; {error.hint}")
-    if (chosen_reader, chosen_embedder) != (kept.reader, kept.embedder):
+        notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
+    chosen_embedder, meaning = _choose_embedder(memos, vault, embedder, notes)
+    if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
         vault.set_models(chosen_reader, chosen_embedder)
     return Made(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
+
+
+def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:
+    """Choose the embedder of ``vault``, and compile it; what VAULT.toml is to say, and the name to show.
+
+    The name to show is that of the settings' embedder where they have one, and "" if none can be opened: then
+    ``notes`` says why. Raises ModelUnfit if ``named`` cannot be opened.
+    """
+    from memos_cli.runtime.embedder import DEFAULT, LEGACY, vault_embedder
+
+    # VAULT.toml never says "embedded": in a later version that may mean another model.
+    chosen = (DEFAULT if named == "embedded" else named) or vault.identity.embedder
+    is_default = not chosen and _takes_default(vault)
+    if is_default:
+        chosen = DEFAULT
+    effective = memos.settings.embedder or vault_embedder(chosen)
+    try:
+        return chosen, _compile(memos, effective)
+    except ModelUnfit as error:
+        if named:
+            raise
+        problem = f"{error}; {error.hint}"
+    if is_default and effective == DEFAULT:
+        with suppress(ModelUnfit):
+            shown = _compile(memos, LEGACY)
+            notes.append(f"this vault uses {LEGACY}: {problem}")
+            return LEGACY, shown
+    notes.append(f"no embedder, so search by words alone: {problem}")
+    return chosen, ""
+
+
+def _compile(memos: Memos, embedder: str) -> str:
+    """Open the embedder once, which compiles it; its name."""
+    opened = memos.open_embedder(embedder)
+    opened.close()
+    return opened.name
+
+
+def _takes_default(vault: Vault) -> bool:
+    """Say whether a vault whose VAULT.toml names no embedder takes the default, not that of version 0.1.0.
+
+    A vault without memories does: it is as good as new, also where an earlier ``init`` was cut short. One
+    that lost its VAULT.toml stays with the embedder that its vectors are of.
+    """
+    from memos_cli.runtime.embedder import DEFAULT
+
+    newest = vault.whole.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
+    if newest is not None:
+        return bool(newest[0] == DEFAULT)
+    return vault.whole.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None

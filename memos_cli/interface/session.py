@@ -139,6 +139,10 @@ class Session:
             self._engine = self._open_engine()
         return self._engine
 
+    def open_vocabulary(self) -> Engine:
+        """The reader without its weights: it counts tokens. The caller closes it."""
+        return self._open_engine(vocabulary_only=True)
+
     def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
         from memos_cli.runtime.engine import Engine
 
@@ -198,7 +202,11 @@ class Session:
     def embedder(self) -> Embedder:
         """The embedder: of the settings, else the vault's own, else the embedded one."""
         if self._embedder is None:
-            self._embedder = self.open_embedder(self.settings.embedder or self.vault.identity.embedder)
+            from memos_cli.runtime.embedder import vault_embedder
+
+            self._embedder = self.open_embedder(
+                self.settings.embedder or vault_embedder(self.vault.identity.embedder)
+            )
         return self._embedder
 
     def open_embedder(self, name: str) -> Embedder:
@@ -210,10 +218,16 @@ class Session:
         """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
         if not self.vault.connection.execute("SELECT 1 FROM vector LIMIT 1").fetchone():
             return None, ()
+        from memos_cli.operation.embedding import row_in_use
+
         try:
-            return self.embedder, ()
+            embedder = self.embedder
         except ModelUnfit as error:
             return None, (f"searched by words alone: {error}; {error.hint}",)
+        if row_in_use(self.vault.connection, embedder):
+            return embedder, ()
+        advice = f"memos embed --embedder {embedder.name} makes them"
+        return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)
 
     def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
         """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""

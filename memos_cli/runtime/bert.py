@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.files import PRIVATE_FILE, make_folder, sync, sync_folder
+from memos_cli.runtime.gguf_writer import write_gguf
 from memos_cli.runtime.word_pieces import SPECIAL, WORD_START
 
 if TYPE_CHECKING:
@@ -55,10 +54,7 @@ def compile_embedder(folder: Path, target: Path) -> None:
     ids = _read_vocabulary(folder)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, layers)
 
-    make_folder(target.parent)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    writer = gguf.GGUFWriter(part, "bert")
-    try:
+    with write_gguf(target, "bert") as writer:
         writer.add_name(folder.name)
         writer.add_block_count(layers)
         writer.add_context_length(_number(config, "max_position_embeddings"))
@@ -80,19 +76,6 @@ def compile_embedder(folder: Path, target: Path) -> None:
             # llama.cpp adds positions and token types in single precision only.
             is_matrix = tensor.ndim == 2 and not known.startswith(("position_embd", "token_types"))
             writer.add_tensor(known, tensor.astype(np.float16 if is_matrix else np.float32))
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        part.chmod(PRIVATE_FILE)
-        with part.open("rb") as file:
-            sync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        writer.close()
-        part.unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
 
 
 def settings_files(folder: Path) -> list[Path]:

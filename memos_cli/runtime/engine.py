@@ -97,6 +97,8 @@ class Engine:
         """How it was read."""
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
+        self.ended = False
+        """Whether the last text that was generated ended where the model ended it, not at a limit."""
         self._adapters: list[LoadedAdapter] = []
         self._attached: Attached = ()
         if not vocabulary_only:
@@ -220,15 +222,18 @@ class Engine:
     def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
         """Continue the sequence by at most ``limit`` tokens, as pieces of text as they come.
 
-        Ends at the model's end-of-turn token or with the context. ``temperature`` 0 takes the likeliest
-        token each time: the same prompt then gives the same text on the same machine.
+        Stops at the model's end-of-turn token, and then sets ``ended``; at ``limit``; or when the context is
+        full. ``temperature`` 0 takes the likeliest token each time: the same prompt then gives the same text
+        on the same machine.
         """
+        self.ended = False
         sampler = open_sampler(temperature, seed)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             for _ in range(min(limit, self.context - len(self.tokens))):
                 token = self._llama.llama_sampler_sample(sampler, self._context, -1)
                 if self._llama.llama_vocab_is_eog(self._vocabulary, token):
+                    self.ended = True
                     break
                 if text := decoder.decode(self.piece(token)):
                     yield text

@@ -55,6 +55,7 @@ class Model:
     architecture: str
     size_label: str
     """Its number of parameters, as people write it: "135M"."""
+    parameters: int
     context_length: int
     """Tokens it was trained for; 0 where the file doesn't say."""
     has_chat_template: bool
@@ -94,6 +95,7 @@ def describe(path: Path, name: str = "", source: Source = "path") -> Model:
         size=size,
         architecture=architecture,
         size_label=label,
+        parameters=header.parameters,
         context_length=header.number(f"{architecture}.context_length"),
         has_chat_template=bool(header.text("tokenizer.chat_template")),
         source=source,

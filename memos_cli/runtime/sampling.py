@@ -1,4 +1,18 @@
-"""How the next token is chosen, in llama.cpp."""
+"""Choose the next token, in llama.cpp.
+
+Without penalties for repetition: they make a small model say what its notes do not. Measured with
+SmolLM2-135M, greedy, up to 256 tokens, on 101 questions with their notes; "unsupported" counts numbers,
+names and quotations that stand in no note (operation/grounding.py), after loops were cut off
+(operation/repetition.py):
+
+    sampler                                       at the limit  right answers  unsupported
+    greedy                                             24            41            27
+    DRY (multiplier 0.8, base 1.75, length 4)          17            43            52
+    repetition penalty 1.1 over 64 tokens              10            38            81
+
+Both saw only the generated tokens. They lead out of a loop into variations ("took 41 minutes" became "took 10
+minutes"), so loops are stopped instead.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +25,8 @@ _LEAST = 0.05
 
 
 def open_sampler(temperature: float, seed: int) -> ctypes.c_void_p:
-    """A chain of samplers, to be given to ``llama_sampler_free``. ``temperature`` 0 takes the likeliest."""
+    """Open a chain of samplers; free it with ``llama_sampler_free``. ``temperature`` 0 takes the
+    likeliest."""
     llama = load()
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     if temperature > 0:
