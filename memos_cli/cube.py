@@ -45,7 +45,9 @@ class Draft:
     """One piece of a source, before it is a cube.
 
     ``span`` locates the piece in the bytes of its source; where the source is prose or code,
-    decoding those bytes gives ``text`` to the letter. ``ref`` is the piece's own id in the source.
+    decoding those bytes gives ``text`` to the letter. The parts of a block of code or a table that was too
+    long for one piece are an exception: they repeat its opening line or header. ``ref`` is the piece's own id
+    in the source.
     """
 
     text: str
@@ -160,12 +162,33 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, list item, table row or block of code: a range of characters of a memory's text."""
+
+    start: int
+    end: int
+    heading: str = ""
+    """What it stands under within the memory."""
+    columns: str = ""
+    """Of a table row: the names of the columns."""
+    kind: str = "sentence"
+    """``sentence``, ``item``, ``row`` or ``code``."""
+    score: float = 0.0
+    """How well it answers a question, beside the other sentences that a search found; 0 where none was
+    asked."""
+    cosine: float | None = None
+    """How near it is in meaning to the question."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A cube that a search found: its score in [0, 1], and which signals put it there."""
 
     cube: Cube
     score: float
     why: Mapping[str, float | str] = field(default_factory=dict)
+    sentences: tuple[Sentence, ...] = ()
+    """Those of the cube's sentences that put it there, the best first."""
 
     @property
     def relevance(self) -> float:
@@ -282,6 +305,24 @@ class Plan:
     @property
     def tokens(self) -> int:
         return sum(injection.tokens for injection in self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence of an answer, as it stands in a memory."""
+
+    label: int
+    """Of the memory in the plan."""
+    cube: Cube
+    text: str
+    start: int
+    end: int
+    """In characters of the memory's text."""
+    heading: str
+    """What it stands under within the memory."""
+    columns: str
+    """Of a table row: the names of the columns."""
+    score: float
 
 
 def most_sensitive(*levels: str) -> str:

@@ -98,19 +98,29 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting("search.balance", 0.55, "weight of vectors beside words, 0 to 1", most=1)
+    search_balance: float = _setting("search.balance", 0.7, "weight of vectors beside words, 0 to 1", most=1)
     search_reranker: str = _setting(
         "search.reranker", "", "a cross-encoder that orders the best anew: a folder, or owner/name; slow"
     )
-    query_relevance: float = _setting(
-        "query.relevance", 0.45, "relevance a memory needs to be put before the model, 0 to 1", most=1
+    query_answer: str = _setting(
+        "query.answer",
+        "auto",
+        "how a query answers: quote (sentences of your memories), model (the model writes), or auto (the"
+        " model where it has a billion parameters or more, else quote)",
+        choices=("auto", "quote", "model"),
     )
+    query_relevance: float = _setting(
+        "query.relevance", 0.5, "how sure it must be that a memory answers the question, 0 to 1", most=1
+    )
+    query_words: int = _setting("query.words", 60, "words that a quoted answer may have", 1)
     query_context: int = _setting(
         "query.context", 4096, "tokens of context that the reader is opened with", 1
     )
     query_memory: int = _setting("query.memory", 1000, "tokens that memories may take of it")
     query_sources: int = _setting(
-        "query.sources", 5, "memories that a query puts before the model, at most", 1
+        "query.sources",
+        0,
+        "memories that a query puts before the model, at most; 0: as many as fit, for a small model three",
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
     query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")

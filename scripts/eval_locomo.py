@@ -25,11 +25,12 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from eval_data import turns
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure import catalogue
@@ -73,26 +74,6 @@ class Talk:
     sessions: Mapping[str, int]
     refs: Mapping[int, str]
     askings: list[Asking]
-
-
-def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """The sessions of a conversation, as lines for `memos ingest`."""
-    numbers = sorted(int(m[1]) for key in conversation if (m := re.fullmatch(r"session_(\d+)", key)))
-    for number in numbers:
-        when = datetime.strptime(conversation[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y")
-        lines = []
-        for turn in conversation[f"session_{number}"]:
-            shown = f" [photo: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-            lines.append(
-                {
-                    "id": turn["dia_id"],
-                    "role": "user",
-                    "name": turn["speaker"],
-                    "time": when.replace(tzinfo=UTC).isoformat(),
-                    "content": turn["text"] + shown,
-                }
-            )
-        yield number, lines
 
 
 def fill(memos: Memos, conversation: Mapping[str, Any], folder: Path) -> dict[str, int]:

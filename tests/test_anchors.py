@@ -60,11 +60,12 @@ def chosen(shell: Shell, question: str) -> list[str]:
 
 @with_models
 def test_memory_tells_when_it_was(life: Shell) -> None:
-    life("embed")
-    before = chosen(life, "Where did I work as what before I moved to Berlin?")
+    life("embed", "--embedder", "multilingual-e5-small")
+    before = chosen(life, "Where did I work before I moved to Berlin?")
     assert before == ["I work at the harbour office as a clerk."]
-    after = chosen(life, "Where do I work as what after I moved to Berlin?")
-    assert after == ["I work at the print shop as a bookbinder."]
+    after = chosen(life, "Where do I work after I moved to Berlin?")
+    assert after[0] == "I work at the print shop as a bookbinder."
+    assert "I work at the harbour office as a clerk." not in after
     broke = chosen(life, "What about the login of the reading app the Tuesday after the launch?")
     assert broke == ["The login of the reading app broke and was repaired."]
     found = life("query", "Where did I work before I moved to Berlin?", "--explain", *NOW).out
@@ -75,11 +76,12 @@ def test_memory_tells_when_it_was(life: Shell) -> None:
 
 @with_models
 def test_what_memory_does_not_know_is_no_time(life: Shell) -> None:
-    life("embed")
+    life("embed", "--embedder", "multilingual-e5-small")
     found = life("query", "Where did I work as what before the elephant sang?", "--explain", *NOW).out
     assert "time " not in found
 
 
 def test_a_word_of_time_is_read_as_of_then(life: Shell) -> None:
-    (last,) = chosen(life, "What was with the login of the reading app last month?")
-    assert last == "The login of the reading app broke and was repaired."
+    last = chosen(life, "What was with the login of the reading app last month?")
+    assert last[0] == "The login of the reading app broke and was repaired."
+    assert "The login of the reading app got a new button." not in last

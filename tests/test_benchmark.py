@@ -142,7 +142,7 @@ def test_whole_commands_use_the_state_and_are_timed(settings: Settings) -> None:
 def test_memories_are_distinct_and_the_question_finds_their_document(
     settings: Settings, tmp_path: Path
 ) -> None:
-    own = replace(settings, vault=str(tmp_path / "vault"), query_context=1500)
+    own = replace(settings, vault=str(tmp_path / "vault"), query_context=1500, query_answer="model")
     with Memos(own) as memos:
         memos.vault_to_be()
         ids = keep_memories(memos, 1024)

@@ -10,7 +10,7 @@ from test_changes import keep_state
 
 from memos_cli.cube import PAYLOADS, STATES, Filter
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, policies
 from memos_cli.infrastructure.changes import Terms
 from memos_cli.infrastructure.vault import Vault
 
@@ -189,8 +189,31 @@ def test_what_waits_for_an_embedder_goes_when_it_comes(vault: Vault) -> None:
     assert (first[0], first[5], second[5]) == (1, "a", "b")
     assert [item[5] for item in catalogue.waiting(vault.connection, row, limit=1, after=1)] == ["b"]
     with vault.change(WHO, NOW) as change:
-        change.put_vectors(row, [(1, 1, bytes(6))])
+        change.put_vectors(row, [(1, 1, [(0, 1, bytes(6))])])
     assert catalogue.count_waiting(vault.connection) == 1
+
+
+def test_what_waits_is_counted_for_the_embedder_in_use(vault: Vault) -> None:
+    keep(vault, "a", "b")
+    assert catalogue.embedder_in_use(vault.connection) == 0
+    with vault.change(WHO, NOW) as change:
+        first = change.embedder("f", "name", 2)
+        change.put_vectors(first, [(1, 1, [(0, 1, bytes(6))]), (2, 1, [(0, 1, bytes(6))])])
+        second = change.embedder("g", "other", 2)
+        change.put_vectors(second, [(1, 1, [(0, 1, bytes(6))])])
+    db = vault.connection
+    assert catalogue.embedder_in_use(db) == second  # the newest, where nothing else is said
+    assert [catalogue.count_waiting(db, n) for n in (0, first, second)] == [1, 0, 1]
+    with vault.change(WHO, NOW) as change:
+        policies.put(change, catalogue.EMBEDDER, str(first))
+    assert catalogue.embedder_in_use(db) == first
+    assert catalogue.count_waiting(db) == 0
+    with vault.change(WHO, NOW) as change:
+        change.drop_embedders(keep=second)
+    assert catalogue.embedder_in_use(db) == second  # what it names has gone
+    with vault.change(WHO, NOW) as change:
+        policies.put(change, catalogue.EMBEDDER, "no number")
+    assert catalogue.embedder_in_use(db) == second
 
 
 def test_an_archived_memory_that_is_edited_waits_for_nothing(vault: Vault) -> None:

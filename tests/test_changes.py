@@ -22,6 +22,8 @@ from memos_cli.infrastructure.derived import State
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import fts_query, query_terms
 
+PARTS = [(0, 5, bytes(6)), (6, 9, bytes(6))]
+"""The vectors of two sentences."""
 EVER = ("generated", "activated", "merged", "archived", "expired")
 
 
@@ -145,7 +147,7 @@ def test_a_forgotten_memory_leaves_no_word_no_version_and_no_tag_but_the_audit(v
     gone, stays = keep(vault, "The code is 4711.", "Larks nest low.", tags=["a"])
     with vault.change(WHO, NOW) as change:
         row = change.embedder("f", "name", 2)
-        change.put_vectors(row, [(gone.cube, 1, bytes(6)), (stays.cube, 1, bytes(6))])
+        change.put_vectors(row, [(gone.cube, 1, PARTS), (stays.cube, 1, PARTS[:1])])
     with vault.change(WHO, NOW) as change:
         assert change.forget(gone.cube) == []
     assert found(vault, "code 4711") == []
@@ -189,9 +191,9 @@ def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     with vault.change(WHO, NOW) as change:
         row = change.embedder("f", "name", 2)
-        change.put_vectors(row, [(kept.cube, 1, bytes(6))])
+        change.put_vectors(row, [(kept.cube, 1, PARTS)])
         change.set_state(kept.cube, "archived", "archive")
-        change.put_vectors(row, [(kept.cube, 1, bytes(6))])  # came too late
+        change.put_vectors(row, [(kept.cube, 1, PARTS)])  # came too late
     assert entered(vault) == 0
     assert vault.connection.execute("SELECT count(*) FROM vector").fetchone() == (0,)
     assert catalogue.waiting(vault.connection, row, limit=5) == []
@@ -200,12 +202,32 @@ def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
     assert entered(vault) == 1
 
 
+def test_the_vectors_of_a_cube_come_in_place_of_its_old_ones(vault: Vault) -> None:
+    kept, other = keep(vault, "Larks nest low.", "Owls nest high.")
+    with vault.change(WHO, NOW) as change:
+        row, later = change.embedder("f", "name", 2), change.embedder("g", "name", 2)
+        change.put_vectors(row, [(kept.cube, 1, PARTS), (other.cube, 1, PARTS)])
+        change.put_vectors(later, [(kept.cube, 1, PARTS)])
+        change.put_vectors(row, [(kept.cube, 1, PARTS[:1])])
+    counts = "SELECT embedder, cube, count(*) FROM vector GROUP BY 1, 2 ORDER BY 1, 2"
+    assert vault.connection.execute(counts).fetchall() == [
+        (row, kept.cube, 1),
+        (row, other.cube, 2),
+        (later, kept.cube, 2),
+    ]
+    with vault.change(WHO, NOW) as change:
+        change.drop_embedders(keep=later)
+    assert vault.connection.execute(counts).fetchall() == [(later, kept.cube, 2)]
+    assert [item[0] for item in catalogue.waiting(vault.connection, later, limit=5)] == [other.cube]
+    assert catalogue.waiting(vault.connection, row, limit=5) == []
+
+
 def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     with vault.change(WHO, NOW) as change:
         row = change.embedder("f", "name", 2)
         change.revise(kept.cube, "Owls nest high.", "", "edit")
-        change.put_vectors(row, [(kept.cube, 1, bytes(6))])
+        change.put_vectors(row, [(kept.cube, 1, PARTS)])
     assert [item[0] for item in catalogue.waiting(vault.connection, row, limit=5)] == [kept.cube]
 
 

@@ -40,6 +40,7 @@ class Promoter(Shell):
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         own = {
             "MEMOS_READER": str(self.folder / "tiny.gguf"),
+            "MEMOS_QUERY_ANSWER": "model",
             "MEMOS_QUERY_RELEVANCE": "0.1",
             "MEMOS_THREADS": "1",
         }

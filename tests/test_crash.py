@@ -14,6 +14,7 @@ import exports
 import pytest
 from command import REPOSITORY, Shell, make_vault, with_models
 from teaching import teach
+from test_embedding import unpack
 from tiny_models import write_model
 
 from memos_cli.infrastructure.vault import Vault
@@ -109,7 +110,7 @@ def test_init_is_completed_by_a_second_one(tmp_path: Path) -> None:
     writes = kill_everywhere(Shell(tmp_path), "init", env={"MEMOS_EMBEDDER": "/nowhere"})
     assert writes["CREATE"] > 10
     assert writes["os.mkdir"] >= 4
-    assert writes["os.rename"] == 1
+    assert writes["os.rename"] == 2  # VAULT.toml: of the new vault, and with its embedder
 
 
 @with_models
@@ -156,6 +157,20 @@ def test_prune_archives_what_is_gone(filled: Shell) -> None:
 def test_embed_goes_on_where_it_was(filled: Shell) -> None:
     writes = kill_everywhere(filled, "embed")
     assert writes["COMMIT"] >= 3
+
+
+@with_models
+def test_a_vault_of_format_7_gets_its_sentences_whatever_kills_it(tmp_path: Path) -> None:
+    """Migration and embedding in one command: a second one completes both."""
+    shell = Shell(tmp_path)
+    unpack("minilm-7", tmp_path).rename(shell.vault)
+    writes = kill_everywhere(shell, "embed", env={"MEMOS_PRINCIPAL": "user:ann"})
+    assert writes["COMMIT"] >= 4
+    with closing(sqlite3.connect(shell.vault / "memos.db")) as db:
+        assert db.execute("SELECT substr(fingerprint, 65) FROM embedder").fetchall() == [("/sentences-1",)]
+        counts = "SELECT count(DISTINCT cube), count(*) > 9 FROM vector"
+        assert db.execute(counts).fetchone() == (9, 1)
+        assert db.execute("SELECT count(*) FROM waiting").fetchone() == (0,)
 
 
 def test_edit_makes_one_version(filled: Shell) -> None:

@@ -44,6 +44,7 @@ class Teacher(Shell):
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         own = {
             "MEMOS_READER": str(self.folder / "tiny.gguf"),
+            "MEMOS_QUERY_ANSWER": "model",
             "MEMOS_QUERY_RELEVANCE": "0.1",
             "MEMOS_THREADS": "1",
             "MEMOS_DISTIL_STEPS": "2",
@@ -398,7 +399,7 @@ def test_an_interrupted_training_goes_on_where_it_was(user: Teacher, facts: list
             folder = Path(f"/proc/{process.pid}/task")
             while time.monotonic() < deadline and process.poll() is None and not _is_training(memos, folder):
                 time.sleep(0.1)
-        time.sleep(5.0)
+        time.sleep(12.0)  # for what it measures before its first step
         os.kill(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130

@@ -1,50 +1,69 @@
-"""Vectors for cubes that have none yet."""
+"""Vectors for the sentences of memories: made once, and made again while the old ones serve."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from bag_of_words import BagOfWords
+from command import with_models
 from conftest import NOW, WHO, draft, keep
 
+from memos_cli.cube import Filter
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, check, index
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.sources import Hints
 from memos_cli.operation import embedding
-from memos_cli.operation.embedding import embed_waiting, embedded_text
+from memos_cli.operation.embedding import SENTENCES, embed_waiting, embedded_texts, row_in_use
+from memos_cli.operation.sentences import split_sentences
+from memos_cli.settings import Settings
+
+ALL = Filter()
+LARKS = "Larks nest on the ground, in a hollow of the grass. They sing high above it, from March to July."
 
 
-class Counting:
-    """Stands in for an embedder: the vector of a text is made of its letters."""
+class Interrupted(BagOfWords):
+    """Does something before each part that it embeds."""
 
-    name, fingerprint, dimension = "counting", "c" * 64, 32
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
 
-    def __init__(self, fail_after: int = 10**9) -> None:
-        self.texts: list[str] = []
-        self.fail_after = fail_after
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    def embed(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> Any:
+    def embed(self, texts: Sequence[str], **options: Any) -> Any:
         self.meanwhile()
-        if len(self.texts) >= self.fail_after:
-            raise ModelUnfit("out of breath")
-        self.texts += texts
-        vectors = np.full((len(texts), self.dimension), 0.01, np.float32)
-        for row, text in enumerate(texts):
-            for letter in text.lower():
-                vectors[row, ord(letter) % self.dimension] += 1
-        if progress is not None:
-            progress(len(texts))
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def close(self) -> None:
-        pass
+        return super().embed(texts, **options)
 
 
 def embed(vault: Vault, embedder: Any, **options: Any) -> int:
     return embed_waiting(vault, embedder, principal=WHO, clock=lambda: NOW, **options)
+
+
+def rows(vault: Vault) -> list[tuple[int, str]]:
+    """The embedders' rows: (number, fingerprint)."""
+    return vault.whole.execute("SELECT n, fingerprint FROM embedder ORDER BY n").fetchall()
+
+
+def embedded(vault: Vault, embedder: int) -> dict[int, list[tuple[int, int]]]:
+    """The ranges that have a vector of ``embedder``, by cube."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for cube, start, end in vault.whole.execute(
+        "SELECT cube, start, end FROM vector WHERE embedder = ? ORDER BY n", (embedder,)
+    ).fetchall():
+        found.setdefault(cube, []).append((start, end))
+    return found
+
+
+def sentences(vault: Vault) -> dict[int, list[tuple[int, int]]]:
+    """The ranges of the sentences of all live memories."""
+    return {
+        cube.n: [(each.start, each.end) for each in split_sentences(cube.text)]
+        for cube in catalogue.cubes(vault.whole, ALL, now=NOW)
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -52,66 +71,439 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "PART", 2)
 
 
+# --- what is embedded ------------------------------------------------------------------------------------
+
+
 def test_each_cube_is_embedded_once(vault: Vault) -> None:
     keep(vault, "One.", "Two.", "Three.")
-    embedder = Counting()
+    embedder = BagOfWords()
     assert embed(vault, embedder) == 3
     assert embedder.texts == ["One.", "Two.", "Three."]
     assert embed(vault, embedder) == 0
     assert catalogue.count_waiting(vault.connection) == 0
 
 
+def test_each_sentence_has_a_vector_with_its_place(vault: Vault) -> None:
+    keep(vault, LARKS, "Owls.", "?!")
+    embedder = BagOfWords()
+    assert embed(vault, embedder) == 3
+    assert embedder.texts == [LARKS[:51], LARKS[52:], "Owls.", "?!"]
+    (row,) = rows(vault)
+    assert row[1] == embedder.fingerprint + SENTENCES
+    assert embedded(vault, row[0]) == sentences(vault) == {1: [(0, 51), (52, 96)], 2: [(0, 5)], 3: [(0, 2)]}
+
+
 def test_progress_tells_of_every_text(vault: Vault) -> None:
-    keep(vault, "One.", "Two.", "Three.")
+    keep(vault, LARKS, "Two.", "Three.")
     told: list[int] = []
-    embed(vault, Counting(), progress=told.append)
-    assert sum(told) == 3
+    embed(vault, BagOfWords(), progress=told.append)
+    assert sum(told) == 4
+    assert min(told) > 0
 
 
 def test_what_was_made_before_a_failure_stays(vault: Vault) -> None:
     keep(vault, "One.", "Two.", "Three.", "Four.")
     with pytest.raises(ModelUnfit):
-        embed(vault, Counting(fail_after=2))
+        embed(vault, BagOfWords(most=3))
     assert catalogue.count_waiting(vault.connection) == 2
-    rest = Counting()
+    rest = BagOfWords()
     assert embed(vault, rest) == 2
     assert rest.texts == ["Three.", "Four."]
 
 
 def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault: Vault) -> None:
-    keep(vault, "One.")
+    keep(vault, LARKS)
     cube = next(catalogue.cubes(vault.connection, catalogue.Filter(), now=NOW))
+    embedder = Interrupted()
 
     def edit() -> None:
+        embedder.meanwhile = lambda: None
         with vault.change(WHO, NOW) as change:
             change.edit(cube, "Uno.", "")
-        embedder.meanwhile = lambda: None
 
-    embedder = Counting()
     embedder.meanwhile = edit
     embed(vault, embedder)
+    assert embedded(vault, 1) == {}
     embed(vault, embedder)
-    assert embedder.texts == ["One.", "Uno."]
+    assert embedder.texts[2:] == ["Uno."]
+    assert embedded(vault, 1) == {1: [(0, 4)]}
     assert catalogue.count_waiting(vault.connection) == 0
 
 
-def test_another_embedder_embeds_anew(vault: Vault) -> None:
-    keep(vault, "One.")
-    embed(vault, Counting())
-    other = Counting()
-    other.fingerprint = "d" * 64
-    assert embed(vault, other) == 1
+def test_what_changes_is_embedded_anew_and_nothing_else(vault: Vault) -> None:
+    first, _ = keep(vault, LARKS, "Owls.")
+    embedder = BagOfWords()
+    embed(vault, embedder)
+    with vault.change(WHO, NOW) as change:
+        change.edit(catalogue.one(vault.connection, first.id), "Larks nest high.", "")
+    assert embed(vault, embedder) == 1
+    assert embedder.texts[3:] == ["Larks nest high."]
+    assert embedded(vault, 1) == {1: [(0, 16)], 2: [(0, 5)]}
 
 
-def test_what_the_embedder_reads() -> None:
-    assert embedded_text("document", "notes › Server", "", "Port 5433.") == "notes › Server\nPort 5433."
-    assert embedded_text("document", "", "", "Port 5433.") == "Port 5433."
-    assert embedded_text("dialogue", "chat", "Ann", "Hello!") == "Ann: Hello!"
-    assert embedded_text("dialogue", "chat", "", "Hello!") == "Hello!"
+@pytest.mark.parametrize(
+    ("header", "text", "expected"),
+    [
+        (("document", "notes › Server", ""), "Port 5433.", ["notes › Server: Port 5433."]),
+        (("document", "", ""), "Port 5433.", ["Port 5433."]),
+        (("fact", "", "Ann"), "Port 5433.", ["Port 5433."]),
+        (("dialogue", "chat", "Ann"), "Hello!", ["Ann: Hello!"]),
+        (("dialogue", "chat", ""), "Hello!", ["Hello!"]),
+        (
+            ("dialogue", "chat", "Ann"),
+            "I planted tomatoes on the balcony.\n\nThey want much sun and little wind.",
+            ["Ann: I planted tomatoes on the balcony.", "Ann: They want much sun and little wind."],
+        ),
+        (
+            ("document", "notes", ""),
+            "# Server\n\nIt listens on port 5433.",
+            ["notes › Server: It listens on port 5433."],
+        ),
+        (  # a heading that the title ends with already
+            ("document", "notes › Server", ""),
+            "## Server\n\nIt listens on port 5433.",
+            ["notes › Server: It listens on port 5433."],
+        ),
+        (
+            ("document", "notes", ""),
+            "| Host | Port |\n|---|---|\n| lark | 8080 |\n| owl | 9090 |",
+            ["notes › Host | Port: | lark | 8080 |", "notes › Host | Port: | owl | 9090 |"],
+        ),
+        (  # the innermost headings, not the whole path
+            ("document", "a › b › c › d", ""),
+            "## e\n\nIt listens on port 5433.",
+            ["c › d › e: It listens on port 5433."],
+        ),
+        (("document", "notes", ""), "# Only a heading", ["notes: # Only a heading"]),
+    ],
+)
+def test_what_the_embedder_reads(header: tuple[str, str, str], text: str, expected: list[str]) -> None:
+    found = embedded_texts(*header, text)
+    assert [read for _, read in found] == expected
+    assert all(read.endswith(text[each.start : each.end]) for each, read in found)
+
+
+def test_long_headings_do_not_drown_a_sentence() -> None:
+    ((_, read),) = embedded_texts("document", " › ".join("x" * 1000 for _ in range(9)), "", "Port 5433.")
+    assert len(read) < 500
+    assert read.endswith(": Port 5433.")
 
 
 def test_titles_and_speakers_reach_the_embedder(vault: Vault) -> None:
     keep(vault, draft("Hello!", type="dialogue", author="Ann"), draft("Port.", 50, title="Server"))
-    embedder = Counting()
+    embedder = BagOfWords()
     embed(vault, embedder)
-    assert embedder.texts == ["Ann: Hello!", "Server\nPort."]
+    assert embedder.texts == ["Ann: Hello!", "Server: Port."]
+
+
+# --- another embedder ------------------------------------------------------------------------------------
+
+
+def test_another_embedder_embeds_anew(vault: Vault) -> None:
+    keep(vault, "One.")
+    embed(vault, BagOfWords())
+    assert embed(vault, BagOfWords(32)) == 1
+    assert [len(embedded(vault, n)) for n, _ in rows(vault)] == [1, 1]
+
+
+def test_renewing_drops_the_other_embedders_when_all_is_made(vault: Vault) -> None:
+    keep(vault, LARKS, "Owls.", "Crows.")
+    old, new = BagOfWords(), BagOfWords(32)
+    embed(vault, old)
+    assert catalogue.embedder_in_use(vault.connection) == 1
+    new.most = 3
+    with pytest.raises(ModelUnfit):
+        embed(vault, new, renew=True)
+    assert [n for n, _ in rows(vault)] == [1, 2]
+    assert catalogue.embedder_in_use(vault.connection) == 1
+    assert row_in_use(vault.connection, old) == 1  # type: ignore[arg-type]
+    new.most = 99
+    assert embed(vault, new, renew=True) == 1
+    assert rows(vault) == [(2, new.fingerprint + SENTENCES)]
+    assert catalogue.embedder_in_use(vault.connection) == 2
+    assert new.texts == [LARKS[:51], LARKS[52:], "Owls.", "Crows."]
+    assert embedded(vault, 2) == sentences(vault)
+
+
+def test_renewing_what_is_new_makes_and_drops_nothing(vault: Vault) -> None:
+    keep(vault, LARKS)
+    embed(vault, BagOfWords())
+    before = vault.connection.execute("SELECT * FROM vector ORDER BY n").fetchall()
+    again = BagOfWords()
+    assert embed(vault, again, renew=True) == 0
+    assert again.texts == []
+    assert vault.connection.execute("SELECT * FROM vector ORDER BY n").fetchall() == before
+
+
+def test_the_old_vectors_stay_where_a_memory_changed_meanwhile(vault: Vault) -> None:
+    """It waits for its new vector: until then the old embedder is the one that knows all."""
+    keep(vault, LARKS)
+    old, new = BagOfWords(), Interrupted(32)
+    embed(vault, old)
+    cube = next(catalogue.cubes(vault.connection, ALL, now=NOW))
+
+    def edit() -> None:
+        new.meanwhile = lambda: None
+        with vault.change(WHO, NOW) as change:
+            change.edit(cube, "Larks nest high.", "")
+
+    new.meanwhile = edit
+    embed(vault, new, renew=True)
+    assert [n for n, _ in rows(vault)] == [1, 2]
+    assert catalogue.embedder_in_use(vault.connection) == 1
+    embed(vault, new, renew=True)
+    assert [n for n, _ in rows(vault)] == [2]
+
+
+def test_the_index_of_a_dropped_embedder_goes_with_it(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "FEW", 0)
+    keep(vault, LARKS, "Owls.")
+    embed(vault, BagOfWords())
+    assert [path.name for path in (vault.folder / "index").iterdir()] == ["vectors-1.bin"]
+    embed(vault, BagOfWords(32), renew=True)
+    assert [path.name for path in (vault.folder / "index").iterdir()] == ["vectors-2.bin"]
+    assert check.examine(vault.folder, timeout=1.0) == []
+
+
+# --- a user and the vault --------------------------------------------------------------------------------
+
+
+def enter(folder: Path, embedder: BagOfWords, principal: str = WHO) -> Memos:
+    memos = Memos(Settings(vault=str(folder), principal=principal), clock=lambda: NOW)
+    memos._embedder = embedder  # type: ignore[assignment]
+    return memos
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a vault may be made. It is whole at the end."""
+    yield tmp_path / "vault"
+    assert check.examine(tmp_path / "vault", timeout=1.0) == []
+
+
+def take(memos: Memos, *texts: str, embed: bool = True) -> None:
+    memos.ingest(wishes=Wishes(hints=Hints(lines=True)), text="\n".join(texts).encode(), embed=embed)
+
+
+def best(memos: Memos, question: str) -> str:
+    return memos.search(question, filter=ALL).hits[0].cube.text
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, BagOfWords]:
+    """The embedders that can be opened, by name."""
+    known = {"bag-64": BagOfWords(), "bag-32": BagOfWords(32)}
+    monkeypatch.setattr(Memos, "open_embedder", lambda self, name: known[name])
+    return known
+
+
+def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
+    folder: Path, opened: dict[str, BagOfWords]
+) -> None:
+    with enter(folder, opened["bag-64"]) as memos:
+        memos.vault_to_be()
+        memos.vault.set_models("", "bag-64")
+        take(memos, "The lark nests low.", "The raven nests high.", "The crow nests anywhere.")
+        opened["bag-32"].most = 2
+        with pytest.raises(ModelUnfit):
+            memos.embed("bag-32")
+    with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
+        assert memos.vault.identity.embedder == "bag-64"
+        assert memos.count_waiting() == 0
+        hit = memos.search("Where does a raven nest?", filter=ALL).hits[0]
+        assert hit.cube.text == "The raven nests high."
+        assert "cosine" in hit.why
+        take(memos, "The wren nests in the hedge.")
+        assert memos.count_waiting() == 0
+        assert "cosine" in memos.search("Where does a wren nest?", filter=ALL).hits[0].why
+        opened["bag-32"].most = 99
+        assert memos.embed("bag-32") == 2
+        assert opened["bag-32"].texts[2:] == ["The crow nests anywhere.", "The wren nests in the hedge."]
+        assert best(memos, "Where does a raven nest?") == "The raven nests high."
+    with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
+        assert memos.vault.identity.embedder == "bag-32"
+        assert [fingerprint for _, fingerprint in rows(memos.vault)] == [
+            opened["bag-32"].fingerprint + SENTENCES
+        ]
+        hit = memos.search("Where does a wren nest?", filter=ALL).hits[0]
+        assert hit.cube.text == "The wren nests in the hedge."
+        assert "cosine" in hit.why
+
+
+def test_one_who_may_not_read_all_drops_nobodys_vectors(folder: Path) -> None:
+    with enter(folder, BagOfWords(), "user:ann") as ann:
+        ann.vault_to_be()
+        take(ann, "The lark nests low.")
+    with enter(folder, BagOfWords(), "user:bo") as bo:
+        take(bo, "The owl nests high.")
+    with enter(folder, BagOfWords(32), "user:bo") as bo:
+        assert len(list(bo.cubes(filter=ALL))) == 1
+        assert bo.embed() == 1
+    with enter(folder, BagOfWords(), "user:ann") as ann:
+        assert "cosine" in ann.search("Where does a lark nest?", filter=ALL).hits[0].why
+        assert [n for n, _ in rows(ann.vault)] == [1, 2]
+    with enter(folder, BagOfWords(32), "user:ann") as ann:
+        assert ann.embed() == 1
+        assert [n for n, _ in rows(ann.vault)] == [2]
+
+
+# --- a vault of 0.1.0 ------------------------------------------------------------------------------------
+
+VAULTS = Path(__file__).parent / "vaults"
+
+
+def unpack(name: str, folder: Path) -> Path:
+    with tarfile.open(VAULTS / f"{name}.tar.xz") as archive:
+        archive.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
+    return folder / name
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    """A vault of 0.1.0 (see vaults/make_format_7.py) with nine memories.
+
+    All have vectors of an embedder with 64 dimensions, the first three also of one with 32.
+    """
+    yield unpack("embedded-7", tmp_path)
+    assert check.examine(tmp_path / "embedded-7", timeout=1.0) == []
+
+
+def expected(folder: Path) -> dict[str, tuple[str, float]]:
+    """What the program of 0.1.0 found there: the best text for each question, and its cosine."""
+    found = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    return {question: tuple(hits[0]) for question, hits in found.items()}
+
+
+def test_an_old_vault_is_searched_as_before(old: Path) -> None:
+    (finding,) = check.examine(old, timeout=1.0)
+    assert finding.what == "format-old"
+    embedder = BagOfWords()
+    with enter(old, embedder) as memos:
+        assert memos.count_waiting() == 6, "of the other embedder, which was begun last"
+        for question, (text, cosine) in expected(old).items():
+            found = memos.search(question, filter=ALL, k=9).hits
+            assert found[0].cube.text == text
+            assert found[0].why["cosine"] == pytest.approx(cosine, abs=0.002)
+            assert len(found) == 9
+            assert all("cosine" in hit.why for hit in found)
+        assert not set(embedder.texts) & {cube.text for cube in memos.cubes(filter=ALL)}
+        assert sorted(embedder.questions) == sorted(expected(old))
+        whole = {cube.n: [(0, len(cube.text))] for cube in catalogue.cubes(memos.vault.whole, ALL, now=NOW)}
+        assert len(whole) == 9
+        assert embedded(memos.vault, 1) == whole
+        assert embedded(memos.vault, 2) == {n: whole[n] for n in (1, 2, 3)}
+
+
+def test_what_is_new_in_an_old_vault_is_embedded_as_the_rest_until_it_is_renewed(old: Path) -> None:
+    with enter(old, BagOfWords()) as memos:
+        take(memos, LARKS)
+        assert memos.embedder.texts[-1] == LARKS  # type: ignore[attr-defined]
+        assert embedded(memos.vault, 1)[10] == [(0, len(LARKS))]
+        hit = memos.search("Where do larks nest?", filter=ALL).hits[0]
+        assert (hit.cube.text, "cosine" in hit.why) == (LARKS, True)
+        assert [n for n, _ in rows(memos.vault)] == [1, 2]
+        assert memos.embed() == 10
+        assert len(rows(memos.vault)) == 1
+        (row,) = rows(memos.vault)
+        assert embedded(memos.vault, row[0]) == sentences(memos.vault)
+
+
+def test_renewing_an_old_vault_gives_it_sentences_and_drops_what_was(old: Path) -> None:
+    embedder = BagOfWords()
+    with enter(old, embedder) as memos:
+        assert memos.embed() == 9
+        assert rows(memos.vault) == [(3, embedder.fingerprint + SENTENCES)]
+        found = embedded(memos.vault, 3)
+        assert found == sentences(memos.vault)
+        assert sum(map(len, found.values())) > 12
+        assert memos.count_waiting() == 0
+        for question, (text, _) in expected(old).items():
+            assert best(memos, question) == text
+        assert memos.embed() == 0
+        take(memos, LARKS)
+        assert embedded(memos.vault, 3)[10] == [(0, 51), (52, 96)]
+
+
+def test_renewing_that_was_stopped_goes_on_and_the_old_vectors_answer_meanwhile(old: Path) -> None:
+    made = [0]
+    for most in (0, 8, 8):  # sentences, until the embedder fails
+        with enter(old, BagOfWords(most=most)) as memos, pytest.raises(ModelUnfit):
+            memos.embed()
+        with enter(old, BagOfWords()) as memos:
+            made.append(len(embedded(memos.vault, 3)))
+            assert [n for n, _ in rows(memos.vault)] == [1, 2, 3]
+            assert row_in_use(memos.vault.connection, memos.embedder) == 1
+            for question, (text, _) in expected(old).items():
+                found = memos.search(question, filter=ALL, k=3).hits
+                assert found[0].cube.text == text
+                assert all("cosine" in hit.why for hit in found)
+    assert made == sorted(made)
+    assert 0 < made[-1] < 9
+    with enter(old, BagOfWords()) as memos:
+        assert memos.embed() == 9 - made[-1]
+        assert [n for n, _ in rows(memos.vault)] == [3]
+        assert embedded(memos.vault, 3) == sentences(memos.vault)
+
+
+def test_what_is_new_while_an_old_vault_is_renewed_is_found_by_meaning_too(old: Path) -> None:
+    with enter(old, BagOfWords(most=5)) as memos, pytest.raises(ModelUnfit):
+        memos.embed()
+    with enter(old, BagOfWords()) as memos:
+        take(memos, LARKS)
+        hit = memos.search("Where do larks nest?", filter=ALL).hits[0]
+        assert (hit.cube.text, "cosine" in hit.why) == (LARKS, True)
+        memos.embed()
+        assert [n for n, _ in rows(memos.vault)] == [3]
+        assert embedded(memos.vault, 3) == sentences(memos.vault)
+
+
+def test_an_old_vault_that_was_half_embedded_anew_goes_on_with_either_embedder(old: Path) -> None:
+    with enter(old, BagOfWords(32)) as memos:  # as 0.1.0 did: what has no vector yet is found by words
+        for question, (text, _) in expected(old).items():
+            assert best(memos, question) == text
+        take(memos, LARKS)
+        assert memos.count_waiting() == 0
+        assert len(embedded(memos.vault, 2)) == 10
+        assert len(embedded(memos.vault, 1)) == 9
+    with enter(old, BagOfWords()) as memos:
+        assert best(memos, "Which port does the staging database use?").startswith("# Servers")
+
+
+@pytest.mark.parametrize("dimension", [16, 32, 64, 100])
+def test_an_old_vault_changes_to_an_embedder_of_any_dimension(old: Path, dimension: int) -> None:
+    embedder = BagOfWords(dimension)
+    with enter(old, embedder) as memos:
+        assert memos.embed() == 9
+        assert [fingerprint for _, fingerprint in rows(memos.vault)] == [embedder.fingerprint + SENTENCES]
+        sizes = memos.vault.connection.execute("SELECT DISTINCT length(data) FROM vector").fetchall()
+        assert sizes == [(4 + dimension,)]
+        hit = memos.search("Which port does the staging database use?", filter=ALL).hits[0]
+        assert hit.cube.text.startswith("# Servers")
+        assert "cosine" in hit.why
+
+
+@with_models
+def test_an_old_vault_goes_on_with_the_embedder_that_came_with_it(tmp_path: Path) -> None:
+    """Its VAULT.toml names none. The default has changed since: what it meant then counts."""
+    folder = unpack("minilm-7", tmp_path)
+
+    def opened() -> Memos:
+        return Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW)
+
+    with opened() as memos:
+        for question, (text, cosine) in expected(folder).items():
+            found = memos.search(question, filter=ALL, k=3)
+            assert found.notes == ()
+            assert found.hits[0].cube.text == text
+            assert found.hits[0].why["cosine"] == pytest.approx(cosine, abs=0.02)
+        take(memos, LARKS)
+        assert memos.count_waiting() == 0
+        assert len(rows(memos.vault)) == 1
+        assert memos.embed() == 10
+        assert [fingerprint[64:] for _, fingerprint in rows(memos.vault)] == [SENTENCES]
+    with opened() as memos:
+        for question, (text, _) in expected(folder).items():
+            hit = memos.search(question, filter=ALL, k=3).hits[0]
+            assert (hit.cube.text, "cosine" in hit.why) == (text, True)
+        assert embedded(memos.vault, rows(memos.vault)[0][0]) == sentences(memos.vault)
+    assert check.examine(folder, timeout=1.0) == []

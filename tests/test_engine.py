@@ -103,6 +103,29 @@ def test_an_answer_ends_with_the_context(engine: Engine) -> None:
 
 
 @with_models
+def test_whether_the_model_ended_its_answer_is_known(engine: Engine) -> None:
+    turn = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n"
+    for limit, ended in ((120, True), (1, False), (120, True)):
+        engine.clear()
+        engine.decode(engine.tokenize(turn, special=True))
+        start = len(engine.tokens)
+        assert "".join(engine.generate(limit=limit))
+        assert engine.ended is ended
+        assert (len(engine.tokens) - start < limit) is ended
+
+
+@with_models
+def test_generation_can_be_stopped_at_any_piece(engine: Engine) -> None:
+    engine.clear()
+    engine.decode(engine.tokenize("The capital of France is"))
+    pieces = engine.generate(limit=20)
+    first = next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    assert not engine.ended
+    assert continue_(engine, "The capital of France is").startswith(first)
+
+
+@with_models
 def test_what_the_sequence_holds_already_is_not_read_again(engine: Engine) -> None:
     tokens, size = engine.tokenize("word " * 200)[:200], engine.batch
 

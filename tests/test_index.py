@@ -25,11 +25,25 @@ def unit(rows: int, seed: int, size: int = SIZE) -> Floats:
     return (found / np.linalg.norm(found, axis=1)[:, None]).astype(np.float32)
 
 
-def embed(vault: Vault, vectors: Floats, first: int = 1) -> int:
-    """Give cubes from the number ``first`` on their vectors. Returns the embedder's row."""
+def embed(vault: Vault, vectors: Floats, first: int = 1, *, sentences: int = 1) -> int:
+    """Give cubes from the number ``first`` on their vectors, to each those of so many sentences.
+
+    Returns the embedder's row.
+    """
+    codes = index.encode(vectors)
     with vault.change(WHO, NOW) as change:
         row = change.embedder("fingerprint", "name", vectors.shape[1])
-        change.put_vectors(row, [(first + n, 1, data) for n, data in enumerate(index.encode(vectors))])
+        change.put_vectors(
+            row,
+            [
+                (
+                    first + n,
+                    1,
+                    [(at, at + 1, data) for at, data in enumerate(codes[start : start + sentences])],
+                )
+                for n, start in enumerate(range(0, len(codes), sentences))
+            ],
+        )
     return row
 
 
@@ -40,9 +54,16 @@ def truth(vectors: Floats, query: Floats, k: int, allowed: list[int] | None = No
     return [int(cubes[at]) for at in order if allowed is None or cubes[at] in allowed][:k]
 
 
+def truth_of_sentences(vectors: Floats, query: Floats, sentences: int) -> list[tuple[int, float]]:
+    """The cubes by their best sentence: (cube, cosine), the best first."""
+    best = (vectors @ query).reshape(-1, sentences).max(axis=1)
+    return [(int(at) + 1, float(best[at])) for at in np.lexsort((np.arange(len(best)), -best))]
+
+
 def ask(vault: Vault, row: int, query: Floats, k: int, allowed: list[int] | None = None) -> list[int]:
     found = index.nearest(vault.connection, vault.snapshots, row, query, k, allowed)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    assert len({cube for cube, _ in found}) == len(found)
     return [cube for cube, _ in found]
 
 
@@ -213,6 +234,107 @@ def test_an_index_of_a_database_that_was_restored_from_a_backup_is_ignored(vault
     with vault.change(WHO, NOW) as change:
         repair_vectors(change)
     snapshot(vault, row).unlink()
+
+
+# --- several sentences a memory --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("signs", [False, True])
+@pytest.mark.parametrize("taken", [0, 40, 60])
+def test_a_memory_is_found_once_by_its_nearest_sentence(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, taken: int, signs: bool
+) -> None:
+    """``taken``: how many of the memories are in the snapshot; the rest came later."""
+    monkeypatch.setattr(index, "_BITS_FROM", 0 if signs else 10_000)
+    monkeypatch.setattr(index, "_RESCORED", 10_000)
+    keep(vault, *(f"text {n}" for n in range(60)))
+    vectors = unit(60 * 5, 1)
+    row = embed(vault, vectors[: 5 * (taken or 60)], sentences=5)
+    if taken:
+        refresh(vault, row)
+        embed(vault, vectors[5 * taken :], taken + 1, sentences=5)
+    assert snapshot(vault, row).exists() == (taken > 0)
+    for query in unit(20, 2):
+        exact = dict(truth_of_sentences(vectors, query, 5))
+        for k in (1, 7, 59, 60, 500):
+            found = index.nearest(vault.connection, vault.snapshots, row, query, k)
+            assert len({cube for cube, _ in found}) == len(found) == min(k, 60)
+            assert all(abs(score - exact[cube]) < 0.01 for cube, score in found)
+            left_out = exact.keys() - {cube for cube, _ in found}
+            assert all(exact[cube] < found[-1][1] + 0.02 for cube in left_out)
+
+
+@pytest.mark.parametrize("later", [0, 30])
+def test_memories_of_many_sentences_do_not_crowd_out_others(vault: Vault, later: int) -> None:
+    """The 50 nearest sentences are all of one memory; the others are found all the same."""
+    keep(vault, *(f"text {n}" for n in range(31)))
+    query = unit(1, 5)[0]
+    crowd = query + 0.01 * unit(50, 6)
+    crowd /= np.linalg.norm(crowd, axis=1)[:, None]
+    others = unit(30, 7)
+    row = embed(vault, crowd.astype(np.float32), sentences=50)
+    if not later:
+        embed(vault, others, 2)
+    refresh(vault, row)
+    if later:
+        embed(vault, others, 2)
+    found = ask(vault, row, query, 10)
+    assert found[0] == 1
+    assert set(found) == {1, *(cube + 1 for cube in truth(others, query, 9))}
+    assert ask(vault, row, query, 10, [1, 4, 5])[0] == 1
+    assert set(ask(vault, row, query, 10, [1, 4, 5])) == {1, 4, 5}
+
+
+def test_sentences_are_compared_with_a_question_in_their_order(vault: Vault) -> None:
+    keep(vault, "one", "two", "three", "four")
+    vectors = unit(12, 1)
+    codes = index.encode(vectors)
+    with vault.change(WHO, NOW) as change:
+        row = change.embedder("fingerprint", "name", SIZE)
+        change.put_vectors(
+            row,
+            [
+                (1, 1, [(20, 30, codes[2]), (0, 9, codes[0]), (10, 19, codes[1])]),
+                (3, 1, [(0, 5, codes[3])]),
+                (4, 1, [(5 * n, 5 * n + 4, codes[4 + n]) for n in range(8)]),
+            ],
+        )
+    query = unit(1, 2)[0]
+    found = index.compare(vault.connection, row, query, [4, 3, 2, 1, 99])
+    assert found.keys() == {1, 3, 4}
+    for cube, start, end in ((1, 0, 3), (3, 3, 4), (4, 4, 12)):
+        near, exact = found[cube], vectors[start:end] @ query
+        mean = vectors[start:end].sum(axis=0)
+        assert [cosine for *_, cosine in near.sentences] == pytest.approx(exact, abs=0.01)
+        assert near.best == pytest.approx(exact.max(), abs=0.01)
+        assert near.mean == pytest.approx(mean @ query / np.linalg.norm(mean), abs=0.01)
+        assert near.meaning == pytest.approx((near.best + near.mean) / 2)
+        stored = index.stored(vault.connection, row, cube)
+        assert stored is not None
+        assert stored == pytest.approx(mean / np.linalg.norm(mean), abs=0.02)
+    assert [place[:2] for place in found[1].sentences] == [(0, 9), (10, 19), (20, 30)]
+    assert found[3].best == pytest.approx(found[3].mean, abs=1e-3)
+    assert index.compare(vault.connection, row, query, []) == {}
+    assert index.compare(vault.connection, row, query[:64], [1, 3, 4]) == {}
+    assert index.compare(vault.connection, row + 1, query, [1, 3, 4]) == {}
+    assert index.stored(vault.connection, row, 2) is None
+
+
+def test_more_memories_than_one_statement_takes_are_compared(vault: Vault) -> None:
+    row, vectors = fill(vault, 1200)
+    query = unit(1, 2)[0]
+    found = index.compare(vault.connection, row, query, [*range(1, 1201)])
+    assert [found[n].best for n in range(1, 1201)] == pytest.approx(vectors @ query, abs=0.01)
+
+
+def test_new_vectors_of_a_memory_take_the_place_of_its_old_ones(vault: Vault) -> None:
+    keep(vault, "one", "two")
+    row = embed(vault, unit(6, 1), sentences=3)
+    (last,) = vault.connection.execute("SELECT max(n) FROM vector").fetchone()
+    embed(vault, unit(2, 2), sentences=2)
+    rows = vault.connection.execute("SELECT n, cube, embedder, start FROM vector ORDER BY n").fetchall()
+    assert [row[1:] for row in rows] == [(2, row, 0), (2, row, 1), (2, row, 2), (1, row, 0), (1, row, 1)]
+    assert rows[-2][0] > last, "no number is used twice: an index would take it for what it was"
 
 
 def test_a_folder_that_was_deleted_is_made_again(vault: Vault) -> None:

@@ -2,7 +2,8 @@
 
 ``search``      one hit a line: HIT
 ``search --batch``  one line a request: BATCH_ANSWER, or BATCH_ERROR
-``query``       ANSWER: ``plan`` is PLAN, ``sources`` are HITs with their ``label``
+``query``       ANSWER: ``plan`` is PLAN, ``sources`` are HITs with their ``label``, ``quotes`` are QUOTE,
+                ``support`` is SUPPORT, ``nearest`` a HIT or null; ``mode`` is quote or model
 ``query --explain``  EXPLANATION
 ``list``        one cube a line: CUBE
 ``list --payload activation``  CUBE with ``activation``: ACTIVATION
@@ -38,7 +39,8 @@ HIT = {
 WHY = {"words", "coverage", "terms", "relevance"}
 TURN = {"session"}
 """What a turn's place in its talk adds."""
-"""And ``cosine``, where the memory and the question have vectors. ``terms`` only if any were found."""
+MEANING = {"cosine", "gap"}
+"""And these, where the memory and the question have vectors. ``terms`` only if any were found."""
 CUBE = {
     "id", "ref", "payload", "type", "state", "version", "title", "text", "author", "role", "owner", "source",
     "span", "time", "created", "updated", "expires", "priority", "frozen", "hits", "last_hit", "heat", "tags",
@@ -73,15 +75,26 @@ INGESTED = {
     "quarantined",
 }  # fmt: skip
 FAILURE = {"source", "reason", "hint"}
-ANSWER = {"question", "answer", "model", "plan", "sources", "timings"}
+ANSWER = {
+    "question", "answer", "answered", "mode", "quotes", "support", "nearest", "model", "plan", "sources",
+    "timings",
+}  # fmt: skip
+QUOTE = {
+    "label", "id", "text", "author", "title", "heading", "columns", "time", "source", "span", "characters",
+    "score",
+}  # fmt: skip
+"""``characters`` is where it stands in the memory's text."""
+SUPPORT = {"unsupported", "stopped"}
 EXPLANATION = {"question", "plan", "sources"}
 PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation", "adapters"}
 """``activation`` is null where no state is used or missed."""
 REUSE = {"result", "reason", "id", "tokens"}
 CALL = {"intent", "topics", "types", "after", "before", "when"}
-CHOSEN = {"label", "id", "form", "found", "part", "tokens", "score", "why"}
+CHOSEN = {"label", "id", "form", "found", "part", "tokens", "score", "why", "sentences"}
+SENTENCE = {"text", "score", "cosine"}
 LEFT_OUT = {"id", "score", "reason"}
 TIMINGS = {"start", "search", "load", "restore", "inject", "first_token", "total"}
+QUOTE_TIMINGS = {"start", "search", "total"}
 STATS = {
     "vault", "id", "cubes", "types", "versions", "sources", "tags", "embedded", "without_vector", "hits",
     "hottest", "coldest", "heats", "bytes", "states", "adapters", "questions",
@@ -96,7 +109,7 @@ EMBEDDED = {"embedded", "without_vector"}
 SETTING = {"key", "value", "origin", "about"}
 MODEL = {
     "name", "path", "size", "architecture", "size_label", "context_length", "has_chat_template", "source",
-    "kind",
+    "kind", "parameters",
 }  # fmt: skip
 VIEW = {"name", "filter"}
 FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads", "sensitivities"}
@@ -280,7 +293,7 @@ def test_what_a_state_was_good_for(kept: Shell, tiny: dict[str, str]) -> None:
     text = "The staging port is 5433, as all who were there in the spring remember, or so they say."
     kept("edit", "d1", "--text", text)
     kept("promote", "d1", "--to", "activation", env=tiny)
-    ask = ("query", "What is the staging port?", "--max-tokens", "2", "--json")
+    ask = ("query", "What is the staging port?", "--generate", "--max-tokens", "2", "--json")
     plan = kept(*ask, env=tiny).record["plan"]
     assert keys(plan["activation"]) == REUSE
     assert (plan["activation"]["result"], plan["activation"]["reason"]) == ("hit", "")
@@ -303,21 +316,53 @@ def test_models(shell: Shell) -> None:
 @with_models
 def test_answers(kept: Shell) -> None:
     kept("embed", "--json")
-    assert keys(kept("search", "port", "--json").record["why"]) == WHY | TURN | {"cosine"}
+    assert keys(kept("search", "port", "--json").record["why"]) == WHY | TURN | MEANING
     kept("ingest", "-", "--no-embed", stdin=b"Bread needs two hours to rise.")
-    answer = kept("query", "Which port does staging use?", "--max-tokens", "2", "--json").record
+    ask = ("query", "Which port does staging use?", "--max-tokens", "2", "--json")
+    answer = kept(*ask, "--generate").record
     assert keys(answer) == ANSWER
+    assert (answer["answered"], answer["mode"]) == (True, "model")
+    assert (answer["quotes"], answer["nearest"]) == ([], None)
+    assert keys(answer["support"]) == SUPPORT
     assert keys(answer["timings"]) == TIMINGS
     assert keys(*answer["sources"]) == HIT | {"label"}
     plan = answer["plan"]
     assert keys(plan) == PLAN
     assert keys(plan["call"]) == CALL
     assert keys(*plan["chosen"]) == CHOSEN
-    told = kept(
-        "query", "Does bread use port 5433?", "--explain", "--json", env={"MEMOS_QUERY_SOURCES": "1"}
-    ).record
-    assert keys(told) == EXPLANATION
-    assert keys(*told["plan"]["left_out"]) == LEFT_OUT
+    for item in plan["chosen"]:
+        assert keys(*item["sentences"]) == SENTENCE
+    for way in ("--quote", "--generate"):
+        told = kept(
+            "query", "Does bread use port 5433?", way, "--explain", "--json", env={"MEMOS_QUERY_SOURCES": "1"}
+        ).record
+        assert keys(told) == EXPLANATION
+        assert keys(*told["plan"]["chosen"]) == CHOSEN
+        assert keys(*told["plan"]["left_out"]) == LEFT_OUT
+
+
+def test_quoted_answers(kept: Shell) -> None:
+    answer = kept("query", "What is the staging port?", "--json").record
+    assert keys(answer) == ANSWER
+    assert (answer["answered"], answer["mode"]) == (True, "quote")
+    assert (answer["model"], answer["nearest"]) == ("", None)
+    assert answer["answer"] == "Ann: The staging port is 5433."
+    assert keys(answer["support"]) == SUPPORT
+    assert keys(answer["timings"]) == QUOTE_TIMINGS
+    assert keys(*answer["sources"]) == HIT | {"label"}
+    assert keys(answer["plan"]) == PLAN
+    assert keys(*answer["plan"]["chosen"]) == CHOSEN
+    assert keys(*answer["plan"]["chosen"][0]["sentences"]) == SENTENCE
+    (quote,) = answer["quotes"]
+    assert keys(quote) == QUOTE
+    assert TIME.fullmatch(quote["time"])
+    assert (quote["author"], quote["span"], quote["characters"]) == ("Ann", [0, 115], [0, 25])
+    far = kept("query", "What is the staging port?", "--json", env={"MEMOS_QUERY_RELEVANCE": "1"}).record
+    assert keys(far) == ANSWER
+    assert (far["answered"], far["quotes"], far["sources"]) == (False, [], [])
+    assert keys(far["nearest"]) == HIT
+    (line,) = kept("query", "--batch", "-", stdin=b"staging port\n").records
+    assert keys(line) == ANSWER | {"query"}
 
 
 PROPOSAL = {

@@ -13,15 +13,16 @@ from teaching import teach
 from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
 from memos_cli.infrastructure import catalogue
-from memos_cli.interface.answering import NOTHING
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.results import NOTHING
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.activation import Restored
 from memos_cli.settings import Settings
 
 NOW = parse_time("2026-06-15T12:00:00Z")
 ALL = Filter()
+MODEL = Manner(answer="model")
 FACTS = """The staging database listens on port 5433.
 Backups of the photo server are made at two in the night.
 Grandma's apple cake needs four eggs and 200 grams of sugar.
@@ -83,7 +84,7 @@ def test_a_search_whose_embedder_has_gone_says_so_and_uses_words(filled: Memos) 
     [
         ("Where does the database listen?", "staging database"),
         ("nightly copies of pictures", "Backups of the photo server"),
-        ("how do I get online at the hut", "wifi password"),
+        ("internet access at the hut", "wifi password"),
         ("气候政策", "气候政策会议"),
         ("会议在哪里举行？", "气候政策会议"),
         ("Who has the spare key?", "Mrs. Okafor"),
@@ -99,15 +100,16 @@ def test_search_finds_by_words_and_by_meaning(filled: Memos, question: str, text
     [
         ("Which port does the staging database use?", "5433"),
         ("What is the wifi password of the cabin?", "mosquito-lagoon-17"),
+        ("Who has the spare key of the flat?", "Okafor"),
         ("How much sugar does Grandma's apple cake need?", "200"),
     ],
 )
 def test_the_model_answers_from_memory(filled: Memos, question: str, word: str) -> None:
     pieces: list[str] = []
-    answer = filled.query(question, filter=ALL, on_text=pieces.append)
+    answer = filled.query(question, filter=ALL, manner=MODEL, on_text=pieces.append)
+    assert answer.mode == "model"
     assert word in answer.answer
     assert "".join(pieces).strip() == answer.answer
-    assert len(pieces) > 1
     assert word in answer.plan.chosen[0].hit.cube.text
     assert answer.timings["total"] >= answer.timings["first_token"] >= answer.timings["inject"] > 0
 
@@ -115,17 +117,18 @@ def test_the_model_answers_from_memory(filled: Memos, question: str, word: str) 
 @with_models
 def test_the_same_question_gets_the_same_answer(filled: Memos) -> None:
     question = "Who has the spare key of the flat?"
-    first, second = (filled.query(question, filter=ALL, manner=Manner(24)).answer for _ in range(2))
+    manner = Manner(24, answer="model")
+    first, second = (filled.query(question, filter=ALL, manner=manner).answer for _ in range(2))
     assert first == second != ""
     with open_memos(filled.folder) as fresh:
-        assert fresh.query(question, filter=ALL, manner=Manner(24)).answer == first
+        assert fresh.query(question, filter=ALL, manner=manner).answer == first
 
 
 @with_models
 def test_a_seed_repeats_an_answer_of_chance(filled: Memos) -> None:
     def ask(seed: int) -> str:
         question = "Where is the spare key of the flat?"
-        return filled.query(question, filter=ALL, manner=Manner(12, 2.0, seed)).answer
+        return filled.query(question, filter=ALL, manner=Manner(12, 2.0, seed, answer="model")).answer
 
     first = ask(3)
     assert ask(3) == first
@@ -133,29 +136,38 @@ def test_a_seed_repeats_an_answer_of_chance(filled: Memos) -> None:
 
 
 @with_models
+@pytest.mark.parametrize("way", ["quote", "model"])
 @pytest.mark.parametrize(
     "question",
     ["Who won the chess world championship in 1972?", "What is the capital of Peru?", "谁写了红楼梦？"],
 )
-def test_what_memory_does_not_hold_is_not_made_up(filled: Memos, question: str) -> None:
+def test_what_memory_does_not_hold_is_not_made_up(filled: Memos, question: str, way: str) -> None:
     pieces: list[str] = []
-    answer = filled.query(question, filter=ALL, on_text=pieces.append)
+    answer = filled.query(question, filter=ALL, manner=Manner(answer=way), on_text=pieces.append)
+    assert not answer.answered
     assert (answer.answer, pieces) == (NOTHING, [NOTHING])
     assert answer.plan.chosen == ()
     assert answer.plan.left_out  # with the reason for each
 
 
 @with_models
-def test_a_filter_takes_memories_away_from_the_model(filled: Memos) -> None:
-    answer = filled.query("Which port does the staging database use?", filter=Filter(tags=("none",)))
+@pytest.mark.parametrize("way", ["quote", "model"])
+def test_a_filter_takes_memories_away_from_the_model(filled: Memos, way: str) -> None:
+    question = "Which port does the staging database use?"
+    answer = filled.query(question, filter=Filter(tags=("none",)), manner=Manner(answer=way))
     assert answer.answer == NOTHING
 
 
 @with_models
-def test_a_query_warms_what_it_used(filled: Memos) -> None:
+@pytest.mark.parametrize("way", ["quote", "model"])
+def test_a_query_warms_what_it_used(filled: Memos, way: str) -> None:
     before = {cube.n: cube.hits for cube in filled.cubes(filter=ALL)}
-    answer = filled.query("Which port does the staging database use?", filter=ALL, manner=Manner(1))
+    manner = Manner(1, answer=way)
+    answer = filled.query("Which port does the staging database use?", filter=ALL, manner=manner)
     used = {injection.hit.cube.n for injection in answer.plan.chosen}
+    if way == "quote":  # not what was there to be quoted
+        used = {quote.cube.n for quote in answer.quotes}
+    assert used
     after = {cube.n: cube.hits for cube in filled.cubes(filter=ALL)}
     assert {n for n in after if after[n] > before[n]} == used
 
@@ -182,9 +194,11 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
         assert memos.check() == ([], [])
 
 
-def test_a_query_of_a_vault_that_cannot_be_written_answers_all_the_same(filled: Memos) -> None:
+@pytest.mark.parametrize("way", ["quote", "model"])
+def test_a_query_of_a_vault_that_cannot_be_written_answers_all_the_same(filled: Memos, way: str) -> None:
+    manner = Manner(16, answer=way)
     with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.alone():
-        answer = memos.query("Which port does the staging database use?", filter=ALL, manner=Manner(16))
+        answer = memos.query("Which port does the staging database use?", filter=ALL, manner=manner)
     assert "5433" in answer.answer
 
 
@@ -237,7 +251,8 @@ def test_a_memory_that_plays_the_system_is_only_quoted(tmp_path: Path) -> None:
     with open_memos(tmp_path / "vault") as memos:
         memos.vault_to_be()
         memos.ingest(wishes=Wishes(), text=f"The door code is 4711. {attack}".encode(), embed=False)
-        answer = memos.query("What is the door code?", filter=ALL, manner=Manner(16))
+        manner = Manner(16, answer="model")
+        answer = memos.query("What is the door code?", filter=ALL, manner=manner)
         assert "4711" in answer.answer
         from memos_cli.operation.injection import make_prompt
 

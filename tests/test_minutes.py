@@ -17,7 +17,8 @@ MINUTES = {
     "2026-05-27": ("气候政策工作组会议纪要", "工作组汇报了公众意见:八成支持气候政策。下次会议定在六月十日。"),
     "2026-06-03": ("气候政策会议纪要", "会议讨论了气候政策的实施细则。九月开始试点。"),
 }
-WANTED = {"2026-05-06", "2026-05-20", "2026-05-27"}
+WANTED = {"2026-05-06", "2026-05-20", "2026-05-27", "2026-05-07", "2026-05-28"}
+"""In both languages: the embedder reads them."""
 ENGLISH = {
     "2026-04-16": ("Climate policy: minutes", "The climate policy draft passed. Ann asks for comments."),
     "2026-05-07": ("Climate policy: minutes", "We discussed the carbon tax. Bob is against the rate."),
@@ -53,7 +54,7 @@ def test_all_minutes_of_last_month_on_the_topic_and_no_others(minutes: Shell) ->
 @with_models
 def test_in_english_too(minutes: Shell) -> None:
     asked = 'Summarize all meeting minutes on "climate policy" of last month.'
-    assert set(days(minutes, asked)) == {"2026-05-07", "2026-05-28"}
+    assert set(days(minutes, asked)) == WANTED
     decided = days(minutes, "What did we decide last month about climate policy?")
     assert "2026-05-07" in decided
     assert all(day.startswith("2026-05") for day in decided)
@@ -81,4 +82,4 @@ def test_without_quotation_marks(minutes: Shell, asked: str) -> None:
     ],
 )
 def test_in_english_without(minutes: Shell, asked: str) -> None:
-    assert set(days(minutes, asked)) == {"2026-05-07", "2026-05-28"}
+    assert set(days(minutes, asked)) == WANTED

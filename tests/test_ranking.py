@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -16,7 +16,9 @@ NOW = 20_000 * DAY
 
 
 def turn(n: int, text: str = "", **known: Any) -> Candidate:
-    usual = {"type": "dialogue", "author": "Ann", "time": NOW, "asks": text.endswith("?"), "source": 1}
+    usual = {
+        "type": "dialogue", "author": "Ann", "role": "", "time": NOW, "asks": text.endswith("?"), "source": 1
+    }  # fmt: skip
     return Candidate(cube=n, text=text, start=10 * n, **(usual | known))
 
 
@@ -97,12 +99,59 @@ def test_what_could_be_the_answer_comes_first(question: str, answers: str, other
     assert order([turn(1, other, words=1.0), turn(2, answers, words=1.0)], question) == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("question", "side"),
+    [
+        ("Which book did you recommend?", "assistant"),
+        ("What have you told me about the harbour?", "assistant"),
+        ("You once suggested a cafe: which?", "assistant"),
+        ("你给我推荐了哪本书?", "assistant"),
+        ("Do you remember what my dog is called?", "user"),
+        ("What is the name of my dog?", "user"),
+        ("Where did I work?", "user"),
+        ("我的狗叫什么?", "user"),
+        ("我和你说过我的狗叫什么?", "user"),
+        ("What is the dog called?", ""),
+    ],
+)
+def test_turns_of_the_side_that_is_asked_about_come_first(question: str, side: str) -> None:
+    turns = [turn(1, words=1.0, role="user"), turn(2, words=1.0, role="assistant"), turn(3, words=1.0)]
+    first = {"assistant": [2], "user": [1], "": [1, 2, 3]}[side]
+    found = rank(turns, (), Asked(question), balance=0.0)
+    assert [n for n in found if found[n].score == max(each.score for each in found.values())] == first
+    of_model = [turn(1, words=1.0, role="user"), turn(2, words=1.0, role="model")]
+    assert order(of_model, question, balance=0.0)[0] == first[0]
+
+
+def test_whose_turn_it_is_counts_less_than_what_it_says() -> None:
+    turns = [turn(1, words=1.0, role="user"), turn(2, words=9.0, role="assistant")]
+    assert order(turns, "What is my dog called?", balance=0.0) == [2, 1]
+
+
+def test_a_turn_of_the_very_day_comes_before_one_that_tells_of_it_later() -> None:
+    when = {"after": NOW, "before": NOW + DAY}
+    turns = [turn(1, words=2.0, time=NOW + 2 * DAY, role="user"), turn(2, words=1.9, time=NOW, role="user")]
+    assert order(turns, "What did I plant then?", balance=0.0, **when) == [2, 1]
+    assert order(turns, "What did Ann plant then?", balance=0.0, **when) == [1, 2]
+
+
+def test_of_another_script_meaning_decides() -> None:
+    """No word of the question can be in it: it is not the worse for holding none."""
+    known = {"words": 5.0, "cosine": 0.5}
+    pages = [page(1, **known), page(2, cosine=0.7, is_foreign=True), page(3, cosine=0.1, is_foreign=True)]
+    assert order(pages, balance=0.5) == [2, 1, 3]
+    assert order([replace(each, is_foreign=False) for each in pages], balance=0.5) == [1, 2, 3]
+    assert order(pages, balance=0.0) == [1, 2, 3]  # without an embedder, there is no meaning to go by
+    assert order(pages, balance=0.95) == order([replace(p, is_foreign=False) for p in pages], balance=0.95)
+
+
 candidates = st.lists(
     st.builds(
         Candidate,
         cube=st.integers(1, 40),
         type=st.sampled_from(["dialogue", "document"]),
         author=st.sampled_from(["", "Ann", "Bo"]),
+        role=st.sampled_from(["", "user", "assistant"]),
         time=st.none() | st.integers(0, 2 * NOW),
         text=st.sampled_from(["", "I am Ann.", "Three years ago?"]),
         asks=st.booleans(),
@@ -110,10 +159,14 @@ candidates = st.lists(
         start=st.integers(0, 100),
         words=st.floats(0, 50),
         cosine=st.none() | st.floats(-1, 1),
+        is_foreign=st.booleans(),
     ),
     unique_by=lambda each: each.cube,
     max_size=20,
 )
+
+
+NOTHING = Weights(**{each.name: 0.0 for each in fields(Weights)})
 
 
 @given(candidates, st.floats(0, 1), st.randoms())
@@ -135,5 +188,5 @@ def test_scores_are_shares_and_follow_no_order(some: list[Candidate], balance: f
 def test_documents_are_ranked_by_words_and_meaning_alone(some: list[Candidate], balance: float) -> None:
     pages = [replace(each, type="document") for each in some]
     found = rank(pages, [], Asked("What does Ann say?"), balance=balance)
-    bare = rank(pages, [], Asked(""), balance=balance, weights=Weights(*[0.0] * 9))
+    bare = rank(pages, [], Asked(""), balance=balance, weights=NOTHING)
     assert {n: each.score for n, each in found.items()} == {n: each.score for n, each in bare.items()}

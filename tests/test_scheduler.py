@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube, Document, Hit, Learned, MemoryCall, Plan
-from memos_cli.operation.scheduler import make_plan
+from memos_cli.operation.scheduler import EACH, make_plan
 
 numbers = count(1)
 
@@ -42,11 +43,12 @@ def plan(
     pinned: list[tuple[Cube, int]] | None = None,
     documents: list[Document] | None = None,
     adapters: list[Learned] | None = None,
+    duplicates: dict[int, frozenset[int]] | None = None,
 ) -> Plan:
     return make_plan(
         MemoryCall("?", intent), hits, costs,
         room=room, budget=budget, most=most, relevance=0.3, pinned=pinned or (), documents=documents or (),
-        adapters=adapters or (), scale=0.5,
+        adapters=adapters or (), scale=0.5, duplicates=duplicates or {},
     )  # fmt: skip
 
 
@@ -78,15 +80,62 @@ def test_what_has_nothing_to_do_with_the_question_is_left_out_even_when_it_is_th
     assert reasons(made) == ["not relevant enough (0.10 < 0.30)"]
 
 
-def test_a_faint_memory_is_left_out_unless_everything_was_asked_for() -> None:
-    hits = [hit("a"), hit("b", 0.4)]
-    assert reasons(plan(hits, [1, 1])) == ["much fainter than the best (0.40)"]
-    assert len(plan(hits, [1, 1], intent="list").chosen) == 2
+@pytest.mark.parametrize("order", [1, -1])
+def test_where_one_memory_answers_the_budget_is_filled_by_score(order: int) -> None:
+    """What is below the relevance often holds the answer too; it need not stand after the one that is not."""
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.1), hit("c", 0.1, 0.0)]
+    relevances = [relevance_of(each) for each in hits][::order]
+    hits = [hit(each.cube, each.score, relevance) for each, relevance in zip(hits, relevances, strict=True)]
+    assert [item.hit.cube.text for item in plan(hits, [40, 40, 20]).chosen] == ["a", "b", "c"]
+    made = plan(hits, [40, 70, 20])
+    assert [item.hit.cube.text for item in made.chosen] == ["a", "c"]
+    assert reasons(made) == ["no room (70 tokens, 60 left)"]
+
+
+def test_where_none_reaches_the_relevance_none_is_chosen() -> None:
+    made = plan([hit("a", 1.0, 0.29), hit("b", 0.9, 0.2)], [1, 1])
+    assert not made.chosen
+    assert reasons(made) == ["not relevant enough (0.29 < 0.30)", "not relevant enough (0.20 < 0.30)"]
+
+
+@pytest.mark.parametrize("intent", ["list", "summarize"])
+def test_where_everything_is_asked_for_each_memory_must_be_relevant_by_itself(intent: str) -> None:
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.3, EACH * 0.3), hit("d", 0.2, 0.1)]
+    made = plan(hits, [1] * 4, intent=intent)
+    assert [item.hit.cube.text for item in made.chosen] == ["a", "b", "c"]
+    assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
+    assert len(plan(hits, [1] * 4).chosen) == 4
+    assert not plan(hits[1:], [1] * 3, intent=intent).chosen
 
 
 def test_a_memory_that_another_one_contains_is_said_once() -> None:
     made = plan([hit("the lark sings at dawn"), hit("the lark sings")], [9, 5])
-    assert reasons(made) == ["said by another memory"]
+    assert reasons(made) == ["duplicate of another memory"]
+
+
+def test_a_duplicate_is_said_once_whatever_stands_between() -> None:
+    one, other, same = memory("the lark sings at dawn"), memory("an owl"), memory("at dawn the lark sings")
+    known = {same.n: frozenset((one.n,))}
+    made = plan([hit(one), hit(other, 0.9), hit(same, 0.8)], [9, 9, 9], duplicates=known)
+    assert [item.hit.cube for item in made.chosen] == [one, other]
+    assert [(left.hit.cube, left.reason) for left in made.left_out] == [(same, "duplicate of another memory")]
+
+
+def test_a_duplicate_of_what_is_not_chosen_is_chosen() -> None:
+    one, same = memory("the lark sings at dawn, as all know"), memory("at dawn the lark sings")
+    made = plan([hit(one), hit(same, 0.8)], [101, 9], duplicates={same.n: frozenset((one.n,))})
+    assert [item.hit.cube for item in made.chosen] == [same]
+    assert reasons(made) == ["no room (101 tokens, 100 left)"]
+
+
+def test_a_duplicate_of_a_pinned_memory_or_one_of_a_document_is_said_once() -> None:
+    one, same = memory("the lark sings at dawn"), memory("at dawn the lark sings")
+    known = {same.n: frozenset((one.n,))}
+    pinned = plan([hit(same)], [9], pinned=[(one, 9)], duplicates=known)
+    assert (parts(pinned), reasons(pinned)) == ([("pinned", one.text)], ["duplicate of another memory"])
+    promoted = plan([hit(one), hit(same, 0.9)], [9, 9], documents=[document(one)], duplicates=known)
+    assert parts(promoted) == [("document", one.text)]
+    assert reasons(promoted) == ["duplicate of another memory"]
 
 
 def test_one_that_is_too_long_does_not_keep_a_shorter_one_out() -> None:
@@ -99,6 +148,11 @@ def test_only_so_many_memories_are_put_before_a_model() -> None:
     hits = [hit(text) for text in "abcdefg"]
     assert len(plan(hits, [1] * 7, most=5).chosen) == 5
     assert len(plan(hits, [1] * 7, most=5, intent="summarize").chosen) == 7
+    assert reasons(plan(hits, [1] * 7, most=5)) == ["more than 5 memories"] * 2
+
+
+def test_a_limit_of_0_is_none() -> None:
+    assert len(plan([hit(text) for text in "abcdefg"], [1] * 7, most=0).chosen) == 7
 
 
 def test_room_ends_before_the_budget_where_the_context_is_small() -> None:
@@ -135,11 +189,17 @@ def test_a_pinned_memory_alone_answers_where_it_is_relevant_and_only_there() -> 
     assert parts(plan([], [], pinned=[(pin, 30)])) == []
 
 
+def test_where_a_pinned_memory_answers_the_budget_is_filled_as_well() -> None:
+    pin, lark = memory("I am Ann."), memory("lark")
+    hits, costs = [hit(pin, 1.0, 0.9), hit(lark, 0.5, 0.1)], [30, 10]
+    assert parts(plan(hits, costs, pinned=[(pin, 30)])) == [("pinned", "I am Ann."), ("retrieved", "lark")]
+
+
 def test_what_a_pinned_memory_says_is_not_said_again_and_counts_as_found() -> None:
     pin = memory("I am Ann, and I live in Ghent.")
     made = plan([hit("I live in Ghent.")], [5], pinned=[(pin, 30)])
     assert parts(made) == [("pinned", "I am Ann, and I live in Ghent.")]
-    assert reasons(made) == ["said by another memory"]
+    assert reasons(made) == ["duplicate of another memory"]
 
 
 def test_a_pinned_memory_that_does_not_fit_is_left_out_once_and_a_shorter_one_is_not() -> None:
@@ -183,9 +243,16 @@ def test_a_document_is_not_taken_for_a_memory_that_is_not_the_best() -> None:
 
 def test_a_document_is_not_taken_for_what_is_not_chosen() -> None:
     stray = memory("stray")
-    made = plan([hit(stray, 1.0, 0.1), hit("best", 0.9)], [10, 10], documents=[document(stray)])
-    assert parts(made) == [("retrieved", "best")]
+    assert plan([hit(stray, 1.0, 0.1)], [10], documents=[document(stray)]).document is None
     assert plan([], [], documents=[document(stray)]).document is None
+
+
+def test_a_document_is_not_taken_for_what_is_not_relevant_by_itself_where_everything_is_asked_for() -> None:
+    stray = memory("stray")
+    made = plan(
+        [hit(stray, 1.0, 0.1), hit("best", 0.9)], [10, 10], intent="list", documents=[document(stray)]
+    )
+    assert parts(made) == [("retrieved", "best")]
 
 
 def test_a_document_is_taken_for_the_best_memory_even_where_the_budget_has_no_room_for_it() -> None:
@@ -228,10 +295,16 @@ def test_of_several_documents_the_one_that_spares_most_is_taken() -> None:
 
 
 def test_what_is_retrieved_beside_a_document_is_judged_by_the_best_memory_in_it() -> None:
-    best = memory("best")
-    made = plan([hit(best), hit("faint", 0.4)], [10, 10], documents=[document(best)])
-    assert parts(made) == [("document", "best")]
-    assert reasons(made) == ["much fainter than the best (0.40)"]
+    """That one answers: so there is room for what does not by itself."""
+    best, faint = memory("best"), memory("faint")
+    hits = [hit(best), hit(faint, 0.4, 0.1)]
+    made = plan(hits, [10, 10], documents=[document(best)])
+    assert parts(made) == [("document", "best"), ("retrieved", "faint")]
+    made = plan(hits, [10, 10], documents=[document(best)], intent="list")
+    assert (parts(made), reasons(made)) == (
+        [("document", "best")],
+        ["not relevant enough (0.10 < 0.24)"],
+    )
 
 
 # --- whatever there is ----------------------------------------------------------------------------------
@@ -320,10 +393,15 @@ def test_a_document_is_taken_whole_or_not_at_all_and_only_for_the_best(case: Cas
     assert tuple(taken) == made.document.cubes
     pinned = [cube for cube, _ in case.pinned]
     standing = [item.hit.cube.text for item in made.chosen if item.part == "pinned"]
+    stray = {
+        left.hit.cube.n
+        for left in planned(replace(case, documents=[])).left_out
+        if left.reason.startswith("not relevant enough")
+    }
     best = next(
         found
         for found in case.hits
-        if relevance_of(found) >= 0.3
+        if found.cube.n not in stray
         and found.cube not in pinned
         and not any(found.cube.text in text for text in standing)  # said already
     )

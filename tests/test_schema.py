@@ -58,7 +58,7 @@ def test_every_older_version_becomes_the_newest(
     fresh.close()
 
 
-@pytest.mark.parametrize("format", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize("format", [1, 2, 4, 5, 6, 7])
 def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Path, format: int) -> None:
     """Vaults that the program of that time wrote, with something in each of its tables."""
     folder = tmp_path / f"format-{format}"
@@ -92,6 +92,12 @@ def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Pat
         states = derived.activations(new.connection, now=NOW)
         assert [each.state.tokens.tolist() for each in states] == [[*range(64)]] * (format >= 2)
         assert list(audit.verify(new.connection)) == []
+        vectors = new.connection.execute(
+            "SELECT x.start, x.end, v.text FROM vector x JOIN cube c ON c.n = x.cube "
+            "JOIN version v ON v.cube = c.n AND v.version = c.version"
+        ).fetchall()
+        assert vectors
+        assert all((start, end) == (0, len(text)) for start, end, text in vectors)  # what they were made of
         with new.change(WHO, NOW) as change:
             change.pin("work", cubes[0].n)
             change.log_question("Where do larks nest?", {1: "text"}, 9)

@@ -32,11 +32,14 @@ from memos_cli.cli.context import (
     with_global_options,
 )
 from memos_cli.cli.output import excerpt
+from memos_cli.cli.rows import SENTENCES, place, sources
+from memos_cli.cube import format_time
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter, Plan
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.results import Answer
 
 SHOWN = 8
 """Memories that `query --explain` tells a person were left out."""
@@ -76,7 +79,7 @@ def search(
       memos search "when are backups made" -k 3
       memos search 气候政策 --after 30d --json
     """
-    from memos_cli.cli.rows import hit_row, place
+    from memos_cli.cli.rows import hit_row
 
     if batch and words:
         raise UsageError("a query and --batch do not go together", "put the query into the batch")
@@ -121,6 +124,8 @@ def query(
     temperature: Annotated[float | None, typer.Option(help="Randomness; 0: none.", min=0)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the randomness.")] = 0,
     system: Annotated[str, typer.Option(help="Instructions in place of the usual ones.")] = "",
+    quote: Annotated[bool, typer.Option("--quote", help="Answer with sentences from memory.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Let the model write the answer.")] = False,
     text: Annotated[
         bool, typer.Option("--text", help="Read all as text, also where a saved state would spare it.")
     ] = False,
@@ -133,21 +138,26 @@ def query(
     batch: Batch = "",
     view: View = None,
 ) -> None:
-    """Ask a model, with what memory holds on the question before it; the sources follow the answer.
+    """Answer a question from your memories, and show where the answer stands.
 
-    Time in the question counts ("last month", "上个月"). When memory holds nothing on the question, it
-    says so and the model is not asked. With --batch, as in `memos search`; an answer line is the object
-    of --json.
+    The answer is quoted: up to three sentences, word for word, the most likely first. With --generate, or
+    where the model has a billion parameters or more, or an adapter holds the answer, the model writes it;
+    the sources follow. The setting query.answer chooses for good. Time in the question counts ("last month",
+    "上个月"). When memory holds nothing that answers, it says so and names the nearest memory. With --batch,
+    as in `memos search`; an answer line is the object of --json.
 
     \b
     Example:
       memos query "Which port does the staging database use?"
       memos query "What did we decide last month?" --explain
+      memos query "Summarize the meeting" --generate
     """
     from memos_cli.cli.rows import answer_row, plan_row, source_rows
 
     if batch and question:
         raise UsageError("a question and --batch do not go together", "put the question into the batch")
+    if quote and generate:
+        raise UsageError("--quote and --generate do not go together", "choose one")
     state = state_of(ctx)
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
@@ -155,7 +165,8 @@ def query(
         from memos_cli.interface.memory import Manner
 
         moment = read_time(memos, now) if now else None
-        manner = Manner(max_tokens, temperature, seed, system, state.view, text, moment)
+        way = "quote" if quote else "model" if generate else ""
+        manner = Manner(max_tokens, temperature, seed, system, state.view, text, moment, way)
         ask = partial(memos.query, manner=manner)
         if batch:
             _answer_batch(
@@ -175,6 +186,7 @@ def query(
         if output.json:
             output.record(answer_row(ask(request, filter=filter, started=process_age())))
             return
+        # A quoted answer is shown with its places, sentence by sentence; a written one while it comes.
         answer = ask(
             request,
             filter=filter,
@@ -182,17 +194,38 @@ def query(
             on_text=lambda text: output.text(text, end=""),
         )
         output.text("")
+        if answer.mode == "quote":
+            _print_places(output.text, answer)
+        elif answer.answered:
+            _print_sources(output.text, answer)
+        if not answer.answered and answer.nearest:
+            output.text(
+                f"The nearest memory: {excerpt(answer.nearest.cube.text, 90)} — {place(answer.nearest.cube)}"
+            )
         for note in answer.plan.notes:
             output.note(f"note: {note}")
-        _print_sources(output.text, answer.plan)
+        if answer.unsupported:
+            output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")
 
 
-def _print_sources(write: Callable[[str], None], plan: Plan) -> None:
-    from memos_cli.cli.rows import place
+def _print_places(write: Callable[[str], None], answer: Answer) -> None:
+    """Where the sentences of a quoted answer stand, in their order."""
+    if answer.quotes:
+        write("\nFrom:")
+    first = {quote.label: quote for quote in reversed(answer.quotes)}  # each memory once
+    for quote in sorted(first.values(), key=answer.quotes.index):
+        cube = quote.cube
+        day = "" if cube.time is None else f", {format_time(cube.time)[:10]}"
+        columns = f" ({excerpt(quote.columns, 60)})" if quote.columns else ""
+        name = excerpt(cube.author or cube.title or cube.text, 60)
+        write(f"[{quote.label}] {name}{columns}{day} — {place(cube)}")
 
+
+def _print_sources(write: Callable[[str], None], answer: Answer) -> None:
+    plan = answer.plan
     if plan.chosen:
         write("\nSources:")
-    found = [item for item in plan.chosen if item.found]
+    found = sources(plan, answer.order)
     for item in found:
         cube = item.hit.cube
         write(f"[{item.label}] {excerpt(cube.title or cube.text, 60)} — {place(cube)}")
@@ -201,8 +234,6 @@ def _print_sources(write: Callable[[str], None], plan: Plan) -> None:
 
 
 def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
-    from memos_cli.cube import format_time
-
     call = plan.call
     write(f"intent     {call.intent}")
     write(f"topics     {', '.join(call.topics)}")
@@ -220,7 +251,8 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
         write(f"\n[{item.label}] as {item.form}, {item.tokens} tokens, {item.hit.cube.id}")
-        write(f"    {excerpt(item.hit.cube.text, 90)}")
+        for each in item.hit.sentences[:SENTENCES]:
+            write(f"    {each.score:.2f}  {excerpt(item.hit.cube.text[each.start : each.end], 90)}")
         write(f"    {why}")
     if plan.left_out:
         write("\nleft out:")

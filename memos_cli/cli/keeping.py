@@ -38,7 +38,10 @@ def init(
         str, typer.Option("--model", "-m", metavar="NAME", help="GGUF model that will answer.")
     ] = "",
     embedder: Annotated[
-        str, typer.Option(metavar="NAME", help="Embedding GGUF, or a sentence-transformers folder.")
+        str,
+        typer.Option(
+            metavar="NAME", help="multilingual-e5-small, a GGUF, or a sentence-transformers folder."
+        ),
     ] = "",
     encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt it; asks for a passphrase.")] = False,
     key_file: Annotated[
@@ -205,16 +208,26 @@ def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
         raise typer.Exit(3 if partly else 1)
 
 
-def embed(ctx: typer.Context) -> None:
-    """Make the vectors that are missing. It can be stopped, and goes on where it was.
+def embed(
+    ctx: typer.Context,
+    embedder: Annotated[
+        str, typer.Option("--embedder", metavar="NAME", help="Change the vault to this embedding model.")
+    ] = "",
+) -> None:
+    """Make the vectors that are missing, one for each sentence of a memory.
+
+    It can be stopped, and goes on where it was. A vault of memos 0.1.0 gets vectors of sentences in place
+    of those of whole memories. With --embedder, the vault changes to another model; its old vectors serve
+    searches until the new ones are complete.
 
     \b
     Example:
       memos embed
+      memos embed --embedder multilingual-e5-small
     """
     output = state_of(ctx).output
     with state_of(ctx).open() as memos, output.progress("vectors") as (count,):
-        done = memos.embed(on_vectors=count)
+        done = memos.embed(embedder, on_vectors=count)
         missing = memos.count_waiting()
     if output.json:
         output.record({"embedded": done, "without_vector": missing})

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from memos_cli.cube import Cube, Hit, Plan, format_time
+from memos_cli.cube import Cube, Hit, Injection, Plan, Quote, format_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.derived import Activation
     from memos_cli.infrastructure.links import Link
     from memos_cli.interface.results import Answer
+
+
+SENTENCES = 3
+"""Of a memory in a plan, how many of its sentences are shown: those that made it relevant."""
 
 
 def cube_row(cube: Cube) -> dict[str, Any]:
@@ -99,6 +104,14 @@ def plan_row(plan: Plan) -> dict[str, Any]:
                 "tokens": item.tokens,
                 "score": item.hit.score,
                 "why": dict(item.hit.why),
+                "sentences": [
+                    {
+                        "text": item.hit.cube.text[each.start : each.end],
+                        "score": round(each.score, 4),
+                        "cosine": None if each.cosine is None else round(each.cosine, 3),
+                    }
+                    for each in item.hit.sentences[:SENTENCES]
+                ],
             }
             for item in plan.chosen
         ],
@@ -117,9 +130,35 @@ def plan_row(plan: Plan) -> dict[str, Any]:
     }
 
 
-def source_rows(plan: Plan) -> list[dict[str, Any]]:
-    """The sources of an answer, by label: not what only stood beside them."""
-    return [{"label": item.label, **hit_row(item.hit)} for item in plan.chosen if item.found]
+def source_rows(plan: Plan, order: Sequence[int] = ()) -> list[dict[str, Any]]:
+    """The sources of an answer, by label or in the ``order`` of labels: not what only stood beside them."""
+    return [{"label": item.label, **hit_row(item.hit)} for item in sources(plan, order)]
+
+
+def sources(plan: Plan, order: Sequence[int] = ()) -> list[Injection]:
+    """The memories of a plan that may answer, by label or in the ``order`` of labels."""
+    place_of = {label: at for at, label in enumerate(order)}
+    found = [item for item in plan.chosen if item.found]
+    return sorted(found, key=lambda item: place_of.get(item.label, item.label))
+
+
+def quote_row(quote: Quote) -> dict[str, Any]:
+    """A quoted sentence, and where it stands."""
+    cube = quote.cube
+    return {
+        "label": quote.label,
+        "id": cube.id,
+        "text": quote.text,
+        "author": cube.author,
+        "title": cube.title,
+        "heading": quote.heading,
+        "columns": quote.columns,
+        "time": _time(cube.time),
+        "source": cube.source,
+        "span": [cube.span.start, cube.span.end] if cube.span else None,
+        "characters": [quote.start, quote.end],
+        "score": quote.score,
+    }
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:
@@ -127,9 +166,14 @@ def answer_row(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
         "answer": answer.answer,
+        "answered": answer.answered,
+        "mode": answer.mode,
+        "quotes": [quote_row(quote) for quote in answer.quotes],
+        "support": {"unsupported": list(answer.unsupported), "stopped": answer.stopped},
+        "nearest": hit_row(answer.nearest) if answer.nearest else None,
         "model": answer.model,
         "plan": plan_row(answer.plan),
-        "sources": source_rows(answer.plan),
+        "sources": source_rows(answer.plan, answer.order),
         "timings": dict(answer.timings),
     }
 

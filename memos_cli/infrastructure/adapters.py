@@ -158,6 +158,12 @@ def unfinished(db: Connection, model: str, name: str, ids: Sequence[str], *, now
     return None
 
 
+def is_any_used(db: Connection) -> bool:
+    """Whether the vault has an adapter that is used."""
+    live = "SELECT 1 FROM cube WHERE payload = 'parametric' AND state = 'activated' LIMIT 1"
+    return db.execute(live).fetchone() is not None
+
+
 def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]:
     """The adapters that are used and were made from one of ``cubes``. Some may be ``stale``."""
     marks = ",".join("?" * len(cubes))

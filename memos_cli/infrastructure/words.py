@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 _ENGLISH = """
@@ -131,6 +133,19 @@ def query_terms(text: str) -> list[Term]:
 def fts_query(terms: Sequence[Term]) -> str:
     """The FTS5 expression that finds any of ``terms``; of no terms, one that finds nothing."""
     return " OR ".join(term.fts for term in terms) or '""'
+
+
+def script_of(text: str) -> str:
+    """The script of most letters of a text: ``latin``, ``cyrillic``, ``wide`` (Chinese, Japanese, Korean)
+    and so on, as Unicode names it; "" where there is no letter."""
+    counts = Counter(_script(letter) for letter in text[:400] if letter.isalpha())
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    name = "wide" if _RUN.match(letter) else unicodedata.name(letter, "").partition(" ")[0].lower()
+    return "wide" if name in ("cjk", "hiragana", "katakana", "hangul") else name
 
 
 def content_words(text: str) -> list[str]:

@@ -23,8 +23,8 @@ from pathlib import Path
 from memos_cli.cube import Filter
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import State
-from memos_cli.interface.answering import make_plan_for
 from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.planning import make_plan_for
 from memos_cli.interface.specimen import keep_memories, write_question
 from memos_cli.operation import activation
 from memos_cli.operation.activation import Shelf
@@ -127,7 +127,7 @@ def measure_first_token(
             )  # fmt: skip
             texts = text_rounds or min(rounds, 2 if length >= LONG else rounds)
             with Memos(own) as memos:
-                memos.vault_to_be()
+                memos.init()
                 engine = memos.engine
                 if engine.context < length + question + engine.batch:
                     on_note(f"{length:,} tokens: left out, the model was trained for {engine.context:,}")
@@ -264,7 +264,8 @@ def _return_memory() -> None:
 def _time_commands(
     memos: Memos, question: str, rounds: int, text_rounds: int, on_step: Callable[[int], None]
 ) -> Cold:
-    command = [sys.executable, "-m", "memos_cli", "query", question, "--max-tokens", "1", "--json"]
+    options = ("--generate", "--max-tokens", "1", "--json")
+    command = [sys.executable, "-m", "memos_cli", "query", question, *options]
     variables = {
         "MEMOS_" + f.metadata["key"].upper().replace(".", "_"): str(getattr(memos.settings, f.name))
         for f in fields(Settings)

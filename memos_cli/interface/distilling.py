@@ -249,8 +249,8 @@ def named(memos: Memos, id: str) -> Adapter:
 
 def _route(memos: Memos, numbers: frozenset[int]) -> Route:
     """Ask the scheduler about questions on other things, with the adapter of these memories at hand."""
-    from memos_cli.interface.answering import make_plan_for
     from memos_cli.interface.memory import Manner
+    from memos_cli.interface.planning import make_plan_for
 
     trial = Learned("trial", "trial", numbers)
 
@@ -270,7 +270,7 @@ def _embed(memos: Memos) -> Callable[[Sequence[str]], Any] | None:
         embedder = memos.embedder
     except ModelUnfit:
         return None
-    return lambda texts: embedder.embed(list(texts))
+    return lambda texts: embedder.embed(list(texts), query=True)
 
 
 # --- the training set as JSON ----------------------------------------------------------------------

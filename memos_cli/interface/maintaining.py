@@ -163,20 +163,21 @@ class _Run:
         waiting = memos.count_waiting()
         if not waiting:
             return
-        done = waiting if self._dry_run else memos.embed(on_vectors=self.breathe)
+        done = waiting if self._dry_run else memos.embed_new(on_vectors=self.breathe)
         yield Deed("embed", "embed", "", f"{done} memories had no vector")
 
     def rivals(self) -> Iterator[Deed]:
         """Memories that say the same, or of the same thing something else, are linked."""
         memos, db = self._memos, self._memos.vault.connection
-        (newest,) = db.execute("SELECT coalesce(max(n), 0) FROM embedder").fetchone()
+        embedder = catalogue.embedder_in_use(db)
         mark = COMPARED + memos.principal
         last = int(policies.get(db, mark) or 0)
         rows = db.execute(
-            "SELECT n, cube FROM vector WHERE embedder = ? AND n > ? ORDER BY n", (newest, last)
+            "SELECT max(n), cube FROM vector WHERE embedder = ? AND n > ? GROUP BY cube ORDER BY 1",
+            (embedder, last),
         ).fetchall()
         for n, cube in rows:
-            for kind, mine, other in link_rivals(memos, cube, newest, dry_run=self._dry_run):
+            for kind, mine, other in link_rivals(memos, cube, embedder, dry_run=self._dry_run):
                 yield Deed("rivals", "link", mine.id, f"{kind} {other.id}")
             last = n
             self.breathe()

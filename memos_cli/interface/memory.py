@@ -70,6 +70,8 @@ class Manner:
     """Read every memory, also where a saved state would spare it."""
     now: int | None = None
     """When the question is asked: "yesterday" is the day before. None: now."""
+    answer: str = ""
+    """``quote``, ``model`` or ``auto``: how to answer."""
 
 
 FEW = 50
@@ -234,7 +236,7 @@ class Memos(Session):
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
-                embedded = self.embed(on_vectors=on_vectors)
+                embedded = self.embed_new(on_vectors=on_vectors)
                 missing = self.count_waiting()
                 if len(job.ids) <= FEW:  # the others are the night's work
                     from memos_cli.interface.rivalry import link_new
@@ -247,20 +249,41 @@ class Memos(Session):
             tuple(notes), embedded, missing, job.quarantined,
         )  # fmt: skip
 
-    def embed(self, *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
-        """Make the vectors that are missing. Returns how many. Raises ModelUnfit without an embedder."""
+    def embed(self, embedder: str = "", *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
+        """Make the vectors that are missing, of each sentence. Returns for how many memories.
+
+        With the name of another ``embedder`` the vault changes to it: its old vectors serve until all new
+        ones are there. What was stopped goes on with the next call. Raises ModelUnfit without an embedder.
+        """
+        if not embedder:
+            return self.embed_new(renew=True, on_vectors=on_vectors)
+        self.access.require_making()
+        embedder = str(Path(embedder).resolve()) if Path(embedder).exists() else embedder
+        chosen = self.open_embedder(embedder)
+        if self._embedder is not None:
+            self._embedder.close()
+        self._embedder = chosen
+        done = self.embed_new(renew=True, on_vectors=on_vectors)
+        self.vault.set_models(self.vault.identity.reader, embedder)
+        return done
+
+    def embed_new(
+        self, *, renew: bool = False, on_vectors: Callable[[int], None] = lambda count: None
+    ) -> int:
+        """Make the vectors that are missing, as the others of the vault are made; ``renew``: as ``embed``."""
         from memos_cli.operation.embedding import embed_waiting
 
         if not self.vault.connection.execute("SELECT 1 FROM cube LIMIT 1").fetchone():
             return 0
         return embed_waiting(
-            self.vault, self.embedder, principal=self.principal, clock=self._clock, progress=on_vectors
-        )
+            self.vault, self.embedder, principal=self.principal, clock=self._clock, renew=renew,
+            progress=on_vectors,
+        )  # fmt: skip
 
     def embed_if_possible(self) -> None:
         """Make the vectors that are missing; without an embedder, they wait, and words find the memories."""
         with suppress(ModelUnfit):
-            self.embed()
+            self.embed_new()
 
     def count_waiting(self) -> int:
         """Live cubes without a vector."""
@@ -318,8 +341,7 @@ class Memos(Session):
         """What ``query`` would put before the model; the model's weights are not read."""
         from memos_cli.interface.answering import explain
 
-        with self._open_engine(vocabulary_only=True) as engine:
-            return explain(self, engine, question, self.told(filter), manner)
+        return explain(self, question, self.told(filter), manner)
 
     def query(
         self,
@@ -330,10 +352,10 @@ class Memos(Session):
         started: float = 0.0,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> Answer:
-        """Ask the model, with what memory holds on the question before it.
+        """Answer from memory: by its sentences, or by the model with what memory holds before the question.
 
-        The answer comes in pieces to ``on_text`` while it is written. When nothing in memory is
-        relevant, the model is not asked. ``started`` is how long the process ran before this call.
+        The answer comes in pieces to ``on_text`` while it is written. When nothing in memory answers, the
+        model is not asked. ``started`` is how long the process ran before this call.
         """
         from memos_cli.interface.answering import answer
 

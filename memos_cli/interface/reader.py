@@ -89,14 +89,15 @@ _TYPES = (
 _REQUEST = """
 list show find enumerate summarize summarise summary summaries overview recap tldr sum name remember all
 everything anything recall know many much long often happen happened happens time recently lately currently
-ago now today say says said told mentioned talk talked talking mention like kind kinds sort sorts type types
+ago now today say says said told mentioned talk talked talking mention topic topics subject subjects discuss
+discussed conversation lot chat chatted like kind kinds sort sorts type types
 way
 """
 _REQUEST_WORDS = frozenset(_REQUEST.split())
 _CJK_REQUEST_WORDS = re.compile(
     "总结|總結|概括|概述|归纳|梳理|列出|列举|列舉|列一下|列表|找出|找到|查找|说说|记得|還記得|还记得|知道|最近|近来|全部"
     "|的时候|时候|有哪些|之间|之間|期间|期間|说[了过]|喜欢|喜歡|教えて|要約して|要約|まとめて|まとめ|すべて|全て"
-    f"|(?<={_BLANK})[のはがをにで]"
+    f"|话题|聊了很多|聊了|聊|讨论了|谈了|(?<={_BLANK})[のはがをにで]"
 )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from memos_cli.cube import Cube, Hit, Plan, Span
+from memos_cli.cube import Cube, Hit, Plan, Quote, Span
 from memos_cli.infrastructure.adapters import Adapter
 from memos_cli.infrastructure.audit import AuditRow
 from memos_cli.infrastructure.catalogue import Version
 from memos_cli.infrastructure.derived import Activation
+
+NOTHING = "Nothing in memory answers this."
+"""The answer where memory holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,22 @@ class Answer:
     answer: str
     plan: Plan
     model: str
+    """Empty where no model wrote it."""
     timings: Mapping[str, float] = field(default_factory=dict)
+    mode: str = "model"
+    """``quote`` or ``model``."""
+    answered: bool = True
+    """Whether memory holds something that answers."""
+    quotes: tuple[Quote, ...] = ()
+    """The sentences of a quoted answer, the best first."""
+    nearest: Hit | None = None
+    """Where nothing answers: the memory that comes nearest."""
+    unsupported: tuple[str, ...] = ()
+    """Numbers, names, dates and quotations of the answer that stand in none of its sources."""
+    stopped: str = "end"
+    """Why a model stopped: ``end``, ``limit`` (of tokens) or ``loop`` (it repeated itself)."""
+    order: tuple[int, ...] = ()
+    """The labels of the plan's memories, those that the answer used first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def _compared(memos: Memos, one: Cube, other: Cube) -> bool:
 
 def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
     """Compare a few memories that are new with all others. Returns what a user should know of it."""
-    (embedder,) = memos.vault.connection.execute("SELECT coalesce(max(n), 0) FROM embedder").fetchone()
+    embedder = catalogue.embedder_in_use(memos.vault.connection)
     told = []
     for cube in memos.several(ids):
         for kind, mine, other in link_rivals(memos, cube.n, embedder):

@@ -1,22 +1,57 @@
-"""Vectors for cubes that have none yet. Text is searchable before; this can stop at any time."""
+"""Vectors for the sentences of memories. Text is searchable before; this can stop at any time.
+
+Vectors of one embedder, of one way to make them, belong to one row of the table ``embedder``. Up to format
+7 a vector was of a memory's whole text; those rows go on serving until the vectors of sentences are
+complete. So it is with a new embedder: the old vectors serve until all new ones are there, and go then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from memos_cli.infrastructure import catalogue, index
+from memos_cli.cube import Sentence
+from memos_cli.infrastructure import catalogue, index, policies
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.operation.sentences import split_sentences
 from memos_cli.runtime.embedder import Embedder
 
-PART = 512
+PART = 256
 """Cubes that are embedded, and made durable, together: seconds of work that ^C can cost."""
+SENTENCES = "/sentences-1"
+"""Ends the fingerprint of an embedder's row whose vectors are of sentences. Another way to cut them has
+another number."""
+_HEADINGS, _HEADING = 3, 120
+"""How many of the innermost headings a sentence is embedded with, and characters of each."""
 
 
-def embedded_text(type: str, title: str, author: str, text: str) -> str:
-    """What the embedder reads of a cube: a turn with its speaker, other pieces under their title."""
-    if type == "dialogue":
-        return f"{author}: {text}" if author else text
-    return f"{title}\n{text}" if title else text
+def embedded_texts(type: str, title: str, author: str, text: str) -> list[tuple[Sentence, str]]:
+    """The sentences of a memory, each with what the embedder reads of it: a turn with its speaker, what is in
+    a document under its headings."""
+    sentences = split_sentences(text) or [Sentence(0, len(text))]
+    path = [part for part in title.split(" › ") if part]
+    found = []
+    for each in sentences:
+        said = text[each.start : each.end]
+        if type == "dialogue":
+            found.append((each, f"{author}: {said}" if author else said))
+            continue
+        headings = [*path, *(h for h in (each.heading, each.columns) if h and h not in path)]
+        above = " › ".join(heading[:_HEADING] for heading in headings[-_HEADINGS:])
+        found.append((each, f"{above}: {said}" if above else said))
+    return found
+
+
+def row_in_use(db: Connection, embedder: Embedder) -> int:
+    """The row whose vectors a question is compared with; 0 where the embedder has made none.
+
+    That is the row of sentences; while it is not complete, that of whole texts, if there is one.
+    """
+    sentences, texts = _rows(db, embedder)
+    if sentences and texts:
+        lacks = db.execute("SELECT 1 FROM waiting WHERE embedder = ? LIMIT 1", (sentences,)).fetchone()
+        return texts if lacks else sentences
+    return sentences or texts
 
 
 def embed_waiting(
@@ -25,30 +60,96 @@ def embed_waiting(
     *,
     principal: str,
     clock: Callable[[], int],
+    renew: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> int:
-    """Embed every live cube that waits for a vector of ``embedder``, oldest first. Returns how many.
+    """Embed every live cube that waits for vectors of ``embedder``, oldest first. Returns how many.
 
-    Each part is durable when it is done; ``progress`` is told of each text, as it goes.
+    Each part is durable when it is done; ``progress`` hears of each text, as it goes. ``renew`` makes vectors
+    of sentences where there are only those of whole texts or of other embedders, and deletes these when all
+    are made.
     """
-    done = after = 0
     with vault.change(principal, clock()) as change:
-        row = change.embedder(embedder.fingerprint, embedder.name, embedder.dimension)
+        row, is_of_sentences = _claim(change, embedder, renew)
+    done = after = 0
     while part := catalogue.waiting(vault.connection, row, limit=PART, after=after):
-        texts = [embedded_text(*cube[2:]) for cube in part]
-        told = 0
-
-        def tell(count: int) -> None:
-            nonlocal told
-            progress(count - told)
-            told = count
-
-        codes = index.encode(embedder.embed(texts, progress=tell))
-        with vault.change(principal, clock()) as change:
-            change.put_vectors(
-                row, [(cube[0], cube[1], code) for cube, code in zip(part, codes, strict=True)]
-            )
+        _embed_part(vault, embedder, row, part, is_of_sentences, (principal, clock), progress)
         after = part[-1][0]
         done += len(part)
+    if renew:
+        _drop_others(vault, row, principal, clock())
     index.refresh(vault.connection, vault.snapshots, row, embedder.dimension)
     return done
+
+
+def _drop_others(vault: Vault, row: int, principal: str, now: int) -> None:
+    """Let searches use the vectors of ``row`` alone, once no memory lacks one.
+
+    Memories that came meanwhile, or that this principal may not read, wait for the next ``embed``; until
+    then the old vectors serve.
+    """
+    with vault.change(principal, now) as change:
+        if catalogue.count_waiting(change.db, row):
+            return
+        change.drop_embedders(keep=row)
+        policies.put(change, catalogue.EMBEDDER, str(row))
+    for path in vault.snapshots.folder.glob("vectors-*.bin"):
+        if path != vault.snapshots.path(row):
+            path.unlink(missing_ok=True)
+
+
+def _embed_part(
+    vault: Vault,
+    embedder: Embedder,
+    row: int,
+    part: list[tuple[int, int, str, str, str, str]],
+    is_of_sentences: bool,
+    by: tuple[str, Callable[[], int]],
+    progress: Callable[[int], None],
+) -> None:
+    cut = [
+        embedded_texts(*cube[2:]) if is_of_sentences else [(Sentence(0, len(cube[5])), _whole(*cube[2:]))]
+        for cube in part
+    ]
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        progress(count - told)
+        told = count
+
+    codes = iter(index.encode(embedder.embed([text for some in cut for _, text in some], progress=tell)))
+    vectors = [
+        (cube[0], cube[1], [(sentence.start, sentence.end, next(codes)) for sentence, _ in some])
+        for cube, some in zip(part, cut, strict=True)
+    ]
+    principal, clock = by
+    with vault.change(principal, clock()) as change:
+        change.put_vectors(row, vectors)
+
+
+def _whole(type: str, title: str, author: str, text: str) -> str:
+    """What the embedder read of a cube up to format 7."""
+    above = f"{author}: " if type == "dialogue" and author else f"{title}\n" if title else ""
+    return above + text
+
+
+def _claim(change: Change, embedder: Embedder, renew: bool) -> tuple[int, bool]:
+    """The row that vectors are made for, and whether they are of sentences."""
+    sentences, texts = _rows(change.db, embedder)
+    if texts and not renew and row_in_use(change.db, embedder) == texts:
+        return texts, False
+    before = catalogue.embedder_in_use(change.db)
+    row = sentences or change.embedder(embedder.fingerprint + SENTENCES, embedder.name, embedder.dimension)
+    if not policies.get(change.db, catalogue.EMBEDDER):
+        policies.put(change, catalogue.EMBEDDER, str(before or row))
+    return row, True
+
+
+def _rows(db: Connection, embedder: Embedder) -> tuple[int, int]:
+    """The rows of an embedder's vectors of sentences and of whole texts; 0 where there is none."""
+    keys = (embedder.fingerprint + SENTENCES, embedder.fingerprint)
+    known = dict(
+        db.execute("SELECT fingerprint, n FROM embedder WHERE fingerprint IN (?, ?)", keys).fetchall()
+    )
+    return known.get(keys[0], 0), known.get(keys[1], 0)

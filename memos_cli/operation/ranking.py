@@ -22,7 +22,20 @@ SESSION = 6 * 3_600_000
 TAIL = 10 * 86_400_000
 """For how long after a time people still tell of it, in milliseconds."""
 
+FOREIGN_BALANCE = 0.85
+"""What meaning counts, at least, for a memory in another script than the question."""
+
 _WORD = re.compile(r"[^\W_]+")
+_ASSISTANT = re.compile(
+    r"\b(?:did|have|had|do|were) you (?!(?:still |even )?(?:remember|recall|know)\b)"
+    r"|\byou(?: once| also| ever| have| had| just|'ve)* (?:recommend|suggest|told|gave|give|shared?|mention"
+    r"|advi[sc]e|taught|teach|said|introduc)"
+    r"|(?<![和跟给向对问])你(?:曾经?|都|还|也|又|有|没有|过|最近|之前|上次)*"
+    r"(?:给|教|告诉|推荐|建议|分享|介绍|提到|提过|说|向我|和我|跟我|对我|为我|帮我)",
+    re.I,
+)
+_USER = re.compile(r"\b(?:I|[Mm]y|[Mm]e)\b|我")
+_ASSISTANTS = frozenset(("assistant", "model", "ai", "bot"))
 _OWN = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur)\b|[我咱俺]")
 _KINDS = (  # what is asked for, and what an answer to it holds
     (
@@ -52,19 +65,25 @@ _KINDS = (  # what is asked for, and what an answer to it holds
 class Weights:
     """What each sign is worth, beside words and meaning, which share 1 by ``search.balance``."""
 
-    beside: float = 0.4
+    beside: float = 0.7
     """Of the words of a turn, what counts for the turns beside it."""
-    before: float = 0.2
+    before: float = 0.1
     after: float = 0.07
     """Shares of a turn's meaning that the turns before and after it give."""
     session: float = 0.2
     speaker: float = 0.2
     period: float = 0.25
     kind: float = 0.08
+    role: float = 0.2
+    """A turn of the side that is asked about: "did you recommend" of the assistant, "my" of the user."""
+    day: float = 0.2
+    """A turn of the very time that such a question asks for, beside ``period``, which has a tail."""
     own: float = 0.06
     """A turn that speaks of its speaker."""
     asks: float = 0.1
     """Taken off a turn that asks: who asks does not tell."""
+    reply: float = 0.8
+    """The share of what a turn that asks scored that the next turn has at least: it is the reply."""
 
 
 WEIGHTS = Weights()
@@ -77,6 +96,7 @@ class Candidate:
     cube: int
     type: str
     author: str
+    role: str
     time: int | None
     text: str
     """How it begins."""
@@ -87,6 +107,8 @@ class Candidate:
     words: float = 0.0
     """BM25; 0 where no word of the question is in it."""
     cosine: float | None = None
+    is_foreign: bool = False
+    """Whether it is written in another script than the question: then no word of it can be in both."""
 
     @property
     def is_turn(self) -> bool:
@@ -137,12 +159,15 @@ def rank(
     lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
     named = _Named(asked.question)
     kind = next((holds for asks, holds in _KINDS if asks.search(asked.question)), None)
+    side = _side(asked.question)
     totals: dict[int, tuple[float, dict[str, float | str]]] = {}
     for each in candidates:
         n, signs = each.cube, dict[str, float | str]()
         by_words = spread[n] / most_words if most_words > 0 else 0.0
-        by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else 0.0
-        total = (1 - balance) * by_words + balance * by_meaning
+        # What has no vector yet is judged by its words alone.
+        by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else by_words
+        share = max(balance, FOREIGN_BALANCE) if each.is_foreign and balance else balance
+        total = (1 - share) * by_words + share * by_meaning
         if spread[n] > words[n]:
             signs["beside"] = round(spread[n] - words[n], 3)
         if _is_within(each, asked):
@@ -155,9 +180,18 @@ def rank(
             if named(each.author):
                 total += weights.speaker
                 signs["speaker"] = each.author
+            if side is not None and each.role:
+                total += weights.role * ((each.role in _ASSISTANTS) == (side == "assistant"))
+                total += weights.day * _is_between(each.time, asked)
             total += weights.kind * bool(kind and kind.search(each.text))
             total += weights.own * bool(_OWN.search(each.text)) - weights.asks * each.asks
         totals[n] = (total, signs)
+    for n, reply in pairs:
+        if n in totals and reply in totals and by_number[n].asks and not by_number[reply].asks:
+            total, signs = totals[reply]
+            least = weights.reply * (totals[n][0] + weights.asks)
+            if total < least:
+                totals[reply] = least, {**signs, "reply": "to a question"}
     best = max([1.0, *(total for total, _ in totals.values())])
     return {n: Ranked(max(0.0, total) / best, signs) for n, (total, signs) in totals.items()}
 
@@ -205,6 +239,18 @@ def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
 
 def _is_apart(one: Candidate, other: Candidate) -> bool:
     return one.time is not None and other.time is not None and abs(other.time - one.time) > SESSION
+
+
+def _side(question: str) -> str | None:
+    """Whose turns a question speaks of: the ``assistant``'s, the ``user``'s, or nobody's."""
+    return "assistant" if _ASSISTANT.search(question) else "user" if _USER.search(question) else None
+
+
+def _is_between(time: int | None, asked: Asked) -> bool:
+    """Whether a time lies in the one that was asked for."""
+    if time is None or (asked.after is None and asked.before is None):
+        return False
+    return (asked.after is None or time >= asked.after) and (asked.before is None or time < asked.before)
 
 
 def _is_within(each: Candidate, asked: Asked) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
-FAINT = 0.5
-"""A memory scored below this share of the best one adds noise that a small reader trips over."""
+EACH = 0.8
+"""Where all that fits is asked for: the share of the relevance that each memory needs by itself."""
 CLOSE = 0.75
 """One scored above this share of the best may be what was meant as well: it is never left to chance."""
+
+
+_NONE: Mapping[int, frozenset[int]] = {}
 
 
 def make_plan(
@@ -28,12 +31,17 @@ def make_plan(
     scale: float = 1.0,
     sure: float = 0.0,
     notes: tuple[str, ...] = (),
+    duplicates: Mapping[int, frozenset[int]] = _NONE,
+    is_small: bool = False,
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
 
-    Never chosen: a memory below ``relevance``, one much fainter than the best (unless everything was
-    asked for), one whose text is in another, more than ``most``, and what exceeds ``budget`` tokens.
-    A memory that is too long does not keep a shorter one out.
+    Where none reaches ``relevance``, none is chosen. Where one does, the budget is filled by score: what
+    stands below it in relevance often holds the answer too. Never chosen: a memory whose text is in another
+    or that is among its ``duplicates`` (by number: those that say the same), more than ``most`` (0: no
+    limit), and what exceeds ``budget`` tokens. Where everything that fits is asked for, and where the model
+    ``is_small`` and trips over what does not matter, each has to be relevant by itself. A memory that is too
+    long does not keep a shorter one out.
 
     Where something is relevant, ``pinned`` memories (with their prices) stand first, and of ``documents``
     the one that covers most of what was chosen, the best memory included, is taken whole. These count against
@@ -47,6 +55,9 @@ def make_plan(
     always attached.
     """
     found = {hit.cube.n: hit for hit in hits}
+    answers = any(hit.relevance >= relevance for hit in hits)
+    is_choosy = is_small or call.intent in ("summarize", "list")
+    least = relevance if not answers else EACH * relevance if is_choosy else 0.0
     head: list[Injection] = []
     crowded: list[LeftOut] = []
     for cube, cost in pinned:
@@ -60,12 +71,20 @@ def make_plan(
     def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
         taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
         rest = [(hit, cost) for hit, cost in zip(hits, costs, strict=True) if hit.cube.n not in taken]
-        return _retrieve(call, rest, known, budget=min(budget, room), most=most, relevance=relevance)
+        return _retrieve(
+            call,
+            rest,
+            known,
+            budget=min(budget, room),
+            most=most,
+            least=least,
+            duplicates=duplicates,
+        )
 
     tail, left_out = retrieve(head)
     standing = {cube.n for cube, _ in pinned}
-    relevant = [hit for hit in hits if hit.relevance >= relevance]
-    unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head))
+    relevant = [hit for hit in hits if hit.relevance >= least]
+    unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head, duplicates))
     best = next((hit.cube.n for hit in unsaid), None)
     learned = _learned(call, tail, best, adapters, sure)
     pins = tuple(each for each in adapters if each.pinned)
@@ -87,7 +106,7 @@ def make_plan(
     document = _best_document(documents, tail, room)
     if documents and not document:
         notes += (f"activation: miss (no room for {min(each.tokens for each in documents)} tokens)",)
-    if not tail and not document and not any(_is_said(hit, head) for hit in relevant):
+    if not tail and not document and not any(_is_said(hit, head, duplicates) for hit in relevant):
         return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
     if document is not None:
         covered = {cube.n for cube in document.cubes}
@@ -95,8 +114,10 @@ def make_plan(
             hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
             head.append(Injection(hit, "text", cost, 0, "document", hit.relevance >= relevance))
         left_out = [left for left in left_out if left.hit.cube.n not in covered]
-        twice = [item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head)]
-        left_out += (LeftOut(item.hit, "said by another memory") for item in twice)
+        twice = [
+            item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head, duplicates)
+        ]
+        left_out += (LeftOut(item.hit, "duplicate of another memory") for item in twice)
         tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
     chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
     return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
@@ -135,7 +156,8 @@ def _retrieve(
     *,
     budget: int,
     most: int,
-    relevance: float,
+    least: float,
+    duplicates: Mapping[int, frozenset[int]],
 ) -> tuple[list[Injection], list[LeftOut]]:
     """What is chosen of ``candidates`` beside what stands in ``head``, and what is not."""
     chosen: list[Injection] = []
@@ -143,13 +165,11 @@ def _retrieve(
     everything = call.intent in ("summarize", "list")
     spent = 0
     for hit, cost in candidates:
-        if hit.relevance < relevance:
-            reason = f"not relevant enough ({hit.relevance:.2f} < {relevance:.2f})"
-        elif not everything and chosen and hit.score < FAINT * chosen[0].hit.score:
-            reason = f"much fainter than the best ({hit.score:.2f})"
-        elif _is_said(hit, (*head, *chosen)):
-            reason = "said by another memory"
-        elif len(chosen) >= most and not everything:
+        if hit.relevance < least:
+            reason = f"not relevant enough ({hit.relevance:.2f} < {least:.2f})"
+        elif _is_said(hit, (*head, *chosen), duplicates):
+            reason = "duplicate of another memory"
+        elif most and len(chosen) >= most and not everything:
             reason = f"more than {most} memories"
         elif spent + cost > budget:
             reason = f"no room ({cost} tokens, {max(0, budget - spent)} left)"
@@ -176,5 +196,6 @@ def _best_document(documents: Sequence[Document], chosen: Sequence[Injection], r
     )
 
 
-def _is_said(hit: Hit, by: Sequence[Injection]) -> bool:
-    return any(hit.cube.text in other.hit.cube.text for other in by)
+def _is_said(hit: Hit, by: Sequence[Injection], duplicates: Mapping[int, frozenset[int]]) -> bool:
+    same = duplicates.get(hit.cube.n, frozenset())
+    return any(hit.cube.text in other.hit.cube.text or other.hit.cube.n in same for other in by)

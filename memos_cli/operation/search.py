@@ -8,20 +8,25 @@ depend on the other hits: it decides whether a memory is worth a model's time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
 from memos_cli.infrastructure import catalogue, index, links
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.index import Near
 from memos_cli.infrastructure.links import Link
 from memos_cli.infrastructure.vault import Vault
-from memos_cli.infrastructure.words import query_terms
+from memos_cli.infrastructure.words import query_terms, script_of
+from memos_cli.operation.embedding import row_in_use
 from memos_cli.operation.lexical import Weighed, by_words, coverage, found_terms
 from memos_cli.operation.ranking import SESSION, Asked, Candidate, rank
-from memos_cli.runtime.embedder import Embedder
+from memos_cli.operation.relevance import BY_WORDS, CALIBRATIONS, Calibration, Signs, relevance, typical
+from memos_cli.operation.sentence_search import score_sentences
+from memos_cli.runtime.embedder import DEFAULT, Embedder
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.index import Floats
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
 CANDIDATES = 150
 """How many each signal may bring, at least."""
+QUOTABLE = 40
+"""How many of the best hits have their sentences scored."""
 OPENING = 1000
 """Characters of a text that tell what kind of answer it is."""
 FOREIGN = 0.8
@@ -56,6 +63,8 @@ class Gathered:
     """(turn, the next turn), by cube."""
     foreign: float
     """The share of the question's words in Chinese, Japanese or Korean; 0 where the embedder reads them."""
+    near: Mapping[int, Near]
+    """How near each cube with vectors is in meaning."""
 
 
 def search(
@@ -77,14 +86,25 @@ def search(
     """
     db = vault.connection
     found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, 2 * k))
-    weight = balance * (1 - FOREIGN * found.foreign) if embedder is not None else 0.0
-    if all(each.cosine is None for each in found.candidates):
-        weight = 0.0
+    weight = balance * (1 - FOREIGN * found.foreign) if found.near else 0.0
     ranked = rank(found.candidates, found.pairs, asked or Asked(question), balance=weight)
     best = sorted(ranked, key=lambda n: (-ranked[n].score, n))[:k]
     by_number = {each.cube: each for each in found.candidates}
     cubes = catalogue.by_number(db, best)
     held = found_terms(db, found.terms, best)
+    calibration = BY_WORDS if found.foreign else _calibration(embedder)
+    typical_of = {
+        foreign: typical(
+            [
+                found.near[c.cube].best
+                for c in found.candidates
+                if c.cube in found.near and c.is_foreign == foreign
+            ]
+        )
+        for foreign in (False, True)
+    }
+    quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
+    sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
     # What is left without them is cut anew: pairs of characters may reach into the words set aside.
     needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
     hits = []
@@ -96,11 +116,18 @@ def search(
         why: dict[str, float | str] = {"words": round(each.words, 3), "coverage": round(covered, 3)}
         if held[n]:
             why["terms"] = " ".join(w.term.text for w in found.terms if w.term.text in held[n])
-        if each.cosine is not None:
-            why["cosine"] = round(each.cosine, 3)
+        near = found.near.get(n)
+        signs = Signs(covered, is_foreign=each.is_foreign)
+        if near is not None:
+            why["cosine"] = round(near.best, 3)
+            gap = near.best - typical_of[each.is_foreign]
+            signs = Signs(covered, near.best, gap, each.is_foreign)
+            why["gap"] = round(gap, 3)
+        if each.is_foreign:
+            why["script"] = "another than the question's"
         why |= ranked[n].signs
-        why["relevance"] = round(relevance(covered, each.cosine, found.foreign), 3)
-        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why))
+        why["relevance"] = round(relevance(signs, calibration), 3)
+        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why, sentences.get(n, ())))
     return hits
 
 
@@ -109,9 +136,13 @@ def gather(
 ) -> Gathered:
     """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
     db = vault.connection
-    row = _row_of(db, embedder)
+    row = row_in_use(db, embedder) if embedder is not None else 0
     with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
-        read = aside.submit(embedder.embed, [question]) if embedder is not None and row else None
+        read = (
+            aside.submit(partial(embedder.embed, query=True), [question])
+            if embedder is not None and row
+            else None
+        )
         terms, words = by_words(vault, query_terms(question), filter=filter, now=now, limit=limit)
     vector = read.result()[0] if read is not None else None
     meaning = _near(vault, vector, row, filter, now, limit) if vector is not None else {}
@@ -119,26 +150,32 @@ def gather(
     pairs = catalogue.beside(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
     known += catalogue.passing(db, sorted(more), now=now, filter=filter)
-    if vector is not None:
-        meaning |= index.cosines(db, row, vector, [n for n in known if n not in meaning])
+    near = index.compare(db, row, vector, known) if vector is not None else {}
+    script = script_of(question)
     candidates = tuple(
         Candidate(
-            n, type, author, time, text, type == "dialogue" and last in ("?", "？"), source, start,
-            words.get(n, 0.0), meaning.get(n),
+            n, type, author, role, time, text, type == "dialogue" and last in ("?", "？"), source, start,
+            words.get(n, 0.0), near[n].meaning if n in near else None, script_of(text) != script,
         )
-        for n, type, author, time, text, last, source, start in catalogue.openings(db, known, OPENING)
+        for n, type, author, role, time, text, last, source, start in catalogue.openings(db, known, OPENING)
     )  # fmt: skip
     foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
     if foreign and embedder is not None and reads_foreign(embedder):
         foreign = 0.0
-    return Gathered(tuple(terms), candidates, tuple(pairs), foreign)
+    return Gathered(tuple(terms), candidates, tuple(pairs), foreign, near)
+
+
+def _calibration(embedder: Embedder | None) -> Calibration:
+    return CALIBRATIONS.get(embedder.name if embedder else "", CALIBRATIONS[DEFAULT])
 
 
 def reads_foreign(embedder: Embedder) -> bool:
     """Whether an embedder finds a Chinese sentence nearer to its translation than to another Chinese one.
 
-    Of all-MiniLM-L6-v2 the cosines are 0.23 and 0.52.
+    Of all-MiniLM-L6-v2 the cosines are 0.23 and 0.52. The default embedder is known to.
     """
+    if embedder.name == DEFAULT:
+        return True
     if embedder.fingerprint not in _known:
         said, other, translated = embedder.embed(_PROBE)
         _known[embedder.fingerprint] = float(said @ translated) > float(said @ other)
@@ -180,28 +217,6 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
         why: dict[str, float | str] = {"linked": f"{link.kind} {hit.cube.id}"}
         more.append(Hit(cube, hit.score / 2, {**why, "relevance": round(hit.relevance / 2, 3)}))
     return sorted([*hits, *more], key=lambda hit: (-hit.score, hit.cube.n))[:k]
-
-
-def relevance(covered: float, cosine: float | None, foreign: float = 0.0) -> float:
-    """How likely a memory has to do with the question, in [0, 1], whatever else was found.
-
-    ``covered`` is the share of the question's words that it holds; ``foreign`` the share of them in
-    Chinese, Japanese or Korean. The weights are those that part LoCoMo's evidence (two conversations)
-    best from what questions on other things find: at 0.45, 94 and 96 % of the evidence stay, and at most
-    13 % of the other questions find anything. They do not promise the same for another embedder.
-    """
-    if cosine is None:
-        return covered
-    trust = 1 - FOREIGN * foreign
-    return max(0.0, min(1.0, (1 - 0.5 * trust) * covered + 0.9 * trust * cosine))
-
-
-def _row_of(db: Connection, embedder: Embedder | None) -> int:
-    """The row of an embedder that vectors are of; 0 where there is none."""
-    if embedder is None:
-        return 0
-    row = db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (embedder.fingerprint,)).fetchone()
-    return row[0] if row else 0
 
 
 def _near(

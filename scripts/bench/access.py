@@ -36,6 +36,8 @@ from memos_cli.interface.memory import Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
+SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
+           JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
 TAGS = 1_000
 QUESTIONS = 40
 ROUNDS = 5
@@ -63,11 +65,13 @@ def fill(folder: Path, cubes: int) -> None:
         draw = np.random.default_rng(1)
         with ann.vault.change("user:ann", ann.now()) as change:
             embedder = change.embedder(ann.embedder.fingerprint, ann.embedder.name, dimension)
-            rows = ann.vault.connection.execute("SELECT n, version FROM cube").fetchall()
+            rows = ann.vault.connection.execute(SIZED).fetchall()
             vectors = draw.standard_normal((len(rows), dimension), np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             packed = zip(rows, index.encode(vectors), strict=True)
-            change.put_vectors(embedder, [(*row, data) for row, data in packed])
+            change.put_vectors(
+                embedder, [(n, version, [(0, size, data)]) for (n, version, size), data in packed]
+            )
         index.refresh(ann.vault.connection, ann.vault.snapshots, embedder, dimension)
 
 

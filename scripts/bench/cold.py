@@ -5,7 +5,8 @@
 
 version  `memos --version` beside `python -c "import typer, rich"`
 search   `memos search` on N cubes with vectors (generated; the query is really embedded)
-query    `memos query` to its first token with about 300 tokens of memory, beside llama.cpp alone
+quote    `memos query --quote` on the same cubes
+query    `memos query --generate` to its first token with about 300 tokens of memory, beside llama.cpp alone
          reading the same tokens to the first token in one warm process
 """
 
@@ -71,7 +72,8 @@ def fill(vault: Path, cubes: int) -> None:
             vectors = np.random.default_rng(1).standard_normal((cubes, embedder.dimension)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n LIMIT ?", (cubes,))]
-            change.put_vectors(row, list(zip(numbers, [1] * cubes, index.encode(vectors), strict=True)))
+            packed = zip(numbers, lines, index.encode(vectors), strict=True)
+            change.put_vectors(row, [(n, 1, [(0, len(line), data)]) for n, line, data in packed])
         memos.embed()
         index.refresh(db, memos.vault.snapshots, row, embedder.dimension, force=True)
 
@@ -79,14 +81,14 @@ def fill(vault: Path, cubes: int) -> None:
 def warm(vault: Path, rounds: int) -> list[float]:
     """Seconds from the first prompt token to the first answer token, in one process, model loaded."""
     from memos_cli.cube import Filter
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.memory import Manner, Memos
     from memos_cli.operation.injection import make_prompt
     from memos_cli.settings import load_settings
 
     settings, _ = load_settings({"vault": str(vault)})
     times = []
     with Memos(settings) as memos:
-        plan = memos.plan(QUESTION, filter=Filter())
+        plan = memos.plan(QUESTION, filter=Filter(), manner=Manner(answer="model"))
         engine = memos.engine
         prompt = make_prompt(engine, plan, QUESTION)
         for _ in range(rounds + 1):
@@ -117,7 +119,8 @@ def main() -> None:
             "bare": [sys.executable, "-c", "import typer, rich"],
             "version": [*memos, "--version"],
             "search": [*memos, "search", "who looks after the weather station", "-k", "5"],
-            "query": [*memos, "query", QUESTION, "--max-tokens", "1", "--json"],
+            "quote": [*memos, "query", QUESTION, "--quote"],
+            "query": [*memos, "query", QUESTION, "--generate", "--max-tokens", "1", "--json"],
         }
         times: dict[str, list[float]] = {name: [] for name in (*commands, "first_token")}
         for _ in range(options.rounds):

@@ -296,7 +296,7 @@ def first_tokens(memos: Memos, known: Sequence[Known], rounds: int) -> dict[str,
             engine.read_prompt(prompt, [(handle, 1.0)] if way == "adapter" else [])
             next(engine.generate(limit=1), "")
             seconds[way].append(time.perf_counter() - start)
-        plan = memos.plan(question, filter=Filter(), manner=Manner(text_only=True))
+        plan = memos.plan(question, filter=Filter(), manner=Manner(text_only=True, answer="model"))
         tokens.append(plan.tokens)
     found = {way: statistics.median(values) for way, values in seconds.items()}
     return {

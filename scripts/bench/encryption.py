@@ -33,6 +33,8 @@ from memos_cli.interface.memory import Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
+SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
+           JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
 WAYS = ("plain", "encrypted")
 
 
@@ -68,11 +70,11 @@ def fill(memos: Memos, way: str, text: bytes, times: Times) -> None:
     dimension = memos.embedder.dimension
     with memos.vault.change("user:ann", memos.now()) as change:
         row = change.embedder(memos.embedder.fingerprint, memos.embedder.name, dimension)
-        cubes = change.db.execute("SELECT n, version FROM cube").fetchall()
+        cubes = change.db.execute(SIZED).fetchall()
         vectors = np.random.default_rng(1).standard_normal((len(cubes), dimension), np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         packed = zip(cubes, index.encode(vectors), strict=True)
-        change.put_vectors(row, [(*cube, data) for cube, data in packed])
+        change.put_vectors(row, [(n, version, [(0, size, data)]) for (n, version, size), data in packed])
     index.refresh(memos.vault.connection, memos.vault.snapshots, row, dimension)
 
 

@@ -40,6 +40,8 @@ from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
 VOCABULARY, CENTRES, PART = 50_000, 2_000, 50_000
+SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
+           JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
 SMALL_WORDS = "the of and a to in is was it for on that with as at by this".split()  # noqa: SIM905
 COLD, WARM = 15, 100
 
@@ -129,7 +131,7 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
         ingested = time.perf_counter() - begin
         dimension = memos.embedder.dimension
         centres = around(np.eye(dimension, dtype=np.float32), CENTRES, 0)
-        rows = memos.vault.connection.execute("SELECT n, version FROM cube ORDER BY n").fetchall()
+        rows = memos.vault.connection.execute(SIZED).fetchall()
         kept = np.lib.format.open_memmap(exact, "w+", np.float32, (len(rows), dimension))
         begin = time.perf_counter()
         for start in range(0, len(rows), PART):
@@ -138,7 +140,9 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
             with memos.vault.change("user:bench", memos.now()) as change:
                 embedder = change.embedder(memos.embedder.fingerprint, memos.embedder.name, dimension)
                 packed = zip(some, index.encode(vectors), strict=True)
-                change.put_vectors(embedder, [(*row, data) for row, data in packed])
+                change.put_vectors(
+                    embedder, [(n, version, [(0, size, data)]) for (n, version, size), data in packed]
+                )
         kept.flush()
         index.refresh(memos.vault.connection, memos.vault.snapshots, embedder, dimension)
         indexed = time.perf_counter() - begin

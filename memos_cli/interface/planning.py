@@ -1,0 +1,233 @@
+"""Which memories stand before an answer: MemReader, MemOperator, MemScheduler, for one question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, MemoryCall, Plan
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import adapters, catalogue, derived, index
+from memos_cli.infrastructure.words import query_terms
+from memos_cli.interface.anchors import understand
+from memos_cli.interface.rivalry import outdated
+from memos_cli.operation.duplicates import find_duplicates
+from memos_cli.operation.injection import cites, costs, estimated_costs, room_for_memories
+from memos_cli.operation.scheduler import EACH, make_plan
+from memos_cli.operation.suspicion import suspicions
+from memos_cli.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Manner, Memos
+
+CANDIDATES = 40
+"""Memories that a plan chooses from."""
+NEAR = 0.2
+"""How sure it must be that a memory answers a question, for it to be named where nothing answers."""
+SMALL_READS = 3
+"""Memories that a small model reads: with more of them it answers fewer questions right (of 60: 18 with
+three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
+
+
+def make_plan_for(
+    memos: Memos,
+    engine: Engine | None,
+    question: str,
+    filter: Filter,
+    manner: Manner,
+    *,
+    trial: Learned | None = None,
+) -> Plan:
+    """What goes before the model; without an ``engine``, what is quoted from.
+
+    ``trial`` is an adapter that stands in for all others: to see whether it would be attached. Raises
+    UsageError when nothing is asked, or no room is left."""
+    if not question.strip():
+        raise UsageError("the question is empty", "type a question")
+    settings = memos.settings
+    call, told = understand(memos, question, filter, now=memos.now() if manner.now is None else manner.now)
+    is_small = engine is not None and not cites(engine)
+    most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
+    if engine is not None:
+        length = manner.max_tokens or settings.query_max_tokens
+        room = room_for_memories(engine, question, manner.system, length)
+        pins = memos.pinned(manner.view)
+        most = most or (SMALL_READS if is_small else 0)
+
+    def count(cubes: Sequence[Cube]) -> list[int]:
+        return estimated_costs(cubes) if engine is None else costs(engine, cubes)
+
+    pinned = list(zip(pins, count(pins), strict=True))
+    db = memos.vault.connection
+    vector_of = partial(index.stored, db, catalogue.embedder_in_use(db))
+
+    # "List", "summarize" and their like are words of the request; no memory on the topic need hold them.
+    sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
+
+    def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
+        found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
+        documents, learned, told_of = _faster_forms(memos, engine, found.hits, filter, manner, trial)
+        old = outdated(memos, [hit.cube for hit in found.hits if hit.relevance >= relevance])
+        hits = [hit for hit in found.hits if hit.cube.n not in old]
+        apart = _without_quoted(memos, call, hits)
+        hits = [hit for hit in hits if hit not in apart]
+        plan = make_plan(
+            call, hits, count([hit.cube for hit in hits]),
+            room=room, budget=settings.query_memory, most=most, relevance=relevance,
+            pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
+            sure=settings.parametric_relevance,
+            notes=found.notes + told + notes + told_of,
+            duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
+        )  # fmt: skip
+        late = [
+            LeftOut(hit, f"contradicted by {old[hit.cube.n]}, which is newer")
+            for hit in found.hits
+            if hit.cube.n in old
+        ]
+        late += [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
+        return replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
+
+    usual = settings.query_relevance
+    if not call.when:
+        return choose(filter, usual)
+    within = _within(filter, call)
+    # A question for a time and nothing else is about all that was then, and what has no time was not.
+    # That a memory is of the time that is asked for makes it surer that it answers.
+    plan = (
+        choose(within, usual * (EACH if call.intent == "recall" else 1))
+        if call.topics
+        else choose(replace(within, undated=False), 0.0)
+    )
+    if plan.chosen:
+        return plan
+    wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
+    return wider if wider.chosen else plan
+
+
+def _faster_forms(
+    memos: Memos,
+    engine: Engine | None,
+    hits: Sequence[Hit],
+    filter: Filter,
+    manner: Manner,
+    trial: Learned | None,
+) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
+    """The documents and adapters that hold some of ``hits``, and what to tell of those that cannot be
+    used."""
+    if engine is None:
+        return [], [], ()
+    documents, problems = _documents(memos, engine, hits, filter, memos.pinned(manner.view))
+    learned, more = ([trial], ()) if trial else _learned(memos, engine, hits, filter, manner)
+    return documents, learned, problems + more
+
+
+def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
+    """Where all that fits is asked for, the hits that hold no word of a quoted topic; none if all do not."""
+    if call.intent == "recall" or not call.quoted:
+        return []
+    numbers, holding = [hit.cube.n for hit in hits], set[int]()
+    for phrase in call.quoted:
+        expression = " AND ".join(term.fts for term in query_terms(phrase))
+        holding |= (
+            set(catalogue.holding(memos.vault.connection, expression, numbers)) if expression else set()
+        )
+    # What is written in other letters cannot hold it; whether it fits, its meaning tells.
+    letters = {*map(_is_cjk, call.quoted)}
+    return [
+        hit for hit in hits if holding and hit.cube.n not in holding and _is_cjk(hit.cube.text) in letters
+    ]
+
+
+def _is_cjk(text: str) -> bool:
+    return any(term.cjk for term in query_terms(text[:200]))
+
+
+def _warnings(plan: Plan) -> tuple[str, ...]:
+    """What the memories of a plan want of the model, instead of telling it something."""
+    read = [item for item in plan.chosen if item.form != "adapter"]
+    told = [(item.label, suspicions(item.hit.cube.text)) for item in read]
+    return tuple(f"[{label}] {'; '.join(reasons)}: it is quoted" for label, reasons in told if reasons)
+
+
+def _documents(
+    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
+) -> tuple[list[Document], tuple[str, ...]]:
+    """The documents that cover one of ``hits``, and a note if the one of the best hit cannot be used.
+
+    A document can be used where all its memories pass ``filter`` and it was made for this model.
+    """
+    db, now = memos.vault.connection, memos.now()
+    found = derived.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
+    if not found:
+        return [], ()
+    from memos_cli.operation import activation
+
+    fingerprint = memos.fingerprint(engine)
+    is_pinned = {cube.n for cube in pins}
+    documents, unusable = [], {}
+    for each in found:
+        numbers = [n for n in each.cubes("document") if n not in is_pinned]
+        problem = activation.unfit(each, fingerprint, pins)
+        if len(catalogue.passing(db, numbers, now=now, filter=filter)) < len(numbers):
+            unusable[each.cube] = each.stale  # nothing to tell where the asker's own filter keeps it out
+        elif each.state.fingerprint.get("model") != fingerprint["model"]:
+            unusable[each.cube] = problem
+        elif numbers:
+            by_number = catalogue.by_number(db, numbers)
+            cubes = tuple(by_number[n] for n in numbers)
+            documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
+    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
+    best = next((hit.cube.n for hit in relevant if hit.cube.n not in is_pinned), None)
+    if any(cube.n == best for document in documents for cube in document.cubes):
+        return documents, ()
+    told = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
+    return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
+
+
+def _learned(
+    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, manner: Manner
+) -> tuple[list[Learned], tuple[str, ...]]:
+    """The adapters that hold one of ``hits`` or are pinned, and a note if that of the best cannot be used.
+
+    An adapter can be used where all its memories pass ``filter``: its weights cannot keep one of them back.
+    """
+    if manner.text_only:
+        return [], ()
+    db, now = memos.vault.connection, memos.now()
+    filter = filter.up_to(memos.settings.sensitivity_adapter)
+    pinned = adapters.pinned(db, manner.view, now=now)
+    found = adapters.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
+    if not pinned and not found:  # a vault without adapters need not hash its model
+        return [], ()
+    from memos_cli.operation import parametric  # half a second, so only where there are adapters
+
+    fingerprint = parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"])
+    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
+    best = next((hit.cube.n for hit in relevant), None)
+    is_pinned = {each.cube for each in pinned}
+    learned, problems = [], []
+    for each in {one.cube: one for one in (*pinned, *found)}.values():
+        numbers = [source.cube for source in each.sources]
+        if problem := parametric.unfit(each, fingerprint):
+            if best in numbers or each.cube in is_pinned:
+                problems.append(f"adapter: {each.title} is not used ({problem})")
+        elif len(catalogue.passing(db, numbers, now=now, filter=filter)) == len(numbers):
+            learned.append(Learned(each.id, each.title, frozenset(numbers), each.cube in is_pinned))
+    return learned, tuple(problems)
+
+
+def _within(filter: Filter, call: MemoryCall) -> Filter:
+    """``filter`` narrowed to the time that a question speaks of; memories without a time stay in."""
+    if call.after is None and call.before is None:
+        return filter
+    after = max((t for t in (filter.after, call.after) if t is not None), default=None)
+    before = min((t for t in (filter.before, call.before) if t is not None), default=None)
+    return replace(filter, after=after, before=before, undated=True)
+
+
+def nearest(plan: Plan) -> Hit | None:
+    """The memory that comes nearest to a question that nothing answers; None where none has to do with it."""
+    hits = [left.hit for left in plan.left_out if left.hit.relevance >= NEAR]
+    return max(hits, key=lambda hit: (hit.relevance, hit.score), default=None)

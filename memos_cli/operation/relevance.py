@@ -1,0 +1,70 @@
+"""How sure it is that a memory answers a question: a probability, whatever embedder found it. Pure.
+
+A logistic model of what a search knows of a memory: the cosine of its best sentence, how far that stands
+out from those of the next memories, the share of the question's words that it holds, and whether it is
+written in another script than the question, where words say nothing. `scripts/calibrate_relevance.py` fits
+it for an embedder on questions of several kinds with and without an answer, and prints how well
+probabilities and outcomes agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STANDS_OUT_FROM = slice(3, 13)
+"""With which of the memories, the nearest first, the cosine of one is compared."""
+_TYPICAL = 0.1
+"""What such memories have where there are too few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The weights of the logistic model for one embedder."""
+
+    bias: float
+    cosine: float = 0.0
+    gap: float = 0.0
+    words: float = 0.0
+    foreign: float = 0.0
+
+
+CALIBRATIONS: Mapping[str, Calibration] = {
+    "multilingual-e5-small": Calibration(-4.95, 8.5, 5.7, 3.3, 1.8),
+    "all-MiniLM-L6-v2": Calibration(-4.2, 6.8, 1.8, 1.2, 2.4),
+}
+"""By the name of the embedder. Fitted with `scripts/calibrate_relevance.py` on notes-dev, LoCoMo 1 to 5 and
+XQuAD (English; for the first one Chinese too, and across the two)."""
+BY_WORDS = Calibration(-3.0, words=6.0)
+"""Where a memory has no vector, or the embedder does not read the question's language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a search knows of one memory."""
+
+    covered: float
+    """The share of the question's words that it holds, rare words counting more."""
+    cosine: float | None = None
+    """Of its best sentence."""
+    gap: float = 0.0
+    """By how much that is above what the next memories have."""
+    is_foreign: bool = False
+    """Whether it is written in another script than the question."""
+
+
+def relevance(signs: Signs, calibration: Calibration) -> float:
+    """The probability that the memory answers the question, in [0, 1]."""
+    if signs.cosine is None:
+        calibration = BY_WORDS
+    total = calibration.bias + calibration.words * signs.covered * (not signs.is_foreign)
+    if signs.cosine is not None:
+        total += calibration.cosine * signs.cosine + calibration.gap * signs.gap
+        total += calibration.foreign * signs.is_foreign
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+
+def typical(cosines: list[float]) -> float:
+    """What memories have that do not stand out, given the cosines of all that were found."""
+    some = sorted(cosines, reverse=True)[STANDS_OUT_FROM]
+    return sum(some) / len(some) if len(some) > 1 else _TYPICAL

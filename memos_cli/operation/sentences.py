@@ -1,0 +1,217 @@
+"""The sentences of a memory: what retrieval compares with a question, and what an answer quotes.
+
+A memory is a passage that reads on its own; several facts stand in it, and one vector of all of them
+resembles no question. So each sentence, list item, table row and short block of code has a vector of its
+own, under the headings that it stands under. Pure: text in, ranges of characters out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from memos_cli.cube import Sentence
+
+LONGEST = 400
+"""Characters of one sentence; a longer one is cut at a comma or a space."""
+_SHORT = 24
+"""Characters below which a sentence says too little by itself: it joins the one before it. A Chinese,
+Japanese or Korean character counts three times."""
+_WRAPPED = 50
+"""Characters from which a line may have been broken to fit a page: its sentence goes on in the next line."""
+_RECORD = 250
+"""Characters up to which fields (``name: value``, one a line) stay together: alone, none says of what."""
+_WHOLE_CODE = 600
+"""Characters up to which a block of code stays one sentence."""
+_BLOCK = 2000
+"""Characters that the segmenter gets at once: its time grows with the square of them."""
+
+_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]*)?(`{3,}|~{3,})")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
+_UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*\Z")
+_DELIMITERS = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\Z")
+_ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四五六七八九十]+[)）、.])[ \t]*(?=\S)")
+_FIELD = re.compile(r"[\w .-]{1,40}[:：=]\s*\S")
+_ENDS = re.compile(r"[.!?…。！？؟।;；:：][\"'”’)\]》」』*_`]*[ \t]*\Z")
+_STOPS = re.compile(r"[.!?…]\s+|[。！？؟।]\s*|\n")
+_BREAKS = re.compile(r"[,，、;；:：—][ \t]*|[ \t\n]+")
+_WIDE = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
+_LETTER = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    text: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def split_sentences(text: str) -> list[Sentence]:
+    """Split the text of a memory, in order. Text without a letter or digit is one sentence; blank text none.
+
+    Headings and the delimiters of tables and code are no sentences: they are what sentences stand under. They
+    are one only where the text holds nothing else.
+    """
+    found = [each for each in _split(text) if _LETTER.search(text, each.start, each.end)]
+    if found:
+        return _joined(text, found)
+    trimmed = text.strip()
+    if not trimmed:
+        return []
+    start = text.index(trimmed[0])
+    return [Sentence(start, start + len(trimmed))]
+
+
+def _split(text: str) -> Iterator[Sentence]:
+    """The sentences, short ones too."""
+    lines, heading, at = _lines(text), "", 0
+    while at < len(lines):
+        line = lines[at]
+        follows = lines[at + 1].text if at + 1 < len(lines) else ""
+        if not line.text.strip():
+            at += 1
+        elif fence := _FENCE.match(line.text):
+            end = _fence_end(lines, at, fence[1])
+            yield from _code(lines[at:end], heading)
+            at = end
+        elif found := _HEADING.match(line.text[:500]):
+            heading, at = found[1], at + 1
+        elif len(line.text) < 200 and "|" not in line.text and _UNDERLINE.match(follows):
+            heading, at = line.text.strip(), at + 2
+        elif "|" in line.text and _DELIMITERS.match(follows):
+            end = _table_end(lines, at + 2)
+            columns = " | ".join(_cells(line.text))
+            if end == at + 2:
+                yield _trimmed(text, line.start, line.end, heading, "row")
+            for row in lines[at + 2 : end]:
+                yield replace(_trimmed(text, row.start, row.end, heading, "row"), columns=columns)
+            at = end
+        else:
+            end = _paragraph_end(lines, at)
+            kind = "item" if _ITEM.match(line.text) else "sentence"
+            yield from _paragraph(text, line.start, lines[end - 1].end, heading, kind)
+            at = end
+
+
+def _lines(text: str) -> list[_Line]:
+    lines, at = [], 0
+    for line in text.split("\n"):
+        lines.append(_Line(at, line.rstrip("\r")))
+        at += len(line) + 1
+    return lines
+
+
+def _fence_end(lines: list[_Line], at: int, fence: str) -> int:
+    for number in range(at + 1, len(lines)):
+        closing = lines[number].text.strip(" \t>")
+        if closing.startswith(fence) and not closing.strip(fence[0]):
+            return number + 1
+    return len(lines)
+
+
+def _code(lines: list[_Line], heading: str) -> Iterator[Sentence]:
+    """A block of code as one sentence, or as groups of its lines."""
+    start = 0
+    for number, line in enumerate(lines):
+        last = number + 1 == len(lines)
+        if last or lines[number + 1].end - lines[start].start > _WHOLE_CODE:
+            yield Sentence(lines[start].start, line.end, heading, kind="code")
+            start = number + 1
+
+
+def _table_end(lines: list[_Line], at: int) -> int:
+    while at < len(lines) and "|" in lines[at].text:
+        at += 1
+    return at
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def _paragraph_end(lines: list[_Line], at: int) -> int:
+    """The line after those that belong to one paragraph or list item."""
+    end = at + 1
+    while end < len(lines):
+        line, before = lines[end].text, lines[end - 1].text
+        if not line.strip() or _FENCE.match(line) or _HEADING.match(line[:500]) or _ITEM.match(line):
+            break
+        if _FIELD.match(line) and _FIELD.match(before):
+            if lines[end].end - lines[at].start > _RECORD:
+                break
+        elif _FIELD.match(line) or _ENDS.search(before[-20:]) or not _is_wrapped(before):
+            break
+        end += 1
+    return end
+
+
+def _is_wrapped(line: str) -> bool:
+    return len(line) + 2 * len(_WIDE.findall(line[:_WRAPPED])) >= _WRAPPED
+
+
+def _paragraph(text: str, start: int, end: int, heading: str, kind: str) -> Iterator[Sentence]:
+    if kind == "item" and end - start <= LONGEST:
+        yield _trimmed(text, start, end, heading, kind)
+        return
+    from sentencex import get_sentence_boundaries
+
+    # The segmenter tells Chinese and Japanese stops from others by the characters: one language serves all.
+    for block, block_end in _blocks(text, start, end):
+        for part in get_sentence_boundaries("en", text[block:block_end]):
+            first, last = block + part["start_index"], block + part["end_index"]
+            while last - first > LONGEST:
+                middle = _break_in(text, first, last)
+                yield _trimmed(text, first, middle, heading, kind)
+                first = middle
+            if text[first:last].strip():
+                yield _trimmed(text, first, last, heading, kind)
+
+
+def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A paragraph in blocks of at most ``_BLOCK`` characters that end where a sentence may end."""
+    while end - start > _BLOCK:
+        half, full = start + _BLOCK // 2, start + _BLOCK
+        places = [found.end() for found in _STOPS.finditer(text, half, full)]
+        places = places or [found.end() for found in _BREAKS.finditer(text, half, full)]
+        yield start, (places or [full])[-1]
+        start = (places or [full])[-1]
+    yield start, end
+
+
+def _break_in(text: str, start: int, end: int) -> int:
+    """Where a sentence that is too long is cut: after the last comma or space that leaves it short enough."""
+    places = [found.end() for found in _BREAKS.finditer(text, start + LONGEST // 2, start + LONGEST)]
+    return places[-1] if places else min(end, start + LONGEST)
+
+
+def _trimmed(text: str, start: int, end: int, heading: str, kind: str) -> Sentence:
+    part = text[start:end]
+    first = start + len(part) - len(part.lstrip())
+    return Sentence(first, max(first, start + len(part.rstrip())), heading, kind=kind)
+
+
+def _joined(text: str, found: list[Sentence]) -> list[Sentence]:
+    """The sentences, with those that say too little joined to the one before, or else to the one after."""
+    joined: list[Sentence] = []
+    for each in found:
+        before = joined[-1] if joined else None
+        fits = (
+            before is not None
+            and before.kind == each.kind == "sentence"
+            and before.heading == each.heading
+            and text.count("\n", before.end, each.start) < 2
+            and each.end - before.start <= LONGEST
+        )
+        if before and fits and (_is_short(text, each) or _is_short(text, before)):
+            joined[-1] = Sentence(before.start, each.end, each.heading)
+        else:
+            joined.append(each)
+    return joined
+
+
+def _is_short(text: str, sentence: Sentence) -> bool:
+    part = text[sentence.start : sentence.end]
+    return len(part) < _SHORT and len(part) + 2 * len(_WIDE.findall(part)) < _SHORT
