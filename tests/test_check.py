@@ -155,7 +155,6 @@ def test_what_can_be_made_again_is_found_and_repaired(folder: Path, what: str, s
     assert texts(folder) == before
 
 
-@pytest.mark.xfail(strict=True, reason="repair_vectors deletes the vector, and the memory waits for none")
 def test_a_memory_that_lost_the_vector_of_one_sentence_waits_for_all(folder: Path) -> None:
     """Else nobody would ever find it by that sentence again."""
     break_rows(folder, "UPDATE vector SET data = x'00' WHERE cube = 1 AND start = 5")

@@ -507,3 +507,21 @@ def test_an_old_vault_goes_on_with_the_embedder_that_came_with_it(tmp_path: Path
             assert (hit.cube.text, "cosine" in hit.why) == (text, True)
         assert embedded(memos.vault, rows(memos.vault)[0][0]) == sentences(memos.vault)
     assert check.examine(folder, timeout=1.0) == []
+
+
+def test_a_vault_that_is_used_with_another_embedder_uses_its_vectors(folder: Path) -> None:
+    """As with the setting `embedder`: what is new has a vector, and nothing says that it has none."""
+    with enter(folder, BagOfWords()) as memos:
+        memos.vault_to_be()
+        take(memos, "The lark nests low.")
+    with enter(folder, BagOfWords(32)) as memos:
+        done = memos.ingest(wishes=Wishes(), text=b"The raven nests high.")
+        assert (done.embedded, done.without_vector) == (2, 0)
+        assert memos.count_waiting() == 0
+        assert catalogue.embedder_in_use(memos.vault.connection) == 2
+        assert [n for n, _ in rows(memos.vault)] == [1, 2], "nothing is dropped unasked"
+        assert [deed for deed in memos.maintain(steps=("embed",)).deeds] == []
+    with enter(folder, BagOfWords()) as memos:
+        take(memos, "The crow nests anywhere.")
+        assert memos.count_waiting() == 0
+        assert catalogue.embedder_in_use(memos.vault.connection) == 1

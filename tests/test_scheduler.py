@@ -44,11 +44,13 @@ def plan(
     documents: list[Document] | None = None,
     adapters: list[Learned] | None = None,
     duplicates: dict[int, frozenset[int]] | None = None,
+    is_small: bool = False,
 ) -> Plan:
     return make_plan(
         MemoryCall("?", intent), hits, costs,
         room=room, budget=budget, most=most, relevance=0.3, pinned=pinned or (), documents=documents or (),
         adapters=adapters or (), scale=0.5, duplicates=duplicates or {},
+        is_small=is_small,
     )  # fmt: skip
 
 
@@ -106,6 +108,15 @@ def test_where_everything_is_asked_for_each_memory_must_be_relevant_by_itself(in
     assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
     assert len(plan(hits, [1] * 4).chosen) == 4
     assert not plan(hits[1:], [1] * 3, intent=intent).chosen
+
+
+def test_a_small_model_reads_only_what_is_relevant_by_itself() -> None:
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.2, 0.1)]
+    made = plan(hits, [1] * 3, is_small=True)
+    assert [item.hit.cube.text for item in made.chosen] == ["a", "b"]
+    assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
+    assert len(plan(hits, [1] * 3, is_small=True, most=1).chosen) == 1
+    assert not plan(hits[1:], [1] * 2, is_small=True).chosen
 
 
 def test_a_memory_that_another_one_contains_is_said_once() -> None:

@@ -42,8 +42,11 @@ def rebuild_words(change: Change) -> None:
 
 
 def repair_vectors(change: Change) -> None:
-    """Delete vectors that no search can use, and let just the cubes wait that lack one."""
-    change.db.execute(f"DELETE FROM vector WHERE n IN ({BAD_VECTORS})")
+    """Delete vectors that no search can use, with the others of their cube; let those wait that lack theirs."""
+    change.db.execute(
+        f"""DELETE FROM vector WHERE (cube, embedder) IN
+              (SELECT cube, embedder FROM vector WHERE n IN ({BAD_VECTORS}))"""
+    )
     change.db.execute("DELETE FROM waiting")
     change.db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
     change.insert_audit([(change.now, change.principal, "repair", None, None, "vectors")])

@@ -76,14 +76,14 @@ def embed_waiting(
         _embed_part(vault, embedder, row, part, is_of_sentences, (principal, clock), progress)
         after = part[-1][0]
         done += len(part)
-    if renew:
-        _drop_others(vault, row, principal, clock())
+    if renew or catalogue.embedder_in_use(vault.connection) != row:
+        _use_vectors(vault, row, principal, clock(), drop_others=renew)
     index.refresh(vault.connection, vault.snapshots, row, embedder.dimension)
     return done
 
 
-def _drop_others(vault: Vault, row: int, principal: str, now: int) -> None:
-    """Let searches use the vectors of ``row`` alone, once no memory lacks one.
+def _use_vectors(vault: Vault, row: int, principal: str, now: int, *, drop_others: bool) -> None:
+    """Make the vectors of ``row`` those in use, and delete all others on request, once no memory lacks one.
 
     Memories that came meanwhile, or that this principal may not read, wait for the next ``embed``; until
     then the old vectors serve.
@@ -91,8 +91,10 @@ def _drop_others(vault: Vault, row: int, principal: str, now: int) -> None:
     with vault.change(principal, now) as change:
         if catalogue.count_waiting(change.db, row):
             return
-        change.drop_embedders(keep=row)
         policies.put(change, catalogue.EMBEDDER, str(row))
+        if not drop_others:
+            return
+        change.drop_embedders(keep=row)
     for path in vault.snapshots.folder.glob("vectors-*.bin"):
         if path != vault.snapshots.path(row):
             path.unlink(missing_ok=True)

@@ -89,4 +89,5 @@ def _is_unsure(item: Injection, quotes: Sequence[Quote]) -> bool:
 
 def _is_in(text: str, other: str) -> bool:
     """Whether a text says no more than another one."""
-    return " ".join(text.split()).casefold() in " ".join(other.split()).casefold()
+    said, known = (" ".join(each.split()).casefold() for each in (text, other))
+    return re.search(rf"(?<!\w){re.escape(said)}(?!\w)", known) is not None
