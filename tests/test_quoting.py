@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_scheduler import memory
 
 from memos_cli.cube import Hit, Injection, Sentence
+from memos_cli.interface.answering import quote_line
 from memos_cli.operation.quoting import MOST, WORDS, choose_quotes, count_words
 
 
@@ -152,3 +153,17 @@ def test_a_memory_that_hardly_answers_adds_nothing_but_the_reply_to_a_question()
     reply = item(("On Monday at nine.", 0.7), label=2, sure=0.01)
     assert quoted(item(("Larks nest low.", 0.9)), reply) == ["Larks nest low."]
     assert quoted(item(("When is it?", 0.99), score=1.0), reply) == ["When is it?", "On Monday at nine."]
+
+
+@pytest.mark.parametrize(
+    ("author", "text", "line"),
+    [
+        ("", "Larks nest\n  low.", "Larks nest low."),
+        ("Ann", "Larks nest\r\nlow.", "Ann: Larks nest low."),
+        ("", "百分之四十二的\n目标。", "百分之四十二的目标。"),
+        ("", "```\na = 1\nb = 2\n```", "```\na = 1\nb = 2\n```"),
+        ("", "| Moss |\n", "| Moss |\n"),
+    ],
+)
+def test_a_wrapped_sentence_is_answered_on_one_line(author: str, text: str, line: str) -> None:
+    assert quote_line(author, text) == line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from memos_cli.operation.quoting import choose_quotes
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Manner, Memos
+
+_CODE = ("```", "~~~", "|")
+_WRAP = re.compile(r"(\S)[ \t]*\r?\n[ \t]*(\S)")
 
 
 def answer(
@@ -82,8 +86,15 @@ def _quote(
 
 
 def quote_line(author: str, text: str) -> str:
-    """A quoted sentence as it is answered: what somebody said, with who said it."""
-    return f"{author}: {text}" if author else text
+    """A quoted sentence as it is answered: what somebody said with who said it, wrapped lines as one."""
+    said = text if text.lstrip().startswith(_CODE) else _WRAP.sub(_unwrapped, text)
+    return f"{author}: {said}" if author else said
+
+
+def _unwrapped(wrap: re.Match[str]) -> str:
+    """What stands in place of a line end: a space, but none between Chinese or Japanese characters."""
+    is_wide = wrap[1] >= "\u2e80" and wrap[2] >= "\u2e80"
+    return wrap[1] + wrap[2] if is_wide else f"{wrap[1]} {wrap[2]}"
 
 
 def explain(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:

@@ -18,7 +18,7 @@ MOST = 3
 three for 49 of 50."""
 _FAINT = 0.45
 """A sentence that scores below this share of the best one is left out."""
-_SURE = 0.1
+_SURE = 0.2
 """How sure it must be that a memory answers, for a second sentence of the answer to be from it."""
 _OF_MEMORY = 0.35
 """What the score of the memory counts in that of its sentence: it knows the talk around, speakers and
