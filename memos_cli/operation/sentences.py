@@ -17,8 +17,6 @@ LONGEST = 400
 _SHORT = 24
 """Characters below which a sentence says too little by itself: it joins the one before it. A Chinese,
 Japanese or Korean character counts three times."""
-_JOINED = 200
-"""Characters that sentences have together at most where short ones were joined."""
 _WRAPPED = 50
 """Characters from which a line may have been broken to fit a page: its sentence goes on in the next line."""
 _RECORD = 250
@@ -205,7 +203,7 @@ def _joined(text: str, found: list[Sentence]) -> list[Sentence]:
             and before.kind == each.kind == "sentence"
             and before.heading == each.heading
             and text.count("\n", before.end, each.start) < 2
-            and each.end - before.start <= _JOINED
+            and each.end - before.start <= LONGEST
         )
         if before and fits and (_is_short(text, each) or _is_short(text, before)):
             joined[-1] = Sentence(before.start, each.end, each.heading)
