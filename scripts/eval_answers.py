@@ -26,13 +26,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from eval_data import Corpus, Question, count_words, holds, load
+from eval_data import Corpus, Question, holds, load
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.results import Answer
 from memos_cli.interface.sources import Hints
+from memos_cli.operation.quoting import count_words
 from memos_cli.settings import Settings
 
 FAR = 60

@@ -67,12 +67,6 @@ def holds(text: str, answers: tuple[str, ...]) -> bool:
     return any(normal(answer) in whole for answer in answers)
 
 
-def count_words(text: str) -> int:
-    """Words; two Chinese, Japanese or Korean characters count as one."""
-    wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
-    return len(re.findall(r"[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", text)) + -(-wide // 2)
-
-
 def turns(conversation: Mapping[str, Any]) -> Iterator[tuple[int, list[dict[str, str]]]]:
     """The sessions of a conversation of LoCoMo, as lines for `memos ingest`."""
     numbers = sorted(int(m[1]) for key in conversation if (m := re.fullmatch(r"session_(\d+)", key)))
