@@ -52,6 +52,7 @@ def fill(vault: Path, cubes: int) -> None:
     from memos_cli.infrastructure import index
     from memos_cli.interface.ingestion import Wishes
     from memos_cli.interface.memory import Memos
+    from memos_cli.operation.embedding import SENTENCES
     from memos_cli.settings import load_settings
 
     chance = random.Random(1)
@@ -68,7 +69,7 @@ def fill(vault: Path, cubes: int) -> None:
         memos.ingest(wishes=Wishes(hints=Hints(lines=True)), text=text, name="bench", embed=False)
         embedder, db = memos.embedder, memos.vault.connection
         with memos.vault.change("user:bench", 0) as change:
-            row = change.embedder(embedder.fingerprint, embedder.name, embedder.dimension)
+            row = change.embedder(embedder.fingerprint + SENTENCES, embedder.name, embedder.dimension)
             vectors = np.random.default_rng(1).standard_normal((cubes, embedder.dimension)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n LIMIT ?", (cubes,))]

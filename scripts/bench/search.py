@@ -3,15 +3,16 @@
 
     scripts/bench/search.py [--cubes 10000 100000 1000000] [--folder DIR] [--json FILE]
 
-Texts are generated, of 10 to 40 words drawn by Zipf's law from 50,000, a third of them turns of talks;
-vectors are drawn around 2,000 centres, for embedding a million texts takes hours. Prints for each N:
+Texts are generated, of 10 to 40 words drawn by Zipf's law from 50,000, a third of them turns of talks. Each
+has a vector for every 100 characters, as if these were its sentences; vectors are drawn around 2,000
+centres, because embedding a million texts takes hours. Prints for each N:
   build    seconds to ingest the texts and to keep and index the vectors, bytes, and the seconds of one more
            memory, beside the same in an empty vault
   cold     `memos search` from process start, and its peak memory
   warm     the same search in one process, beside a plain FTS5 `OR … ORDER BY rank` of the question's words
   near     the vector stage alone, beside exact NumPy over float32, mapped and warm, and read from disk each
            time; and usearch where it is installed (`pip install usearch`; it builds its index first). Recall
-           is that of the exact ten, and beside that of what the vault keeps, int8 codes
+           is that of the exact ten memories, and beside it that of the ten by the vault's own int8 codes
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from memos_cli.infrastructure import index
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.sources import Hints
+from memos_cli.operation.embedding import SENTENCES
 from memos_cli.settings import load_settings
 
 VOCABULARY, CENTRES, PART = 50_000, 2_000, 50_000
@@ -132,23 +134,34 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
         dimension = memos.embedder.dimension
         centres = around(np.eye(dimension, dtype=np.float32), CENTRES, 0)
         rows = memos.vault.connection.execute(SIZED).fetchall()
-        kept = np.lib.format.open_memmap(exact, "w+", np.float32, (len(rows), dimension))
-        begin = time.perf_counter()
+        count = sum(len(sentences(size)) for _, _, size in rows)
+        kept = np.lib.format.open_memmap(exact, "w+", np.float32, (count, dimension))
+        begin, at = time.perf_counter(), 0
         for start in range(0, len(rows), PART):
-            some = rows[start : start + PART]
-            vectors = kept[start : start + PART] = around(centres, len(some), start + 1)
+            some = [(n, version, sentences(size)) for n, version, size in rows[start : start + PART]]
+            vectors = around(centres, sum(len(spans) for _, _, spans in some), start + 1)
+            kept[at : at + len(vectors)] = vectors
+            at += len(vectors)
+            codes = iter(index.encode(vectors))
             with memos.vault.change("user:bench", memos.now()) as change:
-                embedder = change.embedder(memos.embedder.fingerprint, memos.embedder.name, dimension)
-                packed = zip(some, index.encode(vectors), strict=True)
+                embedder = change.embedder(
+                    memos.embedder.fingerprint + SENTENCES, memos.embedder.name, dimension
+                )
                 change.put_vectors(
-                    embedder, [(n, version, [(0, size, data)]) for (n, version, size), data in packed]
+                    embedder,
+                    [(n, version, [(*span, next(codes)) for span in spans]) for n, version, spans in some],
                 )
         kept.flush()
         index.refresh(memos.vault.connection, memos.vault.snapshots, embedder, dimension)
         indexed = time.perf_counter() - begin
         memos.maintain(steps=("optimize",))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {"cubes": len(rows), "ingest_s": ingested, "vectors_s": indexed, "bytes": size}
+    return {"cubes": len(rows), "sentences": count, "ingest_s": ingested, "vectors_s": indexed, "bytes": size}
+
+
+def sentences(size: int) -> list[tuple[int, int]]:
+    """The spans of the sentences that a text of ``size`` characters is taken to have."""
+    return [(start, min(start + 100, size)) for start in range(0, size, 100)]
 
 
 def spread(times: Sequence[float]) -> dict[str, float]:
@@ -210,33 +223,33 @@ def vectors(folder: Path, exact: Path) -> dict[str, float]:
     with enter(folder) as memos:
         db, snapshots = memos.vault.connection, memos.vault.snapshots
         (embedder,) = db.execute("SELECT max(n) FROM embedder").fetchone()
-        numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n")]
+        numbers = [n for n, _, size in db.execute(SIZED) for _ in sentences(size)]
         for at, query in enumerate(queries):
             begin = time.perf_counter()
-            truth = {numbers[n] for n in ten_best(kept, query)}
+            truth = ten_best(kept, query, numbers)
             times["exact"].append(time.perf_counter() - begin)
             if at < 3:
                 begin = time.perf_counter()
-                ten_best(np.load(exact), query)
+                ten_best(np.load(exact), query, numbers)
                 times["from disk"].append(time.perf_counter() - begin)
             begin = time.perf_counter()
             near = {n for n, _ in index.nearest(db, snapshots, embedder, query, 10)}
             times["ours"].append(time.perf_counter() - begin)
             hits["ours"].append(len(truth & near) / 10)
-            hits["ours, of what is stored"].append(
-                len({numbers[n] for n in ten_best(kept, query, as_stored=True)} & near) / 10
-            )
+            stored = ten_best(kept, query, numbers, as_stored=True)
+            hits["ours, of what is stored"].append(len(stored & near) / 10)
             if other is not None:
                 begin = time.perf_counter()
-                keys = other.search(query, 10).keys
+                keys = other.search(query, 40).keys
                 times["usearch"].append(time.perf_counter() - begin)
-                hits["usearch"].append(len(truth & {numbers[key] for key in keys}) / 10)
+                found = list(dict.fromkeys(numbers[key] for key in keys))[:10]
+                hits["usearch"].append(len(truth & set(found)) / 10)
     figures = {f"{name}_p50": spread(each)["p50"] for name, each in times.items() if each}
     return figures | {f"{name}_recall": sum(each) / len(each) for name, each in hits.items() if each}
 
 
-def ten_best(kept: Any, query: Any, *, as_stored: bool = False) -> Any:
-    """The rows of the ten nearest, compared one by one; ``as_stored`` in the codes that a vault keeps."""
+def ten_best(kept: Any, query: Any, numbers: Sequence[int], *, as_stored: bool = False) -> set[int]:
+    """The ten memories with the nearest sentences, one by one; ``as_stored`` in the codes of the vault."""
     scores = []
     for at in range(0, len(kept), PART):
         part = kept[at : at + PART]
@@ -244,7 +257,10 @@ def ten_best(kept: Any, query: Any, *, as_stored: bool = False) -> Any:
             scales = np.abs(part).max(axis=1, keepdims=True) / 127
             part = np.rint(part / scales) * scales
         scores.append(part @ query)
-    return np.argpartition(-np.concatenate(scores), 10)[:10]
+    every = np.concatenate(scores)
+    best = np.argpartition(-every, min(100, len(every) - 1))[:100]
+    ordered = best[np.argsort(-every[best])]
+    return set(list(dict.fromkeys(numbers[n] for n in ordered))[:10])
 
 
 def build_usearch(kept: np.ndarray[Any, Any]) -> Any:
@@ -287,7 +303,7 @@ def measure(cubes: int, root: Path) -> dict[str, Any]:
 
 def tell(figures: Mapping[str, Any]) -> None:
     cold, near = figures["cold"], figures["vectors"]
-    print(f"{figures['cubes']:,} cubes, {figures['bytes'] / 1e6:.0f} MB")
+    print(f"{figures['cubes']:,} cubes, {figures['sentences']:,} vectors, {figures['bytes'] / 1e6:.0f} MB")
     print(f"  build {figures['ingest_s']:.0f} s, vectors {figures['vectors_s']:.0f} s", end="; ")
     more, empty = 1e3 * figures["one_more_s"], 1e3 * figures["one_more_empty_s"]
     print(f"one more {more:.1f} ms, in an empty vault {empty:.1f} ms")
