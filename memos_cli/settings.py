@@ -98,7 +98,7 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting("search.balance", 0.7, "weight of vectors beside words, 0 to 1", most=1)
+    search_balance: float = _setting("search.balance", 0.65, "weight of vectors beside words, 0 to 1", most=1)
     search_reranker: str = _setting(
         "search.reranker", "", "a cross-encoder that orders the best anew: a folder, or owner/name; slow"
     )

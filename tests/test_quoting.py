@@ -85,7 +85,7 @@ def test_nothing_is_said_twice(again: str) -> None:
 
 def test_the_memory_of_a_sentence_counts_too() -> None:
     """Of two sentences that fit alike, that of the memory which the search put first."""
-    one, other = item(("Larks nest low.", 0.5), score=0.2), item(("Owls hoot.", 0.5), score=0.9, label=2)
+    one, other = item(("Larks nest low.", 0.5), score=0.4), item(("Owls hoot.", 0.5), score=0.9, label=2)
     assert quoted(one, other) == ["Owls hoot.", "Larks nest low."]
 
 

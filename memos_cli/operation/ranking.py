@@ -67,11 +67,11 @@ class Weights:
 
     beside: float = 0.7
     """Of the words of a turn, what counts for the turns beside it."""
-    before: float = 0.1
+    before: float = 0.2
     after: float = 0.07
     """Shares of a turn's meaning that the turns before and after it give."""
     session: float = 0.2
-    speaker: float = 0.2
+    speaker: float = 0.15
     period: float = 0.25
     kind: float = 0.08
     role: float = 0.2
