@@ -24,6 +24,7 @@ from memos_cli.infrastructure.encryption import (
     unwrap,
     wrap,
 )
+from memos_cli.settings import expand_home
 
 SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""
@@ -76,7 +77,7 @@ class KeyKeeper:
         if self.keeper == "file":
             if self.file is None:
                 raise UsageError("no file was named for the key", "--key-file ~/memos.key")
-            path = self.file.expanduser().absolute()
+            path = expand_home(self.file).absolute()
             cipher = _read(path) if path.exists() else new_cipher()
             if not path.exists():
                 _write(path, cipher)
@@ -95,7 +96,7 @@ class KeyKeeper:
 
 
 def _read(path: Path) -> Cipher:
-    path = path.expanduser()
+    path = expand_home(path)
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
     except OSError as error:
