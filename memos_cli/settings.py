@@ -20,6 +20,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
+from memos_cli.files import open_input
 
 
 def _setting(
@@ -329,13 +330,14 @@ def load_settings(
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+        with open_input(path, f"make {path} a file that you can read") as stream:
+            tables = tomllib.loads(stream.read().decode("utf-8-sig"))
+    except UsageError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return {}
+        raise
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}", f"mend {path}, or move it away") from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", f"make {path} readable") from error
+        raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}
     for key, value in tables.items():
         if isinstance(value, dict):

@@ -107,7 +107,7 @@ def main() -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", "", 1)
     except UnicodeEncodeError:
-        _fail("an argument is not UTF-8, as all that is kept here", "type it anew, or use stdin", 2)
+        _fail("an argument is not valid UTF-8", "type it again, or use stdin", 2)
     except OverflowError:
         _fail("a number or a time is too large", "", 2)
     except Exception as error:  # noqa: BLE001 (a bug of ours: said without a traceback, as the last resort)

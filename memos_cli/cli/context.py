@@ -229,17 +229,3 @@ def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...
         if not name.strip() or not name.isprintable():
             raise UsageError(f"{name!r} is no name for a {what}", "use letters that can be seen")
     return tuple(names or ())
-
-
-def read_argument(text: str) -> str:
-    """An argument; ``-`` stands for standard input."""
-    if text == "-":
-        return read_stdin().decode("utf-8", "replace").strip()
-    return text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
-
-
-def read_stdin() -> bytes:
-    """All of standard input."""
-    if sys.stdin.isatty():
-        sys.stderr.write("reading from the terminal; end with Ctrl-D\n")
-    return sys.stdin.buffer.read()

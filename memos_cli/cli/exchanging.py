@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import read_ids
 from memos_cli.cli.context import (
     After,
     Before,
@@ -28,6 +27,7 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.keeping import (
     Embed,
     NewTags,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.context import read_end, read_names, read_stdin, read_time, state_of, with_global_options
+from memos_cli.cli.context import read_end, read_names, read_time, state_of, with_global_options
+from memos_cli.cli.inputs import read_stdin
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
-from memos_cli.files import write_whole
+from memos_cli.files import open_input, write_whole
 from memos_cli.settings import config_file, expand_home
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def unseal(data: bytes, identity: str) -> bytes:
         raise Refused("it is encrypted", "memos import FILE --identity KEYFILE")
     pyrage = _age()
     try:
-        lines = expand_home(identity).read_text().splitlines()
+        with open_input(expand_home(identity), "name the file of the right key") as stream:
+            lines = stream.read().decode().splitlines()
         keys = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith("AGE-SECRET-KEY-")]
         opened: bytes = pyrage.decrypt(data, keys)
     except (OSError, ValueError, pyrage.IdentityError, pyrage.DecryptError) as error:
