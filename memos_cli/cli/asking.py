@@ -297,6 +297,7 @@ def _answer_batch(
 def _request(line: str) -> dict[str, Any]:
     try:
         request = jsonlib.loads(line)
+        jsonlib.dumps(request, ensure_ascii=False).encode()  # a half of a surrogate pair is no text
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict) or not isinstance(request.get("query"), str):

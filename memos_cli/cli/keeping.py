@@ -177,6 +177,8 @@ def ingest(
     else:
         parts = ("added", "versions", "unchanged", "archived", "embedded")
         output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    if not (result.added or result.versions or result.unchanged or result.failed or result.notes):
+        output.note(f"note: there is nothing to read in {', '.join(sources)}")
     tell_taken(output, result, partly=bool(result.added or result.versions or result.unchanged))
 
 

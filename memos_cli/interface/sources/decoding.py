@@ -150,8 +150,8 @@ def _guess(sample: bytes) -> str:
     """
     from charset_normalizer import from_bytes
 
-    # In the encodings of East Asia most characters are two bytes above 127; where none stand side by side, the
-    # text is in an alphabet.
+    # In the encodings of East Asia most characters are two bytes above 127; a text without two such bytes in
+    # a row is in an alphabet.
     is_alphabet = not re.search(rb"[\x80-\xff]{2}", sample)
     names = [name for name in _LEGACY.split() if not (is_alphabet and name in _TWO_BYTES)]
     matches = from_bytes(sample, cp_isolation=names)
