@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ import typer
 
 from memos_cli import __version__
 from memos_cli.cli.context import View, with_global_options
-from memos_cli.cli.output import clean
+from memos_cli.cli.output import clean, to_json
 from memos_cli.errors import MemosError
 
 EXIT_CODES = """\b
@@ -142,7 +141,7 @@ def _fail(message: str, hint: str, code: int) -> NoReturn:
 
         traceback.print_exc()
     if "--json" in sys.argv:
-        text = json.dumps({"error": {"message": message, "hint": hint, "code": code}}, ensure_ascii=False)
+        text = to_json({"error": {"message": message, "hint": hint, "code": code}})
     else:
         text = clean(f"memos: {message}" + (f"\n  try: {hint}" if hint else ""))
     sys.stderr.write(text + "\n")

@@ -225,9 +225,7 @@ def _confirm(output: Output, gone: Forgotten) -> None:
             f"{len(gone.cubes)} memories would be forgotten", "add --yes to do it, --dry-run to see them"
         )
     _list_gone(output, gone)
-    sys.stderr.write(f"Forget these {len(gone.cubes)} memories for good? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not output.confirm(f"Forget these {len(gone.cubes)} memories for good?"):
         raise UsageError("nothing was forgotten", "")
 
 

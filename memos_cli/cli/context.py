@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memos_cli.cli.output import Output
+from memos_cli.cli.output import Output, clean
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def ask_passphrase(vault: str, twice: bool) -> str:
     except OSError:
         if not sys.stdin.isatty():
             return nobody_asks(vault, twice)
-    typed = getpass(f"Passphrase of {vault}: ")
+    typed = getpass(f"Passphrase of {clean(vault)}: ")
     if twice and (not typed or getpass("Once more: ") != typed):
-        raise UsageError("these were not twice the same", "memos init --encrypt")
+        raise UsageError("the passphrases do not match", "memos init --encrypt")
     return typed
 
 

@@ -211,8 +211,7 @@ def export(
 
             data = seal(data, to)
         if output == "-":
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            state.output.data(data)
         else:
             path = Path(output).absolute()
             write_whole(path, data, scratch=path.parent)

@@ -94,7 +94,7 @@ def read_requests(output: Output, file: str) -> Iterator[str]:
                 try:
                     text = decode_input(notes, line, file)
                 except MemosError:
-                    text = "?\0"
+                    text = "?\0?"
                 notes = Output(quiet=True)  # once is enough
             if text := text.strip("\0 \t\r\n\ufeff"):
                 yield "\0" if "\0" in text else text

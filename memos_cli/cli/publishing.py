@@ -149,9 +149,7 @@ def _confirm(output: Output, proposal: Proposal) -> None:
         )
     shown = "\n".join(_lines(proposal))
     (output.failure if output.json else output.text)(shown)  # JSON alone is the result
-    sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not output.confirm(f"Send this to {proposal.url}?"):
         raise UsageError("nothing was sent", "")
 
 
