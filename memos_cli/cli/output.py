@@ -44,10 +44,9 @@ class Output:
         Raises UsageError where a terminal would get what is no text.
         """
         if sys.stdout.isatty():
-            try:
-                self.text(data.decode(), end="")
-            except UnicodeDecodeError:
-                raise UsageError("this is binary data, and the output is a terminal", "-o FILE") from None
+            if b"\0" in data:
+                raise UsageError("this is binary data, and the output is a terminal", "-o FILE")
+            self.text(data.decode("utf-8", "replace"), end="")
             return
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
