@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from memos_cli.errors import Locked, MemosError
+from memos_cli.errors import Locked, MemosError, UsageError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -44,6 +46,28 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         with suppress(FileExistsError):
             folder.mkdir(mode=PRIVATE_FOLDER)
+
+
+def open_input(path: Path, hint: str) -> BinaryIO:
+    """Open a file that the user named, for reading.
+
+    Raises UsageError with ``hint`` where it cannot be read, and for a folder, device or FIFO, which may never
+    end; a pipe of the shell, ``<(…)``, and /dev/null are read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint) from error
+    status = os.fstat(descriptor)
+    kind = stat.S_IFMT(status.st_mode)
+    is_pipe_of_shell = kind == stat.S_IFIFO and path.is_absolute() and path.parts[1] in ("dev", "proc")
+    is_nothing = kind == stat.S_IFCHR and status.st_rdev == Path(os.devnull).stat().st_rdev
+    if kind != stat.S_IFREG and not is_pipe_of_shell and not is_nothing:
+        os.close(descriptor)
+        name = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO"}.get(kind, "a device")
+        raise UsageError(f"{path} is {name}, not a file", hint)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
 
 
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:

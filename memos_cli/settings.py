@@ -8,8 +8,10 @@ from __future__ import annotations
 import getpass
 import math
 import os
+import stat
+import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
+from memos_cli.files import open_input
 
 
 def _setting(
@@ -189,30 +192,103 @@ class Origin:
     about: str
 
 
-def config_file() -> Path:
-    """The user's ``config.toml``; ``MEMOS_CONFIG`` names another."""
-    named = os.environ.get("MEMOS_CONFIG")
-    return Path(named) if named else user_config_path("memos") / "config.toml"
+def home_folder() -> Path | None:
+    """The user's home folder; None where there is none, as for a number without a name in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def expand_home(path: str | Path) -> Path:
+    """``path`` with a ``~`` at its start replaced. Raises UsageError where that home folder is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{path}: this home folder is not known", "set HOME, or write the whole path"
+        ) from None
+
+
+def config_file() -> Path | None:
+    """The user's ``config.toml``; ``MEMOS_CONFIG`` names another. None where there is no home folder."""
+    if named := os.environ.get("MEMOS_CONFIG"):
+        return Path(named)
+    folder = _user_folder(user_config_path)
+    return folder / "config.toml" if folder else None
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it."""
-    named = os.environ.get("MEMOS_CACHE")
-    return Path(named) if named else user_cache_path("memos")
+    """Where what can be made again is kept: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it.
+
+    Without a home folder that can be written to, it is a folder of the user in the temporary one. Raises
+    UsageError where that belongs to somebody else: models are loaded from it.
+    """
+    if named := os.environ.get("MEMOS_CACHE"):
+        return Path(named)
+    folder = _user_folder(user_cache_path)
+    if folder and (folder.is_dir() or _is_writable(folder)):
+        return folder
+    folder = Path(tempfile.gettempdir()) / f"memos-cache-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise UsageError(f"{folder} is not yours alone", "set MEMOS_CACHE to a folder of your own")
+    return folder
 
 
 def vault_folder(settings: Settings) -> Path:
-    """The folder of the vault that ``settings`` name."""
-    return Path(settings.vault).expanduser() if settings.vault else user_data_path("memos")
+    """The folder of the vault that ``settings`` name. Raises UsageError where they name none and there is no
+    home folder."""
+    if settings.vault:
+        return expand_home(settings.vault)
+    folder = _user_folder(user_data_path)
+    if folder is None:
+        raise UsageError(
+            "there is no home folder, and no vault was named", "set HOME, or name the vault with --vault DIR"
+        )
+    return folder
+
+
+def _user_folder(find: Callable[[str], Path]) -> Path | None:
+    """One of platformdirs' folders for memos; None where it needs a home folder, and there is none."""
+    try:
+        folder = find("memos")
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether the first parent of ``folder`` that exists can be written to."""
+    parent = next((each for each in folder.parents if each.is_dir()), folder)
+    return os.access(parent, os.W_OK)
 
 
 def principal_of(settings: Settings) -> str:
-    """Who asks. Raises UsageError for a name that is neither ``user:…`` nor ``agent:…``."""
-    principal = settings.principal or f"user:{getpass.getuser()}"
-    kind, _, name = principal.partition(":")
-    if kind not in ("user", "agent") or not name:
-        raise UsageError(f"{principal!r} is not a principal", "write user:NAME or agent:NAME")
-    return principal
+    """The principal that ``settings`` name, else the system's user, by number if it has no name.
+
+    Raises UsageError for a name that is neither ``user:…`` nor ``agent:…``.
+    """
+    return check_principal(settings.principal or f"user:{_login_name()}")
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return str(os.getuid())
+
+
+def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
+    """``name``, if it is KIND:NAME of one of ``kinds``, in letters that can be seen. Raises UsageError."""
+    kind, _, rest = name.partition(":")
+    if not rest.strip() or kind not in kinds:
+        what = "a group" if kinds == ("group",) else "a principal"
+        raise UsageError(f"{name!r} is not {what}", f"write {' or '.join(f'{each}:NAME' for each in kinds)}")
+    if not name.isprintable():
+        raise UsageError(f"{name!r} has characters that cannot be seen", "use letters, digits and -")
+    return name
 
 
 def load_settings(
@@ -225,8 +301,8 @@ def load_settings(
     Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
     """
     environment = os.environ if environment is None else environment
-    path = config_file() if file is None else file
-    stored = _read_file(path)
+    path = file or config_file()
+    stored = _read_file(path) if path else {}
     known = {f.metadata["key"] for f in fields(Settings)}
     if unknown := sorted(set(stored) - known):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}", "`memos config` lists the settings")
@@ -254,13 +330,14 @@ def load_settings(
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+        with open_input(path, f"make {path} a file that you can read") as stream:
+            tables = tomllib.loads(stream.read().decode("utf-8-sig"))
+    except UsageError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return {}
+        raise
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}", f"mend {path}, or move it away") from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", f"make {path} readable") from error
+        raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}
     for key, value in tables.items():
         if isinstance(value, dict):

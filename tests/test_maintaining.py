@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from desk import DAY, HARBOUR, KITCHEN, Desk
 from memos_cli.cube import Filter
 from memos_cli.errors import Locked
 from memos_cli.files import hold
+from memos_cli.interface import maintaining
 from memos_cli.interface.maintaining import STEPS, Deed
+from memos_cli.runtime import engine
+from memos_cli.runtime.engine import Engine
 
 LONG = " ".join(
     f"On day {n} the harbour keeper of the lantern wrote down the {n}th of many things, and slept."
@@ -134,6 +138,35 @@ def test_a_stale_state_goes(desk: Desk) -> None:
     made = desk.promote(*ids).id
     desk.edit(ids[0], "The harbour lantern was sold.")
     assert [(deed.what, deed.id) for deed in run(desk, "states")] == [("drop", made)]
+
+
+def test_a_state_whose_prompt_tells_the_date_is_made_again_each_day(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.settings["query_memory"] = 3000
+    template = "{{ strftime_now('%d %B %Y') }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    monkeypatch.setattr(Engine, "template", template)
+    set_date(monkeypatch, date(2026, 6, 15))
+    (id,) = desk.keep(LONG)
+    made = desk.promote(id).id
+    question = "What did the harbour keeper of the lantern write down?"
+    assert [desk.ask(question).plan.reuse for _ in range(3)][-1]
+    assert run(desk, "states") == []
+    set_date(monkeypatch, date(2026, 6, 16))
+    reuse = desk.ask(question).plan.reuse
+    assert reuse
+    assert reuse.miss == "day changed"
+    assert [(deed.what, deed.id) for deed in run(desk, "states")] == [("make", made)]
+    reuse = desk.ask(question).plan.reuse
+    assert reuse
+    assert not reuse.miss
+
+
+def set_date(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    """Make ``day`` the date that prompts and maintenance see."""
+    fixed = type("Fixed", (date,), {"today": staticmethod(lambda: day)})
+    for module in (engine, maintaining):
+        monkeypatch.setattr(module, "date", fixed)
 
 
 @pytest.mark.parametrize("policy", ["lru", "pinned"])

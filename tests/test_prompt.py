@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 import pytest
 from command import with_models
 
-from memos_cli.errors import ModelUnfit
+from memos_cli.runtime.chat_template import PLAIN
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.models import resolve_reader
-from memos_cli.runtime.prompt import PLAIN, Prompt, build_prompt
+from memos_cli.runtime.prompt import Prompt, build_prompt
 
 CHATML = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
@@ -31,6 +32,7 @@ class Letters:
 
     template: str = CHATML
     adds_start: bool = False
+    day: date = date(2026, 5, 1)
     marks: dict[str, str] = field(default_factory=lambda: {"bos_token": "<|bos|>", "eos_token": "<|end|>"})
 
     def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
@@ -56,7 +58,7 @@ def whole_prompt_of(engine: object, *blocks: str, **parts: str) -> Prompt:
 
 
 def text_of(tokens: list[int]) -> str:
-    names = {hash(name): name for name in ("<|start|>", "<|end|>", "<|bos|>")}
+    names = {hash(name): name for name in ("<|start|>", "<|end|>", "<|bos|>", "<|im_start|>", "<|im_end|>")}
     return "".join(names[token] if token in names else chr(token) for token in tokens)
 
 
@@ -118,23 +120,88 @@ def test_a_model_without_a_template_gets_a_plain_dialogue() -> None:
     )
 
 
+LOOP = "{%- for m in messages -%}"
+TURN = "{{ '<|start|>' + m.role + '\\n' + m.content + '<|end|>\\n' }}"
+REPLY = "{%- endfor -%}{{ '<|start|>assistant\\n' }}"
+DIALOGUE = LOOP + TURN + REPLY
+SYSTEM_TURN, USER_TURN, ANSWER = (
+    "<|start|>system\nBe brief.<|end|>\n",
+    "<|start|>user\nThe port is 5433.\n\nWhich port?<|end|>\n",
+    "<|start|>assistant\n",
+)
+USUAL = SYSTEM_TURN + USER_TURN + ANSWER
+NO_ROLE = USUAL.replace(SYSTEM_TURN, "").replace("The port", "Be brief.\n\nThe port")
+
+
 @pytest.mark.parametrize(
-    "template",
+    ("template", "text"),
     [
-        "{% for m in messages %}",  # not a template
-        "{{ messages | frobnicate }}",  # an unknown filter
-        "{{ 1 / 0 }}",
-        "{{ messages[7].content }}",
-        "{{ undefined_function() }}",
-        "Hello!",  # leaves the messages out
-        "{{ messages[-1].content }}{{ messages[-1].content[:0] }}{{ raise_exception('never') }}",
-        "{{ ''.__class__.__mro__ }}{{ messages[0].content }}",  # leaves out the rest; and the sandbox is shut
+        ("{% set day = strftime_now('%d %B %Y') %}{{ day }}" + DIALOGUE, "01 May 2026" + USUAL),
+        ("{{ strftime_now('%H:%M') }}" + DIALOGUE, "00:00" + USUAL),
+        ("{% if strftime_now is defined %}{% endif %}" + DIALOGUE, USUAL),
+        (LOOP + "{%- if m.role == 'tool' -%}{%- break -%}{%- endif -%}" + TURN + REPLY, USUAL),
+        (LOOP + TURN + "{%- if loop.last -%}{%- break -%}{%- endif -%}" + REPLY, USUAL),
+        (LOOP + "{%- if m.role == 'tool' -%}{%- continue -%}{%- endif -%}" + TURN + REPLY, USUAL),
+        (LOOP + "{%- generation -%}" + TURN + "{%- endgeneration -%}" + REPLY, USUAL),
+        (
+            LOOP + "{% generation %}{% if m.x %}{% break %}{% endif %}" + TURN
+            + "{% endgeneration %}" + REPLY,
+            USUAL,
+        ),
+        (
+            LOOP + "{{ '<|start|>' + m.role + '\\n' }}{%- for p in m['content'] -%}"
+            "{%- if p['type'] == 'text' -%}{{ p['text'] }}{%- endif -%}{%- endfor -%}{{ '<|end|>\\n' }}"
+            + REPLY,
+            USUAL,
+        ),
+        (
+            "{%- if messages[0].role == 'system' -%}{{ raise_exception('no system role') }}{%- endif -%}"
+            + LOOP + "{{ '<|start|>' + m.role + '\\n' + m.content[0].text + '<|end|>\\n' }}" + REPLY,
+            NO_ROLE,
+        ),
+        ("{{ {'a': '<é>', 'b': 1} | tojson(indent=None) }}" + DIALOGUE, '{"a": "<é>", "b": 1}' + USUAL),
+        (
+            "{{ {'b': '<é>', 'a': 1} | tojson(ensure_ascii=true, separators=(',', ':'), sort_keys=true) }}"
+            + DIALOGUE,
+            '{"a":1,"b":"<\\u00e9>"}' + USUAL,
+        ),
+        ("{% set ns = namespace(n=0) %}" + LOOP + "{% set ns.n = ns.n + 1 %}" + TURN + REPLY, USUAL),
+        ("{% for k, v in messages[0].items() %}{% endfor %}" + DIALOGUE, USUAL),
+        ("{{ messages[0].get('name', '') }}{{ dict(a=1).a }}" + DIALOGUE, "1" + USUAL),
+        ("{% if tools %}x{% endif %}{% if tools is not none %}x{% endif %}" + DIALOGUE, USUAL),
+        ("{% if documents is none and not builtin_tools %}{% endif %}" + DIALOGUE, USUAL),
+        (LOOP + TURN.replace("m.content", "(m.content | trim | upper)") + REPLY, USUAL),
+        (DIALOGUE + "{{ messages[0].content }}", USUAL),  # what it repeats is left out there
+    ],
+)  # fmt: skip
+def test_what_transformers_promises_to_templates_works(template: str, text: str) -> None:
+    prompt = whole_prompt_of(Letters(template))
+    assert text_of([*prompt.prefix, *prompt.question]) == text
+    assert prompt.note == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{% for m in messages %}", "Unexpected end"),
+        ("{{ messages | frobnicate }}", "frobnicate"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ messages[7].content }}", "no element 7"),
+        ("{{ undefined_function() }}", "undefined_function"),
+        ("{{ raise_exception('only with tools') }}", "only with tools"),
+        ("Hello!", "leaves the messages out"),
+        ("{{ messages[0].content | reverse }}", "leaves the messages out"),  # it shows them in another order
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "unsafe"),  # the sandbox is shut
+        ("{{ messages.append(1) }}", "unsafe"),
     ],
 )
-def test_a_broken_template_is_told(template: str) -> None:
-    with pytest.raises(ModelUnfit, match="template") as caught:
-        prompt_of(Letters(template))
-    assert "--model" in caught.value.hint
+def test_chatml_takes_the_place_of_a_broken_template(template: str, why: str) -> None:
+    prompt = whole_prompt_of(Letters(template))
+    shown = text_of([*prompt.prefix, *prompt.question])
+    assert shown == USUAL.replace("<|start|>", "<|im_start|>").replace("<|end|>", "<|im_end|>")
+    assert why in prompt.note
+    assert "ChatML" in prompt.note
 
 
 @pytest.mark.parametrize(("template", "starts"), [(CHATML, 1), ("{{ bos_token }}" + CHATML, 1)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ import typer
 
 from memos_cli import __version__
 from memos_cli.cli.context import View, with_global_options
-from memos_cli.cli.output import clean
+from memos_cli.cli.output import clean, to_json
 from memos_cli.errors import MemosError
 
 EXIT_CODES = """\b
@@ -107,7 +106,7 @@ def main() -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", "", 1)
     except UnicodeEncodeError:
-        _fail("an argument is not UTF-8, as all that is kept here", "type it anew, or use stdin", 2)
+        _fail("an argument is not valid UTF-8", "type it again, or use stdin", 2)
     except OverflowError:
         _fail("a number or a time is too large", "", 2)
     except Exception as error:  # noqa: BLE001 (a bug of ours: said without a traceback, as the last resort)
@@ -142,7 +141,7 @@ def _fail(message: str, hint: str, code: int) -> NoReturn:
 
         traceback.print_exc()
     if "--json" in sys.argv:
-        text = json.dumps({"error": {"message": message, "hint": hint, "code": code}}, ensure_ascii=False)
+        text = to_json({"error": {"message": message, "hint": hint, "code": code}})
     else:
         text = clean(f"memos: {message}" + (f"\n  try: {hint}" if hint else ""))
     sys.stderr.write(text + "\n")

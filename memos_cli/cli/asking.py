@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-import sys
 import time as clock
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,11 +24,11 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
-    read_argument,
     read_time,
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import read_argument, read_requests
 from memos_cli.cli.output import excerpt
 from memos_cli.cli.rows import SENTENCES, place, sources
 from memos_cli.cube import format_time
@@ -100,7 +98,7 @@ def search(
             return
         filter = make_filter(memos, state.view, wanted)
         at = read_time(memos, as_of) if as_of else None
-        found = memos.search(read_argument(words), filter=filter, k=k, at=at, now=moment)
+        found = memos.search(read_argument(output, words), filter=filter, k=k, at=at, now=moment)
     for note in found.notes:
         output.note(f"note: {note}")
     if output.json:
@@ -175,7 +173,7 @@ def query(
             )  # fmt: skip
             return
         filter = make_filter(memos, state.view, wanted)
-        request = read_argument(question)
+        request = read_argument(output, question)
         if explain:
             plan = memos.plan(request, filter=filter, manner=manner)
             if output.json:
@@ -274,10 +272,10 @@ def _answer_batch(
 ) -> None:
     """Answer each line of ``file`` by one JSON line. A bad line is answered by its error; exit 3 then."""
     state, failed = state_of(ctx), 0
-    for line in _lines(file):
+    for line in read_requests(state.output, file):
         request: dict[str, Any] = {"query": line}
         try:
-            if line.startswith("{"):
+            if line.startswith(("{", "\0")):
                 request = _request(line)
             own = Restriction(
                 tags=_listed(request, "tag", "tags") or usual.tags,
@@ -299,10 +297,11 @@ def _answer_batch(
 def _request(line: str) -> dict[str, Any]:
     try:
         request = jsonlib.loads(line)
+        jsonlib.dumps(request, ensure_ascii=False).encode()  # a half of a surrogate pair is no text
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict) or not isinstance(request.get("query"), str):
-        raise UsageError("not a request", 'write plain text, or {"query": "…", "k": 5}')
+        raise UsageError("not a request", 'write plain text in UTF-8, or {"query": "…", "k": 5}')
     k = request.get("k", 0)
     if not isinstance(k, int) or not 0 <= k < 1 << 31:
         raise UsageError("k is not a number of results", 'write {"query": "…", "k": 5}')
@@ -319,17 +318,6 @@ def _listed(request: dict[str, Any], *names: str) -> list[str]:
         if values:
             return values
     return []
-
-
-def _lines(file: str) -> Iterator[str]:
-    """The lines of ``file`` that are not blank, as they come."""
-    try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
-            for line in stream:
-                if text := line.decode("utf-8", "replace").strip():
-                    yield text
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", "name a file with one request a line, or -") from error
 
 
 def process_age() -> float:

@@ -21,10 +21,10 @@ from memos_cli.cli.context import (
     View,
     make_filter,
     read_names,
-    read_stdin,
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import decode_input, read_ids, read_stdin
 from memos_cli.cli.looking import Id
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.errors import Conflict, UsageError
@@ -62,15 +62,15 @@ def edit(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         if text == "-":
-            text = read_stdin().decode("utf-8", "replace").rstrip("\n")
+            text = decode_input(output, read_stdin(), "stdin").rstrip("\n")
         seen = 0
         if text is None and title is None:
             cube = memos.show(id).cube
-            text, seen = _edit_in_editor(cube.text), cube.version
+            text, seen = _edit_in_editor(output, cube.text), cube.version
         try:
             edited = memos.edit(id, text=text, title=title, seen=seen)
         except Conflict:
-            sys.stderr.write(f"{text}\n")  # what was typed is not lost
+            output.failure(text or "")  # what was typed is not lost
             raise
     tell_edited(output, edited)
     for note in edited.notes:
@@ -93,7 +93,7 @@ def tell_changed(output: Output, cubes: int, changed: int) -> None:
         output.text(f"changed {changed} of {cubes}")
 
 
-def _edit_in_editor(text: str) -> str:
+def _edit_in_editor(output: Output, text: str) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor or not sys.stdin.isatty():
         raise UsageError(
@@ -115,7 +115,7 @@ def _edit_in_editor(text: str) -> str:
             ) from error
         if status != 0:
             raise UsageError(f"{editor} ended with {status}; nothing was changed", "")
-        new = file.read_bytes().decode("utf-8", "replace")
+        new = decode_input(output, file.read_bytes(), "the edited text")
     # Editors end a file with a newline; the memory's own end is kept.
     return new if text.endswith("\n") else new.rstrip("\n")
 
@@ -225,9 +225,7 @@ def _confirm(output: Output, gone: Forgotten) -> None:
             f"{len(gone.cubes)} memories would be forgotten", "add --yes to do it, --dry-run to see them"
         )
     _list_gone(output, gone)
-    sys.stderr.write(f"Forget these {len(gone.cubes)} memories for good? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not output.confirm(f"Forget these {len(gone.cubes)} memories for good?"):
         raise UsageError("nothing was forgotten", "")
 
 
@@ -236,13 +234,3 @@ def _list_gone(output: Output, gone: Forgotten) -> None:
         output.text(f"{cube.id}  {excerpt(cube.text or cube.title, 80)}")
     for id in gone.adapters:
         output.text(f"{id}  adapter: loses its weights")
-
-
-def read_ids(ids: list[str]) -> list[str]:
-    """Ids as given; ``-`` stands for those on standard input, one a line."""
-    named: list[str] = []
-    for id in ids:
-        named += read_stdin().decode("utf-8", "replace").split() if id == "-" else [id]
-    if any(not id.strip() for id in named):
-        raise UsageError("an id is empty", "`memos list` shows the ids")
-    return named

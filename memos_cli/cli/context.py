@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memos_cli.cli.output import Output
+from memos_cli.cli.output import Output, clean
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def ask_passphrase(vault: str, twice: bool) -> str:
     except OSError:
         if not sys.stdin.isatty():
             return nobody_asks(vault, twice)
-    typed = getpass(f"Passphrase of {vault}: ")
+    typed = getpass(f"Passphrase of {clean(vault)}: ")
     if twice and (not typed or getpass("Once more: ") != typed):
-        raise UsageError("these were not twice the same", "memos init --encrypt")
+        raise UsageError("the passphrases do not match", "memos init --encrypt")
     return typed
 
 
@@ -229,17 +229,3 @@ def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...
         if not name.strip() or not name.isprintable():
             raise UsageError(f"{name!r} is no name for a {what}", "use letters that can be seen")
     return tuple(names or ())
-
-
-def read_argument(text: str) -> str:
-    """An argument; ``-`` stands for standard input."""
-    if text == "-":
-        return read_stdin().decode("utf-8", "replace").strip()
-    return text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
-
-
-def read_stdin() -> bytes:
-    """All of standard input."""
-    if sys.stdin.isatty():
-        sys.stderr.write("reading from the terminal; end with Ctrl-D\n")
-    return sys.stdin.buffer.read()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from memos_cli.cli.context import Model, State, read_names, read_stdin, state_of, with_global_options
+from memos_cli.cli.context import Model, State, read_names, state_of, with_global_options
+from memos_cli.cli.inputs import read_file
 from memos_cli.cli.looking import Id
 from memos_cli.errors import UsageError
 
@@ -33,24 +34,18 @@ def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) ->
     """What the options of a distillation say. Raises UsageError."""
     from memos_cli.interface.distilling import Wanted, read_rows
 
+    hint = "name a JSONL file of questions, or -"
     if qa and lessons:
         raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
     if name:
         read_names([name], "adapter")
     return Wanted(
         name=name,
-        own=read_rows(_read(qa), qa) if qa else (),
-        instead=read_rows(_read(lessons), lessons) if lessons else None,
+        own=read_rows(read_file(qa, hint), qa) if qa else (),
+        instead=read_rows(read_file(lessons, hint), lessons) if lessons else None,
         steps=steps,
         minutes=minutes,
     )
-
-
-def _read(file: str) -> bytes:
-    try:
-        return read_stdin() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", "name a JSONL file of questions, or -") from error
 
 
 def distil(

@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import read_ids
 from memos_cli.cli.context import (
     After,
     Before,
@@ -28,6 +27,7 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.keeping import (
     Embed,
     NewTags,
@@ -211,8 +211,7 @@ def export(
 
             data = seal(data, to)
         if output == "-":
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            state.output.data(data)
         else:
             path = Path(output).absolute()
             write_whole(path, data, scratch=path.parent)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids, tell_changed
+from memos_cli.cli.changing import Ids, tell_changed
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
+from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import UsageError
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.context import read_end, read_names, read_stdin, read_time, state_of, with_global_options
+from memos_cli.cli.context import read_end, read_names, read_time, state_of, with_global_options
+from memos_cli.cli.inputs import read_stdin
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ def ingest(
     else:
         parts = ("added", "versions", "unchanged", "archived", "embedded")
         output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    if not (result.added or result.versions or result.unchanged or result.failed or result.notes):
+        output.note(f"note: there is nothing to read in {', '.join(sources)}")
     tell_taken(output, result, partly=bool(result.added or result.versions or result.unchanged))
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids, tell_changed
-from memos_cli.cli.context import read_stdin, state_of, with_global_options
+from memos_cli.cli.changing import Ids, tell_changed
+from memos_cli.cli.context import state_of, with_global_options
+from memos_cli.cli.inputs import decode_input, read_ids, read_stdin
 from memos_cli.cli.looking import Id
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def merge(
     """
     wanted = read_ids(ids)
     if text == "-":
-        text = read_stdin().decode("utf-8", "replace").rstrip("\n")
+        text = decode_input(state_of(ctx).output, read_stdin(), "stdin").rstrip("\n")
     with state_of(ctx).open() as memos:
         done = [memos.part(id) for id in wanted] if undo else [memos.merge(wanted, text=text, title=title)]
         memos.embed_if_possible()

@@ -315,7 +315,7 @@ def config(
         [(o.key, o.value, o.origin, o.about) for o in origins],
     )
     if not key:
-        state.output.note(f"the file is {config_file()}")
+        state.output.note(f"the file is {config_file() or 'not looked for: there is no home folder'}")
 
 
 def models(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import read_ids
 from memos_cli.cli.context import state_of, with_global_options
+from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import excerpt
 from memos_cli.errors import Locked, UsageError
 

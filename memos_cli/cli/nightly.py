@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -24,17 +25,19 @@ def command(folder: Path) -> str:
 def crontab_line(folder: Path, at: str) -> str:
     """The line of crontab. A per cent sign ends a command there, unless it is escaped."""
     hour, minute = _time(at)
+    _require_one_line(folder)
     return f"{minute} {hour} * * *  {command(folder)}  {_mark(folder)}".replace("%", r"\%")
 
 
 def units(folder: Path, at: str) -> dict[str, str]:
     """A service and a timer of systemd, by the name of their files."""
     hour, minute = _time(at)
+    _require_one_line(folder)
     name = f"memos-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
-    run = command(folder).replace("%", "%%")
+    run, place = (text.replace("%", "%%") for text in (command(folder).replace("$", "$$"), str(folder)))
     return {
         f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos looks after "
-        f"{folder}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
+        f"{place}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
         f"~/.config/systemd/user/{name}.timer": f"[Unit]\nDescription=memos, each night\n\n[Timer]\n"
         f"OnCalendar=*-*-* {hour:02}:{minute:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
     }
@@ -46,30 +49,41 @@ def change_crontab(folder: Path, line: str | None) -> bool:
     Returns whether anything changed. All other lines stay as they are.
     """
     before = _crontab("-l")
-    mark = _mark(folder).replace("%", r"\%")
-    lines = [each for each in before.splitlines() if not each.rstrip().endswith(mark)]
-    after = "".join(f"{each}\n" for each in [*lines, *([line] if line else [])])
+    mark = os.fsencode(_mark(folder).replace("%", r"\%"))
+    lines = [each for each in before.split(b"\n") if not each.rstrip().endswith(mark)]
+    if lines[-1:] == [b""]:
+        lines.pop()
+    after = b"".join(each + b"\n" for each in [*lines, *([os.fsencode(line)] if line else [])])
     if after == before:
         return False
     _crontab("-", after)
     return True
 
 
-def _crontab(argument: str, text: str | None = None) -> str:
+def _crontab(argument: str, text: bytes | None = None) -> bytes:
+    """What ``crontab`` prints. As bytes: the lines of others may be in any encoding."""
     try:
         done = subprocess.run(
             [shutil.which("crontab") or "/usr/bin/crontab", argument],
             input=text,
             capture_output=True,
-            text=True,
             check=False,
             timeout=30,
         )
     except FileNotFoundError as error:
         raise MemosError("there is no crontab here", "memos cron --systemd") from error
-    if done.returncode and not (argument == "-l" and "no crontab" in done.stderr):
-        raise MemosError(f"crontab: {done.stderr.strip()}", "crontab -e")
-    return done.stdout if argument == "-l" and not done.returncode else ""
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode and not (argument == "-l" and "no crontab" in said):
+        raise MemosError(f"crontab: {said}", "crontab -e")
+    return done.stdout if argument == "-l" and not done.returncode else b""
+
+
+def _require_one_line(folder: Path) -> None:
+    if not {"\n", "\r", "\0"}.isdisjoint(command(folder)):
+        raise UsageError(
+            f"neither crontab nor systemd can name the folder {str(folder)!r}",
+            "move the vault to another path",
+        )
 
 
 def _time(at: str) -> tuple[int, int]:

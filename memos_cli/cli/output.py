@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_CONTROLS = {code: None for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
+from memos_cli.errors import UsageError
+
+_BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+"""Embeddings, overrides and isolates of directions: they show a text in another order than it has."""
+_CONTROLS = {code: None for code in [*range(32), *range(127, 160), *_BIDI] if chr(code) not in "\n\t"}
+_ESCAPES = {code: f"\\u{code:04x}" for code in [*range(127, 160), *_BIDI]}
+"""JSON itself escapes the first 32."""
 
 
 @dataclass(slots=True)
@@ -26,33 +32,38 @@ class Output:
 
     def record(self, value: Mapping[str, object]) -> None:
         """One JSON object on a line of its own."""
-        _write(json.dumps(value, ensure_ascii=False) + "\n")
+        _write(to_json(value) + "\n")
 
     def text(self, text: str, *, end: str = "\n") -> None:
         """Text as it is; to a terminal, without control characters."""
         _write((clean(text) if sys.stdout.isatty() else text) + end)
 
+    def data(self, data: bytes) -> None:
+        """The bytes of a file; to a terminal, its text without control characters.
+
+        Raises UsageError where a terminal would get what is no text.
+        """
+        if sys.stdout.isatty():
+            if b"\0" in data:
+                raise UsageError("this is binary data, and the output is a terminal", "-o FILE")
+            self.text(data.decode("utf-8", "replace"), end="")
+            return
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Columns for a person, or a line of tab-separated values a row for a program.
 
-        A person sees the beginning of a column headed ``text``; a program gets all of it, on one line.
+        A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
         if not sys.stdout.isatty():
             _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
             return
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        from memos_cli.cli.tables import print_table
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for header in headers:
-            # An id must stay whole to be copied; the text gives way first.
-            table.add_column(header, overflow="fold", no_wrap=header in ("id", "score", "time"))
-        for row in cells:
-            shown = (excerpt(c) if header == "text" else c for header, c in zip(headers, row, strict=True))
-            table.add_row(*map(Text, shown))
-        Console().print(table)
+        print_table(headers, cells)
 
     def listing(
         self, headers: Sequence[str], items: Sequence[tuple[Mapping[str, object], Sequence[object]]]
@@ -77,6 +88,12 @@ class Output:
     def failure(self, text: str) -> None:
         """Something that was asked for and not done: told even to who wants quiet, as cron does."""
         sys.stderr.write(clean(text) + "\n")
+
+    def confirm(self, question: str) -> bool:
+        """Ask a person who sits at the terminal."""
+        sys.stderr.write(clean(f"{question} [y/N] "))
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @contextmanager
     def progress(self, *labels: str) -> Iterator[list[Callable[[int], None]]]:
@@ -144,8 +161,14 @@ def _write(text: str) -> None:
 
 
 def clean(text: str) -> str:
-    """``text`` without control characters, but for newlines and tabs."""
+    """Remove what plays with a terminal from ``text``: control characters but for newlines and tabs, and what
+    turns the direction of writing round."""
     return text.translate(_CONTROLS)
+
+
+def to_json(value: object) -> str:
+    """``value`` as JSON on one line, for any terminal: all scripts as they are, controls escaped."""
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
 
 
 def excerpt(text: str, width: int = 100) -> str:

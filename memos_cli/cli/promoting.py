@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, read_ids
+from memos_cli.cli.changing import Ids
 from memos_cli.cli.context import (
     After,
     Before,
@@ -21,6 +21,7 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import read_ids
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import read_ids
 from memos_cli.cli.context import (
     After,
     Before,
@@ -22,6 +21,7 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
 from memos_cli.cube import SENSITIVITIES, format_time
@@ -149,9 +149,7 @@ def _confirm(output: Output, proposal: Proposal) -> None:
         )
     shown = "\n".join(_lines(proposal))
     (output.failure if output.json else output.text)(shown)  # JSON alone is the result
-    sys.stderr.write(f"Send this to {proposal.url}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not output.confirm(f"Send this to {proposal.url}?"):
         raise UsageError("nothing was sent", "")
 
 

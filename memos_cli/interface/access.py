@@ -26,7 +26,7 @@ from memos_cli.infrastructure.governance import (
 )
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.lifecycle import next_state
-from memos_cli.settings import Settings, principal_of
+from memos_cli.settings import Settings, check_principal, principal_of
 
 ROLES = {"reader": INCLUDED["read"], "writer": INCLUDED["write"], "owner": INCLUDED["admin"]}
 """What a token leaves its holder of the rights that it has."""
@@ -91,11 +91,7 @@ def identify(vault: Vault, settings: Settings, now: int) -> Caller:
 
 def principal_named(name: str, *kinds: str) -> str:
     """A principal as it is typed. Raises UsageError for what names none."""
-    kind, _, rest = name.partition(":")
-    if (name == EVERYONE and "group" in kinds) or (rest and kind in ("user", "agent", *kinds)):
-        return name
-    forms = ", ".join(f"{kind}:NAME" for kind in ("user", "agent", *kinds))
-    raise UsageError(f"{name!r} is not a principal", f"write {forms}{' or everyone' if kinds else ''}")
+    return name if name == EVERYONE and "group" in kinds else check_principal(name, ("user", "agent", *kinds))
 
 
 class Access:
@@ -199,8 +195,10 @@ class Access:
 
         What somebody granted by a right that it loses by this goes as well.
         """
-        name, aim = principal_named(principal, "group"), self._target(target, of)
-        wanted = _right(right) if right else ""
+        aim, wanted = self._target(target, of), _right(right) if right else ""
+        # Names that memos 0.1.0 let in can still be revoked.
+        known = {rule.principal for rule in rules.all_rules(self._vault.whole)}
+        name = principal if principal in known else principal_named(principal, "group")
         gone = 0
         with self._vault.change(self.caller.principal, self._clock()) as change:
             for rule in rules.all_rules(change.db):
@@ -307,10 +305,11 @@ class Access:
     def join(self, group: str, principals: Sequence[str], *, remove: bool = False) -> int:
         """Put principals into a group, or take them out. Returns how many that changed."""
         self._require_maker("change groups")
-        kind, _, name = group.partition(":")
-        if kind != "group" or not name:
-            raise UsageError(f"{group!r} is not a group", "write group:NAME")
-        names = [principal_named(each) for each in principals]
+        known = self.groups()
+        if not (remove and group in known):
+            check_principal(group, ("group",))
+        members = known.get(group, []) if remove else []
+        names = [each if each in members else principal_named(each) for each in principals]
         with self._vault.change(self.caller.principal, self._clock()) as change:
             return rules.join(change, group, names, remove=remove)
 

@@ -23,7 +23,8 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
 
     ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
     """
-    text = text and text.encode("utf-8", "replace").decode()  # an argument may hold broken bytes
+    for new_one in filter(None, (text, title)):
+        new_one.encode()  # an argument may hold bytes that are no text; raised before anything is done
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with memos.vault.change(memos.principal, memos.now()) as change:

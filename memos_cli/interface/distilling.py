@@ -15,6 +15,7 @@ from memos_cli.infrastructure.changes import Terms
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.promotion import check_text
 from memos_cli.interface.sources import Hints
+from memos_cli.interface.sources.decoding import decode
 from memos_cli.operation import parametric
 from memos_cli.operation.gate import Route, Routed, Thresholds, examine
 from memos_cli.operation.injection import memory_text
@@ -279,7 +280,7 @@ def _embed(memos: Memos) -> Callable[[Sequence[str]], Any] | None:
 def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
     """The objects of a JSONL file of questions. Raises UsageError, naming the line."""
     rows = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(decode(data).text.split("\n"), 1):
         if not line.strip():
             continue
         try:

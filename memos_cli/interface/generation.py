@@ -23,6 +23,7 @@ from memos_cli.runtime.engine import Engine
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.runtime.prompt import Prompt
 
 
 def generate(
@@ -45,7 +46,7 @@ def generate(
     planned = time.perf_counter()
     text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
     if plan.chosen:
-        prompt = make_prompt(engine, plan, question, manner.system)
+        plan, prompt = _prompt(engine, plan, question, manner.system)
         tokens = [*prompt.prefix, *prompt.question]
         if manner.text_only:
             engine.clear()
@@ -114,9 +115,15 @@ def foresee(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan
         plan = make_plan_for(memos, engine, question, filter, manner)
         if not plan.chosen:
             return plan
-        prompt = make_prompt(engine, plan, question, manner.system)
+        plan, prompt = _prompt(engine, plan, question, manner.system)
         tokens = [*prompt.prefix, *prompt.question]
         return _reuse(memos, engine, plan, tokens, manner, partial(activation.foresee, memos.vault))[0]
+
+
+def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
+    """Make the prompt of a plan; what the user should know of it goes into the plan's notes."""
+    prompt = make_prompt(engine, plan, question, system)
+    return replace(plan, notes=plan.notes + ((prompt.note,) if prompt.note else ())), prompt
 
 
 def _attach(

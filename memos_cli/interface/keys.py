@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.errors import MemosError, Refused, UsageError
-from memos_cli.files import PRIVATE_FILE, write_whole
+from memos_cli.files import PRIVATE_FILE, open_input, write_whole
 from memos_cli.infrastructure.encryption import (
     INSTALL,
     Cipher,
@@ -24,10 +24,13 @@ from memos_cli.infrastructure.encryption import (
     unwrap,
     wrap,
 )
+from memos_cli.settings import expand_home
 
 SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""
 WRAPPED = "key.age"
+_LONGEST = 1 << 16
+"""Bytes that a key file may have: the rest is not read."""
 _NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
 _COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
 
@@ -76,7 +79,7 @@ class KeyKeeper:
         if self.keeper == "file":
             if self.file is None:
                 raise UsageError("no file was named for the key", "--key-file ~/memos.key")
-            path = self.file.expanduser().absolute()
+            path = expand_home(self.file).absolute()
             cipher = _read(path) if path.exists() else new_cipher()
             if not path.exists():
                 _write(path, cipher)
@@ -95,11 +98,12 @@ class KeyKeeper:
 
 
 def _read(path: Path) -> Cipher:
-    path = path.expanduser()
+    path = expand_home(path)
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Refused(f"the key {path}: {error.strerror}", _NAME_IT) from error
+        with open_input(path, _NAME_IT) as stream:
+            mode, text = os.fstat(stream.fileno()).st_mode, stream.read(_LONGEST).decode()
+    except UsageError as error:
+        raise Refused(f"the key {error}", error.hint) from error
     except UnicodeDecodeError as error:
         raise Refused(f"there is no key in {path}", _NAME_IT) from error
     if mode & 0o077:

@@ -10,7 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
@@ -22,6 +23,7 @@ from memos_cli.interface.rivalry import link_rivals
 from memos_cli.operation import pace
 from memos_cli.operation.economy import Choice, Policy, Verdict, decide
 from memos_cli.operation.lifecycle import DAY, heat_now, next_state
+from memos_cli.runtime.conditions import PROMPT_DAY
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -198,13 +200,21 @@ class _Run:
                 yield Deed("states", "drop", each.id, f"stale: {each.stale}")
         yield from self._asked_for()
         fresh = [each for each in known if not each.stale]  # those just made have a day to be of use
-        settings = memos.settings
+        settings, today = memos.settings, date.today().isoformat()
         policy: Policy = settings.maintain_policy  # type: ignore[assignment]
         choices = [self._there(each) for each in fresh]
         if policy == "economy":
             choices += self._possible(fresh)
         budget = round(settings.activation_disk_mb * 1e6)
         verdicts = decide(choices, budget=budget, policy=policy)
+        # A state whose prompt tells yesterday's date is made again, with today's.
+        of_old_days = {each.id for each in fresh if each.state.fingerprint.get(PROMPT_DAY, today) != today}
+        verdicts = [
+            replace(v, action="make", reason="the date in its prompt has passed")
+            if v.action == "keep" and v.choice.id in of_old_days
+            else v
+            for v in verdicts
+        ]
         for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # room first
             if verdict.action in ("drop", "make"):
                 yield from self._carry_out(verdict)

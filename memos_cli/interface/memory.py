@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
-from memos_cli.infrastructure import audit, catalogue, rules
+from memos_cli.infrastructure import audit, catalogue, policies, rules
 from memos_cli.infrastructure.audit import Head
 from memos_cli.interface.results import (
     Answer,
@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
     from memos_cli.operation.parametric import Distilled, Watch
+
+_NEXT_EMBEDDER = "embedder.next"
+"""The policy that names the embedder that a vault is changing to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +256,10 @@ class Memos(Session):
         """Make the vectors that are missing, of each sentence. Returns for how many memories.
 
         With the name of another ``embedder`` the vault changes to it: its old vectors serve until all new
-        ones are there. What was stopped goes on with the next call. Raises ModelUnfit without an embedder.
+        ones are there. What was stopped goes on with the next call, also without the name. Raises ModelUnfit
+        without an embedder.
         """
+        embedder = embedder or policies.get(self.vault.connection, _NEXT_EMBEDDER)
         if not embedder:
             return self.embed_new(renew=True, on_vectors=on_vectors)
         self.access.require_making()
@@ -263,8 +268,12 @@ class Memos(Session):
         if self._embedder is not None:
             self._embedder.close()
         self._embedder = chosen
+        with self.vault.change(self.principal, self._clock()) as change:
+            policies.put(change, _NEXT_EMBEDDER, embedder)
         done = self.embed_new(renew=True, on_vectors=on_vectors)
         self.vault.set_models(self.vault.identity.reader, embedder)
+        with self.vault.change(self.principal, self._clock()) as change:
+            policies.remove(change, _NEXT_EMBEDDER)
         return done
 
     def embed_new(

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
 from memos_cli.errors import ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure.vault import Vault, guard
-from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
+from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
@@ -102,7 +101,7 @@ class Session:
         from memos_cli.interface.keys import KeyKeeper
 
         named = self.settings.key_file
-        return KeyKeeper(Path(named).expanduser() if named else None, self._ask or nobody_asks)
+        return KeyKeeper(expand_home(named) if named else None, self._ask or nobody_asks)
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 
+from memos_cli.runtime.chat_template import CLOCK
 from memos_cli.runtime.gguf_header import GgufHeader
 from memos_cli.runtime.llama import build, devices, features, load
+
+PROMPT_DAY = "day"
+"""The condition of models whose templates tell the date: that of the prompt."""
 
 
 def why_unfit(model: ctypes.c_void_p) -> str:
@@ -31,6 +36,7 @@ def conditions_of(
     kv_type: str,
     flash_attention: bool | None,
     template: str,
+    day: date,
 ) -> Mapping[str, str]:
     """By name, for a context that was opened with ``parameters``. A state holds no adapted tokens."""
     llama = load()
@@ -39,7 +45,7 @@ def conditions_of(
     if f"{header.architecture}.rope.scaling.original_context_length" in header.values:
         # Such a model may choose its factors by the size of the context.
         values["context"] = parameters.n_ctx
-    return {
+    conditions = {
         "llama.cpp": build(),
         "processor": f"{devices()}: {features()}",
         "state version": str(llama.LLAMA_STATE_SEQ_VERSION),
@@ -50,3 +56,5 @@ def conditions_of(
         "adapters": "",
         "template": hashlib.sha256(template.encode()).hexdigest(),
     }
+    # A template that asks for the time puts the day into the prompt.
+    return {**conditions, PROMPT_DAY: day.isoformat()} if CLOCK in template else conditions

@@ -18,6 +18,7 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.runtime import bert, e5, models
 from memos_cli.runtime.bert import compile_embedder
 from memos_cli.runtime.llama_embedder import LlamaEmbedder
+from memos_cli.settings import expand_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
         return e5.open_e5(cache, threads)
     if name == LEGACY:
         return _open_folder(_find_legacy(), LEGACY, cache, threads)
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if path.is_dir():
         return _open_folder(path, path.resolve().name, cache, threads)
     if not path.is_file():

@@ -16,6 +16,7 @@ import codecs
 import ctypes
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -70,6 +71,8 @@ class Engine:
         self._header = read_header(path)  # llama.cpp's own words for a file that is no GGUF are hard to read
         self.stamp: Stamp = stamp_of(path)
         """What the model's file was when it was opened."""
+        self.day = date.today()
+        """The date that chat templates are told: one day for all prompts, also over midnight."""
         self._llama = load()
         self._context = None
         self._threads = threads
@@ -393,6 +396,7 @@ class Engine:
             kv_type=self._kv_type,
             flash_attention=self._flash_attention,
             template=self.template,
+            day=self.day,
         )
 
     # --- what the model says of itself -----------------------------------------------------------
@@ -405,11 +409,14 @@ class Engine:
 
     @property
     def marks(self) -> dict[str, str]:
-        """The texts of the model's first and last tokens, as templates name them."""
-        llama = self._llama
+        """The texts of the model's special tokens, as templates name them; "" for one that it lacks."""
+        llama, vocabulary = self._llama, self._vocabulary
         tokens = {
-            "bos_token": llama.llama_vocab_bos(self._vocabulary),
-            "eos_token": llama.llama_vocab_eos(self._vocabulary),
+            "bos_token": llama.llama_vocab_bos(vocabulary),
+            "eos_token": llama.llama_vocab_eos(vocabulary),
+            "pad_token": llama.llama_vocab_pad(vocabulary),
+            "sep_token": llama.llama_vocab_sep(vocabulary),
+            "unk_token": self._header.number("tokenizer.ggml.unknown_token_id", -1),
         }
         return {
             name: self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""

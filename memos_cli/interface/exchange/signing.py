@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
-from memos_cli.files import write_whole
-from memos_cli.settings import config_file
+from memos_cli.files import open_input, write_whole
+from memos_cli.settings import config_file, expand_home
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,8 +24,13 @@ _INSTALL = "pip install 'memos-cli[share]'"
 
 
 def key_file() -> Path:
-    """Where the user's own signing key is."""
-    return config_file().parent / "signing.key"
+    """Where the user's own signing key is. Raises UsageError without a home folder."""
+    config = config_file()
+    if config is None:
+        raise UsageError(
+            "there is no home folder for your signing key", "set HOME, or MEMOS_CONFIG to a file"
+        )
+    return config.parent / "signing.key"
 
 
 def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
@@ -104,7 +109,8 @@ def unseal(data: bytes, identity: str) -> bytes:
         raise Refused("it is encrypted", "memos import FILE --identity KEYFILE")
     pyrage = _age()
     try:
-        lines = Path(identity).expanduser().read_text().splitlines()
+        with open_input(expand_home(identity), "name the file of the right key") as stream:
+            lines = stream.read().decode().splitlines()
         keys = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith("AGE-SECRET-KEY-")]
         opened: bytes = pyrage.decrypt(data, keys)
     except (OSError, ValueError, pyrage.IdentityError, pyrage.DecryptError) as error:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.settings import expand_home
 
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20
@@ -170,7 +171,7 @@ def normal(url: str) -> str:
     """An address in one form, without the name of the index; a path becomes absolute."""
     url = url.strip().removesuffix(INDEX)
     if "://" not in url:
-        return os.path.abspath(Path(url).expanduser())  # noqa: PTH100 (resolve() would follow links)
+        return os.path.abspath(expand_home(url))  # noqa: PTH100 (resolve() would follow links)
     return url.rstrip("/")
 
 

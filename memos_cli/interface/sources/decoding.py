@@ -23,6 +23,7 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LEGACY = "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 koi8_r gb18030 big5 cp932 euc_jp cp949"
 """What files that are not Unicode are mostly in. All are stateless: a part reads as it does in the whole."""
+_TWO_BYTES = frozenset(["gb18030", "big5", "cp932", "euc_jp", "cp949"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,11 @@ def _guess(sample: bytes) -> str:
     """
     from charset_normalizer import from_bytes
 
-    matches = from_bytes(sample, cp_isolation=_LEGACY.split())
+    # In the encodings of East Asia most characters are two bytes above 127; a text without two such bytes in
+    # a row is in an alphabet.
+    is_alphabet = not re.search(rb"[\x80-\xff]{2}", sample)
+    names = [name for name in _LEGACY.split() if not (is_alphabet and name in _TWO_BYTES)]
+    matches = from_bytes(sample, cp_isolation=names)
     best = matches.best()
     if best is None or "cp1252" in best.could_be_from_charset:
         return "cp1252"

@@ -1,0 +1,100 @@
+"""What a command reads beside its options: arguments, standard input, files of requests. In any encoding.
+
+What is stored must be text: bytes in another encoding are read in the most probable one, with a note, as
+``memos ingest`` does it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import chain
+from pathlib import Path
+
+from memos_cli.cli.output import Output
+from memos_cli.errors import MemosError, UsageError
+from memos_cli.files import open_input
+
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Byte order marks of encodings whose lines cannot be cut as bytes; that of UTF-32-LE starts as UTF-16's."""
+
+
+def read_stdin() -> bytes:
+    """All of standard input."""
+    if sys.stdin.isatty():
+        sys.stderr.write("reading from the terminal; end with Ctrl-D\n")
+    return sys.stdin.buffer.read()
+
+
+def decode_input(output: Output, data: bytes, name: str) -> str:
+    """The text in ``data``, without a byte order mark; a note says in which encoding, unless it is UTF-8.
+
+    Raises MemosError for what is no text.
+    """
+    from memos_cli.interface.sources.decoding import decode
+
+    decoded = decode(data)
+    for note in decoded.notes:
+        output.note(f"note: {name}: {note}")
+    return decoded.text
+
+
+def read_argument(output: Output, text: str) -> str:
+    """A question or a search, as an argument; ``-`` stands for standard input."""
+    if text == "-":
+        return decode_input(output, read_stdin(), "stdin").strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return decode_input(output, os.fsencode(text), "the argument")
+    return text
+
+
+def read_ids(ids: list[str]) -> list[str]:
+    """Ids as given; ``-`` stands for those on standard input, one a line."""
+    named: list[str] = []
+    for id in ids:
+        if id == "-":
+            named += decode_input(Output(), read_stdin(), "stdin").replace("\ufeff", " ").split()
+        else:
+            named.append(id.strip("\ufeff"))
+    if any(not id.strip() for id in named):
+        raise UsageError("an id is empty", "`memos list` shows the ids")
+    return named
+
+
+def read_file(file: str, hint: str) -> bytes:
+    """A whole file, or standard input for ``-``. Raises UsageError with ``hint``."""
+    if file == "-":
+        return read_stdin()
+    with open_input(Path(file), hint) as stream:
+        return stream.read()
+
+
+def read_requests(output: Output, file: str) -> Iterator[str]:
+    """The lines of ``file`` ("-": of standard input) that are not blank, as they come.
+
+    A line that is no text comes as "\\0". One that is not UTF-8 is read in its most probable encoding.
+    """
+    hint = "name a file with one request a line, or -"
+    with nullcontext(sys.stdin.buffer) if file == "-" else open_input(Path(file), hint) as stream:
+        first = stream.readline()
+        if first.startswith(_WIDE_MARKS):
+            lines = iter(decode_input(output, first + stream.read(), file).encode().split(b"\n"))
+        else:
+            lines = chain([first.removeprefix(codecs.BOM_UTF8)], stream)
+        notes = output
+        for line in lines:
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                try:
+                    text = decode_input(notes, line, file)
+                except MemosError:
+                    text = "?\0?"
+                notes = Output(quiet=True)  # once is enough
+            if text := text.strip("\0 \t\r\n\ufeff"):
+                yield "\0" if "\0" in text else text
