@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +46,8 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         with suppress(FileExistsError):
             folder.mkdir(mode=PRIVATE_FOLDER)
+            with suppress(PermissionError):  # a folder that may be written to, but not listed
+                sync_folder(folder.parent)
 
 
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
@@ -55,8 +59,8 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
     folder = scratch or path.parent
     make_folder(folder)
     part = folder / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    try:
+    try:  # from here on: an interruption may come between any two steps
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         try:
             view = memoryview(data)
             while view:
@@ -69,6 +73,26 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM until the block ends. In other threads than the main one it does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Protocol, cast, get_args
 
 from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
@@ -28,6 +28,7 @@ from memos_cli.infrastructure.database import Connection, connect, patience
 from memos_cli.infrastructure.encryption import Cipher, Encryption, Keeper
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
+from memos_cli.infrastructure.scrubbing import scrub
 from memos_cli.infrastructure.snapshots import Snapshots
 
 OWN_NAMES = frozenset(
@@ -47,6 +48,10 @@ OWN_NAMES = frozenset(
 )
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
+_MERGED = 250
+"""Pages of the full-text index that are merged in one transaction."""
+_DISCARDING = 0.25
+"""Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
 """Files that processes hold with flock: to look after the vault, and while a model is asked."""
 MIGRATION_TIMEOUT = 60.0
@@ -201,6 +206,7 @@ class Vault:
         self._connection = connection
         self._whole: Connection | None = None
         self._scope: Scope | None = None
+        self._names: set[str] | None = None
         self._refusals: list[tuple[object, ...]] = []
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
@@ -405,6 +411,33 @@ class Vault:
             yield
 
     @contextmanager
+    def blob_changes(self) -> Iterator[set[str]]:
+        """Put blobs and let rows name them, or no longer name them, in this block: see ``discarding``.
+
+        No other process deletes a blob meanwhile.
+        """
+        with self.discarding() as names, self.unswept():
+            yield names
+
+    @contextmanager
+    def discarding(self) -> Iterator[set[str]]:
+        """Collect names of blobs. However the block ends, those of them that no row names are deleted.
+
+        For that a name belongs in the set before its file is written, and before its row is committed. A
+        block within another one shares its set, and leaves the deletion to it.
+        """
+        if self._names is not None:
+            yield self._names
+            return
+        names = self._names = set()
+        try:
+            yield names
+        finally:
+            self._names = None
+            with uninterrupted():
+                self.discard_blobs(names)
+
+    @contextmanager
     def asking(self) -> Iterator[None]:
         """Let a run of maintenance pause while the block asks a model; if that cannot be told, it goes on."""
         with ExitStack() as stack:
@@ -425,25 +458,39 @@ class Vault:
         """
         unnamed = [blob for blob in map(str, blobs) if not self._is_named(blob)]  # damage leaves any kind
         if unnamed:
-            with suppress(Locked), hold(self.folder / "lock", timeout=0):
+            with suppress(Locked), hold(self.folder / "lock", timeout=_DISCARDING):
                 for blob in unnamed:
                     with suppress(Damaged):  # what a damaged row called a blob
                         if not self._is_named(blob):
                             self.blobs.remove(blob)
 
     def settle(self) -> bool:
-        """Let no file hold what was deleted: snapshots of vectors go, and the database is written anew.
+        """Let no file hold what was deleted, with little room and memory. The caller has committed.
 
-        (SQLite's ``secure_delete`` would not do: a page that was balanced keeps copies of its cells.)
-        Returns False where some bytes may remain: another process uses the vault, or the disk is full.
+        Snapshots of vectors go, the full-text index is merged, because a part of it names the words that
+        left, and what the database has beside its rows is overwritten. Returns False where some bytes may
+        remain: another process uses the vault, or the disk is full.
         """
         for file in (self.folder / "index").glob("vectors-*.bin"):
             file.unlink(missing_ok=True)  # made again by the next search
         try:
-            self.whole.execute("VACUUM")
-            return not self.whole.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except MemosError:
+            while self._merge_words():
+                self.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # or the log would grow
+            if self.cipher is None:
+                return scrub(self.whole, self.folder / "memos.db")
+            with closing(connect(self.folder / "memos.db", self._timeout, self.cipher)) as db:
+                db.execute("PRAGMA temp_store = FILE")  # SQLCipher encrypts the copy, too
+                db.execute("VACUUM")
+                return not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except (MemosError, OSError):
             return False
+
+    def _merge_words(self) -> bool:
+        """Merge a part of the full-text index. Returns whether there was anything to merge."""
+        with self._transaction(self.whole, self._timeout) as db:
+            before = db.total_changes
+            db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_MERGED,))
+            return db.total_changes - before > 1
 
     def _is_named(self, blob: str) -> bool:
         statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"
