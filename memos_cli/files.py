@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from memos_cli.errors import Locked, MemosError
+from memos_cli.errors import Locked, Unwritable, UsageError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -75,6 +76,44 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
     sync_folder(path.parent)
 
 
+def write_output(path: Path, data: bytes) -> None:
+    """Write ``data`` to a file that the user names; links are followed.
+
+    A regular file is replaced whole or not at all. What is no file, such as a pipe or ``/dev/null``, is
+    written to and stays what it is. Raises UsageError for a folder, a disk, and any place in a vault.
+    """
+    kind = _kind(path)
+    if kind is not None and not stat.S_ISREG(kind):
+        if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            with path.open("wb", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+            return
+        what = "a folder" if stat.S_ISDIR(kind) else "no file"
+        raise UsageError(f"{path} is {what}", "name a file to write to")
+    real = Path(os.path.realpath(path))
+    forbid_vault(real)
+    write_whole(real, data)
+
+
+def forbid_vault(path: Path) -> None:
+    """Raise UsageError for a path in a vault, however it is spelled: nobody but this program writes there."""
+    for folder in Path(os.path.realpath(path)).parents:
+        if (folder / "VAULT.toml").exists() or (
+            (folder / "memos.db").exists() and (folder / "lock").exists()
+        ):
+            raise UsageError(f"{path} is inside the vault {folder}", "name a place outside it")
+
+
+def _kind(path: Path) -> int | None:
+    """The mode of what a path leads to; None where there is nothing."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put off SIGINT and SIGTERM until the block ends. In other threads than the main one it does nothing."""
@@ -100,12 +139,12 @@ def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[
     """Hold the advisory lock on the file ``path`` (made if missing) for the length of the block.
 
     Raises Locked when it isn't free within ``timeout`` seconds. The kernel lets go of the lock of a
-    process that dies. A file that cannot be opened is a MemosError.
+    process that dies. A file that cannot be opened is Unwritable.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     except OSError as error:
-        raise MemosError(f"{path}: {error.strerror}", f"make {path.parent} writable by you") from error
+        raise Unwritable(f"{path}: {error.strerror}", f"make {path.parent} writable by you") from error
     try:
         mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + timeout

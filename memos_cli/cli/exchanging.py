@@ -39,7 +39,7 @@ from memos_cli.cli.keeping import (
 )
 from memos_cli.cli.standing import SomeIds
 from memos_cli.errors import UsageError
-from memos_cli.files import write_whole
+from memos_cli.files import write_output
 
 SHOWN = 20
 """Sources that a dry run tells a person one by one."""
@@ -214,13 +214,14 @@ def export(
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:
-            path = Path(output).absolute()
-            write_whole(path, data, scratch=path.parent)
+            write_output(Path(output), data)
     report = state.output
     if output != "-":
         if report.json:
             report.record({"file": output, **asdict(made)})
         else:
             report.text(f"{made.memories} memories, sha256 {made.sha256}")
+    for note in made.notes:
+        report.note(f"note: {note}")
     for why, count in made.held_back.items():
         report.note(f"note: {count} memories stay here: {why}")

@@ -115,14 +115,16 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
 
 def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
     """Delete the files that nothing names. While others use the vault, nothing is."""
+    if dry_run:
+        return [*_orphans(vault.folder, vault.whole), *_unfinished(vault.folder)]
     with suppress(Locked), hold(vault.folder / "lock"):
-        return _sweep(vault, dry_run=dry_run)
+        return _sweep(vault)
     return []
 
 
-def _sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
+def _sweep(vault: Vault) -> list[Finding]:
     found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
-    for finding in () if dry_run else found:
+    for finding in found:
         (vault.folder / finding.where).unlink(missing_ok=True)
     return found
 

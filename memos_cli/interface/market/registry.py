@@ -5,6 +5,7 @@ Whoever keeps the files is not trusted: the index is signed, and names every oth
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, write_whole
 
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20
@@ -22,6 +23,9 @@ LONGEST_INDEX = 1 << 20
 KEPT = 7 * 86_400
 """Seconds for which a part of a file waits for the rest."""
 _PIECE = 1 << 20
+_FREE, _WRITABLE = "free some space there, and run it again", "make that folder writable by you"
+_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FREE)
+_ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _WRITABLE)
 _INSTALL = "pip install 'memos-cli[share]'"
 
 
@@ -120,6 +124,7 @@ class Registry:
         with self._reaching(name):
             path = self._path(name)
             if _is(self._files, "file"):
+                forbid_vault(Path(path))
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_whole(Path(path), data)
                 Path(path).chmod(0o644)  # it is published
@@ -155,7 +160,10 @@ class Registry:
             raise Missing(f"{where} is not there", "look at the address") from error
         except Exception as error:  # each kind of store raises its own
             said = str(error) or type(error).__name__
-            raise MemosError(f"{where}: {said}", "look whether the address is right, and reached") from error
+            advice = _ADVICE.get(
+                getattr(error, "errno", None) or 0, "look whether the address is right, and reached"
+            )
+            raise MemosError(f"{where}: {said}", advice) from error
 
 
 def _sweep(folder: Path) -> None:
