@@ -48,7 +48,7 @@ OWN_NAMES = frozenset(
 )
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
-_MERGED = 250
+_MERGED = 100
 """Pages of the full-text index that are merged in one transaction."""
 _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
