@@ -6,6 +6,7 @@ Not guaranteed: a disk that lies about fsync. On macOS ``fsync`` does not flush 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -74,6 +75,21 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def read_small(path: Path, most: int = 1 << 20) -> bytes:
+    """Read a file of at most ``most`` bytes. Raises OSError for a larger one, and for what is no file.
+
+    A pipe would be waited for, and a device has no end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 10} KiB", str(path))
+    return data
 
 
 def write_output(path: Path, data: bytes) -> None:
@@ -160,5 +176,18 @@ def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[
                     ) from None
                 time.sleep(0.02)
         yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on a folder, which leaves no file in it. Raises Locked unless it may ``wait`` for it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Locked(f"another memos is working on {folder}", "wait for it to end") from None
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect, patience
-from memos_cli.infrastructure.encryption import Cipher, Encryption, Keeper
+from memos_cli.infrastructure.encryption import PENDING, Cipher, Encryption, Keeper
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
 from memos_cli.infrastructure.scrubbing import scrub
@@ -36,6 +36,7 @@ OWN_NAMES = frozenset(
         "VAULT.toml",
         "key.age",
         "memos.db",
+        "memos.db-journal",
         "memos.db-wal",
         "memos.db-shm",
         "blobs",
@@ -163,6 +164,10 @@ def guard(folder: Path, *, is_open: bool) -> None:
 class Lock(Protocol):
     """Finds the key of an encrypted vault, and makes one for a new vault."""
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the user has named a key, and so an encrypted vault."""
+
     def find(self, folder: Path, encryption: Encryption) -> Cipher:
         """The key that ``encryption`` names. Raises Refused where it is not to be had."""
 
@@ -171,8 +176,13 @@ class Lock(Protocol):
 
 
 def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | None:
-    """The cipher of a vault; None of one that is not encrypted. Raises Refused without the right key."""
+    """The cipher of a vault; None of one that is not encrypted. Raises Refused without the right key.
+
+    Who names a key expects an encrypted vault: one that is not may have been put in its place.
+    """
     if identity.encryption is None:
+        if lock and lock.is_named:
+            raise _not_encrypted(folder, "unset key.file and MEMOS_KEY_FILE for this vault, if it is yours")
         return None
     if lock is None:
         raise Refused(f"{folder} is encrypted", "this needs its key")
@@ -183,6 +193,10 @@ def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | N
             f"set MEMOS_KEY_FILE to the file of the key for {identity.encryption.recipient}",
         )
     return cipher
+
+
+def _not_encrypted(folder: Path, hint: str) -> Refused:
+    return Refused(f"{folder} is not encrypted, but a key is named (key.file)", hint)
 
 
 def _is_encrypted(database: Path) -> bool:
@@ -227,7 +241,8 @@ class Vault:
         """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
 
         ``lock`` finds the key of one that is encrypted, and makes that of a new one which is to be. Raises
-        UsageError when the folder holds other things; Refused without the key.
+        UsageError when the folder holds other things, or a plain vault where one was to be encrypted;
+        Refused without the key.
         """
         try:
             make_folder(folder)
@@ -236,45 +251,60 @@ class Vault:
             raise UsageError(
                 f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
             ) from error
-        if (folder / "VAULT.toml").exists():
-            return cls.open(folder, timeout=timeout, lock=lock)
-        if strangers:
+        made = folder / "VAULT.toml"
+        if strangers and not made.exists():
             raise UsageError(
                 f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
             )
-        with hold(folder / "lock", timeout=timeout):
-            for name in ("blobs", "index", "tmp"):
-                make_folder(folder / name)
-            # Made here, so that SQLite's own default permissions never apply.
-            os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-            if not encrypt and _is_encrypted(folder / "memos.db"):
-                raise Refused(
-                    f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
-                    "memos init --encrypt --key-file FILE, with its key",
-                )
-            encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
-            with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                if version_of(connection) > FORMAT:
-                    raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
-                migrate(connection)
-                known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
-                identity = Identity(
-                    FORMAT,
-                    known[0] if known else new_ulids(now, 1)[0],
-                    format_time(now),
-                    encryption=encryption,
-                )
-                if not known:
-                    connection.execute("BEGIN IMMEDIATE")
-                    connection.execute(
-                        "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
-                        (now, principal, identity.id),
-                    )
-                    audit.seal(connection)
-                    connection.execute("COMMIT")
-            write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
+            if not made.exists():  # another process may have made it meanwhile
+                cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)
+        if encrypt and read_identity(folder).encryption is None:
+            raise UsageError(f"{folder} is there, and not encrypted", "make a new one with --vault DIR")
         return cls.open(folder, timeout=timeout, lock=lock)
+
+    @staticmethod
+    def _make(
+        folder: Path, *, principal: str, now: int, timeout: float, lock: Lock | None, encrypt: bool
+    ) -> None:
+        """Make what a vault lacks, VAULT.toml last. The caller holds the lock."""
+        if lock and lock.is_named and not encrypt:
+            raise _not_encrypted(folder, "memos init --encrypt, or set key.file to nothing")
+        # The key first: where it cannot be kept, there is no vault.
+        encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
+        for name in ("blobs", "index", "tmp"):
+            make_folder(folder / name)
+        for left in (folder / "tmp").glob(".*.part"):
+            left.unlink()  # by a process that was killed: nobody else is here
+        # Made here, so that SQLite's own default permissions never apply.
+        os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+        if not encrypt and _is_encrypted(folder / "memos.db"):
+            raise Refused(
+                f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
+                "memos init --encrypt --key-file FILE, with its key",
+            )
+        with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            if version_of(connection) > FORMAT:
+                raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
+            migrate(connection)
+            known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
+            identity = Identity(
+                FORMAT,
+                known[0] if known else new_ulids(now, 1)[0],
+                format_time(now),
+                encryption=encryption,
+            )
+            if not known:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(
+                    "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
+                    (now, principal, identity.id),
+                )
+                audit.seal(connection)
+                connection.execute("COMMIT")
+        write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        (folder / PENDING).unlink(missing_ok=True)
 
     @classmethod
     def open(cls, folder: Path, *, timeout: float, lock: Lock | None = None) -> Vault:

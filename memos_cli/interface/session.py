@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import ModelUnfit, Refused, UsageError
+from memos_cli.errors import ModelUnfit, Refused
 from memos_cli.infrastructure.vault import Vault, guard
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
@@ -74,7 +74,7 @@ class Session:
         return self.access.caller.principal
 
     def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
-        """The vault, made if there is none. Raises UsageError where there is one, and not encrypted."""
+        """The vault, made if there is none; see ``Vault.create``."""
         if "vault" not in self.__dict__:
             if encrypt:
                 self.keys.keeper = encrypt
@@ -82,11 +82,6 @@ class Session:
                 self.folder, principal=principal_of(self.settings), now=self._clock(),
                 timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
             )  # fmt: skip
-            if encrypt and not vault.cipher:
-                vault.close()
-                raise UsageError(
-                    f"{self.folder} is there, and not encrypted", "make a new one with --vault DIR"
-                )
             self.__dict__["vault"] = self._enter(vault)
         return self.vault
 
