@@ -26,6 +26,7 @@ from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.encryption import Cipher
 from memos_cli.infrastructure.repairs import rebuild_words, repair_vectors
+from memos_cli.infrastructure.scratch import is_in_use
 from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.infrastructure.tables import Finding as Finding
 from memos_cli.infrastructure.tables import must, should
@@ -240,7 +241,7 @@ def _unfinished(folder: Path) -> Iterator[Finding]:
     """What a killed process left behind; a process that runs keeps its files for an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
-        if match is None and path.parent.name == "index":
+        if is_in_use(path) or (match is None and path.parent.name == "index"):
             continue
         if match is None or not (_runs(int(match[1])) and _is_young(path)):
             yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")

@@ -101,8 +101,10 @@ class Session:
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""
+        from memos_cli.infrastructure.scratch import sweep
         from memos_cli.interface.access import Access, identify
 
+        sweep(vault.folder)
         try:
             caller = identify(vault, self.settings, self._clock())
         except BaseException:
