@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from memos_cli.errors import Locked, Unwritable, UsageError
 
@@ -82,14 +83,33 @@ def read_small(path: Path, most: int = 1 << 20) -> bytes:
 
     A pipe would be waited for, and a device has no end.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most >> 10} KiB", str(path))
     return data
+
+
+def read_part(path: Path, start: int, end: int) -> bytes:
+    """Read the bytes from ``start`` to ``end`` of a file; none where it does not have all of them.
+
+    Raises OSError, also for what is no file.
+    """
+    with open_regular(path) as file:
+        if not 0 <= start <= end <= os.fstat(file.fileno()).st_size:
+            return b""
+        file.seek(start)
+        return file.read(end - start)
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading. Raises OSError for what is no regular file: nothing waits for a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield file
 
 
 def write_output(path: Path, data: bytes) -> None:

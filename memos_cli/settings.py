@@ -18,6 +18,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
+from memos_cli.files import read_small
 
 
 def _setting(
@@ -254,7 +255,7 @@ def load_settings(
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_small(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

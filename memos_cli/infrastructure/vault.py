@@ -20,7 +20,7 @@ from typing import Protocol, cast, get_args
 
 from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, write_whole
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, read_small, uninterrupted, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
@@ -99,7 +99,7 @@ def read_identity(folder: Path) -> Identity:
     """What the vault at ``folder`` says of itself. Raises NoVault, Damaged or TooNew."""
     path = folder / "VAULT.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_small(path).decode("utf-8"))
         models = content.get("models", {})
         identity = Identity(
             format=int(content["format"]),

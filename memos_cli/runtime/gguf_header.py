@@ -13,9 +13,10 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.files import open_regular
 
 MAGIC = b"GGUF"
 
@@ -84,7 +85,7 @@ class GgufHeader:
 def read_header(path: Path) -> GgufHeader:
     """Read the metadata of ``path``. Raises ModelUnfit if it isn't a sound GGUF file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _parse(_Cursor(file, path.stat().st_size))
     except FileNotFoundError:
         raise ModelUnfit(f"no such model file: {path}", "memos models") from None
@@ -143,7 +144,7 @@ def _parse_tensor(cursor: _Cursor) -> GgufTensor:
 class _Cursor:
     """A position in a file, read through one small buffer: a system call per string would be slow."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self.size = size
         self._file = file
         self._buffer = b""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.files import make_folder, write_whole
+from memos_cli.files import make_folder, read_small, write_whole
 from memos_cli.runtime.gguf_header import GgufHeader, read_header
 
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
@@ -40,6 +40,8 @@ _SPLIT = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$",
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _SYSTEM_OLLAMA = Path("/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models when it runs as a service on Linux."""
+_LONGEST = 1 << 24
+"""Bytes of a cache that is read."""
 _OLLAMA_LAYERS = {"application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"}
 
 
@@ -211,7 +213,7 @@ def _hash(parts: Iterable[Path]) -> str:
 
 def _read_cache(cache: Path) -> dict[str, object]:
     try:
-        known = json.loads(cache.read_bytes())
+        known = json.loads(read_small(cache, _LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
@@ -298,7 +300,7 @@ def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
 def _read_layers(manifest: Path) -> list[str]:
     """The hashes of the layers that hold a model; none where the manifest is not as expected."""
     try:
-        layers = json.loads(manifest.read_bytes())["layers"]
+        layers = json.loads(read_small(manifest))["layers"]
         digests = [_DIGEST.fullmatch(x["digest"]) for x in layers if x["mediaType"] in _OLLAMA_LAYERS]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
