@@ -251,9 +251,10 @@ def test_a_folder_that_may_not_be_written_is_told_of(vault: Vault, monkeypatch: 
     def refuse(*arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "open", refuse)  # the tests may run as root, whom no mode stops
-    with pytest.raises(MemosError, match="Permission denied"), vault.change(WHO, NOW):
-        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)  # the tests may run as root, whom no mode stops
+        with pytest.raises(MemosError, match="Permission denied"), vault.change(WHO, NOW):
+            pass
 
 
 WRITER = """
