@@ -14,6 +14,7 @@ from tiny_models import write_model
 from memos_cli.cube import format_time, utc
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.files import read_part, read_small
+from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.runtime.gguf_header import read_header
 
 
@@ -134,3 +135,27 @@ def test_a_vocabulary_with_two_tokens_alike_is_not_loaded(memos: Shell) -> None:
     memos.keep("Owls nest low.")
     said = memos.process("query", "Where do owls nest?", "--model", model, "--text", code=15).err
     assert "the same" in said
+
+
+def test_a_pipe_in_place_of_an_index_or_a_publication_is_not_waited_for(memos: Shell) -> None:
+    index = memos.vault / "index" / "vectors-1.bin"
+    os.mkfifo(index, 0o600)
+    assert Snapshots(memos.vault / "index").read(1) is None
+    index.unlink()
+    (memos.work / "feed").mkdir()
+    os.mkfifo(memos.work / "feed" / "index.jsonl")
+    said = memos.process("subscribe", "feed", "--trust", code=1).err
+    assert "not a regular file" in said
+
+
+@pytest.mark.parametrize("command", ["ingest", "import"])
+def test_a_pipe_is_no_source(memos: Shell, command: str) -> None:
+    hostile(memos, "pipe")
+    (memos.work / "folder").mkdir()
+    (memos.work / "pipe").rename(memos.work / "folder" / "pipe.md")
+    (memos.work / "folder" / "a.md").write_text("Owls nest low.")
+    process = memos.start(command, "folder/pipe.md", "--no-embed")
+    assert b"pipe.md" in process.communicate(timeout=60)[1]
+    assert process.returncode in (1, 2, 3)
+    memos.process(command, "folder", "--no-embed")
+    assert memos("list", "--json").record["text"] == "Owls nest low."

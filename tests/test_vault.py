@@ -16,7 +16,8 @@ from conftest import NOW, WHO, keep
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.infrastructure import audit, catalogue, check, schema, vault
-from memos_cli.infrastructure.vault import Vault, read_identity
+from memos_cli.infrastructure.identity import read_identity
+from memos_cli.infrastructure.vault import Vault
 
 
 def create(folder: Path) -> None:

@@ -25,12 +25,13 @@ from memos_cli.infrastructure import adapters, derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.encryption import Cipher
+from memos_cli.infrastructure.identity import OWN_NAMES, Lock, open_lock, read_identity
 from memos_cli.infrastructure.repairs import rebuild_words, repair_vectors
 from memos_cli.infrastructure.scratch import is_in_use
 from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.infrastructure.tables import Finding as Finding
 from memos_cli.infrastructure.tables import must, should
-from memos_cli.infrastructure.vault import OWN_NAMES, Lock, Vault, open_lock, read_identity
+from memos_cli.infrastructure.vault import Vault
 
 MANY = 10
 """Findings of one kind that are told one by one; the others are counted."""

@@ -355,9 +355,9 @@ class _Parts:
         self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
         self._change = stack.enter_context(begin())
         known = catalogue.source(self._change.db, origin.uri, self._change.principal)
-        blobs.update((known.blob,) if known and known.blob else ())
-        converted = origin.converted
-        blob = None if converted is None else vault.blobs.put(vault.blobs.seal(converted), blobs)
+        blobs.update({known.blob or ""} if known else ())
+        text = origin.converted
+        blob = None if text is None else vault.blobs.put(vault.blobs.seal(text), blobs)
         self.source, self._claim = self._change.claim_source(origin, blob)
         self.known = catalogue.places(self._change.db, self.source)
         self._count = 0

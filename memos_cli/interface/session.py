@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
 from memos_cli.errors import ModelUnfit, Refused
-from memos_cli.infrastructure.vault import Vault, guard
+from memos_cli.infrastructure.identity import guard
+from memos_cli.infrastructure.vault import Vault
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
 if TYPE_CHECKING:

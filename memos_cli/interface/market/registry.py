@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
-from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, write_whole
+from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, write_whole
 
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20
@@ -112,8 +112,9 @@ class Registry:
 
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
         """A file from ``at`` on. Raises ValueError where the server gives it only from its beginning."""
-        whole = {"block_size": 0} if not at and _is(self._files, "http") else {}
-        with self._files.open(self._path(name), "rb", **whole) as file:
+        path, whole = self._path(name), {"block_size": 0} if not at and _is(self._files, "http") else {}
+        is_local = _is(self._files, "file")  # where a pipe would be waited for
+        with open_regular(Path(path)) if is_local else self._files.open(path, "rb", **whole) as file:
             if at:
                 file.seek(at)
             while piece := file.read(_PIECE):
