@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
+from memos_cli.errors import Damaged
+
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
 State = Literal["generated", "activated", "merged", "archived", "expired", "quarantined"]
@@ -351,8 +353,22 @@ def parse_time(text: str) -> int:
     return (value - _EPOCH) // timedelta(milliseconds=1)
 
 
+class ImpossibleTime(Damaged, ValueError):
+    """A time beyond the years 1 to 9999. What was stored is never one, so it is damaged."""
+
+
+def utc(time: int) -> datetime:
+    """Milliseconds since 1970 as a datetime in UTC. Raises ImpossibleTime."""
+    try:
+        # In whole numbers: a float loses the millisecond of a time far ahead.
+        return datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
+    except (ValueError, OverflowError, OSError, TypeError) as error:
+        raise ImpossibleTime(
+            f"{time!r} is no time: it is beyond the years 1 to 9999", "`memos check` tells where it stands"
+        ) from error
+
+
 def format_time(time: int) -> str:
     """Milliseconds as an RFC 3339 time in UTC; whole seconds are written without a fraction."""
-    # In whole numbers: a float loses the millisecond of a time far ahead.
-    value = datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
+    value = utc(time)
     return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

@@ -30,6 +30,10 @@ class MemosError(Exception):
         self.hint = hint
 
 
+class Unwritable(MemosError):
+    """What holds the vault cannot be written to: a read-only medium, a full disk, permissions."""
+
+
 class UsageError(MemosError):
     """The request makes no sense as it stands."""
 

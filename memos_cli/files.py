@@ -6,16 +6,19 @@ Not guaranteed: a disk that lies about fsync. On macOS ``fsync`` does not flush 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.errors import Locked, Unwritable, UsageError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -46,6 +49,8 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         with suppress(FileExistsError):
             folder.mkdir(mode=PRIVATE_FOLDER)
+            with suppress(PermissionError):  # a folder that may be written to, but not listed
+                sync_folder(folder.parent)
 
 
 def open_input(path: Path, hint: str) -> BinaryIO:
@@ -79,8 +84,8 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
     folder = scratch or path.parent
     make_folder(folder)
     part = folder / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    try:
+    try:  # from here on: an interruption may come between any two steps
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         try:
             view = memoryview(data)
             while view:
@@ -95,17 +100,109 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
     sync_folder(path.parent)
 
 
+def read_small(path: Path, most: int = 1 << 20) -> bytes:
+    """Read a file of at most ``most`` bytes. Raises OSError for a larger one, and for what is no file.
+
+    A pipe would be waited for, and a device has no end.
+    """
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 10} KiB", str(path))
+    return data
+
+
+def read_part(path: Path, start: int, end: int) -> bytes:
+    """Read the bytes from ``start`` to ``end`` of a file; none where it does not have all of them.
+
+    Raises OSError, also for what is no file.
+    """
+    with open_regular(path) as file:
+        if not 0 <= start <= end <= os.fstat(file.fileno()).st_size:
+            return b""
+        file.seek(start)
+        return file.read(end - start)
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading. Raises OSError for what is no regular file: nothing waits for a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield file
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write ``data`` to a file that the user names; links are followed.
+
+    A regular file is replaced whole or not at all. What is no file, such as a pipe or ``/dev/null``, is
+    written to and stays what it is. Raises UsageError for a folder, a disk, and any place in a vault.
+    """
+    kind = _kind(path)
+    if kind is not None and not stat.S_ISREG(kind):
+        if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            with path.open("wb", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+            return
+        what = "a folder" if stat.S_ISDIR(kind) else "no file"
+        raise UsageError(f"{path} is {what}", "name a file to write to")
+    real = Path(os.path.realpath(path))
+    forbid_vault(real)
+    write_whole(real, data)
+
+
+def forbid_vault(path: Path) -> None:
+    """Raise UsageError for a path in a vault, however it is spelled: nobody but this program writes there."""
+    for folder in Path(os.path.realpath(path)).parents:
+        if (folder / "VAULT.toml").exists() or (
+            (folder / "memos.db").exists() and (folder / "lock").exists()
+        ):
+            raise UsageError(f"{path} is inside the vault {folder}", "name a place outside it")
+
+
+def _kind(path: Path) -> int | None:
+    """The mode of what a path leads to; None where there is nothing."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM until the block ends. In other threads than the main one it does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 @contextmanager
 def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[None]:
     """Hold the advisory lock on the file ``path`` (made if missing) for the length of the block.
 
     Raises Locked when it isn't free within ``timeout`` seconds. The kernel lets go of the lock of a
-    process that dies. A file that cannot be opened is a MemosError.
+    process that dies. A file that cannot be opened is Unwritable.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     except OSError as error:
-        raise MemosError(f"{path}: {error.strerror}", f"make {path.parent} writable by you") from error
+        raise Unwritable(f"{path}: {error.strerror}", f"make {path.parent} writable by you") from error
     try:
         mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + timeout
@@ -121,5 +218,18 @@ def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[
                     ) from None
                 time.sleep(0.02)
         yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on a folder, which leaves no file in it. Raises Locked unless it may ``wait`` for it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Locked(f"another memos is working on {folder}", "wait for it to end") from None
     finally:
         os.close(descriptor)

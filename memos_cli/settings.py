@@ -20,7 +20,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
-from memos_cli.files import open_input
+from memos_cli.files import read_small
 
 
 def _setting(
@@ -330,12 +330,11 @@ def load_settings(
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
     try:
-        with open_input(path, f"make {path} a file that you can read") as stream:
-            tables = tomllib.loads(stream.read().decode("utf-8-sig"))
-    except UsageError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            return {}
-        raise
+        tables = tomllib.loads(read_small(path).decode("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", f"make {path} a file that you can read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}

@@ -112,8 +112,8 @@ def list_writes(arguments: list[str], log: Path) -> list[str]:
     return writes
 
 
-def kill_at(point: int, arguments: list[str]) -> tuple[int, int]:
-    """Run a command and kill it before its write number ``point``, counted from 0."""
+def end_at(point: int, arguments: list[str], number: int = signal.SIGKILL) -> tuple[int, int]:
+    """Run a command and send it a signal before its write number ``point``, counted from 0."""
 
     def work() -> int:
         left = point
@@ -121,7 +121,8 @@ def kill_at(point: int, arguments: list[str]) -> tuple[int, int]:
         def count(_: str) -> None:
             nonlocal left
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                left -= 1  # what cleans up writes, too
+                os.kill(os.getpid(), number)
             left -= 1
 
         watch_writes(count)
@@ -197,6 +198,16 @@ def find_broken(folder: Path) -> list[str]:
     return [f"{f.what} {f.where}: {f.message}" for f in findings if f.rule == "must"]
 
 
+def find_left(folder: Path) -> list[str]:
+    """The files in a vault that nothing names: who is interrupted has the time to remove them."""
+    from memos_cli.infrastructure import check
+
+    if not (folder / "VAULT.toml").exists():
+        return []
+    left = ("blob-orphan", "file-unfinished")
+    return [f"{f.what} {f.where}" for f in check.examine(folder, timeout=1.0) if f.what in left]
+
+
 def _has_cubes(database: Path) -> bool:
     if not database.exists():
         return False
@@ -206,8 +217,15 @@ def _has_cubes(database: Path) -> bool:
         return db.execute("SELECT 1 FROM cube").fetchone() is not None
 
 
-def choose_points(count: int, limit: int) -> list[int]:
-    """Of so many points the first, and evenly spread ones of the rest; all of them, if there are few."""
+def choose_points(writes: list[str], limit: int, number: int) -> list[int]:
+    """Of so many points the first, and evenly spread ones of the rest; all of them, if there are few.
+
+    What an interruption may leave is decided around the deeds that others see: those points are chosen.
+    """
+    count = len(writes)
+    if number == signal.SIGINT:
+        seen = [at for at, write in enumerate(writes) if write in ("os.rename", "os.remove", "COMMIT")]
+        return sorted({at + step for at in seen for step in (0, 1, 2) if at + step < count})[-limit:]
     if count <= limit:
         return list(range(count))
     first = limit * 2 // 3
@@ -239,14 +257,16 @@ def examine_command(plan: dict[str, Any]) -> dict[str, Any]:
     writes = list_writes(arguments, Path(plan["log"]))
     wanted = read_content(vault)
     problems: list[str] = []
-    points = choose_points(len(writes), plan["limit"])
+    points = choose_points(writes, plan["limit"], plan["signal"])
     for point in points:
         where = f"before write {point} ({writes[point]})"
         prepare()
-        code, signalled = kill_at(point, arguments)
-        if signalled != signal.SIGKILL:
+        code, signalled = end_at(point, arguments, plan["signal"])
+        if (code, signalled) not in ((0, signal.SIGKILL), (128 + signal.SIGINT, 0)):
             problems.append(f"{where}: not killed, it ended with {code}, signal {signalled}")
             continue
+        if plan["signal"] == signal.SIGINT:
+            problems += [f"{where}: {left}" for left in find_left(vault)]
         problems += [f"{where}: {broken}" for broken in find_broken(vault)]
         code, signalled = in_child(lambda: run(arguments))
         if code not in plan["codes"] or signalled:

@@ -16,7 +16,8 @@ pytest.importorskip("sqlcipher3")
 
 from memos_cli.errors import Damaged, Refused
 from memos_cli.infrastructure.encryption import cipher_of, new_cipher, unwrap, wrap
-from memos_cli.infrastructure.vault import Vault, read_identity
+from memos_cli.infrastructure.identity import read_identity
+from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.keys import KeyKeeper
 
 CAT = "My cat is called Miso, and her favourite place is the oven."

@@ -15,7 +15,8 @@ from memos_cli.cube import STATES, Filter
 from memos_cli.errors import MemosError, TooNew
 from memos_cli.infrastructure import audit, catalogue, check, derived, schema
 from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.vault import Vault, read_identity
+from memos_cli.infrastructure.identity import read_identity
+from memos_cli.infrastructure.vault import Vault
 
 VAULTS = Path(__file__).parent / "vaults"
 

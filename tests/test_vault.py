@@ -16,7 +16,8 @@ from conftest import NOW, WHO, keep
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.infrastructure import audit, catalogue, check, schema, vault
-from memos_cli.infrastructure.vault import Vault, read_identity
+from memos_cli.infrastructure.identity import read_identity
+from memos_cli.infrastructure.vault import Vault
 
 
 def create(folder: Path) -> None:
@@ -251,9 +252,10 @@ def test_a_folder_that_may_not_be_written_is_told_of(vault: Vault, monkeypatch: 
     def refuse(*arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "open", refuse)  # the tests may run as root, whom no mode stops
-    with pytest.raises(MemosError, match="Permission denied"), vault.change(WHO, NOW):
-        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)  # the tests may run as root, whom no mode stops
+        with pytest.raises(MemosError, match="Permission denied"), vault.change(WHO, NOW):
+            pass
 
 
 WRITER = """

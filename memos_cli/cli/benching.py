@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.context import Model, state_of, with_global_options
-from memos_cli.cli.plots import plot_file
+from memos_cli.cli.plots import plot_file, save
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,4 +167,4 @@ def _draw(measured: Sequence[Measured], path: Path) -> None:
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
     axes.set_title(f"{points[0].model}, a question of {points[0].question} tokens", fontsize=10)
-    figure.savefig(path)
+    save(figure, path)

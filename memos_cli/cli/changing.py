@@ -66,7 +66,7 @@ def edit(
         seen = 0
         if text is None and title is None:
             cube = memos.show(id).cube
-            text, seen = _edit_in_editor(output, cube.text), cube.version
+            text, seen = _edit_in_editor(output, cube.text, memos.folder), cube.version
         try:
             edited = memos.edit(id, text=text, title=title, seen=seen)
         except Conflict:
@@ -93,7 +93,7 @@ def tell_changed(output: Output, cubes: int, changed: int) -> None:
         output.text(f"changed {changed} of {cubes}")
 
 
-def _edit_in_editor(output: Output, text: str) -> str:
+def _edit_in_editor(output: Output, text: str, vault: Path) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor or not sys.stdin.isatty():
         raise UsageError(
@@ -101,10 +101,11 @@ def _edit_in_editor(output: Output, text: str) -> str:
         )
     import shlex
     import subprocess
-    import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="memos-") as folder:
-        file = Path(folder) / "memory.txt"
+    from memos_cli.infrastructure.scratch import scratch_folder
+
+    with scratch_folder(vault) as folder:
+        file = folder / "memory.txt"
         file.touch(0o600)
         file.write_bytes(text.encode())  # as bytes: its line ends stay what they are
         try:

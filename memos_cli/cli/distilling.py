@@ -81,9 +81,9 @@ def _dump(state: State, prepared: Prepared, file: str) -> None:
     if file == "-":
         state.output.text(lines, end="")
         return
-    from memos_cli.files import write_whole
+    from memos_cli.files import write_output
 
-    write_whole(Path(file), lines.encode())
+    write_output(Path(file), lines.encode())
 
 
 def _tell_prepared(state: State, prepared: Prepared, dump: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -39,7 +38,10 @@ from memos_cli.cli.keeping import (
 )
 from memos_cli.cli.standing import SomeIds
 from memos_cli.errors import UsageError
-from memos_cli.files import write_whole
+from memos_cli.files import write_output
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
 
 SHOWN = 20
 """Sources that a dry run tells a person one by one."""
@@ -94,7 +96,7 @@ def import_(
     output = state.output
     with (
         state.open() as memos,
-        _named(path) as named,
+        _named(path, memos) as named,
         output.progress("memories", "vectors") as (count_drafts, count_vectors),
     ):
         wishes = Wishes(
@@ -128,16 +130,19 @@ def import_(
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[Path]:
+def _named(path: Path, memos: Memos) -> Iterator[Path]:
     """A file to read again and again: the one that is named, or what standard input holds."""
     if str(path) != "-":
         yield path
         return
     data = sys.stdin.buffer.read()
-    with tempfile.NamedTemporaryFile(prefix="memos-", suffix=_ending(data)) as file:
-        file.write(data)
-        file.flush()
-        yield Path(file.name)
+    from memos_cli.infrastructure.scratch import scratch_folder
+
+    with scratch_folder(memos.vault.folder) as folder:
+        file = folder / f"stdin{_ending(data)}"
+        file.touch(0o600)
+        file.write_bytes(data)
+        yield file
 
 
 def _ending(data: bytes) -> str:
@@ -213,13 +218,14 @@ def export(
         if output == "-":
             state.output.data(data)
         else:
-            path = Path(output).absolute()
-            write_whole(path, data, scratch=path.parent)
+            write_output(Path(output), data)
     report = state.output
     if output != "-":
         if report.json:
             report.record({"file": output, **asdict(made)})
         else:
             report.text(f"{made.memories} memories, sha256 {made.sha256}")
+    for note in made.notes:
+        report.note(f"note: {note}")
     for why, count in made.held_back.items():
         report.note(f"note: {count} memories stay here: {why}")

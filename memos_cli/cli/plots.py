@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memos_cli.errors import UsageError
+from memos_cli.files import forbid_vault, write_output
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _PLOTS = (".svg", ".png")
 
@@ -18,6 +24,7 @@ def plot_file(name: str) -> Path:
         raise UsageError(f"{name} is neither a .svg nor a .png", "name it so: --plot speed-up.svg")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {path.absolute().parent}", "make it, or name another file")
+    forbid_vault(path)
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("matplotlib, which draws, is not installed", "pip install 'memos-cli[plot]'")
     return path
@@ -31,4 +38,11 @@ def draw_heats(heats: Sequence[float], path: Path) -> None:
     axes = figure.add_subplot(xlabel="memories, the hottest first", ylabel="heat: uses, each fading")
     axes.bar(range(1, len(heats) + 1), heats, width=1.0)
     axes.grid(True, axis="y", alpha=0.3)
-    figure.savefig(path)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture to ``path``, in the format that its name ends with."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix[1:].lower())
+    write_output(path, picture.getvalue())

@@ -67,10 +67,15 @@ class Blobs:
         with _plain_file(self.unseal(self.get(sha256))) as path:
             yield path
 
-    def put(self, data: bytes | memoryview) -> str:
-        """Keep ``data``, durable when this returns. Returns its sha256 in hexadecimal."""
+    def put(self, data: bytes | memoryview, names: set[str] | None = None) -> str:
+        """Keep ``data``, durable when this returns. Returns its sha256 in hexadecimal.
+
+        It is in ``names`` before the file is there: see ``Vault.blob_changes``.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
+        if names is not None:
+            names.add(sha256)
         if not self.intact(sha256):
             make_folder(path.parent)
             write_whole(path, data, scratch=self.scratch)

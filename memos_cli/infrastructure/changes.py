@@ -476,10 +476,6 @@ class Change:
         text = json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, None, None, text)])
 
-    def merge_words(self) -> None:
-        """Make one piece of the full-text index: until then, a part of it names the words that left."""
-        self.db.execute("INSERT INTO words (words) VALUES ('optimize')")
-
     def insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
         self.db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
 

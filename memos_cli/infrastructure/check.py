@@ -25,11 +25,13 @@ from memos_cli.infrastructure import adapters, derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.encryption import Cipher
+from memos_cli.infrastructure.identity import OWN_NAMES, Lock, open_lock, read_identity
 from memos_cli.infrastructure.repairs import rebuild_words, repair_vectors
+from memos_cli.infrastructure.scratch import is_in_use
 from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.infrastructure.tables import Finding as Finding
 from memos_cli.infrastructure.tables import must, should
-from memos_cli.infrastructure.vault import OWN_NAMES, Lock, Vault, open_lock, read_identity
+from memos_cli.infrastructure.vault import Vault
 
 MANY = 10
 """Findings of one kind that are told one by one; the others are counted."""
@@ -115,14 +117,16 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
 
 def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
     """Delete the files that nothing names. While others use the vault, nothing is."""
+    if dry_run:
+        return [*_orphans(vault.folder, vault.whole), *_unfinished(vault.folder)]
     with suppress(Locked), hold(vault.folder / "lock"):
-        return _sweep(vault, dry_run=dry_run)
+        return _sweep(vault)
     return []
 
 
-def _sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
+def _sweep(vault: Vault) -> list[Finding]:
     found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
-    for finding in () if dry_run else found:
+    for finding in found:
         (vault.folder / finding.where).unlink(missing_ok=True)
     return found
 
@@ -238,7 +242,7 @@ def _unfinished(folder: Path) -> Iterator[Finding]:
     """What a killed process left behind; a process that runs keeps its files for an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
-        if match is None and path.parent.name == "index":
+        if is_in_use(path) or (match is None and path.parent.name == "index"):
             continue
         if match is None or not (_runs(int(match[1])) and _is_young(path)):
             yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")

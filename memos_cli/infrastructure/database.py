@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.errors import Damaged, Locked, MemosError, Unwritable
 from memos_cli.infrastructure.encryption import Cipher, not_installed
 
 _RESTORE = "`memos check` tells what is; restore a backup"
@@ -109,14 +109,26 @@ def connect(path: Path, timeout: float, cipher: Cipher | None = None) -> Connect
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
-    Who may not write to the folder cannot make the files through which SQLite reads a database with a
-    write-ahead log. While there is no such log, nobody writes, and the file is read as it stands.
+    Who may not write to the folder, or finds the disk full, cannot make the files through which SQLite reads
+    a database with a write-ahead log. While there is no such log, nobody writes, and the file is read as it
+    stands.
     """
-    as_it_stands = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    log = path.with_name(f"{path.name}-wal")
+    if not os.access(path.parent, os.W_OK) and not log.exists():
+        return _connect(path, timeout, cipher, "mode=ro&immutable=1")
+    try:
+        return _connect(path, timeout, cipher, "mode=rw")
+    except Unwritable:
+        if log.exists() and log.stat().st_size:
+            raise
+        return _connect(path, timeout, cipher, "mode=ro&immutable=1")
+
+
+def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Connection:
     library, factory = (sqlite3, Connection) if cipher is None else _sqlcipher()
     try:
         connection: Connection = library.connect(
-            f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if as_it_stands else 'mode=rw'}",
+            f"{path.absolute().as_uri()}?{mode}",
             uri=True,
             timeout=timeout,
             isolation_level=None,
@@ -130,6 +142,7 @@ def connect(path: Path, timeout: float, cipher: Cipher | None = None) -> Connect
             connection.execute(f"PRAGMA key = \"x'{cipher.database_key.hex()}'\"")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA schema_version").fetchone()  # reads the file, as far as that can be
     except BaseException:
         connection.close()
         raise
@@ -187,11 +200,14 @@ def explain(error: Exception) -> MemosError:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Damaged(f"memos.db is damaged: {error}", _RESTORE)
         case sqlite3.SQLITE_FULL:
-            return MemosError(
+            return Unwritable(
                 "the disk is full; what was stored before is safe", "free some space and try again"
             )
         case sqlite3.SQLITE_IOERR:
-            return MemosError(f"memos.db: {error}", "look at the disk: is it full, read-only or failing?")
+            return Unwritable(f"memos.db: {error}", "look at the disk: is it full, read-only or failing?")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
-            return MemosError(f"memos.db: {error}", "make the vault's folder and files writable by you")
+            return Unwritable(
+                f"memos.db: {error}",
+                "is the disk full? Else make the vault's folder and files writable by you",
+            )
     return MemosError(f"memos.db: {error}", "`memos check` examines the vault")

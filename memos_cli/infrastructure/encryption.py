@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Keeper = Literal["file", "keyring", "passphrase"]
 """Where a key is: in a file of the user's, in the system's keyring, or in the vault, under a passphrase."""
+PENDING = "tmp/recipient"
+"""Within a vault that is being made: whose key is in the keyring, in case the making is cut short."""
 INSTALL = "pip install 'memos-cli[encrypt]'"
 _PREFIX = "AGE-SECRET-KEY-1"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged
-from memos_cli.files import write_whole
+from memos_cli.files import open_regular, write_whole
 from memos_cli.infrastructure.encryption import Cipher
 
 if TYPE_CHECKING:
@@ -41,13 +41,18 @@ class Snapshots:
 
         try:
             if self.cipher is None:
-                mapped = np.memmap(self.path(embedder), np.uint8, mode="r")
+                with open_regular(self.path(embedder)) as file:
+                    mapped = np.memmap(file, np.uint8, mode="r")
                 return mapped.view(
                     np.ndarray
                 )  # a plain one: a memmap's own slices cost more than what is read
-            return np.frombuffer(self.cipher.unseal(self.path(embedder).read_bytes()), np.uint8)
+            return np.frombuffer(self.cipher.unseal(self._bytes(embedder)), np.uint8)
         except (OSError, ValueError, Damaged):  # ValueError: an empty file cannot be mapped
             return None
+
+    def _bytes(self, embedder: int) -> bytes:
+        with open_regular(self.path(embedder)) as file:
+            return file.read()
 
     def write(self, embedder: int, data: bytes) -> None:
         sealed = data if self.cipher is None else self.cipher.seal(data)

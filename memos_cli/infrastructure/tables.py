@@ -13,9 +13,9 @@ from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema
 from memos_cli.infrastructure.blobs import Blobs, piece_digests
 from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.identity import read_identity
 from memos_cli.infrastructure.repairs import BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.schema import LIVE_TEXT
-from memos_cli.infrastructure.vault import read_identity
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
 _OR_NULL = ", 'null'"

@@ -9,180 +9,44 @@ from __future__ import annotations
 
 import json
 import os
-import stat
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, cast, get_args
 
 from memos_cli.cube import Cube, format_time, new_ulids
-from memos_cli.errors import Damaged, Locked, MemosError, NoVault, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, connect, patience
-from memos_cli.infrastructure.encryption import Cipher, Encryption, Keeper
+from memos_cli.infrastructure.encryption import PENDING, Cipher
+from memos_cli.infrastructure.identity import (
+    OWN_NAMES,
+    Identity,
+    Lock,
+    is_encrypted,
+    not_encrypted,
+    open_lock,
+    read_identity,
+)
 from memos_cli.infrastructure.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.scope import Scope
+from memos_cli.infrastructure.scrubbing import scrub
 from memos_cli.infrastructure.snapshots import Snapshots
 
-OWN_NAMES = frozenset(
-    (
-        "VAULT.toml",
-        "key.age",
-        "memos.db",
-        "memos.db-wal",
-        "memos.db-shm",
-        "blobs",
-        "index",
-        "tmp",
-        "lock",
-        "maintain.lock",
-        "asking",
-    )
-)
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to have its reading in the audit."""
+_MERGED = 100
+"""Pages of the full-text index that are merged in one transaction."""
+_DISCARDING = 0.25
+"""Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
 """Files that processes hold with flock: to look after the vault, and while a model is asked."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What VAULT.toml says: the format, the vault's id, and the models it was made with."""
-
-    format: int
-    id: str
-    created: str
-    reader: str = ""
-    embedder: str = ""
-    encryption: Encryption | None = None
-
-    def toml(self) -> bytes:
-        lines = [
-            "# A vault of memos, the command of memos-cli. Its store_format.md describes every file.",
-            f"format = {self.format}",
-            f'id = "{self.id}"',
-            f'created = "{self.created}"',
-            "",
-            "[models]",
-            f"reader = {_toml_text(self.reader)}",
-            f"embedder = {_toml_text(self.embedder)}",
-        ]
-        if self.encryption:
-            lines += ["", "[encryption]"]
-            lines += [f"{name} = {_toml_text(value)}" for name, value in asdict(self.encryption).items()]
-        return "\n".join([*lines, ""]).encode()
-
-
-def _toml_text(text: str) -> str:
-    """A TOML basic string."""
-    escaped = "".join(
-        f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else "\\" + c if c in '"\\' else c for c in text
-    )
-    return f'"{escaped}"'
-
-
-def read_identity(folder: Path) -> Identity:
-    """What the vault at ``folder`` says of itself. Raises NoVault, Damaged or TooNew."""
-    path = folder / "VAULT.toml"
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        models = content.get("models", {})
-        identity = Identity(
-            format=int(content["format"]),
-            id=str(content["id"]),
-            created=str(content.get("created", "")),
-            reader=str(models.get("reader", "")),
-            embedder=str(models.get("embedder", "")),
-            encryption=_read_encryption(content.get("encryption")),
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        if (folder / "memos.db").exists():
-            raise NoVault(
-                f"{folder} has memories but no VAULT.toml", "`memos init` completes it; nothing is lost"
-            ) from None
-        raise NoVault(
-            f"there is no vault at {folder}", "make one with `memos init`, or name one with --vault"
-        ) from None
-    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # not TOML, or not ours
-        raise Damaged(
-            f"{path} is damaged: {error}", "move it away and type `memos init`: the memories are in memos.db"
-        ) from error
-    except OSError as error:
-        raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
-    if identity.format > FORMAT:
-        raise TooNew(
-            f"{folder} has format {identity.format}; this program knows {FORMAT}",
-            "pip install --upgrade memos-cli",
-        )
-    return identity
-
-
-def _read_encryption(table: Mapping[str, object] | None) -> Encryption | None:
-    if table is None:
-        return None
-    keeper = str(table["keeper"])
-    if keeper not in get_args(Keeper):
-        raise ValueError(f"no key is kept in {keeper!r}")
-    return Encryption(str(table["recipient"]), cast(Keeper, keeper), str(table.get("file", "")))
-
-
-def guard(folder: Path, *, is_open: bool) -> None:
-    """Refuse a vault that leads elsewhere, or (unless it ``is_open``) that everybody may write to.
-
-    Who can write to it decides what a model is told. Raises Refused; what is not there passes.
-    """
-    for path in (folder, *(folder / name for name in OWN_NAMES)):
-        try:
-            mode = (path.stat() if path == folder else path.lstat()).st_mode
-        except OSError:
-            continue
-        if stat.S_ISLNK(mode):
-            raise Refused(
-                f"{path} is a symbolic link; a vault holds none", "put in its place what it leads to"
-            )
-        if mode & stat.S_IWOTH and not is_open:
-            raise Refused(
-                f"everybody may write to {path}",
-                f'chmod -R o-w "{folder}", or set permissions = "any" where the file system knows none',
-            )
-
-
-class Lock(Protocol):
-    """Finds the key of an encrypted vault, and makes one for a new vault."""
-
-    def find(self, folder: Path, encryption: Encryption) -> Cipher:
-        """The key that ``encryption`` names. Raises Refused where it is not to be had."""
-
-    def make(self, folder: Path) -> tuple[Encryption, Cipher]:
-        """A new key, kept where it will be found; or the one that is there already."""
-
-
-def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | None:
-    """The cipher of a vault; None of one that is not encrypted. Raises Refused without the right key."""
-    if identity.encryption is None:
-        return None
-    if lock is None:
-        raise Refused(f"{folder} is encrypted", "this needs its key")
-    cipher = lock.find(folder, identity.encryption)
-    if cipher.recipient != identity.encryption.recipient:
-        raise Refused(
-            f"this is not the key of {folder}",
-            f"set MEMOS_KEY_FILE to the file of the key for {identity.encryption.recipient}",
-        )
-    return cipher
-
-
-def _is_encrypted(database: Path) -> bool:
-    with database.open("rb") as file:
-        return file.read(16) not in (b"", b"SQLite format 3\0")
 
 
 class Vault:
@@ -201,6 +65,7 @@ class Vault:
         self._connection = connection
         self._whole: Connection | None = None
         self._scope: Scope | None = None
+        self._names: set[str] | None = None
         self._refusals: list[tuple[object, ...]] = []
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
@@ -221,7 +86,8 @@ class Vault:
         """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
 
         ``lock`` finds the key of one that is encrypted, and makes that of a new one which is to be. Raises
-        UsageError when the folder holds other things; Refused without the key.
+        UsageError when the folder holds other things, or a plain vault where one was to be encrypted;
+        Refused without the key.
         """
         try:
             make_folder(folder)
@@ -230,45 +96,60 @@ class Vault:
             raise UsageError(
                 f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
             ) from error
-        if (folder / "VAULT.toml").exists():
-            return cls.open(folder, timeout=timeout, lock=lock)
-        if strangers:
+        made = folder / "VAULT.toml"
+        if strangers and not made.exists():
             raise UsageError(
                 f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
             )
-        with hold(folder / "lock", timeout=timeout):
-            for name in ("blobs", "index", "tmp"):
-                make_folder(folder / name)
-            # Made here, so that SQLite's own default permissions never apply.
-            os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-            if not encrypt and _is_encrypted(folder / "memos.db"):
-                raise Refused(
-                    f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
-                    "memos init --encrypt --key-file FILE, with its key",
-                )
-            encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
-            with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                if version_of(connection) > FORMAT:
-                    raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
-                migrate(connection)
-                known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
-                identity = Identity(
-                    FORMAT,
-                    known[0] if known else new_ulids(now, 1)[0],
-                    format_time(now),
-                    encryption=encryption,
-                )
-                if not known:
-                    connection.execute("BEGIN IMMEDIATE")
-                    connection.execute(
-                        "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
-                        (now, principal, identity.id),
-                    )
-                    audit.seal(connection)
-                    connection.execute("COMMIT")
-            write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
+            if not made.exists():  # another process may have made it meanwhile
+                cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)
+        if encrypt and read_identity(folder).encryption is None:
+            raise UsageError(f"{folder} is there, and not encrypted", "make a new one with --vault DIR")
         return cls.open(folder, timeout=timeout, lock=lock)
+
+    @staticmethod
+    def _make(
+        folder: Path, *, principal: str, now: int, timeout: float, lock: Lock | None, encrypt: bool
+    ) -> None:
+        """Make what a vault lacks, VAULT.toml last. The caller holds the lock."""
+        if lock and lock.is_named and not encrypt:
+            raise not_encrypted(folder, "memos init --encrypt, or set key.file to nothing")
+        # The key first: where it cannot be kept, there is no vault.
+        encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
+        for name in ("blobs", "index", "tmp"):
+            make_folder(folder / name)
+        for left in (folder / "tmp").glob(".*.part"):
+            left.unlink()  # by a process that was killed: nobody else is here
+        # Made here, so that SQLite's own default permissions never apply.
+        os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+        if not encrypt and is_encrypted(folder / "memos.db"):
+            raise Refused(
+                f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
+                "memos init --encrypt --key-file FILE, with its key",
+            )
+        with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            if version_of(connection) > FORMAT:
+                raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
+            migrate(connection)
+            known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
+            identity = Identity(
+                FORMAT,
+                known[0] if known else new_ulids(now, 1)[0],
+                format_time(now),
+                encryption=encryption,
+            )
+            if not known:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(
+                    "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
+                    (now, principal, identity.id),
+                )
+                audit.seal(connection)
+                connection.execute("COMMIT")
+        write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
+        (folder / PENDING).unlink(missing_ok=True)
 
     @classmethod
     def open(cls, folder: Path, *, timeout: float, lock: Lock | None = None) -> Vault:
@@ -405,6 +286,33 @@ class Vault:
             yield
 
     @contextmanager
+    def blob_changes(self) -> Iterator[set[str]]:
+        """Put blobs and let rows name them, or no longer name them, in this block: see ``discarding``.
+
+        No other process deletes a blob meanwhile.
+        """
+        with self.discarding() as names, self.unswept():
+            yield names
+
+    @contextmanager
+    def discarding(self) -> Iterator[set[str]]:
+        """Collect names of blobs. However the block ends, those of them that no row names are deleted.
+
+        For that a name belongs in the set before its file is written, and before its row is committed. A
+        block within another one shares its set, and leaves the deletion to it.
+        """
+        if self._names is not None:
+            yield self._names
+            return
+        names = self._names = set()
+        try:
+            yield names
+        finally:
+            self._names = None
+            with uninterrupted():
+                self.discard_blobs(names)
+
+    @contextmanager
     def asking(self) -> Iterator[None]:
         """Let a run of maintenance pause while the block asks a model; if that cannot be told, it goes on."""
         with ExitStack() as stack:
@@ -423,27 +331,43 @@ class Vault:
 
         The caller has committed. While others write they stay: `memos check --repair` sweeps them.
         """
-        unnamed = [blob for blob in map(str, blobs) if not self._is_named(blob)]  # damage leaves any kind
+        unnamed = [
+            blob for blob in map(str, blobs) if blob and not self._is_named(blob)
+        ]  # damage leaves any kind
         if unnamed:
-            with suppress(Locked), hold(self.folder / "lock", timeout=0):
+            with suppress(Locked), hold(self.folder / "lock", timeout=_DISCARDING):
                 for blob in unnamed:
                     with suppress(Damaged):  # what a damaged row called a blob
                         if not self._is_named(blob):
                             self.blobs.remove(blob)
 
     def settle(self) -> bool:
-        """Let no file hold what was deleted: snapshots of vectors go, and the database is written anew.
+        """Let no file hold what was deleted, with little room and memory. The caller has committed.
 
-        (SQLite's ``secure_delete`` would not do: a page that was balanced keeps copies of its cells.)
-        Returns False where some bytes may remain: another process uses the vault, or the disk is full.
+        Snapshots of vectors go, the full-text index is merged, because a part of it names the words that
+        left, and what the database has beside its rows is overwritten. Returns False where some bytes may
+        remain: another process uses the vault, or the disk is full.
         """
         for file in (self.folder / "index").glob("vectors-*.bin"):
             file.unlink(missing_ok=True)  # made again by the next search
         try:
-            self.whole.execute("VACUUM")
-            return not self.whole.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except MemosError:
+            while self._merge_words():
+                self.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # or the log would grow
+            if self.cipher is None:
+                return scrub(self.whole, self.folder / "memos.db")
+            with closing(connect(self.folder / "memos.db", self._timeout, self.cipher)) as db:
+                db.execute("PRAGMA temp_store = FILE")  # SQLCipher encrypts the copy, too
+                db.execute("VACUUM")
+                return not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except (MemosError, OSError):
             return False
+
+    def _merge_words(self) -> bool:
+        """Merge a part of the full-text index. Returns whether there was anything to merge."""
+        with self._transaction(self.whole, self._timeout) as db:
+            before = db.total_changes
+            db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_MERGED,))
+            return db.total_changes - before > 1
 
     def _is_named(self, blob: str) -> bool:
         statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"

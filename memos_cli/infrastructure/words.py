@@ -17,9 +17,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
+
+from memos_cli.cube import utc
 
 _ENGLISH = """
 a about above after again against all also am an and any anybody anyone anything are aren't as at be
@@ -169,7 +170,7 @@ def content_words(text: str) -> list[str]:
 
 
 def _day(time: int) -> str:
-    day = datetime.fromtimestamp(time // 1000, UTC)
+    day = utc(time)
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
 
 

@@ -77,18 +77,15 @@ def forget(
 
     if dry_run:
         return told(meant())
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
         cubes = meant()
         gone = told(cubes)
         gone_now = {cube.n for cube in cubes}
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
             for merged in links.reached(db, [cube.n], "merged_into"):
                 take_apart(change, merged, but=gone_now)
-        blobs = change.disown_blobs([cube.n for cube in cubes])
-        blobs += [blob for cube in cubes for blob in change.forget(cube.n)]
-        if cubes:
-            change.merge_words()
-    memos.vault.discard_blobs(blobs)
+        blobs.update(change.disown_blobs([cube.n for cube in cubes]))
+        blobs.update(blob for cube in cubes for blob in change.forget(cube.n))
     return replace(gone, settled=not cubes or memos.vault.settle())
 
 

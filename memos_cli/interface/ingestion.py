@@ -85,12 +85,13 @@ class Ingestion:
     def together(self) -> Iterator[Callable[[], None]]:
         """In this block, small sources are committed together. What it gives commits those that wait."""
         self._shared = _Shared(self._begin)
-        try:
-            yield self._shared.flush
-            self._shared.flush()
-        finally:
-            self._shared.drop()
-            self._shared = None
+        with self._vault.discarding():
+            try:
+                yield self._shared.flush
+                self._shared.flush()
+            finally:
+                self._shared.drop()
+                self._shared = None
 
     @cached_property
     def recipe(self) -> str:
@@ -175,8 +176,8 @@ class Ingestion:
         """
         wishes, terms = self._wishes, self._terms(reading.origin)
         drafts, digests, proofs = self._prepare(reading)
-        with ExitStack() as stack:
-            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack)
+        with self._vault.discarding() as blobs, ExitStack() as stack:
+            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
@@ -210,8 +211,6 @@ class Ingestion:
             # until then the source counts as unread.
             whole = not reading.failed and (wishes.prune or not matched.gone)
             parts.next(0).finish_source(parts.source, reading.origin.sha256 if whole else "", self.recipe)
-        if parts.old_blob is not None:
-            self._vault.discard_blobs([parts.old_blob])
 
     def _add_loose(self, reading: Reading) -> None:
         """Keep what came without a source that could be read again."""
@@ -351,12 +350,14 @@ class _Parts:
         origin: Origin,
         on_drafts: Callable[[int], None],
         stack: ExitStack,
+        blobs: set[str],
     ) -> None:
         self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
         self._change = stack.enter_context(begin())
         known = catalogue.source(self._change.db, origin.uri, self._change.principal)
-        self.old_blob = known.blob if known else None
-        blob = None if origin.converted is None else vault.blobs.put(vault.blobs.seal(origin.converted))
+        blobs.update({known.blob or ""} if known else ())
+        text = origin.converted
+        blob = None if text is None else vault.blobs.put(vault.blobs.seal(text), blobs)
         self.source, self._claim = self._change.claim_source(origin, blob)
         self.known = catalogue.places(self._change.db, self.source)
         self._count = 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memos_cli.cube import Cube, Span
 from memos_cli.errors import Damaged
+from memos_cli.files import read_part
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.catalogue import SourceRow
 from memos_cli.infrastructure.schema import LIVE_TEXT
@@ -38,9 +39,7 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
         if source.blob:
             data = bytes(vault.blobs.unseal(vault.blobs.get(source.blob))[span.start : span.end])
         elif path is not None:
-            with path.open("rb") as file:
-                file.seek(span.start)
-                data = file.read(span.end - span.start)
+            data = read_part(path, span.start, span.end)
     except Damaged:
         return PlaceReport(source.uri, span, source.encoding, "unreadable")
     except FileNotFoundError:

@@ -6,16 +6,17 @@ command line, where every process sees it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from memos_cli.errors import MemosError, Refused, UsageError
-from memos_cli.files import PRIVATE_FILE, open_input, write_whole
+from memos_cli.files import forbid_vault, hold_folder, make_folder, read_small, write_whole
 from memos_cli.infrastructure.encryption import (
     INSTALL,
+    PENDING,
     Cipher,
     Encryption,
     Keeper,
@@ -63,7 +64,7 @@ class KeyKeeper:
                 raise Refused(f"the keyring has no key of {folder}", _NAME_IT)
             return cipher_of(text, "the keyring")
         try:
-            wrapped = (folder / WRAPPED).read_bytes()
+            wrapped = read_small(folder / WRAPPED)
         except OSError as error:
             raise Refused(f"{folder / WRAPPED}: {error.strerror}", "restore it from a backup") from error
         return unwrap(wrapped, self.ask(str(folder), False))
@@ -75,35 +76,50 @@ class KeyKeeper:
         self._found[encryption.recipient] = cipher
         return encryption, cipher
 
+    @property
+    def is_named(self) -> bool:
+        return self.file is not None
+
     def _make(self, folder: Path) -> tuple[Encryption, Cipher]:
         if self.keeper == "file":
             if self.file is None:
                 raise UsageError("no file was named for the key", "--key-file ~/memos.key")
             path = expand_home(self.file).absolute()
-            cipher = _read(path) if path.exists() else new_cipher()
-            if not path.exists():
-                _write(path, cipher)
+            forbid_vault(path)
+            if path.is_relative_to(folder.absolute()):
+                raise UsageError(f"{path} is inside the vault", "keep the key elsewhere: --key-file FILE")
+            _write(path, new_cipher())
+            cipher = _read(path)
             return Encryption(cipher.recipient, "file", str(path)), cipher
         if self.keeper == "keyring":
-            cipher = new_cipher()
+            cipher = self._pending(folder) or new_cipher()
             _keyring().set_password(SERVICE, cipher.recipient, cipher.secret)
+            write_whole(folder / PENDING, cipher.recipient.encode())
             return Encryption(cipher.recipient, "keyring"), cipher
         path = folder / WRAPPED
         if path.exists():
-            cipher = unwrap(path.read_bytes(), self.ask(str(folder), False))
+            cipher = unwrap(read_small(path), self.ask(str(folder), False))
         else:
             cipher = new_cipher()
             write_whole(path, wrap(cipher, self.ask(str(folder), True)), scratch=folder / "tmp")
         return Encryption(cipher.recipient, "passphrase"), cipher
 
+    def _pending(self, folder: Path) -> Cipher | None:
+        """The key of a vault whose making was cut short."""
+        try:
+            recipient = read_small(folder / PENDING).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        text = _keyring().get_password(SERVICE, recipient)
+        return None if text is None else cipher_of(text, "the keyring")
+
 
 def _read(path: Path) -> Cipher:
     path = expand_home(path)
     try:
-        with open_input(path, _NAME_IT) as stream:
-            mode, text = os.fstat(stream.fileno()).st_mode, stream.read(_LONGEST).decode()
-    except UsageError as error:
-        raise Refused(f"the key {error}", error.hint) from error
+        mode, text = path.stat().st_mode, read_small(path).decode("utf-8")
+    except OSError as error:
+        raise Refused(f"the key {path}: {error.strerror}", _NAME_IT) from error
     except UnicodeDecodeError as error:
         raise Refused(f"there is no key in {path}", _NAME_IT) from error
     if mode & 0o077:
@@ -112,14 +128,19 @@ def _read(path: Path) -> Cipher:
 
 
 def _write(path: Path, cipher: Cipher) -> None:
+    """Write a new key to ``path``, durable, unless there is something: one that is there is the user's.
+
+    An empty file is none: a process that was killed has left it.
+    """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        make_folder(path.parent)
+        with hold_folder(path.parent):
+            with suppress(FileNotFoundError):
+                if path.stat().st_size or not path.is_file():
+                    return
+            write_whole(path, f"{_COMMENT}\n{cipher.secret}\n".encode())
     except OSError as error:
         raise MemosError(f"{path}: {error.strerror}", "choose another place with --key-file") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{_COMMENT}\n{cipher.secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _keyring() -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -77,7 +77,7 @@ def maintain(
     if unknown := [step for step in steps if step not in STEPS]:
         raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
     memos.access.require_making()
-    with hold(memos.vault.folder / MAINTAINED):
+    with nullcontext() if dry_run else hold(memos.vault.folder / MAINTAINED):
         run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
         report = run.report
         for step in (each for each in STEPS if each in steps):
@@ -110,7 +110,7 @@ class _Run:
 
     def breathe(self, *_: object) -> None:
         """Wait while a query asks a model. Raises OutOfTime when the run has had its time."""
-        while True:
+        while not self._dry_run:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 raise OutOfTime
             try:

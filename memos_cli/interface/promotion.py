@@ -110,10 +110,9 @@ def demote(memos: Memos, states: Sequence[Activation], learned: Sequence[Adapter
     An adapter is kept with its report, to be attached again; so it costs no second training.
     """
     vault = memos.vault
-    with vault.change(memos.principal, memos.now()) as change:
+    with vault.blob_changes() as blobs, vault.change(memos.principal, memos.now()) as change:
         known = [each for each in states if derived.by_cube(vault.connection, each.cube, now=change.now)]
-        blobs = [derived.drop(change, each.cube) for each in known]
+        blobs.update(derived.drop(change, each.cube) for each in known)
         for adapter in learned:
             if adapters.by_cube(vault.connection, adapter.cube, now=change.now):
                 adapters.detach(change, adapter.cube)
-    vault.discard_blobs(blobs)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import ModelUnfit, Refused, UsageError
-from memos_cli.infrastructure.vault import Vault, guard
+from memos_cli.errors import ModelUnfit, Refused
+from memos_cli.infrastructure.identity import guard
+from memos_cli.infrastructure.vault import Vault
 from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Session:
         return self.access.caller.principal
 
     def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
-        """The vault, made if there is none. Raises UsageError where there is one, and not encrypted."""
+        """The vault, made if there is none; see ``Vault.create``."""
         if "vault" not in self.__dict__:
             if encrypt:
                 self.keys.keeper = encrypt
@@ -81,11 +82,6 @@ class Session:
                 self.folder, principal=principal_of(self.settings), now=self._clock(),
                 timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
             )  # fmt: skip
-            if encrypt and not vault.cipher:
-                vault.close()
-                raise UsageError(
-                    f"{self.folder} is there, and not encrypted", "make a new one with --vault DIR"
-                )
             self.__dict__["vault"] = self._enter(vault)
         return self.vault
 
@@ -105,8 +101,10 @@ class Session:
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""
+        from memos_cli.infrastructure.scratch import sweep
         from memos_cli.interface.access import Access, identify
 
+        sweep(vault.folder)
         try:
             caller = identify(vault, self.settings, self._clock())
         except BaseException:

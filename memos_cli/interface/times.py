@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from memos_cli.cube import utc
 from memos_cli.errors import UsageError
 from memos_cli.interface.periods import Period, Time, shift
 from memos_cli.interface.phrases import COUNT, UNIT, S, mentions, number_of, read_oddity
@@ -77,7 +78,7 @@ def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
 
 def local_time(now: int, zone: tzinfo) -> datetime:
     """A moment as the clocks of ``zone`` show it."""
-    return (_EPOCH + timedelta(milliseconds=now)).astimezone(zone).replace(tzinfo=None)
+    return utc(now).astimezone(zone).replace(tzinfo=None)
 
 
 def milliseconds(moment: datetime, zone: tzinfo) -> int:

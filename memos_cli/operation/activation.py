@@ -210,23 +210,18 @@ def promote(
     whole = seconds + (parent.cube.state.seconds if parent.cube else 0.0)
     sources = [(cube.n, cube.version, "pinned") for cube in pinned]
     sources += [(cube.n, cube.version, "document") for cube in document]
-    blobs: list[str] = []
-    try:
-        with vault.unswept():
-            sealed = vault.blobs.seal(data)
-            blobs.append(vault.blobs.put(sealed))
-            state = State(
-                view, blobs[0], len(sealed), piece_digests(sealed), tokens[:held], len(tokens), model,
-                fingerprint, whole,
-            )  # fmt: skip
-            with vault.change(principal, clock()) as change:
-                digest = _digest(fingerprint, view, document)
-                id, version, old = derived.keep(change, state, sources, title=_title(document), digest=digest)
-                if measured:
-                    pace.keep(change, fingerprint, measured)
-        blobs += old or []
-    finally:
-        vault.discard_blobs(blobs)  # those that no row names: the state that was replaced, or this one
+    sealed = vault.blobs.seal(data)
+    with vault.blob_changes() as blobs:
+        state = State(
+            view, vault.blobs.put(sealed, blobs), len(sealed), piece_digests(sealed), tokens[:held],
+            len(tokens), model, fingerprint, whole,
+        )  # fmt: skip
+        with vault.change(principal, clock()) as change:
+            digest = _digest(fingerprint, view, document)
+            id, version, old = derived.keep(change, state, sources, title=_title(document), digest=digest)
+            blobs.update(old or ())
+            if measured:
+                pace.keep(change, fingerprint, measured)
     known = measured or pace.kept(vault.connection, fingerprint)
     saved = whole - len(data) / (known.restore if known else pace.RESTORE)
     return Promoted(id, version, old is not None, len(document), len(tokens), held, len(data), seconds, saved)

@@ -222,12 +222,13 @@ class _Keeper:
         watch.on_phase("gate", len(held))
         texts = {cube.n: memory_text(cube) for cube in self.cubes}
         sealed = self.vault.blobs.seal(data)
-        with self.vault.unswept(), self.vault.blobs.file(self.vault.blobs.put(sealed)) as path:
-            report = examine(
-                engine, path, self.lessons, texts, thresholds, route(frozenset(texts)), watch.on_part
-            )
-        state = "activated" if report["passed"] else "archived"
-        id, version = self._keep(sealed, progress, report, state)
+        with self.vault.blob_changes() as blobs:
+            with self.vault.blobs.file(self.vault.blobs.put(sealed, blobs)) as path:
+                report = examine(
+                    engine, path, self.lessons, texts, thresholds, route(frozenset(texts)), watch.on_part
+                )
+            state = "activated" if report["passed"] else "archived"
+            id, version = self._keep(sealed, progress, report, state)
         counts = count_kinds(self.lessons)
         return Distilled(
             id, version, self.name, report["passed"], True, report["reason"], len(self.cubes), counts,
@@ -237,23 +238,18 @@ class _Keeper:
     def _keep(
         self, sealed: bytes | memoryview, progress: Progress, report: Mapping[str, Any], state: str
     ) -> tuple[str, int]:
-        blobs: list[str] = []
-        try:
-            with self.vault.unswept():
-                blobs.append(self.vault.blobs.put(sealed))
-                weights = Weights(
-                    blobs[0], len(sealed), self.model_name, self.fingerprint,
-                    {**self.recipe.as_dict(), "step": progress.step}, report, progress.seconds,
+        with self.vault.blob_changes() as blobs:
+            weights = Weights(
+                self.vault.blobs.put(sealed, blobs), len(sealed), self.model_name, self.fingerprint,
+                {**self.recipe.as_dict(), "step": progress.step}, report, progress.seconds,
+            )  # fmt: skip
+            with self.vault.change(self.principal, self.clock()) as change:
+                id, version, old = adapters.keep(
+                    change, weights,
+                    name=self.name, sources=[(cube.n, cube.version) for cube in self.cubes],
+                    lessons=self.lessons, state=state,
                 )  # fmt: skip
-                with self.vault.change(self.principal, self.clock()) as change:
-                    id, version, old = adapters.keep(
-                        change, weights,
-                        name=self.name, sources=[(cube.n, cube.version) for cube in self.cubes],
-                        lessons=self.lessons, state=state,
-                    )  # fmt: skip
-            blobs += old
-        finally:
-            self.vault.discard_blobs(blobs)  # those that no row names
+                blobs.update(old)
         return id, version
 
 

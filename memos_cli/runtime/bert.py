@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.files import read_small
 from memos_cli.runtime.gguf_writer import write_gguf
 from memos_cli.runtime.word_pieces import SPECIAL, WORD_START
 
@@ -140,7 +141,7 @@ def _read_vocabulary(folder: Path) -> dict[str, int]:
     else:
         rules = _read_json(folder / "tokenizer_config.json", default={})
         try:
-            lines = (folder / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+            lines = read_small(folder / "vocab.txt", _LONGEST).decode("utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ModelUnfit(f"{folder} has neither tokenizer.json nor a readable vocab.txt") from error
         ids = {piece: number for number, piece in enumerate(lines)}
@@ -215,10 +216,14 @@ def _number(config: Mapping[str, Any], key: str) -> int:
     return value
 
 
+_LONGEST = 1 << 26
+"""Bytes of a description of a model that are read."""
+
+
 def _read_json(file: Path, default: Any = None) -> Any:
     """The JSON in ``file``; ``default``, if given, where there is no such file."""
     try:
-        return json.loads(file.read_bytes())
+        return json.loads(read_small(file, _LONGEST))
     except FileNotFoundError:
         if default is not None:
             return default

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.files import open_regular
 
 MAGIC = b"GGUF"
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_TOKENS = "tokenizer.ggml.tokens"
 
 _MAX_PAIRS = 1 << 16
 _MAX_TENSORS = 1 << 16  # the largest models in use have some thousands
@@ -84,7 +86,7 @@ class GgufHeader:
 def read_header(path: Path) -> GgufHeader:
     """Read the metadata of ``path``. Raises ModelUnfit if it isn't a sound GGUF file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _parse(_Cursor(file, path.stat().st_size))
     except FileNotFoundError:
         raise ModelUnfit(f"no such model file: {path}", "memos models") from None
@@ -117,7 +119,7 @@ def _parse(cursor: _Cursor) -> GgufHeader:
         if kind == _STRING:
             values[key] = cursor.text(_MAX_TEXT)
         elif kind == _ARRAY:
-            lengths[key] = cursor.skip_array()
+            lengths[key] = cursor.skip_array(strings=cursor.check_tokens if key == _TOKENS else None)
         else:
             values[key] = cursor.scalar(kind)
     listed = tuple(_parse_tensor(cursor) for _ in range(tensors))
@@ -143,7 +145,7 @@ def _parse_tensor(cursor: _Cursor) -> GgufTensor:
 class _Cursor:
     """A position in a file, read through one small buffer: a system call per string would be slow."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self.size = size
         self._file = file
         self._buffer = b""
@@ -199,12 +201,12 @@ class _Cursor:
     def text(self, limit: int) -> str:
         return self.take(self.count("bytes of text", limit)).decode("utf-8", "replace")
 
-    def skip_array(self, nesting: int = 0) -> int:
-        """Go past an array; its number of items."""
+    def skip_array(self, nesting: int = 0, strings: Callable[[int], None] | None = None) -> int:
+        """Go past an array, with ``strings`` past those that it may hold; its number of items."""
         kind = self.number("I")
         count = self.count("items of an array", _MAX_ITEMS)
         if kind == _STRING:
-            self._skip_strings(count)
+            (strings or self._skip_strings)(count)
         elif kind == _ARRAY:
             if nesting == _MAX_NESTING:
                 raise _Unsound("arrays nested too deep")
@@ -216,7 +218,7 @@ class _Cursor:
             raise _Unsound(f"an array of the unknown type {kind}")
         return count
 
-    def _skip_strings(self, count: int) -> None:
+    def _skip_strings(self, count: int, seen: Callable[[bytes], None] | None = None) -> None:
         # A vocabulary is most of a header; this loop is most of the time of reading one.
         unpack = struct.Struct("<Q").unpack_from
         for _ in range(count):
@@ -225,5 +227,20 @@ class _Cursor:
                 end = at + 8 + unpack(self._buffer, at)[0]
                 if end <= len(self._buffer):
                     self._at = end
+                    if seen:
+                        seen(self._buffer[at + 8 : end])
                     continue
-            self.skip(self.count("bytes of text", _MAX_TEXT))
+            length = self.count("bytes of text", _MAX_TEXT)
+            if seen:
+                seen(self.take(length))
+            else:
+                self.skip(length)
+
+    def check_tokens(self, count: int) -> None:
+        """Go past the tokens of a vocabulary. Two alike, as damage makes them, end a process of llama.cpp."""
+        tokens: list[bytes] = []
+        self._skip_strings(count, tokens.append)
+        if b"\0" in b"".join(tokens):  # where llama.cpp, too, ends a token
+            tokens = [token.partition(b"\0")[0] for token in tokens]
+        if len({*tokens} - {b""}) + tokens.count(b"") < count:
+            raise _Unsound("two tokens of its vocabulary are the same")

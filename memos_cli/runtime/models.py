@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.files import make_folder, write_whole
+from memos_cli.files import make_folder, read_small, write_whole
 from memos_cli.runtime.gguf_header import GgufHeader, read_header
 from memos_cli.settings import expand_home, home_folder
 
@@ -43,6 +43,8 @@ _SYSTEM_OLLAMA = Path("/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models when it runs as a service on Linux."""
 _NOWHERE = Path("/nonexistent")
 """In place of a home folder, where there is none."""
+_LONGEST = 1 << 24
+"""Bytes of a cache that is read."""
 _OLLAMA_LAYERS = {"application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"}
 
 
@@ -214,7 +216,7 @@ def _hash(parts: Iterable[Path]) -> str:
 
 def _read_cache(cache: Path) -> dict[str, object]:
     try:
-        known = json.loads(cache.read_bytes())
+        known = json.loads(read_small(cache, _LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
@@ -301,7 +303,7 @@ def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
 def _read_layers(manifest: Path) -> list[str]:
     """The hashes of the layers that hold a model; none where the manifest is not as expected."""
     try:
-        layers = json.loads(manifest.read_bytes())["layers"]
+        layers = json.loads(read_small(manifest))["layers"]
         digests = [_DIGEST.fullmatch(x["digest"]) for x in layers if x["mediaType"] in _OLLAMA_LAYERS]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []

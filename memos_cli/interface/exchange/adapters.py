@@ -168,24 +168,20 @@ def _keep(
     for each in known:
         if not each.stale and (each.recipe == recipe or each.good):
             return each.id
-    discarded: list[str] = []
-    try:
-        with vault.unswept():
-            blob = vault.blobs.put(vault.blobs.seal(data))
-            discarded = [blob]
-            with vault.blobs.file(blob) as path:
-                read_adapter(path)
-            weights = Weights(
-                blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
-                float(record["seconds"]),
+    with vault.blob_changes() as blobs:
+        blob = vault.blobs.put(vault.blobs.seal(data), blobs)
+        with vault.blobs.file(blob) as path:
+            read_adapter(path)
+        weights = Weights(
+            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
+            float(record["seconds"]),
+        )  # fmt: skip
+        with vault.change(principal, memos.now()) as change:
+            id, _, old = adapters.keep(
+                change, weights, name=title, sources=sources, lessons=lessons, state="archived",
+                action="import",
             )  # fmt: skip
-            with vault.change(principal, memos.now()) as change:
-                id, _, discarded = adapters.keep(
-                    change, weights, name=title, sources=sources, lessons=lessons, state="archived",
-                    action="import",
-                )  # fmt: skip
-    finally:
-        vault.discard_blobs(discarded)
+            blobs.update(old)
     return id
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, most_sensitive
-from memos_cli.errors import UsageError
+from memos_cli.errors import Unwritable, UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.infrastructure.governance import is_feeds
@@ -39,6 +39,7 @@ class Exported:
     memories: int
     sha256: str
     held_back: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def export(
@@ -68,9 +69,13 @@ def export(
             cubes.append(cube)
     cubes.sort(key=lambda cube: cube.id)
     sha256 = _mip(memos, cubes, stream, sign) if signed else FORMATS[format](memos, cubes, stream)
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
-    return Exported(format, len(cubes), sha256, held_back)
+    notes: tuple[str, ...] = ()
+    try:
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
+    except Unwritable as error:  # who can only read the vault may have a copy all the same
+        notes = (f"this export is not in the audit: {error}",)
+    return Exported(format, len(cubes), sha256, held_back, notes)
 
 
 def why_held(memos: Memos, cube: Cube, up_to: str) -> str:

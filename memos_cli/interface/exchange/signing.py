@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
-from memos_cli.files import open_input, write_whole
+from memos_cli.files import read_small, write_whole
 from memos_cli.settings import config_file, expand_home
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
         write_whole(path, base64.b64encode(made.private_bytes_raw()) + b"\n")
     try:
         found: Ed25519PrivateKey = keys.Ed25519PrivateKey.from_private_bytes(
-            base64.b64decode(path.read_bytes(), validate=False)
+            base64.b64decode(read_small(path), validate=False)
         )
     except (OSError, ValueError) as error:
         raise MemosError(
@@ -109,8 +109,7 @@ def unseal(data: bytes, identity: str) -> bytes:
         raise Refused("it is encrypted", "memos import FILE --identity KEYFILE")
     pyrage = _age()
     try:
-        with open_input(expand_home(identity), "name the file of the right key") as stream:
-            lines = stream.read().decode().splitlines()
+        lines = read_small(expand_home(identity)).decode().splitlines()
         keys = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith("AGE-SECRET-KEY-")]
         opened: bytes = pyrage.decrypt(data, keys)
     except (OSError, ValueError, pyrage.IdentityError, pyrage.DecryptError) as error:

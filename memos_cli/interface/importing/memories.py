@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
@@ -76,23 +74,23 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
 
 
 def _history(export: Export) -> dict[str, list[str]]:
-    """What each memory said before, the oldest first; from a copy, for SQLite reads files only."""
+    """What each memory said before, the oldest first. Nothing of it touches a disk."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in export.named("history.db"):
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = Path(scratch) / "history.db"
-            copy.write_bytes(export.read(name))
-            try:
-                with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as db:
-                    rows = db.execute(
-                        """SELECT memory_id, old_memory FROM history
-                           WHERE old_memory IS NOT NULL ORDER BY created_at, rowid"""
-                    )
-                    for id, was in rows:
-                        if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
-                            found[id].append(was)
-            except sqlite3.Error:
-                continue
+        data = bytearray(export.read(name))
+        data[18:20] = b"\1\1"  # without a log of its own, which a database in memory cannot have
+        try:
+            with closing(sqlite3.connect(":memory:")) as db:
+                db.deserialize(bytes(data))
+                rows = db.execute(
+                    """SELECT memory_id, old_memory FROM history
+                       WHERE old_memory IS NOT NULL ORDER BY created_at, rowid"""
+                )
+                for id, was in rows:
+                    if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
+                        found[id].append(was)
+        except sqlite3.Error:
+            continue
     return found
 
 

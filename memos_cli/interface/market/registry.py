@@ -5,6 +5,7 @@ Whoever keeps the files is not trusted: the index is signed, and names every oth
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, write_whole
+from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, write_whole
 from memos_cli.settings import expand_home
 
 INDEX = "index.jsonl"
@@ -23,6 +24,9 @@ LONGEST_INDEX = 1 << 20
 KEPT = 7 * 86_400
 """Seconds for which a part of a file waits for the rest."""
 _PIECE = 1 << 20
+_FREE, _WRITABLE = "free some space there, and run it again", "make that folder writable by you"
+_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FREE)
+_ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _WRITABLE)
 _INSTALL = "pip install 'memos-cli[share]'"
 
 
@@ -109,8 +113,9 @@ class Registry:
 
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
         """A file from ``at`` on. Raises ValueError where the server gives it only from its beginning."""
-        whole = {"block_size": 0} if not at and _is(self._files, "http") else {}
-        with self._files.open(self._path(name), "rb", **whole) as file:
+        path, whole = self._path(name), {"block_size": 0} if not at and _is(self._files, "http") else {}
+        is_local = _is(self._files, "file")  # where a pipe would be waited for
+        with open_regular(Path(path)) if is_local else self._files.open(path, "rb", **whole) as file:
             if at:
                 file.seek(at)
             while piece := file.read(_PIECE):
@@ -121,6 +126,7 @@ class Registry:
         with self._reaching(name):
             path = self._path(name)
             if _is(self._files, "file"):
+                forbid_vault(Path(path))
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_whole(Path(path), data)
                 Path(path).chmod(0o644)  # it is published
@@ -156,7 +162,10 @@ class Registry:
             raise Missing(f"{where} is not there", "look at the address") from error
         except Exception as error:  # each kind of store raises its own
             said = str(error) or type(error).__name__
-            raise MemosError(f"{where}: {said}", "look whether the address is right, and reached") from error
+            advice = _ADVICE.get(
+                getattr(error, "errno", None) or 0, "look whether the address is right, and reached"
+            )
+            raise MemosError(f"{where}: {said}", advice) from error
 
 
 def _sweep(folder: Path) -> None:

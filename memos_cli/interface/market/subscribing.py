@@ -170,10 +170,9 @@ def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
     if "admin" not in memos.access.caller.most:
         raise Refused(f"the token of {memos.principal} does not allow to forget", "use an owner's")
     feed = named(memos, name)
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        count, blobs = feeds.leave(change, feed, keep=keep)
-        change.merge_words()
-    memos.vault.discard_blobs(blobs)
+    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
+        count, left = feeds.leave(change, feed, keep=keep)
+        blobs.update(left)
     if not keep and count:
         memos.vault.settle()
     return Left(feed.name, count, keep)
@@ -269,7 +268,7 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
     items = _items(came)
     counts = {"added": 0, "versions": 0, "header": 0, "unchanged": 0}
     index = found.index
-    with memos.vault.change(feed.owner, memos.now()) as change:
+    with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
         now = feeds.by_name(change.db, feed.name)
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
@@ -283,7 +282,8 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
                 changed.append(feeds.local_id(feed, item.memory.id))
         here = feeds.held(change.db, feed.n)
         gone = here.keys() - {item.memory.id for item in items} if whole else _withdrawn(came)
-        withdrawn, blobs = feeds.withdraw(change, feed, sorted(gone))
+        withdrawn, left = feeds.withdraw(change, feed, sorted(gone))
+        blobs.update(left)
         feeds.link(change, feed, items)
         here = feeds.held(change.db, feed.n)
         if feeds.root({id: seal for id, (_, seal) in here.items()}) != index.root:
@@ -292,9 +292,6 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
             change, feed, serial=index.serial, sha256=found.sha256, licence=index.licence,
             expires=index.expires,
         )  # fmt: skip
-        if withdrawn:
-            change.merge_words()
-    memos.vault.discard_blobs(blobs)
     live = [] if feed.quarantine else changed
     return replace(
         done, added=counts["added"], versions=counts["versions"], withdrawn=withdrawn,
@@ -341,9 +338,8 @@ def _take_adapters(
     published = {each.sha256: each for each in found.index.adapters}
     known = feeds.adapters(memos.vault.connection, feed.n)
     if known.keys() - published.keys():
-        with memos.vault.change(feed.owner, memos.now()) as change:
-            blobs = feeds.withdraw_adapters(change, feed, published)
-        memos.vault.discard_blobs(blobs)
+        with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
+            blobs.update(feeds.withdraw_adapters(change, feed, published))
     new = [each for sha256, each in published.items() if sha256 not in known]
     if not new or feed.quarantine:
         return [], []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memos_cli.files import read_small
 from memos_cli.interface.sources.decoding import HEAD, looks_binary
 from memos_cli.interface.sources.kinds import kind_of_name
 
@@ -141,7 +142,7 @@ def _rules_in(folder: Path) -> Rules:
 def _rules_from(folder: Path, file: Path) -> Rules:
     """The patterns of one file, for paths below ``folder``; a pattern that makes no sense is passed over."""
     try:
-        lines = file.read_text("utf-8", "replace").splitlines()
+        lines = read_small(file).decode("utf-8", "replace").splitlines()
     except OSError:
         return ()
     from pathspec import GitIgnoreSpec

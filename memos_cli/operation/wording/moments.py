@@ -11,6 +11,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from memos_cli.cube import utc
+
 MomentKind = Literal["clock", "day", "month", "year", "often", "long", "relative"]
 
 NUMBER_WORDS = [
@@ -194,7 +196,7 @@ def dated(phrase: str, time: int | None) -> str | None:
     """The day, month or year that a relative phrase meant at ``time`` (ms); None where that is not clear."""
     if time is None:
         return None
-    day = datetime.fromtimestamp(time / 1000, tz=UTC)
+    day = utc(time)
     words = phrase.lower().strip(" .")
     steps = {"today": 0, "tonight": 0, "this": 0, "yesterday": -1, "last night": -1, "tomorrow": 1}
     if words in steps or re.match(

@@ -1,0 +1,66 @@
+"""Folders for a text that must lie in a file for a while, such as one that is edited.
+
+They are in the user's runtime folder, which is in memory and private, or else in the vault. The process that
+uses one holds a lock on it: whatever lies in one that is not locked was left by a process that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from memos_cli.errors import Locked
+from memos_cli.files import hold_folder
+
+_PREFIX = "memos-"
+
+
+@contextmanager
+def scratch_folder(vault: Path) -> Iterator[Path]:
+    """Make an empty folder that only the user can read. It is gone when the block ends."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_runtime_folder() or vault / "tmp"))
+        with suppress(FileNotFoundError, Locked), hold_folder(folder, wait=False):
+            if folder.exists():  # nobody swept it before it was locked
+                try:
+                    yield folder
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+                return
+
+
+def sweep(vault: Path) -> None:
+    """Remove the folders that killed processes have left."""
+    for base in filter(None, (_runtime_folder(), vault / "tmp")):
+        for folder in base.glob(f"{_PREFIX}*"):
+            with suppress(OSError, Locked), hold_folder(folder, wait=False):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_in_use(file: Path) -> bool:
+    """Whether a file is in such a folder, and a process works with it."""
+    if not file.parent.name.startswith(_PREFIX):
+        return False
+    try:
+        with hold_folder(file.parent, wait=False):
+            return False
+    except (Locked, OSError):
+        return True
+
+
+def _runtime_folder() -> Path | None:
+    """The user's folder for such files, if there is one that nobody else can read."""
+    named = os.environ.get("XDG_RUNTIME_DIR")
+    if not named:
+        return None
+    try:
+        found = Path(named).stat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return Path(named) if private and os.access(named, os.W_OK) else None

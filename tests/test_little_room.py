@@ -1,0 +1,109 @@
+"""A medium that only reads, and a disk that is full: what only reads works, and forgetting needs no room."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import Shell
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.market.registry import Registry
+
+MARK = "Zyxomat"
+
+
+def limit(size: int) -> Callable[[], None]:
+    """What lets no file of a process grow beyond ``size`` bytes, as a full disk does."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def run(shell: Shell, *command: object, room: int, code: int = 0) -> tuple[str, str]:
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}  # half a module would stay
+    process = shell.start(*command, env=env, preexec_fn=limit(room))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    return out.decode(), err.decode()
+
+
+def test_forgetting_needs_no_room_for_a_copy(memos: Shell, tmp_path: Path) -> None:
+    """On a disk that has 2 MB left beside the vault, which is larger than that."""
+    lines = "\n".join(f"Fact {n} is of no interest: {'owl ' * (n % 90)}{n * 7919}." for n in range(9000))
+    memos("ingest", "-", "--lines", "--no-embed", stdin=lines.encode())
+    (id,) = memos.keep(f"The {MARK}en code of the cabin is 4471.")
+    memos.keep("Owls nest low.")
+    size = sum(path.stat().st_size for path in memos.vault.rglob("*"))
+    assert size > 4e6
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    room = (size >> 10) + 2000
+    script = f"""mount -t tmpfs -o size={room}k none '{disk}' && cp -r '{memos.vault}' '{disk}/v' &&
+      "$0" -m memos_cli forget {id} --yes --json --vault '{disk}/v' &&
+      "$0" -m memos_cli check --vault '{disk}/v' && ! grep -ri {MARK} '{disk}/v'"""
+    done = apart(memos, script)
+    assert b'"settled": true' in done.stdout
+    assert done.stdout.endswith(b"ok\n")
+
+
+def apart(shell: Shell, script: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a script with mounts of its own; skip the test where this system lets nobody have them."""
+    space = ["unshare", "-rm", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*space, "mount -t tmpfs none /mnt"]).returncode:
+        pytest.skip("no mount namespaces")
+    done = subprocess.run(
+        [*space, script, sys.executable, *command], env=shell.environment(), cwd=shell.work,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done
+
+
+READS = (
+    ("search", "owls"), ("list",), ("stats",), ("check",), ("export", "-o", "-"), ("maintain", "--dry-run"),
+    ("query", "Where do owls nest?", "--explain"), ("audit",), ("audit", "verify"), ("conflicts",),
+    ("review",), ("view", "list"), ("forget", "--tag", "owls", "--dry-run"),
+    ("export", "--format", "markdown"),
+)  # fmt: skip
+
+
+def test_a_full_disk_is_read_from(memos: Shell) -> None:
+    (id,) = memos.keep("Owls nest low.", options=("--tag", "owls"))
+    for command in (*READS, ("show", id), ("history", id)):
+        out, err = run(memos, *command, room=1000)
+        if command[0] == "export":
+            assert "Owls nest low." in out
+            assert "this export is not in the audit" in err
+    assert "the disk" in run(memos, "tag", id, "--add", "x", room=1000, code=1)[1]
+
+
+def test_a_read_only_medium_is_read_from(memos: Shell) -> None:
+    """In a mount namespace of its own, as far as this system lets a user have one."""
+    (id,) = memos.keep("Owls nest low.", options=("--tag", "owls"))
+    mount = f"mount --bind '{memos.vault}' '{memos.vault}' && mount -o remount,ro,bind '{memos.vault}'"
+    for command in (*READS, ("show", id), ("history", id)):
+        done = apart(memos, mount + ' && "$0" -m memos_cli "$@"', *command)
+        if command[0] == "export":
+            assert b"Owls nest low." in done.stdout
+            assert b"this export is not in the audit" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "writable by you")]
+)
+def test_a_publication_that_finds_no_room_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("memos_cli.interface.market.registry.write_whole", full)
+    with pytest.raises(MemosError, match=os.strerror(number)) as caught:
+        Registry(str(tmp_path)).write("index.jsonl", b"{}")
+    assert advice in caught.value.hint
