@@ -20,7 +20,10 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
-from memos_cli.files import read_small
+from memos_cli.files import open_input
+
+_LONGEST_FILE = 1 << 20
+"""Bytes of the settings file that are read."""
 
 
 def _setting(
@@ -330,11 +333,12 @@ def load_settings(
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
     try:
-        tables = tomllib.loads(read_small(path).decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", f"make {path} a file that you can read") from error
+        with open_input(path, f"make {path} a file that you can read") as stream:
+            tables = tomllib.loads(stream.read(_LONGEST_FILE).decode("utf-8-sig"))
+    except UsageError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return {}
+        raise
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}

@@ -30,8 +30,6 @@ from memos_cli.settings import expand_home
 SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""
 WRAPPED = "key.age"
-_LONGEST = 1 << 16
-"""Bytes that a key file may have: the rest is not read."""
 _NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
 _COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
 
