@@ -142,7 +142,7 @@ def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
 
 def test_a_passphrase_that_was_mistyped_makes_no_vault(shell: Shell) -> None:
     answers = [(b"Passphrase", b"one\n"), (b"Once more", b"two\n")]
-    assert "twice the same" in shell.terminal("init", "--encrypt", answers=answers, code=2).out
+    assert "do not match" in shell.terminal("init", "--encrypt", answers=answers, code=2).out
     assert not (shell.vault / "VAULT.toml").exists()
     shell.terminal("init", "--encrypt", answers=[answers[0], (b"Once more", b"one\n")])
 
