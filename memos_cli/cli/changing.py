@@ -194,6 +194,7 @@ def forget(
                 "states": list(gone.states),
                 "adapters": list(gone.adapters),
                 "settled": gone.settled,
+                "published": list(gone.published),
             }
         )
         return
@@ -215,6 +216,8 @@ def forget(
         output.note(
             "note: the vault is in use, or the disk is full: bytes of them remain until the next forget"
         )
+    for name in gone.published:
+        output.note(f"note: the publication {name} still holds the text: `memos publish` withdraws it")
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")
 

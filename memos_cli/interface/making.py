@@ -30,6 +30,7 @@ def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Ma
         notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
     chosen_embedder, meaning = _choose_embedder(memos, vault, embedder, notes)
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
+        memos.access.require_owner("choose the models of the vault")
         vault.set_models(chosen_reader, chosen_embedder)
     return Made(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
 

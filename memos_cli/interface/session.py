@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import ModelUnfit, Refused, UsageError
+from memos_cli.errors import Locked, ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure.vault import Vault, guard
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
 
@@ -78,6 +78,7 @@ class Session:
         if "vault" not in self.__dict__:
             if encrypt:
                 self.keys.keeper = encrypt
+            is_new = not (self.folder / "VAULT.toml").exists()
             vault = Vault.create(
                 self.folder, principal=principal_of(self.settings), now=self._clock(),
                 timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
@@ -88,6 +89,8 @@ class Session:
                     f"{self.folder} is there, and not encrypted", "make a new one with --vault DIR"
                 )
             self.__dict__["vault"] = self._enter(vault)
+            if is_new and self.settings.audit_reads != "all":
+                self.access.tell_reads(self.settings.audit_reads)
         return self.vault
 
     @cached_property
@@ -109,7 +112,7 @@ class Session:
         from memos_cli.interface.access import Access, identify
 
         try:
-            caller = identify(vault, self.settings, self._clock())
+            caller = identify(vault.whole, self.settings, self._clock())
         except BaseException:
             vault.close()
             raise
@@ -244,5 +247,6 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exit: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with suppress(Locked) if kind else nullcontext():  # the first failure is the one to tell
+            self.close()
