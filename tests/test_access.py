@@ -184,6 +184,7 @@ NOT_ASKED = {
     "publish", "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_making", "access.require_sharing", "access.require_owner", "access.reads_told",
+    "access.require_lasting_grants",
     "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip
 

@@ -177,10 +177,10 @@ def forget(
                          "give ids, or filters such as --tag")  # fmt: skip
     with state.open() as memos:
         filter = make_filter(memos, state.view, wanted) if filtered else None
-        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=True)
-        if not dry_run and gone.cubes:
-            if not yes:
-                _confirm(output, gone)
+        is_shown = dry_run or not yes
+        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=is_shown)
+        if is_shown and not dry_run and gone.cubes:
+            _confirm(output, gone)
             # What was shown is what goes: not what passes the filter by now.
             gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
     if output.json:
@@ -194,7 +194,7 @@ def forget(
                 "states": list(gone.states),
                 "adapters": list(gone.adapters),
                 "settled": gone.settled,
-                "published": list(gone.published),
+                **({"published": list(gone.published)} if gone.published else {}),
             }
         )
         return

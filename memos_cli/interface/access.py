@@ -164,6 +164,11 @@ class Access:
         if "share" not in self.caller.most:
             raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
 
+    def require_lasting_grants(self) -> None:
+        """Raise Refused unless the caller may let others do something for good."""
+        self.require_sharing()
+        self._require_lasting("what is granted")
+
     def require_owner(self, what: str) -> None:
         """Raise Refused unless the caller may do all that its principal may: ``what`` is for good."""
         if "admin" not in self.caller.most:

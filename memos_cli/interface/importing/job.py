@@ -58,6 +58,8 @@ def import_export(
 ) -> Imported:
     """Take in what ``path`` holds. What cannot be taken is told in ``failed``, and stops nothing else."""
     memos.access.require_making()
+    if with_grants:
+        memos.access.require_lasting_grants()
     wishes = replace(wishes, foreign=True)
     job = Ingestion(
         memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
