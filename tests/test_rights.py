@@ -336,3 +336,9 @@ def test_a_plan_that_is_shown_has_its_rows(tmp_path: Path) -> None:
         before = ann.audit_head().n
         ann.plan("When does the heron nest?", filter=Filter(), manner=Manner(answer="quote"))
         assert [(row.action, row.cube) for row in ann.audit() if row.n > before] == [("search", id)]
+        for question in ("When does the heron nest?", "Who baked the heron's bread?"):
+            before = ann.audit_head().n
+            found = ann.query(question, filter=Filter(), manner=Manner(answer="quote"))
+            seen = {each.hit.cube.id for each in found.plan.chosen}
+            seen |= {found.nearest.cube.id} if found.nearest else set()
+            assert {row.cube for row in ann.audit() if row.n > before} == seen

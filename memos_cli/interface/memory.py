@@ -377,8 +377,11 @@ class Memos(Session):
 
         with self.vault.asking():
             found = answer(self, question, self.told(filter), manner, started, on_text)
-        if found.nearest is not None:  # no model was told, but who asks is
-            self.tell_looks("search", [found.nearest.cube])
+        # What was quoted, or a model was told, has its rows; who asks sees more.
+        hits = [each.hit for each in found.plan.chosen] if found.mode == "quote" else []
+        hits += [found.nearest] if found.nearest else []
+        seen = {hit.cube.n: hit.cube for hit in hits}
+        self.tell_looks("search", [seen[n] for n in seen.keys() - {quote.cube.n for quote in found.quotes}])
         return found
 
     def use(
