@@ -128,6 +128,15 @@ class Adoption:
         one, other = self.brought.get(source), self.brought.get(target)
         return bool(one and other and one != other) and links.add(self._change, one or 0, kind, other or 0)
 
+    def is_linked(self, source: str, kind: str, target: str) -> bool:
+        """Whether two of the principal's memories are linked so, by their ids there; new ones or others."""
+        ends = self.here(source), self.here(target)
+        both = [ends, ends[::-1]] if kind in links.MUTUAL else [ends]
+        there = """SELECT 1 FROM link l JOIN cube s ON s.n = l.source JOIN cube t ON t.n = l.target
+          WHERE s.id = ? AND t.id = ? AND l.kind = ? AND s.owner = ? AND t.owner = s.owner"""
+        me = self._change.principal
+        return any(self._change.db.execute(there, (*each, kind, me)).fetchone() for each in both)
+
     def grant(self, wanted: ForeignGrant) -> bool:
         """Let a principal do something with a memory that came along. Returns whether it may now."""
         me, id = self._change.principal, self._ids.get(wanted.target)

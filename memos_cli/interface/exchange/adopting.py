@@ -6,7 +6,7 @@ do in a vault is said in one place, ``infrastructure.adoption.Adoption``: it cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,6 +65,7 @@ def adopt(
         import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
         outcomes = [(cube, import_.take(cube)) for cube in records.cubes]
         linked = sum(import_.link(*each) for each in records.links)
+        apart = sum(not import_.is_linked(*each) for each in records.links)
         granted = sum(map(import_.grant, records.grants)) if with_grants else 0
         for view, document in records.requests:
             import_.request(view, document)
@@ -72,11 +73,12 @@ def adopt(
         job.count(outcome, import_.here(cube.id), held=quarantine)
         if outcome in _WHY:
             job.failed.append(Failure("bundle", f"{cube.id} {_WHY[outcome]}"))
-    job.notes += _left_out(
-        links=len(records.links) - linked, grants=len(records.grants) - granted, with_grants=with_grants
-    )
+    wanted = [grant for grant in records.grants if with_grants or grant.target in import_.brought]
+    job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
     if members := found.parts.get(adapters.MEMBER):
-        _keep_adapters(memos, members, found, import_.brought, job, quarantine=quarantine)
+        ids = [cube.id for cube in records.cubes]
+        numbers = catalogue.by_ids(memos.vault.whole, ids, memos.principal) | import_.brought
+        _keep_adapters(memos, members, found, numbers, import_.brought, job, quarantine=quarantine)
     return linked
 
 
@@ -94,16 +96,19 @@ def _keep_adapters(
     memos: Memos,
     members: Sequence[Mapping[str, Any]],
     found: Bundle,
-    brought: Mapping[str, int],
+    numbers: Mapping[str, int],
+    brought: Collection[str],
     job: Ingestion,
     *,
     quarantine: bool,
 ) -> None:
+    """Keep the adapters of what is new here, and examine them; those that are here stay as they are."""
     if quarantine:
         job.notes.append(f"{len(members)} adapters are left out: their memories wait for `memos review`")
         return
-    kept = adapters.keep(memos, members, found.files, brought)
-    job.notes += [*kept.told, *adapters.examine(memos, kept.ids)]
+    known = {adapter.id for adapter in memos.adapters()}
+    kept = adapters.keep(memos, members, found.files, numbers, brought=brought)
+    job.notes += [*kept.told, *adapters.examine(memos, [id for id in kept.ids if id not in known])]
 
 
 # --- records ---------------------------------------------------------------------------------------
