@@ -269,8 +269,9 @@ class Change:
             self.enter(cube)
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
-    def restore(self, cube: int, *, quarantine: bool = False) -> None:
-        """Let a cube that was put away be live again; or let it wait for a review, if none approved it.
+    def restore(self, cube: int, *, quarantine: bool = False) -> bool:
+        """Let a cube that was put away be live again. Returns whether it waits for a review instead: where
+        none has approved it, or ``quarantine`` is wished.
 
         Only ``review`` lets a cube out of quarantine: archiving does not, nor does what brings it back.
         """
@@ -281,6 +282,7 @@ class Change:
         ).fetchone()
         is_held = quarantine or left not in (None, ("approve",))
         self.set_state(cube, *(("quarantined", "quarantine") if is_held else ("activated", "restore")))
+        return is_held
 
     def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
         """Move the end of a cube's life, by the clock and by its uses; or lift it."""

@@ -162,6 +162,8 @@ class Tagged:
 
     cubes: int
     changed: int
+    waiting: int = 0
+    """How many of them wait for a review now."""
 
 
 @dataclass(frozen=True, slots=True)

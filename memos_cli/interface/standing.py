@@ -39,7 +39,7 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
     wanted = "archived" if action == "archive" else "activated"
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = _memories(memos, ids, filter)
-        changed = 0
+        changed = waiting = 0
         for cube in cubes:
             is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
             if action == "restore" and is_over:
@@ -49,11 +49,11 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
                 continue
             state = next_state(cube.state, action)
             if action == "restore":
-                change.restore(cube.n)
+                waiting += change.restore(cube.n)
             else:
                 change.set_state(cube.n, state, action)
             changed += 1
-    return Tagged(len(cubes), changed)
+    return Tagged(len(cubes), changed, waiting)
 
 
 def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
