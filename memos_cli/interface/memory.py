@@ -774,7 +774,7 @@ class Memos(Session):
     def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
         """(what is wrong with the vault, what of it was repaired). Reads only, unless ``repair``."""
         from memos_cli.infrastructure import check
-        from memos_cli.interface.access import require_entry
+        from memos_cli.interface.identity import require_entry
 
         timeout = self.settings.lock_timeout
         cipher = check.cipher_of(self.folder, self.keys)

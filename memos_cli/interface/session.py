@@ -109,7 +109,8 @@ class Session:
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""
-        from memos_cli.interface.access import Access, identify
+        from memos_cli.interface.access import Access
+        from memos_cli.interface.identity import identify
 
         try:
             caller = identify(vault.whole, self.settings, self._clock())
