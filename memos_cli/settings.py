@@ -100,7 +100,8 @@ class Settings:
     audit_reads: str = _setting(
         "audit.reads",
         "all",
-        "what the audit tells of reading: all (also show, search, list), or prompts (what a model was told)",
+        "what the audit of a new vault tells of reading: all (also show, search, list), or prompts (what a"
+        " model was told); later: `memos audit reads`",
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)

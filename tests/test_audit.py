@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,8 @@ from memos_cli.infrastructure import audit, check
 from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.memory import Memos
+from memos_cli.settings import Settings
 
 
 @pytest.fixture
@@ -171,9 +175,6 @@ def test_who_looks_is_in_the_audit_and_not_in_the_history(memos: Shell) -> None:
         [("search", id) for id in ids] + [("show", ids[0])] + [("list", id) for id in ids]
     )
     assert "search" not in memos("history", ids[0]).out
-    rows = memos("audit", "--json").records
-    memos("search", "cat", env={"MEMOS_AUDIT_READS": "prompts"})
-    assert len(memos("audit", "--json").records) == len(rows)
 
 
 def test_a_long_list_is_told_by_number(memos: Shell) -> None:
@@ -184,9 +185,73 @@ def test_a_long_list_is_told_by_number(memos: Shell) -> None:
     assert (rows[-1]["cube"], rows[-1]["detail"]) == (None, "30")
 
 
-def test_a_search_does_not_wait_for_a_writer(memos: Shell) -> None:
+def looks(memos: Shell) -> list[str]:
+    """Whom the audit tells to have looked, in the order of the looks."""
+    return [row["principal"] for row in memos("audit", "--json", "--action", "search").records]
+
+
+def test_a_look_waits_for_a_writer_and_is_never_left_out(memos: Shell) -> None:
     memos.keep("The cat is called Miso.")
     with closing(connect(memos.vault / "memos.db", 1.0)) as db:
         db.execute("BEGIN IMMEDIATE")
-        assert memos("search", "cat", "--json").records
-    assert memos("audit", "--json", "--action", "search").records == []
+        told = memos("search", "cat", env={"MEMOS_LOCK_TIMEOUT": "0.3"}, code=11)
+        assert (told.out, looks(memos)) == ("", []), "what cannot be recorded is not shown"
+        search = memos.start("search", "cat", "--json")
+        time.sleep(1.0)
+        db.execute("ROLLBACK")
+        assert b"Miso" in search.communicate(timeout=60)[0]
+    assert looks(memos) == ["user:ann"]
+
+
+@pytest.mark.parametrize("how", [fcntl.LOCK_EX, fcntl.LOCK_SH])
+def test_no_reader_turns_the_audit_off(memos: Shell, how: int) -> None:
+    """Neither by its settings, nor by holding the file that writers hold."""
+    memos.keep("The cat is called Miso.")
+    with (memos.vault / "lock").open("w") as file:
+        fcntl.flock(file, how)
+        memos("search", "cat", env={"MEMOS_AUDIT_READS": "prompts", "MEMOS_LOCK_TIMEOUT": "0.1"})
+    assert looks(memos) == ["user:ann"]
+
+
+def test_what_is_told_of_reading_is_the_vaults(memos: Shell) -> None:
+    memos.keep("The cat is called Miso.")
+    assert memos("audit", "reads").out == "all\n"
+    memos("audit", "reads", "prompts", "--as", "agent:coder", code=14)
+    memos("audit", "reads", "some", code=2)
+    memos("audit", "reads", "prompts")
+    memos("search", "cat", env={"MEMOS_AUDIT_READS": "all"})
+    assert looks(memos) == []
+    memos("audit", "reads", "all")
+    memos("search", "cat")
+    assert looks(memos) == ["user:ann"]
+    other = {"MEMOS_VAULT": str(memos.folder / "other"), "MEMOS_AUDIT_READS": "prompts"}
+    with Memos(Settings(vault=other["MEMOS_VAULT"], audit_reads="prompts")) as made:
+        made.vault_to_be()
+    assert memos("audit", "reads", env=other).out == "prompts\n", "the setting is for a new vault"
+
+
+def test_verifying_raises_no_alarm_while_others_write(memos: Shell) -> None:
+    """Each run reads one snapshot: what comes after its first statement is not there for any."""
+    code = """
+import sys
+from memos_cli.infrastructure.vault import Vault
+from pathlib import Path
+with Vault.open(Path(sys.argv[1]), timeout=10.0) as vault:
+    print("up", flush=True)
+    while True:
+        with vault.change("user:bo", 1_700_000_000_000) as change:
+            change.set_view("busy", "{}")
+"""
+    command = [sys.executable, "-c", code, str(memos.vault)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=memos.environment()) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with Memos(Settings(vault=str(memos.vault), principal="user:ann")) as reader:
+                first = reader.audit_head().n
+                found = [each for _ in range(150) for each in reader.verify_audit(str(reader.audit_head()))]
+                last = reader.audit_head().n
+        finally:
+            writer.kill()
+    assert found == []
+    assert last > first + 10, "somebody wrote meanwhile"

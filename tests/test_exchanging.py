@@ -59,7 +59,7 @@ def test_out_in_and_out_again_are_the_same_bytes(full: Shell) -> None:
     made = full("export", "-o", "one.mip", "--json").record
     assert (made["memories"], made["held_back"]) == (4, {})
     there = other(full)
-    came = full("import", "one.mip", "--no-embed", "--json", *there).record
+    came = full("import", "one.mip", "--no-embed", "--with-grants", "--json", *there).record
     assert (came["kind"], came["added"], came["links"]) == ("mip", 4, 1)
     assert full("export", "-o", "two.mip", "--json", *there).record["sha256"] == made["sha256"]
     assert (full.work / "one.mip").read_bytes() == (full.work / "two.mip").read_bytes()
@@ -120,11 +120,11 @@ def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
     assert full("export", "-o", "g.mip", "--json", *gardener).record["memories"] == 1
 
 
-def test_what_waits_for_review_is_linked_to_nothing(full: Shell) -> None:
+def test_what_waits_for_review_brings_its_links_and_is_found_by_nothing(full: Shell) -> None:
     full("export", "-o", "one.mip")
     there = other(full)
     came = full("import", "one.mip", "--quarantine", "--no-embed", "--json", *there).record
-    assert (came["added"], came["links"]) == (4, 0)
+    assert (came["added"], came["quarantined"], came["links"]) == (4, 4, 1)
     assert full("list", "--json", *there).records == []
     assert len(full("list", "--state", "quarantined", "--json", *there).records) == 4
 

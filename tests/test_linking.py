@@ -45,7 +45,7 @@ def test_links_that_make_no_sense_are_refused(memos: Shell, cats: list[str]) -> 
     assert "one of:" in memos("link", cats[0], "likes", cats[1], code=2).err
     for kind in ("merged_into", "derived_from"):
         assert "memos merge" in memos("link", cats[0], kind, cats[1], code=2).err
-    memos("link", cats[0], "about", cats[1], "--as", "agent:coder", code=14)
+    memos("link", cats[0], "about", cats[1], "--as", "agent:coder", code=2)
 
 
 def test_a_merge_says_what_they_said_and_can_be_undone(memos: Shell, cats: list[str]) -> None:

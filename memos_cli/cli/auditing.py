@@ -95,8 +95,8 @@ def verify(
     """
     shared = state_of(ctx)
     with shared.open() as memos:
+        newest = memos.audit_head()  # first: all up to it is verified
         breaks = memos.verify_audit(head)
-        newest = memos.audit_head()
     if shared.output.json:
         broken = [asdict(each) for each in breaks]
         shared.output.record({"ok": not breaks, "breaks": broken, "head": str(newest)})
@@ -107,3 +107,29 @@ def verify(
             shared.output.text(f"ok  {newest}")
     if breaks:
         raise typer.Exit(1)
+
+
+@app.command("reads")
+@with_global_options
+def reads(
+    ctx: typer.Context,
+    which: Annotated[
+        str, typer.Argument(metavar="[WHICH]", help="all, or prompts: only what a model is told.")
+    ] = "",
+) -> None:
+    """Show, or set, what the audit of this vault tells of reading. Only who made the vault may set it.
+
+    \b
+    Example:
+      memos audit reads
+      memos audit reads prompts
+    """
+    output = state_of(ctx).output
+    with state_of(ctx).open() as memos:
+        if which:
+            memos.access.tell_reads(which)
+        told = memos.access.reads_told
+    if output.json:
+        output.record({"reads": told})
+    else:
+        output.text(told)

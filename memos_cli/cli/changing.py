@@ -178,10 +178,10 @@ def forget(
                          "give ids, or filters such as --tag")  # fmt: skip
     with state.open() as memos:
         filter = make_filter(memos, state.view, wanted) if filtered else None
-        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=True)
-        if not dry_run and gone.cubes:
-            if not yes:
-                _confirm(output, gone)
+        is_shown = dry_run or not yes
+        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=is_shown)
+        if is_shown and not dry_run and gone.cubes:
+            _confirm(output, gone)
             # What was shown is what goes: not what passes the filter by now.
             gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
     if output.json:
@@ -195,6 +195,7 @@ def forget(
                 "states": list(gone.states),
                 "adapters": list(gone.adapters),
                 "settled": gone.settled,
+                **({"published": list(gone.published)} if gone.published else {}),
             }
         )
         return
@@ -216,6 +217,8 @@ def forget(
         output.note(
             "note: the vault is in use, or the disk is full: bytes of them remain until the next forget"
         )
+    for name in gone.published:
+        output.note(f"note: the publication {name} still holds the text: `memos publish` withdraws it")
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")
 

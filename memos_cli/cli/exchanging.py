@@ -72,14 +72,17 @@ def import_(
     identity: Annotated[
         str, typer.Option(metavar="FILE", help="The file of the age key that opens it.")
     ] = "",
+    with_grants: Annotated[
+        bool, typer.Option("--with-grants", help="Grant what it grants to others, on what is new here.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
     embed: Embed = True,
 ) -> None:
     """Take in what other programs export, and memos itself: ChatGPT, Claude, mem0, MemOS, Letta, notes, …
 
     Also MCP's memory server, OPML, CSV and JSON lines, those of `memos list --json` and `memos export` too.
-    What is there already is not stored again: import the next export over this one. Archives are read,
-    not unpacked, and nothing in them is executed.
+    What is there already is not stored again: import the next export over this one. What did not come that
+    way before stays as it is. Archives are read, not unpacked, and nothing in them is executed.
 
     \b
     Example:
@@ -106,7 +109,7 @@ def import_(
         )
         made = memos.import_export(
             named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
-            on_drafts=count_drafts, on_vectors=count_vectors,
+            with_grants=with_grants, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
     done = made.done

@@ -73,7 +73,6 @@ def review(
             if ids:
                 named = {cube.id for cube in memos.several(read_ids(ids))}
                 waiting = [cube for cube in waiting if cube.id in named]
-            memos.tell_looks("list", waiting)
         elif not (ids or tag or source):
             raise UsageError("name what was reviewed", "memos review ID… --approve, or --source, --tag")
         else:

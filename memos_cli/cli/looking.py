@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,10 +27,7 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Cube
-    from memos_cli.interface.memory import Memos
 
-NAMED = 100
-"""Memories of a list that the audit names; of the others it tells how many they were."""
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the beginning of it.")]
 
 
@@ -95,41 +91,21 @@ def list_(
             found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
         else:
             found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
-        with _told(memos, found) as cubes:
-            if shared.output.json:
-                for cube in cubes:
-                    extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}
-                    extra |= {"parametric": adapter_row(trained[cube.n])} if cube.n in trained else {}
-                    shared.output.record({**cube_row(cube), **extra})
-                return
-            rows = []
-            for c in cubes:
-                said = c.type, c.text, place(c)
-                if c.n in states:
-                    said = "state", state_line(states[c.n]), states[c.n].state.model
-                elif c.n in trained:
-                    said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
-                rows.append((c.id, format_time(c.created if c.time is None else c.time), *said))
+        if shared.output.json:
+            for cube in found:
+                extra = {"activation": activation_row(states[cube.n])} if cube.n in states else {}
+                extra |= {"parametric": adapter_row(trained[cube.n])} if cube.n in trained else {}
+                shared.output.record({**cube_row(cube), **extra})
+            return
+        rows = []
+        for c in found:
+            said = c.type, c.text, place(c)
+            if c.n in states:
+                said = "state", state_line(states[c.n]), states[c.n].state.model
+            elif c.n in trained:
+                said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
+            rows.append((c.id, format_time(c.created if c.time is None else c.time), *said))
     shared.output.table(("id", "time", "type", "text", "from"), rows)
-
-
-@contextmanager
-def _told(memos: Memos, cubes: Iterable[Cube]) -> Iterator[Iterator[Cube]]:
-    """``cubes``, of which the audit is told at the end, as far as they were taken: the first by name, the
-    others by number."""
-    seen: list[Cube] = []
-    count = 0
-
-    def taken() -> Iterator[Cube]:
-        nonlocal count
-        for count, cube in enumerate(cubes, 1):
-            seen.extend([cube] if count <= NAMED else [])
-            yield cube
-
-    try:
-        yield taken()
-    finally:
-        memos.tell_looks("list", seen, count - len(seen))
 
 
 def show(

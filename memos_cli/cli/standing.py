@@ -65,6 +65,8 @@ def restore(
 ) -> None:
     """Let archived or expired memories be found and used again. They no longer expire.
 
+    One that no user has let out of quarantine waits for `memos review` again.
+
     \b
     Example:
       memos restore 01K3ZQ
@@ -89,7 +91,9 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         done = run(read_ids(ids or []), filter=filter)
         if action == "restore":
             memos.embed_if_possible()
-    tell_changed(state_of(ctx).output, done.cubes, done.changed)
+    tell_changed(shared.output, done.cubes, done.changed)
+    if done.waiting:
+        shared.output.note(f"note: {done.waiting} memories are not used before `memos review`")
 
 
 def expire(

@@ -1,14 +1,25 @@
-"""A memory of another vault, kept as it was there: its id, its times, all its versions."""
+"""A memory of another vault, kept as it was there: its id, its times, all its versions.
+
+And the one place that says what an import may do: see ``Adoption``, and of other programs' exports
+``of_sources``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import LIVE_STATES, Draft, Span, new_ulids
+from memos_cli.infrastructure import derived, links, rules
 from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection, in_lists
+from memos_cli.infrastructure.governance import Right, Rule
 
-Outcome = Literal["added", "versions", "unchanged", "differs"]
+Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
+"""What became of a memory. ``differs``: what is here says something else. ``left``: it has later versions
+there, but did not come from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +75,150 @@ class Foreign:
         ).digest()
 
 
-def adopt(change: Change, cube: Foreign, *, quarantine: bool) -> Outcome:
-    """Keep a memory; or, where it is here, what it has become since."""
-    db = change.db
-    row = db.execute("SELECT n, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
-    if row is not None:
-        return _go_on(change, cube, row[0]) if row[1] == change.principal else "differs"
-    alike = db.execute(
-        "SELECT n FROM cube WHERE digest = ? AND owner = ? AND state <> 'merged'",
-        (cube.digest(), change.principal),
-    ).fetchone()
-    if alike is not None:  # the same words under another id
-        change.tag(alike[0], cube.tags)
-        return "unchanged"
-    insert(change, cube, "quarantined" if quarantine else cube.state)
-    change.insert_audit(
-        [(change.now, change.principal, "import", cube.id, each.version, None) for each in cube.versions]
-    )
-    return "added"
+@dataclass(frozen=True, slots=True)
+class ForeignGrant:
+    """A right on one memory, as a bundle tells it."""
+
+    target: str
+    principal: str
+    right: Right
+    expires: int | None
+
+
+class Adoption:
+    """One import, and all that it may write: it changes nothing that was in the vault before it.
+
+    What it links, grants and asks for is of the memories that it has brought itself, and of no other. The one
+    exception is a later version of a memory that came from the same ``signer`` before (``_is_theirs``).
+    """
+
+    def __init__(self, change: Change, *, signer: str, is_own: bool, quarantine: bool) -> None:
+        """``signer`` is "" for what nobody has signed; ``is_own`` where the user's own key has."""
+        self._change, self._signer, self._is_own, self._quarantine = change, signer, is_own, quarantine
+        self.brought: dict[str, int] = {}
+        """What has come and is new here: row numbers by the ids there."""
+        self._ids: dict[str, str] = {}
+        """Their ids here, by those there: nearly always the same."""
+        self._may_stand: dict[str, bool] = {}
+
+    def take(self, cube: Foreign) -> Outcome:
+        """Keep a memory; or, where it came from there before, what it has become since."""
+        db, owner = self._change.db, self._change.principal
+        row = db.execute("SELECT n, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
+        if row is not None and row[1] == owner:
+            return self._go_on(cube, row[0])
+        alike = "SELECT 1 FROM cube WHERE digest = ? AND owner = ? AND state <> 'merged'"
+        if db.execute(alike, (cube.digest(), owner)).fetchone():  # the same words under another id
+            return "unchanged"
+        # Of a memory that is somebody else's here, who imports is not even told that there is one.
+        id = cube.id if row is None else new_ulids(self._change.now, 1)[0]
+        places = tuple(place for place in cube.places if self._may_stand_in(place.uri))
+        state = "quarantined" if self._quarantine else cube.state
+        self.brought[cube.id] = insert(self._change, replace(cube, id=id, places=places), state)
+        self._ids[cube.id] = id
+        self._tell(id, cube.versions)
+        return "added"
+
+    def here(self, id: str) -> str:
+        """The id here of what is ``id`` there."""
+        return self._ids.get(id, id)
+
+    def link(self, source: str, kind: str, target: str) -> bool:
+        """Link two memories that came along. Returns whether they are linked so now."""
+        one, other = self.brought.get(source), self.brought.get(target)
+        return bool(one and other and one != other) and links.add(self._change, one or 0, kind, other or 0)
+
+    def is_linked(self, source: str, kind: str, target: str) -> bool:
+        """Whether two of the principal's memories are linked so, by their ids there; new ones or others."""
+        ends = self.here(source), self.here(target)
+        both = [ends, ends[::-1]] if kind in links.MUTUAL else [ends]
+        there = """SELECT 1 FROM link l JOIN cube s ON s.n = l.source JOIN cube t ON t.n = l.target
+          WHERE s.id = ? AND t.id = ? AND l.kind = ? AND s.owner = ? AND t.owner = s.owner"""
+        me = self._change.principal
+        return any(self._change.db.execute(there, (*each, kind, me)).fetchone() for each in both)
+
+    def grant(self, wanted: ForeignGrant) -> bool:
+        """Let a principal do something with a memory that came along. Returns whether it may now."""
+        me, id = self._change.principal, self._ids.get(wanted.target)
+        if id is not None:
+            now = self._change.now
+            rule = Rule(me, "cube", id, wanted.principal, wanted.right, me, now, wanted.expires)
+            rules.grant(self._change, rule)
+        return id is not None
+
+    def request(self, view: str, document: Sequence[str]) -> bool:
+        """Ask for the saved state of memories that came along. Returns whether it is asked for."""
+        is_theirs = bool(document) and self._ids.keys() >= {*document} and not self._quarantine
+        if is_theirs:
+            derived.request(self._change, {"view": view, "document": [self._ids[id] for id in document]})
+        return is_theirs
+
+    def _go_on(self, cube: Foreign, n: int) -> Outcome:
+        """The versions that a memory has got where it comes from, if those that are here are its own."""
+        change = self._change
+        here = change.db.execute(
+            "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
+        ).fetchall()
+        there = [(each.title, each.text) for each in cube.versions]
+        if here[-1] == there[-1]:
+            return "unchanged"
+        state, frozen = change.db.execute("SELECT state, frozen FROM cube WHERE n = ?", (n,)).fetchone()
+        if here != there[: len(here)] or frozen:
+            return "differs"
+        if not self._is_theirs(cube.id):
+            return "left"
+        change.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (cube.digest(), n))
+        for each in cube.versions[len(here) :]:
+            change.revise(n, each.text, each.title, "import")
+        if self._quarantine and state in (*LIVE_STATES, "expired"):
+            change.set_state(n, "quarantined", "quarantine")
+        return "versions"
+
+    def _is_theirs(self, id: str) -> bool:
+        """Whether a memory of the principal's came from this signer; the user's own key signs for all.
+
+        What came without a signature, anybody may go on with.
+        """
+        first = "SELECT detail FROM audit WHERE cube = ? AND action = 'import' AND version = 1 ORDER BY n"
+        row = self._change.db.execute(first, (id,)).fetchone()
+        return self._is_own or (row is not None and row[0] in (None, self._detail()))
+
+    def _may_stand_in(self, uri: str) -> bool:
+        """Whether a memory from elsewhere may stand in a source: in one that was read here, the next ingest
+        would take it for what the source said before."""
+        if uri not in self._may_stand:
+            read = "SELECT 1 FROM source WHERE uri = ? AND owner = ? AND (recipe <> '' OR claim IS NOT NULL)"
+            row = self._change.db.execute(read, (uri, self._change.principal)).fetchone()
+            self._may_stand[uri] = row is None
+        return self._may_stand[uri]
+
+    def _tell(self, id: str, versions: Iterable[ForeignVersion]) -> None:
+        head = (self._change.now, self._change.principal, "import", id)
+        self._change.insert_audit([(*head, each.version, self._detail()) for each in versions])
+
+    def _detail(self) -> str | None:
+        return json.dumps({"signer": self._signer}) if self._signer else None
+
+
+def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection[str]) -> dict[str, int]:
+    """A principal's memories by their references; only those that stand in these sources and in no other.
+
+    Where several have one reference, the oldest.
+    """
+    sources: dict[tuple[str, int], set[str]] = {}
+    for marks, part in in_lists(refs):
+        for ref, n, uri in db.execute(
+            f"""SELECT c.ref, c.n, s.uri FROM cube c JOIN place p ON p.cube = c.n
+                JOIN source s ON s.n = p.source
+                WHERE c.owner = ? AND c.ref IN ({marks}) AND c.state <> 'merged' ORDER BY c.n""",
+            (owner, *part),
+        ):
+            sources.setdefault((ref, n), set()).add(uri)
+    found: dict[str, int] = {}
+    for (ref, n), named in sources.items():
+        if named <= {*uris}:
+            found.setdefault(ref, n)
+    return found
 
 
 def insert(change: Change, cube: Foreign, state: str) -> int:
@@ -111,22 +248,3 @@ def insert(change: Change, cube: Foreign, state: str) -> int:
     )
     change.enter(n)
     return int(n)
-
-
-def _go_on(change: Change, cube: Foreign, n: int) -> Outcome:
-    """The versions that a memory has got where it comes from, if those that are here are its own."""
-    here = change.db.execute(
-        "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
-    ).fetchall()
-    there = [(each.title, each.text) for each in cube.versions]
-    if here[-1] == there[-1]:
-        return "unchanged"
-    if here != there[: len(here)]:
-        return "differs"
-    (frozen,) = change.db.execute("SELECT frozen FROM cube WHERE n = ?", (n,)).fetchone()
-    if frozen:
-        return "differs"
-    change.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (cube.digest(), n))
-    for each in cube.versions[len(here) :]:
-        change.revise(n, each.text, each.title, "import")
-    return "versions"

@@ -99,6 +99,12 @@ def cubes(
     )
 
 
+def count(db: Connection, filter: Filter, *, now: int) -> int:
+    """How many cubes pass ``filter``."""
+    where, values = condition(filter, now)
+    return int(db.execute(f"SELECT count(*) FROM cube c WHERE {where}", values).fetchone()[0])
+
+
 def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
     """The row numbers of the cubes that pass ``filter``."""
     where, values = condition(filter, now)

@@ -109,11 +109,13 @@ class Change:
         terms: Terms,
         *,
         loose: bool = False,
+        foreign: bool = False,
     ) -> list[Kept]:
         """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
 
         A draft that the principal already has, live or not, is not stored twice: its cube is live again,
-        and gets one more place, unless the source is a ``loose`` one.
+        and gets one more place, unless the source is a ``loose`` one. Of ``foreign`` drafts, those that the
+        principal already has change nothing.
         """
         stays = (*LIVE_STATES, "quarantined")  # what waits for a review waits on
         known = {
@@ -135,17 +137,18 @@ class Change:
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
         state = "quarantined" if terms.quarantine else "generated"
-        back = ("quarantined", "quarantine") if terms.quarantine else ("activated", "restore")
         for draft, digest, bytes_sha256 in drafts:
             labels = (*terms.tags, *draft.tags)
             level = most_sensitive(terms.sensitivity, draft.sensitivity)
             if digest in known:
                 cube, id, is_away, is_over = known[digest]
                 kept.append(Kept(cube, id, False))
+                if foreign and cube <= oldest:
+                    continue
                 if is_over:
                     self.renew(cube, terms.expires, terms.uses)
                 if is_away:
-                    self.set_state(cube, *back)
+                    self.restore(cube, quarantine=terms.quarantine)
                 known[digest] = (cube, id, False, False)
                 if cube <= oldest:
                     self.tag(cube, labels)
@@ -266,6 +269,21 @@ class Change:
             self.enter(cube)
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
+    def restore(self, cube: int, *, quarantine: bool = False) -> bool:
+        """Let a cube that was put away be live again. Returns whether it waits for a review instead: where
+        none has approved it, or ``quarantine`` is wished.
+
+        Only ``review`` lets a cube out of quarantine: archiving does not, nor does what brings it back.
+        """
+        left = self.db.execute(
+            """SELECT a.action FROM audit a JOIN cube c ON c.id = a.cube
+               WHERE c.n = ? AND a.detail LIKE 'quarantined to %' ORDER BY a.n DESC LIMIT 1""",
+            (cube,),
+        ).fetchone()
+        is_held = quarantine or left not in (None, ("approve",))
+        self.set_state(cube, *(("quarantined", "quarantine") if is_held else ("activated", "restore")))
+        return is_held
+
     def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
         """Move the end of a cube's life, by the clock and by its uses; or lift it."""
         statement = """UPDATE cube SET expires = ?1, uses_left = ?2
@@ -350,6 +368,10 @@ class Change:
         """Leave the audit rows of cubes that a model was given, each with the form it had."""
         rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
+
+    def tell_out(self, action: str, cubes: Iterable[tuple[str, int]]) -> None:
+        """Leave the audit rows of cubes that left the vault: their ids and versions."""
+        self.insert_audit([(self.now, self.principal, action, *cube, None) for cube in cubes])
 
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
         """Note a question, with the form in which its plan used each of ``cubes``; the newest ``keep`` stay.

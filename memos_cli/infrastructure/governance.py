@@ -44,6 +44,10 @@ class Caller:
     principal: str
     groups: frozenset[str] = frozenset()
     most: frozenset[str] = frozenset(RIGHTS)
+    token: int | None = None
+    """The number of the token that it came with."""
+    ends: int | None = None
+    """When that token ends."""
 
     def is_meant(self, name: str) -> bool:
         """Whether a rule for ``name`` is one for this caller."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, in_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | 
     return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
 
 
+def holding(db: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """The publications that hold some of these memories, whoever publishes: their names, and by whom."""
+    found: set[tuple[str, str]] = set()
+    for marks, part in in_lists(ids):
+        rows = db.execute(
+            f"""SELECT DISTINCT p.name, p.owner FROM published o JOIN publication p ON p.n = o.publication
+                WHERE o.sha256 IS NOT NULL AND o.id IN ({marks})""",
+            part,
+        )
+        found |= {*rows.fetchall()}
+    return sorted(found)
+
+
 def tell_published(
     change: Change,
     name: str,
@@ -70,5 +83,8 @@ def tell_published(
         "INSERT INTO published (publication, id, serial, sha256) VALUES (?, ?, ?, ?)",
         [(n, id, since, seal) for id, (since, seal) in items.items()],
     )
+    sent = [id for id, (since, seal) in items.items() if since == serial and seal is not None]
+    versions = [db.execute("SELECT id, version FROM cube WHERE id = ?", (id,)).fetchone() for id in sent]
+    change.tell_out("publish", [row for row in versions if row])
     live = sum(seal is not None for _, seal in items.values())
     change.note("publish", {"name": name, "target": target, "serial": serial, "memories": live})

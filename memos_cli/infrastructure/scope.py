@@ -26,6 +26,11 @@ _READABLE = """({c}.owner = (SELECT name FROM temp.asker) OR {c}.owner IN (SELEC
     WHERE t.cube = {c}.n))"""
 _MADE_OF_READABLE = f"""NOT EXISTS (SELECT 1 FROM main.derived d JOIN main.cube s ON s.n = d.source
   WHERE d.cube = c.n AND NOT {_READABLE.format(c="s")})"""
+_NAMING = "'link', 'unlink', 'promote', 'checkpoint', 'refuse', 'unlearn'"
+"""The actions in whose detail other memories are named by their ids."""
+_NAMES_HIDDEN = """EXISTS (SELECT 1 FROM json_tree(CASE WHEN json_valid(a.detail) THEN a.detail END) j
+  WHERE j.type = 'text' AND length(j.atom) = 26
+    AND NOT EXISTS (SELECT 1 FROM temp.cube c WHERE c.id = j.atom))"""
 _SHADOWS = (
     "CREATE TEMP TABLE asker (name TEXT NOT NULL)",
     "CREATE TEMP TABLE rule_of_asker (owner TEXT, kind TEXT, target TEXT, expires INTEGER)",
@@ -38,8 +43,11 @@ _SHADOWS = (
           OR c.payload = 'activation' AND {_MADE_OF_READABLE}""",
     """CREATE TEMP VIEW question AS SELECT * FROM main.question
          WHERE principal = (SELECT name FROM temp.asker)""",
-    """CREATE TEMP VIEW audit AS SELECT * FROM main.audit a WHERE principal = (SELECT name FROM temp.asker)
-         OR EXISTS (SELECT 1 FROM temp.cube c WHERE c.id = a.cube)""",
+    f"""CREATE TEMP VIEW audit AS SELECT * FROM main.audit a WHERE
+          (principal = (SELECT name FROM temp.asker) AND action <> 'refused'
+            OR EXISTS (SELECT 1 FROM temp.cube c WHERE c.id = a.cube))
+          AND (principal = (SELECT name FROM temp.asker) OR action NOT IN ({_NAMING})
+            OR NOT {_NAMES_HIDDEN})""",
 )
 _LAID_OUT = (
     "INSERT OR IGNORE INTO temp.reach_owner SELECT owner FROM temp.rule_of_asker WHERE kind = 'vault'",

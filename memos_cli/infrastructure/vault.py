@@ -38,7 +38,7 @@ from memos_cli.infrastructure.scrubbing import scrub
 from memos_cli.infrastructure.snapshots import Snapshots
 
 _LOOKING = 0.25
-"""Seconds that a reader waits for a writer, to have its reading in the audit."""
+"""Seconds that a reader waits for a writer before it is shown anything, to have its reading in the audit."""
 _MERGED = 100
 """Pages of the full-text index that are merged in one transaction."""
 _DISCARDING = 0.25
@@ -67,6 +67,7 @@ class Vault:
         self._scope: Scope | None = None
         self._names: set[str] | None = None
         self._refusals: list[tuple[object, ...]] = []
+        self._looks: list[tuple[object, ...]] = []
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
         self.snapshots = Snapshots(folder / "index", cipher)
@@ -236,35 +237,64 @@ class Vault:
 
     @contextmanager
     def _transaction(self, db: Connection, timeout: float) -> Iterator[Connection]:
-        with hold(self.folder / "lock", shared=True, timeout=timeout):
-            with patience(db, timeout):
-                db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                audit.seal(db)
-                db.execute("COMMIT")
-            except BaseException:
-                # SQLite has already rolled back by itself after some errors (a full disk).
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with hold(self.folder / "lock", shared=True, timeout=timeout), self._commit(db, timeout):
+            yield db
+
+    @contextmanager
+    def _commit(self, db: Connection, timeout: float) -> Iterator[None]:
+        with patience(db, timeout):
+            db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            audit.seal(db)
+            db.execute("COMMIT")
+        except BaseException:
+            # SQLite has already rolled back by itself after some errors (a full disk).
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def snapshot(self, db: Connection) -> Iterator[Connection]:
+        """Let all statements of the block see the vault as of one commit."""
+        if db.in_transaction:
+            yield db
+            return
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
 
     def tell_looks(self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
         """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
 
-        A vault that cannot be written at once is no reason to keep a reader waiting, or to fail.
+        A reader waits for no writer: what cannot be written at once is written with the next look, or when
+        the vault is closed. A vault that cannot be written at all is no reason to fail.
         """
-        if self.whole.in_transaction:
-            return
-        rows: list[tuple[object, ...]] = [
-            (now, principal, action, cube.id, cube.version, None) for cube in cubes
-        ]
-        rows += [(now, principal, action, None, None, json.dumps(more))] if more else []
-        # Through the connection that reads: what another one writes makes it read its pages anew.
-        with suppress(MemosError, OSError), self._transaction(self._connection, _LOOKING) as db:
-            Change(db, principal, now).insert_audit(rows)
+        self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
+        self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
+        with suppress(Locked):
+            self._tell_looks(_LOOKING)
 
-    def refuse(self, principal: str, now: int, cube: str, version: int, right: str) -> None:
+    def _tell_looks(self, timeout: float) -> None:
+        """Write what is to be told of looks. Raises Locked."""
+        db = self._connection
+        if not self._looks or db.in_transaction or self.whole.in_transaction:
+            return
+        try:
+            # Through the connection that reads: what another one writes makes it read its pages anew. And
+            # without the file ``lock``, which is for who changes memories: whoever holds it would go unseen.
+            with self._commit(db, timeout):
+                Change(db, "", 0).insert_audit(self._looks)
+        except Locked:
+            raise
+        except (MemosError, OSError):
+            pass
+        self._looks = []
+
+    def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
         """Leave in the audit that somebody was refused a right on a cube; in its own transaction.
 
         Where it comes up within a change, that is undone, and this is written after it. A vault that cannot
@@ -379,9 +409,17 @@ class Vault:
         write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
 
     def close(self) -> None:
-        self._connection.close()
-        if self._whole is not None:
-            self._whole.close()
+        """Close the vault. Raises Locked where the audit could not be told what was read."""
+        try:
+            self._tell_looks(self._timeout)
+        except Locked as error:
+            raise Locked(
+                "what was read is not in the audit: another process is writing", error.hint
+            ) from None
+        finally:
+            self._connection.close()
+            if self._whole is not None:
+                self._whole.close()
 
     def __enter__(self) -> Vault:
         return self
@@ -389,4 +427,5 @@ class Vault:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        with suppress(Locked) if kind else nullcontext():
+            self.close()

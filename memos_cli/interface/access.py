@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from memos_cli.cube import LIVE_STATES, Cube
+from memos_cli.cube import LIVE_STATES, Cube, format_time
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure import catalogue, policies, rules
 from memos_cli.infrastructure.governance import (
@@ -25,13 +24,12 @@ from memos_cli.infrastructure.governance import (
     is_feeds,
 )
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.identity import ROLES, TOKENS, hash_token
 from memos_cli.operation.lifecycle import next_state
-from memos_cli.settings import Settings, check_principal, principal_of
+from memos_cli.settings import check_principal
 
-ROLES = {"reader": INCLUDED["read"], "writer": INCLUDED["write"], "owner": INCLUDED["admin"]}
-"""What a token leaves its holder of the rights that it has."""
-TOKENS = "tokens"
-"""The policy of a vault that lets in only who holds a token: ``required``."""
+READS = "audit.reads"
+"""The policy on what the audit tells of reading: ``prompts``, or "" for all."""
 _FULL_ID = 26
 
 
@@ -66,29 +64,6 @@ class Task:
     live: int
 
 
-def identify(vault: Vault, settings: Settings, now: int) -> Caller:
-    """Who asks, by a token or by its own word. Raises Refused for a token that does not hold, and for none
-    where the vault wants one."""
-    db = vault.whole
-    if settings.token:
-        row = db.execute(
-            "SELECT principal, role, expires FROM token WHERE sha256 = ?", (_hash(settings.token),)
-        ).fetchone()
-        if row is None or (row[2] is not None and row[2] <= now):
-            raise Refused(
-                f"the token is {'not one of this vault' if row is None else 'expired'}",
-                "memos token create PRINCIPAL, and set MEMOS_TOKEN to what it prints",
-            )
-        principal, role, _ = row
-        if settings.principal and settings.principal != principal:
-            raise Refused(f"the token is that of {principal}, not of {settings.principal}", "leave --as out")
-        return Caller(principal, rules.groups_of(db, principal), ROLES[role])
-    principal = principal_of(settings)
-    if policies.get(vault.whole, TOKENS) == "required":
-        raise Refused(f"this vault lets {principal} in only with a token", "set MEMOS_TOKEN to your token")
-    return Caller(principal, rules.groups_of(db, principal))
-
-
 def principal_named(name: str, *kinds: str) -> str:
     """A principal as it is typed. Raises UsageError for what names none."""
     return name if name == EVERYONE and "group" in kinds else check_principal(name, ("user", "agent", *kinds))
@@ -105,15 +80,15 @@ class Access:
     def one(self, id: str, right: Right = "read") -> Cube:
         """The cube whose id starts with ``id``, if the caller has ``right`` on it.
 
-        Raises UsageError where it sees none of this id; Refused where it may not do that, or names the whole
-        id of one that it may not read.
+        Raises UsageError where it sees none of this id, whether there is one or not; Refused where it may
+        not do that. Who names the whole id of one that it may not read is in the audit.
         """
         try:
             cube = catalogue.one(self._vault.connection, id)
         except UsageError:
-            if len(id.strip()) == _FULL_ID:
-                hidden = catalogue.one(self._vault.whole, id)
-                self.require([hidden], "read")
+            if self._vault.is_narrow and len(id.strip()) == _FULL_ID:
+                # Also of one that is not there: what is written must not tell which it was.
+                self._vault.refuse(self.caller.principal, self._clock(), id.strip().upper(), None, right)
             raise
         self.require([cube], right)
         return cube
@@ -135,6 +110,30 @@ class Access:
         """Raise Refused unless the caller may make memories of its own."""
         if "write" not in self.caller.most:
             raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
+
+    def require_sharing(self) -> None:
+        """Raise Refused unless the caller may let others do something."""
+        if "share" not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
+
+    def require_lasting_grants(self) -> None:
+        """Raise Refused unless the caller may let others do something for good."""
+        self.require_sharing()
+        self._require_lasting("what is granted")
+
+    def require_owner(self, what: str) -> None:
+        """Raise Refused unless the caller may do all that its principal may: ``what`` is for good."""
+        if "admin" not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} does not allow to {what}", "use an owner's")
+
+    def _require_lasting(self, what: str, ends: int | None = None) -> None:
+        """Raise Refused for who came by a token that ends before what it makes, which ``ends`` then."""
+        most = self.caller.ends
+        if most is not None and (ends is None or ends > most):
+            raise Refused(
+                f"{what} would outlive your own token, which ends {format_time(most)}",
+                f"--expires {format_time(most)}, or earlier",
+            )
 
     def decide(self, cube: Cube, right: str, caller: Caller | None = None) -> Decision:
         """Whether somebody (the caller) has ``right`` on ``cube``, and why."""
@@ -184,6 +183,7 @@ class Access:
         name, wanted = principal_named(principal, "group"), _right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
+        self._require_lasting("what is granted", expires)
         me = self.caller.principal
         rule = Rule(aim.owner, aim.kind, aim.name, name, wanted, me, self._clock(), expires)
         with self._vault.change(me, rule.created) as change:
@@ -199,6 +199,7 @@ class Access:
         # Names that memos 0.1.0 let in can still be revoked.
         known = {rule.principal for rule in rules.all_rules(self._vault.whole)}
         name = principal if principal in known else principal_named(principal, "group")
+        self.require_sharing()
         gone = 0
         with self._vault.change(self.caller.principal, self._clock()) as change:
             for rule in rules.all_rules(change.db):
@@ -231,8 +232,7 @@ class Access:
         return Target("cube", cube.id, cube.owner)
 
     def _require_sharing(self, aim: Target, right: str) -> None:
-        if "share" not in self.caller.most:
-            raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
+        self.require_sharing()
         if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.whole)):
             raise Refused(
                 f"{self.caller.principal} may not grant {right} on {aim.name or 'memories'} of {aim.owner}",
@@ -305,6 +305,8 @@ class Access:
     def join(self, group: str, principals: Sequence[str], *, remove: bool = False) -> int:
         """Put principals into a group, or take them out. Returns how many that changed."""
         self._require_maker("change groups")
+        if not remove:
+            self._require_lasting("a member of a group")
         known = self.groups()
         if not (remove and group in known):
             check_principal(group, ("group",))
@@ -316,15 +318,15 @@ class Access:
     def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
         """A token by which a principal is known: what is kept of it, and what it says, this once."""
         name = principal_named(principal)
+        self.require_owner("make tokens")
         if name != self.caller.principal:
             self._require_maker("make tokens for others")
         if role not in ROLES:
             raise UsageError(f"{role!r} is not a role", f"one of {', '.join(ROLES)}")
-        if not ROLES[role] <= self.caller.most:
-            raise Refused(f"your own token does not allow what a token of role {role} does", "use an owner's")
+        self._require_lasting("the token", expires)
         said = f"memos_{secrets.token_urlsafe(32)}"
         with self._vault.change(self.caller.principal, self._clock()) as change:
-            n = rules.add_token(change, name, role, _hash(said), expires)
+            n = rules.add_token(change, name, role, hash_token(said), expires)
         return Token(n, name, role, self._clock(), expires), said
 
     def tokens(self) -> list[Token]:
@@ -334,7 +336,9 @@ class Access:
         return [each for each in (Token(*row) for row in rows) if self.is_maker or each.principal == mine]
 
     def revoke_token(self, n: int) -> Token:
-        """Let a token hold no longer."""
+        """Let a token hold no longer. Only its own may be taken back with one that is not an owner's."""
+        if n != self.caller.token:
+            self.require_owner("take tokens back")
         found = {each.n: each for each in self.tokens()}
         if n not in found:
             raise UsageError(f"there is no token {n}", "`memos token list` shows them")
@@ -348,6 +352,7 @@ class Access:
         Raises UsageError where the maker holds none: it would lock itself out.
         """
         self._require_maker("say who is let in")
+        self._require_lasting("who is let in")
         mine = (self.caller.principal, self._clock())
         held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
           AND (expires IS NULL OR expires > ?)"""
@@ -357,6 +362,21 @@ class Access:
             )
         with self._vault.change(*mine) as change:
             rules.set_policy(change, TOKENS, "required" if wanted else "")
+
+    @property
+    def reads_told(self) -> str:
+        """What the audit tells of reading: ``all``, or ``prompts`` (what a model was told)."""
+        return policies.get(self._vault.whole, READS) or "all"
+
+    def tell_reads(self, which: str) -> None:
+        """Let the audit tell ``all`` reading of whoever asks, or what a model is told alone (``prompts``)."""
+        self._require_maker("say what the audit tells")
+        self._require_lasting("what the audit tells")
+        if which not in ("all", "prompts"):
+            raise UsageError(f"{which!r} is none of all, prompts", "memos audit reads all")
+        if which != self.reads_told:
+            with self._vault.change(self.caller.principal, self._clock()) as change:
+                rules.set_policy(change, READS, "" if which == "all" else which)
 
     @property
     def is_maker(self) -> bool:
@@ -385,8 +405,3 @@ def _right(text: str) -> Right:
         if right == text:
             return right
     raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")
-
-
-def _hash(token: str) -> bytes:
-    # A token is 256 random bits: there is nothing to guess, so one round is enough.
-    return hashlib.sha256(token.encode()).digest()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure import adapters, catalogue, derived, links
+from memos_cli.infrastructure import adapters, catalogue, derived, links, publications
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import guard
@@ -73,10 +73,13 @@ def forget(
         taught = {each.id for cube in cubes for each in adapters.made_from(db, cube.n, now=now)}
         counts = count("version", cubes), count("vector", cubes)
         made = tuple(sorted(states - named)), tuple(sorted(taught - named))
-        return Forgotten(cubes, *counts, dry_run, *made)
+        names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
+        return Forgotten(cubes, *counts, dry_run, *made, published=names)
 
     if dry_run:
-        return told(meant())
+        shown = told(meant())
+        memos.tell_looks("list", shown.cubes)
+        return shown
     with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
         cubes = meant()
         gone = told(cubes)

@@ -82,7 +82,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
     db, now = memos.vault.connection, memos.now()
     if filter is not None:
         most = memos.settings.sensitivity_adapter
-        cubes = [*memos.cubes(filter=memos.told(filter).up_to(most), newest=False)]
+        cubes = [*memos.select(memos.told(filter).up_to(most), newest=False)]
     else:
         numbers: dict[int, None] = {}
         for cube in memos.several(ids):

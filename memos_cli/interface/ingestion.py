@@ -46,6 +46,8 @@ class Wishes:
     audience: str = ""
     """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
     task: str = ""
+    foreign: bool = False
+    """Whether others wrote it: memories that did not come this way before stay as they are."""
 
     def recipe(self) -> str:
         """A fingerprint of all that decides what a source becomes, beside its bytes."""
@@ -135,10 +137,12 @@ class Ingestion:
             for folder in paths:
                 self._prune(folder, seen)
 
-    def count(self, what: str, id: str) -> None:
-        """Count a memory that came another way: ``added``, ``versions`` or ``unchanged``."""
+    def count(self, what: str, id: str, *, held: bool) -> None:
+        """Count a memory that came another way: ``added``, ``versions`` or ``unchanged``; ``held``: one that
+        is new waits for a review."""
         if what in ("added", "versions", "unchanged"):
             setattr(self, what, getattr(self, what) + 1)
+            self.quarantined += held and what != "unchanged"
         if what in ("added", "versions"):
             self.ids.append(id)
 
@@ -185,7 +189,8 @@ class Ingestion:
                     continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
-                self._dress(change, place.cube, drafts[at])
+                if not (wishes.foreign and place.shared):
+                    self._dress(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
@@ -204,7 +209,7 @@ class Ingestion:
                 added = matched.added[start : start + PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
-                self._count(change, change.add(parts.source, batch, terms), terms)
+                self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
             for place in matched.gone if wishes.prune else ():
                 self.archived += _leave(parts.next(1), place)
             # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
@@ -248,7 +253,8 @@ class Ingestion:
                 if self._wishes.audience:
                     rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
                 continue
-            self._renew(change, each.cube)
+            if not self._wishes.foreign:
+                self._renew(change, each.cube)
             self.unchanged += 1
 
     def _dress(self, change: Change, cube: int, draft: Draft) -> None:

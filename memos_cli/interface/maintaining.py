@@ -190,9 +190,11 @@ class _Run:
     # --- other forms --------------------------------------------------------------------------------
 
     def states(self) -> Iterator[Deed]:
-        """States that are stale or do not pay go; those that do are made."""
+        """One's own states that are stale or do not pay go; those that do are made."""
         memos = self._memos
-        known = memos.activations()
+        known = derived.activations(
+            memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+        )
         for each in known:
             if each.stale:
                 if not self._dry_run:
@@ -305,7 +307,7 @@ class _Run:
         wanted = memos.told(Filter(types=("fact", "preference"))).up_to(memos.settings.sensitivity_adapter)
         hot = [
             cube
-            for cube in memos.cubes(filter=wanted)
+            for cube in memos.select(wanted)
             if cube.n not in learned and cube.updated < now - STEADY and self._heat(cube) >= 1.0
         ]
         hot = sorted(hot, key=lambda cube: (-self._heat(cube), cube.n))[:TAUGHT]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
     """Create the vault, or complete it; remember the models that are named, and compile the embedder."""
     notes = []
+    if (memos.folder / "VAULT.toml").exists():  # who is not let in is told nothing of models either
+        memos.vault_to_be(encrypt)
+        if reader or embedder:
+            memos.access.require_owner("choose the models of the vault")
     if reader:
         reader = str(resolve_reader(reader).path.resolve())
     vault = memos.vault_to_be(encrypt)
@@ -30,6 +34,7 @@ def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Ma
         notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
     chosen_embedder, meaning = _choose_embedder(memos, vault, embedder, notes)
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
+        memos.access.require_owner("choose the models of the vault")
         vault.set_models(chosen_reader, chosen_embedder)
     return Made(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
 

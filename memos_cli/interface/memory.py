@@ -79,6 +79,8 @@ class Manner:
 
 FEW = 50
 """New memories that an ingest compares with the others itself."""
+NAMED = 100
+"""Memories of one look that the audit names; of the others it tells how many they were."""
 
 
 class Memos(Session):
@@ -137,20 +139,23 @@ class Memos(Session):
         dry_run: bool = False,
         trust: bool = False,
         identity: str = "",
+        with_grants: bool = False,
         on_source: Callable[[str], None] = lambda uri: None,
         on_drafts: Callable[[int], None] = lambda count: None,
         on_vectors: Callable[[int], None] = lambda count: None,
     ) -> Imported:
         """Take in what another vault or program has exported: a file, a folder or a zip archive.
 
-        ``kind`` is one of ``importing.IMPORTS`` or ``mip``; "" recognises it. ``trust`` takes a signer as
-        known from now on; ``identity`` is the file of the age key that opens an encrypted bundle.
+        It changes no memory that did not come that way before. ``kind`` is one of ``importing.IMPORTS`` or
+        ``mip``; "" recognises it. ``trust`` takes a signer as known from now on; ``identity`` is the file of
+        the age key that opens an encrypted bundle; ``with_grants`` also grants what a bundle grants to others
+        on memories that are new here.
         """
         from memos_cli.interface.importing.job import import_export
 
         return import_export(
             self, path, wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
-            on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
+            with_grants=with_grants, on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
         )  # fmt: skip
 
     def export(
@@ -233,15 +238,21 @@ class Memos(Session):
 
         return subscribing.subscriptions(self)
 
-    def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
-        """What came of taking in; and the vectors of what is new, if they are wished."""
+    def finish(
+        self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None], compare: bool = True
+    ) -> Ingested:
+        """What came of taking in; and the vectors of what is new, if they are wished.
+
+        A few new memories are compared with the others, and linked with what they contradict; without
+        ``compare`` the night does it.
+        """
         notes, embedded = list(job.notes), 0
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
                 embedded = self.embed_new(on_vectors=on_vectors)
                 missing = self.count_waiting()
-                if len(job.ids) <= FEW:  # the others are the night's work
+                if compare and len(job.ids) <= FEW:  # the others are the night's work
                     from memos_cli.interface.rivalry import link_new
 
                     notes += link_new(self, job.ids)
@@ -259,10 +270,11 @@ class Memos(Session):
         ones are there. What was stopped goes on with the next call, also without the name. Raises ModelUnfit
         without an embedder.
         """
+        self.access.require_making()
         embedder = embedder or policies.get(self.vault.connection, _NEXT_EMBEDDER)
         if not embedder:
             return self.embed_new(renew=True, on_vectors=on_vectors)
-        self.access.require_making()
+        self.access.require_owner("choose the models of the vault")
         embedder = str(Path(embedder).resolve()) if Path(embedder).exists() else embedder
         chosen = self.open_embedder(embedder)
         if self._embedder is not None:
@@ -350,7 +362,11 @@ class Memos(Session):
         """What ``query`` would put before the model; the model's weights are not read."""
         from memos_cli.interface.answering import explain
 
-        return explain(self, question, self.told(filter), manner)
+        plan = explain(self, question, self.told(filter), manner)
+        hits = [each.hit for each in plan.chosen] + [each.hit for each in plan.left_out]
+        seen = {hit.cube.n: hit.cube for hit in hits}
+        self.tell_looks("search", [*seen.values()])
+        return plan
 
     def query(
         self,
@@ -369,7 +385,13 @@ class Memos(Session):
         from memos_cli.interface.answering import answer
 
         with self.vault.asking():
-            return answer(self, question, self.told(filter), manner, started, on_text)
+            found = answer(self, question, self.told(filter), manner, started, on_text)
+        # What was quoted, or a model was told, has its rows; who asks sees more.
+        hits = [each.hit for each in found.plan.chosen] if found.mode == "quote" else []
+        hits += [found.nearest] if found.nearest else []
+        seen = {hit.cube.n: hit.cube for hit in hits}
+        self.tell_looks("search", [seen[n] for n in seen.keys() - {quote.cube.n for quote in found.quotes}])
+        return found
 
     def use(
         self,
@@ -408,9 +430,11 @@ class Memos(Session):
                 change.log_question(covered, forms or {}, self.settings.query_log)
 
     def tell_looks(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
-        """Leave in the audit that who asks has looked at memories, where the settings want that told."""
-        if cubes and self.settings.audit_reads == "all":
-            self.vault.tell_looks(self.principal, self._clock(), action, cubes, more)
+        """Leave in the audit that who asks has looked at memories, and at ``more``; where the vault wants
+        that told. Of many memories the first are named."""
+        if cubes and self.access.reads_told == "all":
+            named, count = cubes[:NAMED], len(cubes) + more
+            self.vault.tell_looks(self.principal, self._clock(), action, named, count - len(named))
 
     def _asked(self, filter: Filter) -> Filter:
         """``filter``, without what is kept for others."""
@@ -442,7 +466,11 @@ class Memos(Session):
         """What an adapter of memories would be trained and examined with: its questions, and how."""
         from memos_cli.interface import distilling
 
-        return distilling.prepare(self, distilling.chosen(self, ids, filter), wanted)
+        self.access.require_making()
+        cubes = distilling.chosen(self, ids, filter)
+        prepared = distilling.prepare(self, cubes, wanted)
+        self.tell_looks("show", cubes)
+        return prepared
 
     def distil(self, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
         """Train an adapter that knows its memories without their text; it is used if it passes its gate."""
@@ -463,6 +491,7 @@ class Memos(Session):
         """
         from memos_cli.interface import distilling, promotion
 
+        self.access.require_making()
         states, learned = promotion.to_demote(self, ids)
         said: list[str] = []
         if not dry_run:
@@ -485,7 +514,10 @@ class Memos(Session):
         return adapters.adapters(self.vault.connection, now=self._clock())
 
     def pinned(self, view: str) -> list[Cube]:
-        """The memories that stand in every prompt of a view ("": of no view)."""
+        """The memories that stand in every prompt of a view ("": of no view).
+
+        For plans, whose reader the audit is told of: it has no row of this.
+        """
         return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
 
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
@@ -500,10 +532,22 @@ class Memos(Session):
         """The memories that passed ``filter`` at a time, as they were then."""
         from memos_cli.interface import history
 
-        return history.cubes(self, filter, limit, newest, at)
+        found = history.cubes(self, filter, limit, newest, at)
+        self.tell_looks("list", found)
+        return found
 
     def cubes(self, *, filter: Filter, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
-        """The cubes that pass ``filter``."""
+        """The cubes that pass ``filter``. The audit is told before any of them is given."""
+        few = [*self.select(filter, limit=NAMED if limit < 0 else min(limit, NAMED), newest=newest)]
+        if len(few) < NAMED or limit == NAMED:
+            self.tell_looks("list", few)
+            return iter(few)
+        count = catalogue.count(self.vault.connection, filter, now=self._clock())
+        self.tell_looks("list", few, (count if limit < 0 else min(count, limit)) - len(few))
+        return self.select(filter, limit=limit, newest=newest)
+
+    def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
+        """The same for what works on memories, and leaves its own rows: nobody is shown them."""
         return catalogue.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
 
     def show(self, id: str) -> Shown:
@@ -691,13 +735,17 @@ class Memos(Session):
 
         Raises UsageError for what is no head.
         """
-        return list(audit.verify(self.vault.whole, Head.of(head) if head else None))
+        kept = Head.of(head) if head else None
+        with self.vault.snapshot(self.vault.whole) as db:
+            return list(audit.verify(db, kept))
 
     def stats(self) -> Stats:
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        return measure(self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life)
+        found = measure(self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life)
+        self.tell_looks("list", [*found.hottest, *found.coldest])
+        return found
 
     def views(self) -> dict[str, Filter]:
         """The saved filters by name."""
@@ -735,9 +783,11 @@ class Memos(Session):
     def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
         """(what is wrong with the vault, what of it was repaired). Reads only, unless ``repair``."""
         from memos_cli.infrastructure import check
+        from memos_cli.interface.identity import require_entry
 
         timeout = self.settings.lock_timeout
         cipher = check.cipher_of(self.folder, self.keys)
+        require_entry(self.folder, self.settings, cipher, self._clock())
         findings = check.examine(self.folder, timeout=timeout, cipher=cipher)
         if not (repair and any(finding.repairable for finding in findings)):
             return findings, []

@@ -43,7 +43,7 @@ def promote(
         found = catalogue.by_number(db, again.cubes("document"))
         cubes = [found[n] for n in again.cubes("document")]
     elif filter is not None:
-        cubes = [*memos.cubes(filter=memos.told(filter), newest=False)]
+        cubes = [*memos.select(memos.told(filter), newest=False)]
     else:
         cubes = memos.several(ids)
     if not pinned and not cubes and again is None:
@@ -99,8 +99,8 @@ def to_demote(memos: Memos, ids: Sequence[str]) -> tuple[list[Activation], list[
         elif own:
             states[cube.n] = own
         elif adapter:
-            memos.access.require([cube], "write")
             learned[cube.n] = adapter
+    memos.access.require([*catalogue.by_number(db, [*states, *learned]).values()], "write")
     return list(states.values()), list(learned.values())
 
 

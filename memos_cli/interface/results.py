@@ -130,6 +130,8 @@ class Forgotten:
     """The adapter cubes that were made from them: they lose their weights, or go with their last memory."""
     settled: bool = True
     """Whether no byte of them is left in the vault's files; else the next ``forget`` clears them."""
+    published: tuple[str, ...] = ()
+    """The publications that still hold what they said, each with who publishes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Tagged:
 
     cubes: int
     changed: int
+    waiting: int = 0
+    """How many of them wait for a review now."""
 
 
 @dataclass(frozen=True, slots=True)

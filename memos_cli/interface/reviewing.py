@@ -39,7 +39,7 @@ def _waiting(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cu
     if filter is None:
         cubes = memos.several(ids)
     else:
-        cubes = [*memos.cubes(filter=replace(filter, states=("quarantined",)))]
+        cubes = [*memos.select(replace(filter, states=("quarantined",)))]
     memos.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
     memos.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
     return cubes

@@ -60,12 +60,13 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
     feed. What is not kept is archived. Returns the conflicts that were settled. Raises Refused for what came
     from a feed: it stays as it is there.
     """
+    memos.access.require_making()
     pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
     named = {cube.n for cube in memos.several(ids, "write")}
     mine = [
         pair
         for pair in pairs
-        if named & {pair.older.n, pair.newer.n} or not (named or _is_foreign(pair.older, pair.newer))
+        if named & {pair.older.n, pair.newer.n} or not (named or not _may_settle(memos, pair))
     ]
     kept = None if how in ("keep-newest", "keep-both") else memos.access.one(how, "write")
     if kept is not None:
@@ -137,8 +138,9 @@ def newest(one: Cube, other: Cube) -> Cube:
     return max(one, other, key=key)
 
 
-def _is_foreign(*cubes: Cube) -> bool:
-    return any(is_feeds(cube.owner) for cube in cubes)
+def _may_settle(memos: Memos, pair: Conflict) -> bool:
+    """Whether who asks may change both; what came from a feed nobody may."""
+    return all(memos.access.decide(cube, "write").allowed for cube in (pair.older, pair.newer))
 
 
 def outdated(memos: Memos, cubes: Sequence[Cube]) -> dict[int, str]:

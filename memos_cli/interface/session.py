@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import ModelUnfit, Refused
+from memos_cli.errors import Locked, ModelUnfit, Refused
 from memos_cli.infrastructure.identity import guard
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
@@ -78,11 +78,14 @@ class Session:
         if "vault" not in self.__dict__:
             if encrypt:
                 self.keys.keeper = encrypt
+            is_new = not (self.folder / "VAULT.toml").exists()
             vault = Vault.create(
                 self.folder, principal=principal_of(self.settings), now=self._clock(),
                 timeout=self.settings.lock_timeout, lock=self.keys, encrypt=bool(encrypt),
             )  # fmt: skip
             self.__dict__["vault"] = self._enter(vault)
+            if is_new and self.settings.audit_reads != "all":
+                self.access.tell_reads(self.settings.audit_reads)
         return self.vault
 
     @cached_property
@@ -102,11 +105,12 @@ class Session:
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""
         from memos_cli.infrastructure.scratch import sweep
-        from memos_cli.interface.access import Access, identify
+        from memos_cli.interface.access import Access
+        from memos_cli.interface.identity import identify
 
         sweep(vault.folder)
         try:
-            caller = identify(vault, self.settings, self._clock())
+            caller = identify(vault.whole, self.settings, self._clock())
         except BaseException:
             vault.close()
             raise
@@ -241,5 +245,6 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exit: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with suppress(Locked) if kind else nullcontext():  # the first failure is the one to tell
+            self.close()

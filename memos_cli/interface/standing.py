@@ -33,12 +33,13 @@ class Diff:
 def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
     """``archive`` memories, or ``restore`` them: those of ``ids``, or all that pass ``filter``.
 
-    One that stands there already is left as it is. A restored memory no longer expires.
+    One that stands there already is left as it is. A restored memory no longer expires; one that was never
+    let in waits for a review.
     """
     wanted = "archived" if action == "archive" else "activated"
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = _memories(memos, ids, filter)
-        changed = 0
+        changed = waiting = 0
         for cube in cubes:
             is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
             if action == "restore" and is_over:
@@ -46,9 +47,13 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
             if cube.state == wanted or (action == "restore" and cube.state == "generated"):
                 changed += action == "restore" and is_over
                 continue
-            change.set_state(cube.n, next_state(cube.state, action), action)
+            state = next_state(cube.state, action)
+            if action == "restore":
+                waiting += change.restore(cube.n)
+            else:
+                change.set_state(cube.n, state, action)
             changed += 1
-    return Tagged(len(cubes), changed)
+    return Tagged(len(cubes), changed, waiting)
 
 
 def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
@@ -117,7 +122,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None, right: Right
     """
     if filter is None:
         return memos.several(ids, right)
-    cubes = [cube for cube in memos.cubes(filter=filter) if not is_feeds(cube.owner)]
+    cubes = [cube for cube in memos.select(filter) if not is_feeds(cube.owner)]
     memos.access.require(cubes, right)
     return cubes
 

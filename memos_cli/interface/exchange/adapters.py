@@ -7,7 +7,7 @@ has passed its gate here; what it says of its own examination is kept, and belie
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,16 +115,17 @@ def keep(
     *,
     versions: Mapping[str, int] | None = None,
     principal: str = "",
+    brought: Collection[str] | None = None,
 ) -> Kept:
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
-    not counted as there.
+    not counted as there. Of memories that are not among those ``brought`` with it no adapter is kept.
     """
     kept, told, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
-            id = _keep(memos, each, files, numbers, versions, principal or memos.principal)
+            id = _keep(memos, each, files, numbers, versions, principal or memos.principal, brought)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             told.append(f"adapter {number} is left: {type(error).__name__} {error}")
         except MemosError as error:
@@ -142,6 +143,7 @@ def _keep(
     numbers: Mapping[str, int],
     versions: Mapping[str, int] | None,
     principal: str,
+    brought: Collection[str] | None,
 ) -> str:
     """Keep one adapter, unless it is here already. Returns its id."""
     from memos_cli.runtime.adapter import read_adapter
@@ -168,6 +170,8 @@ def _keep(
     for each in known:
         if not each.stale and (each.recipe == recipe or each.good):
             return each.id
+    if brought is not None and not {*ids} <= {*brought}:
+        raise MemosError("its memories did not come new with this bundle")
     with vault.blob_changes() as blobs:
         blob = vault.blobs.put(vault.blobs.seal(data), blobs)
         with vault.blobs.file(blob) as path:

@@ -1,23 +1,25 @@
 """A bundle into a vault: each memory with its id, its times and all its versions, as it was there.
 
-What is here already stays: a memory that has gone on since gets the versions that it lacks, and one that says
-something else here is told and left alone.
+Every record is looked at before anything is kept, and what is kept is one transaction. What a bundle may
+do in a vault is said in one place, ``infrastructure.adoption.Adoption``: it changes nothing that was here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, parse_time
-from memos_cli.infrastructure import adoption, catalogue, derived, links, rules
-from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
-from memos_cli.infrastructure.governance import Rule
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.adoption import Adoption, Foreign, ForeignGrant, ForeignPlace, ForeignVersion
+from memos_cli.infrastructure.governance import RIGHTS
 from memos_cli.interface.access import principal_named
-from memos_cli.interface.exchange import adapters
+from memos_cli.interface.exchange import adapters, signing
 from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
-from memos_cli.interface.ingestion import PART, Ingestion
+from memos_cli.interface.ingestion import Ingestion
 from memos_cli.interface.results import Failure
 from memos_cli.interface.secrecy import find_secrets
 
@@ -25,56 +27,143 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 _FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
-RIGHTS = ("read", "write", "share", "admin")
+_WHY = {
+    "differs": "says something else here, and is left",
+    "left": "has later versions there, but did not come from there, and is left",
+}
+_Record = TypeVar("_Record")
 
 
-def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> int:
-    """Take in what a bundle holds. Returns how many links came."""
-    parts = found.parts
-    cubes = []
-    for number, each in enumerate(parts.get("cubes.jsonl", ()), 1):
-        try:
-            cubes.append(to_foreign(each))
-        except (KeyError, TypeError, ValueError) as error:
-            job.failed.append(Failure("bundle", f"memory {number}: {type(error).__name__} {error}"))
-    for start in range(0, len(cubes), PART):
-        with memos.vault.change(memos.principal, memos.now()) as change:
-            for cube in cubes[start : start + PART]:
-                what = adoption.adopt(change, cube, quarantine=quarantine)
-                job.count(what, cube.id)
-                if what == "differs":
-                    job.failed.append(Failure("bundle", f"{cube.id} says something else here, and is left"))
-    if quarantine:
-        return 0  # what is made of memories waits with them: import it again after the review
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What a bundle holds, as far as it is what it should be."""
+
+    cubes: list[Foreign]
+    links: list[tuple[str, str, str]]
+    grants: list[ForeignGrant]
+    requests: list[tuple[str, list[str]]]
+    """States that are to be made again: the view, and the ids of the document."""
+
+
+def adopt(
+    memos: Memos,
+    found: Bundle,
+    job: Ingestion,
+    *,
+    quarantine: bool,
+    with_grants: bool = False,
+    signer: str = "",
+) -> int:
+    """Take in what a bundle holds. Returns how many links came.
+
+    ``with_grants`` also what it grants to others; ``signer`` is who has signed it, and was found trusted.
+    """
+    records = read_records(found, job)
+    key = signing.own_key() if signer else None
+    is_own = key is not None and signing.name_of(key) == signer
     with memos.vault.change(memos.principal, memos.now()) as change:
-        known = catalogue.by_ids(change.db, [cube.id for cube in cubes], memos.principal)
-        made = sum(
-            links.add(change, known[each["source"]], each["kind"], known[each["target"]])
-            for each in parts.get("links.jsonl", ())
-            if each.get("kind") in PORTABLE
-            and each.get("source") in known
-            and each.get("target") in known
-            and each["source"] != each["target"]
-        )
-        for each in parts.get("access.jsonl", ()):
-            if each.get("target") in known and each.get("right") in RIGHTS:
-                who = principal_named(str(each.get("principal")), "group")
-                expires = each.get("expires")
-                rules.grant(
-                    change,
-                    Rule(
-                        memos.principal, "cube", each["target"], who, each["right"], memos.principal,
-                        change.now, expires if isinstance(expires, int) else None,
-                    ),
-                )  # fmt: skip
-        for each in parts.get("rebuild.jsonl", ()):
-            document = each.get("document")
-            if isinstance(document, list) and document and all(id in known for id in document):
-                derived.request(change, {"view": str(each.get("view", "")), "document": document})
-    if records := parts.get(adapters.MEMBER):
-        kept = adapters.keep(memos, records, found.files, known)
-        job.notes += [*kept.told, *adapters.examine(memos, kept.ids)]
-    return made
+        import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
+        outcomes = [(cube, import_.take(cube)) for cube in records.cubes]
+        linked = sum(import_.link(*each) for each in records.links)
+        apart = sum(not import_.is_linked(*each) for each in records.links)
+        granted = sum(map(import_.grant, records.grants)) if with_grants else 0
+        for view, document in records.requests:
+            import_.request(view, document)
+    for cube, outcome in outcomes:
+        job.count(outcome, import_.here(cube.id), held=quarantine)
+        if outcome in _WHY:
+            job.failed.append(Failure("bundle", f"{cube.id} {_WHY[outcome]}"))
+    wanted = [grant for grant in records.grants if with_grants or grant.target in import_.brought]
+    job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
+    if members := found.parts.get(adapters.MEMBER):
+        ids = [cube.id for cube in records.cubes]
+        numbers = catalogue.by_ids(memos.vault.whole, ids, memos.principal) | import_.brought
+        _keep_adapters(memos, members, found, numbers, import_.brought, job, quarantine=quarantine)
+    return linked
+
+
+def _left_out(*, links: int, grants: int, with_grants: bool) -> Iterator[str]:
+    """What of a bundle was not taken, in words."""
+    if links:
+        yield f"{links} links are left out: one of their memories did not come new with this bundle"
+    if grants and with_grants:
+        yield f"{grants} grants are left out: their memories did not come new with this bundle"
+    elif grants:
+        yield f"{grants} grants to others are left out: --with-grants takes them, for what is new here"
+
+
+def _keep_adapters(
+    memos: Memos,
+    members: Sequence[Mapping[str, Any]],
+    found: Bundle,
+    numbers: Mapping[str, int],
+    brought: Collection[str],
+    job: Ingestion,
+    *,
+    quarantine: bool,
+) -> None:
+    """Keep the adapters of what is new here, and examine them; those that are here stay as they are."""
+    if quarantine:
+        job.notes.append(f"{len(members)} adapters are left out: their memories wait for `memos review`")
+        return
+    known = {adapter.id for adapter in memos.adapters()}
+    kept = adapters.keep(memos, members, found.files, numbers, brought=brought)
+    job.notes += [*kept.told, *adapters.examine(memos, [id for id in kept.ids if id not in known])]
+
+
+# --- records ---------------------------------------------------------------------------------------
+
+
+def read_records(found: Bundle, job: Ingestion) -> Records:
+    """The records of a bundle. One that is not what it should be is told, and stops no other."""
+    parts = found.parts
+    cubes = {}
+    for number, cube in _read(parts.get("cubes.jsonl", ()), to_foreign, "memory", job):
+        if cube.id in cubes:
+            job.failed.append(Failure("bundle", f"memory {number}: {cube.id} is there already"))
+        else:
+            cubes[cube.id] = cube
+    links = _read(parts.get("links.jsonl", ()), _to_link, "link", job)
+    grants = _read(parts.get("access.jsonl", ()), _to_grant, "grant", job)
+    requests = _read(parts.get("rebuild.jsonl", ()), _to_request, "request", job)
+    return Records(
+        [*cubes.values()],
+        [link for _, link in links if link[1] in PORTABLE],
+        [grant for _, grant in grants],
+        [request for _, request in requests],
+    )
+
+
+def _read(
+    records: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], _Record], what: str, job: Ingestion
+) -> Iterator[tuple[int, _Record]]:
+    for number, each in enumerate(records, 1):
+        try:
+            yield number, read(each)
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+            kind = "" if isinstance(error, UsageError) else f"{type(error).__name__} "
+            job.failed.append(Failure("bundle", f"{what} {number}: {kind}{error}"))
+
+
+def _to_link(value: dict[str, Any]) -> tuple[str, str, str]:
+    return _text(value["source"]), _text(value["kind"]), _text(value["target"])
+
+
+def _to_grant(value: dict[str, Any]) -> ForeignGrant:
+    expires = value.get("expires")
+    return ForeignGrant(
+        _text(value["target"]),
+        principal_named(_text(value["principal"]), "group"),
+        _one_of(value["right"], RIGHTS),  # type: ignore[arg-type]
+        None if expires is None else _time(expires),
+    )
+
+
+def _to_request(value: dict[str, Any]) -> tuple[str, list[str]]:
+    document = value["document"]
+    if not isinstance(document, list):
+        raise TypeError("no list where one should be")
+    return _text(value.get("view", "")), [_text(id) for id in document]
 
 
 def to_foreign(value: dict[str, Any]) -> Foreign:

@@ -57,7 +57,24 @@ def export(
         raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
-    chosen = memos.several(ids) if filter is None else [*memos.cubes(filter=filter)]
+    with memos.vault.snapshot(memos.vault.connection):
+        cubes, held_back = _chosen(memos, ids, filter, up_to)
+        sha256 = _mip(memos, cubes, stream, sign) if signed else FORMATS[format](memos, cubes, stream)
+    notes: tuple[str, ...] = ()
+    try:
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            change.tell_out("export", [(cube.id, cube.version) for cube in cubes])
+            change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
+    except Unwritable as error:  # who can only read the vault may have a copy all the same
+        notes = (f"this export is not in the audit: {error}",)
+    return Exported(format, len(cubes), sha256, held_back, notes)
+
+
+def _chosen(
+    memos: Memos, ids: Sequence[str], filter: Filter | None, up_to: str
+) -> tuple[list[Cube], dict[str, int]]:
+    """The memories that go, by their ids, and why how many others stay."""
+    chosen = memos.several(ids) if filter is None else [*memos.select(filter)]
     held_back: dict[str, int] = {}
     cubes = []
     for cube in chosen:
@@ -67,15 +84,7 @@ def export(
             held_back[why] = held_back.get(why, 0) + 1
         else:
             cubes.append(cube)
-    cubes.sort(key=lambda cube: cube.id)
-    sha256 = _mip(memos, cubes, stream, sign) if signed else FORMATS[format](memos, cubes, stream)
-    notes: tuple[str, ...] = ()
-    try:
-        with memos.vault.change(memos.principal, memos.now()) as change:
-            change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
-    except Unwritable as error:  # who can only read the vault may have a copy all the same
-        notes = (f"this export is not in the audit: {error}",)
-    return Exported(format, len(cubes), sha256, held_back, notes)
+    return sorted(cubes, key=lambda cube: cube.id), held_back
 
 
 def why_held(memos: Memos, cube: Cube, up_to: str) -> str:

@@ -22,7 +22,7 @@ def trusted(memos: Memos) -> list[str]:
 
 def trust(memos: Memos, signer: str, *, remove: bool = False) -> bool:
     """Trust a signer from now on, or no longer. Returns whether that is new."""
-    memos.access.require_making()
+    memos.access.require_owner("say whom this vault trusts")
     named = signing.signer_named(signer)
     if (named in trusted(memos)) is not remove:
         if remove:
@@ -40,5 +40,6 @@ def require_trust(memos: Memos, signer: str, *, trust: bool, hint: str = "memos 
         return
     if not trust:
         raise Refused(f"signed by {signer}, who is not known here", f"if you trust them: {hint}")
+    memos.access.require_owner("say whom this vault trusts")
     with memos.vault.change(memos.principal, memos.now()) as change:
         rules.set_policy(change, _POLICY + signer, "trusted")

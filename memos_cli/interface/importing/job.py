@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import catalogue, links
+from memos_cli.infrastructure import adoption, catalogue, links
 from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
@@ -51,12 +51,16 @@ def import_export(
     dry_run: bool,
     trust: bool,
     identity: str,
+    with_grants: bool,
     on_source: Callable[[str], None],
     on_drafts: Callable[[int], None],
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Take in what ``path`` holds. What cannot be taken is told in ``failed``, and stops nothing else."""
     memos.access.require_making()
+    if with_grants:
+        memos.access.require_lasting_grants()
+    wishes = replace(wishes, foreign=True)
     job = Ingestion(
         memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
         on_source=on_source, on_drafts=on_drafts,
@@ -69,7 +73,8 @@ def import_export(
         if found in (BUNDLE, LINES):
             return _adopt(
                 memos, job, export, found, wishes,
-                embed=embed, dry_run=dry_run, trust=trust, identity=identity, on_vectors=on_vectors,
+                embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
+                on_vectors=on_vectors,
             )  # fmt: skip
         loose: list[Bundle] = []
         stack.enter_context(collector_at_rest())
@@ -92,11 +97,12 @@ def import_export(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
                 )
         flush()
+        uris = {uri for uri, _, _ in told}
         for bundle in loose:
-            linked += _link(memos, bundle)
-            pinned += _pin(memos, bundle)
-            _end(memos, bundle)
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
+            linked += _link(memos, bundle, uris)
+            pinned += _pin(memos, bundle, uris)
+            _end(memos, bundle, uris)
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(found, tuple(told), done, linked, pinned, dry_run)
 
 
@@ -111,6 +117,7 @@ def _adopt(
     dry_run: bool,
     trust: bool,
     identity: str,
+    with_grants: bool,
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Take in a bundle of another vault, or lines. Raises Refused for a signer who is not known here."""
@@ -126,14 +133,16 @@ def _adopt(
         job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
     else:
         found = bundle.read(io.BytesIO(data))
+    signer = ""
     if found.signature is not None:
         signer = signing.verify(found.manifest, found.signature)
         job.notes.append(f"signed by {signer}")
         require_trust(memos, signer, trust=trust and not dry_run)
     count, linked = len(found.parts.get("cubes.jsonl", ())), 0
     if not dry_run:
-        linked = adopt(memos, found, job, quarantine=wishes.quarantine == "always")
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
+        held = wishes.quarantine == "always"
+        linked = adopt(memos, found, job, quarantine=held, with_grants=with_grants, signer=signer)
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
@@ -204,12 +213,13 @@ def _take(
         change.finish_source(row.n, seal, job.recipe)
 
 
-def _link(memos: Memos, bundle: Bundle) -> int:
+def _link(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
+    """Link the memories of this export, of the addresses ``uris``, as they are linked there."""
     refs = [end for each in bundle.relations for end in (each.source, each.target)]
     if not refs:
         return 0
     with memos.vault.change(memos.principal, memos.now()) as change:
-        known = catalogue.by_ref(change.db, refs, memos.principal)
+        known = adoption.of_sources(change.db, refs, memos.principal, uris)
         return sum(
             links.add(change, known[each.source], each.kind, known[each.target])
             for each in bundle.relations
@@ -217,20 +227,21 @@ def _link(memos: Memos, bundle: Bundle) -> int:
         )
 
 
-def _pin(memos: Memos, bundle: Bundle) -> int:
+def _pin(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
     """Pin what is pinned where it comes from, unless it waits for a review."""
     if not bundle.pinned:
         return 0
     with memos.vault.change(memos.principal, memos.now()) as change:
-        known = catalogue.by_ref(change.db, bundle.pinned, memos.principal)
+        known = adoption.of_sources(change.db, bundle.pinned, memos.principal, uris)
         live = [n for n in known.values() if (catalogue.standing(change.db, n) or ("",))[0] in LIVE_STATES]
         return sum(change.pin("", n) for n in live)
 
 
-def _end(memos: Memos, bundle: Bundle) -> None:
+def _end(memos: Memos, bundle: Bundle, uris: Collection[str]) -> None:
     """Let memories expire when they do where they come from."""
     if not bundle.ends:
         return
     with memos.vault.change(memos.principal, memos.now()) as change:
-        for ref, n in catalogue.by_ref(change.db, list(bundle.ends), memos.principal).items():
+        known = adoption.of_sources(change.db, list(bundle.ends), memos.principal, uris)
+        for ref, n in known.items():
             change.renew(n, bundle.ends[ref])

@@ -69,7 +69,7 @@ def choose(memos: Memos, wanted: Wanted) -> tuple[list[Cube], dict[str, int]]:
         here = catalogue.by_ids(memos.vault.connection, wanted.ids)  # those that are still there
         cubes = memos.several(list(here))
     else:
-        cubes = [*memos.cubes(filter=wanted.filter)]
+        cubes = [*memos.select(wanted.filter)]
     held_back: dict[str, int] = {}
     chosen = []
     for cube in cubes:

@@ -115,6 +115,7 @@ def propose(
     there = _there(registry, signer)
     follows = _follows(known, registry, there, replace=replace)
     cubes, held_back = choose(memos, made) if made else ([], {})
+    memos.tell_looks("list", cubes)  # who publishes is shown them
     if made and not cubes and known is None:
         stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
         raise UsageError(
