@@ -15,7 +15,7 @@ from conftest import NOW, WHO, keep
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
-from memos_cli.infrastructure import audit, catalogue, check, schema, vault
+from memos_cli.infrastructure import audit, catalogue, check, identity, schema, vault
 from memos_cli.infrastructure.identity import read_identity
 from memos_cli.infrastructure.vault import Vault
 
@@ -177,7 +177,7 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
     for version in range(1, schema.FORMAT + 1):
         with monkeypatch.context() as patch:
             patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
-            for module in (schema, vault):
+            for module in (schema, vault, identity):
                 patch.setattr(module, "FORMAT", version)
             if version < 4:
                 patch.setattr(audit, "seal", lambda db: None)
@@ -201,7 +201,7 @@ def _add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
         db.execute("CREATE TABLE later (n INTEGER PRIMARY KEY)")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
-    for module in (schema, vault):
+    for module in (schema, vault, identity):
         monkeypatch.setattr(module, "FORMAT", schema.FORMAT + 1 if module is schema else schema.FORMAT)
 
 
