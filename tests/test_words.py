@@ -9,16 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.infrastructure.words import STOP_WORDS, fts_query, index_text, query_terms
+from memos_cli.infrastructure.words import STOP_WORDS, TOKENIZER, fts_query, index_text, query_terms
 
 OPERATORS = [*"*\"'^:{}()-+\x00", "AND", "OR", "NOT", "NEAR(", "a", "字"]
 
 
 def table(texts: Iterable[str]) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
-    db.execute(
-        "create virtual table t using fts5(x, content='', tokenize='porter unicode61 remove_diacritics 2')"
-    )
+    db.execute(f"create virtual table t using fts5(x, content='', tokenize=\"{TOKENIZER}\")")
     db.executemany("insert into t(x) values (?)", [(index_text(text),) for text in texts])
     return db
 

@@ -15,6 +15,7 @@ import typer
 
 from memos_cli.cli.output import Output
 from memos_cli.errors import UsageError
+from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
@@ -97,7 +98,7 @@ def _set_principal(state: State, value: str) -> None:
 
 
 def _set_view(state: State, value: str) -> None:
-    state.view = value
+    state.view = nfc(value)
 
 
 def _flag(*names: str, help: str, store: Callable[[State, Any], None]) -> Any:

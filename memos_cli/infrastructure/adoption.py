@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import Draft, Span, compose_names
 from memos_cli.infrastructure.changes import Change
 
 Outcome = Literal["added", "versions", "unchanged", "differs"]
@@ -55,6 +55,9 @@ class Foreign:
     tags: tuple[str, ...]
     versions: tuple[ForeignVersion, ...]
     places: tuple[ForeignPlace, ...]
+
+    def __post_init__(self) -> None:
+        compose_names(self)
 
     def digest(self) -> bytes:
         """What tells it from another memory: see ``Draft.digest``."""
