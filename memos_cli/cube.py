@@ -66,7 +66,8 @@ class Draft:
     """Whether secrets in it were covered: its bytes in the source are then not those of its text."""
 
     def __post_init__(self) -> None:
-        compose_names(self)
+        if self.tags or self.ref:
+            compose_names(self)
 
     def digest(self) -> bytes:
         """sha256 over what makes two drafts the same memory: text, type and, in dialogue, the event.

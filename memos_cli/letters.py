@@ -36,9 +36,9 @@ SYMBOLS = (
 )
 """For a character class: emoji, and symbols like them, with which people mark what they write."""
 
-_FLAG, _TAGS, _JOINER = "\U0001f1e6-\U0001f1ff", "\U000e0020-\U000e007f", "\u200d"
+_FLAG, _TAGS, _JOINER, _KEY = "\U0001f1e6-\U0001f1ff", "\U000e0020-\U000e007f", "\u200d", "\u20e3"
 EMOJI = (
-    rf"[{_FLAG}][{_FLAG}]|[0-9#*]\u20e3"
+    rf"[{_FLAG}][{_FLAG}]|[0-9#*]{_KEY}"
     rf"|[{SYMBOLS}][{_TAGS}]*(?:{_JOINER}[{SYMBOLS}][{_TAGS}]*)*"
 )
 """A regular expression for one emoji in folded text: a flag, a key, or symbols that are joined to one."""
@@ -85,6 +85,8 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFC", text).translate(_FOLDS)
+    if folded.isascii():
+        return folded
     return unicodedata.normalize("NFC", _LOOSE.sub("", folded))
 
 
@@ -103,7 +105,8 @@ class _Folds(dict[int, str]):
             return cased
         if _DROPPED.match(letter):
             return ""
-        if unicodedata.category(letter) == "Cf":
+        kind = unicodedata.category(letter)
+        if kind == "Cf":
             return letter if letter == _JOINER or "\U000e0020" <= letter <= "\U000e007f" else ""
         if letter.isdecimal():
             return str(unicodedata.decimal(letter))
@@ -113,6 +116,8 @@ class _Folds(dict[int, str]):
         parts = parts if parts != letter else cased
         if parts != letter:
             return unicodedata.normalize("NFC", "".join(self[ord(part)] for part in parts))
+        if kind[0] in "PSZ" or (kind == "Me" and letter != _KEY):
+            return " "  # SQLite does not know those that are new, such as the sign of the rouble
         latin = _LATIN.fullmatch(unicodedata.name(letter, ""))
         return latin[1].lower() if latin else letter
 

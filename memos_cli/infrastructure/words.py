@@ -45,6 +45,7 @@ _RUN = re.compile(f"[{UNSPACED}]+")
 _MARK = re.compile(f"[{UNSPACED_MARKS}]")
 _LETTER = re.compile(f"[^{UNSPACED_MARKS}][{UNSPACED_MARKS}]*|[{UNSPACED_MARKS}]+")
 _EMOJI = re.compile(EMOJI)
+_APART = re.compile(f"[{UNSPACED}{SYMBOLS}]")
 _WORD_CHARACTER = rf"(?!\d\u20e3)[^\W_{UNSPACED}{SYMBOLS}]"
 _ITEM = re.compile(
     rf"(?P<emoji>{EMOJI})|(?P<run>[{UNSPACED}]+)"
@@ -103,7 +104,10 @@ def index_text(text: str) -> str:
     """The text to put into the full-text table for ``text``; plain ASCII comes back as it is."""
     if text.isascii():
         return text
-    return _RUN.sub(_spaced_pairs, _EMOJI.sub(lambda emoji: f" {_emoji_word(emoji[0])} ", fold(text)))
+    folded = fold(text)
+    if folded.isascii():
+        return folded
+    return _RUN.sub(_spaced_pairs, _EMOJI.sub(lambda emoji: f" {_emoji_word(emoji[0])} ", folded))
 
 
 def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
@@ -180,11 +184,12 @@ def _distinct(terms: Iterator[Term]) -> list[Term]:
 
 
 class _Outlines(dict[int, int | str]):
-    """Marks as letters: a regular expression knows no class for them."""
+    """Marks as letters, for which a regular expression has no class; and what Unicode will add: SQLite takes
+    that for letters."""
 
     def __missing__(self, code: int) -> int | str:
-        is_mark = unicodedata.category(chr(code)) in ("Mn", "Mc") and not _RUN.match(chr(code))
-        found = self[code] = "x" if is_mark else code
+        is_part = unicodedata.category(chr(code)) in ("Mn", "Mc", "Cn", "Co") and not _APART.match(chr(code))
+        found = self[code] = "x" if is_part else code
         return found
 
 
