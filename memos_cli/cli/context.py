@@ -152,7 +152,7 @@ Tags = Annotated[
 ]
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Of this semantic type.")]
 Source = Annotated[
-    str, typer.Option("--source", metavar="TEXT", help="From a source whose address has TEXT.")
+    str, typer.Option("--source", metavar="TEXT", help="From a source whose address, as listed, has TEXT.")
 ]
 After = Annotated[
     str, typer.Option("--after", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")
