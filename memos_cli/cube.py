@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 from memos_cli.errors import Damaged
+from memos_cli.letters import nfc
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
@@ -64,6 +65,10 @@ class Draft:
     sensitivity: str = "open"
     masked: bool = False
     """Whether secrets in it were covered: its bytes in the source are then not those of its text."""
+
+    def __post_init__(self) -> None:
+        if self.tags or self.ref:
+            compose_names(self)
 
     def digest(self) -> bytes:
         """sha256 over what makes two drafts the same memory: text, type and, in dialogue, the event.
@@ -151,6 +156,9 @@ class Filter:
     sensitivities: tuple[str, ...] = ()
     asker: str = ""
     """Leave out what is meant for another principal than this one; empty: it stays."""
+
+    def __post_init__(self) -> None:
+        compose_names(self)
 
     def up_to(self, most: str) -> Filter:
         """This filter, without what is more sensitive than ``most``."""
@@ -325,6 +333,15 @@ class Quote:
     columns: str
     """Of a table row: the names of the columns."""
     score: float
+
+
+def compose_names(named: object) -> None:
+    """Bring the fields ``ref`` and ``tags`` of a frozen value to NFC."""
+    ref: str | None = getattr(named, "ref", None)
+    if ref and not ref.isascii():
+        object.__setattr__(named, "ref", nfc(ref))
+    if tags := getattr(named, "tags", ()):
+        object.__setattr__(named, "tags", tuple(map(nfc, tags)))
 
 
 def most_sensitive(*levels: str) -> str:

@@ -37,5 +37,8 @@ class BagOfWords:
             progress(len(texts))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    def knows(self, text: str) -> bool:
+        return True
+
     def close(self) -> None:
         pass

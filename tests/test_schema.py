@@ -11,9 +11,9 @@ import pytest
 from conftest import NOW, WHO
 from teaching import teach
 
-from memos_cli.cube import STATES, Filter
+from memos_cli.cube import STATES, Draft, Filter, Span
 from memos_cli.errors import MemosError, TooNew
-from memos_cli.infrastructure import audit, catalogue, check, derived, schema
+from memos_cli.infrastructure import audit, catalogue, check, derived, format_9, schema
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.identity import read_identity
 from memos_cli.infrastructure.vault import Vault
@@ -59,7 +59,7 @@ def test_every_older_version_becomes_the_newest(
     fresh.close()
 
 
-@pytest.mark.parametrize("format", [1, 2, 4, 5, 6, 7])
+@pytest.mark.parametrize("format", [1, 2, 4, 5, 6, 7, 8])
 def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Path, format: int) -> None:
     """Vaults that the program of that time wrote, with something in each of its tables."""
     folder = tmp_path / f"format-{format}"
@@ -106,6 +106,56 @@ def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Pat
             teach(new, 1, 2)
     assert read_identity(folder).format == schema.FORMAT
     assert check.examine(folder, timeout=1.0) == []
+
+
+def test_format_9_composes_names_and_finds_folded_letters(
+    db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What macOS typed in format 8, beside the same in NFC; killed on the way, it is done again."""
+    bring_to(db, 8, monkeypatch)
+    nfd, nfc = "cafe\u0301", "café"
+    digests = {}
+    for n, ref in enumerate((nfd, nfc, "plain"), 1):
+        draft = Draft(f"Łódź {n}", Span(0, 0), type="fact", ref=nfc)
+        digests[n] = draft.digest()
+        object.__setattr__(draft, "ref", ref)
+        db.execute(
+            """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role,
+                 owner, created, updated, priority, frozen, hits, heat)
+               VALUES (?, ?, 'plaintext', 'fact', 'generated', 1, ?, ?, '', '', ?, 1, 1, 0, 0, 0, 0)""",
+            (n, str(n), draft.digest(), ref, WHO),
+        )
+        db.execute("INSERT INTO version VALUES (?, ?, 1, '', ?, x'', 1, ?)", (n, n, draft.text, WHO))
+        db.execute("INSERT INTO words (rowid, head, body) VALUES (?, '', ?)", (n, draft.text))
+    db.executemany("INSERT INTO tag VALUES (?, ?)", [(1, nfd), (2, nfd), (2, nfc), (3, f"{nfd}/x"), (3, "a")])
+    db.executemany(
+        "INSERT INTO view VALUES (?, ?, 1, ?)", [(nfd, "{}", WHO), (nfc, "{}", WHO), ("v", "{}", WHO)]
+    )
+    db.executemany("INSERT INTO pin VALUES (?, 1, 1)", [(nfd,), (nfc,), ("v",)])
+    rules = [("tag", nfd), ("tag", nfc), ("view", nfd), ("cube", "1")]
+    db.executemany(
+        """INSERT INTO rule (owner, kind, target, principal, right, giver, created)
+           VALUES (?, ?, ?, 'u', 'read', ?, 1)""",
+        [(WHO, *rule, WHO) for rule in rules],
+    )
+    before = [*db.iterdump()]
+    with monkeypatch.context() as patch:
+        patch.setattr(format_9, "compose_names", lambda db: db.execute("SELECT * FROM missing"))
+        with pytest.raises(MemosError, match="missing"):
+            schema.migrate(db)
+    assert [*db.iterdump()] == before
+    schema.migrate(db)
+    assert db.execute("SELECT cube, tag FROM tag ORDER BY 1, 2").fetchall() == [
+        (1, nfc), (2, nfc), (3, "a"), (3, f"{nfc}/x")
+    ]  # fmt: skip
+    assert db.execute("SELECT name FROM view ORDER BY 1").fetchall() == [(nfc,), (f"{nfc} (2)",), ("v",)]
+    assert db.execute("SELECT view FROM pin ORDER BY 1").fetchall() == [(nfc,), (f"{nfc} (2)",), ("v",)]
+    targets = "SELECT kind, target FROM rule ORDER BY 1, 2"
+    assert db.execute(targets).fetchall() == [("cube", "1"), ("tag", nfc), ("view", f"{nfc} (2)")]
+    assert db.execute("SELECT n, ref FROM cube ORDER BY 1").fetchall() == [(1, nfc), (2, nfc), (3, "plain")]
+    found = dict(db.execute("SELECT n, digest FROM cube").fetchall())
+    assert {n: found[n] for n in (1, 2)} == {n: digests[n] for n in (1, 2)}
+    assert len(catalogue.matches(db, '"lodz"', Filter(), now=NOW, limit=9)) == 3
 
 
 def _columns(connection: sqlite3.Connection) -> dict[str, list[str]]:

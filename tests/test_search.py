@@ -33,6 +33,9 @@ class Topics:
                 vectors[row, topic] += word in text
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    def knows(self, text: str) -> bool:
+        return "🔴" not in text
+
     def close(self) -> None:
         pass
 

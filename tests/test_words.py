@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.infrastructure.words import STOP_WORDS, fts_query, index_text, query_terms
+from memos_cli.infrastructure import schema
+from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.words import STOP_WORDS, TOKENIZER, fts_query, index_text, query_terms
 
 OPERATORS = [*"*\"'^:{}()-+\x00", "AND", "OR", "NOT", "NEAR(", "a", "字"]
 
 
 def table(texts: Iterable[str]) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
-    db.execute(
-        "create virtual table t using fts5(x, content='', tokenize='porter unicode61 remove_diacritics 2')"
-    )
+    db.execute(f"create virtual table t using fts5(x, content='', tokenize=\"{TOKENIZER}\")")
     db.executemany("insert into t(x) values (?)", [(index_text(text),) for text in texts])
     return db
 
@@ -87,8 +88,17 @@ def test_an_unspaced_stretch_becomes_pairs_and_its_last_character() -> None:
     assert index_text("字").split() == ["字"]
 
 
-def test_accents_and_case_are_left_to_the_tokenizer() -> None:
-    assert index_text("Café") == "Café"
+def test_the_index_holds_folded_text() -> None:
+    assert index_text("Café Łódź") == "cafe lodz"
+    assert index_text("a party🎉") == "a party🎉".replace("🎉", " u127881 ")
+
+
+def test_the_tables_have_the_tokenizer_that_questions_expect() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+    schema.migrate(db)
+    (statement,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
+    assert TOKENIZER in statement
+    db.close()
 
 
 def test_stop_words_are_dropped_where_something_else_remains() -> None:
@@ -114,6 +124,63 @@ def test_korean_particles_are_dropped_at_the_end_of_a_word() -> None:
     assert words("서울에서 학교를") == ["서울", "학교"]
 
 
+IN_SHORT_RUNS = """
+都柏林 也门 吗啡 都江堰 请柬 和田 的士 呢绒 吧台 与会 也许 那曲 在野 是非 他乡 很快 的黎波里 那不勒斯
+呼和浩特 了望塔 斯里兰卡 乌兰巴托 安提瓜 佛得角 都灵 和歌山 也先 請柬 都靈
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "whole"),
+    [
+        *((word, word) for word in IN_SHORT_RUNS.split()),
+        ("去都柏林", "都柏林"),
+        ("和田在哪里", "和田"),
+        ("都柏林的天气怎么样", "都柏林"),
+        ("的黎波里有什么好吃的", "的黎波里"),
+        ("Dublin 都柏林", "都柏林"),
+    ],
+)
+def test_function_characters_stay_in_a_word_of_a_short_run(query: str, whole: str) -> None:
+    """A word that is asked for by itself, or that starts the question, keeps all its pairs."""
+    wanted = {a + b for a, b in pairwise(whole)}
+    assert wanted <= {*words(query)}
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "other"),
+    [
+        ("都柏林", "都柏林的酒店很贵", "柏林的酒店很贵"),
+        ("也门", "也门的签证", "了望塔周一关门"),
+        ("吗啡", "吗啡要锁在药柜里", "我家楼下的咖啡馆"),
+        ("我想知道都柏林的酒店", "都柏林的酒店", "柏林的酒店"),
+        ("我住在也门", "也门的签证", "门口的钥匙"),
+        ("所有权", "房子的所有权", "权力的游戏"),
+    ],
+)
+def test_the_word_that_is_asked_for_comes_first(query: str, text: str, other: str) -> None:
+    db = table([other, text])
+    terms = fts_query(query_terms(query, across=True))
+    rows = db.execute("select rowid from t where t match ? order by bm25(t)", [terms]).fetchall()
+    assert rows[0] == (2,)
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("我的猫", "猫"),
+        ("他们的猫", "猫"),
+        ("茶在哪里", "茶"),
+        ("喝茶吗", "喝茶"),
+        ("GPT的模型", "gpt 模型"),
+        ("猫はどこ", "猫"),
+        ("的", "的"),
+    ],
+)
+def test_function_words_beside_each_other_cut_a_short_run(query: str, left: str) -> None:
+    assert words(query) == left.split()
+
+
 def test_a_lone_character_is_asked_for_as_a_prefix() -> None:
     (term,) = query_terms("茶")
     assert (term.fts, term.cjk, term.words) == ('"茶"*', True, ("茶",))
@@ -129,7 +196,7 @@ def test_duplicates_are_asked_for_once() -> None:
     assert words("tea Tea TEA 茶 茶") == ["tea", "茶"]
 
 
-@pytest.mark.parametrize("query", ["", "   ", "🎉🎉", "?!", '"', "* ^ : ( )", "\x00"])
+@pytest.mark.parametrize("query", ["", "   ", "?!", "· – ₽", '"', "* ^ : ( )", "\x00"])
 def test_a_query_without_words_finds_nothing(query: str) -> None:
     assert query_terms(query) == []
     assert found(query, "some text 🎉") == []

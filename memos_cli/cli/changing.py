@@ -184,6 +184,8 @@ def forget(
             _confirm(output, gone)
             # What was shown is what goes: not what passes the filter by now.
             gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
+    if filtered and not gone.cubes:
+        output.note("note: no memory passes the filters; nothing is forgotten")
     if output.json:
         ids_gone = [cube.id for cube in gone.cubes]
         output.record(

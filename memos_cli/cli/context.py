@@ -15,6 +15,7 @@ import typer
 
 from memos_cli.cli.output import Output, clean
 from memos_cli.errors import UsageError
+from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
@@ -97,7 +98,7 @@ def _set_principal(state: State, value: str) -> None:
 
 
 def _set_view(state: State, value: str) -> None:
-    state.view = value
+    state.view = nfc(value)
 
 
 def _flag(*names: str, help: str, store: Callable[[State, Any], None]) -> Any:
@@ -151,7 +152,7 @@ Tags = Annotated[
 ]
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Of this semantic type.")]
 Source = Annotated[
-    str, typer.Option("--source", metavar="TEXT", help="From a source whose address has TEXT.")
+    str, typer.Option("--source", metavar="TEXT", help="From a source whose address, as listed, has TEXT.")
 ]
 After = Annotated[
     str, typer.Option("--after", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")

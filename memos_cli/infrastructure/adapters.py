@@ -19,6 +19,7 @@ from memos_cli.infrastructure import lineage
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.lineage import Source
+from memos_cli.letters import nfc
 
 LOST = {"forgotten": "a source was forgotten", "damaged": "its weights were damaged"}
 """Why an adapter has no weights any more."""
@@ -175,7 +176,7 @@ def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]
 def pinned(db: Connection, view: str, *, now: int) -> list[Adapter]:
     """The adapters that are used and that a view ("": no view) pins. Some may be ``stale``."""
     where = "c.state = 'activated' AND EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n AND pin.view = ?)"
-    return adapters(db, now=now, where=where, values=(view,))
+    return adapters(db, now=now, where=where, values=(nfc(view),))
 
 
 def made_from(db: Connection, cube: int, *, now: int) -> list[Adapter]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from memos_cli.cube import LIVE_STATES, Draft, Span, new_ulids
+from memos_cli.cube import LIVE_STATES, Draft, Span, compose_names, new_ulids
 from memos_cli.infrastructure import derived, links, rules
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection, in_lists
@@ -66,6 +66,9 @@ class Foreign:
     tags: tuple[str, ...]
     versions: tuple[ForeignVersion, ...]
     places: tuple[ForeignPlace, ...]
+
+    def __post_init__(self) -> None:
+        compose_names(self)
 
     def digest(self) -> bytes:
         """What tells it from another memory: see ``Draft.digest``."""

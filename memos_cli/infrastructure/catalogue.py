@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection, in_lists
 from memos_cli.infrastructure.schema import LIVE_TEXT
+from memos_cli.letters import nfc
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -127,7 +128,7 @@ def one(db: Connection, prefix: str) -> Cube:
     if wanted and wanted.isalnum() and wanted.isascii():
         rows = db.execute(f"{_CUBES} WHERE c.id >= ? AND c.id < ? LIMIT 3", (wanted, wanted + "~")).fetchall()
     if not rows:
-        rows = db.execute(f"{_CUBES} WHERE c.ref = ? LIMIT 3", (prefix,)).fetchall()
+        rows = db.execute(f"{_CUBES} WHERE c.ref = ? LIMIT 3", (nfc(prefix),)).fetchall()
     if not rows:
         raise UsageError(f"no cube has an id that starts with {prefix!r}", "`memos list` shows the ids")
     if len(rows) > 1:
@@ -174,16 +175,16 @@ def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int,
 
 
 def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
-    """A principal's cubes by their references; where several have one, the oldest."""
+    """A principal's cubes by their references, as given; where several have one, the oldest."""
     found: dict[str, int] = {}
-    for marks, part in in_lists(refs):
+    for marks, part in in_lists(list(map(nfc, refs))):
         rows = db.execute(
             f"""SELECT ref, min(n) FROM cube WHERE owner = ? AND ref IN ({marks})
                 AND state <> 'merged' GROUP BY ref""",
             (owner, *part),
         ).fetchall()
         found |= dict(rows)
-    return found
+    return {ref: found[nfc(ref)] for ref in refs if nfc(ref) in found}
 
 
 def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int]:
@@ -353,7 +354,7 @@ def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -
     where, values = condition(filter, now)
     rows = db.execute(
         f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",
-        (view, *values),
+        (nfc(view), *values),
     )
     return [_cube(row) for row in rows]
 
@@ -392,7 +393,7 @@ def views(db: Connection) -> dict[str, Filter]:
 
 def view_owner(db: Connection, name: str) -> str:
     """Whose a view is; "" where there is none of this name."""
-    row = db.execute("SELECT owner FROM view WHERE name = ?", (name,)).fetchone()
+    row = db.execute("SELECT owner FROM view WHERE name = ?", (nfc(name),)).fetchone()
     return row[0] if row else ""
 
 
@@ -430,11 +431,13 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
         parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
         values += filter.types
     if filter.source:
+        # As the address is stored, or as a person reads it; of a name that is not UTF-8 the bytes.
         parts.append(
-            """EXISTS (SELECT 1 FROM place q JOIN source o ON o.n = q.source
-               WHERE q.cube = c.n AND instr(o.uri, ?))"""
+            """EXISTS (SELECT 1 FROM place q WHERE q.cube = c.n AND q.source IN (SELECT o.n FROM source o
+                 WHERE instr(o.uri, ?) OR instr(o.uri, ?) OR instr(readable(o.uri), ?)))"""
         )
-        values.append(filter.source)
+        as_typed = filter.source.encode("utf-8", "replace").decode()
+        values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
     if filter.sensitivities:
         levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
         parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")

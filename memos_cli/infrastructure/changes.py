@@ -9,11 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memos_cli.cube import LIVE_STATES, SENSITIVITIES, Cube, Draft, Origin, Span, most_sensitive, new_ulids
+from memos_cli.cube import (
+    LIVE_STATES,
+    SENSITIVITIES,
+    Cube,
+    Draft,
+    Origin,
+    Span,
+    compose_names,
+    most_sensitive,
+    new_ulids,
+)
 from memos_cli.infrastructure import forgetting
 from memos_cli.infrastructure.database import Connection, in_lists
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.words import word_row
+from memos_cli.letters import nfc
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,9 @@ class Terms:
     """The least: what is found in a draft may make it more."""
     quarantine: bool = False
     """Whether the cubes wait for a review before anything finds them."""
+
+    def __post_init__(self) -> None:
+        compose_names(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +328,7 @@ class Change:
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""
         changed = []
-        for tag in tags:
+        for tag in map(nfc, tags):
             statement = (
                 "DELETE FROM tag WHERE cube = ? AND tag = ?"
                 if remove
@@ -436,12 +450,13 @@ class Change:
         self.db.execute(
             """INSERT INTO view (name, filter, created, owner) VALUES (?, ?, ?, ?)
                ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
-            (name, filter, self.now, self.principal),
+            (nfc(name), filter, self.now, self.principal),
         )
         self.insert_audit([(self.now, self.principal, "view", None, None, name)])
 
     def remove_view(self, name: str) -> bool:
         """Delete a view. Returns whether there was one."""
+        name = nfc(name)
         gone = self.db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
         if gone:
             self.db.execute("DELETE FROM pin WHERE view = ?", (name,))
@@ -452,14 +467,14 @@ class Change:
         """Let a cube stand in every prompt of a view, after those that do. Returns whether it is new."""
         statement = """INSERT OR IGNORE INTO pin (view, cube, position)
           SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
-        if new := self.db.execute(statement, (view, cube)).rowcount > 0:
+        if new := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
             self.tell(cube, "pin", view)
         return new
 
     def unpin(self, view: str, cube: int) -> bool:
         """Undo ``pin``. Returns whether it was pinned."""
         statement = "DELETE FROM pin WHERE view = ? AND cube = ?"
-        if was := self.db.execute(statement, (view, cube)).rowcount > 0:
+        if was := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
             self.tell(cube, "unpin", view)
         return was
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote
 
 from memos_cli.errors import Damaged, Locked, MemosError, Unwritable
 from memos_cli.infrastructure.encryption import Cipher, not_installed
+from memos_cli.letters import nfc
 
 _RESTORE = "`memos check` tells what is; restore a backup"
 _PRAGMAS = (
@@ -82,6 +84,10 @@ class _ConnectionInOurWords(_AnyConnection):
     """A connection whose statements all run on such cursors."""
 
     _cursors: type[_CursorInOurWords]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.create_function("readable", 1, readable_address, deterministic=True)
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(factory or self._cursors)
@@ -164,6 +170,11 @@ def _sqlcipher() -> tuple[Any, Any]:
         _cursors = SealedCursor
 
     return dbapi2, SealedConnection
+
+
+def readable_address(uri: str) -> str:
+    """Return the address of a source as a person reads and types it: decoded, in NFC."""
+    return nfc(unquote(uri))
 
 
 def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]:

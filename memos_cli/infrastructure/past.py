@@ -17,6 +17,7 @@ from memos_cli.infrastructure.schema import LIVE_TEXT, migrate
 from memos_cli.infrastructure.snapshots import Snapshots
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.infrastructure.words import word_row
+from memos_cli.letters import nfc
 
 _MOVED = re.compile(r"([a-z]+) to [a-z]+")
 _HEADER = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created, updated,
@@ -108,7 +109,7 @@ def _tags(db: Connection, time: int) -> list[tuple[int, str]]:
         (time,),
     )
     for cube, action, detail in done:
-        named = set(json.loads(detail))
+        named = set(map(nfc, json.loads(detail)))
         tags[cube] = tags[cube] - named if action == "tag" else tags[cube] | named
     return [(cube, tag) for cube, some in tags.items() for tag in some]
 

@@ -9,7 +9,7 @@ from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.schema import LIVE_TEXT
 from memos_cli.infrastructure.words import word_row
 
-_NEW_WORDS = (
+NEW_WORDS = (
     # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
     "DELETE FROM words_data",
     "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
@@ -35,7 +35,7 @@ def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
 
 def rebuild_words(change: Change) -> None:
     """Make the full-text table anew from the cubes."""
-    for statement in _NEW_WORDS:
+    for statement in NEW_WORDS:
         change.db.execute(statement)
     change.insert_words(live_words(change.db))
     change.insert_audit([(change.now, change.principal, "repair", None, None, "words")])

@@ -13,6 +13,7 @@ from memos_cli.cube import Filter
 from memos_cli.infrastructure import catalogue, policies
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.governance import Header, Rule
+from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.changes import Change
@@ -54,7 +55,7 @@ def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Hea
 
 def view_of(db: Connection, name: str, owner: str) -> Filter | None:
     """A saved filter of ``owner``'s."""
-    row = db.execute("SELECT filter FROM view WHERE name = ? AND owner = ?", (name, owner)).fetchone()
+    row = db.execute("SELECT filter FROM view WHERE name = ? AND owner = ?", (nfc(name), owner)).fetchone()
     return catalogue.filter_from_json(row[0]) if row else None
 
 

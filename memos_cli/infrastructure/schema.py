@@ -453,10 +453,18 @@ def _eighth(db: Database) -> None:
         db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('vector', ?)", last)
 
 
+def _ninth(db: Database) -> None:
+    """Letters that are one: the full-text index of folded text, names in NFC."""
+    from memos_cli.infrastructure import format_9
+
+    for step in (format_9.rebuild_words, format_9.compose_names):
+        step(db.conn)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
-    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth,
+    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth, _ninth,
 )  # fmt: skip
 FORMAT = len(MIGRATIONS)
 

@@ -1,13 +1,11 @@
 """Words for full-text search: what is put into the index, and what is asked of it. No I/O.
 
-The FTS5 table's tokenizer (``porter unicode61 remove_diacritics 2``) folds case and accents and stems
-English, but takes a stretch of Chinese, Japanese, Korean or Thai for one word. So such stretches are
-written into the index as overlapping pairs of characters, and asked for in the same way: any two
-neighbouring characters of a text find it, wherever its words begin. The last character of a stretch
-stands alone as well, so that every character begins some token and a prefix query finds it.
-
-The index sees NFKC text (full-width letters and ligatures become plain ones). Emoji are separators to
-the tokenizer and cannot be found by full text.
+Index and question see folded text (``letters.fold``). The FTS5 tokenizer (``TOKENIZER``) splits it into
+words, marks included, and stems English; it takes a stretch of Chinese, Japanese, Korean or Thai for one
+word. So such stretches are written into the index as overlapping pairs of characters, and asked for in the
+same way: any two neighbouring characters of a text find it, wherever its words begin. The last character of
+a stretch stands alone as well, so that every character begins some token and a prefix query finds it. An
+emoji, to the tokenizer a separator, is written as the numbers of its characters (``u127881``).
 """
 
 from __future__ import annotations
@@ -21,6 +19,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from memos_cli.cube import utc
+from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
+
+TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+"""FTS5's, of every full-text table here. ``categories``: marks are part of a word."""
 
 _ENGLISH = """
 a about above after again against all also am an and any anybody anyone anything are aren't as at be
@@ -39,42 +41,30 @@ d ll m re s t ve
 STOP_WORDS: frozenset[str] = frozenset(_ENGLISH.split())
 """English words that carry no topic. Asking for them costs seconds on a large index and finds nothing."""
 
-# Scripts written without spaces, and Hangul, whose particles stick to the word before them.
-_UNSPACED = (
-    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0edf"  # Thai, Lao
-    "\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17d7\u17dc\u17dd"  # Burmese, Khmer
-    "\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff"  # Hangul
-    # Han
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-    # kana, bopomofo
-    "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3105-\u312f\u31a0-\u31bf"
+_RUN = re.compile(f"[{UNSPACED}]+")
+_MARK = re.compile(f"[{UNSPACED_MARKS}]")
+_LETTER = re.compile(f"[^{UNSPACED_MARKS}][{UNSPACED_MARKS}]*|[{UNSPACED_MARKS}]+")
+_EMOJI = re.compile(EMOJI)
+_APART = re.compile(f"[{UNSPACED}{SYMBOLS}]")
+_WORD_CHARACTER = rf"(?!\d\u20e3)[^\W_{UNSPACED}{SYMBOLS}]"
+_ITEM = re.compile(
+    rf"(?P<emoji>{EMOJI})|(?P<run>[{UNSPACED}]+)"
+    # A name such as config.toml, snake_case or a@b.org is one phrase, as is a number: 3.11, 2023-05-08
+    rf"|(?P<word>(?:{_WORD_CHARACTER})+(?:(?:['’._@]|(?<=\d)[-:/](?=\d))(?:{_WORD_CHARACTER})+)*)"
 )
-# Vowel signs and tone marks belong to the letter before them.
-_MARKS = (
-    "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece"
-    "\u102b-\u103e\u1056-\u1059\u105e-\u1060\u1062-\u1064\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d"
-    "\u17b4-\u17d3\u17dd"
-)
-_RUN = re.compile(f"[{_UNSPACED}]+")
-_MARK = re.compile(f"[{_MARKS}]")
-_LETTER = re.compile(f"[^{_MARKS}][{_MARKS}]*|[{_MARKS}]+")
-
-# Letters and digits, with the combining marks that Python's \w leaves out (accents, Hebrew, Arabic, Indic).
-_COMBINING = r"\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0d7f\u0f35-\u0fbc"
-_WORD_CHARACTER = rf"(?:[^\W_]|[{_COMBINING}])"
-# A name such as config.toml, snake_case or a@b.org, and a number such as 3.11 or 2023-05-08, is one phrase.
-_WORD = re.compile(rf"{_WORD_CHARACTER}+(?:(?:['’._@]|(?<=\d)[-:/](?=\d)){_WORD_CHARACTER}+)*")
+"""What a text consists of, in its ``_outline``."""
 _CONTRACTION = re.compile(r"['’](?:s|d|m|t|ll|re|ve)$", re.IGNORECASE)
-_SEPARATOR = re.compile(r"['’._@:/-]")
+_SEPARATOR = re.compile(r"['._@:/-]")
 
-# Group 1: words that hold a function character and mean something; the rest: function words, longest first.
+# Function words, longest first. Group 1: no function words, but words that hold one of their characters;
+# group 2: single characters, which may be part of a word as well.
 _FUNCTION_WORDS = re.compile(
     "(目的|的确|标的|了解|现在|存在|正在|所在|在线|实在|内在|潜在|和平|和谐|共和|饱和|温和|和解|缓和|和服|平和|昭和|和食"
     "|参与|首都|成都|都市|京都|东京都|東京都|请求|申请|邀请|请假|请客|申請|自我|吉他|他人|是非|联系我们)"
     "|为什么|為什麼|怎么样|怎麼樣|有没有|有沒有|是不是|告诉我|告訴我|什么时候|什麼時候"
     "|叫什么名字|叫什麼名字|什么名字|什麼名字|叫什么|叫什麼|什么|什麼|怎么|怎麼|怎样|如何|为何|哪些|哪个|哪里|哪儿|多少|是否|请问|請問|帮我|幫我|帮忙|一下|关于|關於|对于|對於"
     "|以及|还是|还有|就是|但是|因为|所以|如果|虽然|我们|我們|你们|你們|他们|他們|她们|它们|咱们|这个|這個|那个|那個|这些|這些|那些"
-    "|所有|一些|可以|其他|[的了吗嗎呢吧呀是我你您他她它谁誰很也在和与與都请請这這那]"
+    "|所有|一些|可以|其他|[吗嗎]$|([的了吗嗎呢吧呀是我你您他她它谁誰很也在和与與都请請这這那])"
     "|ください|について|とは|でした|ました|ません|です|ます|している|していた|している|という|どこ|いつ|なに|なぜ|どの|何"
     "|(?<=[一-鿿々ァ-ヶー])(?:から|まで|[のはがをにでともへや])"
     "|を"
@@ -82,6 +72,10 @@ _FUNCTION_WORDS = re.compile(
 _KOREAN_PARTICLE = re.compile(
     "(?<=[가-힣][가-힣])(?:에서|에게|으로|까지|부터|하고|이랑|[은는이가을를의에도와과로])$"
 )
+_SHORT = 4
+"""Characters of a run in which a single function character is more likely part of a word: 都柏林, 和田."""
+_FOLLOWING = frozenset("的了吗嗎呢吧呀很也都和与與")
+"""Function characters that follow a word: where nothing stands before them, they are part of one."""
 # Characters that mean little when they are all that is left between two function words.
 _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
@@ -97,7 +91,7 @@ class Term:
     """One thing to look for: a word, a phrase, or one or two characters of an unspaced script."""
 
     text: str
-    """As asked, in NFKC and lower case."""
+    """As asked, folded."""
     fts: str
     """The FTS5 expression that finds it: one quoted string, with a ``*`` where it is a prefix."""
     cjk: bool
@@ -110,7 +104,10 @@ def index_text(text: str) -> str:
     """The text to put into the full-text table for ``text``; plain ASCII comes back as it is."""
     if text.isascii():
         return text
-    return _RUN.sub(_spaced_pairs, unicodedata.normalize("NFKC", text))
+    folded = fold(text)
+    if folded.isascii():
+        return folded
+    return _RUN.sub(_spaced_pairs, _EMOJI.sub(lambda emoji: f" {_emoji_word(emoji[0])} ", folded))
 
 
 def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
@@ -121,14 +118,16 @@ def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str,
     return index_text(" ".join(filter(None, head))), index_text(text)
 
 
-def query_terms(text: str) -> list[Term]:
+def query_terms(text: str, *, across: bool = False) -> list[Term]:
     """What to look for when somebody asks for ``text``, in order and without duplicates.
 
-    Stop words and function words are left out, unless the text holds nothing else. Text without a
-    letter or digit gives no terms.
+    Stop words and function words are left out, unless the text holds nothing else. With ``across`` come the
+    pairs that reach into a Chinese function character (的黎, of 林的黎波里): it may be part of a word. A text
+    need not hold them. Text without a letter, digit or emoji gives no terms.
     """
-    normal = unicodedata.normalize("NFKC", text)
-    return _distinct(_terms(normal, keep_all=False)) or _distinct(_terms(normal, keep_all=True))
+    folded = fold(text)
+    terms = _distinct(_terms(folded, keep_all=False)) or _distinct(_terms(folded, keep_all=True))
+    return _distinct(iter([*terms, *_pairs_across(folded)])) if across and terms else terms
 
 
 def fts_query(terms: Sequence[Term]) -> str:
@@ -154,18 +153,14 @@ def content_words(text: str) -> list[str]:
 
     Unspaced scripts are cut at their function words only: of 我们的气候政策 remains 气候政策.
     """
-    normal = unicodedata.normalize("NFKC", text)
     found: list[str] = []
-    end = 0
-    for run in [*_RUN.finditer(normal), None]:
-        for match in _WORD.finditer(normal, end, run.start() if run else len(normal)):
-            word = _CONTRACTION.sub("", match[0])
-            if not {match[0].lower().replace("’", "'"), word.lower()} & STOP_WORDS:
+    for kind, item, joined in _items(unicodedata.normalize("NFKC", text)):
+        if kind == "run":
+            found += [piece for piece in _without_function_words(item, joined) if piece not in _EMPTY_ALONE]
+        elif kind == "word" and any(map(str.isalnum, item)):
+            word = _CONTRACTION.sub("", item)
+            if not {item.lower().replace("’", "'"), word.lower()} & STOP_WORDS:
                 found.append(word)
-        if run:
-            pieces = _without_function_words(run[0])
-            found += [piece for piece in pieces if piece not in _EMPTY_ALONE]
-            end = run.end()
     return list({word.lower(): word for word in reversed(found)}.values())[::-1]
 
 
@@ -188,35 +183,93 @@ def _distinct(terms: Iterator[Term]) -> list[Term]:
     return list({term.fts: term for term in terms}.values())
 
 
+class _Outlines(dict[int, int | str]):
+    """Marks as letters, for which a regular expression has no class; and what Unicode will add: SQLite takes
+    that for letters."""
+
+    def __missing__(self, code: int) -> int | str:
+        is_part = unicodedata.category(chr(code)) in ("Mn", "Mc", "Cn", "Co") and not _APART.match(chr(code))
+        found = self[code] = "x" if is_part else code
+        return found
+
+
+_outlines = _Outlines()
+
+
+def _items(text: str) -> Iterator[tuple[str, str, bool]]:
+    """The words, emoji and unspaced runs of a text: (kind, text, whether one ends where it starts)."""
+    outline, end = text if text.isascii() else text.translate(_outlines), -1
+    for match in _ITEM.finditer(outline):
+        yield match.lastgroup or "", text[match.start() : match.end()], match.start() == end
+        end = match.end()
+
+
+def _emoji_word(emoji: str) -> str:
+    """An emoji as a word that no stemmer shortens: it ends in a digit."""
+    return "".join(f"u{ord(character)}" for character in emoji)
+
+
 def _terms(text: str, *, keep_all: bool) -> Iterator[Term]:
-    end = 0
-    for run in _RUN.finditer(text):
-        yield from _word_terms(text[end : run.start()], keep_all=keep_all)
-        yield from _pair_terms(run[0], keep_all=keep_all)
-        end = run.end()
-    yield from _word_terms(text[end:], keep_all=keep_all)
+    for kind, item, joined in _items(text):
+        if kind == "run":
+            for piece in [item] if keep_all else _without_function_words(item, joined):
+                yield from _pair_terms(piece, keep_all=keep_all)
+        elif kind == "emoji":
+            yield Term(item, f'"{_emoji_word(item)}"', False, (item,))
+        else:
+            stem = _CONTRACTION.sub("", item)
+            if keep_all or (item not in STOP_WORDS and stem not in STOP_WORDS):
+                yield Term(stem, f'"{stem}"', False, tuple(filter(None, _SEPARATOR.split(stem))))
 
 
-def _word_terms(text: str, *, keep_all: bool) -> Iterator[Term]:
-    for match in _WORD.finditer(text):
-        word = match[0].lower().replace("’", "'")
-        stem = _CONTRACTION.sub("", word)
-        if keep_all or (word not in STOP_WORDS and stem not in STOP_WORDS):
-            yield Term(stem, f'"{stem}"', False, tuple(filter(None, _SEPARATOR.split(stem))))
+def _pair_terms(piece: str, *, keep_all: bool) -> Iterator[Term]:
+    letters = _letters(piece)
+    if len(letters) > 1:
+        yield from (_pair(first, second) for first, second in pairwise(letters))
+    elif keep_all or piece not in _EMPTY_ALONE:
+        yield Term(piece, f'"{piece}"*', True, (piece,))
 
 
-def _pair_terms(run: str, *, keep_all: bool) -> Iterator[Term]:
-    pieces = [run] if keep_all else _without_function_words(run)
-    for piece in pieces:
-        letters = _letters(piece)
-        if len(letters) == 1:
-            if keep_all or piece not in _EMPTY_ALONE:
-                yield Term(piece, f'"{piece}"*', True, (piece,))
+def _pair(first: str, second: str) -> Term:
+    return Term(first + second, f'"{first}{second}"', True, (first + second,))
+
+
+def _pairs_across(text: str) -> Iterator[Term]:
+    """The pairs of a function character and what stands beside it, where it cuts a run."""
+    for kind, run, joined in _items(text):
+        for start, end, is_word in _cuts(run, joined) if kind == "run" else ():
+            for at in () if is_word and len(run) > _SHORT else (start - 1, end - 1):
+                if 0 <= at < len(run) - 1:
+                    yield _pair(run[at], run[at + 1])
+
+
+def _without_function_words(run: str, joined: bool) -> list[str]:
+    pieces, at = [], 0
+    for start, end, _ in [*_cuts(run, joined), (len(run), len(run), True)]:
+        pieces.append(run[at:start])
+        at = end
+    return [_KOREAN_PARTICLE.sub("", piece) for piece in pieces if piece]
+
+
+def _cuts(run: str, joined: bool) -> list[tuple[int, int, bool]]:
+    """The function words that cut a run: (start, end, whether it is more than single characters)."""
+    found: list[tuple[int, int, bool]] = []
+    for match in _FUNCTION_WORDS.finditer(run):
+        start, end, is_word = *match.span(), match[2] is None
+        if match[1]:
             continue
-        for first, second in pairwise(letters):
-            yield Term(first + second, f'"{first}{second}"', True, (first + second,))
+        if found and found[-1][1] == start:
+            start, is_word = found[-1][0], found[-1][2] or is_word
+            found.pop()
+        found.append((start, end, is_word))
+    return [cut for cut in found if cut[2] or cut[1] - cut[0] > 1 or _cuts_alone(run, cut[0], joined)]
 
 
-def _without_function_words(run: str) -> list[str]:
-    kept = _FUNCTION_WORDS.sub(lambda match: match[1] or " ", run)
-    return [_KOREAN_PARTICLE.sub("", piece) for piece in kept.split()]
+def _cuts_alone(run: str, at: int, joined: bool) -> bool:
+    """Whether a function character is a word of its own, with no other function word beside it.
+
+    ``joined``: another word stands right before the run ("GPT的模型").
+    """
+    if at == 0 and (joined or len(run) == 1):
+        return True
+    return len(run) > _SHORT and not (at == 0 and run[0] in _FOLLOWING)

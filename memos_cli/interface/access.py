@@ -25,6 +25,7 @@ from memos_cli.infrastructure.governance import (
 )
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.identity import ROLES, TOKENS, hash_token
+from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle import next_state
 from memos_cli.settings import check_principal
 
@@ -221,7 +222,7 @@ class Access:
         owner = principal_named(of, "feed") if of else self.caller.principal
         if text == "vault":
             return Target("vault", "", owner)
-        kind, _, name = text.partition(":")
+        kind, _, name = nfc(text).partition(":")
         if kind == "tag" and name.strip("/"):
             return Target("tag", name.strip("/"), owner)
         if kind == "view" and name:

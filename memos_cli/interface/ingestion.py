@@ -19,6 +19,7 @@ from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.results import Failure
 from memos_cli.interface.sources import Hints, Reading, Unreadable, find, read, read_bytes
+from memos_cli.letters import nfc
 from memos_cli.operation.alignment import align
 from memos_cli.operation.lifecycle import next_state
 
@@ -108,8 +109,8 @@ class Ingestion:
                 "raise the setting ingest.max_mb, or ingest it in parts",
             )
         if name:
-            load = partial(read_bytes, text, name, "", self._wishes.hints)
-            self._take(name, hashlib.sha256(text).hexdigest(), load)
+            load = partial(read_bytes, text, nfc(name), "", self._wishes.hints)
+            self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
             self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._wishes.hints), self._add_loose)
@@ -124,7 +125,7 @@ class Ingestion:
             if isinstance(item, Unreadable):
                 self.failed.append(Failure(item.uri, item.reason))
                 continue
-            found = replace(item, uri=name) if name else item
+            found = replace(item, uri=nfc(name)) if name else item
             seen.add(found.uri)
             try:
                 with found.path.open("rb") as file:

@@ -32,6 +32,7 @@ from memos_cli.interface.results import (
     Tagged,
 )
 from memos_cli.interface.session import Session
+from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
@@ -753,7 +754,7 @@ class Memos(Session):
 
     def view(self, name: str) -> Filter:
         """A saved filter. Raises UsageError if there is none of this name."""
-        views = self.views()
+        views, name = self.views(), nfc(name)
         if name not in views:
             known = ", ".join(views) or "none yet"
             raise UsageError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube
 from memos_cli.infrastructure.words import script_of
+from memos_cli.letters import WIDE
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.index import Floats
@@ -21,7 +22,7 @@ passages in English and Chinese 60 % reach it, and no two that are of one articl
 most 0.66)."""
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
-_WIDE = re.compile("[\u2e80-\ud7ff\uf900-\ufaff]")
+_WIDE = re.compile(f"[{WIDE}]")
 
 
 def find_duplicates(

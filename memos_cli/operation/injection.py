@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from memos_cli.cube import Cube, Plan, format_time
 from memos_cli.errors import UsageError
+from memos_cli.letters import WIDE
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.prompt import Prompt, build_prompt
 
@@ -30,7 +31,7 @@ CITES_FROM = 1_000_000_000
 and the list instead of answering (measured on SmolLM2-135M)."""
 
 
-_WIDE = re.compile("[\u2e80-\ud7ff\uf900-\ufaff]")
+_WIDE = re.compile(f"[{WIDE}]")
 
 
 def cites(engine: Engine) -> bool:

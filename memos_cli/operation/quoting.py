@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from memos_cli.cube import Injection, Quote, Sentence
+from memos_cli.letters import CJK
 
 WORDS = 60
 """Words of an answer, about. What does not fit is left out, but for the best sentence."""
@@ -27,14 +28,14 @@ times."""
 _ASKS = 0.15
 """Taken off a sentence that asks: who asks does not tell."""
 
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_WORD = re.compile("[^\\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_CJK = re.compile(f"[{CJK}]")
+_WORD = re.compile(rf"[^\W{CJK}]+")
 _QUESTION_END = re.compile(r"[?？؟;][\"'”’)\]》」』*_]*\s*\Z")
 
 
 def count_words(text: str) -> int:
     """Words of a text; two Chinese, Japanese or Korean characters count as one."""
-    return len(_WORD.findall(text)) + -(-len(_WIDE.findall(text)) // 2)
+    return len(_WORD.findall(text)) + -(-len(_CJK.findall(text)) // 2)
 
 
 def choose_quotes(chosen: Sequence[Injection], *, words: int = WORDS, most: int = MOST) -> tuple[Quote, ...]:

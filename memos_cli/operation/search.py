@@ -136,14 +136,17 @@ def gather(
 ) -> Gathered:
     """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
     db = vault.connection
-    row = row_in_use(db, embedder) if embedder is not None else 0
+    terms = query_terms(question, across=True)
+    # Of emoji, and of words that it does not know, an embedder makes much the same vector.
+    asked = " ".join(term.text for term in terms if any(map(str.isalnum, term.text)))
+    row = row_in_use(db, embedder) if embedder is not None and asked and embedder.knows(asked) else 0
     with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
         read = (
             aside.submit(partial(embedder.embed, query=True), [question])
             if embedder is not None and row
             else None
         )
-        terms, words = by_words(vault, query_terms(question), filter=filter, now=now, limit=limit)
+        weighed, words = by_words(vault, terms, filter=filter, now=now, limit=limit)
     vector = read.result()[0] if read is not None else None
     meaning = _near(vault, vector, row, filter, now, limit) if vector is not None else {}
     known = list(words.keys() | meaning.keys())
@@ -159,10 +162,10 @@ def gather(
         )
         for n, type, author, role, time, text, last, source, start in catalogue.openings(db, known, OPENING)
     )  # fmt: skip
-    foreign = sum(w.term.cjk for w in terms) / len(terms) if terms else 0.0
+    foreign = sum(term.cjk for term in terms) / len(terms) if terms else 0.0
     if foreign and embedder is not None and reads_foreign(embedder):
         foreign = 0.0
-    return Gathered(tuple(terms), candidates, tuple(pairs), foreign, near)
+    return Gathered(tuple(weighed), candidates, tuple(pairs), foreign, near)
 
 
 def _calibration(embedder: Embedder | None) -> Calibration:

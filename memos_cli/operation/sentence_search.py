@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from memos_cli.cube import Cube, Sentence
 from memos_cli.infrastructure.index import Near
-from memos_cli.infrastructure.words import Term, fts_query, index_text, script_of
+from memos_cli.infrastructure.words import TOKENIZER, Term, fts_query, index_text, script_of
 from memos_cli.operation.ranking import FOREIGN_BALANCE
 from memos_cli.operation.sentences import split_sentences
 
 BALANCE = 0.6
 """What meaning counts beside words."""
-_TABLE = "CREATE VIRTUAL TABLE s USING fts5 (head, body, tokenize = 'porter unicode61 remove_diacritics 2')"
+_TABLE = f'CREATE VIRTUAL TABLE s USING fts5 (head, body, tokenize = "{TOKENIZER}")'
 
 
 def score_sentences(

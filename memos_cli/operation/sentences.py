@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from memos_cli.cube import Sentence
+from memos_cli.letters import WIDE
 
 LONGEST = 400
 """Characters of one sentence; a longer one is cut at a comma or a space."""
@@ -35,7 +36,7 @@ _FIELD = re.compile(r"[\w .-]{1,40}[:：=]\s*\S")
 _ENDS = re.compile(r"[.!?…。！？؟।;；:：][\"'”’)\]》」』*_`]*[ \t]*\Z")
 _STOPS = re.compile(r"[.!?…]\s+|[。！？؟।]\s*|\n")
 _BREAKS = re.compile(r"[,，、;；:：—][ \t]*|[ \t\n]+")
-_WIDE = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
+_WIDE = re.compile(f"[{WIDE}]")
 _LETTER = re.compile(r"[^\W_]")
 
 

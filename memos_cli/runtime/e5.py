@@ -108,6 +108,9 @@ class _E5Inputs:
         except (OSError, ValueError, EOFError) as error:
             raise ModelUnfit(f"the embedding matrix {files.matrix} is damaged: {error}") from error
 
+    def knows(self, text: str) -> bool:
+        return self.tokenise.knows(text)
+
     def look_up(self, tokens: NDArray[np.int32]) -> Vectors:
         return dequantise(self._matrix[tokens])
 
@@ -139,6 +142,10 @@ class E5Embedder:
         """Compute the model's own vectors, which are not centred."""
         prefix = _PREFIXES[query]
         return self._model.embed([prefix + text for text in texts], progress=progress)
+
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary."""
+        return self._model.knows(text)
 
     def tokenise(self, text: str, *, query: bool = False) -> list[int]:
         """Cut ``text`` into tokens as ``embed`` does, its prefix included."""

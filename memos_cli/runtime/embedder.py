@@ -66,6 +66,9 @@ class Embedder(Protocol):
         them. ``progress`` is called with the number of texts done, now and then.
         """
 
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary: of what is not, all vectors are alike."""
+
     def close(self) -> None:
         """Give the memory back. The embedder can't be used afterwards."""
 
@@ -188,6 +191,14 @@ class LibraryEmbedder:
             if progress is not None:
                 progress(start + len(portion))
         return vectors
+
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary."""
+        tokenizer = self._model.tokenizer
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        return unknown is None or bool(
+            set(tokenizer(text, add_special_tokens=False)["input_ids"]) - {unknown}
+        )
 
     def close(self) -> None:
         """Let go of the model; Python frees it."""

@@ -44,6 +44,9 @@ class InputLayer(Protocol):
     def tokenise(self, text: str) -> list[int]:
         """Cut ``text`` into tokens, at most the model's limit, the closing token always the last."""
 
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary."""
+
     def look_up(self, tokens: NDArray[np.int32]) -> Vectors:
         """Give the row of the embedding matrix for each of ``tokens``."""
 
@@ -128,6 +131,15 @@ class LlamaEmbedder:
         if len(ids) > self._max_tokens:
             ids[self._max_tokens - 1 :] = ids[-1:]
         return ids
+
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary. One of bytes knows every word."""
+        self._check_open()
+        if self._inputs is not None:
+            return self._inputs.knows(text)
+        if not self._cuts_word_pieces or is_plain(text) or self._pieces is None:
+            return True
+        return self._pieces.knows(text)
 
     def close(self) -> None:
         """Free the model. The embedder can't be used afterwards."""

@@ -131,6 +131,13 @@ class UnigramTokenizer:
         ids.append(self.last)
         return ids
 
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` has a piece, beside that for the space before it."""
+        nothing = {self.unknown, *self._cut(WORD_START)}
+        return any(
+            not nothing.issuperset(self._cut(WORD_START + word)) for word in self.normalise(text).split()
+        )
+
     def normalise(self, text: str) -> str:
         """``text`` as it is cut: one form of each character, no control characters; spaces may be several.
 

@@ -54,6 +54,10 @@ class WordPieces:
                 ids += self._cut_word(word)
         return ids
 
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` has pieces."""
+        return any(number != self._ids["[UNK]"] for number in self.cut(text))
+
     def _cut_word(self, word: str) -> list[int]:
         ids = self._known.get(word)
         if ids is None:

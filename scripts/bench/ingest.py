@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from memos_cli.infrastructure.words import word_row
+from memos_cli.infrastructure.words import TOKENIZER, word_row
 from memos_cli.interface.ingestion import Wishes
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.sources import Hints
@@ -85,8 +85,7 @@ def single(rounds: int) -> dict[str, float]:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE note (n INTEGER PRIMARY KEY, text TEXT)")
         db.execute(
-            "CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', "
-            "tokenize='porter unicode61 remove_diacritics 2')"
+            f"CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', tokenize=\"{TOKENIZER}\")"
         )
         with memos(Path(folder) / "vault") as api:
             api.vault_to_be()

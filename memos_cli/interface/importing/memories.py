@@ -15,6 +15,7 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.exchange.formats import OWN_TIME
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, parts_of, text, time
 from memos_cli.interface.importing.opening import Export
+from memos_cli.letters import nfc
 
 _DAY = 86_400_000
 _OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
@@ -66,7 +67,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
                 time=time(about[OWN_TIME]) if OWN_TIME in about else when,
             )  # fmt: skip
             if id in earlier:
-                bundle.earlier[id] = [was for was in earlier[id] if was.strip() and was != said]
+                bundle.earlier[nfc(id)] = [was for was in earlier[id] if was.strip() and was != said]
             if id and (end := time(record.get("expiration_date"))) is not None:
                 is_day = len(text(record.get("expiration_date"))) == 10
                 bundle.ends[id] = end + (_DAY if is_day else 0)  # it holds to the end of that day

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from memos_cli.cube import parse_time
+from memos_cli.letters import WIDE
 
 LONGEST = 16_000
 """Characters that one record or line may have and still be one draft. Longer ones are cut to size."""
@@ -28,7 +29,7 @@ REST = 80
 
 LINE_END = re.compile(r"\r\n?|\n")
 _SAMPLE = 2000
-_CJK = re.compile("[\u2e80-\ud7ff\uf900-\U0010ffff]")
+_WIDE = re.compile(f"[{WIDE}]")
 _TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
@@ -221,7 +222,7 @@ def read_tags(value: object) -> tuple[str, ...]:
 def _width(text: str, start: int, end: int) -> int:
     """Return 3 if the range begins in a script that is mostly CJK, else 1."""
     sample = text[start : min(end, start + _SAMPLE)]
-    return 3 if not sample.isascii() and 2 * len(_CJK.findall(sample)) > len(sample) else 1
+    return 3 if not sample.isascii() and 2 * len(_WIDE.findall(sample)) > len(sample) else 1
 
 
 @lru_cache(maxsize=8)
