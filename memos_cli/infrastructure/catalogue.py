@@ -289,6 +289,16 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
     return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
 
 
+def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]]:
+    """The sources, by number and kind, in which two cubes stand; not those of input without a name."""
+    return db.execute(
+        """SELECT DISTINCT s.n, s.kind FROM place p JOIN place q ON q.source = p.source
+           JOIN source s ON s.n = p.source
+           WHERE p.cube = ? AND q.cube = ? AND s.uri NOT IN ('stdin', 'memos:merge')""",
+        (one, other),
+    ).fetchall()
+
+
 def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
     """The state of a cube and whether it is frozen; None when it is gone."""
     row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
