@@ -1,6 +1,6 @@
 """Lines as people write them: with secrets, marked ⟦so⟧, and without. ⏎ stands for a line end.
 
-The second pair of lists was written before the rules, and measured once; the first is what they were made with.
+The first lists are what the rules were made with; the second were written before them, and measured once.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def make_plan_for(
         apart = _without_quoted(memos, call, found.hits)
         hits = [hit for hit in found.hits if hit not in apart]
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
-        pairs = disputed(memos, [hit.cube for hit in hits if hit.cube.n not in fixed])
+        pairs = disputed(memos, [hit for hit in hits if hit.cube.n not in fixed], relevance)
         hits = newer_first(hits, pairs)
         plan = make_plan(
             call, hits, count([hit.cube for hit in hits]),

@@ -173,16 +173,21 @@ def _is_foreign(*cubes: Cube) -> bool:
     return any(is_feeds(cube.owner) for cube in cubes)
 
 
-def disputed(memos: Memos, cubes: Sequence[Cube]) -> list[tuple[Cube, Cube]]:
-    """The pairs of a few memories that may contradict each other, the newer first.
+def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[Cube, Cube]]:
+    """The pairs among ``hits`` that may contradict each other, the newer first.
 
-    Beside what came from a feed one's own memory stands first, whatever time the feed gives itself.
+    A link alone, which may have come with a bundle, makes nothing relevant: unless the two differ in one
+    value only, both have to reach ``relevance``. Beside what came from a feed one's own memory stands first,
+    whatever time the feed gives itself.
     """
-    by_number = {cube.n: cube for cube in cubes}
+    by_number = {hit.cube.n: hit for hit in hits}
     pairs = []
     for each in links.links_of(memos.vault.connection, list(by_number)) if by_number else ():
         if each.kind == "contradicts" and {each.source, each.target} <= by_number.keys():
-            one, other = by_number[each.source], by_number[each.target]
+            both = [by_number[each.source], by_number[each.target]]
+            one, other = (hit.cube for hit in both)
+            if min(hit.relevance for hit in both) < relevance and not compare(one.text, other.text):
+                continue
             own = [cube for cube in (one, other) if not is_feeds(cube.owner)]
             later = own[0] if len(own) == 1 else newest(one, other)
             pairs.append((later, other if later is one else one))
@@ -192,20 +197,17 @@ def disputed(memos: Memos, cubes: Sequence[Cube]) -> list[tuple[Cube, Cube]]:
 def newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
     """``hits`` with the memories of ``pairs`` side by side, the newer first, where the better one stood.
 
-    Both have a time: when they were stored, if they have none. Two that differ in one value are both as
-    relevant as the better one. A link alone, which may have come with a bundle, makes nothing relevant.
+    Both are as relevant as the better one, and have a time: when they were stored, if they have none.
     """
     order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
     for newer, older in pairs:
         both = [by_number[newer.n], by_number[older.n]]
         score, relevance = max(hit.score for hit in both), max(hit.relevance for hit in both)
-        is_alike = compare(newer.text, older.text) == "contradicts"
         for hit in both:
             if hit.cube.time is None:
                 hit = replace(hit, cube=replace(hit.cube, time=hit.cube.created))
-            if is_alike:
-                hit = replace(hit, score=score, why={**hit.why, "relevance": relevance})
-            by_number[hit.cube.n] = hit
+            why = {**hit.why, "relevance": relevance}
+            by_number[hit.cube.n] = replace(hit, score=score, why=why)
         at = min(order.index(newer.n), order.index(older.n))
         order = [n for n in order if n not in (newer.n, older.n)]
         order[at:at] = [newer.n, older.n]
