@@ -453,10 +453,28 @@ def _eighth(db: Database) -> None:
         db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('vector', ?)", last)
 
 
+def _ninth(db: Database) -> None:
+    _add_forgotten(db)
+
+
+def _add_forgotten(db: Database) -> None:
+    """What was forgotten and must not come back; and where folders gave the files that were read."""
+    for statement in (
+        "CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+        """
+        CREATE TABLE reached (
+          source INTEGER NOT NULL REFERENCES source (n) ON DELETE CASCADE,
+          path TEXT NOT NULL,
+          PRIMARY KEY (source, path)
+        ) WITHOUT ROWID""",
+    ):
+        db.execute(statement)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
-    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth,
+    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth, _ninth,
 )  # fmt: skip
 FORMAT = len(MIGRATIONS)
 

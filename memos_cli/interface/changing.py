@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure import adapters, catalogue, derived, links
+from memos_cli.infrastructure import adapters, catalogue, derived, forgotten, links
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import guard
@@ -49,7 +49,8 @@ def forget(
     """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
 
     Also those that others made, who could read them; and, unless ``exactly`` these are meant, the memories
-    that say some of what they say: merged with them, or sliced from them.
+    that say some of what they say: merged with them, or sliced from them. Their sources do not bring them
+    back.
     """
     db = memos.vault.whole
 
@@ -83,8 +84,10 @@ def forget(
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
             for merged in links.reached(db, [cube.n], "merged_into"):
                 take_apart(change, merged, but=gone_now)
+        forgotten.remember(change, [cube for cube in cubes if cube.payload == "plaintext"])
         blobs = change.disown_blobs([cube.n for cube in cubes])
         blobs += [blob for cube in cubes for blob in change.forget(cube.n)]
+        change.drop_bare_sources()
         if cubes:
             change.merge_words()
     memos.vault.discard_blobs(blobs)

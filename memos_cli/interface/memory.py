@@ -233,6 +233,8 @@ class Memos(Session):
     def finish(self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None]) -> Ingested:
         """What came of taking in; and the vectors of what is new, if they are wished."""
         notes, embedded = list(job.notes), 0
+        if job.forgotten:
+            notes.append(f"left out {job.forgotten} that you forgot; --reread brings them back")
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
@@ -246,7 +248,7 @@ class Memos(Session):
                 notes.append(f"no vectors: {error}; {error.hint}")
         return Ingested(
             job.added, job.versions, job.unchanged, job.archived, tuple(job.failed), tuple(job.ids),
-            tuple(notes), embedded, missing, job.quarantined,
+            tuple(notes), embedded, missing, job.quarantined, job.unpruned,
         )  # fmt: skip
 
     def embed(self, embedder: str = "", *, on_vectors: Callable[[int], None] = lambda count: None) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, parse_time
-from memos_cli.infrastructure import adoption, catalogue, derived, links, rules
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
+from memos_cli.infrastructure import adoption, catalogue, derived, forgotten, links, rules
 from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
 from memos_cli.infrastructure.governance import Rule
 from memos_cli.interface.access import principal_named
@@ -28,7 +28,7 @@ _FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
 RIGHTS = ("read", "write", "share", "admin")
 
 
-def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> int:
+def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool, reread: bool) -> int:
     """Take in what a bundle holds. Returns how many links came."""
     parts = found.parts
     cubes = []
@@ -38,8 +38,13 @@ def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> i
         except (KeyError, TypeError, ValueError) as error:
             job.failed.append(Failure("bundle", f"memory {number}: {type(error).__name__} {error}"))
     for start in range(0, len(cubes), PART):
+        left = _forgotten(memos, cubes[start : start + PART])
+        job.forgotten += 0 if reread else len(left)
         with memos.vault.change(memos.principal, memos.now()) as change:
             for cube in cubes[start : start + PART]:
+                if cube.id in left and not reread:
+                    continue
+                forgotten.lift(change, left.get(cube.id, ()))
                 what = adoption.adopt(change, cube, quarantine=quarantine)
                 job.count(what, cube.id)
                 if what == "differs":
@@ -75,6 +80,18 @@ def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool) -> i
         kept = adapters.keep(memos, records, found.files, known)
         job.notes += [*kept.told, *adapters.examine(memos, kept.ids)]
     return made
+
+
+def _forgotten(memos: Memos, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
+    """Those that were forgotten here, by id with their digests: themselves, or what they say in a source."""
+    db = memos.vault.connection
+    found = forgotten.find_ids(db, memos.principal, [cube.id for cube in cubes])
+    for cube in cubes:
+        draft = Draft(cube.versions[-1].text, Span(0, 0), ref=cube.ref, role=cube.role)
+        for place in cube.places:
+            for digests in forgotten.find(db, memos.principal, place.uri, [draft]).values():
+                found[cube.id] = [*found.get(cube.id, ()), *digests]
+    return found
 
 
 def to_foreign(value: dict[str, Any]) -> Foreign:

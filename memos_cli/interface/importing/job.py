@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import catalogue, links
+from memos_cli.infrastructure import catalogue, forgotten, links
 from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
@@ -132,7 +132,8 @@ def _adopt(
         require_trust(memos, signer, trust=trust and not dry_run)
     count, linked = len(found.parts.get("cubes.jsonl", ())), 0
     if not dry_run:
-        linked = adopt(memos, found, job, quarantine=wishes.quarantine == "always")
+        held = wishes.quarantine == "always"
+        linked = adopt(memos, found, job, quarantine=held, reread=wishes.reread)
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
@@ -194,14 +195,15 @@ def _take(
     with memos.vault.change(memos.principal, memos.now()) as change:
         numbers = catalogue.by_ref(change.db, list(finals), memos.principal)
         row = catalogue.source(change.db, bundle.uri, memos.principal)
-        assert row is not None
+        if row is None:
+            return  # all of it was forgotten
         places = {place.cube: place for place in catalogue.places(change.db, row.n)}
         for ref, n in numbers.items():
             for text in [*bundle.earlier[ref][1:], finals[ref].text]:
                 change.edit(catalogue.by_number(change.db, [n])[n], text, finals[ref].title, "import")
             if place := places.get(n):
                 change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
-        change.finish_source(row.n, seal, job.recipe)
+        change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
 
 
 def _link(memos: Memos, bundle: Bundle) -> int:
