@@ -105,7 +105,7 @@ password: ⟦48151623⟧
 GITHUB_TOKEN=⟦0a1b2c3d4e5f60718293a4b5c6d7e8f901234567⟧ gh release create v1
 --token ⟦0a1b2c3d4e5f60718293a4b5c6d7e8f901234567⟧
 secret_key_base: ⟦b6d767d2f8ed5d21a44b0e5886680cb9b6d767d2f8ed5d21⟧
-SECRET_KEY = 'django-insecure-⟦w8^x2k#1n5z7q⟧'
+SECRET_KEY = '⟦django-insecure-w8^x2k#1n5z7q⟧'
 JWT_SECRET=⟦u7Hk2pQ9sLx4⟧
 """
 
