@@ -11,7 +11,7 @@ from memos_cli.errors import Conflict, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived, forgotten, links
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
-from memos_cli.interface.secrecy import guard
+from memos_cli.interface.secrecy import cover, guard
 from memos_cli.interface.standing import chosen, require_thawed
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
-        new = (cube.text if text is None else text, cube.title if title is None else title)
+        head = cube.title if title is None else cover(title, memos.settings.ingest_secrets)
+        new = (cube.text if text is None else text, head)
         if new == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
         new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
-    notes = ("masked what looks like a secret",) if new_text != new[0] else ()
+    notes = ("masked what looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
     return Edited(cube.id, cube.version + 1, True, notes)
 
 

@@ -96,6 +96,11 @@ class Ingestion:
             self._shared.drop()
             self._shared = None
 
+    @property
+    def secrets(self) -> str:
+        """What becomes of secrets: ``mask``, ``refuse`` or ``allow``."""
+        return self._wishes.hints.secrets
+
     @cached_property
     def recipe(self) -> str:
         """What of the wishes decides what a source becomes."""

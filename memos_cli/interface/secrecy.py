@@ -93,8 +93,8 @@ _CUES = (
     ),
 )
 _WIDER_CUES = split_words(
-    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen jelsz şifre "
-    "khẩu clé contraseñ"
+    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen jelsz "
+    "şifre khẩu clé contraseñ"
 )
 """The same, for texts that are not ASCII."""
 """In small letters. A line without one of these, and without what ``_LOOKS`` finds, holds no secret."""
@@ -160,6 +160,14 @@ def guard(text: str, policy: str) -> tuple[str, str]:
     if found and policy == "mask":
         return mask(text, found), "open"
     return text, "secret" if found else "personal" if find_personal(text) else "open"
+
+
+def cover(text: str, policy: str) -> str:
+    """A title, tag, author or name as it may be kept: what ``allow`` keeps there marks nothing.
+
+    Raises UsageError where it holds a secret and they are refused.
+    """
+    return guard(text, policy)[0]
 
 
 def summary(found: Sequence[Sensitive]) -> str:

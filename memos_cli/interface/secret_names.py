@@ -161,7 +161,12 @@ def is_secret(value: str, kind: Kind, *, is_quoted: bool = False, is_alone: bool
 
     ``is_alone``: nothing but a comment follows it in its line; else it may be the beginning of a sentence.
     """
-    if len(value) < 6 or _PLACEHOLDER.match(value) or classify(value) or not value.strip("*"):
+    if (
+        len(value) < 6
+        or _PLACEHOLDER.match(value)
+        or (value.isalpha() and classify(value))
+        or not value.strip("*")
+    ):
         return False
     has_letter, has_digit = bool(re.search(r"[^\W\d_]", value)), any(map(str.isdigit, value))
     if not has_letter:

@@ -7,9 +7,11 @@ something else here is told and left alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
+from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adoption, catalogue, derived, forgotten, links, rules
 from memos_cli.infrastructure.adoption import Foreign, ForeignPlace, ForeignVersion
 from memos_cli.infrastructure.governance import Rule
@@ -19,7 +21,7 @@ from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.ingestion import PART, Ingestion
 from memos_cli.interface.results import Failure
-from memos_cli.interface.secrecy import find_secrets
+from memos_cli.interface.secrecy import cover, find_secrets
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -34,8 +36,8 @@ def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool, rere
     cubes = []
     for number, each in enumerate(parts.get("cubes.jsonl", ()), 1):
         try:
-            cubes.append(to_foreign(each))
-        except (KeyError, TypeError, ValueError) as error:
+            cubes.append(covered(to_foreign(each), job.secrets))
+        except (KeyError, TypeError, ValueError, UsageError) as error:
             job.failed.append(Failure("bundle", f"memory {number}: {type(error).__name__} {error}"))
     for start in range(0, len(cubes), PART):
         left = _forgotten(memos, cubes[start : start + PART])
@@ -80,6 +82,20 @@ def adopt(memos: Memos, found: Bundle, job: Ingestion, *, quarantine: bool, rere
         kept = adapters.keep(memos, records, found.files, known)
         job.notes += [*kept.told, *adapters.examine(memos, kept.ids)]
     return made
+
+
+def covered(cube: Foreign, policy: str) -> Foreign:
+    """A memory with what looks like a secret covered in all its versions, tags and names."""
+    versions = [replace(v, title=cover(v.title, policy), text=cover(v.text, policy)) for v in cube.versions]
+    has_secret = any(find_secrets(each.text) for each in versions)
+    return replace(
+        cube,
+        author=cover(cube.author, policy),
+        tags=tuple(cover(tag, policy) for tag in cube.tags),
+        versions=tuple(versions),
+        places=tuple(replace(place, uri=cover(place.uri, policy)) for place in cube.places),
+        sensitivity=SENSITIVITIES.index("secret") if has_secret else cube.sensitivity,
+    )
 
 
 def _forgotten(memos: Memos, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
@@ -131,17 +147,11 @@ def to_foreign(value: dict[str, Any]) -> Foreign:
         uses_left=None if value["uses_left"] is None else _number(value["uses_left"]),
         priority=_number(value["priority"]),
         frozen=bool(value["frozen"]),
-        sensitivity=SENSITIVITIES.index(_sensitivity(value["sensitivity"], versions)),
+        sensitivity=SENSITIVITIES.index(_one_of(value["sensitivity"], SENSITIVITIES)),
         tags=tuple(_text(tag) for tag in value["tags"]),
         versions=tuple(versions),
         places=tuple(places),
     )
-
-
-def _sensitivity(value: object, versions: Sequence[ForeignVersion]) -> str:
-    """As it was told; secret, where a version holds one: to cover it would be another text."""
-    told = _one_of(value, SENSITIVITIES)
-    return "secret" if any(find_secrets(each.text) for each in versions) else told
 
 
 def _text(value: object) -> str:

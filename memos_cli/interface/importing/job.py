@@ -18,7 +18,7 @@ from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
-from memos_cli.interface.secrecy import find_personal, find_secrets, mask
+from memos_cli.interface.secrecy import cover, find_personal, find_secrets, mask
 from memos_cli.interface.sources import Reading
 from memos_cli.interface.sources.pieces import read_tags
 
@@ -150,17 +150,19 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
+    held = "mask" if secrets == "refuse" else secrets  # a piece is refused for its text
     for draft in bundle.drafts:
         if draft.tags:
-            draft = replace(draft, tags=read_tags(list(draft.tags)))
-        if has_secrets and (held := find_secrets(draft.text)):
+            draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
+        draft = replace(draft, title=cover(draft.title, held), author=cover(draft.author, held))
+        if has_secrets and (found := find_secrets(draft.text)):
             if secrets == "refuse":
-                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {held[0].what}, refused"))
+                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {found[0].what}, refused"))
                 continue
             if secrets == "allow":
                 draft = replace(draft, sensitivity="secret")
             else:
-                draft = replace(draft, text=mask(draft.text, held), masked=True)
+                draft = replace(draft, text=mask(draft.text, found), masked=True)
         if is_personal and draft.sensitivity == "open" and find_personal(draft.text):
             draft = replace(draft, sensitivity="personal")
         if draft.ref in bundle.earlier and secrets != "allow":
