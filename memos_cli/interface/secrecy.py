@@ -93,8 +93,8 @@ _CUES = (
     ),
 )
 _WIDER_CUES = split_words(
-    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen jelsz "
-    "şifre khẩu clé contraseñ"
+    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen "
+    "jelsz şifre khẩu clé contraseñ"
 )
 """The same, for texts that are not ASCII."""
 """In small letters. A line without one of these, and without what ``_LOOKS`` finds, holds no secret."""
