@@ -311,6 +311,8 @@ class Plan:
     document: Document | None = None
     reuse: Reuse | None = None
     adapters: tuple[Attached, ...] = ()
+    disputed: tuple[tuple[int, int], ...] = ()
+    """Labels of pairs that may contradict each other, the newer first."""
 
     @property
     def tokens(self) -> int:

@@ -107,7 +107,7 @@ def test_what_was_archived_lives_again_when_it_comes_back(memos: Shell) -> None:
     file = memos.write("notes/b.txt", "Here again.")
     (id,) = ingest(memos, "notes")["ids"]
     file.unlink()
-    ingest(memos, "notes", "--prune")
+    assert ingest(memos, "notes", "--prune-all")["archived"] == 1
     memos.write("notes/b.txt", "Here again.")
     ingest(memos, "notes")
     assert memos.ids() == {id}

@@ -171,7 +171,9 @@ def _rows(
 ) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables but those that FTS5 keeps for itself; or some columns of some tables."""
     return {
-        name: connection.execute(f"SELECT {', '.join(some)} FROM {name} ORDER BY 1, 2").fetchall()
+        name: connection.execute(
+            f"SELECT {', '.join(some)} FROM {name} ORDER BY {', '.join(some[:2])}"
+        ).fetchall()
         for name, some in (columns or _columns(connection)).items()
     }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.secrecy import find_personal, find_secrets, guard, knows_personal, mask
@@ -91,6 +93,25 @@ def test_a_secret_is_found_and_covered_and_nothing_else(what: str) -> None:
     ):
         assert (word in covered) == (word in text)
     assert find_secrets(covered) == []
+
+
+def _lines(text: str) -> list[str]:
+    return [line.replace("⏎", "\n") for line in text.strip().splitlines()]
+
+
+@pytest.mark.parametrize("line", _lines(MASKED) + _lines(BLIND_MASKED))
+def test_a_secret_that_is_assigned_is_covered_in_every_notation(line: str) -> None:
+    text = re.sub("[⟦⟧]", "", line)
+    covered = mask(text, find_secrets(text))
+    for secret in re.findall("⟦(.*?)⟧", line):
+        assert secret not in covered
+    if "AccountKey" not in line:  # its detector covers the name, too
+        assert covered == re.sub("⟦(.*?)⟧", lambda match: re.sub(r"\S", "*", match[1]), line)
+
+
+@pytest.mark.parametrize("line", _lines(KEPT) + _lines(BLIND_KEPT))
+def test_a_line_without_a_secret_is_kept(line: str) -> None:
+    assert mask(line, find_secrets(line)) == line
 
 
 @pytest.mark.parametrize("what", ["JSON", "JSON within JSON", "a private key in JSON"])

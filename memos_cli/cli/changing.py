@@ -161,8 +161,8 @@ def forget(
     """Remove memories with all their versions, vectors and saved states. It cannot be undone.
 
     Adapters that hold one of them in their weights lose these; promote the other memories again. Name
-    memories by id, or all that pass the filters. Their source stays as it is; `memos ingest
-    --reread` would bring them back.
+    memories by id, or all that pass the filters. Their source stays as it is, and does not bring them back
+    until `memos ingest --reread`.
 
     \b
     Example:

@@ -76,6 +76,7 @@ def import_(
         bool, typer.Option("--with-grants", help="Grant what it grants to others, on what is new here.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Bring back what you forgot.")] = False,
     embed: Embed = True,
 ) -> None:
     """Take in what other programs export, and memos itself: ChatGPT, Claude, mem0, MemOS, Letta, notes, …
@@ -106,6 +107,7 @@ def import_(
             hints=Hints(secrets=secrets or memos.settings.ingest_secrets),
             terms=Terms(tags=read_names(tag)),
             quarantine=whose_wait(memos, quarantine),
+            reread=reread,
         )
         made = memos.import_export(
             named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,

@@ -107,7 +107,12 @@ def ingest(
     quarantine: Quarantine = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
-    reread: Annotated[bool, typer.Option("--reread", help="Compare even unchanged files.")] = False,
+    prune_all: Annotated[
+        bool, typer.Option("--prune-all", help="The same, even if all of a folder is gone at once.")
+    ] = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Compare even unchanged files; bring back what you forgot.")
+    ] = False,
     embed: Embed = True,
 ) -> None:
     """Take in text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
@@ -160,6 +165,7 @@ def ingest(
             quarantine=whose_wait(memos, quarantine),
             time=read_time(memos, time) if time else None,
             prune=prune,
+            prune_all=prune_all,
             reread=reread,
             audience=principal_named(audience) if audience else "",
             task=task,
@@ -177,9 +183,10 @@ def ingest(
     else:
         parts = ("added", "versions", "unchanged", "archived", "embedded")
         output.text("  ".join(f"{part} {getattr(result, part)}" for part in parts))
-    if not (result.added or result.versions or result.unchanged or result.failed or result.notes):
+    done = result.added or result.versions or result.unchanged or result.unpruned
+    if not (done or result.failed or result.notes):
         output.note(f"note: there is nothing to read in {', '.join(sources)}")
-    tell_taken(output, result, partly=bool(result.added or result.versions or result.unchanged))
+    tell_taken(output, result, partly=bool(done))
 
 
 def check_secrets(way: str, command: str) -> None:

@@ -26,6 +26,8 @@ _CUBES = """
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
   LEFT JOIN source s ON s.n = p.source
 """
+LOOSE = frozenset({"stdin", "memos:merge"})
+"""Addresses of what came from no source that could be read again."""
 MASKED = bytes(32)
 """In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
 the rest of the text known, a hash would prove a guess of it."""
@@ -84,8 +86,12 @@ class SourceRow:
     @property
     def path(self) -> Path | None:
         """The file that the source is, if it is one."""
-        parts = urlsplit(self.uri)
-        return Path(os.fsdecode(unquote_to_bytes(parts.path))) if parts.scheme == "file" else None
+        return path_of(self.uri) if urlsplit(self.uri).scheme == "file" else None
+
+
+def path_of(uri: str) -> Path:
+    """The path that an address of a file names."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
 
 
 def cubes(
@@ -264,12 +270,24 @@ def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
     return SourceRow(*row) if row else None
 
 
-def sources(db: Connection, owner: str) -> list[SourceRow]:
-    """All sources of a principal, in the order in which they came."""
+def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[SourceRow]:
+    """All sources of a principal, in the order in which they came; or those that cubes stand in."""
+    held = "AND EXISTS (SELECT 1 FROM place WHERE place.source = source.n)" if with_places else ""
     rows = db.execute(
-        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE owner = ? ORDER BY n", (owner,)
+        f"""SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source
+            WHERE owner = ? {held} ORDER BY n""",
+        (owner,),
     )
     return [SourceRow(*row) for row in rows]
+
+
+def reached(db: Connection, owner: str, source: int | None = None) -> list[tuple[int, str]]:
+    """By which paths folders gave the sources of a principal, or one of them: (source, path)."""
+    return db.execute(
+        """SELECT r.source, r.path FROM reached r JOIN source s ON s.n = r.source
+           WHERE s.owner = ?1 AND (?2 IS NULL OR s.n = ?2)""",
+        (owner, source),
+    ).fetchall()
 
 
 def places(db: Connection, source: int) -> list[Place]:
@@ -294,6 +312,16 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
         (cube,),
     )
     return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
+
+
+def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]]:
+    """The sources, by number and kind, in which two cubes stand; not those of input without a name."""
+    return db.execute(
+        """SELECT DISTINCT s.n, s.kind FROM place p JOIN place q ON q.source = p.source
+           JOIN source s ON s.n = p.source
+           WHERE p.cube = ? AND q.cube = ? AND s.uri NOT IN (?, ?)""",
+        (one, other, *LOOSE),
+    ).fetchall()
 
 
 def standing(db: Connection, cube: int) -> tuple[str, bool] | None:

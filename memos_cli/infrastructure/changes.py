@@ -356,6 +356,13 @@ class Change:
         self.db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
         return [blob for _, blob in rows]
 
+    def drop_bare_sources(self) -> None:
+        """Delete the rows of sources in which no cube stands, unless one is being read."""
+        self.db.execute(
+            """DELETE FROM source WHERE claim IS NULL AND blob IS NULL
+               AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
+        )
+
     def forget(self, cube: int) -> list[str]:
         """Remove a cube with all its versions, words and vectors, and what holds any of it.
 

@@ -1,4 +1,4 @@
-"""The step from format 8 to 9: a full-text index of folded text, and names in NFC."""
+"""The step from format 8 to 9: a full-text index of folded text, names in NFC, what was forgotten."""
 
 from __future__ import annotations
 
@@ -78,3 +78,14 @@ def _compose_reference(db: sqlite3.Connection, old: str, new: str) -> None:
         db.execute("UPDATE cube SET digest = ? WHERE n = ? AND digest = ?", (after, n, draft.digest()))
         db.execute("UPDATE place SET digest = ? WHERE cube = ? AND digest = ?", (after, n, draft.digest()))
     db.execute("UPDATE cube SET ref = ? WHERE ref = ?", (new, old))
+
+
+def add_forgotten(db: sqlite3.Connection) -> None:
+    """Add tables for what was forgotten and must not come back, and for where folders gave the files."""
+    db.execute("CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+    db.execute("""
+        CREATE TABLE reached (
+          source INTEGER NOT NULL REFERENCES source (n) ON DELETE CASCADE,
+          path TEXT NOT NULL,
+          PRIMARY KEY (source, path)
+        ) WITHOUT ROWID""")

@@ -454,10 +454,10 @@ def _eighth(db: Database) -> None:
 
 
 def _ninth(db: Database) -> None:
-    """Letters that are one: the full-text index of folded text, names in NFC."""
+    """Letters that are one: the full-text index of folded text, names in NFC. And what was forgotten."""
     from memos_cli.infrastructure import format_9
 
-    for step in (format_9.rebuild_words, format_9.compose_names):
+    for step in (format_9.rebuild_words, format_9.compose_names, format_9.add_forgotten):
         step(db.conn)
 
 

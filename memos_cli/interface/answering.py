@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Filter, Plan
+from memos_cli.cube import Filter, Plan, Quote, format_time
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure import adapters
 from memos_cli.interface.planning import make_plan_for, nearest
@@ -71,8 +71,9 @@ def _quote(
     """The sentences of memory that answer best. No model is opened."""
     begin = time.perf_counter()
     plan = make_plan_for(memos, None, question, filter, manner)
-    quotes = choose_quotes(plan.chosen, words=memos.settings.query_words)
-    text = "\n".join(quote_line(quote.cube.author, quote.text) for quote in quotes) or NOTHING
+    quotes = choose_quotes(plan.chosen, words=memos.settings.query_words, disputed=plan.disputed)
+    dated = {label for pair in plan.disputed for label in pair}
+    text = "\n".join(_line(quote, is_dated=quote.label in dated) for quote in quotes) or NOTHING
     on_text(text)
     used = {quote.cube.n: quote.cube for quote in quotes}
     memos.use(list(used.values()), Restored(), question=question, forms=dict.fromkeys(used, "text"))
@@ -83,6 +84,11 @@ def _quote(
         mode="quote", answered=bool(quotes), quotes=quotes, nearest=None if quotes else nearest(plan),
         order=tuple(dict.fromkeys([*(each.label for each in quotes), *(each.label for each in plan.chosen)])),
     )  # fmt: skip
+
+
+def _line(quote: Quote, *, is_dated: bool) -> str:
+    line, time = quote_line(quote.cube.author, quote.text), quote.cube.time
+    return f"{line} ({format_time(time)[:10]})" if is_dated and time is not None else line
 
 
 def quote_line(author: str, text: str) -> str:

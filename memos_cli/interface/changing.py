@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure import adapters, catalogue, derived, links, publications
+from memos_cli.infrastructure import adapters, catalogue, derived, forgotten, links, publications
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
-from memos_cli.interface.secrecy import guard
+from memos_cli.interface.secrecy import cover, guard
 from memos_cli.interface.standing import chosen, require_thawed
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
-        new = (cube.text if text is None else text, cube.title if title is None else title)
+        head = cube.title if title is None else cover(title, memos.settings.ingest_secrets)
+        new = (cube.text if text is None else text, head)
         if new == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
         new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
-    notes = ("masked what looks like a secret",) if new_text != new[0] else ()
+    notes = ("masked what looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
     return Edited(cube.id, cube.version + 1, True, notes)
 
 
@@ -50,7 +51,8 @@ def forget(
     """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
 
     Also those that others made, who could read them; and, unless ``exactly`` these are meant, the memories
-    that say some of what they say: merged with them, or sliced from them.
+    that say some of what they say: merged with them, or sliced from them. Their sources do not bring them
+    back.
     """
     db = memos.vault.whole
 
@@ -87,8 +89,10 @@ def forget(
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
             for merged in links.reached(db, [cube.n], "merged_into"):
                 take_apart(change, merged, but=gone_now)
+        forgotten.remember(change, [cube for cube in cubes if cube.payload == "plaintext"])
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
         blobs.update(blob for cube in cubes for blob in change.forget(cube.n))
+        change.drop_bare_sources()
     return replace(gone, settled=not cubes or memos.vault.settle())
 
 

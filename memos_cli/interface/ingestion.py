@@ -13,10 +13,11 @@ from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin, most_sensitive
 from memos_cli.errors import Locked, MemosError, UsageError
-from memos_cli.infrastructure import catalogue, rules
-from memos_cli.infrastructure.catalogue import MASKED, Place
+from memos_cli.infrastructure import catalogue, forgotten, rules
+from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.interface.pruning import leave, note_paths, prune
 from memos_cli.interface.results import Failure
 from memos_cli.interface.sources import Hints, Reading, Unreadable, find, read, read_bytes
 from memos_cli.letters import nfc
@@ -40,8 +41,10 @@ class Wishes:
     time: int | None = None
     """The time of memories that carry none."""
     prune: bool = False
+    prune_all: bool = False
+    """Prune even where all that a folder held is gone at once."""
     reread: bool = False
-    """Compare every piece, even of a source whose bytes have not changed."""
+    """Compare every piece, even of a source whose bytes have not changed; bring back what was forgotten."""
     quarantine: str = "never"
     """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
     audience: str = ""
@@ -75,6 +78,7 @@ class Ingestion:
         on_drafts: Callable[[int], None],
     ) -> None:
         self.added = self.versions = self.unchanged = self.archived = self.quarantined = 0
+        self.forgotten = self.unpruned = 0
         self.ids: list[str] = []
         self.failed: list[Failure] = []
         self.notes: list[str] = []
@@ -95,6 +99,11 @@ class Ingestion:
             finally:
                 self._shared.drop()
                 self._shared = None
+
+    @property
+    def secrets(self) -> str:
+        """What becomes of secrets: ``mask``, ``refuse`` or ``allow``."""
+        return self._wishes.hints.secrets
 
     @cached_property
     def recipe(self) -> str:
@@ -120,13 +129,15 @@ class Ingestion:
 
         ``name`` replaces the address of a single file.
         """
-        seen: set[str] = set()
+        seen: dict[str, str] = {}
+        unreadable: list[str] = []
         for item in find(paths, max_bytes=self._max_bytes):
             if isinstance(item, Unreadable):
                 self.failed.append(Failure(item.uri, item.reason))
+                unreadable.append(item.given)
                 continue
             found = replace(item, uri=nfc(name)) if name else item
-            seen.add(found.uri)
+            seen[found.uri] = found.given
             try:
                 with found.path.open("rb") as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -134,9 +145,17 @@ class Ingestion:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
             self._take(found.uri, sha256, partial(read, found, self._wishes.hints))
-        if self._wishes.prune:
-            for folder in paths:
-                self._prune(folder, seen)
+        db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
+        note_paths(db, self._change, self._principal, given)
+        for folder in paths if self._wishes.prune or self._wishes.prune_all else ():
+            archived, problem = prune(
+                db, self._change, self._principal, folder, seen, [path for path in unreadable if path],
+                even_all=self._wishes.prune_all,
+            )  # fmt: skip
+            self.archived += archived
+            if problem:
+                self.failed.append(problem)
+                self.unpruned += 1
 
     def count(self, what: str, id: str, *, held: bool) -> None:
         """Count a memory that came another way: ``added``, ``versions`` or ``unchanged``; ``held``: one that
@@ -154,8 +173,9 @@ class Ingestion:
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
         row = catalogue.source(self._vault.connection, uri, self._principal)
-        read_alike = row is not None and sha256 != "" and (row.sha256, row.recipe) == (sha256, self.recipe)
-        if row is not None and read_alike and not self._wishes.reread:
+        known = ("",) if row is None else (sha256, forgotten.seal(self._vault.connection, sha256))
+        read_alike = row is not None and row.sha256 != "" and row.sha256 in known
+        if row is not None and read_alike and row.recipe == self.recipe and not self._wishes.reread:
             self.unchanged += len(catalogue.places(self._vault.connection, row.n))
             return
         self._read(uri, load, self._apply)
@@ -180,7 +200,12 @@ class Ingestion:
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
         wishes, terms = self._wishes, self._terms(reading.origin)
+        reading, left, back = self._leave_forgotten(reading)
+        source = catalogue.source(self._vault.connection, reading.origin.uri, self._principal)
+        if left and not reading.drafts and source is None:
+            return  # nothing of the source may be kept, not even its name
         drafts, digests, proofs = self._prepare(reading)
+        is_pruning = wishes.prune or wishes.prune_all
         with self._vault.discarding() as blobs, ExitStack() as stack:
             parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
@@ -211,12 +236,25 @@ class Ingestion:
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
                 self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
-            for place in matched.gone if wishes.prune else ():
-                self.archived += _leave(parts.next(1), place)
+            for place in matched.gone if is_pruning else ():
+                self.archived += leave(parts.next(1), place)
             # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
             # until then the source counts as unread.
-            whole = not reading.failed and (wishes.prune or not matched.gone)
-            parts.next(0).finish_source(parts.source, reading.origin.sha256 if whole else "", self.recipe)
+            whole = not reading.failed and (is_pruning or not matched.gone)
+            change, sha256 = parts.next(0), reading.origin.sha256 if whole else ""
+            forgotten.lift(change, back)
+            change.finish_source(
+                parts.source, forgotten.seal(change.db, sha256) if left else sha256, self.recipe
+            )
+
+    def _leave_forgotten(self, reading: Reading) -> tuple[Reading, int, list[bytes]]:
+        """``reading`` without what was forgotten of its source, how much that is, and what comes back."""
+        found = forgotten.find(self._vault.connection, self._principal, reading.origin.uri, reading.drafts)
+        if self._wishes.reread:
+            return reading, 0, [each for digests in found.values() for each in digests]
+        self.forgotten += len(found)
+        kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
+        return (replace(reading, drafts=kept) if found else reading), len(found), []
 
     def _add_loose(self, reading: Reading) -> None:
         """Keep what came without a source that could be read again."""
@@ -276,20 +314,6 @@ class Ingestion:
         if state in LIVE_STATES:
             change.set_state(cube, next_state(state, "quarantine"), "quarantine")
             self.quarantined += 1
-
-    def _prune(self, folder: Path, seen: set[str]) -> None:
-        """Archive what stood in files of ``folder`` that are no longer there."""
-        if not folder.is_dir():
-            return
-        prefix = folder.resolve().as_uri().rstrip("/") + "/"
-        for row in catalogue.sources(self._vault.connection, self._principal):
-            if not row.uri.startswith(prefix) or row.uri in seen:
-                continue
-            if row.path is not None and _is_gone(row.path):
-                with self._change() as change:
-                    change.finish_source(row.n, "", "")
-                    places = catalogue.places(change.db, row.n)
-                    self.archived += sum(_leave(change, place) for place in places)
 
     def _change(self) -> AbstractContextManager[Change]:
         return self._shared.enter() if self._shared else self._begin()
@@ -385,25 +409,3 @@ class _Parts:
 def _proof(draft: Draft, data: bytes) -> bytes:
     """The sha256 of a draft's bytes in its source; MASKED where they hold a secret that it does not."""
     return MASKED if draft.masked else hashlib.sha256(data[draft.span.start : draft.span.end]).digest()
-
-
-def _is_gone(path: Path) -> bool:
-    """Whether there is no such file. One that only cannot be looked at is not gone."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        pass
-    return False
-
-
-def _leave(change: Change, place: Place) -> bool:
-    """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    match catalogue.standing(change.db, place.cube):
-        case (state, False):
-            change.leave_place(place.n)
-            if state in LIVE_STATES and not catalogue.places_of(change.db, place.cube):
-                change.set_state(place.cube, next_state(state, "archive"), "archive")
-                return True
-    return False

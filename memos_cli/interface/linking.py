@@ -14,6 +14,7 @@ from memos_cli.infrastructure.catalogue import MASKED
 from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.links import LINK_KINDS, Link
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.secrecy import cover, guard
 from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state
 
@@ -92,6 +93,10 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
         whole = text if text is not None else "\n\n".join(dict.fromkeys(cube.text.strip() for cube in cubes))
         if not whole.strip():
             raise UsageError("the merged text is empty", "give it with --text")
+        policy, level = memos.settings.ingest_secrets, "open"
+        if text is not None:
+            whole, level = guard(whole, policy)
+        title = None if title is None else cover(title, policy)
         first = cubes[0]
         one_author = len({(cube.author, cube.role) for cube in cubes}) == 1
         ends = [cube.expires for cube in cubes]
@@ -104,7 +109,7 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
             author=first.author if one_author else "",
             role=first.role if one_author else "",
             tags=tuple(dict.fromkeys(tag for cube in cubes for tag in cube.tags)),
-            sensitivity=most_sensitive(*(cube.sensitivity for cube in cubes)),
+            sensitivity=most_sensitive(level, *(cube.sensitivity for cube in cubes)),
         )
         last = max((end for end in ends if end is not None), default=None) if None not in ends else None
         terms = Terms(priority=max(cube.priority for cube in cubes), expires=last)

@@ -119,8 +119,12 @@ class Memos(Session):
         and stops nothing else.
         """
         from memos_cli.interface.ingestion import Ingestion
+        from memos_cli.interface.secrecy import cover
 
         self.access.require_making()
+        policy = wishes.hints.secrets
+        name, tags = cover(name, policy), tuple(cover(tag, policy) for tag in wishes.terms.tags)
+        wishes = replace(wishes, terms=replace(wishes.terms, tags=tags))
         job = Ingestion(
             self.vault, wishes, principal=self.principal, clock=self._clock,
             max_bytes=self.settings.ingest_max_mb * 1_000_000, on_source=on_source, on_drafts=on_drafts,
@@ -248,6 +252,8 @@ class Memos(Session):
         ``compare`` the night does it.
         """
         notes, embedded = list(job.notes), 0
+        if job.forgotten:
+            notes.append(f"left out {job.forgotten} that you forgot; --reread brings them back")
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
@@ -261,7 +267,7 @@ class Memos(Session):
                 notes.append(f"no vectors: {error}; {error.hint}")
         return Ingested(
             job.added, job.versions, job.unchanged, job.archived, tuple(job.failed), tuple(job.ids),
-            tuple(notes), embedded, missing, job.quarantined,
+            tuple(notes), embedded, missing, job.quarantined, job.unpruned,
         )  # fmt: skip
 
     def embed(self, embedder: str = "", *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
@@ -606,8 +612,11 @@ class Memos(Session):
 
     def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
         """Add tags to cubes, or remove them."""
+        from memos_cli.interface.secrecy import cover
         from memos_cli.interface.standing import require_thawed
 
+        if not remove:
+            tags = [cover(tag, self.settings.ingest_secrets) for tag in tags]
         with self.vault.change(self.principal, self._clock()) as change:
             cubes = self.several(ids, "write")
             require_thawed(cubes)
@@ -764,6 +773,9 @@ class Memos(Session):
 
     def set_view(self, name: str, filter: Filter) -> None:
         """Save a filter under a name, in place of an older one. Raises Refused where that is another's."""
+        from memos_cli.interface.secrecy import cover
+
+        name = cover(name, self.settings.ingest_secrets)
         self._require_view(name)
         with self.vault.change(self.principal, self._clock()) as change:
             change.set_view(name, catalogue.filter_to_json(filter))

@@ -12,7 +12,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived, index
 from memos_cli.infrastructure.words import query_terms
 from memos_cli.interface.anchors import understand
-from memos_cli.interface.rivalry import outdated
+from memos_cli.interface.rivalry import disputed, newer_first, tell_disputed
 from memos_cli.operation.duplicates import find_duplicates
 from memos_cli.operation.injection import cites, costs, estimated_costs, room_for_memories
 from memos_cli.operation.scheduler import EACH, make_plan
@@ -69,10 +69,11 @@ def make_plan_for(
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
         documents, learned, told_of = _faster_forms(memos, engine, found.hits, filter, manner, trial)
-        old = outdated(memos, [hit.cube for hit in found.hits if hit.relevance >= relevance])
-        hits = [hit for hit in found.hits if hit.cube.n not in old]
-        apart = _without_quoted(memos, call, hits)
-        hits = [hit for hit in hits if hit not in apart]
+        apart = _without_quoted(memos, call, found.hits)
+        hits = [hit for hit in found.hits if hit not in apart]
+        fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
+        pairs = disputed(memos, [hit for hit in hits if hit.cube.n not in fixed], relevance)
+        hits = newer_first(hits, pairs)
         plan = make_plan(
             call, hits, count([hit.cube for hit in hits]),
             room=room, budget=settings.query_memory, most=most, relevance=relevance,
@@ -81,13 +82,9 @@ def make_plan_for(
             notes=found.notes + told + notes + told_of,
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
         )  # fmt: skip
-        late = [
-            LeftOut(hit, f"contradicted by {old[hit.cube.n]}, which is newer")
-            for hit in found.hits
-            if hit.cube.n in old
-        ]
-        late += [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
-        return replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
+        late = [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
+        plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
+        return tell_disputed(plan, pairs)
 
     usual = settings.query_relevance
     if not call.when:

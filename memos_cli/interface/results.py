@@ -39,6 +39,8 @@ class Ingested:
     without_vector: int = 0
     quarantined: int = 0
     """How many of ``added`` and ``versions`` wait for a review."""
+    unpruned: int = 0
+    """Folders of which so much was gone at once that nothing was archived."""
 
 
 @dataclass(frozen=True, slots=True)

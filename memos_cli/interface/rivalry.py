@@ -1,12 +1,16 @@
-"""Memories that say the same, or contradict each other: found, told, settled. No guess deletes any."""
+"""Memories that say the same, or contradict each other: found, reported, settled by a person.
+
+A guess never hides a memory: both of two that may contradict each other go into a plan, with their dates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import LIVE_STATES, Cube
+from memos_cli.cube import LIVE_STATES, Cube, Hit, Plan, format_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, index, links
 from memos_cli.infrastructure.governance import is_feeds
@@ -23,6 +27,8 @@ TOLD_ONCE = ("dialogue", "event")
 """Types whose memories are each of its own time: that two differ is no contradiction."""
 SETTLED = "both_hold"
 """The kind of link between two that contradict each other in words only, as a person has said."""
+ROWS = ("csv", "json", "jsonl")
+"""Kinds of sources whose records are each of another thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +106,42 @@ def link_rivals(
     near = index.nearest(db, memos.vault.snapshots, embedder, vector, NEIGHBOURS)
     others = catalogue.by_number(db, [n for n, cosine in near if n != cube and cosine >= NEAR])
     linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
-    for other in others.values():
-        if not _compared(memos, mine, other) or other.n in linked or other.type in TOLD_ONCE:
-            continue
-        kind = compare(mine.text, other.text)
-        if not kind:
+    found = {
+        other.n: compare(mine.text, other.text)
+        for other in others.values()
+        if _compared(memos, mine, other) and other.type not in TOLD_ONCE
+    }
+    rivals = [others[n] for n, kind in found.items() if kind == "contradicts"]
+    apart = _in_one_list(memos, mine, rivals) | {each.n for each in rivals if _is_of_other(mine, each)}
+    for n, kind in found.items():
+        if not kind or n in linked or n in apart:
             continue
         if not dry_run:
             with memos.vault.change(memos.principal, memos.now()) as change:
-                links.add(change, cube, kind, other.n)
-        yield kind, mine, other
+                links.add(change, cube, kind, n)
+        yield kind, mine, others[n]
+
+
+def _in_one_list(memos: Memos, mine: Cube, rivals: Sequence[Cube]) -> set[int]:
+    """Those of ``rivals`` that a list holds beside ``mine``: rows of one table, or three lines of one form in
+    one source. What a source says of several things at once, such as a timetable, contradicts nothing."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for other in rivals:
+        for source, kind in catalogue.common_sources(memos.vault.connection, mine.n, other.n):
+            found.setdefault(source, []).append((other.n, kind))
+    return {n for held in found.values() for n, kind in held if kind in ROWS or len(held) > 1}
+
+
+def _is_of_other(one: Cube, other: Cube) -> bool:
+    """Whether two memories are of different things by what stands over them: another heading or speaker."""
+    names = [(cube.author, _heading(cube)) for cube in (one, other)]
+    return any(mine and theirs and mine != theirs for mine, theirs in zip(*names, strict=True))
+
+
+def _heading(cube: Cube) -> str:
+    """What a memory stands under in its source; not the name of the file."""
+    name, _, heading = cube.title.partition(" › ")
+    return heading or ("" if name == PurePath(cube.source or "").stem else name)
 
 
 def _compared(memos: Memos, one: Cube, other: Cube) -> bool:
@@ -143,17 +175,59 @@ def _may_settle(memos: Memos, pair: Conflict) -> bool:
     return all(memos.access.decide(cube, "write").allowed for cube in (pair.older, pair.newer))
 
 
-def outdated(memos: Memos, cubes: Sequence[Cube]) -> dict[int, str]:
-    """Those of a few memories that a newer one of them contradicts: by number, the id of that one.
+def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[Cube, Cube]]:
+    """The pairs among ``hits`` that may contradict each other, the newer first.
 
-    One's own memory is not outdated by what came from a feed, whatever time that gives itself.
+    A link alone, which may have come with a bundle, makes nothing relevant: unless the two differ in one
+    value only, both have to reach ``relevance``. Beside what came from a feed one's own memory stands first,
+    whatever time the feed gives itself.
     """
-    by_number = {cube.n: cube for cube in cubes}
-    found: dict[int, str] = {}
+    by_number = {hit.cube.n: hit for hit in hits}
+    pairs = []
     for each in links.links_of(memos.vault.connection, list(by_number)) if by_number else ():
         if each.kind == "contradicts" and {each.source, each.target} <= by_number.keys():
-            one, other = by_number[each.source], by_number[each.target]
+            both = [by_number[each.source], by_number[each.target]]
+            one, other = (hit.cube for hit in both)
+            if min(hit.relevance for hit in both) < relevance and not compare(one.text, other.text):
+                continue
             own = [cube for cube in (one, other) if not is_feeds(cube.owner)]
             later = own[0] if len(own) == 1 else newest(one, other)
-            found[(other if later is one else one).n] = later.id
-    return found
+            pairs.append((later, other if later is one else one))
+    return pairs
+
+
+def newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
+    """``hits`` with the memories of ``pairs`` side by side, the newer first, where the better one stood.
+
+    Both are as relevant as the better one, and have a time: when they were stored, if they have none.
+    """
+    order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
+    for newer, older in pairs:
+        both = [by_number[newer.n], by_number[older.n]]
+        score, relevance = max(hit.score for hit in both), max(hit.relevance for hit in both)
+        for hit in both:
+            if hit.cube.time is None:
+                hit = replace(hit, cube=replace(hit.cube, time=hit.cube.created))
+            why = {**hit.why, "relevance": relevance}
+            by_number[hit.cube.n] = replace(hit, score=score, why=why)
+        at = min(order.index(newer.n), order.index(older.n))
+        order = [n for n in order if n not in (newer.n, older.n)]
+        order[at:at] = [newer.n, older.n]
+    return [by_number[n] for n in order]
+
+
+def tell_disputed(plan: Plan, pairs: Sequence[tuple[Cube, Cube]]) -> Plan:
+    """``plan`` with a note on each of ``pairs`` of which it holds both."""
+    at = {item.hit.cube.n: item for item in plan.chosen}
+    both = [(at[newer.n], at[older.n]) for newer, older in pairs if newer.n in at and older.n in at]
+    notes = [
+        f"{' and '.join(f'[{item.label}] ({_day(item.hit.cube)})' for item in pair)} may contradict each "
+        "other; `memos conflicts` settles it"
+        for pair in both
+    ]
+    labels = tuple((newer.label, older.label) for newer, older in both)
+    return replace(plan, notes=(*plan.notes, *notes), disputed=labels)
+
+
+def _day(cube: Cube) -> str:
+    return format_time(cube.created if cube.time is None else cube.time)[:10]

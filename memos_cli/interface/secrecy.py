@@ -1,9 +1,9 @@
 """Secrets and personal data in a text: where they stand, so that they can be masked or marked.
 
 What tells a secret is detect-secrets, with its detectors of tokens that have a form of their own; a few
-forms that it does not know; and values that are assigned to a name like ``password``. Its detectors by
-entropy are left out: they take ordinary words for secrets. A password in a sentence ("the wifi password
-is …") is a memory, not a secret.
+forms that it does not know; and values that are assigned to a name like ``password`` (``secret_names``). Its
+detectors by entropy are left out: they take ordinary words for secrets. A password in a sentence ("the wifi
+password is …") is a memory, not a secret.
 
 Personal data is looked for where the extra ``personal`` is installed.
 """
@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from memos_cli.errors import UsageError
+from memos_cli.interface.secret_names import find_assigned, find_in_tables, is_secret, split_words
 
 MASK = "*"
 _ADDRESS = "password in an address"
 _DETECTORS = (
     ("aws", "AWSKeyDetector", "AWS key"),
     ("azure_storage_key", "AzureStorageKeyDetector", "Azure storage key"),
-    ("basic_auth", "BasicAuthDetector", _ADDRESS),
     ("discord", "DiscordBotTokenDetector", "Discord token"),
     ("github_token", "GitHubTokenDetector", "GitHub token"),
     ("gitlab_token", "GitLabTokenDetector", "GitLab token"),
@@ -36,9 +36,10 @@ _DETECTORS = (
     ("square_oauth", "SquareOAuthDetector", "Square secret"),
     ("stripe", "StripeDetector", "Stripe key"),
     ("telegram_token", "TelegramBotTokenDetector", "Telegram token"),
-    ("twilio", "TwilioKeyDetector", "Twilio key"),
 )
-"""Module and class of detect-secrets, and what its finds are called."""
+"""Module and class of detect-secrets, and what its finds are called. Left out: its detector of Twilio takes
+the names of accounts and keys (AC…, SK…), which are no secrets, and parts of hashes; that of passwords in
+addresses takes image digests."""
 
 _FORMS = (
     (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token"),
@@ -59,69 +60,45 @@ _PRIVATE_KEY = re.compile(
     r"(?:(?:(?!-----BEGIN)[\s\S]){0,20000}?-----END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
     r"|(?:\\[rn]|[A-Za-z0-9+/=:,\s-]){0,20000})"  # cut off: as far as it can be one
 )
-_PASSWORDS = r"passw(?:or)?d|passphrase|passwort|pwd|secret"
-_KEYS = r"(?:api|auth|private|secret|account)[_-]?key|(?:secret[_-]?)?access[_-]?key(?:[_-]?id)?|token"
-_NAME = rf"[\w.-]{{0,60}}(?:(?P<key>{_KEYS})|{_PASSWORDS})(?:[_.-][\w.-]{{0,30}}|\d{{0,3}})"
-_ASSIGNED = re.compile(
-    # PASSWORD=…, export GITHUB_TOKEN=…, "client_secret": "…", db.password: …: the name alone on the left.
-    rf"""^[ \t>*-]{{0,20}}(?:export[ \t]+|set[ \t]+|\$env:)?["']?{_NAME}["']?[ \t]*(?::=|=>|[:=])[ \t]*"""
-    r"""(?P<quote>["']?)(?P<value>[^\s"'`]{6,400}?)(?<!\\)(?P=quote)[ \t]*[,;]?[ \t]*\r?$""",
-    re.IGNORECASE | re.MULTILINE,
+_USER = re.compile(
+    # postgres://ann:PASSWORD@host; what follows "@" is a host, and no version or digest of an image.
+    r"""(?P<scheme>\w+)://(?P<user>[^\s/:@"'<>]{0,100}):(?P<value>[^\s/@"'<>]{1,200})@"""
+    r"""(?!sha\d|md5|v?\d+(?:\.\d+){0,2}(?![\w.])|[a-z]+\d*:[0-9a-f]{8})[\w\[]"""
 )
-_QUOTED = re.compile(
-    # connect(password="…"), -d '{"api_key": "…"}': anywhere, if the value is in quotation marks and one word.
-    rf"""\b{_NAME}\\{{0,3}}["']?[ \t]{{0,4}}(?::=|=>|={{1,3}}|:)[ \t]{{0,4}}"""
-    r"""\\{0,3}(?P<quote>["'])(?P<value>(?:[^\s"'`\\]|\\u[0-9a-f]{4}|\\/){6,400})\\{0,3}(?P=quote)""",
+_LOGIN = re.compile(
+    r"""(?:^|\s)(?:-u|-U|--user|--auth|--proxy-user)[ =]["']?[^\s:"'$]{1,64}:(?P<value>[^\s"'$]{4,200})"""
+)
+_AUTHORIZATION = re.compile(
+    r"""Authorization\\{0,3}["']?[ \t]*[:=][ \t]*\\{0,3}["']?(?:[a-z][\w-]{1,20}[ \t]+)?"""
+    r"""(?P<value>[a-z0-9+/._~:-]{8,}=*)""",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
-    r"""^(?:\W*(?:x+|y+|none|null|nil|true|false|undefined|todo|tbd|example|dummy|redacted|masked|hidden|optional"""
-    r"""|string|str|required|changeme|change_me|placeholder|secret|token|password|passwd|api_?key)\W*"""
-    r"""|.*(?:\$\{|\$\(|\{\{|%\(|<[^>]*>|\byour[_-]).*|\$\w+|%\w+%|\*+.*|\.{3,}"""
-    r"""|[\w.]*(?:getenv|environ|getpass|process\.env|settings\.|config\.|secrets\.|vault:|self\.|args\.)\S*"""
-    r"""|[\w.]+\(.*\)?|[\w.]+\[.*\]?|file:.*|/[\w./-]+|~/.*|https?://\S*)$""",
-    re.IGNORECASE,
+_GIVEN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
+    (_USER, lambda match: _is_password(match["value"], match["user"], match["scheme"])),
+    (_LOGIN, lambda match: _is_password(match["value"], "", "")),
+    (_AUTHORIZATION, lambda match: bool(re.search(r"\d|[a-z][A-Z]", match["value"]))),
 )
-"""Values that stand for a secret, or say where it is."""
+"""Notations of logins, and whether what they hold is a secret."""
 
 _CUES = (
-    *(
-        "akia",
-        "asia",
-        "abia",
-        "acca",
-        "a3t",
-        "accountkey=",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat_",
+    " key",
+    *split_words(
+        "akia asia abia acca a3t accountkey= ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glft- "
+        "glsoat- glrt- gr1348941 glcbt- glimt- glptt- glagent- gloas- eyj sk- k_live_ k_test_ xox "
+        "hooks.slack.com sg. :aa pypi-age _authtoken sq0csp- hf_ aiza age-secret-key memos_ bearer "
+        "authorization -us passw passphrase passcode passord pass: pass= pass* _pass psk pwd pw: pw= pw* "
+        "secret apikey _key -key token accesskey privatekey requirepass identified phrase mnemonic "
+        "kennwort passe mdp contrase senha wachtwoord haslo heslo adgangskode salasana parola sandi schl "
+        "api -u --auth --user"
     ),
-    *(
-        "glpat-",
-        "gldt-",
-        "glft-",
-        "glsoat-",
-        "glrt-",
-        "gr1348941",
-        "glcbt-",
-        "glimt-",
-        "glptt-",
-        "glagent-",
-        "gloas-",
-    ),
-    *("eyj", "sk-", "k_live_", "k_test_", "xox", "hooks.slack.com", "sg.", ":aa", "pypi-age", "_authtoken"),
-    *("sq0csp-", "hf_", "aiza", "age-secret-key", "memos_", "bearer ", "-us"),
-    *("passw", "passphrase", "pwd", "secret", "apikey", "_key", "-key", "token", "accesskey", "privatekey"),
 )
+_WIDER_CUES = split_words(
+    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen "
+    "jelsz şifre khẩu clé contraseñ"
+)
+"""The same, for texts that are not ASCII."""
 """In small letters. A line without one of these, and without what ``_LOOKS`` finds, holds no secret."""
-_LOOKS = (
-    re.compile(r"://[^\s/:@]{1,100}:[^\s/@]{1,200}@"),
-    re.compile("AC[a-z0-9]{32}"),
-    re.compile("SK[a-z0-9]{32}"),
-)
+_LOOKS = (re.compile(r"://[^\s/:@]{0,100}:[^\s/@]{1,200}@"),)
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
 _BEFORE, _AFTER = 300, 3000
@@ -142,6 +119,8 @@ def find_secrets(text: str) -> list[Sensitive]:
     found: list[Sensitive] = []
     for start, end in _suspected(text):
         found += _in_stretch(text[start:end], start)
+        spans = {*find_assigned(text, start, end), *find_in_tables(text, start, end)}
+        found += [Sensitive(*span, "password or key") for span in spans]
     if "PRIVATE KEY" in text:
         found += [Sensitive(*match.span(), "private key") for match in _PRIVATE_KEY.finditer(text)]
     return _merged(found)
@@ -183,6 +162,14 @@ def guard(text: str, policy: str) -> tuple[str, str]:
     return text, "secret" if found else "personal" if find_personal(text) else "open"
 
 
+def cover(text: str, policy: str) -> str:
+    """A title, tag, author or name as it may be kept: what ``allow`` keeps there marks nothing.
+
+    Raises UsageError where it holds a secret and they are refused.
+    """
+    return guard(text, policy)[0]
+
+
 def summary(found: Sequence[Sensitive]) -> str:
     """What was found, counted: ``2 GitHub tokens, 1 private key``."""
     counts: dict[str, int] = {}
@@ -195,9 +182,10 @@ def _suspected(text: str) -> list[tuple[int, int]]:
     """The stretches that are worth a closer look: around each cue, within its line."""
     at = {match.start() for look in _LOOKS for match in look.finditer(text)}
     small = text.lower()
+    cues = (*_CUES, *(() if text.isascii() else _WIDER_CUES))
     if len(small) != len(text):  # "İ" becomes two
         small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    for cue in _CUES:
+    for cue in cues:
         place = small.find(cue)
         while place >= 0:
             at.add(place)
@@ -221,25 +209,20 @@ def _in_stretch(line: str, offset: int) -> Iterator[Sensitive]:
             is_named = longest and (len(match[longest] or "") >= 12 or what == _ADDRESS)
             start, end = match.span(longest if is_named else 0)
             yield Sensitive(offset + start, offset + end, what)
-    for pattern in (_ASSIGNED, _QUOTED):
+    for pattern, is_held in _GIVEN:
         for match in pattern.finditer(line):
-            if _is_secret(match["value"], is_key=bool(match["key"]), is_quoted=bool(match["quote"])):
+            if is_held(match):
                 start, end = match.span("value")
-                yield Sensitive(offset + start, offset + end, "password or key")
+                yield Sensitive(
+                    offset + start, offset + end, _ADDRESS if pattern is _USER else "password or key"
+                )
 
 
-def _is_secret(value: str, *, is_key: bool, is_quoted: bool) -> bool:
-    """Whether a value with a telling name is a secret: not a name, a number, or where it is kept."""
-    if _PLACEHOLDER.match(value) or not re.search(r"[^\W\d_]", value):
+def _is_password(value: str, user: str, scheme: str) -> bool:
+    """Whether what stands behind a user and a colon is a password: not a port, a version or a placeholder."""
+    if value == user or not is_secret(value.ljust(6, "\0") if value else "", "password", is_quoted=True):
         return False
-    if is_key:  # made by a machine: long, and letters with digits
-        kinds = [r"\d", r"[a-z]", r"[A-Z]", r"[+/=]"]
-        return (
-            len(value) >= 16
-            and bool(re.search(r"\d", value))
-            and sum(bool(re.search(k, value)) for k in kinds) > 1
-        )
-    return bool(re.search(r"\d|[^\w.:/-]", value)) or (is_quoted and value.isalpha() and len(value) >= 8)
+    return not value.isalpha() or (scheme not in ("ssh", "git") and len(value) >= 8)
 
 
 @cache

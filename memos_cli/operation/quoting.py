@@ -38,10 +38,17 @@ def count_words(text: str) -> int:
     return len(_WORD.findall(text)) + -(-len(_CJK.findall(text)) // 2)
 
 
-def choose_quotes(chosen: Sequence[Injection], *, words: int = WORDS, most: int = MOST) -> tuple[Quote, ...]:
+def choose_quotes(
+    chosen: Sequence[Injection],
+    *,
+    words: int = WORDS,
+    most: int = MOST,
+    disputed: Sequence[tuple[int, int]] = (),
+) -> tuple[Quote, ...]:
     """The sentences of a plan's memories that answer its question, the best first.
 
-    At most ``most``, with ``words`` words altogether; the best one whole, however long it is.
+    At most ``most``, with ``words`` words altogether; the best one whole, however long it is. Of ``disputed``
+    memories (labels, the newer first) that one of which is quoted, both are, side by side.
     """
     scored = sorted(_candidates(chosen), key=lambda each: -each[0])
     quotes: list[Quote] = []
@@ -55,22 +62,35 @@ def choose_quotes(chosen: Sequence[Injection], *, words: int = WORDS, most: int 
         count = count_words(text)
         if quotes and spent + count > words:
             continue
-        quotes.append(
-            Quote(
-                item.label,
-                item.hit.cube,
-                text,
-                sentence.start,
-                sentence.end,
-                sentence.heading,
-                sentence.columns,
-                score,
-            )
-        )
+        quotes.append(_quote(score, item, sentence))
         spent += count
         if len(quotes) == most:
             break
-    return tuple(quotes)
+    return tuple(_beside(quotes, scored, disputed))
+
+
+def _quote(score: float, item: Injection, each: Sentence) -> Quote:
+    cube = item.hit.cube
+    text = cube.text[each.start : each.end]
+    return Quote(item.label, cube, text, each.start, each.end, each.heading, each.columns, score)
+
+
+def _beside(
+    quotes: list[Quote], scored: Sequence[tuple[float, Injection, Sentence]], pairs: Sequence[tuple[int, int]]
+) -> list[Quote]:
+    """``quotes`` with those of each pair side by side, the newer first; what is missing of one is added."""
+    for newer, older in pairs:
+        said = [at for at, quote in enumerate(quotes) if quote.label in (newer, older)]
+        both = [
+            next((quote for quote in quotes if quote.label == label), None)
+            or next((_quote(*each) for each in scored if each[1].label == label), None)
+            for label in (newer, older)
+        ]
+        pair = [quote for quote in both if quote is not None]
+        if said and len(pair) == 2 and pair[0].text != pair[1].text:
+            rest = [quote for quote in quotes if quote not in pair]
+            quotes = [*rest[: said[0]], *pair, *rest[said[0] :]]
+    return quotes
 
 
 def _candidates(chosen: Sequence[Injection]) -> Iterator[tuple[float, Injection, Sentence]]:

@@ -1,13 +1,15 @@
-"""Two memories that say the same, or of the same thing something else. Pure; a guess, for people to judge.
+"""Compare two memories: do they say the same, or contradict each other? Pure; a guess, for people to judge.
 
-Texts are compared word by word. They are rivals where they begin alike, agree in most of their words, and
-what differs is a value on both sides (a number, a date, a name), or a "not" on one. Where a noun or a verb
-differs, they speak of two things.
+Texts are compared word by word. They contradict each other where a "not" is all that differs, or exactly one
+value does (a number, a date, a name) and that value is what is said, not what it is said of. A value that
+another one follows ("Bus 21 leaves at 7:10") tells two things apart; so does one that stands beside its noun
+("invoice 17 was paid"). Where a noun or a verb differs, the texts speak of two things.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
@@ -19,114 +21,41 @@ SAME = 0.9
 """From this share on two texts whose values agree say the same."""
 LONGEST = 60
 """Words: longer texts agree or differ in too many things to be compared so."""
-_WORD = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[\u4e00-\u9fff]")
-_NOT = frozenset(
-    [
-        "no",
-        "not",
-        "never",
-        "none",
-        "neither",
-        "nor",
-        "without",
-        "isn't",
-        "aren't",
-        "doesn't",
-        "don't",
-        "didn't",
-        "can't",
-        "won't",
-        "wasn't",
-        "weren't",
-        "nicht",
-        "kein",
-        "keine",
-        "nie",
-        "pas",
-        "jamais",
-        "ne",
-        "nunca",
-        "jamás",
-        "不",
-        "没",
-        "沒",
-        "未",
-    ]
+_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(
+    rf"\d+(?:[.,:/-]\d+)*(?![^\W{_WIDE}])"  # 9:00, 1,200, 2026-05-01
+    rf"|[^\W_{_WIDE}]+(?:['’][^\W\d_]+)?|[{_WIDE}]|[:=：€$£¥%°]"
 )
-_SMALL = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "with",
-        "and",
-        "or",
-        "our",
-        "my",
-        "his",
-        "her",
-        "its",
-        "their",
-        "your",
-        "now",
-        "then",
-        "der",
-        "die",
-        "das",
-        "ist",
-        "war",
-        "le",
-        "la",
-        "les",
-        "est",
-        "el",
-        "es",
-    ]
+_MEASURE = re.compile(r"\d{1,2}[:.]\d\d|\d{1,3}(?:[.,]\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?")
+_CLOCK_OR_FRACTION = re.compile(r"\d{1,2}:\d\d|\d+[.,]\d+(?:[.,]\d+)?")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NOT = _words(
+    "no not never none neither nor without isn't aren't doesn't don't didn't can't won't wasn't weren't "
+    "nicht kein keine nie pas jamais ne nunca jamás 不 没 沒 未"
 )
-_DAYS = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "today",
-        "tomorrow",
-        "yesterday",
-    ]
+_SAYS = _words(
+    "is are was were be been has have had in on at by until since now : = "
+    "ist sind war waren hat heißt im am um bis est sont était a dans es son era tiene en 是 在 为 為 有 叫"
+)
+"""What a value follows that is said of something. Not: to, from, for, with; one can go to two places."""
+_SMALL = _SAYS | _words(
+    "the an do does did of to for with and or our my his her its their your then der die das le la les el"
+)
+_DAYS = _words(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july "
+    "august september october november december today tomorrow yesterday"
+)
+_UNITS = _words(
+    "€ $ £ ¥ % ° euro euros eur dollar dollars usd pound pounds yen yuan franc francs cent cents "
+    "second seconds minute minutes min hour hours h day days week weeks month months year years "
+    "stunde stunden minuten tage wochen monate jahre heures jours mois ans horas días meses años "
+    "km m cm mm mile miles meter meters metre metres kg g gram grams l liter liters litre litres ml "
+    "kb mb gb tb percent degrees kwh kw w v 元 块 塊 円 点 點 小 分 天 年 月 公"
 )
 
 
@@ -141,23 +70,22 @@ def compare(one: str, other: str) -> Rivalry:
     small_a, small_b = [_stem(word) for word in a], [_stem(word) for word in b]
     if not a or not b or _subject(small_a) != _subject(small_b):
         return ""
-    if small_a == small_b:
-        return "contradicts" if denied else "similar_to"
     matcher = SequenceMatcher(None, small_a, small_b, autojunk=False)
     if matcher.ratio() < ALIKE:
         return ""
-    values, others = int(denied), 0
-    for kind, start, end, begin, stop in matcher.get_opcodes():
-        left, right = a[start:end], b[begin:stop]
-        if kind == "equal" or {word.casefold() for word in (*left, *right)} <= _SMALL:
-            continue
-        if _is_value(left, start) and _is_value(right, begin):
-            values += 1
-        else:
-            others += 1
-    if values and not others:
-        return "contradicts"
-    return "similar_to" if not values and matcher.ratio() >= SAME else ""
+    differing = [
+        ((start, end), (begin, stop))
+        for kind, start, end, begin, stop in matcher.get_opcodes()
+        if kind != "equal" and _telling([*a[start:end], *b[begin:stop]])
+    ]
+    if not differing and (denied or small_a == small_b or matcher.ratio() >= SAME):
+        return "contradicts" if denied else "similar_to"
+    if len(differing) == 1 and not denied:
+        ((start, end), (begin, stop)) = differing[0]
+        if _is_said(a, start, end) and _is_said(b, begin, stop):
+            return "contradicts"
+    values = any(_is_value(a, *one) and _is_value(b, *other) for one, other in differing)
+    return "similar_to" if not (values or denied) and matcher.ratio() >= SAME else ""
 
 
 def _stem(word: str) -> str:
@@ -170,18 +98,62 @@ def _is_grammar(word: str) -> bool:
     return word.casefold() in _NOT or word.casefold() in ("do", "does", "did")
 
 
-def _subject(words: list[str]) -> str:
+def _telling(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word.casefold() not in _SMALL]
+
+
+def _subject(words: Sequence[str]) -> str:
     """The first word that says something: what a text is about begins with it."""
-    return next((word for word in words if word not in _SMALL), "")
+    return next(iter(_telling(words)), "")
 
 
-def _negates(words: list[str]) -> bool:
+def _negates(words: Sequence[str]) -> bool:
     return any(word.casefold() in _NOT for word in words)
 
 
-def _is_value(words: list[str], start: int) -> bool:
-    """Whether words are a number, a date or a name: what a statement says of its subject."""
-    telling = [word for word in words if word.casefold() not in _SMALL]
-    return bool(telling) and all(
-        word[0].isdigit() or word.casefold() in _DAYS or (word[0].isupper() and start > 0) for word in telling
-    )
+def _is_value(words: Sequence[str], start: int, end: int) -> bool:
+    """Whether the words from ``start`` to ``end`` are numbers, dates or names."""
+    telling = [at for at in range(start, end) if words[at].casefold() not in _SMALL]
+    return bool(telling) and all(_is_one(words, at) for at in telling)
+
+
+def _is_one(words: Sequence[str], at: int) -> bool:
+    word = words[at]
+    return any(map(str.isdigit, word)) or _is_day(word) or (word[0].isupper() and at > 0)
+
+
+def _is_day(word: str) -> bool:
+    return _stem(word) in _DAYS
+
+
+def _is_said(words: Sequence[str], start: int, end: int) -> bool:
+    """Whether the value from ``start`` to ``end`` is what the statement says, not what it is about."""
+    if not _is_value(words, start, end):
+        return False
+    while start and _is_one(words, start - 1) and words[start - 1].casefold() not in _SMALL:
+        start -= 1  # "Dr Okafor", "May 3"
+    while end < len(words) and _is_one(words, end) and _is_day(words[end]):
+        end += 1  # "3 May"
+    is_measured = _is_measured(words, start, end)
+    while end < len(words) and words[end].casefold() in _UNITS:
+        end += 1
+    before = words[start - 1].casefold() if start else ""
+    rest = [at for at in range(end, len(words)) if words[at].casefold() not in _SMALL]
+    if any(_is_one(words, at) and not (is_measured and _is_day(words[at])) for at in rest):
+        return False  # another value follows: this one tells what it is of
+    is_number = words[start][0].isdigit()
+    if is_measured or (is_number and before in _SAYS):
+        return len(rest) <= 2
+    # "on port 5433": a number may have its noun before it; "is called Miso".
+    with_noun = any(map(str.isdigit, words[start])) or before in ("called", "named")
+    ahead = words[start - 2].casefold() if start > 1 and with_noun else ""
+    return not rest and (before in _SAYS or ahead in _SAYS)
+
+
+def _is_measured(words: Sequence[str], start: int, end: int) -> bool:
+    """Whether a value is an amount or a time of day, by its form or its unit: that never names a thing."""
+    if end - start != 1 or not _MEASURE.fullmatch(words[start]):
+        return False
+    beside = [words[end]] if end < len(words) else []
+    beside += [words[start - 1]] if start and words[start - 1] in "€$£¥" else []
+    return bool(_CLOCK_OR_FRACTION.fullmatch(words[start])) or any(w.casefold() in _UNITS for w in beside)

@@ -7,12 +7,12 @@ do in a vault is said in one place, ``infrastructure.adoption.Adoption``: it cha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, parse_time
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure import catalogue, forgotten
 from memos_cli.infrastructure.adoption import Adoption, Foreign, ForeignGrant, ForeignPlace, ForeignVersion
 from memos_cli.infrastructure.governance import RIGHTS
 from memos_cli.interface.access import principal_named
@@ -21,7 +21,7 @@ from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.ingestion import Ingestion
 from memos_cli.interface.results import Failure
-from memos_cli.interface.secrecy import find_secrets
+from memos_cli.interface.secrecy import cover, find_secrets
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -52,18 +52,24 @@ def adopt(
     *,
     quarantine: bool,
     with_grants: bool = False,
+    reread: bool = False,
     signer: str = "",
 ) -> int:
     """Take in what a bundle holds. Returns how many links came.
 
-    ``with_grants`` also what it grants to others; ``signer`` is who has signed it, and was found trusted.
+    ``with_grants`` also what it grants to others; ``reread`` also what was forgotten here; ``signer`` is who
+    has signed it, and was found trusted.
     """
     records = read_records(found, job)
+    left = _forgotten(memos, records.cubes)
+    job.forgotten += 0 if reread else len(left)
+    cubes = [cube for cube in records.cubes if reread or cube.id not in left]
     key = signing.own_key() if signer else None
     is_own = key is not None and signing.name_of(key) == signer
     with memos.vault.change(memos.principal, memos.now()) as change:
         import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
-        outcomes = [(cube, import_.take(cube)) for cube in records.cubes]
+        forgotten.lift(change, (digest for cube in cubes for digest in left.get(cube.id, ())))
+        outcomes = [(cube, import_.take(cube)) for cube in cubes]
         linked = sum(import_.link(*each) for each in records.links)
         apart = sum(not import_.is_linked(*each) for each in records.links)
         granted = sum(map(import_.grant, records.grants)) if with_grants else 0
@@ -117,8 +123,12 @@ def _keep_adapters(
 def read_records(found: Bundle, job: Ingestion) -> Records:
     """The records of a bundle. One that is not what it should be is told, and stops no other."""
     parts = found.parts
+
+    def to_covered(value: dict[str, Any]) -> Foreign:
+        return covered(to_foreign(value), job.secrets)
+
     cubes = {}
-    for number, cube in _read(parts.get("cubes.jsonl", ()), to_foreign, "memory", job):
+    for number, cube in _read(parts.get("cubes.jsonl", ()), to_covered, "memory", job):
         if cube.id in cubes:
             job.failed.append(Failure("bundle", f"memory {number}: {cube.id} is there already"))
         else:
@@ -166,6 +176,32 @@ def _to_request(value: dict[str, Any]) -> tuple[str, list[str]]:
     return _text(value.get("view", "")), [_text(id) for id in document]
 
 
+def covered(cube: Foreign, policy: str) -> Foreign:
+    """A memory with what looks like a secret covered in all its versions, tags and names."""
+    versions = [replace(v, title=cover(v.title, policy), text=cover(v.text, policy)) for v in cube.versions]
+    has_secret = any(find_secrets(each.text) for each in versions)
+    return replace(
+        cube,
+        author=cover(cube.author, policy),
+        tags=tuple(cover(tag, policy) for tag in cube.tags),
+        versions=tuple(versions),
+        places=tuple(replace(place, uri=cover(place.uri, policy)) for place in cube.places),
+        sensitivity=SENSITIVITIES.index("secret") if has_secret else cube.sensitivity,
+    )
+
+
+def _forgotten(memos: Memos, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
+    """Those that were forgotten here, by id with their digests: themselves, or what they say in a source."""
+    db = memos.vault.connection
+    found = forgotten.find_ids(db, memos.principal, [cube.id for cube in cubes])
+    for cube in cubes:
+        draft = Draft(cube.versions[-1].text, Span(0, 0), ref=cube.ref, role=cube.role)
+        for place in cube.places:
+            for digests in forgotten.find(db, memos.principal, place.uri, [draft]).values():
+                found[cube.id] = [*found.get(cube.id, ()), *digests]
+    return found
+
+
 def to_foreign(value: dict[str, Any]) -> Foreign:
     """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
     versions = [
@@ -203,17 +239,11 @@ def to_foreign(value: dict[str, Any]) -> Foreign:
         uses_left=None if value["uses_left"] is None else _number(value["uses_left"]),
         priority=_number(value["priority"]),
         frozen=bool(value["frozen"]),
-        sensitivity=SENSITIVITIES.index(_sensitivity(value["sensitivity"], versions)),
+        sensitivity=SENSITIVITIES.index(_one_of(value["sensitivity"], SENSITIVITIES)),
         tags=tuple(_text(tag) for tag in value["tags"]),
         versions=tuple(versions),
         places=tuple(places),
     )
-
-
-def _sensitivity(value: object, versions: Sequence[ForeignVersion]) -> str:
-    """As it was told; secret, where a version holds one: to cover it would be another text."""
-    told = _one_of(value, SENSITIVITIES)
-    return "secret" if any(find_secrets(each.text) for each in versions) else told
 
 
 def _text(value: object) -> str:

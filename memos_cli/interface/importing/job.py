@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import adoption, catalogue, links
+from memos_cli.infrastructure import adoption, catalogue, forgotten, links
 from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
-from memos_cli.interface.secrecy import find_personal, find_secrets, mask
+from memos_cli.interface.secrecy import cover, find_personal, find_secrets, mask
 from memos_cli.interface.sources import Reading
 from memos_cli.interface.sources.pieces import read_tags
 
@@ -141,7 +141,9 @@ def _adopt(
     count, linked = len(found.parts.get("cubes.jsonl", ())), 0
     if not dry_run:
         held = wishes.quarantine == "always"
-        linked = adopt(memos, found, job, quarantine=held, with_grants=with_grants, signer=signer)
+        linked = adopt(
+            memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread, signer=signer
+        )
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
@@ -158,17 +160,19 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
+    held = "mask" if secrets == "refuse" else secrets  # a piece is refused for its text
     for draft in bundle.drafts:
         if draft.tags:
-            draft = replace(draft, tags=read_tags(list(draft.tags)))
-        if has_secrets and (held := find_secrets(draft.text)):
+            draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
+        draft = replace(draft, title=cover(draft.title, held), author=cover(draft.author, held))
+        if has_secrets and (found := find_secrets(draft.text)):
             if secrets == "refuse":
-                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {held[0].what}, refused"))
+                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {found[0].what}, refused"))
                 continue
             if secrets == "allow":
                 draft = replace(draft, sensitivity="secret")
             else:
-                draft = replace(draft, text=mask(draft.text, held), masked=True)
+                draft = replace(draft, text=mask(draft.text, found), masked=True)
         if is_personal and draft.sensitivity == "open" and find_personal(draft.text):
             draft = replace(draft, sensitivity="personal")
         if draft.ref in bundle.earlier and secrets != "allow":
@@ -203,14 +207,15 @@ def _take(
     with memos.vault.change(memos.principal, memos.now()) as change:
         numbers = catalogue.by_ref(change.db, list(finals), memos.principal)
         row = catalogue.source(change.db, bundle.uri, memos.principal)
-        assert row is not None
+        if row is None:
+            return  # all of it was forgotten
         places = {place.cube: place for place in catalogue.places(change.db, row.n)}
         for ref, n in numbers.items():
             for text in [*bundle.earlier[ref][1:], finals[ref].text]:
                 change.edit(catalogue.by_number(change.db, [n])[n], text, finals[ref].title, "import")
             if place := places.get(n):
                 change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
-        change.finish_source(row.n, seal, job.recipe)
+        change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
 
 
 def _link(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:

@@ -19,7 +19,7 @@ from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.infrastructure import catalogue, feeds
 from memos_cli.infrastructure.feeds import Feed, Item
 from memos_cli.interface.exchange import adapters, bundle, signing
-from memos_cli.interface.exchange.adopting import to_foreign
+from memos_cli.interface.exchange.adopting import covered, to_foreign
 from memos_cli.interface.exchange.bundle import Bundle
 from memos_cli.interface.exchange.exporting import PORTABLE
 from memos_cli.interface.exchange.trust import require_trust
@@ -307,7 +307,7 @@ def _items(came: Bundle) -> list[Item]:
     items = []
     for number, each in enumerate(came.parts.get("cubes.jsonl", ()), 1):
         try:
-            memory = to_foreign(each)
+            memory = covered(to_foreign(each), "allow")  # its hash is signed
             mine = linked.get(memory.id, [])
             seal = feeds.seal(bundle.to_line(each), map(bundle.to_line, mine))
             ends = tuple(

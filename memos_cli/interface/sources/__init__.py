@@ -22,10 +22,10 @@ from memos_cli.interface.sources.listing import read_code
 from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
 from memos_cli.interface.sources.prose import read_lines, read_markdown, read_text
 from memos_cli.interface.sources.records import Fault, read_csv, read_json, read_jsonl
-from memos_cli.interface.sources.walk import Found, Unreadable, find
+from memos_cli.interface.sources.walk import Found, Unreadable, below, find
 from memos_cli.interface.sources.webpage import read_html
 
-__all__ = ["KINDS", "Found", "Hints", "Reading", "Unreadable", "find", "read", "read_bytes"]
+__all__ = ["KINDS", "Found", "Hints", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
 
 _Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
 _READERS: dict[str, _Reader] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Found:
 
     path: Path
     uri: str
+    given: str = ""
+    """The path by which a folder gave it, as an address, links and all; empty: it was named itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Unreadable:
 
     uri: str
     reason: str
+    given: str = ""
 
 
 def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadable]:
@@ -53,14 +56,25 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
             yield Unreadable(_unresolved_uri(path), _reason(error))
             continue
         if stat.S_ISDIR(status.st_mode):
-            folder = path.resolve()
-            results = _walk(folder, _outer_rules(folder), entered, max_bytes)
+            results = _give(below(path), path.resolve(), entered, max_bytes)
         else:
             results = iter((_look(path, uri, status, max_bytes),))
         for result in results:
             if result.uri not in seen:
                 seen.add(result.uri)
                 yield result
+
+
+def below(folder: Path) -> Path:
+    """The path that stands before those of the files in a folder: a link to the folder stays one."""
+    return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
+
+
+def _give(
+    named: Path, folder: Path, entered: set[tuple[int, int]], max_bytes: int
+) -> Iterator[Found | Unreadable]:
+    for path, result in _walk(folder, _outer_rules(folder), entered, max_bytes):
+        yield replace(result, given=(named / path.relative_to(folder)).as_uri())
 
 
 def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
@@ -75,7 +89,7 @@ def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found
 
 def _walk(
     folder: Path, outer: Rules, entered: set[tuple[int, int]], max_bytes: int
-) -> Iterator[Found | Unreadable]:
+) -> Iterator[tuple[Path, Found | Unreadable]]:
     """The files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
     stack: list[tuple[Path, Rules]] = [(folder, outer)]
     while stack:
@@ -85,7 +99,7 @@ def _walk(
             if stat.S_ISREG(status.st_mode):
                 found = _look_within(path, status, max_bytes)
                 if found:
-                    yield found
+                    yield path, found
             elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
                 entered.add((status.st_dev, status.st_ino))
                 if (path / "VAULT.toml").exists() and (path / "memos.db").exists():
@@ -95,7 +109,7 @@ def _walk(
                 stack.extend((inner, rules) for inner in shown if not _ignored(inner, rules))
         except (OSError, RuntimeError) as error:
             if not path.is_symlink():  # a link to nowhere loses nothing
-                yield Unreadable(_unresolved_uri(path), _reason(error))
+                yield path, Unreadable(_unresolved_uri(path), _reason(error))
 
 
 def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | Unreadable | None:

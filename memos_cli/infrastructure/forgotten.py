@@ -1,0 +1,87 @@
+"""What was forgotten, as keyed digests, so that its source does not bring it back.
+
+A digest is HMAC-SHA-256, cut to 16 bytes, over the owner, the address of the source and the text, with a
+random key of the vault (``policy.forgotten``). Without the key it proves no guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+
+from memos_cli.cube import Cube, Draft
+from memos_cli.infrastructure import catalogue, policies
+from memos_cli.infrastructure.catalogue import LOOSE
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection
+
+KEY = "forgotten"
+ANYWHERE = ""
+"""In place of an address: of a memory that stood in no source any more."""
+
+
+def remember(change: Change, cubes: Sequence[Cube]) -> None:
+    """Note of cubes that are about to be forgotten what must not come back, and let their sources forget too.
+
+    Input without a name is no source that could bring it back. A hash over a source that held one of them
+    would prove a guess, so it goes.
+    """
+    key = policies.get(change.db, KEY) or os.urandom(32).hex()
+    policies.put(change, KEY, key)
+    digests = set()
+    for cube in cubes:
+        sources = [row for row, _, _ in catalogue.places_of(change.db, cube.n)]
+        addresses = {row.uri for row in sources} or {ANYWHERE}
+        texts = {version.text for version in catalogue.versions(change.db, cube.n)}
+        for uri in addresses - LOOSE:
+            digests |= {_digest(key, cube.owner, uri, cube.ref, cube.role, text) for text in texts}
+        digests.add(_digest(key, cube.owner, "id", cube.id, "id", ""))
+        change.db.executemany("UPDATE source SET sha256 = '' WHERE n = ?", [(row.n,) for row in sources])
+    change.db.executemany(
+        "INSERT OR IGNORE INTO forgotten (digest) VALUES (?)", [(each,) for each in digests]
+    )
+
+
+def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[int, list[bytes]]:
+    """Those of ``drafts`` (by index) that were forgotten, as ``uri`` gives them; each with its digests."""
+    if not (key := policies.get(db, KEY)):
+        return {}
+    found = {}
+    for at, draft in enumerate(drafts):
+        both = [_digest(key, owner, each, draft.ref, draft.role, draft.text) for each in (uri, ANYWHERE)]
+        if known := [digest for digest in both if _is_known(db, digest)]:
+            found[at] = known
+    return found
+
+
+def find_ids(db: Connection, owner: str, ids: Iterable[str]) -> dict[str, list[bytes]]:
+    """Those of the ids of a bundle's memories that were forgotten here, each with its digest."""
+    if not (key := policies.get(db, KEY)):
+        return {}
+    digests = {id: _digest(key, owner, "id", id, "id", "") for id in ids}
+    return {id: [digest] for id, digest in digests.items() if _is_known(db, digest)}
+
+
+def lift(change: Change, digests: Iterable[bytes]) -> None:
+    """Let what was forgotten come back."""
+    change.db.executemany("DELETE FROM forgotten WHERE digest = ?", [(each,) for each in digests])
+
+
+def seal(db: Connection, sha256: str) -> str:
+    """The sha256 of a source that holds what was forgotten, as it may be kept: keyed."""
+    key = policies.get(db, KEY)
+    return (
+        f"hmac:{hmac.digest(bytes.fromhex(key), sha256.encode(), 'sha256').hex()}" if key and sha256 else ""
+    )
+
+
+def _digest(key: str, owner: str, uri: str, ref: str | None, role: str, text: str) -> bytes:
+    # Turns of a dialogue keep their id: two "Thanks!" stay two.
+    said = [owner, uri, (ref or "") if role else "", " ".join(text.split())]
+    message = "\0".join(said).encode("utf-8", "surrogatepass")
+    return hmac.digest(bytes.fromhex(key), message, "sha256")[:16]
+
+
+def _is_known(db: Connection, digest: bytes) -> bool:
+    return db.execute("SELECT 1 FROM forgotten WHERE digest = ?", (digest,)).fetchone() is not None

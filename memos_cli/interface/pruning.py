@@ -1,0 +1,138 @@
+"""Pruning: archive what the sources of a folder no longer give."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal
+
+from memos_cli.cube import LIVE_STATES
+from memos_cli.infrastructure import catalogue
+from memos_cli.infrastructure.catalogue import Place, SourceRow, path_of
+from memos_cli.infrastructure.changes import Change
+from memos_cli.infrastructure.database import Connection
+from memos_cli.interface.results import Failure
+from memos_cli.interface.sources import below
+from memos_cli.operation.lifecycle import next_state
+
+MANY = 10
+"""Sources of a folder from which on half of them cannot be gone at once without a question."""
+Begin = Callable[[], AbstractContextManager[Change]]
+
+
+def note_paths(db: Connection, begin: Begin, owner: str, found: Mapping[str, str]) -> None:
+    """Store by which path, links and all, a folder gave each source (``found``: both as addresses)."""
+    known = set(catalogue.reached(db, owner)) if found else set()
+    numbers = {row.uri: row.n for row in catalogue.sources(db, owner)} if found else {}
+    new = [(numbers[uri], path) for uri, path in found.items() if uri in numbers]
+    if new := [each for each in new if each not in known]:
+        with begin() as change:
+            change.db.executemany("INSERT OR IGNORE INTO reached (source, path) VALUES (?, ?)", new)
+
+
+def prune(
+    db: Connection,
+    begin: Begin,
+    owner: str,
+    folder: Path,
+    seen: Collection[str],
+    unreadable: Collection[str],
+    *,
+    even_all: bool,
+) -> tuple[int, Failure | None]:
+    """Archive what stood in sources of ``folder`` that it did not give (``seen``, by address) any more.
+
+    What cannot be read (``unreadable``, by its path as an address) is not gone. Where everything is gone and
+    the folder is empty, or more than half of many sources, it may be a disk that is not mounted: unless
+    ``even_all``, nothing is archived. Returns how many memories were archived, and why not.
+    """
+    if not folder.is_dir():
+        return 0, None
+    roots = tuple(path.as_uri().rstrip("/") + "/" for path in {below(folder), folder.resolve()})
+    known = _known(db, owner, roots)
+    gone = [
+        (row, paths)
+        for row, paths in known
+        if row.uri not in seen and not any(_is_kept(path, unreadable) for path in paths)
+    ]
+    half = len(known) > MANY and 2 * len(gone) > len(known)
+    if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
+        reason = f"{len(gone)} of {len(known)} sources of this folder are gone at once; nothing was archived"
+        return 0, Failure(str(folder), reason, "if that is right: --prune-all")
+    archived = 0
+    for row, paths in gone:
+        with begin() as change:
+            for path in paths:
+                change.db.execute("DELETE FROM reached WHERE source = ? AND path = ?", (row.n, path))
+            if any(not _is_gone(path) for n, path in catalogue.reached(change.db, owner, row.n)):
+                continue  # another folder gives it
+            change.finish_source(row.n, "", "")
+            archived += sum(leave(change, place) for place in catalogue.places(change.db, row.n))
+    return archived, None
+
+
+def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[SourceRow, list[str]]]:
+    """The sources of a folder that memories stand in, with the paths by which it gave them.
+
+    A file that was named itself is none of them, even if the folder passes it over, until it says nothing.
+    """
+    paths: dict[int, list[str]] = {}
+    for n, path in catalogue.reached(db, owner):
+        paths.setdefault(n, []).append(path)
+    found = []
+    for row in catalogue.sources(db, owner, with_places=True):
+        mine = [path for path in paths.get(row.n, ()) if path.startswith(roots)]
+        if row.n not in paths and row.uri.startswith(roots) and _says_nothing(row.uri):
+            mine = [row.uri]
+        if mine:
+            found.append((row, mine))
+    return found
+
+
+def _is_kept(path: str, unreadable: Collection[str]) -> bool:
+    """Whether nobody can tell what stands at a path now."""
+    return any(path == each or path.startswith(f"{each}/") for each in unreadable) or _status(path) is None
+
+
+def _is_gone(path: str) -> bool:
+    return _status(path) == 0
+
+
+def _says_nothing(path: str) -> bool:
+    """Whether there is no file, or an empty one, or something else in its place."""
+    status = _status(path)
+    return status == 0 or (status is not None and not (stat.S_ISREG(status.st_mode) and status.st_size))
+
+
+def _status(path: str) -> os.stat_result | Literal[0] | None:
+    """What stands at a path; 0 for nothing, None where it cannot be looked at."""
+    try:
+        return path_of(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError:
+        return None
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether nothing is in a folder but hidden names and folders that are as empty."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = [name for name in files if not name.startswith(".")]
+        if shown or any(Path(root, name).is_symlink() for name in folders):
+            return False
+    return True
+
+
+def leave(change: Change, place: Place) -> bool:
+    """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
+    match catalogue.standing(change.db, place.cube):
+        case (state, False):
+            change.leave_place(place.n)
+            if state in LIVE_STATES and not catalogue.places_of(change.db, place.cube):
+                change.set_state(place.cube, next_state(state, "archive"), "archive")
+                return True
+    return False

@@ -1,0 +1,273 @@
+"""Secrets that are assigned to a name: ``password: …``, ``API_TOKEN=…``, ``| password | … |``.
+
+A name tells what its value is (``classify``), a notation which part of the text that value is. A name that
+says something *about* a secret (``token_file``, ``password_policy``) has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal
+
+Kind = Literal["password", "key", "secret", ""]
+Stretch = tuple[int, int]
+
+
+def split_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PASSWORDS = (
+    "password", "passwd", "passphrase", "passcode", "pwd", "pw", "pass", "psk", "passwort", "kennwort",
+    "mot de passe", "mdp", "contraseña", "contrasenya", "senha", "palavra-passe", "wachtwoord", "hasło",
+    "haslo", "heslo", "lösenord", "adgangskode", "passord", "salasana", "parola", "jelszó", "şifre",
+    "κωδικός", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호", "كلمة المرور", "كلمة السر",
+    "סיסמה", "סיסמא", "mật khẩu", "kata sandi", "รหัสผ่าน", "पासवर्ड", "seed phrase", "recovery phrase",
+    "mnemonic", "requirepass", "identified by",
+)  # fmt: skip
+_KEYS = (
+    "token", "api key", "auth key", "access key", "private key", "secret key", "account key", "signing key",
+    "encryption key", "client key", "master key", "deploy key", "storage key", "shared key", "api-schlüssel",
+    "clave api", "clave de api", "clé api", "clé d'api", "chave api", "chave de api", "chiave api",
+    "ключ api", "api-ключ", "密钥", "密鑰", "令牌", "トークン", "토큰", "apiキー", "api キー", "api 키",
+)  # fmt: skip
+_GLUED = "password|passwd|passwort|passphrase|kennwort|wachtwoord|salasana|pwd|token|secret|apikey|accesskey"
+"""Names that other letters may stand before: PGPASSWORD, Zugangstoken."""
+_ABOUT = split_words(
+    "file path dir directory folder url uri link endpoint name type kind length len min max size "
+    "policy rule rules rotation expiry expires expire expiration age ttl lifetime timeout count "
+    "limit hint location store manager source format algorithm alg hash digest checksum sha256 md5 "
+    "fingerprint prefix suffix header field column label title text prompt placeholder regex pattern "
+    "strength score confirmation confirm reset changed updated created date at on version ref env "
+    "var variable provider mode status state enabled disabled required optional valid validation "
+    "check description comment note help example template config settings options history list less "
+    "free menu santa garden index range budget window usage by in id ids"
+)
+"""What follows the name of a secret in a name that says something about it."""
+_ABOUT_BEFORE = split_words(
+    "max min num no use has is reset forgot forgotten enable require requires show hide public "
+    "primary next eos bos pad unk sep cls mask csrf"
+)
+
+
+def _any(words: tuple[str, ...]) -> str:
+    longest_first = sorted(words, key=len, reverse=True)
+    return "|".join(
+        re.escape(word).replace(r"\ ", "[ _-]?").replace(r"\-", "[ _-]") for word in longest_first
+    )
+
+
+_TELLING = re.compile(rf"{_any(_PASSWORDS)}|{_any(_KEYS)}|{_GLUED}", re.IGNORECASE)
+_KEY = re.compile(rf"(?:{_any(_KEYS)}|token|apikey|accesskey)\Z", re.IGNORECASE)
+_PART = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-zß-ÿ\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NAME_LETTER = re.compile(r"[\w.$-]")
+_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+# --- notations: what stands between a name and its value, from the end of the name on ---------------------
+
+_UNQUOTED = r"(?:(?![&;,][\w .-]{1,40}=|[&;,)\]}]+(?:\s|$|[,;])|\\[nr]|</)[^\s\"'`|<>]){4,400}"
+_QUOTED = r"(?:[^\s\"'`\\]|\\u[0-9a-f]{4}|\\/){4,400}"
+_MARKS = r"[*_`]{0,3}"
+_VALUE = rf"(?:\\{{0,3}}(?P<quote>[\"'`])(?P<quoted>{_QUOTED})(?:\\{{0,3}}(?P=quote))|(?P<bare>{_UNQUOTED}))"
+_TAG = r"(?:</?[a-z]{1,10}>)?"
+_ASSIGNED = re.compile(
+    rf"(?:{_MARKS}|\\{{0,3}}[\"']\]?){_MARKS}{_TAG}[ \t]{{0,8}}(?P<sign>:=|=>|={{1,3}}(?!=)|[:：=](?!//)|\|)"
+    rf"{_MARKS}{_TAG}[ \t]{{0,8}}{_MARKS}{_VALUE}",
+    re.IGNORECASE,
+)
+_NEXT_LINE = re.compile(
+    rf"{_MARKS}[:：]{_MARKS}[ \t]*\r?\n[ \t]*{_MARKS}(?P<bare>[^\s*`]{{6,200}}){_MARKS}[ \t]*$", re.MULTILINE
+)
+_LABEL = re.compile(
+    # Password for the printer: x, Passwort (NAS): x, **Admin password** – x
+    r"(?:[ \t](?:\([^()\n]{1,30}\)|[^\s:：=|,;.!?()]{1,15}(?:[ ][^\s:：=|,;.!?()]{1,15}){0,4}))?"
+    rf"{_MARKS}(?:[ \t]?[:：]|[ \t][–—-][ \t]){_MARKS}[ \t]{{0,4}}{_MARKS}"
+    rf"(?P<bare>[^\s`|]{{6,200}}?){_MARKS}[ \t]*\r?$",
+    re.MULTILINE,
+)
+_WORDS = re.compile(
+    rf"(?:[ \t][^\s:：=|,;.!?()]{{1,15}}){{0,5}}{_MARKS}[ \t]{{0,4}}[:：=]{_MARKS}[ \t]{{0,4}}"
+    r"(?P<bare>[a-z]{3,12}(?:[ ][a-z]{3,12}){3,23})[ \t]*\r?$",
+    re.MULTILINE,
+)
+_FLAG = re.compile(rf"[ =]{_VALUE}")
+_SPACED = re.compile(r"[ \t]{1,8}(?P<bare>[^\s\"'`|]{6,200})[ \t]*\r?$", re.MULTILINE)
+_SQL = re.compile(r"[ \t]{1,4}'(?P<quoted>[^'\n]{4,200})'")
+_ELEMENT = re.compile(r"(?:\s[^<>\n]{0,80})?>\s{0,20}(?P<quoted>[^<>\s]{4,200})\s{0,20}</")
+_PAIR = re.compile(
+    rf"[\"']?[\s,]{{1,40}}[\"']?value[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_VALUE}", re.IGNORECASE
+)
+_PARAMETER = re.compile(r"[\"']\s{0,4},\s{0,4}(?P<quote>[\"'])(?P<quoted>[^\s\"'`]{4,400})(?P=quote)")
+_LOGIN = re.compile(r"\b(?:login|user|machine|account)\s", re.IGNORECASE)
+_LINE_START = re.compile(
+    r"[ \t>*+_`#|-]{0,20}(?:\d{1,3}[.)] )?(?:\[[ x]\] )?[*_`]{0,3}(?:<\w{1,6}>)?(?:\S{1,20} ){0,2}"
+)
+_COMMENT = re.compile(r"[*_`]{0,3}[\"'`)\]},;]*[ \t]*(?:\r?$|#|//|;|/\*|--|<!--|</|\||\(|,)", re.MULTILINE)
+
+_BEFORE, _HEADER = 120, 1000
+"""Characters of a line before a name that are looked at, and of the header of a table."""
+
+# --- values -----------------------------------------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(
+    r"""^(?:\W*(?:x+|y+|none|null|nil|true|false|undefined|todo|tbd|example|dummy|redacted|masked|hidden|optional"""
+    r"""|string\d*|str|text|required|changeme|change_me|placeholder|secret|token|password|passwd|pass|user|api_?key"""
+    r"""|(?:var)?char\d*|int\d*|bool)\W*"""
+    r"""|.*(?:\$\{|\$\(|\{\{|%\(|<[^>]*>|\byour[_-]).*|\$\w+|%\w+%|\*+.*|\.{3,}|!vault.*"""
+    r"""|[\w.]*(?:getenv|environ|getpass|process\.env|settings\.|config\.|secrets\.|vault:|self\.|args\.)\S*"""
+    r"""|[\w.]+\(.*\)?|[\w.]+\[.*\]?|file:.*|(?:sha\d+|md5)[:-].*|https?://\S*"""
+    r"""|[.~]{0,2}/[\w./-]+|[A-Z]:[\\/].*|[\w.-]+(?:/[\w.-]+)*/[\w-]+\.[a-z]{1,5}|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+)$""",
+    re.IGNORECASE,
+)
+"""Values that stand for a secret, or say where it is."""
+_PLAIN = re.compile(r"[^\W\d_]{2,}\d{0,2}|[^\W\d_]|v?\d{1,4}[^\W\d_]{0,6}|ed25519", re.IGNORECASE)
+_NO_PHRASE = split_words(
+    "the for and with from see ask stored not use has have was are our your his her its this that "
+    "under when only must needs written kept set like old new none just press den der die das bei "
+    "von aus mit frag siehe les des est dans voir los las está ver"
+)
+
+
+@lru_cache(maxsize=4096)
+def classify(name: str) -> Kind:
+    """What a value of this name is: a password, a key that a machine made, some secret, or none of them."""
+    words = " ".join(_PART.findall(_CAMEL.sub(" ", name)))
+    found = [
+        match
+        for match in _TELLING.finditer(words)
+        if not words[match.end() : match.end() + 1].isalpha() or _WIDE.match(match[0])
+        if match.start() == 0
+        or not words[match.start() - 1].isalnum()
+        or _WIDE.match(words[match.start()])
+        or re.fullmatch(_GLUED, match[0], re.IGNORECASE)
+    ]
+    if not found:
+        return ""
+    last = found[-1]
+    before, after = ({*part.lower().split()} for part in (words[: found[0].start()], words[last.end() :]))
+    is_key = bool(_KEY.search(last[0]))
+    # An access key id is no secret by itself, but secrets are often written where it stands.
+    about = _ABOUT - {"id"} if last[0].lower().replace(" ", "") == "accesskey" else _ABOUT
+    if before & _ABOUT_BEFORE or after & about:
+        return ""
+    return "key" if is_key else "secret" if last[0].lower() == "secret" else "password"
+
+
+def is_secret(value: str, kind: Kind, *, is_quoted: bool = False, is_alone: bool = True) -> bool:
+    """Whether a value with a telling name is a secret: not a name, a setting, or where it is kept.
+
+    ``is_alone``: nothing but a comment follows it in its line; else it may be the beginning of a sentence.
+    """
+    if (
+        len(value) < 6
+        or _PLACEHOLDER.match(value)
+        or (value.isalpha() and classify(value))
+        or not value.strip("*")
+    ):
+        return False
+    has_letter, has_digit = bool(re.search(r"[^\W\d_]", value)), any(map(str.isdigit, value))
+    if not has_letter:
+        return kind == "password" and is_alone and value.isdigit()
+    is_wordy = all(_PLAIN.fullmatch(part) for part in re.split(r"[\W_]+", value) if part)
+    if kind == "key":
+        return len(value) >= 16 and has_digit and not is_wordy
+    if kind == "secret":
+        return has_digit and not is_wordy and len(value) >= 8
+    if not is_alone:
+        return has_digit and not is_wordy
+    return bool(has_digit or re.search(r"[^\w.:/-]", value)) or (
+        is_quoted and value.isalpha() and len(value) >= 8
+    )
+
+
+def find_assigned(text: str, start: int, end: int) -> Iterator[Stretch]:
+    """The secrets that are assigned to a name that stands between ``start`` and ``end``."""
+    for match in _TELLING.finditer(text, start, end):
+        first, last = match.span()
+        while first > 0 and match.start() - first < 60 and _NAME_LETTER.match(text[first - 1]):
+            first -= 1
+        while last < len(text) and last - match.end() < 30 and _NAME_LETTER.match(text[last]):
+            last += 1
+        name = text[first:last].rstrip(".-")
+        last = first + len(name)
+        if kind := classify(name):
+            yield from _values(text, first, last, kind)
+
+
+def _values(text: str, first: int, last: int, kind: Kind) -> Iterator[Stretch]:
+    """The value of the name from ``first`` to ``last``, by the first notation that fits."""
+    line = text[max(text.rfind("\n", 0, first) + 1, first - _BEFORE) : first]
+    begins = len(line) < _BEFORE and _LINE_START.fullmatch(line) is not None
+    before = text[first - 1 : first]
+    name = text[first:last].lower()
+    notations = [
+        (_FLAG, name.startswith("--")),
+        (_ASSIGNED, True),
+        (_ELEMENT, before == "<"),
+        (_PAIR, bool(re.search(r"(?:name|key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?$", line))),
+        (_PARAMETER, bool(re.search(r"\(\s{0,4}[\"']$", line))),
+        (_SQL, True),
+        (_SPACED, not line.strip() or bool(_LOGIN.search(line)) or name == "requirepass"),
+        (_NEXT_LINE, begins),
+        (_LABEL, begins),
+        (_WORDS, begins and kind == "password"),
+    ]
+    for pattern, applies in notations:
+        if not applies or not (match := pattern.match(text, last)):
+            continue
+        groups = match.groupdict()
+        group = "quoted" if groups.get("quoted") else "bare"
+        value = match[group]
+        if pattern is _WORDS:
+            if not _NO_PHRASE & {*value.split()}:
+                yield match.span(group)
+                return
+            continue
+        value = value.rstrip("*`") if group == "bare" else value
+        if kind == "key" and group == "bare" and "#" in value:
+            value = value[: value.index("#")]
+        at = match.start(group)
+        if name in ("pwd", "oldpwd") and re.search(r"[/\\]", value):
+            return
+        is_alone = (
+            group == "quoted" or bool(_COMMENT.match(text, at + len(value))) or groups.get("sign") == "="
+        )
+        if pattern is _SPACED and not any(map(str.isdigit, value)):
+            continue
+        strict: Kind = "secret" if name == "pass" and not begins else kind
+        if is_secret(value, strict, is_quoted=group == "quoted", is_alone=is_alone):
+            yield at, at + len(value)
+            return
+
+
+def find_in_tables(text: str, start: int, end: int) -> Iterator[Stretch]:
+    """The secrets in columns of a table (Markdown, CSV) whose header stands between ``start`` and ``end``."""
+    for match in re.finditer(rf"^.{{1,{_HEADER}}}$", text[start:end], re.MULTILINE):
+        line = match[0]
+        sign = next((sign for sign in "|;\t," if line.count(sign) >= 1), "")
+        if not sign or not _TELLING.search(line):
+            continue
+        header = [_PART.findall(cell) for cell in line.split(sign)]
+        columns = [at for at, words in enumerate(header) if words and len(words) <= 3]
+        kinds = {at: classify(" ".join(header[at])) for at in columns}
+        if any(kinds.values()) and len([words for words in header if words]) > 1:
+            yield from _rows(text, start + match.end() + 1, sign, len(header), kinds)
+
+
+def _rows(text: str, place: int, sign: str, width: int, kinds: dict[int, Kind]) -> Iterator[Stretch]:
+    while 0 < place < len(text):
+        end = text.find("\n", place)
+        end = len(text) if end < 0 else end
+        cells = text[place:end].split(sign)
+        if len(cells) != width:
+            return
+        at = place
+        for number, cell in enumerate(cells):
+            value = cell.strip(" \t\r\"'*`")
+            if (kind := kinds.get(number)) and is_secret(value, kind) and " " not in value:
+                yield at + cell.index(value), at + cell.index(value) + len(value)
+            at += len(cell) + 1
+        place = end + 1
