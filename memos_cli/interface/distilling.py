@@ -279,7 +279,7 @@ def _embed(memos: Memos) -> Callable[[Sequence[str]], Any] | None:
 def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
     """The objects of a JSONL file of questions. Raises UsageError, naming the line."""
     rows = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").split("\n"), 1):
         if not line.strip():
             continue
         try:
