@@ -20,6 +20,8 @@ _USUAL = {
     "cp866": rb"[\x80-\xaf\xe0-\xf1]",
 }
 """By code page how the bytes of its usual characters look; in order of preference."""
+_WORD = re.compile(rb"[\x80-\xff]{3}")
+"""What words in another script have, and accents in Latin words have not."""
 _FEW = 8
 """Characters of Korean that could as well be Chinese, by their bytes."""
 
@@ -75,7 +77,7 @@ def _guess(names: bytes) -> str:
             wide = [char.encode(encoding) for char in names.decode(encoding) if char > "\x7f"]
         except UnicodeDecodeError:
             continue
-        if encoding == "cp949" and len(wide) < _FEW:
+        if (encoding == "cp949" and len(wide) < _FEW) or (encoding == "cp866" and not _WORD.search(names)):
             continue
         share = sum(bool(re.fullmatch(usual, char, re.DOTALL)) for char in wide) / len(wide)
         if share > most:
