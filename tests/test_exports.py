@@ -57,7 +57,7 @@ def answer(text: str) -> dict[str, Any]:
         (said("m1", "tool", "text", parts=["Model set context updated."]), ""),
         (said("m1", "tool", "tether_quote", text="a page"), ""),
         (said("m1", "system", "text", parts=["You are"]), ""),
-        (said("m1", "user", "multimodal_text", parts=[{"content_type": "audio", "text": "spoken"}, {"a": 1}]), "spoken"),
+        (said("m1", "user", "multimodal_text", parts=[{"text": "spoken"}, {"asset": "x"}]), "spoken"),
     ],
 )  # fmt: skip
 def test_of_chatgpt_what_was_said_comes(tmp_path: Path, message: dict[str, Any], text: str) -> None:

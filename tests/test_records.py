@@ -51,8 +51,10 @@ TABLES: dict[str, tuple[str, list[str]]] = {
     "a quote without an end": ('a\tb\n1\t"x\n2\ty\n3\tz\n', ['a: 1\nb: "x', "a: 2\nb: y", "a: 3\nb: z"]),
     "pipes": ("a|b\n1|x, y\n", ["a: 1\nb: x, y"]),
     "spaces after commas": ("name, phone\nAna, 44\n", ["name: Ana\nphone: 44"]),
-    "text beside others": ("day,sum,note\nMo,1,lunch\nTu,2,\nWe,3,lunch\n",
-                           ["lunch\nday: Mo\nsum: 1", "day: Tu\nsum: 2", "lunch\nday: We\nsum: 3"]),
+    "text beside others": (
+        "day,sum,note\nMo,1,lunch\nTu,2,\nWe,3,lunch\n",
+        ["lunch\nday: Mo\nsum: 1", "day: Tu\nsum: 2", "lunch\nday: We\nsum: 3"],
+    ),
     "only the time differs": ("text,time\nfed,2026-05-01\nfed,2026-05-02\n", ["fed", "fed\ntime: 2026-05-02"]),
     "a thing, not a speaker": ("name,content,price\nKettle,steel,30\n", ["steel\nname: Kettle\nprice: 30"]),
 }  # fmt: skip
