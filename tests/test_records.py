@@ -55,7 +55,7 @@ TABLES: dict[str, tuple[str, list[str]]] = {
         "day,sum,note\nMo,1,lunch\nTu,2,\nWe,3,lunch\n",
         ["lunch\nday: Mo\nsum: 1", "day: Tu\nsum: 2", "lunch\nday: We\nsum: 3"],
     ),
-    "only the time differs": ("text,time\nfed,2026-05-01\nfed,2026-05-02\n", ["fed", "fed\ntime: 2026-05-02"]),
+    "only a time differs": ("text,time\nfed,2026-05-01\nfed,2026-05-02\n", ["fed", "fed\ntime: 2026-05-02"]),
     "a thing, not a speaker": ("name,content,price\nKettle,steel,30\n", ["steel\nname: Kettle\nprice: 30"]),
 }  # fmt: skip
 
