@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from memos_cli.cube import LIVE_STATES, Draft, Origin, most_sensitive
+from memos_cli.cube import LIVE_STATES, Draft, Origin, Span, most_sensitive
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure import catalogue, forgotten, rules
 from memos_cli.infrastructure.catalogue import MASKED
@@ -280,7 +280,7 @@ class Ingestion:
         return (
             drafts,
             [draft.digest() for draft in drafts],
-            [_proof(draft, reading.data) for draft in drafts],
+            _proofs(drafts, reading.data),
         )
 
     def _count(self, change: Change, kept: Sequence[Kept], terms: Terms) -> None:
@@ -406,6 +406,17 @@ class _Parts:
         return self._change
 
 
-def _proof(draft: Draft, data: bytes) -> bytes:
-    """The sha256 of a draft's bytes in its source; MASKED where they hold a secret that it does not."""
-    return MASKED if draft.masked else hashlib.sha256(data[draft.span.start : draft.span.end]).digest()
+def _proofs(drafts: Sequence[Draft], data: bytes) -> list[bytes]:
+    """The sha256 of each draft's bytes in its source; MASKED where they hold a secret that it does not.
+
+    The parts of a long record all stand where the record stands, which is hashed once.
+    """
+    proofs: list[bytes] = []
+    last: Span | None = None
+    proof = b""
+    for draft in drafts:
+        if draft.span != last:
+            last = draft.span
+            proof = hashlib.sha256(data[last.start : last.end]).digest()
+        proofs.append(MASKED if draft.masked else proof)
+    return proofs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,18 @@ def mapping(value: object) -> Mapping[str, Any]:
 def items(value: object) -> Iterator[Any]:
     """The elements of a list; of anything else none."""
     yield from value if isinstance(value, list) else ()
+
+
+def decoded(value: object) -> Any:
+    """What a string holds that is JSON, for some programs encode twice; anything else as it is."""
+    for _ in range(3):
+        if not isinstance(value, str) or not value.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"')):
+            break
+        try:
+            value = json.loads(value.lstrip("\ufeff"))
+        except (ValueError, RecursionError):
+            break
+    return value
 
 
 def time(value: object) -> int | None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing.bundles import Bundle, items, mapping, parts_of, text, time
+from memos_cli.interface.importing.bundles import Bundle, decoded, items, mapping, parts_of, text, time
 from memos_cli.interface.importing.opening import Export
 from memos_cli.interface.importing.streaming import Broken, elements, records
 
-_ASIDE = {"tether_browsing_display", "model_editable_context", "system_error", "app_pairing_content"}
-"""Kinds of content that say nothing to a person."""
-_ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system", "tool": "tool"}
+_ASIDE = {
+    "thoughts", "reasoning_recap", "model_editable_context", "app_pairing_content", "system_error",
+    "execution_output", "computer_output", "citable_code_output", "tether_browsing_display", "tether_quote",
+    "sonic_webpage", "super_widget",
+}  # fmt: skip
+"""Kinds of ChatGPT's content that are not said to a person: reasoning, and what tools gave."""
+_MARK = re.compile(r"[ \t]*\ue200([a-z_]*)\ue202?([^\ue200\ue201]*)\ue201|[ \t]*【[^【】\n]*†[^【】\n]*】")
+"""A mark in an answer of ChatGPT: a citation, or what is shown as a name or a link."""
+_UNSHOWN = {"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget", "flag"}
+"""Kinds of Claude's parts that are not said to a person."""
+_PLACEHOLDER = re.compile(
+    r"(?:```\w*\s*)?This block is not supported on your current device yet\.(?:\s*```)?"
+)
+"""What Claude's export has for parts that it does not show."""
+_ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system"}
 
 
 def conversations(export: Export) -> list[str]:
@@ -78,33 +91,34 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
                 bundle.add(said, type="preference", title="Custom instructions", time=begun)
         return
     hidden = about.get("is_visually_hidden_from_conversation") or message.get("weight") == 0
-    recipient = message.get("recipient") or "all"
-    if hidden or kind in _ASIDE or (role == "assistant" and recipient != "all" and kind != "code"):
+    is_call = role == "assistant" and (message.get("recipient") or "all") != "all"
+    is_reasoning = role == "assistant" and message.get("channel") == "analysis"
+    if hidden or is_call or is_reasoning or kind in _ASIDE or role not in ("user", "assistant"):
         return
-    said = _chatgpt_text(kind, content)
-    if said.strip() and role in ("user", "assistant", "tool"):
-        bundle.add(
-            said, type="dialogue", ref=text(message.get("id")) or None, role=_ROLES[role],
-            author="" if role == "user" else "ChatGPT", title=bundle.title,
-            time=time(message.get("create_time")) or begun,
-        )  # fmt: skip
+    said = parts_of(content.get("parts")) or text(content.get("text"))
+    if role == "assistant":
+        said = _MARK.sub(_shown, said)
+        if kind == "code" and said.strip():
+            said = f"```{text(content.get('language'))}\n{said}\n```"
+    bundle.add(
+        said, type="dialogue", ref=text(message.get("id")) or None, role=role,
+        author="" if role == "user" else "ChatGPT", title=bundle.title,
+        time=time(message.get("create_time")) or begun,
+    )  # fmt: skip
 
 
-def _chatgpt_text(kind: str, content: Mapping[str, Any]) -> str:
-    match kind:
-        case "code":
-            return f"```{text(content.get('language'))}\n{text(content.get('text'))}\n```"
-        case "thoughts":
-            thoughts = (mapping(each) for each in items(content.get("thoughts")))
-            return "\n\n".join(
-                filter(None, (text(t.get("content")) or text(t.get("summary")) for t in thoughts))
-            )
-        case "reasoning_recap":
-            return ""
-        case "tether_quote":
-            return "\n".join(filter(None, (text(content.get(name)) for name in ("title", "url", "text"))))
-        case _:
-            return parts_of(content.get("parts")) or text(content.get("text"))
+def _shown(mark: re.Match[str]) -> str:
+    """What a reader sees of a mark: of an entity its name, of a link its words and address."""
+    kind, value = mark[1], mark[2] or ""
+    space = mark[0][: len(mark[0]) - len(mark[0].lstrip(" \t"))]
+    if kind == "entity":
+        found = decoded(value)
+        name = next((text(each) for each in [*items(found)][1:2]), "") if isinstance(found, list) else value
+        return space + name
+    if kind == "url":
+        words, _, address = value.partition("\ue202")
+        return space + (f"[{words}]({address})" if address.startswith("http") else words)
+    return ""
 
 
 def read_claude(export: Export) -> Iterator[Bundle]:
@@ -131,9 +145,7 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
     for each in record["chat_messages"]:
         message = mapping(each)
         role = _ROLES.get(text(message.get("sender")), "")
-        said = [parts_of([p for p in items(message.get("content")) if mapping(p).get("type") == "text"])]
-        if not said[0].strip():
-            said = [text(message.get("text"))]
+        said = [_claude_text(message, role)]
         for attached in items(message.get("attachments")):
             if held := text(mapping(attached).get("extracted_content")).strip():
                 said.append(f"{text(mapping(attached).get('file_name'))}\n{held}")
@@ -146,6 +158,21 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
         elif message:
             bundle.faults.append(f"conversation {title or id}: a message of no known sender")
     return bundle
+
+
+def _claude_text(message: Mapping[str, Any], role: str) -> str:
+    """What was said: the parts that a person saw, dictated ones too; or, where there are none, the text of
+    the whole without what stands in it for the other parts."""
+    parts = [mapping(part) for part in items(message.get("content"))]
+    shown = [part for part in parts if part.get("type") not in _UNSHOWN]
+    said = "\n\n".join(filter(str.strip, (text(p.get("text")) or text(p.get("transcript")) for p in shown)))
+    whole = said or text(message.get("text"))
+    if role != "assistant":
+        return whole
+    for part in parts if not said else ():
+        if thought := text(part.get("thinking")):
+            whole = whole.replace(thought, "")
+    return _PLACEHOLDER.sub("", whole)
 
 
 def _project(record: Mapping[str, Any]) -> Bundle:

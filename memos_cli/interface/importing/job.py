@@ -69,6 +69,7 @@ def import_export(
     linked = pinned = 0
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
+        job.failed += [Failure(str(path), fault) for fault in export.faults]
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(

@@ -13,7 +13,16 @@ from typing import Any
 from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
 from memos_cli.interface.exchange.formats import OWN_TIME
-from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, parts_of, text, time
+from memos_cli.interface.importing.bundles import (
+    Bundle,
+    Relation,
+    decoded,
+    items,
+    mapping,
+    parts_of,
+    text,
+    time,
+)
 from memos_cli.interface.importing.opening import Export
 from memos_cli.letters import nfc
 
@@ -24,7 +33,7 @@ _OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
 def load(export: Export, name: str) -> Any:
     """A JSON file; None where it is none."""
     try:
-        return json.loads(export.text(name))
+        return decoded(json.loads(export.text(name)))
     except (ValueError, RecursionError, MemosError):
         return None
 
@@ -151,7 +160,7 @@ def read_mcp(export: Export) -> Iterator[Bundle]:
     """JSON lines: an entity's observations are memories of it, and a relation is a memory and a link."""
     bundle, first, relations = Bundle("mcp:memory", "MCP memory"), dict[str, str](), []
     for name in export.named("*.jsonl", "*.json"):
-        for number, line in enumerate(export.text(name).splitlines(), 1):
+        for number, line in enumerate(export.text(name).split("\n"), 1):
             if not line.strip():
                 continue
             try:

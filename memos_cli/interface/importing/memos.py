@@ -6,15 +6,14 @@ states themselves are of another program; from the texts that they name, new one
 
 from __future__ import annotations
 
-import json
 import pickletools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
 from memos_cli.interface.exchange.formats import OWN_TIME
-from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, text, time
+from memos_cli.interface.importing.bundles import Bundle, Relation, decoded, items, mapping, text, time
 from memos_cli.interface.importing.memories import load, rows_of
 from memos_cli.interface.importing.opening import Export
 
@@ -52,7 +51,7 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
     for number, row in enumerate(rows, 1):
         record = mapping(row)
         inner = mapping(record.get("payload")) or record
-        about = {**mapping(inner.get("metadata")), **_doubly(inner.get("metadata"))}
+        about = mapping(decoded(inner.get("metadata")))
         body = text(inner.get("memory")).strip()
         id = text(record.get("id")) or text(inner.get("id"))
         if not body:
@@ -81,17 +80,9 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
     return bundle
 
 
-def _doubly(value: object) -> Mapping[str, Any]:
-    """An object that was encoded twice."""
-    try:
-        return mapping(json.loads(value)) if isinstance(value, str) else {}
-    except (ValueError, RecursionError):
-        return {}
-
-
 def _source(value: object) -> tuple[str, str]:
     """Who said it, and in which role."""
-    found = _doubly(value) or mapping(value)
+    found = mapping(decoded(value))
     role = text(found.get("role"))
     return text(found.get("speaker")) or ("" if "speaker" in found else role), role
 

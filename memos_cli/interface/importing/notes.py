@@ -6,8 +6,11 @@ Their text comes as `memos ingest` reads Markdown; relations and wiki links beco
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from memos_cli.cube import Span
 from memos_cli.errors import MemosError
@@ -16,8 +19,16 @@ from memos_cli.interface.importing.opening import Export
 from memos_cli.interface.sources import Hints, read_bytes
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
-_OBSERVATION = re.compile(r"^\s*[-*] \[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S", re.MULTILINE)
-_TAG = re.compile(r"(?<![\w/#])#([\w/-]{1,80})")
+_OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
+_TAG = re.compile(
+    r"(?:^|(?<=[\s(\[{*_~,;|>\"'“‘]))#([^\s\0-,.:-@\[-^`{-~\u2000-\u200c\u200e-\u206f\u3000-\u303f\uff00-\uff20]{1,80})"
+)
+"""What Obsidian takes for a tag: letters, digits, emoji, ``_``, ``-`` and ``/``, not only digits."""
+_NO_TAG = re.compile(
+    r"[\d/_-]+|(?=.*\d)(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*\d.*\d|\d)[0-9a-f]{3,4}|([a-f])\1{2,7}", re.IGNORECASE
+)
+"""Numbers of issues, and colours."""
+_COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 
 def read_notes(export: Export) -> Iterator[Bundle]:
@@ -34,16 +45,10 @@ def read_notes(export: Export) -> Iterator[Bundle]:
             yield Bundle("", faults=[str(error)])
             continue
         bundle = Bundle(f"notes:{name}", name)
-        body = data.decode("utf-8", "replace")
-        kinds = {f"observation/{match[1]}" for match in _OBSERVATION.finditer(body)}
         for at, draft in enumerate(reading.drafts):
-            tags = {
-                *draft.tags,
-                *_TAG.findall(draft.text),
-                *(k for k in kinds if f"[{k[12:]}]" in draft.text),
-            }
             ref = f"{name}#{at}" if at else name
-            bundle.drafts.append(replace(draft, span=Span(at, at), ref=ref, tags=tuple(sorted(tags))))
+            found_tags = {*draft.tags, *tags_of(draft.text)}
+            bundle.drafts.append(replace(draft, span=Span(at, at), ref=ref, tags=tuple(sorted(found_tags))))
         bundle.faults += [part.reason for part in reading.failed]
         if bundle.drafts:
             for label in (name, name.rsplit("/", 1)[-1], bundle.drafts[0].title):
@@ -51,13 +56,56 @@ def read_notes(export: Export) -> Iterator[Bundle]:
             found.append((bundle, name))
     for bundle, name in found:
         for draft in bundle.drafts:
-            for match in _LINK.finditer(draft.text):
+            for match in _LINK.finditer("\n".join(said for said, _ in _prose(draft.text))):
                 target = named.get(_label(match[1]))
                 if target and target != name and draft.ref:
                     bundle.relations.append(Relation(draft.ref, "about", target))
         yield bundle
 
 
+def tags_of(text: str) -> set[str]:
+    """The #tags in Markdown, outside code and comments, and ``observation/…`` for what `- [kind]` opens."""
+    tags = set()
+    for said, is_item in _prose(text):
+        found = (unicodedata.normalize("NFC", match[1]).rstrip("/") for match in _TAG.finditer(said))
+        tags |= {tag for tag in found if tag and not _NO_TAG.fullmatch(tag)}
+        if is_item and (match := _OBSERVATION.match(said)):
+            tags.add(f"observation/{match[1]}")
+    return tags
+
+
+def _prose(text: str) -> Iterator[tuple[str, bool]]:
+    """The paragraphs, headings and items of Markdown, and whether each starts an item. NUL stands for code,
+    HTML and comments."""
+    is_item = False
+    for token in _parser().parse(_COMMENT.sub("\0", text)):
+        if token.type == "inline":
+            parts = (_said(child) for child in token.children or ())
+            yield "".join(parts), is_item
+        is_item = token.type == "list_item_open" or (is_item and token.type == "paragraph_open")
+
+
+def _said(token: Any) -> str:
+    match token.type:
+        case "text":
+            return str(token.content)
+        case "softbreak" | "hardbreak":
+            return "\n"
+        case "text_special":
+            return "\0" if token.content == "#" else str(token.content)
+        case "code_inline" | "html_inline" | "image":
+            return "\0"
+    return ""
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table").disable("text_join")  # which hides what was escaped
+
+
 def _label(name: str) -> str:
     """How a note is named in a link: without its ending, in any case."""
-    return re.sub(r"\.(?:md|markdown)$", "", name.strip(), flags=re.IGNORECASE).casefold()
+    name = unicodedata.normalize("NFC", name.strip())
+    return re.sub(r"\.(?:md|markdown)$", "", name, flags=re.IGNORECASE).casefold()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from memos_cli.errors import MemosError, UsageError
+from memos_cli.interface.importing.zip_names import names_of
 
 MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
 RATIO, SLIGHT = 200, 64 << 20
 """How many times larger than in the archive a file may be, beyond the first so many bytes."""
+DEEPEST = 3
+"""How deep archives in an archive are opened."""
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
 """What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
 WHOLE = 256 << 20
@@ -30,7 +34,10 @@ class Export:
 
     path: Path
     names: tuple[str, ...] = ()
-    archive: zipfile.ZipFile | None = None
+    entries: Mapping[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] | None = None
+    """By name the files of an archive, and of archives in it."""
+    faults: list[str] = field(default_factory=list)
+    """What cannot be read of an archive, and why."""
 
     def named(self, *endings: str) -> list[str]:
         """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
@@ -45,8 +52,8 @@ class Export:
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """A file of the export. Raises MemosError where it cannot be read."""
         try:
-            if self.archive is not None:
-                with _entry(self.archive, name) as stream:
+            if self.entries is not None:
+                with _entry(*self.entries[name]) as stream:
                     yield stream
             else:
                 with (self.path / name if self.path.is_dir() else self.path).open("rb") as stream:
@@ -77,20 +84,19 @@ def open_export(path: Path) -> Iterator[Export]:
     elif not path.is_file():
         raise UsageError(f"{path}: no such file or folder", "memos import PATH")
     elif zipfile.is_zipfile(path):
-        try:
-            archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, *_UNPACKING) as error:
-            raise MemosError(f"{path}: a damaged archive: {error}") from error
-        with archive:
-            yield _examined(path, archive)
+        export = Export(path, entries={})
+        with _archive(path, str(path)) as archive:
+            found = _Archive(str(path), export.faults).files(archive)
+            export.names, export.entries = tuple(sorted(found)), found
+            yield export
     else:
         yield Export(path, (path.name,))
 
 
-def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
     """One file of an archive. Raises BadZipFile for a name that is no text, beside what zipfile raises."""
     try:
-        return archive.open(name)
+        return archive.open(entry)
     except UnicodeError as error:
         raise zipfile.BadZipFile(f"a name that is no text: {error}") from error
 
@@ -101,23 +107,69 @@ def _below(folder: Path) -> Iterator[str]:
         if path.is_file() and not path.is_symlink():
             if any(parent.is_symlink() for parent in path.relative_to(folder).parents if parent.name):
                 continue
-            yield path.relative_to(folder).as_posix()
+            if not is_shadow(name := path.relative_to(folder).as_posix()):
+                yield name
 
 
-def _examined(path: Path, archive: zipfile.ZipFile) -> Export:
-    """An archive whose files are of believable sizes. Raises MemosError for one that is not."""
-    total, names = 0, []
-    for each in archive.infolist():
-        if not each.filename or each.is_dir():
-            continue
-        total += each.file_size
-        if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or total > MOST:
-            raise MemosError(
-                f"{path}: {each.filename} unpacks to {each.file_size:,} bytes: that is no export"
-            )
-        if each.flag_bits & 1:
-            raise MemosError(
-                f"{path}: {each.filename} is encrypted", "unpack it yourself, then import the folder"
-            )
-        names.append(each.filename)
-    return Export(path, tuple(sorted(names)), archive)
+def is_shadow(name: str) -> bool:
+    """Whether macOS keeps its own attributes of a file there."""
+    parts = name.split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._")
+
+
+def _archive(file: Path | IO[bytes], name: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, *_UNPACKING) as error:
+        raise MemosError(f"{name}: a damaged archive: {error}") from error
+
+
+class _Archive:
+    """The files of an archive and of the archives in it, all together of a believable size."""
+
+    def __init__(self, path: str, faults: list[str]) -> None:
+        self._path, self._faults = path, faults
+        self._total = self._held = 0
+
+    def files(
+        self, archive: zipfile.ZipFile, depth: int = 0
+    ) -> dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+        """By name. Raises MemosError for an archive that is encrypted, or no export by its sizes."""
+        found: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
+        inner = []
+        for name, each in names_of(archive.infolist()):
+            if not name or name.endswith("/") or is_shadow(name):
+                continue
+            self._total += each.file_size
+            if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or self._total > MOST:
+                raise MemosError(
+                    f"{self._path}: {name} unpacks to {each.file_size:,} bytes: that is no export"
+                )
+            if each.flag_bits & 1:
+                raise MemosError(
+                    f"{self._path}: {name} is encrypted", "unpack it yourself, then import the folder"
+                )
+            if name.lower().endswith(".zip"):
+                inner.append((name, each))
+            else:
+                found[name] = archive, each
+        for name, each in inner:
+            try:
+                for below, place in self._inside(archive, each, depth).items():
+                    # Exports name their inner archives anew each time: they are no part of the names.
+                    found[f"{name}/{below}" if below in found else below] = place
+            except (MemosError, OSError, ValueError, RuntimeError, zipfile.BadZipFile, *_UNPACKING) as error:
+                self._faults.append(f"{name}: {error}; unpack it yourself, then import the folder")
+        return found
+
+    def _inside(
+        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, depth: int
+    ) -> dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+        if depth == DEEPEST:
+            raise MemosError("an archive too deep in archives")
+        with _entry(archive, entry) as stream:
+            data = stream.read(WHOLE + 1 - self._held)
+        self._held += len(data)
+        if self._held > WHOLE:
+            raise MemosError(f"archives in an archive have more than {WHOLE >> 20} MiB")
+        return self.files(_archive(io.BytesIO(data), "inside"), depth + 1)

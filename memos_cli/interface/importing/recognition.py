@@ -17,7 +17,7 @@ _HEAD = 1 << 20
 
 def recognise(export: Export) -> str:
     """One of IMPORTS; "" for what is none of them."""
-    if len(export.names) == 1 and export.archive is None and _is_bundle(export):
+    if len(export.names) == 1 and export.entries is None and _is_bundle(export):
         return "mip"
     if export.named("textual_memory.json", "activation_memory.pickle"):
         return "memos"

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
+from memos_cli.interface.importing.bundles import decoded
+
 CHUNK = 1 << 20
 LARGEST = 64 << 20
 """Characters of one element; a larger one is no record."""
@@ -29,7 +31,8 @@ def elements(stream: IO[bytes]) -> Iterator[Any]:
         try:
             if piece is None:
                 raise ValueError(f"more than {LARGEST >> 20} million characters")
-            yield json.loads(piece)
+            value = decoded(json.loads(piece))
+            yield from value if isinstance(value, list) and piece.lstrip().startswith('"') else [value]
         except RecursionError:
             yield Broken(f"record {number}: nested too deeply")
         except ValueError as error:

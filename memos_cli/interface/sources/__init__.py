@@ -21,7 +21,8 @@ from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name
 from memos_cli.interface.sources.listing import read_code
 from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
 from memos_cli.interface.sources.prose import read_lines, read_markdown, read_text
-from memos_cli.interface.sources.records import Fault, read_csv, read_json, read_jsonl
+from memos_cli.interface.sources.records import Fault, read_json, read_jsonl
+from memos_cli.interface.sources.tables import is_table, read_csv
 from memos_cli.interface.sources.walk import Found, Unreadable, below, find
 from memos_cli.interface.sources.webpage import read_html
 
@@ -113,6 +114,10 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         kind = "text"
     elif not kind:
         kind = kind_of_text(decoded.text)
+    elif (
+        kind == "text" and not hints.kind and decoded.encoding.startswith("utf-16") and is_table(decoded.text)
+    ):
+        kind = "csv"
     name = clean_name(name)
     setting = Setting(
         name=name,

@@ -1,12 +1,18 @@
-"""Records (JSON, JSONL, CSV): one draft for each, made from the fields that name what it is."""
+"""Records (JSON, JSON lines): a draft for each, from the fields that name what it is.
+
+A turn of a dialogue (a role or a name, and content) is what was said. A record that has only what a memory
+has (text, title, id, time, author, tags, type) is its text. Any other is its text, where it has one, and its
+other fields as lines ``key: value``; so nothing that a record says is lost.
+"""
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isinf
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
@@ -15,8 +21,17 @@ from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, read_tags,
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
-_SPACE = re.compile(r"[ \t\n\r]*")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_TURN = frozenset(("content", "role", "name", "author", "id", "ref", "title", "tags", "type", *_TIMES))
+_PAGING = frozenset(
+    ("count", "total", "total_count", "page", "pages", "page_size", "per_page", "limit", "offset", "cursor")
+) | {"next", "next_cursor", "previous", "prev", "has_more", "version", "object", "took"}
+"""What a service says beside a list of records, of the list and not of them."""
+_ANY_LIST = frozenset(
+    ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
+)
+"""Names of lists that do not say what is in them."""
+_SPACE = re.compile(r"[ \t\n\r\ufeff\x1e]*")
+_BETWEEN_LINES = re.compile(r"[\s,\ufeff]*")
 
 
 def _whole(digits: str) -> int | str:
@@ -24,7 +39,25 @@ def _whole(digits: str) -> int | str:
     return int(digits) if len(digits) < 4000 else digits
 
 
-_DECODER = json.JSONDecoder(parse_int=_whole)
+def _number(digits: str) -> float | str:
+    """A number; one that is too large stays as it is written."""
+    value = float(digits)
+    return digits if isinf(value) else value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that keeps what is said under a repeated key."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = unique([name for name, _ in pairs])
+        return dict(zip(names, (value for _, value in pairs), strict=True))
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_number, object_pairs_hook=_object)
+
+Seen = dict[int, int]
+"""By a hash of what makes two records the same memory: a hash of what else the first one says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,93 +68,90 @@ class Fault:
 
 
 def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each line. A line that is not JSON is a Fault, and the rest goes on."""
-    at = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        entry = line.strip()
-        if entry:
-            start = at + line.index(entry[0])
+    """A draft for each record. A line that is not JSON is a Fault, and the rest goes on.
+
+    A line may hold several values, and a value several lines, up to the first value that does not end.
+    """
+    at = number = counted = 0
+    seen, whole = Seen(), True
+    while (at := _skip(text, at, _BETWEEN_LINES)) < len(text):
+        stop = text.find("\n", at)
+        line = text[at:stop] if stop >= 0 else text[at:]
+        try:
             try:
-                value = _DECODER.decode(entry)
-                if "\\u" in entry:
-                    value = _mend(value)
-                yield from _drafts(value, span(start, start + len(entry)), setting)
-            except (ValueError, RecursionError) as error:
-                yield Fault(f"line {number}: {_reason(error)}")
-        at += len(line) + 1
+                value, end = _DECODER.raw_decode(line)
+                end += at
+            except json.JSONDecodeError as error:
+                if not whole or error.pos < len(line.rstrip()):
+                    raise
+                whole = False
+                value, end = _DECODER.raw_decode(text, at)
+                whole = True
+            for first, last, each in _elements(text, at) if _is_list(value) else [(at, end, value)]:
+                yield from drafts_of(_mended(each, text, first, last), span(first, last), setting, seen)
+            at = end
+        except (ValueError, RecursionError) as error:
+            number += text.count("\n", counted, at)
+            counted, at = at, at + len(line)
+            yield Fault(f"line {number + 1}: {_reason(error)}")
 
 
 def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each element of an array, for each object of an object's one list, or for the value.
+    """A draft for each element of an array or of an object's one list, or for the value.
 
-    Several values after one another are taken one by one. What follows a mistake cannot be found again,
-    so a Fault is the last thing of a file.
+    What an object says beside its list is a draft of its own, and its title is that of the elements. Several
+    values after one another are taken one by one. What follows a mistake cannot be found again, so a Fault is
+    the last thing of a file.
     """
-    at, number, escapes = _skip(text, 0), 0, "\\u" in text
+    at, number, seen = _skip(text, 0), 0, Seen()
     where = "the start"
     try:
         while at < len(text):
             number += 1
             where = f"value {number}"
-            after, items = _items(text, at)
+            end, title, inner = 0, "", setting
+            if text[at] != "[":
+                value, end = _DECODER.raw_decode(text, at)
+                value = _mended(value, text, at, end)
+                if not (path := _list_within(value)):
+                    yield from drafts_of(value, span(at, end), setting, seen)
+                    at = _skip(text, end)
+                    continue
+                rest, title, inner = _around(value, path, setting)
+                yield from drafts_of(rest, span(at, end), setting, seen)
+                for key in path:
+                    at = _member(text, at, key)
             last = at + 1
-            for index, (first, last, value) in enumerate(items, 1):
-                if escapes:
-                    value = _mend(value)
-                yield from _drafts(value, span(first, last), setting)
+            for index, (first, last, value) in enumerate(_elements(text, at), 1):
+                value = _mended(value, text, first, last)
+                if title and isinstance(value, dict):
+                    value = {"title": title, **value}
+                yield from drafts_of(value, span(first, last), inner, seen)
                 where = f"value {number}, after element {index}"
-            at = _skip(text, after or text.index("]", last) + 1)
+            at = _skip(text, end or text.index("]", last) + 1)
     except (ValueError, RecursionError) as error:
         yield Fault(f"{where}: {_reason(error)}")
 
 
-def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each row under the header row, which names the fields; blank rows are passed over."""
-    consumed = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal consumed
-        for line in _LINE.finditer(text):
-            consumed = line.end()
-            yield line[0]
-
-    header_line = next((line for line in text.splitlines() if line.strip()), "")
-    rows = csv.reader(lines(), delimiter=max(",;\t|", key=header_line.count))
-    names: list[str] = []
-    start = number = 0
-    while True:
-        number += 1
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Fault(f"row {number}: not CSV: {error}")
-            start = consumed
-            continue
-        place, start = start, consumed
-        if not any(cell.strip() for cell in row):
-            continue
-        if not names:
-            names = [name.strip() or f"column {index}" for index, name in enumerate(row, 1)]
-            continue
-        names.extend(f"column {index}" for index in range(len(names) + 1, len(row) + 1))
-        record = dict(zip(names, row, strict=False))
-        lowered = {name.lower(): cell for name, cell in record.items()}
-        end = place + len(text[place:consumed].rstrip("\r\n"))
-        filled = {name: cell for name, cell in record.items() if cell.strip()}
-        yield from _drafts(lowered, span(place, end), setting, filled)
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, a repeated one with a number after it: ``phone``, ``phone 2``."""
+    found, taken, times = [], set(names), Counter[str]()
+    if len(taken) == len(names):
+        return [*names]
+    for name in names:
+        times[name] += 1
+        new = name
+        while times[name] > 1 and (new := f"{name} {times[name]}") in taken:
+            times[name] += 1
+        taken.add(new)
+        found.append(new)
+    return found
 
 
-def _drafts(
-    value: object, span: Span, setting: Setting, shown: Mapping[str, object] | None = None
-) -> Sequence[Draft]:
-    """The draft of one record: none if it says nothing, and several where no model could read it at once.
-
-    ``shown`` is the record with its names as they are written.
-    """
+def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequence[Draft]:
+    """The draft of one record: none if it says nothing, and several where no model could read it at once."""
     if isinstance(value, dict):
-        draft = _draft(value, span, setting, shown or value)
+        draft = _draft(value, span, setting, seen)
     else:
         draft = Draft(_show(value), span, setting.type or "document", setting.title, time=setting.time)
     text = draft.text.strip()
@@ -137,37 +167,63 @@ def _drafts(
     return [replace(draft, text=part, ref=ref) for part, ref in zip(parts, refs, strict=True)]
 
 
-def _draft(record: Mapping[str, Any], span: Span, setting: Setting, shown: Mapping[str, object]) -> Draft:
-    """What one record says, from the fields that are named as such fields mostly are."""
-    get = record.get
-    role, name, content = get("role"), get("name"), get("content")
-    turn = content is not None and (isinstance(role, str) or isinstance(name, str))
-    text: str | None
-    if turn and (isinstance(content, str) or not content):
-        text = content or ""  # '' for a turn in which nothing was said
-    else:
-        text = next((text for key in _TEXTS if (text := _text(get(key))) is not None), None)
+def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) -> Draft:
+    """What one record says, from the fields that are named as such fields mostly are, in any case."""
+    names: dict[str, str] = {}
+    for key in record:
+        names.setdefault(key.lower(), key)
+    used = set[str]()
+
+    def take(keys: Sequence[str], read: Callable[[Any], Any]) -> Any:
+        """What the first of these fields says that can be read; None if there is none."""
+        for key in keys:
+            if key in names and (found := read(record[names[key]])):
+                used.add(names[key])
+                return found
+        return None
+
+    role, name, content = (record.get(names.get(key, key)) for key in ("role", "name", "content"))
+    is_turn = content is not None and (isinstance(role, str) or isinstance(name, str))
+    has_more = is_turn and any(_says(record[names[key]]) for key in names.keys() - _TURN)
+    is_turn = is_turn and (isinstance(role, str) or not has_more)
+    text = _text(content) if is_turn else None
+    if is_turn and text is None and not has_more and not _says(content):
+        text = ""  # nothing was said
     if text is None:
-        text = "\n".join(f"{key}: {_show(item)}" for key, item in shown.items() if item not in (None, ""))
-    time = setting.time
-    for key in _TIMES:
-        given = get(key)
-        if given is not None and (told := read_time(given)) is not None:
-            time = told
-            break
-    kind, tags = get("type"), get("tags")
-    role = _word(role)
-    return Draft(
-        text,
-        span,
-        setting.type or (kind if kind and kind in SEMANTIC_TYPES else "dialogue" if turn else "document"),
-        _word(get("title")) or ("" if turn else setting.title),
-        _word(get("id")) or _word(get("ref")) or None,
-        time,
-        _word(get("author")) or _word(name) or (role if turn else ""),
-        role,
-        read_tags(tags) if tags else (),
-    )
+        text = take(_TEXTS, _all_text)
+    hidden = set(used)  # from the lines of fields
+    title, ref = take(("title",), _word) or "", take(("id", "ref"), _word)
+    time = take(_TIMES, lambda value: (told := read_time(value)) is not None and (told,))
+    author = take(("author", "name"), _word) or (_word(role) if is_turn else "")
+    tags = take(("tags",), _tags) or ()
+    kind = take(("type",), lambda word: word in SEMANTIC_TYPES and setting.type in ("", word) and word)
+    draft = Draft(
+        text or "", span, setting.type or kind or ("dialogue" if is_turn else "document"),
+        title or ("" if is_turn else setting.title), ref, time[0] if time else setting.time,
+        author, _word(role), tags,
+    )  # fmt: skip
+    if is_turn and text is not None:
+        return draft
+
+    def body(hidden: set[str]) -> str:
+        shown = [f"{key}: {_show(item)}" for key, item in record.items() if key not in hidden and _says(item)]
+        return "\n".join([text, *shown] if text else shown)
+
+    if text is None or any(key not in used and _says(item) for key, item in record.items()):
+        draft = replace(draft, text=body(hidden | {names["title"]} if title else hidden) or body(hidden))
+    if ref is None:  # what differs only in what is no part of a memory's identity would become one memory
+        event = (draft.time, author, draft.role) if author else ()
+        other = hash((title, draft.time, tags))
+        if seen.setdefault(hash((draft.text, draft.type, event)), other) != other:
+            draft = replace(draft, text=body(hidden))
+    return draft
+
+
+def _says(value: object) -> bool:
+    """Whether a value says anything: it is not null, blank or empty."""
+    if isinstance(value, str):
+        return bool(value) and not value.isspace()
+    return value is not None and value != [] and value != {}
 
 
 def _text(value: object) -> str | None:
@@ -181,23 +237,37 @@ def _text(value: object) -> str | None:
     return None
 
 
+def _all_text(value: object) -> str | None:
+    """The same, of a value that says nothing but text."""
+    rich = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    return _text(value) if all(part.keys() <= {"type", "text"} for part in rich) else None
+
+
 def _word(value: object) -> str:
     """A name, id or title as text; '' for what cannot be one."""
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def _mend(value: Any) -> Any:
+def _tags(value: object) -> tuple[str, ...]:
+    """Tags, of a value that says nothing else."""
+    is_flat = not isinstance(value, list) or all(isinstance(each, str | int) for each in value)
+    return read_tags(value) if is_flat else ()
+
+
+def _mended(value: Any, text: str, start: int, end: int) -> Any:
     """The value without what an escape can smuggle into a text: NUL and lone surrogates."""
+    return value if text.find("\\u", start, end) < 0 else _mend(value)
+
+
+def _mend(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
         return [_mend(item) for item in value]
     if isinstance(value, dict):
-        return {clean(key): _mend(item) for key, item in value.items()}
+        return _object([(clean(key), _mend(item)) for key, item in value.items()])
     return value
 
 
@@ -207,14 +277,65 @@ def _show(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
 
 
-def _items(text: str, at: int) -> tuple[int, Iterable[tuple[int, int, object]]]:
-    """What the value at ``at`` holds: start, end and value of each record; and where the value ends, 0
-    for an array, whose end is known only after its elements."""
-    if text[at] == "[":
-        return 0, _elements(text, at)
-    value, end = _DECODER.raw_decode(text, at)
-    listed = _list_within(text, at, value) if isinstance(value, dict) else None
-    return end, [(at, end, value)] if listed is None else _elements(text, listed)
+def _list_within(value: object) -> list[str]:
+    """The keys that lead to the one list of records in an object; none where it is itself a record.
+
+    A service wraps its list in objects that say nothing else.
+    """
+    path: list[str] = []
+    while isinstance(value, dict):
+        lists = [key for key, item in value.items() if _is_list(item)]
+        if len(lists) == 1 and all(_text(value.get(key)) is None for key in _TEXTS if key != lists[0]):
+            return [*path, lists[0]]
+        inner = [key for key, item in value.items() if isinstance(item, dict) and item]
+        if lists or len(inner) != 1 or any(_tells(k, item) for k, item in value.items() if k != inner[0]):
+            break
+        path.append(inner[0])
+        value = value[inner[0]]
+    return []
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, str, Setting]:
+    """What an object says beside its list (None for nothing), and the title and setting of its records."""
+    *outer, name = path
+    for key in outer:
+        value = value[key]
+    rest = {key: item for key, item in value.items() if key != name}
+    title = _word(rest.get("title")) or _word(rest.get("name"))
+    told = [key for key, item in rest.items() if _tells(key, item)]
+    if told == ["title"] and not any("title" in record for record in value[name]):
+        told = []  # each of them says it
+    named = [] if name.lower() in _ANY_LIST else [name]
+    time = next((t for key in _TIMES if (t := read_time(rest.get(key))) is not None), setting.time)
+    inner = replace(setting, title=": ".join([setting.title, *named]).removeprefix(": "), time=time)
+    return rest if told else None, title and ": ".join([title, *named]), inner
+
+
+def _tells(key: str, value: object) -> bool:
+    """Whether a field beside a list of records says something that is no matter of paging."""
+    if key.lower() in _PAGING or isinstance(value, bool):
+        return False
+    return any(map(str.isalnum, value)) if isinstance(value, str) else _says(value)
+
+
+def _member(text: str, at: int, key: str) -> int:
+    """Where the value of a key starts in the object that opens at ``at``."""
+    names, places = [], []
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        name, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, _skip(text, at) + 1)  # over the colon
+        names.append(clean(name))
+        places.append(at)
+        _, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return places[unique(names).index(key)]
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[int, int, object]]:
@@ -233,26 +354,8 @@ def _elements(text: str, at: int) -> Iterator[tuple[int, int, object]]:
         at = _skip(text, at + 1)
 
 
-def _list_within(text: str, at: int, value: dict[str, object]) -> int | None:
-    """Where the array opens that holds all an object has to say: its one list of objects."""
-    lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]
-    if len(lists) != 1 or any(_text(value.get(key)) is not None for key in _TEXTS if key != lists[0]):
-        return None
-    found, at = None, _skip(text, at + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, _skip(text, at) + 1)  # over the colon
-        if key == lists[0]:
-            found = at  # of a repeated key the last counts, as in the value
-        _, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return found
-
-
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
+def _skip(text: str, at: int, what: re.Pattern[str] = _SPACE) -> int:
+    space = what.match(text, at)
     return space.end() if space else at
 
 
