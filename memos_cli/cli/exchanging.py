@@ -30,9 +30,11 @@ from memos_cli.cli.context import (
 )
 from memos_cli.cli.keeping import (
     Embed,
+    Encoding,
     NewTags,
     Quarantine,
     Secrets,
+    check_encoding,
     check_secrets,
     tell_taken,
     whose_wait,
@@ -65,6 +67,7 @@ def import_(
     ] = "",
     tag: NewTags = None,
     secrets: Secrets = "",
+    encoding: Encoding = "",
     quarantine: Quarantine = None,
     trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
     identity: Annotated[
@@ -90,6 +93,7 @@ def import_(
     from memos_cli.interface.sources import Hints
 
     check_secrets(secrets, "memos import")
+    check_encoding(encoding)
     state = state_of(ctx)
     output = state.output
     with (
@@ -98,7 +102,11 @@ def import_(
         output.progress("memories", "vectors") as (count_drafts, count_vectors),
     ):
         wishes = Wishes(
-            hints=Hints(secrets=secrets or memos.settings.ingest_secrets),
+            hints=Hints(
+                encoding=encoding,
+                fallback=memos.settings.ingest_encoding,
+                secrets=secrets or memos.settings.ingest_secrets,
+            ),
             terms=Terms(tags=read_names(tag)),
             quarantine=whose_wait(memos, quarantine),
         )

@@ -65,6 +65,7 @@ def import_export(
     linked = pinned = 0
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
+        export.encoding, export.fallback = wishes.hints.encoding, wishes.hints.fallback
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(

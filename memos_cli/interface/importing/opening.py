@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from memos_cli.errors import MemosError, UsageError
+from memos_cli.interface.sources.decoding import decode
 
 MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
@@ -31,6 +32,10 @@ class Export:
     path: Path
     names: tuple[str, ...] = ()
     archive: zipfile.ZipFile | None = None
+    encoding: str = ""
+    """The encoding of the texts in it, over what they say themselves; '' finds it out."""
+    fallback: str = ""
+    """The encoding of texts that are not Unicode and do not say what they are; '' guesses."""
 
     def named(self, *endings: str) -> list[str]:
         """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
@@ -65,8 +70,8 @@ class Export:
         return data
 
     def text(self, name: str) -> str:
-        """A whole file as text; what is no UTF-8 in it is replaced."""
-        return self.read(name).decode("utf-8-sig", "replace")
+        """A whole file as text. Raises MemosError where it is none."""
+        return decode(self.read(name), encoding=self.encoding, fallback=self.fallback).text
 
 
 @contextmanager

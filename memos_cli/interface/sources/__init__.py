@@ -144,7 +144,9 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     if secrets:  # after it: a secret is the more sensitive
         drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*decoded.notes, *filter(None, (left_out,)), *told, *(failure.reason for failure in failed[:_NOTES])]
+    notes = [*decoded.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
+    if left_out:
+        notes.insert(0, left_out)
     if len(failed) > _NOTES:
         notes.append(f"and {len(failed) - _NOTES} more that could not be read")
     if not drafts and not failed:

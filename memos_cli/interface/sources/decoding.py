@@ -30,6 +30,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+UNICODE_BOMS = tuple(bom for bom, _ in _BOMS)
 _WIDE = {"utf-32-le": 4, "utf-32-be": 4, "utf-16-le": 2, "utf-16-be": 2}
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x0e\x0f\x1b"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -57,7 +58,7 @@ _STATEFUL = re.compile(r"iso2022|hz|utf-7")
 _GUESSES = """
 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 iso-8859-2 iso-8859-5 iso-8859-6
 koi8-r koi8-u cp866 cp850 mac-roman gb18030 big5hkscs cp932 euc-jp cp949 iso2022_jp_2 iso2022_kr hz
-""".split()
+"""
 _FOREIGN = re.compile("[A-Za-z]?[\u0370-\u0e7f]+[A-Za-z]?")
 _KANA = re.compile("[\u3041-\u30fa]")
 
@@ -140,7 +141,7 @@ def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "
             if not text.isascii() or (b"\x1b" not in data and b"~{" not in data):
                 return _finish(text, "utf-8", "strict", 0)
             declared = declared or _guess_stateful(data)
-        if not declared or text.isascii() and not _STATEFUL.match(declared):
+        if not declared or (text.isascii() and not _STATEFUL.match(declared)):
             return _finish(text, "utf-8", "strict", 0)
     if declared and (found := _decode_mostly(data, declared)):
         return found
@@ -256,7 +257,9 @@ def _find_wide(head: bytes) -> str:
         except UnicodeDecodeError:
             continue
         plain = len(text.encode("ascii", "ignore"))
-        if plain > best[0] and not any(unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f")):
+        if plain > best[0] and not any(
+            unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f")
+        ):
             best = (plain, name)
     return best[1] if len(head) > 3 else ""
 
@@ -290,10 +293,10 @@ def _guess_stateful(data: bytes) -> str:
 
 
 def _guess(sample: bytes) -> str:
-    """Return the most probable encoding of some bytes that are not UTF-8: cp1252 if it comes near the best."""
+    """Return the most probable encoding of bytes that are not UTF-8: cp1252 if it comes near the best."""
     from chardet import detect_all
 
-    found = detect_all(sample, ignore_threshold=True, include_encodings=_GUESSES)
+    found = detect_all(sample, ignore_threshold=True, include_encodings=_GUESSES.split())
     sure = {find_codec(each["encoding"]): each["confidence"] for each in found if each["encoding"]}
     names = list(sure) or ["cp1252"]
     if names[0] not in ("cp850", "mac-roman") and sure.get("cp1252", 0) >= 0.8 * sure.get(names[0], 0):

@@ -12,11 +12,11 @@ LEAST = 1000
 """Characters of base64 that are no name, key or hash any more: a public key of RSA 4096 has 716."""
 
 _LINE = 60
-_BASE64 = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"+/"
+_BASE64 = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"+/%"
 _PROBE = bytes(0x61 if each in _BASE64 else 0x20 for each in range(256))
 _URI = r"(?P<uri>data:[a-z]+/[\w.+-]+)[\w;=.+-]*,(?:[^\s\"'()<>\\]|\\/){60,}+"
 _RUN = r"(?<![A-Za-z0-9+/])(?:(?:[A-Za-z0-9+/]|\\/){60,}+={0,2}(?:\\[rn]|[ \t]*[\r\n]+[ \t>]*)*+)++"
-_TAIL = r"(?:[A-Za-z0-9+/]{1,59}={1,2})?"
+_TAIL = r"(?:[A-Za-z0-9+/]{1,59}={1,2}|[A-Za-z0-9+/]{20,59}(?![^\s\"\\<]))?"
 _EMBEDDED = re.compile(f"{_URI}|{_RUN}{_TAIL}")
 _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
 
@@ -49,11 +49,13 @@ def leave_out(text: str, measure: Measure) -> tuple[str, Measure, str]:
     left = shifts[-1]
 
     def place(start: int, end: int) -> Span:
-        return measure(start + shifts[bisect_right(ends, start) - 1], end + shifts[bisect_right(ends, end) - 1])
+        first, last = (shifts[bisect_right(ends, each) - 1] for each in (start, end))
+        return measure(start + first, end + last)
 
-    return "".join((*parts, text[at:])), place, f"left out {count} embedded files, {left:,} characters of base64"
+    note = f"left out {count} embedded files, {left:,} characters of base64"
+    return "".join((*parts, text[at:])), place, note
 
 
 def _is_mixed(run: str) -> bool:
-    """Tell whether a run has capitals, small letters and digits, unlike hexadecimal or a line of one letter."""
+    """Tell whether a run has capitals, small letters and digits, as neither hexadecimal nor DNA has."""
     return all(kind.search(run, 0, LEAST) for kind in _KINDS)

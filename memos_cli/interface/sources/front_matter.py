@@ -9,7 +9,8 @@ _BLOCK = re.compile(
 )
 _ENTRY = re.compile(r"^(?=[^\s#:-][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
 _NAMES = {"authors": "author", "tag": "tags", "alias": "aliases"}
-_READ = frozenset("title author date time created updated modified type tags aliases permalink id layout".split())
+_READ_NAMES = "title author date time created updated modified type tags aliases permalink id layout"
+_READ = frozenset(_READ_NAMES.split())
 """The usual names of entries. A block without any of them is a text between two rules that has a colon."""
 
 
@@ -27,11 +28,12 @@ def read_front_matter(text: str) -> tuple[int, dict[str, str | list[str]]]:
         comment, *entries = _ENTRY.split(front[1])
         if any(line.strip() and line[0] != "#" for line in comment.split("\n")):
             return 0, {}
-        whole = {}
+        parts: dict[str, object] = {}
         for entry in entries:
             name, _, value = entry.partition(":")
             part = _load(entry)
-            whole.update(part if isinstance(part, dict) else {name: value.strip()})
+            parts.update(part if isinstance(part, dict) else {name: value.strip()})
+        whole = parts
     if not isinstance(whole, dict):
         return 0, {}
     known: dict[str, str | list[str]] = {}

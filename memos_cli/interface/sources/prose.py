@@ -84,8 +84,8 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
         passages = _read_passages(text, body, setting.size)
     else:
         passages = _plain_passages(text, 0, setting.size)
-    title = known.get("title")
-    if not isinstance(title, str) or not title:
+    title = " ".join(str(known.get("title", "")).split())
+    if not title:
         tops = {passage.path[0] for passage in passages if passage.path}
         title = tops.pop() if len(tops) == 1 else setting.title  # of several, none names the whole
     for piece, path in _join_short(passages, setting.size):

@@ -1,8 +1,6 @@
 """HTML: the visible text, block by block, with the bytes that each stretch of it came from.
 
-The tree is built by lexbor, as browsers do it. It knows no places in the source, so each stretch of text gets a
-mark with its number before it is parsed. What a tree builder would let swallow the page is taken out then as
-well: elements that are never closed, self-closed ones as in XHTML, nesting without end.
+lexbor builds the tree, as browsers do it. It knows no places in the source: ``html_tags`` marks the text.
 """
 
 from __future__ import annotations
@@ -11,50 +9,20 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html import escape
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
+from memos_cli.interface.sources.html_tags import HIDDEN, INLINE, MARKS, VOID, mark
 from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, measure, pack, read_time
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_DEPTH = 256
-"""Levels of elements that are told apart. The time of a tree builder grows with the square of the depth."""
-
-_RAW = frozenset("script style title textarea iframe noframes noembed noscript xmp".split())
-"""Elements whose text may hold what looks like tags. They are not nested; of three the text is kept."""
-_HIDDEN = frozenset("template svg select datalist button nav audio video canvas".split())
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr q rb rp rt rtc ruby s"
-    " samp small span strike strong sub sup time tt u var wbr".split()
-)
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_OPEN_END = frozenset("html head body p li dt dd td th tr thead tbody tfoot colgroup caption option".split())
-"""Elements whose closing tag may be left out: they end with the next of their kind or with their parent."""
-_BOUNDS = frozenset("table template object marquee applet".split())
-"""Elements that the closing tag of an element around them does not close."""
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TIMES = ("article:published_time", "date", "dc.date", "dcterms.created", "article:modified_time")
 
-_MARKUP = re.compile(
-    r"<!--|<!\[CDATA\[|<[!?][^<>]*>?"
-    r"""|<(/?)([a-zA-Z][^\s/><]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*+|[^<>]*)>"""
-)
-_SELF_CLOSED = re.compile(r"""(?<!=)(?:["'\s]|^|\s[\w:-]+)/\s*$""")
-_ENDS = {
-    "<!--": re.compile("--!?>|(?<=<!--)-?>"),
-    "<![CDATA[": re.compile(r"\]\]>"),
-    **{name: re.compile(f"</{name}[^<>]*>?", re.IGNORECASE) for name in _RAW},
-}
-_LONGEST = 2000
-"""Characters of the attributes of a tag; longer ones are not looked at."""
-_SHOWS = re.compile(r"hidden|style|open|popover|content", re.IGNORECASE)
-_MARK, _MARK_END = "\ufdd0", "\ufdd1"
-_MARKS = re.compile(f"{_MARK}(\\d+){_MARK_END}|[{_MARK}{_MARK_END}]")
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _NOUGHT = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
 
@@ -94,7 +62,8 @@ class _Page:
         self.known: dict[str, str] = {}
         self._words: list[str] = []
         self._start = self._end = self._groups = 0
-        marked, self._stretches = _mark(text)
+        self._length = len(text)
+        marked, self._stretches = mark(text)
         root = LexborHTMLParser(marked).root
         if root is not None:
             self._walk(root)
@@ -126,11 +95,11 @@ class _Page:
     def _enter(self, node: LexborNode, name: str, around: _Around) -> _Around | None:
         """Return what an element hands down; None if nothing in it is shown."""
         if name == "title":
-            self.title = self.title or _MARKS.sub("", node.text_content or node.text())
+            self.title = self.title or MARKS.sub("", node.text_content or node.text())
             return None
         if name == "br":
             self._words.append("\n")
-        if name in _HIDDEN or name in _VOID:
+        if name in HIDDEN or name in VOID:
             if name == "meta":
                 given = node.attributes
                 key = (given.get("property") or given.get("name") or "").lower()
@@ -144,27 +113,29 @@ class _Page:
             invisible |= {"display"}
         if "display" in invisible:
             return None
-        if name in _INLINE:
+        if name in INLINE:
             return _Around(around.level, around.group, around.preformatted, invisible)
         self._end_block(around)
         group = around.group
         if name in ("pre", "table") and not group:
             group = self._groups = self._groups + 1
-        return _Around(_HEADINGS.get(name, around.level), group, around.preformatted or name == "pre", invisible)
+        return _Around(
+            _HEADINGS.get(name, around.level), group, around.preformatted or name == "pre", invisible
+        )
 
     def _leave(self, name: str, inner: _Around) -> None:
-        if name not in _INLINE:
+        if name not in INLINE:
             self._end_block(inner)
 
     def _add(self, words: str, around: _Around) -> None:
         if around.invisible:
             return
-        for mark in _MARKS.finditer(words):
-            if mark[1] and int(mark[1]) < len(self._stretches):
-                start, end = self._stretches[int(mark[1])]
+        for found in MARKS.finditer(words):
+            if found[1] and int(found[1]) < len(self._stretches):
+                start, end = self._stretches[int(found[1])]
                 self._start = min(self._start, start) if self._end else start
                 self._end = max(self._end, end)
-        words = _MARKS.sub("", words)
+        words = MARKS.sub("", words)
         self._words.append(words if around.preformatted else words.replace("\n", " "))
 
     def _end_block(self, around: _Around) -> None:
@@ -172,9 +143,12 @@ class _Page:
         if not around.preformatted:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
         text = text.strip()
-        if text and self._end:
-            self.blocks.append(_Block(self._start, self._end, text, around.level, around.group))
-        self._words, self._end = [], 0
+        if text and not self._end and self.blocks:  # no mark reached it: it stands near the last block
+            self._start, self._end = self.blocks[-1].start, self.blocks[-1].end
+        if text:
+            end = self._end or self._length
+            self.blocks.append(_Block(self._start, end, text, around.level, around.group))
+        self._words, self._start, self._end = [], 0, 0
 
 
 def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
@@ -228,125 +202,6 @@ def _find_invisible(name: str, attributes: dict[str, str | None], before: frozen
     if seen := given.get("visibility"):
         before = before | {"visibility"} if seen in ("hidden", "collapse") else before - {"visibility"}
     return before
-
-
-def _mark(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return HTML that is safe to parse, with numbered marks before each stretch of text, and their places.
-
-    Tags that only format are left out, with the attributes that hide nothing; so is the opening tag of an
-    element that is never closed and would hide what follows.
-    """
-    tokens = list(_scan(text))
-    unclosed = _find_unclosed(tokens)
-    parts: list[str] = []
-    stretches: list[tuple[int, int]] = []
-    opened: dict[str, list[str]] = {}
-    depth = 0
-    for start, end, tag in tokens:
-        if tag is None or not tag[2]:
-            words = _MARKS.sub("\ufffd", escape(text[start + 9 : end - 3]) if tag else text[start:end])
-            trimmed = words.lstrip()
-            if trimmed:
-                parts.append(f"{words[: -len(trimmed)]}{_MARK}{len(stretches)}{_MARK_END}{trimmed}")
-                stretches.append((start, end) if tag else (end - len(trimmed), start + len(words.rstrip())))
-            else:
-                parts.append(words)
-            continue
-        name, attributes = tag[2].lower(), tag[3]
-        if name in _VOID:
-            parts.append(tag[0] if name == "meta" and len(attributes) < _LONGEST else f"<{name}>")
-            continue
-        waiting = opened.setdefault(name, [])
-        if tag[1]:
-            if waiting and (emitted := waiting.pop()):
-                depth -= name not in _OPEN_END
-                parts.append(f"</{emitted}>")
-            continue
-        if len(attributes) >= _LONGEST or not _SHOWS.search(attributes):
-            attributes = ""
-        emitted = "span" if name in _INLINE else name
-        if start in unclosed and (attributes or name in _HIDDEN) or depth >= _DEPTH and name not in _OPEN_END:
-            emitted = ""
-            parts.append("" if name in _INLINE else "<br>")
-        elif name in _INLINE and not attributes:
-            emitted = ""
-        else:
-            parts.append(f"<{emitted} {attributes}>")
-            if _closes_itself(tag):
-                parts.append(f"</{emitted}>")
-                continue
-            depth += name not in _OPEN_END
-        if not _closes_itself(tag):
-            waiting.append(emitted)
-    return "".join(parts), stretches
-
-
-def _scan(text: str) -> Iterator[tuple[int, int, re.Match[str] | None]]:
-    """Yield the places of the tags of a page and, with None, of the text between them.
-
-    Comments, scripts and the like are left out, and what opens one that is never closed. No part of the page is
-    looked at more than a few times.
-    """
-    at = 0
-    missing: set[str] = set()
-    while tag := _MARKUP.search(text, at):
-        if tag.start() > at:
-            yield at, tag.start(), None
-        at = tag.end()
-        name = (tag[2] or "").lower()
-        opens = name or tag[0]
-        if opens not in _ENDS or tag[1] or (name and _closes_itself(tag)):
-            if name and name not in _RAW:
-                yield tag.start(), at, tag
-            continue
-        ending = None if opens in missing else _ENDS[opens].search(text, at)
-        if not ending:
-            missing.add(opens)
-        elif opens == "<![CDATA[":
-            at = ending.end()
-            yield tag.start(), at, tag
-        else:
-            if name in ("title", "textarea", "xmp"):
-                yield tag.start(), at, tag
-                yield at, ending.start(), None
-                yield ending.start(), ending.end(), _MARKUP.match(ending[0])
-            at = ending.end()
-    if at < len(text):
-        yield at, len(text), None
-
-
-def _find_unclosed(tokens: list[tuple[int, int, re.Match[str] | None]]) -> set[int]:
-    """Return where the elements begin that neither a closing tag nor the end of their parent closes."""
-    inline: dict[str, list[int]] = {}
-    stack: list[tuple[str, int]] = []
-    count: dict[str, int] = {}
-    for start, _, tag in tokens:
-        if tag is None or not tag[2]:
-            continue
-        name = tag[2].lower()
-        if name in _VOID or name in _OPEN_END or _closes_itself(tag):
-            continue
-        if name in _INLINE:
-            waiting = inline.setdefault(name, [])
-            if not tag[1]:
-                waiting.append(start)
-            elif waiting:
-                waiting.pop()
-        elif not tag[1]:
-            stack.append((name, start))
-            count[name] = count.get(name, 0) + 1
-        else:
-            while count.get(name) and (stack[-1][0] == name or stack[-1][0] not in _BOUNDS):
-                inner, _ = stack.pop()
-                count[inner] -= 1
-                if inner == name:
-                    break
-    return {start for waiting in inline.values() for start in waiting} | {start for _, start in stack}
-
-
-def _closes_itself(tag: re.Match[str]) -> bool:
-    """Tell whether a tag ends in a slash that is no part of an attribute's value."""
-    return tag[3].rstrip().endswith("/") and bool(_SELF_CLOSED.search(tag[3]))
 
 
 def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, ...]]]:
