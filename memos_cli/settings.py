@@ -61,6 +61,11 @@ class Settings:
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
     ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
     ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    ingest_encoding: str = _setting(
+        "ingest.encoding",
+        "",
+        "encoding of texts that are not Unicode and do not say what they are, such as gbk; empty: guess",
+    )
     ingest_secrets: str = _setting(
         "ingest.secrets",
         "mask",

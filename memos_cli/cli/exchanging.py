@@ -29,9 +29,11 @@ from memos_cli.cli.context import (
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.keeping import (
     Embed,
+    Encoding,
     NewTags,
     Quarantine,
     Secrets,
+    check_encoding,
     check_secrets,
     tell_taken,
     whose_wait,
@@ -67,6 +69,7 @@ def import_(
     ] = "",
     tag: NewTags = None,
     secrets: Secrets = "",
+    encoding: Encoding = "",
     quarantine: Quarantine = None,
     trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
     identity: Annotated[
@@ -96,6 +99,7 @@ def import_(
     from memos_cli.interface.sources import Hints
 
     check_secrets(secrets, "memos import")
+    check_encoding(encoding)
     state = state_of(ctx)
     output = state.output
     with (
@@ -104,7 +108,11 @@ def import_(
         output.progress("memories", "vectors") as (count_drafts, count_vectors),
     ):
         wishes = Wishes(
-            hints=Hints(secrets=secrets or memos.settings.ingest_secrets),
+            hints=Hints(
+                encoding=encoding,
+                fallback=memos.settings.ingest_encoding,
+                secrets=secrets or memos.settings.ingest_secrets,
+            ),
             terms=Terms(tags=read_names(tag)),
             quarantine=whose_wait(memos, quarantine),
             reread=reread,

@@ -22,6 +22,10 @@ NewTags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="TAG",
 Secrets = Annotated[
     str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
 ]
+Encoding = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Encoding of the texts, such as gbk, over what they declare."),
+]
 Quarantine = Annotated[
     bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
 ]
@@ -104,6 +108,7 @@ def ingest(
         str, typer.Option(metavar="LEVEL", help="open, personal, confidential or secret: how far it may go.")
     ] = "open",
     secrets: Secrets = "",
+    encoding: Encoding = "",
     quarantine: Quarantine = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
@@ -141,6 +146,7 @@ def ingest(
     if sensitivity not in SENSITIVITIES:
         raise UsageError(f"there is no sensitivity {sensitivity!r}", f"one of: {', '.join(SENSITIVITIES)}")
     check_secrets(secrets, "memos ingest")
+    check_encoding(encoding)
     if bool(audience) != bool(task):
         raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
@@ -153,6 +159,8 @@ def ingest(
                 type=type,
                 lines=lines,
                 chunk_chars=memos.settings.ingest_chunk,
+                encoding=encoding,
+                fallback=memos.settings.ingest_encoding,
                 secrets=secrets or memos.settings.ingest_secrets,
             ),
             terms=Terms(
@@ -187,6 +195,14 @@ def ingest(
     if not (done or result.failed or result.notes):
         output.note(f"note: there is nothing to read in {', '.join(sources)}")
     tell_taken(output, result, partly=bool(done))
+
+
+def check_encoding(name: str) -> None:
+    """Raise UsageError for an --encoding that does not exist."""
+    from memos_cli.interface.sources.decoding import find_codec
+
+    if name:
+        find_codec(name)
 
 
 def check_secrets(way: str, command: str) -> None:

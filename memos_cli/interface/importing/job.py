@@ -70,6 +70,7 @@ def import_export(
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
+        export.encoding, export.fallback = wishes.hints.encoding, wishes.hints.fallback
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(

@@ -17,6 +17,8 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.bundles import Bundle, Relation
 from memos_cli.interface.importing.opening import Export
 from memos_cli.interface.sources import Hints, read_bytes
+from memos_cli.interface.sources.decoding import decode
+from memos_cli.interface.sources.front_matter import as_list, read_front_matter
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
 _OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
@@ -40,7 +42,9 @@ def read_notes(export: Export) -> Iterator[Bundle]:
             continue
         try:
             data = export.read(name)
-            reading = read_bytes(data, f"notes:{name}", name, Hints())
+            hints = Hints(encoding=export.encoding, fallback=export.fallback)
+            reading = read_bytes(data, f"notes:{name}", name, hints)
+            body = decode(data, "markdown", encoding=export.encoding, fallback=export.fallback).text
         except MemosError as error:
             yield Bundle("", faults=[str(error)])
             continue
@@ -51,7 +55,9 @@ def read_notes(export: Export) -> Iterator[Bundle]:
             bundle.drafts.append(replace(draft, span=Span(at, at), ref=ref, tags=tuple(sorted(found_tags))))
         bundle.faults += [part.reason for part in reading.failed]
         if bundle.drafts:
-            for label in (name, name.rsplit("/", 1)[-1], bundle.drafts[0].title):
+            _, known = read_front_matter(body)
+            others = (*as_list(known.get("aliases")), *as_list(known.get("permalink")))
+            for label in (name, name.rsplit("/", 1)[-1], bundle.drafts[0].title, *others):
                 named.setdefault(_label(label), name)
             found.append((bundle, name))
     for bundle, name in found:

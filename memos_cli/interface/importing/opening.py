@@ -15,6 +15,7 @@ from typing import IO
 
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.importing.zip_names import names_of
+from memos_cli.interface.sources.decoding import decode
 
 MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
@@ -38,6 +39,10 @@ class Export:
     """By name the files of an archive, and of archives in it."""
     faults: list[str] = field(default_factory=list)
     """What cannot be read of an archive, and why."""
+    encoding: str = ""
+    """The encoding of the texts in it, over what they say themselves; '' finds it out."""
+    fallback: str = ""
+    """The encoding of texts that are not Unicode and do not say what they are; '' guesses."""
 
     def named(self, *endings: str) -> list[str]:
         """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
@@ -72,8 +77,8 @@ class Export:
         return data
 
     def text(self, name: str) -> str:
-        """A whole file as text; what is no UTF-8 in it is replaced."""
-        return self.read(name).decode("utf-8-sig", "replace")
+        """A whole file as text. Raises MemosError where it is none."""
+        return decode(self.read(name), encoding=self.encoding, fallback=self.fallback).text
 
 
 @contextmanager

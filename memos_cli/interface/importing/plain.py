@@ -24,7 +24,8 @@ def read_plain(export: Export) -> Iterator[Bundle]:
             if last.lower().endswith(".opml"):
                 _outline(export.read(name), bundle)
             else:
-                reading = read_bytes(export.read(name), bundle.uri, last, Hints(secrets="allow"))
+                hints = Hints(encoding=export.encoding, fallback=export.fallback, secrets="allow")
+                reading = read_bytes(export.read(name), bundle.uri, last, hints)
                 # What is secret or personal in them is looked for once more, for all imports alike.
                 bundle.drafts += [replace(draft, sensitivity="open") for draft in reading.drafts]
                 bundle.faults += [f"{name}: {each.reason}" for each in reading.failed]

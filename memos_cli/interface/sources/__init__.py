@@ -17,6 +17,7 @@ from memos_cli.cube import Draft, Origin, Span
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.secrecy import Sensitive, find_personal, find_secrets, mask, summary
 from memos_cli.interface.sources.decoding import Decoded, decode, ruler
+from memos_cli.interface.sources.embedded import leave_out
 from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.sources.listing import read_code
 from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
@@ -55,6 +56,10 @@ class Hints:
     """Each line that is not blank is one draft."""
     chunk_chars: int = 900
     """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
+    encoding: str = ""
+    """The encoding of all sources, over what they say themselves; '' finds it out."""
+    fallback: str = ""
+    """The encoding of sources that are not Unicode and do not say what they are; '' guesses."""
     secrets: str = "mask"
     """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
     holds one, ``allow`` marks it."""
@@ -100,7 +105,10 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         from memos_cli.interface.sources.office import convert
 
         converted = convert(data, name)
-    decoded = decode(data if converted is None else converted)
+    if converted is None:
+        decoded = decode(data, kind, encoding=hints.encoding, fallback=hints.fallback)
+    else:
+        decoded = decode(converted, encoding="utf-8")
     secrets = find_secrets(decoded.text)
     if secrets and hints.secrets == "mask":
         covered = mask(decoded.text, secrets)
@@ -129,7 +137,8 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     reader = read_lines if hints.lines else _READERS[kind]
     drafts: list[Draft] = []
     failed: list[Unreadable] = []
-    for result in reader(decoded.text, ruler(decoded), setting):
+    text, measure, left_out = leave_out(decoded.text, ruler(decoded))
+    for result in reader(text, measure, setting):
         if isinstance(result, Draft):
             drafts.append(result)
         else:
@@ -141,6 +150,8 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
     notes = [*decoded.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
+    if left_out:
+        notes.insert(0, left_out)
     if len(failed) > _NOTES:
         notes.append(f"and {len(failed) - _NOTES} more that could not be read")
     if not drafts and not failed:

@@ -1,29 +1,66 @@
 """Bytes to text, and places in the text back to places in the bytes.
 
 Every piece of a source is located by a span of *bytes* in the source as it lies on disk. So nothing is
-normalised here: line ends, BOMs and encodings stay what they are, and one character of ``Decoded.text``
-always stands for one character of ``Decoded.raw``, whose encoding gives the original bytes back.
+normalised here: line ends, BOMs and encodings stay what they are, and each character of ``Decoded.text``
+has its place in the bytes.
+
+What decides the encoding, in this order: the user, a BOM, UTF-16 and UTF-32 by their zeros, what the source
+declares, UTF-8, the 7-bit codes that switch with escapes, the setting ``ingest.encoding``, a guess.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from memos_cli.cube import Span
-from memos_cli.errors import MemosError
+from memos_cli.errors import MemosError, UsageError
 
 HEAD = 8192
 """Bytes at the start of a source that decide whether it is text."""
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose BOM it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+UNICODE_BOMS = tuple(bom for bom, _ in _BOMS)
+_WIDE = {"utf-32-le": 4, "utf-32-be": 4, "utf-16-le": 2, "utf-16-be": 2}
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x0e\x0f\x1b"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LEGACY = "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 koi8_r gb18030 big5 cp932 euc_jp cp949"
-"""What files that are not Unicode are mostly in. All are stateless: a part reads as it does in the whole."""
-_TWO_BYTES = frozenset(["gb18030", "big5", "cp932", "euc_jp", "cp949"])
+_NO_TEXT = frozenset(("Cc", "Cn", "Co", "Cs"))
+_SAMPLE = 1 << 16
+
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_DECLARATIONS = (
+    re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)"""),
+    re.compile(rb'@charset "([\w.:-]+)"'),
+    re.compile(rb"(?:[^\n]*\n)?[^\n]*-\*-[^\n]*?coding:[ \t]*([\w.-]+?)(?:-unix|-dos|-mac)?[ \t;]"),
+)
+_META = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+_CODING = re.compile(rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([\w.-]+)")
+"""PEP 263: in the first two lines of Python, and of whatever else has such comments."""
+
+_SUPERSETS = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949", "iso2022_jp": "iso2022_jp_ext",
+}  # fmt: skip
+"""What a name stands for in practice, as in browsers: the larger set that its users write."""
+
+_MULTIBYTE = frozenset(("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"))
+_STATEFUL = re.compile(r"iso2022|hz|utf-7")
+_GUESSES = """
+cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 iso-8859-2 iso-8859-5 iso-8859-6
+koi8-r koi8-u cp866 cp850 mac-roman gb18030 big5hkscs cp932 euc-jp cp949 iso2022_jp_2 iso2022_kr hz
+"""
+_FOREIGN = re.compile("[A-Za-z]?[\u0370-\u0e7f]+[A-Za-z]?")
+_KANA = re.compile("[\u3041-\u30fa]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +77,8 @@ class Decoded:
     errors: str
     start: int
     notes: tuple[str, ...] = ()
+    places: array[int] | None = None
+    """Where each character ends in the bytes, for encodings in which that depends on what comes before."""
 
     def instead(self, text: str) -> Decoded:
         """The same bytes, read as ``text``, which has as many characters."""
@@ -48,42 +87,74 @@ class Decoded:
 
 def looks_binary(head: bytes) -> bool:
     """Whether the first bytes of a source are no text: NUL, or more control characters than text has."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return False
     head = head[:HEAD]
-    return b"\0" in head or 20 * (len(head) - len(head.translate(None, _CONTROL))) > len(head)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        return False
+    if b"\0" in head:
+        return not _find_wide(head)
+    return 20 * (len(head) - len(head.translate(None, _CONTROL))) > len(head)
 
 
-def decode(data: bytes) -> Decoded:
-    """Reads UTF-8 (with or without BOM), UTF-16 with a BOM, or else the most probable legacy encoding.
+def find_codec(label: str) -> str:
+    """Return Python's name for an encoding that is named as in web pages, or as in Python.
 
-    A UTF-8 text with a few broken bytes stays UTF-8. Raises MemosError for binary data.
+    Raises UsageError for a name that is unknown. Labels: https://encoding.spec.whatwg.org/#names-and-labels
     """
+    from webencodings import lookup
+
+    known = lookup(label)
+    name = known.codec_info.name if known else label.strip()
+    try:
+        info = codecs.lookup(label if name == "replacement" else name)  # which browsers refuse to read
+        "".encode(info.name)  # raises LookupError for codecs such as base64
+    except (LookupError, ValueError) as error:
+        raise UsageError(
+            f"there is no encoding called {label!r}", "name one such as utf-8, latin-1, gbk or shift_jis"
+        ) from error
+    return _SUPERSETS.get(info.name, info.name)
+
+
+def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "") -> Decoded:
+    """Read a source of a kind as text, in ``encoding`` if the user names one.
+
+    ``fallback`` is the encoding of what is neither Unicode nor says what it is; '' guesses. A UTF-8 text with
+    a few broken bytes stays UTF-8. Raises MemosError for binary data, UsageError for an unknown name.
+    """
+    if encoding:
+        return _decode_named(data, find_codec(encoding))
     if looks_binary(data):
         raise MemosError("this is binary data, not text", "name a text, PDF or Office file")
-    for bom, encoding in _BOMS:
+    for bom, name in _BOMS:
         if data.startswith(bom):
-            return _decode_as(encoding, data, len(bom))
+            return _decode_as(name, data, len(bom))
+    if b"\0" in data[:HEAD]:
+        return _decode_as(_find_wide(data[:HEAD]), data)
+    declared = _find_declared(data[:HEAD], kind)
+    first_bad = len(data)
     try:
-        return _finish(data.decode("utf-8"), "utf-8", "strict", 0)
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         first_bad = error.start
+    else:
+        # Valid UTF-8 is believed over what a page declares, but for a few words of Chinese or the like.
+        if not (declared in _MULTIBYTE or _STATEFUL.match(declared)) or max(text, default="") >= "\u0800":
+            if not text.isascii() or (b"\x1b" not in data and b"~{" not in data):
+                return _finish(text, "utf-8", "strict", 0)
+            declared = declared or _guess_stateful(data)
+        if not declared or (text.isascii() and not _STATEFUL.match(declared)):
+            return _finish(text, "utf-8", "strict", 0)
+    if declared and (found := _decode_mostly(data, declared)):
+        return found
     raw = data.decode("utf-8", "surrogateescape")
     bad = len(_SURROGATE.findall(raw))
     good = len(raw) - bad - len(data.translate(None, bytes(range(128, 256))))
-    if good > bad:
-        return _finish(raw, "utf-8", "surrogateescape", 0)
-    encoding = _guess(
-        data[:HEAD] if first_bad < HEAD else data[first_bad - HEAD // 2 : first_bad + HEAD // 2]
-    )
-    for name in (encoding, "cp1252"):
-        try:
-            text = data.decode(name)
-        except (UnicodeDecodeError, LookupError):
-            continue
-        if len(text) == len(data) or len(text.encode(name, "replace")) == len(data):
-            return _finish(text, name, "strict", 0, f"not UTF-8: read as {name}")
-    return _finish(data.decode("latin-1"), "latin-1", "strict", 0, "not UTF-8: read as latin-1")
+    if good > bad or not bad:
+        return _finish(raw, "utf-8", "surrogateescape" if bad else "strict", 0)
+    if fallback and (found := _decode_mostly(data, find_codec(fallback))):
+        return found
+    name = _guess(data[max(0, first_bad - 1000) :][:_SAMPLE])
+    found = _decode_mostly(data, name) or _decode_as("cp1252", data)
+    return replace(found, notes=(f"not UTF-8: read as {found.encoding}", *found.notes))
 
 
 def ruler(decoded: Decoded) -> Callable[[int, int], Span]:
@@ -93,7 +164,9 @@ def ruler(decoded: Decoded) -> Callable[[int, int], Span]:
     linear in the text altogether, and free where a character is a byte.
     """
     raw, encoding, errors, shift = decoded.raw, decoded.encoding, decoded.errors, decoded.start
-    if raw.isascii() and not encoding.startswith("utf-16"):
+    if (places := decoded.places) is not None:
+        return lambda start, end: Span(places[start - 1] if start else 0, places[end - 1] if end else 0)
+    if raw.isascii() and encoding not in _WIDE:
         return lambda start, end: Span(start + shift, end + shift)
     character, byte = 0, shift
 
@@ -122,41 +195,122 @@ def clean(text: str) -> str:
     return text
 
 
-def _decode_as(encoding: str, data: bytes, start: int) -> Decoded:
-    """Decodes after a BOM, which is a promise: what breaks it is replaced, not guessed at."""
+def _decode_named(data: bytes, name: str) -> Decoded:
+    """Decode as the user says; a BOM of the same family is no text, and tells the order of the bytes."""
+    for bom, marked in _BOMS:
+        if name.startswith(marked[:6]) and data.startswith(bom):
+            return _decode_as(marked, data, len(bom))
+    return _decode_as(name, data)
+
+
+def _decode_mostly(data: bytes, name: str) -> Decoded | None:
+    """Decode, unless more than one character in a hundred cannot be read."""
+    found = _decode_as(name, data)
+    return found if found.text.count("\ufffd") <= 1 + len(found.text) // 100 else None
+
+
+def _decode_as(name: str, data: bytes, start: int = 0) -> Decoded:
+    """Decode in a known encoding, in which what is broken is replaced."""
     body = data[start:]
     try:
-        return _finish(body.decode(encoding), encoding, "strict", start)
+        raw = body.decode(name)
     except UnicodeDecodeError:
-        if encoding == "utf-8":
-            return _finish(body.decode(encoding, "surrogateescape"), encoding, "surrogateescape", start)
-        even = body[: len(body) // 2 * 2]
-        return _finish(even.decode(encoding, "surrogatepass"), encoding, "surrogatepass", start)
+        if name == "utf-8":
+            return _finish(body.decode(name, "surrogateescape"), name, "surrogateescape", start)
+        if name.startswith("utf-16"):
+            even = body[: len(body) // 2 * 2]
+            return _finish(even.decode(name, "surrogatepass"), name, "surrogatepass", start)
+        return _decode_bytewise(name, data, start)
+    if _STATEFUL.match(name) or (name in _MULTIBYTE and len(raw.encode(name, "replace")) != len(body)):
+        return _decode_bytewise(name, data, start)
+    return _finish(raw, name, "strict", start)
 
 
-def _finish(raw: str, encoding: str, errors: str, start: int, note: str = "") -> Decoded:
+def _decode_bytewise(name: str, data: bytes, start: int) -> Decoded:
+    """Decode byte by byte, noting where each character ends; a switch belongs to the character after it."""
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    parts: list[str] = []
+    places = array("q")
+    for place in range(start, len(data)):
+        if part := decoder.decode(data[place : place + 1], place == len(data) - 1):
+            parts.append(part)
+            places.extend([place + 1] * len(part))
+    raw = "".join(parts)
+    return replace(_finish(raw, name, "replace" if "\ufffd" in raw else "strict", start), places=places)
+
+
+def _finish(raw: str, encoding: str, errors: str, start: int) -> Decoded:
     text = raw.replace("\0", "\ufffd")
-    notes = [note] if note else []
+    notes = []
     if errors != "strict":
         text = _SURROGATE.sub("\ufffd", text)
         notes.append(f"not quite {encoding.upper()}: what could not be read is shown as \ufffd")
     return Decoded(text, raw, encoding, errors, start, tuple(notes))
 
 
+def _find_wide(head: bytes) -> str:
+    """Return which of UTF-16 and UTF-32 bytes with zeros are, or '': all characters are assigned ones."""
+    best = (0, "")
+    for name, width in _WIDE.items():
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(head[: len(head) // width * width])
+        except UnicodeDecodeError:
+            continue
+        plain = len(text.encode("ascii", "ignore"))
+        if plain > best[0] and not any(
+            unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f")
+        ):
+            best = (plain, name)
+    return best[1] if len(head) > 3 else ""
+
+
+def _find_declared(head: bytes, kind: str) -> str:
+    """Return the codec that a source names at its beginning; '' if none, or one that it cannot be in."""
+    patterns = list(_DECLARATIONS)
+    if kind == "html" or (not kind and head.lstrip().startswith(b"<")):
+        patterns.append(_META)
+        head = _COMMENT.sub(b"", head)
+    if kind == "code" or head.startswith(b"#!"):
+        patterns.append(_CODING)
+    for pattern in patterns:
+        find = pattern.search if pattern is _META else pattern.match
+        if label := find(head):
+            try:
+                name = find_codec(label[1].decode())
+            except UsageError:
+                return ""
+            return "" if name.startswith("utf") else name
+    return ""
+
+
+def _guess_stateful(data: bytes) -> str:
+    """Return the codec of a text in 7 bits that switches with escapes, or ''."""
+    from chardet import detect
+
+    name = detect(data[:_SAMPLE], include_encodings=["iso2022_jp_2", "iso2022_kr", "hz", "ascii"])["encoding"]
+    name = find_codec(name) if name else ""
+    return name if _STATEFUL.match(name) else ""
+
+
 def _guess(sample: bytes) -> str:
-    """The most probable encoding of some bytes that are not UTF-8.
+    """Return the most probable encoding of bytes that are not UTF-8: cp1252 if it comes near the best."""
+    from chardet import detect_all
 
-    cp1252 is the most common by far, so it is the answer unless the sample reads as some language in another.
-    """
-    from charset_normalizer import from_bytes
+    found = detect_all(sample, ignore_threshold=True, include_encodings=_GUESSES.split())
+    sure = {find_codec(each["encoding"]): each["confidence"] for each in found if each["encoding"]}
+    names = list(sure) or ["cp1252"]
+    if names[0] not in ("cp850", "mac-roman") and sure.get("cp1252", 0) >= 0.8 * sure.get(names[0], 0):
+        names.insert(0, "cp1252")
+    name = next((name for name in names if _is_plausible(sample.decode(name, "ignore"))), names[0])
+    text = sample.decode(name, "ignore")
+    if name in _MULTIBYTE - {"cp932"} and 20 * len(_KANA.findall(text)) > len(text):
+        # Kana have the same place in EUC-JP and in the codes of China and Korea, whose texts have none.
+        return "euc_jp" if "\ufffd" not in sample.decode("euc_jp", "replace")[:-1] else name
+    return name
 
-    # In the encodings of East Asia most characters are two bytes above 127; a text without two such bytes in
-    # a row is in an alphabet.
-    is_alphabet = not re.search(rb"[\x80-\xff]{2}", sample)
-    names = [name for name in _LEGACY.split() if not (is_alphabet and name in _TWO_BYTES)]
-    matches = from_bytes(sample, cp_isolation=names)
-    best = matches.best()
-    if best is None or "cp1252" in best.could_be_from_charset:
-        return "cp1252"
-    western = [match for match in matches if match.encoding == "cp1252"]
-    return "cp1252" if western and western[0].coherence >= best.coherence else best.encoding
+
+def _is_plausible(text: str) -> bool:
+    """Tell whether a text has no control characters, and no letters of another script inside Latin words."""
+    foreign = _FOREIGN.findall(text)
+    mixed = sum(word[0].isascii() or word[-1].isascii() for word in foreign)
+    return not any("\x80" <= each < "\xa0" for each in text) and (not foreign or 2 * mixed < len(foreign))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
+from memos_cli.interface.sources.front_matter import read_front_matter
 from memos_cli.interface.sources.markdown import Block, count_body, parse_blocks, split_block
 from memos_cli.interface.sources.pieces import (
     LINE_END,
@@ -23,7 +24,6 @@ from memos_cli.interface.sources.pieces import (
     read_time,
 )
 
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _ITEM = re.compile(r"[ \t]*(?:[-*+•·–—]|\(?\d{1,4}[.)、]|\(?[a-zA-Z][.)])[ \t　]*\S")
 
 
@@ -72,20 +72,20 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     A passage is a section, or blocks of a long one, or short sections of one heading together. It reads
     exactly as its span, unless it holds a part of a fence or table that was cut: its text then has the
     opening and closing lines or the table's header as well, and its span covers its own lines only.
-    Front matter (``---``) is not text but says the title, date, type and tags.
+    Front matter is not text but says the title, author, date, type and tags.
     """
-    front = _FRONT_MATTER.match(text)
-    body, known = (front.end(), _read_front_matter(front[1])) if front else (0, {})
-    type = setting.type or (known["type"] if known.get("type") in SEMANTIC_TYPES else "document")
+    body, known = read_front_matter(text)
+    named = str(known.get("type") or "")
+    type = setting.type or (named if named in SEMANTIC_TYPES else "document")
     times = (read_time(known.get(key)) for key in ("date", "time", "created"))
     time = next((time for time in times if time is not None), setting.time)
-    author, tags = known.get("author"), read_tags(known.get("tags"))
+    author, tags = known.get("author", ""), read_tags(known.get("tags"))
     if text[body:].strip():
         passages = _read_passages(text, body, setting.size)
     else:
         passages = _plain_passages(text, 0, setting.size)
-    title = known.get("title")
-    if not isinstance(title, str) or not title:
+    title = " ".join(str(known.get("title", "")).split())
+    if not title:
         tops = {passage.path[0] for passage in passages if passage.path}
         title = tops.pop() if len(tops) == 1 else setting.title  # of several, none names the whole
     for piece, path in _join_short(passages, setting.size):
@@ -93,35 +93,12 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
         yield Draft(
             piece.read(text),
             span(piece.start, piece.end),
-            str(type),
+            type,
             " › ".join(name for name in names if name),
             time=time,
-            author=author if isinstance(author, str) else "",
+            author=author if isinstance(author, str) else ", ".join(author),
             tags=tags,
         )
-
-
-def _read_front_matter(block: str) -> dict[str, str | list[str]]:
-    """The flat part of YAML that front matter uses: ``key: value``, ``[a, b]`` and ``- item`` lists."""
-    known: dict[str, str | list[str]] = {}
-    items: list[str] = []
-    for line in block.splitlines():
-        entry = line.strip()
-        if entry.startswith("- "):
-            items.append(_unquote(entry[2:]))
-        elif ":" in entry and not line[:1].isspace() and not entry.startswith("#"):
-            key, _, value = entry.partition(":")
-            value, items = value.strip(), []
-            if value.startswith("[") and value.endswith("]"):
-                known[key.lower()] = [_unquote(item) for item in value[1:-1].split(",")]
-            else:
-                known[key.lower()] = _unquote(value) if value else items
-    return known
-
-
-def _unquote(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def _read_passages(text: str, body: int, size: int) -> list[_Passage]:

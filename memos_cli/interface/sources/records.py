@@ -24,8 +24,19 @@ _TIMES = ("time", "date", "created_at", "timestamp", "created")
 _TURN = frozenset(("content", "role", "name", "author", "id", "ref", "title", "tags", "type", *_TIMES))
 _PAGING = frozenset(
     ("count", "total", "total_count", "page", "pages", "page_size", "per_page", "limit", "offset", "cursor")
-) | {"next", "next_cursor", "previous", "prev", "has_more", "version", "object", "took"}
-"""What a service says beside a list of records, of the list and not of them."""
+) | {
+    "next",
+    "next_cursor",
+    "previous",
+    "prev",
+    "has_more",
+    "version",
+    "object",
+    "took",
+    "nbformat",
+    "nbformat_minor",
+}
+"""What a service or a format says beside a list of records, of the list and not of them."""
 _ANY_LIST = frozenset(
     ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
 )

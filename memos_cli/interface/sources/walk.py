@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memos_cli.errors import MemosError
 from memos_cli.files import read_small
-from memos_cli.interface.sources.decoding import HEAD, looks_binary
+from memos_cli.interface.sources.decoding import HEAD, UNICODE_BOMS, decode, looks_binary
 from memos_cli.interface.sources.kinds import kind_of_name
 
 if TYPE_CHECKING:
@@ -129,10 +130,26 @@ def _ignored(path: Path, rules: Rules) -> bool:
         return False
     suffix = "/" if path.is_dir() else ""
     for folder, spec in reversed(rules):
-        verdict = spec.check_file(path.relative_to(folder).as_posix() + suffix).include
+        verdict = _judge(spec, path.relative_to(folder).as_posix() + suffix)
         if verdict is not None:
             return verdict
     return False
+
+
+def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """Return what the last pattern that matches a path itself says, not a folder above it, as in git.
+
+    A folder above that is left out is never entered, so what a pattern says of one is done with.
+    """
+    for pattern in reversed(spec.patterns):
+        matches = list(pattern.regex.finditer(path)) if pattern.regex else []  # of */ there are several
+        found = matches[-1] if matches else None
+        if not found or (found.lastgroup and found.end() < len(path)):
+            continue
+        if path.endswith("/") and found.end() == len(path) and not found.lastgroup:
+            continue  # folder/** speaks of what is in the folder
+        return pattern.include
+    return None
 
 
 def _outer_rules(folder: Path) -> Rules:
@@ -156,9 +173,13 @@ def _rules_in(folder: Path) -> Rules:
 def _rules_from(folder: Path, file: Path) -> Rules:
     """The patterns of one file, for paths below ``folder``; a pattern that makes no sense is passed over."""
     try:
-        lines = read_small(file).decode("utf-8", "replace").splitlines()
-    except OSError:
+        data = read_small(file)
+        if data.startswith(UNICODE_BOMS) or b"\0" in data:  # as editors and shells of Windows write it
+            data = decode(data).text.encode()
+    except (OSError, MemosError):
         return ()
+    # Names are bytes to git. A carriage return before the line feed is no part of a pattern.
+    lines = [line.removesuffix("\r") for line in os.fsdecode(data).split("\n")]
     from pathspec import GitIgnoreSpec
 
     try:

@@ -1,4 +1,7 @@
-"""HTML: the visible text, block by block, with the bytes that each stretch of it came from."""
+"""HTML: the visible text, block by block, with the bytes that each stretch of it came from.
+
+lexbor builds the tree, as browsers do it. It knows no places in the source: ``html_tags`` marks the text.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,22 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html import unescape
 from itertools import accumulate, groupby
+from typing import TYPE_CHECKING
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
+from memos_cli.interface.sources.html_tags import HIDDEN, INLINE, MARKS, VOID, mark
 from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, measure, pack, read_time
 
-_HIDDEN = frozenset(("noscript", "template", "svg", "iframe", "select", "button", "nav"))
-_INLINE_NAMES = """
-a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp
-small span strike strong sub sup time tt u var wbr
-"""
-_INLINE = frozenset(_INLINE_NAMES.split())
-_OPENING = re.compile(r"<!--|<(/?)([a-zA-Z][^\s/>]*+)|<[!?]")
-_TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
-_TAG_END_UNQUOTED = re.compile(r"[^>]*+>")
-_RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style")}
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TIMES = ("article:published_time", "date", "dc.date", "dcterms.created", "article:modified_time")
+
+_DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
+_NOUGHT = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,78 +40,124 @@ class _Block:
     """Number of the table or preformatted element that it is part of, if any."""
 
 
-class _Page:
-    """Collects the blocks of a page. Text inside the elements named by ``hidden`` is left out."""
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What an element hands down to what it holds."""
 
-    def __init__(self, text: str, hidden: frozenset[str]) -> None:
+    level: int = 0
+    group: int = 0
+    preformatted: bool = False
+    invisible: frozenset[str] = frozenset()
+    """The properties by which text is not shown; unlike ``display``, an element within may show it again."""
+
+
+class _Page:
+    """Collects the blocks of a page, what it is called, and what its ``meta`` elements say."""
+
+    def __init__(self, text: str) -> None:
+        from selectolax.lexbor import LexborHTMLParser
+
         self.blocks: list[_Block] = []
         self.title = ""
         self.known: dict[str, str] = {}
         self._words: list[str] = []
-        self._start = self._end = self._level = 0
-        self._group = self._depth = 0
-        self._preformatted = False
-        outer, depth, in_title = "", 0, False
-        for start, end, tag, closing in _tokens(text):
-            if outer:  # inside a hidden element, only its own tags count
-                depth += (tag == outer) * (-1 if closing else 1)
-                outer = outer if depth else ""
-            elif tag in hidden:
-                outer, depth = ("", 0) if closing else (tag, 1)
-            elif tag == "title":
-                in_title = not closing and not self.title
-            elif tag == "" and in_title:
-                self.title += unescape(text[start:end])
-            elif tag == "":
-                self._add(unescape(text[start:end]), start, end)
-            elif tag == "meta":
-                self._learn(text[start:end])
-            elif tag == "br":
-                self._words.append("\n")
-            elif tag not in _INLINE:
-                self._end_block()
-                self._level = 0 if closing else _HEADINGS.get(tag, 0)
-                self._preformatted = not closing if tag == "pre" else self._preformatted
-                if tag in ("pre", "table"):
-                    self._group += not self._depth
-                    self._depth = max(0, self._depth + (-1 if closing else 1))
-        self._end_block()
+        self._start = self._end = self._groups = 0
+        self._length = len(text)
+        marked, self._stretches = mark(text)
+        root = LexborHTMLParser(marked).root
+        if root is not None:
+            self._walk(root)
 
-    def _add(self, words: str, start: int, end: int) -> None:
-        if words.strip():
-            if not self._end:
-                self._start = start
-            self._end = end
-        self._words.append(words if self._preformatted else words.replace("\n", " "))
+    def _walk(self, node: LexborNode | None) -> None:
+        """Go through the elements below a node, depth first."""
+        stack: list[tuple[LexborNode, _Around]] = []
+        around = _Around()
+        while node is not None:
+            name = node.tag or ""
+            inner = None
+            if node.is_text_node:
+                self._add(node.text_content or "", around)
+            elif node.is_element_node:
+                inner = self._enter(node, name, around)
+            child = node.first_child if inner is not None else None
+            if inner is not None and child is not None:
+                stack.append((node, around))
+                node, around = child, inner
+                continue
+            if inner is not None:
+                self._leave(name, inner)
+            while node.next is None and stack:
+                inner = around
+                node, around = stack.pop()
+                self._leave(node.tag or "", inner)
+            node = node.next
 
-    def _learn(self, tag: str) -> None:
-        given = {
-            key.lower(): unescape(double or single) for key, double, single in _ATTRIBUTE.findall(tag[:2000])
-        }
-        name = (given.get("property") or given.get("name") or "").lower()
-        self.known.setdefault(name, given.get("content", ""))
+    def _enter(self, node: LexborNode, name: str, around: _Around) -> _Around | None:
+        """Return what an element hands down; None if nothing in it is shown."""
+        if name == "title":
+            self.title = self.title or MARKS.sub("", node.text_content or node.text())
+            return None
+        if name == "br":
+            self._words.append("\n")
+        if name in HIDDEN or name in VOID:
+            if name == "meta":
+                given = node.attributes
+                key = (given.get("property") or given.get("name") or "").lower()
+                self.known.setdefault(key, given.get("content") or "")
+            elif name == "hr":
+                self._end_block(around)
+            return None
+        attributes = node.attributes
+        invisible = _find_invisible(name, attributes, around.invisible) if attributes else around.invisible
+        if name == "dialog" and "open" not in attributes:
+            invisible |= {"display"}
+        if "display" in invisible:
+            return None
+        if name in INLINE:
+            return _Around(around.level, around.group, around.preformatted, invisible)
+        self._end_block(around)
+        group = around.group
+        if name in ("pre", "table") and not group:
+            group = self._groups = self._groups + 1
+        return _Around(
+            _HEADINGS.get(name, around.level), group, around.preformatted or name == "pre", invisible
+        )
 
-    def _end_block(self) -> None:
+    def _leave(self, name: str, inner: _Around) -> None:
+        if name not in INLINE:
+            self._end_block(inner)
+
+    def _add(self, words: str, around: _Around) -> None:
+        if around.invisible:
+            return
+        for found in MARKS.finditer(words):
+            if found[1] and int(found[1]) < len(self._stretches):
+                start, end = self._stretches[int(found[1])]
+                self._start = min(self._start, start) if self._end else start
+                self._end = max(self._end, end)
+        words = MARKS.sub("", words)
+        self._words.append(words if around.preformatted else words.replace("\n", " "))
+
+    def _end_block(self, around: _Around) -> None:
         text = "".join(self._words)
-        if not self._preformatted:
+        if not around.preformatted:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
         text = text.strip()
-        if text and self._end:
-            self.blocks.append(
-                _Block(self._start, self._end, text, self._level, self._group if self._depth else 0)
-            )
-        self._words, self._end = [], 0
+        if text and not self._end and self.blocks:  # no mark reached it: it stands near the last block
+            self._start, self._end = self.blocks[-1].start, self.blocks[-1].end
+        if text:
+            end = self._end or self._length
+            self.blocks.append(_Block(self._start, end, text, around.level, around.group))
+        self._words, self._start, self._end = [], 0, 0
 
 
 def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each run of blocks under one heading that fits the size, titled page › heading.
 
-    Scripts, styles and navigation are left out. The span covers the raw bytes of the blocks; the text is
-    what a reader of the page sees.
+    Scripts, styles, navigation and what is hidden are left out. The span covers the raw bytes of the blocks;
+    the text is what a reader of the page sees.
     """
-    page = _Page(text, _HIDDEN)
-    if not page.blocks:  # an element that was never closed hid everything
-        page = _Page(text, frozenset())
+    page = _Page(text)
     title = clean(" ".join(page.title.split())) or setting.title
     times = (read_time(page.known.get(key)) for key in _TIMES)
     time = next((time for time in times if time is not None), setting.time)
@@ -122,10 +167,11 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
         starts = list(accumulate((len(block.text) + 1 for block in blocks[:-1]), initial=0))
         names = (title, *(name for name in path if name != title))
         for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
-            first, last = (blocks[bisect_right(starts, place) - 1] for place in (piece.start, piece.end - 1))
+            first, last = (bisect_right(starts, place) - 1 for place in (piece.start, piece.end - 1))
+            held = blocks[first : last + 1]  # a browser moves text out of tables, so they may not be in order
             yield Draft(
                 clean(piece.read(whole)),
-                span(first.start, last.end),
+                span(min(block.start for block in held), max(block.end for block in held)),
                 setting.type or "document",
                 " › ".join(name for name in names if name),
                 time=time,
@@ -133,37 +179,29 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
             )
 
 
-def _tokens(text: str) -> Iterator[tuple[int, int, str, bool]]:
-    """Start, end, lower-case name and whether it closes of each tag; text between tags has the name ''.
+def _find_invisible(name: str, attributes: dict[str, str | None], before: frozenset[str]) -> frozenset[str]:
+    """Return the properties by which an element's text is not shown, given those of its parent.
 
-    Not html.parser, whose time is quadratic on broken tags (300 KB of ``<a `` took minutes). As in a
-    browser, a comment or script that never ends takes the rest. After a quote that never ends in a tag,
-    tags end at the first ``>``. So no part of the page is looked at more than a few times.
+    ``display`` stands for all that nothing within can undo. ``aria-hidden`` counts for icons only: sighted
+    readers see what else it hides.
     """
-    at, to_end = 0, _TAG_END
-    while opening := _OPENING.search(text, at):
-        start = opening.start()
-        if start > at:
-            yield at, start, "", False
-        name = (opening[2] or "").lower()
-        if name:
-            ending = to_end.match(text, opening.end())
-            if not ending and to_end is _TAG_END:
-                to_end = _TAG_END_UNQUOTED
-                ending = to_end.match(text, opening.end())
-            if not ending:
-                return
-            at = ending.end()
-            yield start, at, name, bool(opening[1])
-            if name in _RAW and not opening[1]:
-                closing = _RAW[name].search(text, at)
-                at = closing.start() if closing else len(text)
-        else:
-            mark = "-->" if opening[0] == "<!--" else ">"
-            place = text.find(mark, opening.end())
-            at = len(text) if place < 0 else place + len(mark)
-    if at < len(text):
-        yield at, len(text), "", False
+    style = re.sub(r"/\*.*?\*/", "", (attributes.get("style") or "").lower(), flags=re.DOTALL)
+    given = {key: value.strip() for key, value in _DECLARATION.findall(style)}
+    is_icon = name == "i" or "icon" in (attributes.get("class") or "")
+    if (
+        (attributes.get("hidden", "until-found") or "").lower() != "until-found"
+        or "popover" in attributes
+        or given.get("display") == "none"
+        or given.get("content-visibility") == "hidden"
+        or _NOUGHT.match(given.get("opacity", ""))
+        or (is_icon and attributes.get("aria-hidden") == "true")
+    ):
+        return before | {"display"}
+    if size := given.get("font-size"):
+        before = before | {"font-size"} if _NOUGHT.match(size) else before - {"font-size"}
+    if seen := given.get("visibility"):
+        before = before | {"visibility"} if seen in ("hidden", "collapse") else before - {"visibility"}
+    return before
 
 
 def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, ...]]]:
