@@ -353,7 +353,7 @@ def test_embedded_files_are_left_out_of_the_text(name: str, source: str, text: s
     assert [draft.text for draft in result.drafts] == [text]
     (draft,) = result.drafts
     is_changed = text not in source and "base64" in text + source
-    assert any("left out 1 embedded" in note for note in result.origin.notes) == (
+    assert any("embedded as base64: 1," in note for note in result.origin.notes) == (
         is_changed or "%3C" in source
     )
     if name in ("a.md", "a.txt", "a.css"):

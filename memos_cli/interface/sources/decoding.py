@@ -301,7 +301,7 @@ def _guess(sample: bytes) -> str:
     names = list(sure) or ["cp1252"]
     if names[0] not in ("cp850", "mac-roman") and sure.get("cp1252", 0) >= 0.8 * sure.get(names[0], 0):
         names.insert(0, "cp1252")
-    name = next((name for name in names if _is_plausible(sample.decode(name, "ignore"))), names[0])
+    name = next((name for name in names if _is_plausible(sample, name)), names[0])
     text = sample.decode(name, "ignore")
     if name in _MULTIBYTE - {"cp932"} and 20 * len(_KANA.findall(text)) > len(text):
         # Kana have the same place in EUC-JP and in the codes of China and Korea, whose texts have none.
@@ -309,8 +309,12 @@ def _guess(sample: bytes) -> str:
     return name
 
 
-def _is_plausible(text: str) -> bool:
-    """Tell whether a text has no control characters, and no letters of another script inside Latin words."""
+def _is_plausible(sample: bytes, name: str) -> bool:
+    """Tell whether a codec reads all, without control characters or foreign letters in Latin words."""
+    try:
+        text = codecs.getincrementaldecoder(name)().decode(sample)
+    except UnicodeDecodeError:
+        return False
     foreign = _FOREIGN.findall(text)
     mixed = sum(word[0].isascii() or word[-1].isascii() for word in foreign)
     return not any("\x80" <= each < "\xa0" for each in text) and (not foreign or 2 * mixed < len(foreign))

@@ -52,7 +52,7 @@ def leave_out(text: str, measure: Measure) -> tuple[str, Measure, str]:
         first, last = (shifts[bisect_right(ends, each) - 1] for each in (start, end))
         return measure(start + first, end + last)
 
-    note = f"left out {count} embedded files, {left:,} characters of base64"
+    note = f"left out what is embedded as base64: {count}, {left:,} characters"
     return "".join((*parts, text[at:])), place, note
 
 
