@@ -11,7 +11,7 @@ import os
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
@@ -211,6 +211,8 @@ class MemoryCall:
     before: int | None = None
     when: str = ""
     """The words that the time range was read from."""
+    forward: bool = False
+    """Whether that time is still to come: it ranks, but does not restrict, as notes on it are older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +353,10 @@ def parse_time(text: str) -> int:
     return (value - _EPOCH) // timedelta(milliseconds=1)
 
 
-def format_time(time: int) -> str:
-    """Milliseconds as an RFC 3339 time in UTC; whole seconds are written without a fraction."""
+def format_time(time: int, zone: tzinfo = UTC) -> str:
+    """Milliseconds as an RFC 3339 time in ``zone``; whole seconds are written without a fraction."""
     # In whole numbers: a float loses the millisecond of a time far ahead.
     value = datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
+    if zone is not UTC:
+        value = value.astimezone(zone)
     return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
+from memos_cli.interface.dates import milliseconds
 from memos_cli.interface.periods import begin_of, shift
 from memos_cli.interface.reader import read_question
-from memos_cli.interface.times import TimeRange, find_range, local_time, milliseconds
+from memos_cli.interface.times import TimeRange, find_range, local_time
 
 if TYPE_CHECKING:
     from memos_cli.cube import Cube, Filter, MemoryCall

@@ -74,6 +74,7 @@ def import_export(
         loose: list[Bundle] = []
         stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
+        unread = stack.enter_context(count_unread())
         for bundle in _whole(IMPORTS[found](export), path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
@@ -92,6 +93,7 @@ def import_export(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
                 )
         flush()
+        job.notes += [f"{path}: {note}" for note in unread.notes]
         for bundle in loose:
             linked += _link(memos, bundle)
             pinned += _pin(memos, bundle)

@@ -69,9 +69,8 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             )  # fmt: skip
             if id in earlier:
                 bundle.earlier[id] = [was for was in earlier[id] if was.strip() and was != said]
-            if id and (end := time(record.get("expiration_date"))) is not None:
-                is_day = len(text(record.get("expiration_date"))) == 10
-                bundle.ends[id] = end + (_DAY if is_day else 0)  # it holds to the end of that day
+            if id and (end := end_time(record.get("expiration_date"))) is not None:
+                bundle.ends[id] = end
     yield bundle
 
 

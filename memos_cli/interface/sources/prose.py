@@ -17,10 +17,10 @@ from memos_cli.interface.sources.pieces import (
     Piece,
     Setting,
     cut,
+    first_time,
     measure,
     pack,
     read_tags,
-    read_time,
 )
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -77,8 +77,9 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     front = _FRONT_MATTER.match(text)
     body, known = (front.end(), _read_front_matter(front[1])) if front else (0, {})
     type = setting.type or (known["type"] if known.get("type") in SEMANTIC_TYPES else "document")
-    times = (read_time(known.get(key)) for key in ("date", "time", "created"))
-    time = next((time for time in times if time is not None), setting.time)
+    time = first_time(known.get(key) for key in ("date", "time", "created"))
+    if time is None:
+        time = setting.time
     author, tags = known.get("author"), read_tags(known.get("tags"))
     if text[body:].strip():
         passages = _read_passages(text, body, setting.size)

@@ -11,7 +11,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.interface.sources.decoding import clean
-from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, read_tags, read_time
+from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
@@ -149,12 +149,9 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, shown: Mappi
         text = next((text for key in _TEXTS if (text := _text(get(key))) is not None), None)
     if text is None:
         text = "\n".join(f"{key}: {_show(item)}" for key, item in shown.items() if item not in (None, ""))
-    time = setting.time
-    for key in _TIMES:
-        given = get(key)
-        if given is not None and (told := read_time(given)) is not None:
-            time = told
-            break
+    time = first_time(map(get, _TIMES))
+    if time is None:
+        time = setting.time
     kind, tags = get("type"), get("tags")
     role = _word(role)
     return Draft(

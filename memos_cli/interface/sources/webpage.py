@@ -11,7 +11,7 @@ from itertools import accumulate, groupby
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
-from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, measure, pack, read_time
+from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, first_time, measure, pack
 
 _HIDDEN = frozenset(("noscript", "template", "svg", "iframe", "select", "button", "nav"))
 _INLINE_NAMES = """
@@ -114,8 +114,9 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     if not page.blocks:  # an element that was never closed hid everything
         page = _Page(text, frozenset())
     title = clean(" ".join(page.title.split())) or setting.title
-    times = (read_time(page.known.get(key)) for key in _TIMES)
-    time = next((time for time in times if time is not None), setting.time)
+    time = first_time(page.known.get(key) for key in _TIMES)
+    if time is None:
+        time = setting.time
     author = clean(page.known.get("author", "")).strip()
     for blocks, path in _sections(page.blocks):
         whole = "\n".join(block.text for block in blocks)
