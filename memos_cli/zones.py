@@ -6,6 +6,7 @@ import os
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from io import BytesIO
+from pathlib import Path
 
 from memos_cli.cube import format_time
 from memos_cli.errors import UsageError
@@ -59,7 +60,7 @@ def _system_zone(variable: str | None) -> tzinfo:
     path = _LOCALTIME if variable is None else value if value.startswith("/") else ""
     try:
         if path:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 return ZoneInfo.from_file(file, key=value or None)
         return _load(value) if value else UTC
     except (KeyError, ValueError, OSError):
@@ -71,6 +72,6 @@ def _system_zone(variable: str | None) -> tzinfo:
 
 
 def _rule_file(rule: str) -> bytes:
-    """Return a zone file (RFC 8536) with no transitions but a POSIX rule, such as ``CET-1CEST,M3.5.0,M10.5.0``."""
+    """Return a zone file (RFC 8536) with a POSIX rule, such as ``JST-9``, and no more."""
     header = b"TZif2" + bytes(15) + bytes(16) + (1).to_bytes(4, "big") + (1).to_bytes(4, "big")
     return 2 * (header + bytes(6) + b"\0") + b"\n" + rule.encode("ascii", "replace") + b"\n"

@@ -1,7 +1,7 @@
 """Dates as whole texts: ISO 8601, RFC 2822, numbers, and months by name in many languages.
 
-A text is a date or it is not: nothing in it is passed over. Dates with dots are day first. Numbers with slashes
-or dashes that could be day or month first are no date.
+A text is a date or it is not: nothing in it is passed over. Dates with dots are day first. Numbers with
+slashes or dashes that could be day or month first are no date.
 """
 
 from __future__ import annotations

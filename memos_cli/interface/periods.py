@@ -44,9 +44,7 @@ class Time:
                 period = self.place(begin)
             except ValueError:
                 period = None
-            if period and (
-                period[1] > now if lasting else period[0] >= now if future else period[0] <= now
-            ):
+            if period and (period[1] > now if lasting else period[0] >= now if future else period[0] <= now):
                 return period
             begin = shift(begin, 1 if future or lasting else -1, self.of)
         raise ValueError("no such day")

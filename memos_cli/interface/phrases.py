@@ -254,7 +254,9 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
         rf"\b({_MONTH}),?{S}(?:of{S})?(?:({_YEAR})|['’](\d\d))\b",
         lambda m, now: date(int(m[2] or f"20{m[3]}"), _month(m[1])),
     ),
-    _Rule(rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False),
+    _Rule(
+        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False
+    ),
     _Rule(rf"\b({_MONTH})(?!\w|-|['’]s)", lambda m, now: date(None, _month(m[1])), firm=False),
     # Quarters, seasons, years
     _Rule(r"\bQ([1-4])\b", lambda m, now: _part("q", int(m[1]), None), firm=False),

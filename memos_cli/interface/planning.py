@@ -90,7 +90,7 @@ def make_plan_for(
         return replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
 
     usual = settings.query_relevance
-    if not call.when:
+    if not call.when or call.forward:
         return choose(filter, usual)
     within = _within(filter, call)
     # A question for a time and nothing else is about all that was then, and what has no time was not.

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import ModelUnfit, Refused, UsageError
+from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure.vault import Vault, guard
 from memos_cli.settings import Settings, cache_folder, principal_of, vault_folder
+from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
@@ -56,6 +57,7 @@ class Session:
     ) -> None:
         """``ask`` asks a person for a passphrase: of which vault, and whether twice."""
         self.settings = settings
+        use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
@@ -113,6 +115,7 @@ class Session:
         except BaseException:
             vault.close()
             raise
+        restore_unexpired(vault, caller.principal, self._clock())
         vault.narrow(caller.principal, self._clock)
         self._access = Access(vault, caller, self._clock)
         return vault
@@ -246,3 +249,16 @@ class Session:
 
     def __exit__(self, *exit: object) -> None:
         self.close()
+
+
+def restore_unexpired(vault: Vault, principal: str, now: int) -> None:
+    """Restore memories that a clock ahead of time let expire. Do nothing if the vault cannot be written."""
+    early = vault.connection.execute(
+        """SELECT n FROM cube WHERE expires > ? AND state = 'expired' AND payload = 'plaintext'
+           AND uses_left IS NOT 0""",
+        (now,),
+    ).fetchall()
+    if early:
+        with suppress(MemosError, OSError), vault.change(principal, now) as change:
+            for (cube,) in early:
+                change.set_state(cube, "activated", "restore")

@@ -46,7 +46,8 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
     if re.fullmatch(r"[+-]?\s?\d+\s?m", words, re.IGNORECASE):
         number = words[:-1].strip()
         raise UsageError(
-            f"{text!r} may be months or minutes", hint=f"write {number}mo for months or {number}min for minutes"
+            f"{text!r} may be months or minutes",
+            hint=f"write {number}mo for months or {number}min for minutes",
         )
     try:
         if words.lower() in ("now", "现在", "今"):
@@ -112,7 +113,8 @@ _OFFSET = re.compile(
 _STEP = re.compile(rf"(\d+|[a-z]+)\s?({_UNIT_NAMES})", re.IGNORECASE)
 # A part of a day has no hour, and a few may be three or five.
 _VAGUE = re.compile(
-    r"\b(?:morning|afternoon|evening|night|tonight|few|couple|several)\b|[几幾数數早晚夜晨]|[上中下]午", re.IGNORECASE
+    r"\b(?:morning|afternoon|evening|night|tonight|few|couple|several)\b|[几幾数數早晚夜晨]|[上中下]午",
+    re.IGNORECASE,
 )
 _CLOCK_LAST = re.compile(rf"(?P<day>.+?)(?P<at>,?{S}at{S}|,?{S}){CLOCK}", re.IGNORECASE)
 _CLOCK_FIRST = re.compile(rf"{CLOCK}(?P<at>{S}on{S}|{S})(?P<day>.+)", re.IGNORECASE)
@@ -129,7 +131,9 @@ def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
     if not match or (match["when"] and (match["in"] or match["sign"])):
         return None
     ago = bool(match["when"]) and match["when"].lower().endswith("ago")
-    forward = not ago and bool(match["in"] or match["when"] or match["sign"] == "+" or (future and not match["sign"]))
+    forward = not ago and bool(
+        match["in"] or match["when"] or match["sign"] == "+" or (future and not match["sign"])
+    )
     local = local_time(now, zone)
     moment, exact = local, timedelta()
     for word, name in _STEP.findall(match["counts"]):
@@ -151,7 +155,7 @@ def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
 
 
 def _period(text: str, now: datetime, future: bool, lasting: bool) -> Period | None:
-    """What the one phrase that ``text`` consists of means: a day, a month, a year; a moment ends where it begins."""
+    """What the one phrase that ``text`` consists of means; a moment ends where it begins."""
     if re.fullmatch(r"\d{4}(?:-\d\d)?", text):
         return period_from(datetime(int(text[:4]), int(text[5:] or 1), 1), "month" if text[4:] else "year")
     if re.match(r"\d{4}[-/.]\d", text):  # ``read_date`` did not read it
@@ -248,7 +252,9 @@ _HALF_READ = re.compile(
     r"|\d[.,/]$|[½¼¾]\s?$",
     re.IGNORECASE,
 )
-_CJK_COUNTED = re.compile(r"\s?(?:之?[前后後]|以[前后後])?的?\s?(?:\d{1,3}|[一二三四五六七八九十两兩几幾]{1,3})(?:[天周週]|[个個]月|星期|小时)")
+_CJK_COUNTED = re.compile(
+    r"\s?(?:之?[前后後]|以[前后後])?的?\s?(?:\d{1,3}|[一二三四五六七八九十两兩几幾]{1,3})(?:[天周週]|[个個]月|星期|小时)"
+)
 # Verbs that say when; a deadline or a plan is still to come, unless it was one.
 _VERBS = re.compile(
     r"\b(?:(?P<past>was|were|did|had|said|told|happened)|is|are|am|(?<!to )do|does|will|shall|must|should|has"
@@ -256,8 +262,8 @@ _VERBS = re.compile(
     re.IGNORECASE,
 )
 _DUE = re.compile(
-    r"\b(?:due|deadlines?|will|shall|should|must|going to|ha(?:ve|s) to|needs?|plan(?:s|ned)?|scheduled|upcoming"
-    r"|by|until|till)\b|['’]ll\b",
+    r"\b(?:due|deadlines?|will|shall|should|must|going to|ha(?:ve|s) to|needs?|plan(?:s|ned)?|scheduled"
+    r"|upcoming|by|until|till)\b|['’]ll\b",
     re.IGNORECASE,
 )
 _CJK_DUE = re.compile(
@@ -314,7 +320,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             continue
         tail = _TAIL.match(text, time.end)
         end = tail.end() if tail else time.end
-        if counted := _COUNTED_BEFORE.search(text[:time.start]):
+        if counted := _COUNTED_BEFORE.search(text[: time.start]):
             return _Range(_beside(counted, time.resolve(now)), counted.start(), time.end)
         if _HALF_READ.search(text[: time.start]) or _CJK_COUNTED.match(text, end):
             return None
@@ -343,7 +349,9 @@ def _is_ahead(text: str, start: int, end: int) -> bool | None:
     if _CJK_DUE.match(text, end):
         return True
     verbs = [match for match in _VERBS.finditer(text)]
-    verb = max((v for v in verbs if v.start() < start), key=re.Match.start, default=verbs[0] if verbs else None)
+    verb = max(
+        (v for v in verbs if v.start() < start), key=re.Match.start, default=verbs[0] if verbs else None
+    )
     if verb is None or verb["past"]:
         return False if verb else None
     return bool(_DUE.search(text)) or None

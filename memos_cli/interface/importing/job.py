@@ -20,7 +20,7 @@ from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import find_personal, find_secrets, mask
 from memos_cli.interface.sources import Reading
-from memos_cli.interface.sources.pieces import read_tags
+from memos_cli.interface.sources.pieces import count_unread, read_tags
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos

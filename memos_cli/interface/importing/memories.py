@@ -17,8 +17,8 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.exchange.formats import OWN_TIME
 from memos_cli.interface.importing.bundles import Bundle, Relation, items, mapping, parts_of, text, time
 from memos_cli.interface.importing.opening import Export
+from memos_cli.interface.sources.pieces import end_time
 
-_DAY = 86_400_000
 _OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
 
 
