@@ -150,7 +150,7 @@ def show(
         _show_graph(ctx, id, depth)
         return
     from memos_cli.cli.cards import adapter_line, facts_lines, lessons_line, report_lines, state_line
-    from memos_cli.cli.rows import activation_row, adapter_row, cube_row
+    from memos_cli.cli.rows import TIMES, activation_row, adapter_row, cube_row
     from memos_cli.zones import show_time
 
     output = state_of(ctx).output
@@ -167,9 +167,7 @@ def show(
         states, taught = ([each.id for each in made] for made in (shown.states, shown.adapters))
         output.record({**row, "places": places, "states": states, "adapters": taught, **own})
         return
-    times = {
-        name: getattr(shown.cube, name) for name in ("time", "created", "updated", "expires", "last_hit")
-    }
+    times = {name: getattr(shown.cube, name) for name in TIMES}
     row |= {name: show_time(time) for name, time in times.items() if time is not None}
     parts = [row.pop("text")]
     for facts in own.values():

@@ -282,9 +282,13 @@ def list_tokens(ctx: typer.Context) -> None:
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         found = memos.access.tokens()
-    rows = [_token(each) for each in found]
-    headers = ("n", "principal", "role", "created", "expires")
-    output.listing(headers, [(row, [*row.values()]) for row in rows])
+    from memos_cli.zones import show_time
+
+    items = []
+    for each in found:
+        until = show_time(each.expires) if each.expires else ""
+        items.append((_token(each), (each.n, each.principal, each.role, show_time(each.created), until)))
+    output.listing(("n", "principal", "role", "created", "expires"), items)
 
 
 @tokens.command("revoke")

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from memos_cli.interface.dates import MONTHS, WEEKDAYS, numeric_date
+from memos_cli.interface.numerals import COUNT, S, number_of
 from memos_cli.interface.periods import (
     Time,
     ago,
@@ -28,7 +29,6 @@ from memos_cli.interface.periods import (
     weekend,
 )
 
-S = r"\s{1,3}"
 _YEAR = r"(?:19|20)\d\d"
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
@@ -45,9 +45,6 @@ _SEASONS = {
     "秋": 9,
     "冬": 12,
 }
-_NUMBER_WORDS = "one a an|two couple|three few several|four|five|six|seven|eight|nine|ten|eleven|twelve"
-NUMBERS = {word: n for n, words in enumerate(_NUMBER_WORDS.split("|"), 1) for word in words.split()}
-COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 UNIT = r"second|minute|hour|day|week|fortnight|month|quarter|year"
 _ORDINALS = ("first", "second", "third", "fourth")
 _NEAR = {"this": 0, "current": 0, "last": -1, "previous": -1, "past": -1, "next": 1, "coming": 1}
@@ -68,7 +65,6 @@ _CJK_YEARS = {"大前": -3, "前": -2, "去": -1, "昨": -1, "今": 0, "明": 1,
 _CJK_NEAR = {
     "上上": -2, "上": -1, "先": -1, "这": 0, "這": 0, "本": 0, "今": 0, "下": 1, "来": 1, "來": 1, "下下": 2
 }  # fmt: skip
-_DIGITS = "〇一二三四五六七八九"
 _CJK_COUNT = r"(?<!\d)\d{1,3}|[一二三四五六七八九十两兩几幾数數]{1,3}"
 _CJK_MONTH = r"1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九]"
 _CJK_DAY = r"[12]\d|3[01]|0?[1-9]|三十一?|二?十[一二三四五六七八九]?|[一二三四五六七八九]"
@@ -83,20 +79,6 @@ _CJK_UNITS = {
     "年": "year",
 }
 _CJK_UNIT = "|".join(sorted(_CJK_UNITS, key=len, reverse=True))
-
-
-def number_of(word: str) -> int:
-    """A count in digits, English words or Chinese numerals; "a few" is three."""
-    word = re.sub(r"^a\s+|\s+of$", "", word.lower())
-    if word.isdecimal():
-        return int(word)
-    if word in NUMBERS:
-        return NUMBERS[word]
-    word = re.sub("[两兩]", "二", re.sub("[几幾数數]", "三", re.sub("[零○]", "〇", word)))
-    if "十" in word:
-        tens, _, ones = word.partition("十")
-        return 10 * (number_of(tens) if tens else 1) + (number_of(ones) if ones else 0)
-    return int("".join(str(_DIGITS.index(digit)) for digit in word))
 
 
 def _maybe(word: str | None) -> int | None:

@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.words import STOP_WORDS
 from memos_cli.interface.dates import CLOCK, WEEKDAYS, clock_of, milliseconds, read_date
+from memos_cli.interface.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.periods import Period, Time, begin_of, period_from, shift
-from memos_cli.interface.phrases import COUNT, NUMBERS, UNIT, S, mentions, number_of, read_whole
+from memos_cli.interface.phrases import UNIT, mentions, read_whole
+from memos_cli.interface.tense import is_ahead
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -255,20 +257,6 @@ _HALF_READ = re.compile(
 _CJK_COUNTED = re.compile(
     r"\s?(?:之?[前后後]|以[前后後])?的?\s?(?:\d{1,3}|[一二三四五六七八九十两兩几幾]{1,3})(?:[天周週]|[个個]月|星期|小时)"
 )
-# Verbs that say when; a deadline or a plan is still to come, unless it was one.
-_VERBS = re.compile(
-    r"\b(?:(?P<past>was|were|did|had|said|told|happened)|is|are|am|(?<!to )do|does|will|shall|must|should|has"
-    r"|needs?)\b|['’](?:s|re|ll)\b",
-    re.IGNORECASE,
-)
-_DUE = re.compile(
-    r"\b(?:due|deadlines?|will|shall|should|must|going to|ha(?:ve|s) to|needs?|plan(?:s|ned)?|scheduled"
-    r"|upcoming|by|until|till)\b|['’]ll\b",
-    re.IGNORECASE,
-)
-_CJK_DUE = re.compile(
-    r"(?:我们?|你们?|他们?|她们?|大家)?(?:需要|要|将|將|必须|必須|应该|應該|打算|计划|計劃|到期|截止)(?![求点素])"
-)
 _UNIT_AFTER = re.compile(r"[\s-]{1,3}([^\W\d_][\w/]{0,20})")
 _ORDINAL = re.compile(r"\d(?:st|nd|rd|th)$", re.IGNORECASE)
 # "五月" is a month before a word such as 我 or 的; 二月兰 and 五月天 are names.
@@ -324,7 +312,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             return _Range(_beside(counted, time.resolve(now)), counted.start(), time.end)
         if _HALF_READ.search(text[: time.start]) or _CJK_COUNTED.match(text, end):
             return None
-        ahead = _is_ahead(text, start, end)
+        ahead = is_ahead(text, start, end)
         if meaning == "until" and time.place and ahead is None and lead and lead[1]:
             return None  # "Who paid by Friday?" may be of the last or the next one
         if meaning not in ("since", "after", "from", "between"):
@@ -342,19 +330,6 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             meaning = "since"
         return _Range(_bounded(period, meaning), start, time.end)
     return None
-
-
-def _is_ahead(text: str, start: int, end: int) -> bool | None:
-    """Whether a question asks for what is to come: its time stands at ``start``. None where nothing tells."""
-    if _CJK_DUE.match(text, end):
-        return True
-    verbs = [match for match in _VERBS.finditer(text)]
-    verb = max(
-        (v for v in verbs if v.start() < start), key=re.Match.start, default=verbs[0] if verbs else None
-    )
-    if verb is None or verb["past"]:
-        return False if verb else None
-    return bool(_DUE.search(text)) or None
 
 
 def _is_quantity(text: str, time: Time) -> bool:
