@@ -11,7 +11,7 @@ import os
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
 from memos_cli.errors import Damaged
@@ -221,6 +221,8 @@ class MemoryCall:
     before: int | None = None
     when: str = ""
     """The words that the time range was read from."""
+    forward: bool = False
+    """Whether that time is still to come: it ranks, but does not restrict, as notes on it are older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +389,9 @@ def utc(time: int) -> datetime:
         ) from error
 
 
-def format_time(time: int) -> str:
-    """Milliseconds as an RFC 3339 time in UTC; whole seconds are written without a fraction."""
+def format_time(time: int, zone: tzinfo = UTC) -> str:
+    """Milliseconds as an RFC 3339 time in ``zone``; whole seconds are written without a fraction."""
     value = utc(time)
+    if zone is not UTC:
+        value = value.astimezone(zone)
     return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

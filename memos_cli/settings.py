@@ -55,6 +55,9 @@ class Settings:
     )
     principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "the token by which a vault knows who asks; better as MEMOS_TOKEN")
+    time_zone: str = _setting(
+        "time.zone", "", "zone in which times are read and shown, such as Europe/Berlin; empty: the system's"
+    )
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
     threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)

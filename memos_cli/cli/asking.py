@@ -31,8 +31,8 @@ from memos_cli.cli.context import (
 from memos_cli.cli.inputs import read_argument, read_requests
 from memos_cli.cli.output import excerpt
 from memos_cli.cli.rows import SENTENCES, place, sources
-from memos_cli.cube import format_time
 from memos_cli.errors import UsageError
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter, Plan
@@ -213,7 +213,7 @@ def _print_places(write: Callable[[str], None], answer: Answer) -> None:
     first = {quote.label: quote for quote in reversed(answer.quotes)}  # each memory once
     for quote in sorted(first.values(), key=answer.quotes.index):
         cube = quote.cube
-        day = "" if cube.time is None else f", {format_time(cube.time)[:10]}"
+        day = "" if cube.time is None else f", {show_time(cube.time)[:10]}"
         columns = f" ({excerpt(quote.columns, 60)})" if quote.columns else ""
         name = excerpt(cube.author or cube.title or cube.text, 60)
         write(f"[{quote.label}] {name}{columns}{day} — {place(cube)}")
@@ -236,8 +236,8 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
     write(f"intent     {call.intent}")
     write(f"topics     {', '.join(call.topics)}")
     if call.when:
-        after, before = ("…" if time is None else format_time(time) for time in (call.after, call.before))
-        write(f"time       {call.when}: {after} to {before}")
+        after, before = ("…" if time is None else show_time(time) for time in (call.after, call.before))
+        write(f"time       {call.when}: {after} to {before}{', ranks only' if call.forward else ''}")
     retrieved = sum(item.tokens for item in plan.chosen if item.part == "retrieved")
     write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for what was retrieved")
     if plan.reuse and plan.reuse.miss:

@@ -47,6 +47,7 @@ def show_audit(
     if ctx.invoked_subcommand:
         return
     from memos_cli.cube import format_time
+    from memos_cli.zones import show_time
 
     shared = state_of(ctx)
     with shared.open() as memos:
@@ -69,7 +70,7 @@ def show_audit(
                 shared.output.record({**asdict(row), "time": format_time(row.time)})
             return
         rows = [
-            (row.n, format_time(row.time), row.principal, row.action, row.cube, row.version, row.detail)
+            (row.n, show_time(row.time), row.principal, row.action, row.cube, row.version, row.detail)
             for row in found
         ]
     headers = ("n", "time", "by", "action", "memory", "version", "detail")

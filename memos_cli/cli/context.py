@@ -202,12 +202,16 @@ def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
     )
 
 
-def read_time(memos: Memos, text: str, *, future: bool = False) -> int:
-    """A time that the user typed. Raises UsageError when it cannot be read as one."""
+def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
+    """A time that the user typed; with ``end`` the end of a life, which lasts through the day that it names.
+
+    Raises UsageError when it cannot be read as a time.
+    """
     from memos_cli.cube import format_time
     from memos_cli.interface.reader import parse_when
+    from memos_cli.zones import local_zone
 
-    time = parse_when(text, now=memos.now(), future=future)
+    time = parse_when(text, now=memos.now(), zone=local_zone(), future=end, end=end)
     try:
         format_time(time)
     except (ValueError, OverflowError):
@@ -221,7 +225,7 @@ def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
         return None, None
     if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
         return None, int(counted[1])
-    return read_time(memos, text, future=True), None
+    return read_time(memos, text, end=True), None
 
 
 def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:

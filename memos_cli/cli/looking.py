@@ -67,7 +67,8 @@ def list_(
     """
     from memos_cli.cli.cards import adapter_line, state_line
     from memos_cli.cli.rows import activation_row, adapter_row, cube_row, place
-    from memos_cli.cube import PAYLOADS, STATES, format_time
+    from memos_cli.cube import PAYLOADS, STATES
+    from memos_cli.zones import show_time
 
     shared = state_of(ctx)
     for name in state or ():
@@ -104,7 +105,7 @@ def list_(
                 said = "state", state_line(states[c.n]), states[c.n].state.model
             elif c.n in trained:
                 said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
-            rows.append((c.id, format_time(c.created if c.time is None else c.time), *said))
+            rows.append((c.id, show_time(c.created if c.time is None else c.time), *said))
     shared.output.table(("id", "time", "type", "text", "from"), rows)
 
 
@@ -125,7 +126,8 @@ def show(
         _show_graph(ctx, id, depth)
         return
     from memos_cli.cli.cards import adapter_line, facts_lines, lessons_line, report_lines, state_line
-    from memos_cli.cli.rows import activation_row, adapter_row, cube_row
+    from memos_cli.cli.rows import TIMES, activation_row, adapter_row, cube_row
+    from memos_cli.zones import show_time
 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
@@ -141,6 +143,8 @@ def show(
         states, taught = ([each.id for each in made] for made in (shown.states, shown.adapters))
         output.record({**row, "places": places, "states": states, "adapters": taught, **own})
         return
+    times = {name: getattr(shown.cube, name) for name in TIMES}
+    row |= {name: show_time(time) for name, time in times.items() if time is not None}
     parts = [row.pop("text")]
     for facts in own.values():
         if shown.parametric:
@@ -196,6 +200,7 @@ def history(ctx: typer.Context, id: Id) -> None:
       memos history 01K3ZQ
     """
     from memos_cli.cube import format_time
+    from memos_cli.zones import show_time
 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
@@ -208,12 +213,12 @@ def history(ctx: typer.Context, id: Id) -> None:
     for row in past.audit:
         version = f"version {row.version}" if row.version else ""
         output.text(
-            f"{format_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
+            f"{show_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
         )
     for old in past.versions:
         if not old.text:  # what is derived has none
             continue
-        output.text(f"\n--- version {old.version}, {format_time(old.created)}, {old.principal}")
+        output.text(f"\n--- version {old.version}, {show_time(old.created)}, {old.principal}")
         output.text(old.text)
 
 

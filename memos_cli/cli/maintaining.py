@@ -105,6 +105,7 @@ def _show_history(ctx: typer.Context) -> None:
     import json
 
     from memos_cli.cube import format_time
+    from memos_cli.zones import show_time
 
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
@@ -114,7 +115,7 @@ def _show_history(ctx: typer.Context) -> None:
         detail = json.loads(row.detail or "{}")
         record = {"time": format_time(row.time), "principal": row.principal, **detail}
         did = ", ".join(f"{what} {count}" for what, count in detail.get("did", {}).items())
-        items.append((record, (record["time"], did, ", ".join(detail.get("failed", {})))))
+        items.append((record, (show_time(row.time), did, ", ".join(detail.get("failed", {})))))
     output.listing(("time", "did", "failed"), items)
 
 

@@ -26,6 +26,7 @@ from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
 from memos_cli.cube import SENSITIVITIES, format_time
 from memos_cli.errors import UsageError
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.market.publishing import Proposal
@@ -90,9 +91,15 @@ def publish(
     output = state.output
     if not name:
         with state.open() as memos:
-            made = [(p.name, p.serial, p.target, format_time(p.updated)) for p in memos.publications()]
+            made = [(p.name, p.serial, p.target, p.updated) for p in memos.publications()]
         columns = ("name", "serial", "url", "time")
-        output.listing(columns, [(dict(zip(columns, each, strict=True)), each) for each in made])
+        output.listing(
+            columns,
+            [
+                (dict(zip(columns, (*each, format_time(time)), strict=True)), (*each, show_time(time)))
+                for *each, time in made
+            ],
+        )
         return
     if up_to and up_to not in SENSITIVITIES:
         raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
@@ -229,7 +236,7 @@ def subscribe(
             rows.append(
                 (
                     {**known, "quarantine": feed.quarantine, "time": time},
-                    (feed.name, feed.serial, feed.url, time),
+                    (feed.name, feed.serial, feed.url, show_time(feed.updated)),
                 )
             )
         output.listing(("name", "serial", "url", "time"), rows)

@@ -21,6 +21,10 @@ SENTENCES = 3
 """Of a memory in a plan, how many of its sentences are shown: those that made it relevant."""
 
 
+TIMES = ("time", "created", "updated", "expires", "last_hit")
+"""The times of a memory, by their names in a row."""
+
+
 def cube_row(cube: Cube) -> dict[str, Any]:
     """A cube in full."""
     return {
@@ -91,6 +95,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
             "after": _time(call.after),
             "before": _time(call.before),
             "when": call.when,
+            "forward": call.forward,
         },
         "budget": plan.budget,
         "tokens": plan.tokens,

@@ -89,7 +89,7 @@ def grant(
         if not target:
             _print_rules(ctx, memos.access.rules())
             return
-        ends = read_time(memos, expires, future=True) if expires else None
+        ends = read_time(memos, expires, end=True) if expires else None
         rule = memos.access.grant(target, who, right, of=of, expires=ends)
     if state.output.json:
         state.output.record(_rule(rule))
@@ -262,7 +262,7 @@ def create_token(
     """
     state = state_of(ctx)
     with state.open() as memos:
-        ends = read_time(memos, expires, future=True) if expires else None
+        ends = read_time(memos, expires, end=True) if expires else None
         token, said = memos.access.create_token(who, role, ends)
     if state.output.json:
         state.output.record({**_token(token), "token": said})
@@ -282,9 +282,13 @@ def list_tokens(ctx: typer.Context) -> None:
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         found = memos.access.tokens()
-    rows = [_token(each) for each in found]
-    headers = ("n", "principal", "role", "created", "expires")
-    output.listing(headers, [(row, [*row.values()]) for row in rows])
+    from memos_cli.zones import show_time
+
+    items = []
+    for each in found:
+        until = show_time(each.expires) if each.expires else ""
+        items.append((_token(each), (each.n, each.principal, each.role, show_time(each.created), until)))
+    output.listing(("n", "principal", "role", "created", "expires"), items)
 
 
 @tokens.command("revoke")
@@ -332,11 +336,11 @@ def require_tokens(
 
 
 def _print_rules(ctx: typer.Context, rules: list[Rule]) -> None:
-    from memos_cli.cube import format_time
+    from memos_cli.zones import show_time
 
     items = []
     for rule in rules:
-        until = format_time(rule.expires) if rule.expires else ""
+        until = show_time(rule.expires) if rule.expires else ""
         items.append((_rule(rule), (rule.principal, rule.right, _what(rule), rule.giver, until)))
     state_of(ctx).output.listing(("principal", "may", "what", "granted by", "until"), items)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from memos_cli.interface.dates import milliseconds
 from memos_cli.interface.periods import begin_of, shift
 from memos_cli.interface.reader import read_question
-from memos_cli.interface.times import TimeRange, find_range, local_time, milliseconds
+from memos_cli.interface.times import TimeRange, find_range, local_time
+from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.cube import Cube, Filter, MemoryCall
@@ -73,30 +75,32 @@ def understand(
     memos: Memos, question: str, filter: Filter, *, now: int
 ) -> tuple[MemoryCall, tuple[str, ...]]:
     """What a question asks for, with the time that memory knows of an event in it; and a note of that."""
-    call = read_question(question, now=now)
+    zone = local_zone()
+    call = read_question(question, now=now, zone=zone)
     anchor = None if call.when else read_anchor(question)
     if anchor is None:
         return call, ()
-    event = read_question(anchor.event, now=now)
+    event = read_question(anchor.event, now=now, zone=zone)
     hits = memos.find(anchor.event, filter=filter, k=ASKED, call=event).hits
     for hit in hits:
         if hit.relevance >= SURE and (told := _told(hit.cube)):
             time = TimeRange(*_range(anchor, *told), anchor.start, anchor.end)
             note = f"{question[anchor.start : anchor.end].strip()!r} is told by {hit.cube.id}"
-            return read_question(question, now=now, time=time), (note,)
+            return read_question(question, now=now, zone=zone, time=time), (note,)
     return call, ()
 
 
 def _told(cube: Cube) -> tuple[int, int] | None:
     """The time that a memory tells of, or else the day that it has."""
     then = cube.created if cube.time is None else cube.time
-    told = find_range(cube.text, now=then)
+    told = find_range(cube.text, now=then, zone=local_zone())
     if told and told.after is not None and told.before is not None:
         return told.after, told.before
     if cube.time is None:
         return None
-    day = begin_of(local_time(cube.time, UTC), "day")
-    return milliseconds(day, UTC), milliseconds(day + timedelta(days=1), UTC)
+    zone = local_zone()
+    day = begin_of(local_time(cube.time, zone), "day")
+    return milliseconds(day, zone), milliseconds(day + timedelta(days=1), zone)
 
 
 def _range(anchor: Anchor, start: int, end: int) -> tuple[int | None, int | None]:
@@ -110,13 +114,14 @@ def _range(anchor: Anchor, start: int, end: int) -> tuple[int | None, int | None
                 return start, None
             case _:
                 return end, None
+    zone = local_zone()
     forward = anchor.relation in ("after", "since")
     if anchor.step in _DAYS:
-        day = local_time(end if forward else start, UTC)
+        day = local_time(end if forward else start, zone)
         day = begin_of(day, "day") - timedelta(days=0 if forward else 1)
         while day.weekday() != _DAYS.index(anchor.step):
             day += timedelta(days=1 if forward else -1)
-        return milliseconds(day, UTC), milliseconds(day + timedelta(days=1), UTC)
+        return milliseconds(day, zone), milliseconds(day + timedelta(days=1), zone)
     if forward:
-        return end, milliseconds(shift(local_time(end, UTC), 1, anchor.step), UTC)
-    return milliseconds(shift(local_time(start, UTC), -1, anchor.step), UTC), start
+        return end, milliseconds(shift(local_time(end, zone), 1, anchor.step), zone)
+    return milliseconds(shift(local_time(start, zone), -1, anchor.step), zone), start

@@ -24,6 +24,7 @@ from memos_cli.operation import pace
 from memos_cli.operation.economy import Choice, Policy, Verdict, decide
 from memos_cli.operation.lifecycle import DAY, heat_now, next_state
 from memos_cli.runtime.conditions import PROMPT_DAY
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -318,7 +319,7 @@ class _Run:
         if self._dry_run:
             yield Deed("adapters", "learn", ids[0], reason)
             return
-        named = Wanted(name=f"night of {time.strftime('%Y-%m-%d', time.gmtime(now / 1000))}")
+        named = Wanted(name=f"night of {show_time(now)[:10]}")
         watch = Watch(on_part=self.breathe, on_step=self.breathe)
         done = memos.distil(memos.prepare(ids, wanted=named), named, watch)
         yield Deed("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)

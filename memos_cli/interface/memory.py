@@ -348,6 +348,7 @@ class Memos(Session):
         from memos_cli.interface.anchors import understand
         from memos_cli.interface.reader import read_asked
         from memos_cli.operation.search import rerank, search, widen
+        from memos_cli.zones import local_zone
 
         if not query.strip():
             raise UsageError("the query is empty", "type some words to search for")
@@ -358,7 +359,8 @@ class Memos(Session):
         embedder, notes = self._embedder_if_used()
         hits = search(
             self.vault, query, filter=wanted, k=most, now=clock,
-            embedder=embedder, balance=self.settings.search_balance, aside=aside, asked=read_asked(call),
+            embedder=embedder, balance=self.settings.search_balance, aside=aside,
+            asked=read_asked(call, zone=local_zone()),
         )  # fmt: skip
         if (reranker := self.reranker) is not None:
             hits = rerank(hits, partial(reranker.scores, query))

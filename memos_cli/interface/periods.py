@@ -27,9 +27,14 @@ class Time:
     """Whether it is a time wherever it stands; "May", "2022" and "Monday" need a word such as "in"."""
     start: int = 0
     end: int = 0
+    moment: datetime | None = None
+    """The moment itself, of "a month ago" and its like."""
 
-    def resolve(self, now: datetime, *, future: bool = False) -> Period:
-        """The period itself. A date without a year is the latest that has begun by ``now``, or the next."""
+    def resolve(self, now: datetime, *, future: bool = False, lasting: bool = False) -> Period:
+        """The period itself. A date without a year is the latest that has begun by ``now``, or the next.
+
+        ``lasting`` is the first that is not over by then.
+        """
         if self.period is not None:
             return self.period
         assert self.place is not None
@@ -39,9 +44,9 @@ class Time:
                 period = self.place(begin)
             except ValueError:
                 period = None
-            if period and (period[0] >= now if future else period[0] <= now):
+            if period and (period[1] > now if lasting else period[0] >= now if future else period[0] <= now):
                 return period
-            begin = shift(begin, 1 if future else -1, self.of)
+            begin = shift(begin, 1 if future or lasting else -1, self.of)
         raise ValueError("no such day")
 
 
@@ -84,9 +89,10 @@ def calendar(now: datetime, kind: str, count: int) -> Time:
 
 def ago(now: datetime, kind: str, count: int) -> Time:
     """``count`` units from now (negative: ago). Of hours and less the neighbouring ones belong to it."""
+    moment = shift(now, count, kind)
     if kind in ("hour", "minute", "second"):
-        return Time("hour", (shift(now, count - 1, kind), shift(now, count + 1, kind)))
-    return Time(kind, period_from(begin_of(shift(now, count, kind), kind), kind))
+        return Time("hour", (shift(now, count - 1, kind), shift(now, count + 1, kind)), moment=moment)
+    return Time(kind, period_from(begin_of(moment, kind), kind), moment=moment)
 
 
 def rolling(now: datetime, kind: str, count: int) -> Time:

@@ -87,7 +87,7 @@ def make_plan_for(
         return tell_disputed(plan, pairs)
 
     usual = settings.query_relevance
-    if not call.when:
+    if not call.when or call.forward:
         return choose(filter, usual)
     within = _within(filter, call)
     # A question for a time and nothing else is about all that was then, and what has no time was not.

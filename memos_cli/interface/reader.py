@@ -135,6 +135,7 @@ def read_question(
         after=time.after if time else None,
         before=time.before if time else None,
         when=question[time.start : time.end].strip() if time else "",
+        forward=bool(time and time.forward),
     )
 
 

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
-from memos_cli.errors import Locked, ModelUnfit, Refused
+from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused
 from memos_cli.infrastructure.identity import guard
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
+from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
@@ -56,6 +57,7 @@ class Session:
     ) -> None:
         """``ask`` asks a person for a passphrase: of which vault, and whether twice."""
         self.settings = settings
+        use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
@@ -114,6 +116,7 @@ class Session:
         except BaseException:
             vault.close()
             raise
+        restore_unexpired(vault, caller.principal, self._clock())
         vault.narrow(caller.principal, self._clock)
         self._access = Access(vault, caller, self._clock)
         return vault
@@ -248,3 +251,16 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         with suppress(Locked) if kind else nullcontext():  # the first failure is the one to tell
             self.close()
+
+
+def restore_unexpired(vault: Vault, principal: str, now: int) -> None:
+    """Restore memories that a clock ahead of time let expire. Do nothing if the vault cannot be written."""
+    early = vault.connection.execute(
+        """SELECT n FROM cube WHERE expires > ? AND state = 'expired' AND payload = 'plaintext'
+           AND uses_left IS NOT 0""",
+        (now,),
+    ).fetchall()
+    if early:
+        with suppress(MemosError, OSError), vault.change(principal, now) as change:
+            for (cube,) in early:
+                change.set_state(cube, "activated", "restore")

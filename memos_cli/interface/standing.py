@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Filter, format_time
+from memos_cli.cube import Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Version
 from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.results import Edited, Tagged
 from memos_cli.operation.lifecycle import next_state
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.governance import Right
@@ -93,7 +94,7 @@ def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
     before = version_of(memos, cube, old or max(1, after.version - 1))
     lines = unified_diff(
         _lines(before), _lines(after), f"version {before.version}", f"version {after.version}",
-        format_time(before.created), format_time(after.created), lineterm="",
+        show_time(before.created), show_time(after.created), lineterm="",
     )  # fmt: skip
     return Diff(cube.id, before.version, after.version, tuple(lines))
 

@@ -1,19 +1,25 @@
 """Times in a question or an option, English and Chinese (and simple Japanese), as calendar ranges.
 
-``phrases.py`` reads single phrases; here the words around them ("since", "between ... and", "…之前") make
-them a range. A date without a year is the latest one that has begun.
+``dates.py`` reads whole dates and ``phrases.py`` single phrases; here the words around them ("since",
+"between ... and", "…之前") make them a range. An option is understood as a whole or refused. In a question
+no time is better than a wrong one. A date without a year is the latest one that has begun.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from memos_cli.cube import utc
 from memos_cli.errors import UsageError
-from memos_cli.interface.periods import Period, Time, shift
-from memos_cli.interface.phrases import COUNT, UNIT, S, mentions, number_of, read_oddity
+from memos_cli.infrastructure.words import STOP_WORDS
+from memos_cli.interface.dates import CLOCK, WEEKDAYS, clock_of, milliseconds, read_date
+from memos_cli.interface.numerals import COUNT, NUMBERS, S, number_of
+from memos_cli.interface.periods import Period, Time, begin_of, period_from, shift
+from memos_cli.interface.phrases import UNIT, mentions, read_whole
+from memos_cli.interface.tense import is_ahead
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,29 +32,37 @@ class TimeRange:
     before: int | None
     start: int
     end: int
+    forward: bool = False
+    """Whether it is still to come, as a deadline is: what tells of it may be of any time."""
 
 
-def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False) -> int:
+def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False, end: bool = False) -> int:
     """The moment that ``text`` names, in milliseconds: the beginning of the day, month or year it means.
 
-    ``text`` is an ISO 8601 date or time, an offset (``30d``, ``2w``, ``12h``, ``3mo``, ``1y``; a sign decides
-    its direction, else ``future``), or words: ``yesterday``, ``last monday``, ``三天前``. ``future`` also
-    makes a date without a year the next one. Raises UsageError.
+    ``text`` is an ISO 8601 date or another full date, an offset (``30d``, ``2w``, ``12h``, ``3mo``, ``1y``; a
+    sign decides its direction, else ``future``), or words: ``yesterday``, ``last monday``, ``三天前``.
+    ``future`` also makes a date without a year the next one. ``end`` takes the end of the day, month or
+    year, and makes such a date the one that is not over. Raises UsageError.
     """
-    words = text.strip()
-    try:
-        local = local_time(now, zone)
-        moment = (
-            _iso(words)
-            or _offset(words, local, future)
-            or _whole(words, local, future)
-            or _odd(words, local, future)
+    words = " ".join(unicodedata.normalize("NFKC", text).split())
+    example = "2027-05-08, 30d or 'next monday'" if future else "2023-05-08, 30d or 'last monday'"
+    if re.fullmatch(r"[+-]?\s?\d+\s?m", words, re.IGNORECASE):
+        number = words[:-1].strip()
+        raise UsageError(
+            f"{text!r} may be months or minutes",
+            hint=f"write {number}mo for months or {number}min for minutes",
         )
-        if moment is not None:
-            return milliseconds(moment, zone)
+    try:
+        if words.lower() in ("now", "现在", "今"):
+            return now
+        if (moment := _offset(words, now, zone, future)) is not None:
+            return moment
+        if date := read_date(words):
+            return milliseconds(date.period[end], zone)
+        if period := _period(words, local_time(now, zone), future, lasting=end):
+            return milliseconds(period[end], zone)
     except (ValueError, OverflowError):
         pass
-    example = "2027-05-08, 30d or 'next monday'" if future else "2023-05-08, 30d or 'last monday'"
     raise UsageError(f"cannot read {text!r} as a time", hint=f"write it like {example}")
 
 
@@ -65,13 +79,8 @@ def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
         found = _first_range(text, _narrowed(text, list(mentions(text, local))), local)
         if found is None:
             return None
-        (after, before), start, end = found
-        return TimeRange(
-            None if after is None else milliseconds(after, zone),
-            None if before is None else milliseconds(before, zone),
-            start,
-            end,
-        )
+        after, before = (None if each is None else milliseconds(each, zone) for each in found.period)
+        return TimeRange(after, before, found.start, found.end, found.forward)
     except (ValueError, OverflowError):  # 30 February; 9,999 years ago
         return None
 
@@ -81,66 +90,121 @@ def local_time(now: int, zone: tzinfo) -> datetime:
     return utc(now).astimezone(zone).replace(tzinfo=None)
 
 
-def milliseconds(moment: datetime, zone: tzinfo) -> int:
-    """The moment of a time; one without a zone is of ``zone``."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    return (aware - _EPOCH) // timedelta(milliseconds=1)
+# Options
 
-
-_OFFSET = re.compile(rf"([+-]?)\s?(\d{{1,6}})\s?(s|sec|min|h|d|w|mo|y|(?:{UNIT})s?)", re.IGNORECASE)
-_IN = re.compile(rf"in{S}({COUNT}){S}({UNIT})s?", re.IGNORECASE)
-_OFFSET_UNITS = {
-    "s": "second",
-    "sec": "second",
-    "min": "minute",
-    "h": "hour",
-    "d": "day",
-    "w": "week",
-    "mo": "month",
-    "y": "year",
+_UNITS = {
+    name: unit
+    for unit, names in {
+        "second": "s sec secs second seconds",
+        "minute": "min mins minute minutes",
+        "hour": "h hr hrs hour hours",
+        "day": "d day days",
+        "week": "w wk wks week weeks",
+        "fortnight": "fortnight fortnights",
+        "month": "mo mos mon mons month months",
+        "quarter": "quarter quarters",
+        "year": "y yr yrs year years",
+    }.items()
+    for name in names.split()
 }
+_UNIT_NAMES = "|".join(sorted(_UNITS, key=len, reverse=True))
+_OFFSET = re.compile(
+    rf"(?!(?:19|20)\d0s$)(?:(?P<in>in){S}|(?P<sign>[+-])\s?)?"
+    rf"(?P<counts>(?:\d{{1,6}}\s?(?:{_UNIT_NAMES})\s?)+|(?:[a-z]{{1,6}}{S})(?:{_UNIT_NAMES}))(?P<when>{S}from{S}now|{S}ago)?",
+    re.IGNORECASE,
+)
+_STEP = re.compile(rf"(\d+|[a-z]+)\s?({_UNIT_NAMES})", re.IGNORECASE)
+# A part of a day has no hour, and a few may be three or five.
+_VAGUE = re.compile(
+    r"\b(?:morning|afternoon|evening|night|tonight|few|couple|several)\b|[几幾数數早晚夜晨]|[上中下]午",
+    re.IGNORECASE,
+)
+_CLOCK_LAST = re.compile(rf"(?P<day>.+?)(?P<at>,?{S}at{S}|,?{S}){CLOCK}", re.IGNORECASE)
+_CLOCK_FIRST = re.compile(rf"{CLOCK}(?P<at>{S}on{S}|{S})(?P<day>.+)", re.IGNORECASE)
+_COUNT_OR_THE = rf"{COUNT}|the(?={S}(?:{UNIT}){S})"
+_COUNTED = re.compile(rf"({_COUNT_OR_THE}){S}({UNIT})s?{S}(before|after)", re.IGNORECASE)
 
 
-def _iso(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        if re.match(r"\d{4}-\d{2}-\d{2}", text):
-            raise  # a date that does not exist, such as 2026-13-01, means no other one
-        year = re.fullmatch(r"(\d{4})(?:-(\d{2}))?", text)
-        return datetime(int(year[1]), int(year[2] or 1), 1) if year else None
+def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
+    """30d, +2w, -12h, one month, in 3 days: from now; and the day that was three days ago.
 
-
-def _offset(text: str, now: datetime, future: bool) -> datetime | None:
-    """30d, +2w, -12h: from now, to the second; in 3 days."""
-    if match := _IN.fullmatch(text):
-        sign, count, unit = "+", number_of(match[1]), match[2].lower()
-    elif match := _OFFSET.fullmatch(text):
-        sign, count, unit = match[1], int(match[2]), match[3].lower()
-    else:
+    Hours and less are exact, the others by the calendar.
+    """
+    match = _OFFSET.fullmatch(text)
+    if not match or (match["when"] and (match["in"] or match["sign"])):
         return None
-    kind = _OFFSET_UNITS.get(unit, unit.removesuffix("s"))
-    if kind == "fortnight":
-        count, kind = 2 * count, "week"
-    forward = sign == "+" or (future and not sign)
-    return shift(now, count if forward else -count, kind)
+    ago = bool(match["when"]) and match["when"].lower().endswith("ago")
+    forward = not ago and bool(
+        match["in"] or match["when"] or match["sign"] == "+" or (future and not match["sign"])
+    )
+    local = local_time(now, zone)
+    moment, exact = local, timedelta()
+    for word, name in _STEP.findall(match["counts"]):
+        if not word.isdecimal() and _VAGUE.fullmatch(word):
+            return None
+        if not word.isdecimal() and word.lower() not in NUMBERS:
+            return None  # "last week"
+        count, unit = number_of(word), _UNITS[name.lower()]
+        count, unit = (2 * count, "week") if unit == "fortnight" else (count, unit)
+        count = count if forward else -count
+        if unit in ("hour", "minute", "second"):
+            exact += timedelta(**{f"{unit}s": count})
+        else:
+            moment = shift(moment, count, unit)
+    if ago and not exact:
+        moment = begin_of(moment, "day")
+    begin = now if moment == local else milliseconds(moment, zone)
+    return begin + exact // timedelta(milliseconds=1)
 
 
-def _whole(text: str, now: datetime, future: bool) -> datetime | None:
-    """The beginning of the one phrase that ``text`` consists of."""
-    if text.lower() in ("now", "现在", "今"):
-        return now
-    for time in _narrowed(text, list(mentions(text, now))):
-        if (time.start, time.end) == (0, len(text)):
-            begin, end = time.resolve(now, future=future)
-            return begin + (end - begin) / 2 if time.kind == "hour" else begin
+def _period(text: str, now: datetime, future: bool, lasting: bool) -> Period | None:
+    """What the one phrase that ``text`` consists of means; a moment ends where it begins."""
+    if re.fullmatch(r"\d{4}(?:-\d\d)?", text):
+        return period_from(datetime(int(text[:4]), int(text[5:] or 1), 1), "month" if text[4:] else "year")
+    if re.match(r"\d{4}[-/.]\d", text):  # ``read_date`` did not read it
+        return None
+    text = re.sub(rf"^on{S}", "", text, flags=re.IGNORECASE)
+    if match := _COUNTED.match(text):
+        anchor = _period(text[match.end() :].strip(), now, future, lasting)
+        return _beside(match, anchor, "day") if anchor else None
+    time = None if _VAGUE.search(text) else _only(text, now)
+    if time is None:
+        return _with_clock(text, now, future, lasting)
+    if time.kind == "hour" and time.moment:
+        return time.moment, time.moment
+    if time.moment:
+        return period_from(begin_of(time.moment, "day"), "day")
+    return time.resolve(now, future=future, lasting=lasting)
+
+
+def _only(text: str, now: datetime) -> Time | None:
+    time = read_whole(text, now)
+    if time is None:
+        joined = _narrowed(text, list(mentions(text, now)))
+        time = joined[0] if joined and (joined[0].start, joined[0].end) == (0, len(text)) else None
+    return time
+
+
+def _with_clock(text: str, now: datetime, future: bool, lasting: bool) -> Period | None:
+    """Tomorrow at 8, 8 tomorrow, Friday 9:30."""
+    for pattern in (_CLOCK_LAST, _CLOCK_FIRST):
+        match = pattern.fullmatch(text)
+        if match and (match["minute"] or match["half"] or pattern is _CLOCK_FIRST or match["at"].strip(", ")):
+            time = None if _VAGUE.search(match["day"]) else _only(match["day"], now)
+            if time and time.kind == "day":
+                moment = time.resolve(now, future=future, lasting=lasting)[0] + clock_of(match)
+                return moment, moment
     return None
 
 
-def _odd(text: str, now: datetime, future: bool) -> datetime | None:
-    if len(text) > 64 or not re.search(r"\d\D|\D\d|[^\W\d]{3}|[^\W\x00-\u2e7f]{2}", text):
-        return None  # nothing that could be a date: "7", "x"
-    return read_oddity(text, now, future=future)
+def _beside(match: re.Match[str], anchor: Period, kind: str = "") -> Period:
+    """The day (or the ``kind`` that is counted) so many days, weeks ... before or after a day."""
+    count, unit = match[1].lower(), match[2].lower()
+    if anchor[1] != anchor[0] + timedelta(days=1) or unit not in ("day", "week", "month", "year"):
+        raise ValueError(match[0])
+    number = 1 if count == "the" else number_of(count)
+    moment = shift(anchor[0], number if match[3].lower() == "after" else -number, unit)
+    return period_from(begin_of(moment, kind or unit), kind or unit)
 
 
 # From phrases to ranges
@@ -184,6 +248,33 @@ _CLAUSE_END = re.compile(
     rf"\s{{0,3}}(?:$|[?.!,;:)]|{S}?(?:and|or|in|at|about|with|for|on|to|until)\b)", re.IGNORECASE
 )
 
+# What only a part of is read: "the weeks after 5 May", "half a year ago", "2.5 years ago".
+_COUNTED_BEFORE = re.compile(rf"\b({_COUNT_OR_THE}){S}({UNIT})s?{S}(before|after){S}$", re.IGNORECASE)
+_HALF_READ = re.compile(
+    rf"(?:\b(?:half|every|each)|\b(?:{UNIT}|weekend|{'|'.join(WEEKDAYS)})s?{S}(?:before|after|from|following)){S}(?:the{S})?$"
+    r"|\d[.,/]$|[½¼¾]\s?$",
+    re.IGNORECASE,
+)
+_CJK_COUNTED = re.compile(
+    r"\s?(?:之?[前后後]|以[前后後])?的?\s?(?:\d{1,3}|[一二三四五六七八九十两兩几幾]{1,3})(?:[天周週]|[个個]月|星期|小时)"
+)
+_UNIT_AFTER = re.compile(r"[\s-]{1,3}([^\W\d_][\w/]{0,20})")
+_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)$", re.IGNORECASE)
+# "五月" is a month before a word such as 我 or 的; 二月兰 and 五月天 are names.
+_CJK_MONTH = re.compile(r"[一二三四五六七八九十]{1,3}月")
+_CJK_MONTH_END = re.compile(
+    r"$|[^\u4e00-\u9fff]|[份的里裡中内初底末上下之以前后後起开開到至和与與及或跟我你他她它咱谁誰哪什怎有没沒是在去来來做"
+    r"发發会會要买買吃看见見说說想给給把被都还還也就所每花过過了]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    period: tuple[datetime | None, datetime | None]
+    start: int
+    end: int
+    forward: bool = False
+
 
 def _narrowed(text: str, times: list[Time]) -> list[Time]:
     """Joins a date without a year to the year beside it: "May of last year", "去年五月", "上个月5号"."""
@@ -200,10 +291,9 @@ def _narrowed(text: str, times: list[Time]) -> list[Time]:
     return joined
 
 
-def _first_range(
-    text: str, times: list[Time], now: datetime
-) -> tuple[tuple[datetime | None, datetime | None], int, int] | None:
-    """The first range of ``text``, and where it begins and ends."""
+def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
+    """The first range of ``text``; None where a part of it was not read."""
+    times = [time for time in times if not _is_quantity(text, time)]
     for time, following in zip(times, [*times[1:], None], strict=True):
         lead = _LEAD.search(text[max(0, time.start - 40) : time.start])
         meaning = _LEADS[_plain(lead[1] or lead[2])] if lead else ""
@@ -214,29 +304,58 @@ def _first_range(
         if following and (to or (together and meaning == "between")):
             paired = meaning in ("from", "between", "since", "in", "on")
             if paired or (time.firm and following.firm and time.kind != "now"):
-                return _between(time, following, now), start, following.end
+                return _Range(_between(time, following, now), start, following.end)
         if not _meant(text, time, meaning):
             continue
+        tail = _TAIL.match(text, time.end)
+        end = tail.end() if tail else time.end
+        if counted := _COUNTED_BEFORE.search(text[: time.start]):
+            return _Range(_beside(counted, time.resolve(now)), counted.start(), time.end)
+        if _HALF_READ.search(text[: time.start]) or _CJK_COUNTED.match(text, end):
+            return None
+        ahead = is_ahead(text, start, end)
+        if meaning == "until" and time.place and ahead is None and lead and lead[1]:
+            return None  # "Who paid by Friday?" may be of the last or the next one
+        if meaning not in ("since", "after", "from", "between"):
+            period = time.resolve(now, lasting=bool(ahead))
+            if period[1] > now if ahead else period[0] > now:
+                return _Range(period, start, end, forward=True)
         period = time.resolve(now)
         if following and together and following.kind != "now" and meaning in ("", "in", "on", "from"):
-            return _hull(period, following.resolve(now)), start, following.end
-        tail = _TAIL.match(text, time.end)
+            return _Range(_hull(period, following.resolve(now)), start, following.end)
         if tail and not (meaning in ("in", "until") and tail.lastgroup == "since"):
-            return _bounded(period, tail.lastgroup or ""), start, tail.end()
+            return _Range(_bounded(period, tail.lastgroup or ""), start, tail.end())
         if meaning == "from" and (onwards := _ONWARDS.match(text, time.end)):
-            return _bounded(period, "since"), start, onwards.end()
+            return _Range(_bounded(period, "since"), start, onwards.end())
         if meaning == "from" and lead and lead[2]:
             meaning = "since"
-        return _bounded(period, meaning), start, time.end
+        return _Range(_bounded(period, meaning), start, time.end)
     return None
+
+
+def _is_quantity(text: str, time: Time) -> bool:
+    """Whether a number that could be a year counts what follows: "2000 meters", "2048 MB"."""
+    unit = _UNIT_AFTER.match(text, time.end) if time.kind == "year" and not time.firm else None
+    if not unit:
+        return False
+    word = unit[1]
+    if word[0].islower():
+        return word not in STOP_WORDS and not word.startswith("onward")
+    return word > "\u2e80" or word in ("Hz", "Kg", "Km") or (len(word) > 1 and word.isupper())
 
 
 def _meant(text: str, time: Time, meaning: str) -> bool:
     """Whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
     if time.kind == "now":
         return False
+    if _CJK_MONTH.fullmatch(text, time.start, time.end) and not meaning:
+        return bool(_CJK_MONTH_END.match(text, time.end))
     if time.firm:
         return True
+    if _ORDINAL.search(text, time.start, time.end) and (
+        meaning == "in" or not _CLAUSE_END.match(text, time.end)
+    ):
+        return False
     if meaning == "on":
         return time.kind in ("day", "quarter", "season")
     if _NAME.fullmatch(text, time.start, time.end) and meaning != "in":

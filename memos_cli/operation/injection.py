@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from memos_cli.cube import Cube, Plan, format_time
+from memos_cli.cube import Cube, Plan
 from memos_cli.errors import UsageError
 from memos_cli.letters import WIDE
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.prompt import Prompt, build_prompt
+from memos_cli.zones import show_time
 
 SYSTEM = (
     "You are a helpful assistant. Use only the notes below to answer. "
@@ -41,7 +42,7 @@ def cites(engine: Engine) -> bool:
 
 def memory_text(cube: Cube) -> str:
     """One memory as the model reads it: a turn with its speaker and day, a piece under its title."""
-    day = "" if cube.time is None else format_time(cube.time)[:10]
+    day = "" if cube.time is None else show_time(cube.time)[:10]
     if cube.author:
         # Speech in quotation marks: the small reader then tells speakers apart more often (token F1 on 40
         # questions of LoCoMo with their evidence: 0.19, against 0.14 for "Name (day): text").

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, format_time
 from memos_cli.infrastructure import links
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -48,7 +49,7 @@ def write_mem0(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
             "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
             "categories": list(cube.tags), "actor_id": cube.author or None, "role": cube.role or None,
             "metadata": {"type": cube.type, "title": cube.title, OWN_TIME: _when(cube.time)},
-            "expiration_date": cube.expires and format_time(cube.expires - 1)[:10],
+            "expiration_date": cube.expires and show_time(cube.expires - 1)[:10],
         }
         for cube in cubes
     ]  # fmt: skip

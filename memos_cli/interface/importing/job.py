@@ -20,7 +20,7 @@ from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.secrecy import cover, find_personal, find_secrets, mask
 from memos_cli.interface.sources import Reading
-from memos_cli.interface.sources.pieces import read_tags
+from memos_cli.interface.sources.pieces import count_unread, read_tags
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -81,6 +81,7 @@ def import_export(
         loose: list[Bundle] = []
         stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
+        unread = stack.enter_context(count_unread())
         for bundle in _whole(IMPORTS[found](export), path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
@@ -100,6 +101,7 @@ def import_export(
                 )
         flush()
         uris = {uri for uri, _, _ in told}
+        job.notes += [f"{path}: {note}" for note in unread.notes]
         for bundle in loose:
             linked += _link(memos, bundle, uris)
             pinned += _pin(memos, bundle, uris)

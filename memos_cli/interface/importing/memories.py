@@ -24,9 +24,9 @@ from memos_cli.interface.importing.bundles import (
     time,
 )
 from memos_cli.interface.importing.opening import Export
+from memos_cli.interface.sources.pieces import end_time
 from memos_cli.letters import nfc
 
-_DAY = 86_400_000
 _OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
 
 
@@ -77,9 +77,8 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             )  # fmt: skip
             if id in earlier:
                 bundle.earlier[nfc(id)] = [was for was in earlier[id] if was.strip() and was != said]
-            if id and (end := time(record.get("expiration_date"))) is not None:
-                is_day = len(text(record.get("expiration_date"))) == 10
-                bundle.ends[id] = end + (_DAY if is_day else 0)  # it holds to the end of that day
+            if id and (end := end_time(record.get("expiration_date"))) is not None:
+                bundle.ends[id] = end
     yield bundle
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
 from memos_cli.errors import MemosError
@@ -60,15 +59,7 @@ def _outline(data: bytes, bundle: Bundle) -> None:
             tags = [tag.strip("/ ") for tag in entry.get("category", "").split(",")]
             bundle.add(
                 "\n\n".join([said, *dict.fromkeys(filter(None, more))]),
-                title=" / ".join(filter(None, path)), time=_when(entry.get("created", "")),
+                title=" / ".join(filter(None, path)), time=time(entry.get("created", "")),
                 tags=tuple(filter(None, tags)),
             )  # fmt: skip
         waiting += [(each, [*path, said]) for each in reversed(below)]
-
-
-def _when(said: str) -> int | None:
-    """A moment as OPML writes it (RFC 822), or in another usual form."""
-    try:
-        return time(parsedate_to_datetime(said).isoformat())
-    except ValueError:
-        return time(said)

@@ -27,6 +27,7 @@ from memos_cli.interface.market.registry import INDEX, Registry
 from memos_cli.interface.reader import parse_when
 from memos_cli.interface.secrecy import knows_personal
 from memos_cli.settings import cache_folder
+from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.changes import Change
@@ -234,7 +235,7 @@ def _wanted(memos: Memos, name: str, wanted: Wanted | None, known: Publication |
 def _end(memos: Memos, wanted: Wanted | None) -> int | None:
     if wanted is None or not wanted.expires:
         return None
-    expires = parse_when(wanted.expires, now=memos.now(), future=True)
+    expires = parse_when(wanted.expires, now=memos.now(), zone=local_zone(), future=True, end=True)
     if expires <= memos.now():
         raise UsageError(f"it would have ended already: {wanted.expires}", "--expires 90d")
     return expires

@@ -20,7 +20,7 @@ from memos_cli.interface.sources.decoding import Decoded, decode, ruler
 from memos_cli.interface.sources.embedded import leave_out
 from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.sources.listing import read_code
-from memos_cli.interface.sources.pieces import Setting, clean_name, date_in
+from memos_cli.interface.sources.pieces import Setting, clean_name, count_unread, date_in
 from memos_cli.interface.sources.prose import read_lines, read_markdown, read_text
 from memos_cli.interface.sources.records import Fault, read_json, read_jsonl
 from memos_cli.interface.sources.tables import is_table, read_csv
@@ -138,18 +138,19 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     drafts: list[Draft] = []
     failed: list[Unreadable] = []
     text, measure, left_out = leave_out(decoded.text, ruler(decoded))
-    for result in reader(text, measure, setting):
-        if isinstance(result, Draft):
-            drafts.append(result)
-        else:
-            failed.append(Unreadable(uri, result.reason))
+    with count_unread() as unread:
+        for result in reader(text, measure, setting):
+            if isinstance(result, Draft):
+                drafts.append(result)
+            else:
+                failed.append(Unreadable(uri, result.reason))
     told: tuple[str, ...] = ()
     if personal := find_personal(decoded.text):
         drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
     if secrets:  # after it: a secret is the more sensitive
         drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*decoded.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
+    notes = [*decoded.notes, *unread.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
     if left_out:
         notes.insert(0, left_out)
     if len(failed) > _NOTES:

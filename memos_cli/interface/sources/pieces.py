@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from memos_cli.cube import parse_time
+from memos_cli.interface.dates import milliseconds, read_date
 from memos_cli.letters import WIDE
+from memos_cli.zones import local_zone
 
 LONGEST = 16_000
 """Characters that one record or line may have and still be one draft. Longer ones are cut to size."""
@@ -32,6 +36,7 @@ _SAMPLE = 2000
 _WIDE = re.compile(f"[{WIDE}]")
 _TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_SECONDS = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
 _TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
 """Milliseconds that have a date: the years 1 to 9999."""
 
@@ -173,22 +178,90 @@ def cut(
 
 
 def read_time(value: object) -> int | None:
-    """Milliseconds from what a record says: ISO 8601 or seconds, milli-, micro- or nanoseconds since 1970.
+    """Milliseconds from what a record says: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
+    since 1970. A date without a zone is in the user's.
 
-    None where it says nothing that can be read. Which unit a number has is told by its size: seconds
-    reach 10^11 in the year 5138, milliseconds did in 1973.
+    None where it says nothing that can be read; ``count_unread`` counts what looks like a date. Which unit a
+    number has is told by its size: seconds reach 10^11 in the year 5138, milliseconds did in 1973.
     """
+    return first_time((value,))
+
+
+def end_time(value: object) -> int | None:
+    """The end of a day, or the moment, that a record says something lasts to; None as of ``read_time``."""
+    day = read_date(value) if isinstance(value, str) else None
+    return milliseconds(day.period[1], local_zone()) if day else read_time(value)
+
+
+def first_time(values: Iterable[object]) -> int | None:
+    """The first of ``values`` that ``read_time`` can read. If none can, at most one counts as unread."""
+    unread = ""
+    for value in values:
+        try:
+            time = _milliseconds(value)
+        except (ValueError, OverflowError):
+            time = None
+        if time is not None and time in _TIMES:  # a range looks for None one by one
+            return time
+        if isinstance(value, str) and not unread and any(map(str.isdecimal, value)):
+            unread = value.strip()
+    if unread and (counter := _unread.get()) is not None:
+        counter.add(unread)
+    return None
+
+
+@dataclass(slots=True)
+class UnreadDates:
+    """How many dates of a source could not be read."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, text: str, count: int = 1) -> None:
+        """Count a date as unread."""
+        self.first = self.first or text
+        self.count += count
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One note, or none."""
+        if not self.count:
+            return ()
+        first = self.first if len(self.first) <= 40 else f"{self.first[:40]}…"
+        if self.count == 1:
+            return (f"1 date could not be read: {first}",)
+        return (f"{self.count:,} dates could not be read, first: {first}",)
+
+
+_unread: ContextVar[UnreadDates | None] = ContextVar("unread", default=None)
+
+
+@contextmanager
+def count_unread() -> Iterator[UnreadDates]:
+    """Count the dates that ``read_time`` cannot read meanwhile; an outer one counts them too."""
+    counter, outer = UnreadDates(), _unread.get()
+    token = _unread.set(counter)
     try:
-        if isinstance(value, str):
-            value = value.strip()
-            time = _epoch(int(value)) if len(value) > 8 and value.isdecimal() else parse_time(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            time = _epoch(value)
-        else:
-            return None
-    except (ValueError, OverflowError):
-        return None
-    return time if time in _TIMES else None
+        yield counter
+    finally:
+        _unread.reset(token)
+        if outer is not None and counter.count:
+            outer.add(counter.first, counter.count)
+
+
+def _milliseconds(value: object) -> int | None:
+    if isinstance(value, str):
+        value = value.strip()
+        if len(value) > 8 and _SECONDS.fullmatch(value):
+            return _epoch(float(value) if "." in value else int(value))
+        said = read_date(value)
+        return None if said is None else milliseconds(said.moment, local_zone())
+    if isinstance(value, date):  # as YAML reads one
+        moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        return milliseconds(moment, local_zone())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _epoch(value)
+    return None
 
 
 def _epoch(value: float) -> int:
@@ -199,7 +272,7 @@ def _epoch(value: float) -> int:
 
 
 def date_in(name: str) -> int | None:
-    """The date that a file name carries (``2025-06-12-minutes.md``, ``20250612.txt``), as a time."""
+    """The date that a file name carries (``2025-06-12-minutes.md``, ``20250612.txt``), in the user's zone."""
     found = _FILE_DATE.search(name)
     return read_time(f"{found[1]}-{found[3]}-{found[4]}") if found else None
 

@@ -18,10 +18,10 @@ from memos_cli.interface.sources.pieces import (
     Piece,
     Setting,
     cut,
+    first_time,
     measure,
     pack,
     read_tags,
-    read_time,
 )
 
 _ITEM = re.compile(r"[ \t]*(?:[-*+•·–—]|\(?\d{1,4}[.)、]|\(?[a-zA-Z][.)])[ \t　]*\S")
@@ -77,8 +77,9 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     body, known = read_front_matter(text)
     named = str(known.get("type") or "")
     type = setting.type or (named if named in SEMANTIC_TYPES else "document")
-    times = (read_time(known.get(key)) for key in ("date", "time", "created"))
-    time = next((time for time in times if time is not None), setting.time)
+    time = first_time(known.get(key) for key in ("date", "time", "created"))
+    if time is None:
+        time = setting.time
     author, tags = known.get("author", ""), read_tags(known.get("tags"))
     if text[body:].strip():
         passages = _read_passages(text, body, setting.size)

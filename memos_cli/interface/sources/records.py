@@ -17,7 +17,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.interface.sources.decoding import clean
-from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, read_tags, read_time
+from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, read_time
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
@@ -321,8 +321,12 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
     if told == ["title"] and not any("title" in record for record in value[name]):
         told = []  # each of them says it
     named = [] if name.lower() in _ANY_LIST else [name]
-    time = next((t for key in _TIMES if (t := read_time(rest.get(key))) is not None), setting.time)
-    inner = replace(setting, title=": ".join([setting.title, *named]).removeprefix(": "), time=time)
+    time = first_time(rest.get(key) for key in _TIMES)
+    inner = replace(
+        setting,
+        title=": ".join([setting.title, *named]).removeprefix(": "),
+        time=setting.time if time is None else time,
+    )
     return rest if told else None, title and ": ".join([title, *named]), inner
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
 from memos_cli.interface.sources.html_tags import HIDDEN, INLINE, MARKS, VOID, mark
-from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, measure, pack, read_time
+from memos_cli.interface.sources.pieces import WHOLE, Piece, Setting, cut, first_time, measure, pack
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -159,8 +159,9 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     """
     page = _Page(text)
     title = clean(" ".join(page.title.split())) or setting.title
-    times = (read_time(page.known.get(key)) for key in _TIMES)
-    time = next((time for time in times if time is not None), setting.time)
+    time = first_time(page.known.get(key) for key in _TIMES)
+    if time is None:
+        time = setting.time
     author = clean(page.known.get("author", "")).strip()
     for blocks, path in _sections(page.blocks):
         whole = "\n".join(block.text for block in blocks)

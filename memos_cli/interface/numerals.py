@@ -1,0 +1,26 @@
+"""Counts in digits, English words and Chinese numerals."""
+
+from __future__ import annotations
+
+import re
+
+S = r"\s{1,3}"
+"""Space between two words of a phrase."""
+_DIGITS = "〇一二三四五六七八九"
+_NUMBER_WORDS = "one a an|two couple|three few several|four|five|six|seven|eight|nine|ten|eleven|twelve"
+NUMBERS = {word: n for n, words in enumerate(_NUMBER_WORDS.split("|"), 1) for word in words.split()}
+COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
+
+
+def number_of(word: str) -> int:
+    """A count in digits, English words or Chinese numerals; "a few" is three."""
+    word = re.sub(r"^a\s+|\s+of$", "", word.lower())
+    if word.isdecimal():
+        return int(word)
+    if word in NUMBERS:
+        return NUMBERS[word]
+    word = re.sub("[两兩]", "二", re.sub("[几幾数數]", "三", re.sub("[零○]", "〇", word)))
+    if "十" in word:
+        tens, _, ones = word.partition("十")
+        return 10 * (number_of(tens) if tens else 1) + (number_of(ones) if ones else 0)
+    return int("".join(str(_DIGITS.index(digit)) for digit in word))

@@ -1,0 +1,33 @@
+"""Whether a question asks for what was or for what is to come."""
+
+from __future__ import annotations
+
+import re
+
+# Verbs that say when; a deadline or a plan is still to come, unless it was one.
+_VERBS = re.compile(
+    r"\b(?:(?P<past>was|were|did|had|said|told|happened)|is|are|am|(?<!to )do|does|will|shall|must|should|has"
+    r"|needs?)\b|['’](?:s|re|ll)\b",
+    re.IGNORECASE,
+)
+_DUE = re.compile(
+    r"\b(?:due|deadlines?|will|shall|should|must|going to|ha(?:ve|s) to|needs?|plan(?:s|ned)?|scheduled"
+    r"|upcoming|by|until|till)\b|['’]ll\b",
+    re.IGNORECASE,
+)
+_CJK_DUE = re.compile(
+    r"(?:我们?|你们?|他们?|她们?|大家)?(?:需要|要|将|將|必须|必須|应该|應該|打算|计划|計劃|到期|截止)(?![求点素])"
+)
+
+
+def is_ahead(text: str, start: int, end: int) -> bool | None:
+    """Whether a question asks for what is to come: its time stands at ``start``. None where nothing tells."""
+    if _CJK_DUE.match(text, end):
+        return True
+    verbs = [match for match in _VERBS.finditer(text)]
+    verb = max(
+        (v for v in verbs if v.start() < start), key=re.Match.start, default=verbs[0] if verbs else None
+    )
+    if verb is None or verb["past"]:
+        return False if verb else None
+    return bool(_DUE.search(text)) or None
