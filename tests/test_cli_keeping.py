@@ -194,7 +194,7 @@ def test_options_of_ingest_are_kept_with_the_memories(memos: Shell) -> None:
     for row in memos("list", "--json").records:
         assert row["tags"] == ["home", "work/net"]
         assert (row["type"], row["time"]) == ("fact", "2026-05-01T00:00:00Z")
-        assert (row["expires"], row["priority"]) == ("2036-01-01T00:00:00Z", 3)
+        assert (row["expires"], row["priority"]) == ("2036-01-02T00:00:00Z", 3)
 
 
 def test_an_expired_memory_is_no_longer_found(memos: Shell) -> None:
@@ -208,7 +208,7 @@ def test_an_expired_memory_is_no_longer_found(memos: Shell) -> None:
 def test_a_longer_life_is_given_by_a_second_ingest(memos: Shell) -> None:
     ingest(memos, "-", "--expires", "2020-01-01", stdin=b"The guest code is 1234.")
     ingest(memos, "-", "--expires", "2036-01-01", stdin=b"The guest code is 1234.")
-    assert memos("list", "--json").record["expires"] == "2036-01-01T00:00:00Z"
+    assert memos("list", "--json").record["expires"] == "2036-01-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_list_shows_other_states_when_asked(memos: Shell) -> None:
     file = memos.write("notes/a.txt", "Alpha.")
     memos("ingest", "notes", "--no-embed")
     file.unlink()
-    memos("ingest", "notes", "--prune", "--no-embed")
+    memos("ingest", "notes", "--prune-all", "--no-embed")
     assert memos.ids() == set()
     assert memos.ids("--state", "archived") == memos.ids("--state", "all") != set()
     memos("list", "--state", "lost", code=2)

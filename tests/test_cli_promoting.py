@@ -214,7 +214,7 @@ def test_a_state_ends_with_the_first_of_its_sources(user: Promoter) -> None:
         *user.keep(LINES[2]),
     ]
     user.promote(*ids)
-    assert user.states()[0]["expires"].startswith("2098-05-01")
+    assert user.states()[0]["expires"].startswith("2098-05-02")
     user.promote(ids[2])
     assert [state["expires"] for state in user.states()].count(None) == 1
 
@@ -284,7 +284,7 @@ def test_memories_that_are_not_live_are_refused(user: Promoter, ids: list[str]) 
     user.write("gone.txt", LINES[0] + " Once.")
     gone = user("ingest", "gone.txt", "--no-embed", "--json").record["ids"][0]
     (user.work / "gone.txt").unlink()
-    user("ingest", "--prune", ".", "--no-embed")
+    user("ingest", "--prune-all", ".", "--no-embed")
     error = user("promote", gone, ids[0], "--to", "activation", "--json", code=2).error
     assert error["message"] == f"{gone} is archived"
     state = user.promote(*ids)["id"]
