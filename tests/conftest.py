@@ -14,6 +14,7 @@ from memos_cli.cube import Draft, Origin, Span
 from memos_cli.infrastructure import check
 from memos_cli.infrastructure.changes import Kept, Terms
 from memos_cli.infrastructure.vault import Vault
+from memos_cli.zones import use_zone
 
 # How long an example takes is the machine's affair; and each run tries the same ones. New ones of what others
 # could send are drawn by scripts/bench/importing.py.
@@ -37,7 +38,9 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_home(
     tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Home, configuration, data and cache are empty folders of the test."""
+    """Home, configuration, data and cache are empty folders of the test; its time zone is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    use_zone("")
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith(("MEMOS_", "XDG_"))]:
         monkeypatch.delenv(name)

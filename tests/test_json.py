@@ -89,7 +89,7 @@ EXPLANATION = {"question", "plan", "sources"}
 PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation", "adapters"}
 """``activation`` is null where no state is used or missed."""
 REUSE = {"result", "reason", "id", "tokens"}
-CALL = {"intent", "topics", "types", "after", "before", "when"}
+CALL = {"intent", "topics", "types", "after", "before", "when", "forward"}
 CHOSEN = {"label", "id", "form", "found", "part", "tokens", "score", "why", "sentences"}
 SENTENCE = {"text", "score", "cosine"}
 LEFT_OUT = {"id", "score", "reason"}

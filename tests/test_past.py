@@ -102,3 +102,23 @@ def test_the_commands_show_what_was(memos: Shell) -> None:
     assert memos("list", "--as-of", "2001-01-01", "--json").out == ""
     assert memos("search", "Miso", "--as-of", when, "--batch", "-", code=2)
     assert memos("list", "--as-of", "nonsense", code=2)
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_in_the_future(tmp_path: Path) -> None:
+    day, clock = 86_400_000, [NOW]
+    settings = Settings(vault=str(tmp_path / "vault"), principal=WHO)
+    with Memos(settings, clock=lambda: clock[0]) as memos:
+        memos.vault_to_be()
+        terms = Terms(expires=NOW + 2 * day)
+        memos.ingest(wishes=Wishes(terms=terms), text=b"Valid for two days.", name="a", embed=False)
+        clock[0] = NOW + 300 * day
+        memos.ingest(wishes=Wishes(), text=b"Noted while the clock was ahead.", name="b", embed=False)
+        (ahead,) = (cube.id for cube in memos.cubes(filter=Filter()))
+        assert memos.maintain(steps=("expire",)).deeds
+    clock[0] = NOW + 1
+    with Memos(settings, clock=lambda: clock[0]) as memos:
+        hits = memos.search("valid two days", filter=Filter()).hits
+        assert [hit.cube.state for hit in hits][:1] == ["activated"]
+        memos.edit(ahead, text="Edited after the clock was put right.")
+        then = {cube.text for cube in memos.cubes_at(NOW + 1, filter=Filter())}
+        assert then == {"Valid for two days.", "Edited after the clock was put right."}

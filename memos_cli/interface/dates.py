@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from importlib import import_module
 
+from memos_cli.interface.periods import period_from
+
 MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 _LANGUAGES = "de fr es it pt nl sv da nb fi pl cs sk hu ro ru uk tr el id".split()  # noqa: SIM905
@@ -61,7 +63,7 @@ class Date:
     @property
     def period(self) -> tuple[datetime, datetime]:
         """From the moment to itself, or the whole day."""
-        return self.moment, self.moment if self.has_clock else self.moment + timedelta(days=1)
+        return (self.moment, self.moment) if self.has_clock else period_from(self.moment, "day")
 
 
 def milliseconds(moment: datetime, zone: tzinfo) -> int:

@@ -79,7 +79,11 @@ def shift(moment: datetime, count: int, kind: str) -> datetime:
 
 
 def period_from(start: datetime, kind: str) -> Period:
-    return start, shift(start, 1, kind)
+    """The day, month ... that begins at ``start``; the last one ends with the calendar."""
+    try:
+        return start, shift(start, 1, kind)
+    except (ValueError, OverflowError):
+        return start, datetime.max
 
 
 def calendar(now: datetime, kind: str, count: int) -> Time:

@@ -21,6 +21,8 @@ from memos_cli.interface.periods import Period, Time, begin_of, period_from, shi
 from memos_cli.interface.phrases import UNIT, mentions, read_whole
 from memos_cli.interface.tense import is_ahead
 
+_LAST = 253_402_300_799_999
+"""The last millisecond of the year 9999 in UTC."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,9 +60,9 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
         if (moment := _offset(words, now, zone, future)) is not None:
             return moment
         if date := read_date(words):
-            return milliseconds(date.period[end], zone)
+            return min(milliseconds(date.period[end], zone), _LAST)
         if period := _period(words, local_time(now, zone), future, lasting=end):
-            return milliseconds(period[end], zone)
+            return min(milliseconds(period[end], zone), _LAST)
     except (ValueError, OverflowError):
         pass
     raise UsageError(f"cannot read {text!r} as a time", hint=f"write it like {example}")

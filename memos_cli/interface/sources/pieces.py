@@ -197,17 +197,22 @@ def first_time(values: Iterable[object]) -> int | None:
     """The first of ``values`` that ``read_time`` can read. If none can, at most one counts as unread."""
     unread = ""
     for value in values:
-        try:
-            time = _milliseconds(value)
-        except (ValueError, OverflowError):
-            time = None
-        if time is not None and time in _TIMES:  # a range looks for None one by one
+        if (time := try_time(value)) is not None:
             return time
         if isinstance(value, str) and not unread and any(map(str.isdecimal, value)):
             unread = value.strip()
     if unread and (counter := _unread.get()) is not None:
         counter.add(unread)
     return None
+
+
+def try_time(value: object) -> int | None:
+    """What ``read_time`` reads; what cannot be read is not counted."""
+    try:
+        time = _milliseconds(value)
+    except (ValueError, OverflowError):
+        return None
+    return time if time is not None and time in _TIMES else None  # a range looks for None one by one
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.interface.sources.decoding import clean
-from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, read_time
+from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, try_time
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
@@ -204,7 +204,9 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
         text = take(_TEXTS, _all_text)
     hidden = set(used)  # from the lines of fields
     title, ref = take(("title",), _word) or "", take(("id", "ref"), _word)
-    time = take(_TIMES, lambda value: (told := read_time(value)) is not None and (told,))
+    time = take(_TIMES, lambda value: (told := try_time(value)) is not None and (told,))
+    if time is None:
+        first_time(record[names[key]] for key in _TIMES if key in names)  # counts one that is unread
     author = take(("author", "name"), _word) or (_word(role) if is_turn else "")
     tags = take(("tags",), _tags) or ()
     kind = take(("type",), lambda word: word in SEMANTIC_TYPES and setting.type in ("", word) and word)
