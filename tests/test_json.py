@@ -72,7 +72,7 @@ VERSION = {"version", "title", "text", "created", "principal"}
 AUDIT = {"n", "time", "principal", "action", "cube", "version", "detail"}
 INGESTED = {
     "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector",
-    "quarantined",
+    "quarantined", "unpruned",
 }  # fmt: skip
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {

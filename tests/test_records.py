@@ -8,9 +8,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from memos_cli.interface.secrecy import find_secrets
 from memos_cli.interface.sources import Hints, Reading, read_bytes
 
 
@@ -136,6 +137,7 @@ def test_every_cell_is_found_and_rows_that_differ_are_two(rows: list[list[str]],
 
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([["one", "note", "time"], *rows])
+    assume(not find_secrets(out.getvalue()))  # a column may be called Password
     drafts = reading(out.getvalue(), "t.csv").drafts
     assert len({draft.digest() for draft in drafts}) == len({tuple(row) for row in rows})
     for row, draft in zip(rows, drafts, strict=True):

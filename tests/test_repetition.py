@@ -143,8 +143,8 @@ def test_what_the_model_ended_is_passed_on_whole(text: str, size: int) -> None:
 @given(st.text(max_size=200), st.booleans())
 def test_an_answer_is_the_start_of_what_the_model_said(text: str, limit: bool) -> None:
     parts, _ = told(text, limit=limit)
-    said = "".join(parts)
-    assert text.strip().startswith(said) or text.strip().startswith(said.removesuffix("…").rstrip())
+    said, whole = " ".join("".join(parts).split()), " ".join(text.split())  # blanks at line ends may go
+    assert whole.startswith(said) or whole.startswith(said.removesuffix("…").rstrip())
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200))

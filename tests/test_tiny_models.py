@@ -60,7 +60,7 @@ def test_any_text_is_tokens_and_comes_back(tmp_path: Path, architecture: str) ->
         assert b"".join(map(engine.piece, tokens)).decode() == TEXT
         assert set(tokens).isdisjoint(range(len(CONTROL)))
         assert engine.tokenize("".join(CONTROL[1:]), special=True) == [1, 2, 3]
-        assert engine.marks == {"bos_token": CONTROL[1], "eos_token": CONTROL[3]}
+        assert engine.marks.items() >= {"bos_token": CONTROL[1], "eos_token": CONTROL[3]}.items()
         assert engine.tokenize("a", start=True)[:-1] == ([CONTROL.index("<s>")] if engine.adds_start else [])
 
 

@@ -53,7 +53,7 @@ def watch_words(db: Connection) -> None:
 
 def expected() -> Connection:
     """An empty database of the newest format, in a temporary file: what the tables should look like."""
-    fresh = sqlite3.connect("", isolation_level=None, factory=Connection)
+    fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     schema.migrate(fresh)
     watch_words(fresh)
     return fresh

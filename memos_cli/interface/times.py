@@ -59,9 +59,9 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
             return now
         if (moment := _offset(words, now, zone, future)) is not None:
             return moment
-        if date := read_date(words):
-            return min(milliseconds(date.period[end], zone), _LAST)
-        if period := _period(words, local_time(now, zone), future, lasting=end):
+        date = read_date(words)
+        period = date.period if date else _period(words, local_time(now, zone), future, lasting=end)
+        if period and milliseconds(period[0], zone) <= _LAST:
             return min(milliseconds(period[end], zone), _LAST)
     except (ValueError, OverflowError):
         pass
