@@ -85,7 +85,7 @@ def search(
     is what the question says beside its words.
     """
     db = vault.connection
-    found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, 2 * k))
+    found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, k))
     weight = balance * (1 - FOREIGN * found.foreign) if found.near else 0.0
     ranked = rank(found.candidates, found.pairs, asked or Asked(question), balance=weight)
     best = sorted(ranked, key=lambda n: (-ranked[n].score, n))[:k]
