@@ -97,6 +97,12 @@ _FLAG = re.compile(rf"[ =]{_VALUE}")
 _SPACED = re.compile(r"[ \t]{1,8}(?P<bare>[^\s\"'`|]{6,200})[ \t]*\r?$", re.MULTILINE)
 _SQL = re.compile(r"[ \t]{1,4}'(?P<quoted>[^'\n]{4,200})'")
 _ELEMENT = re.compile(r"(?:\s[^<>\n]{0,80})?>\s{0,20}(?P<quoted>[^<>\s]{4,200})\s{0,20}</")
+_CELL = re.compile(
+    # <td><b>Password</b></td> <td>x</td>, <dt>Password</dt><dd>x</dd>
+    r"(?:\s{0,20}</?[a-z]{1,10}>){0,2}\s{0,20}</(?:t[dh]|dt)>\s{0,40}<(?:td|dd)(?:\s[^<>]{0,80})?>"
+    r"\s{0,20}(?:<[a-z]{1,10}>){0,2}(?P<quoted>[^<>\s]{4,200})\s{0,20}</",
+    re.IGNORECASE,
+)
 _PAIR = re.compile(
     rf"[\"']?[\s,]{{1,40}}[\"']?value[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_VALUE}", re.IGNORECASE
 )
@@ -207,6 +213,7 @@ def _values(text: str, first: int, last: int, kind: Kind) -> Iterator[Stretch]:
         (_FLAG, name.startswith("--")),
         (_ASSIGNED, True),
         (_ELEMENT, before == "<"),
+        (_CELL, True),
         (_PAIR, bool(re.search(r"(?:name|key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?$", line))),
         (_PARAMETER, bool(re.search(r"\(\s{0,4}[\"']$", line))),
         (_SQL, True),
