@@ -150,6 +150,8 @@ def test_unread_dates_are_told_once_a_source() -> None:
     )
     assert found[0].time == at("2023-05-12") and not notes
     assert drafts('{"text": "a", "date": "unknown"}', "a.jsonl")[1] == ()
+    found, notes = drafts("Event,Date,Time\nRace,5/1/2026,10:00\nTea,5/2/2026,4 pm\n", "a.csv")
+    assert notes == ("2 dates could not be read, first: 5/1/2026",)
 
 
 def test_an_import_tells_of_unread_dates(memos: Shell) -> None:
@@ -173,8 +175,7 @@ def test_the_command_line_has_the_users_zone(memos: Shell, monkeypatch: pytest.M
     memos("token", "create", "agent:coder", "--expires", "2030-05-10")
     assert "2030-05-11T00:00:00+05:30" in memos("token", "list").out
     assert memos("token", "list", "--json").record["expires"] == "2030-05-10T18:30:00Z"
-    monkeypatch.setenv("MEMOS_TIME_ZONE", "Asia/Tokyo")
-    assert "2026-05-10T04:30:00+09:00" in memos("list").out
+    assert "2026-05-10T04:30:00+09:00" in memos("list", env={"MEMOS_TIME_ZONE": "Asia/Tokyo"}).out
 
 
 def test_what_expires_today_lasts_through_today(memos: Shell) -> None:
