@@ -72,7 +72,7 @@ VERSION = {"version", "title", "text", "created", "principal"}
 AUDIT = {"n", "time", "principal", "action", "cube", "version", "detail"}
 INGESTED = {
     "added", "versions", "unchanged", "archived", "failed", "ids", "notes", "embedded", "without_vector",
-    "quarantined",
+    "quarantined", "unpruned",
 }  # fmt: skip
 FAILURE = {"source", "reason", "hint"}
 ANSWER = {
@@ -89,7 +89,7 @@ EXPLANATION = {"question", "plan", "sources"}
 PLAN = {"call", "budget", "tokens", "chosen", "left_out", "notes", "activation", "adapters"}
 """``activation`` is null where no state is used or missed."""
 REUSE = {"result", "reason", "id", "tokens"}
-CALL = {"intent", "topics", "types", "after", "before", "when"}
+CALL = {"intent", "topics", "types", "after", "before", "when", "forward"}
 CHOSEN = {"label", "id", "form", "found", "part", "tokens", "score", "why", "sentences"}
 SENTENCE = {"text", "score", "cosine"}
 LEFT_OUT = {"id", "score", "reason"}
