@@ -262,8 +262,12 @@ def _find_wide(head: bytes) -> str:
             continue
         plain, usual = len(text.encode("ascii", "ignore")), len(_USUAL.findall(text))
         # Latin letters with their bytes swapped are Chinese ones, so those count less.
-        is_likely = 2 * usual > len(text) and plain + usual > best[0]
-        if is_likely and not any(unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f")):
+        is_likely = 2 * usual > len(text) and (plain or usual > 4)
+        if (
+            is_likely
+            and plain + usual > best[0]
+            and not any(unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f"))
+        ):
             best = (plain + usual, name)
     return best[1] if len(head) > 3 else ""
 
