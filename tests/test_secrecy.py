@@ -194,6 +194,7 @@ OTHERWISE = {
     ),
     "an escape in JSON": ("a.jsonl", r'{"text": "Kennwort\u003a ⟦k4rtoffel9⟧"}'),
     "a delimiter in a cell": ("a.csv", 'user;Kennwort\nann;"⟦k4rt;offel9⟧"\n'),
+    "a cell of two lines before": ("a.csv", 'user;note;Kennwort\nben;"x\ny";-\nann;"a;b";⟦k4rtoffel9⟧\n'),
     "marks within a word": ("a.html", "<p>Pass<b>word</b>: ⟦k4rtoffel9⟧</p>"),
     "a character reference": ("a.html", "<p>Password&#58; ⟦k4rtoffel9⟧</p>"),
 }
@@ -209,6 +210,6 @@ def test_a_secret_is_found_however_its_source_writes_it(case: str) -> None:
         is_there = any(secret in draft.text for draft in result.drafts)
         assert is_there == (policy == "allow")
         assert bool(result.failed) == (policy == "refuse")
-        assert [draft.masked for draft in result.drafts] == [policy == "mask"] * (policy != "refuse")
-        assert {draft.sensitivity for draft in result.drafts} <= {"secret" if policy == "allow" else "open"}
+        assert any(draft.masked for draft in result.drafts) == (policy == "mask")
+        assert any(draft.sensitivity == "secret" for draft in result.drafts) == (policy == "allow")
         assert (result.origin.sha256 == "") == (policy == "mask")

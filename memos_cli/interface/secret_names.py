@@ -113,6 +113,8 @@ _LINE_START = re.compile(
 )
 _COMMENT = re.compile(r"[*_`]{0,3}[\"'`)\]},;]*[ \t]*(?:\r?$|#|//|;|/\*|--|<!--|</|\||\(|,)", re.MULTILINE)
 
+_STRANGE = 20
+"""Lines of a table without the cells that its header has, after which it has ended."""
 _BEFORE, _HEADER = 120, 1000
 """Characters of a line before a name that are looked at, and of the header of a table."""
 
@@ -265,16 +267,29 @@ def find_in_tables(text: str, start: int, end: int) -> Iterator[Stretch]:
 
 
 def _rows(text: str, place: int, sign: str, width: int, kinds: dict[int, Kind]) -> Iterator[Stretch]:
-    while 0 < place < len(text):
+    """The secrets in the rows from ``place`` on, up to a blank line or lines that are no rows."""
+    strange = 0  # lines of a cell of several lines
+    while 0 < place < len(text) and strange <= (0 if sign == "|" else _STRANGE):
         end = text.find("\n", place)
         end = len(text) if end < 0 else end
         cells = text[place:end].split(sign)
+        if len(cells) != width and '"' in text[place:end]:
+            cells = _split_quoted(text[place:end], sign)
         if len(cells) != width:
-            return
-        at = place
+            strange = strange + 1 if text[place:end].strip() else _STRANGE + 1
+            place = end + 1
+            continue
+        at, strange = place, 0
         for number, cell in enumerate(cells):
             value = cell.strip(" \t\r\"'*`")
             if (kind := kinds.get(number)) and is_secret(value, kind) and " " not in value:
                 yield at + cell.index(value), at + cell.index(value) + len(value)
             at += len(cell) + 1
         place = end + 1
+
+
+def _split_quoted(line: str, sign: str) -> list[str]:
+    """The cells of a line, in which quotes may hold the sign between cells."""
+    between = re.escape(sign)
+    cells = rf"""(?:^|{between})([ ]*"(?:[^"]|"")*"[ ]*|[^{between}]*)"""
+    return [match[1] for match in re.finditer(cells, line)]

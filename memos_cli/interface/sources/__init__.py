@@ -40,8 +40,8 @@ _READERS: dict[str, _Reader] = {
     "csv": read_csv,
     "document": read_markdown,
 }
-_WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "csv": b'"', "html": b""}
-"""By kind what is in the source of a text that may read otherwise there: escapes, quotes, any markup."""
+_WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
+"""By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
 _NOTES = 10
 """Failures that are told one by one in the notes; the others are only counted there."""
 
@@ -178,7 +178,9 @@ def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[
     sign = _WRITTEN_OTHERWISE.get(kind)
     if sign is None:
         return {}
-    texts = ((at, d.text) for at, d in enumerate(drafts) if sign in data[d.span.start : d.span.end])
+    spans = {(draft.span.start, draft.span.end) for draft in drafts}  # parts of a record share theirs
+    otherwise = {span for span in spans if data.find(sign, *span) >= 0}
+    texts = ((at, d.text) for at, d in enumerate(drafts) if (d.span.start, d.span.end) in otherwise)
     return {at: found for at, text in texts if (found := find_secrets(text))}
 
 
