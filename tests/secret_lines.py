@@ -107,9 +107,25 @@ GITHUB_TOKEN=⟦0a1b2c3d4e5f60718293a4b5c6d7e8f901234567⟧ gh release create v1
 secret_key_base: ⟦b6d767d2f8ed5d21a44b0e5886680cb9b6d767d2f8ed5d21⟧
 SECRET_KEY = '⟦django-insecure-w8^x2k#1n5z7q⟧'
 JWT_SECRET=⟦u7Hk2pQ9sLx4⟧
+mysqldump -u root -p'⟦fr0schteich⟧' shop > shop.sql
+mysql -h db -p⟦fr0schteich⟧ shop
+sshpass -p '⟦fr0schteich⟧' ssh ana@db
+docker login -u ana -p ⟦fr0schteich⟧ registry.example.org
+redis-cli -h cache -a ⟦fr0schteich⟧ ping
+ldapsearch -x -D cn=ana -w ⟦fr0schteich⟧ -b dc=example
+sqlcmd -S db -U sa -P ⟦fr0schteich⟧
+<tr><td><b>Password</b></td>⏎<td class="x"><code>⟦fr0schteich⟧</code></td></tr>
+<dl><dt>Kennwort</dt><dd>⟦fr0schteich⟧</dd></dl>
 """
 
 KEPT = r"""
+mysql -u root -p shop2026
+mysql -P 33060 -h db5
+docker run -p 8080:80 mongo:7.0.12
+docker login -u ana --password-stdin < /run/secrets/registry1
+ldapsearch -p 38900 -h db
+<tr><td>Password</td><td>see the drawer</td></tr>
+<td>Password policy</td><td>14chars</td>
 password_file: /run/secrets/db
 POSTGRES_PASSWORD_FILE=/run/secrets/postgres-pw1
 token_path: ~/.cache/app/token-v2.json

@@ -199,6 +199,7 @@ def zip_named(names: list[bytes], extra: list[bytes] | None = None) -> bytes:
         ("cp932", ["会議メモ.md", "ノート/港.md"]),
         ("cp932", ["表示ソ能.md"]),
         ("cp932", ["東京.md"]),
+        ("cp932", ["議事録.md"]),
         ("cp949", ["회의 기록.md", "항구 메모장.md"]),
         ("cp866", ["Отчёт.md", "Заметки/Порт.md"]),
         ("cp437", ["Müller.md", "Été.md"]),

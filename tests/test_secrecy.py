@@ -12,6 +12,7 @@ from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.secrecy import find_personal, find_secrets, guard, knows_personal, mask
+from memos_cli.interface.sources import Hints, read_bytes
 
 # Put together here, so that no scanner of repositories takes them for real ones.
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -184,3 +185,31 @@ def test_personal_data_is_found(text: str, what: str) -> None:
 )
 def test_other_numbers_are_not_personal(text: str) -> None:
     assert find_personal(text) == []
+
+
+OTHERWISE = {
+    "a table in a string of JSON": (
+        "a.json",
+        r'[{"text": "| user | password |\n|---|---|\n| ann | ⟦k4rtoffel9⟧ |"}]',
+    ),
+    "an escape in JSON": ("a.jsonl", r'{"text": "Kennwort\u003a ⟦k4rtoffel9⟧"}'),
+    "a delimiter in a cell": ("a.csv", 'user;Kennwort\nann;"⟦k4rt;offel9⟧"\n'),
+    "a cell of two lines before": ("a.csv", 'user;note;Kennwort\nben;"x\ny";-\nann;"a;b";⟦k4rtoffel9⟧\n'),
+    "marks within a word": ("a.html", "<p>Pass<b>word</b>: ⟦k4rtoffel9⟧</p>"),
+    "a character reference": ("a.html", "<p>Password&#58; ⟦k4rtoffel9⟧</p>"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_a_secret_is_found_however_its_source_writes_it(case: str) -> None:
+    name, source = OTHERWISE[case]
+    secret = source[source.index("⟦") + 1 : source.index("⟧")]
+    data = source.replace("⟦", "").replace("⟧", "").encode()
+    for policy in ("mask", "refuse", "allow"):
+        result = read_bytes(data, "x", name, Hints(secrets=policy))
+        is_there = any(secret in draft.text for draft in result.drafts)
+        assert is_there == (policy == "allow")
+        assert bool(result.failed) == (policy == "refuse")
+        assert any(draft.masked for draft in result.drafts) == (policy == "mask")
+        assert any(draft.sensitivity == "secret" for draft in result.drafts) == (policy == "allow")
+        assert (result.origin.sha256 == "") == (policy == "mask")

@@ -61,6 +61,8 @@ SHOWN = [
     ("<span style='display:none'>a <b>b</b> c</span><p>d", "d"),
     ("<dialog>a</dialog><dialog open>b</dialog><div popover>c</div>", "b"),
     ("<i class='material-icons' aria-hidden='true'>home</i> a <p aria-hidden='true'>b", "a\nb"),
+    ("<p>a</p><p style='position:absolute; left:-9999px'>b</p><p style='margin-left:-12px'>c</p>", "a\nc"),
+    ("<h1 style='text-indent:-999em'>a</h1><p style='text-indent:-2em'>b</p>", "b"),
     ("<template><p>a</template><noscript>b</noscript><!-- c --><p>d", "d"),
     ("<ul><li>a<li hidden>b<li>c</ul>", "a\nc"),
     ("<input type=hidden value=a><datalist><option>b</datalist><p>c", "c"),
@@ -209,6 +211,16 @@ def test_unicode_without_a_mark_and_codes_with_escapes_are_read_with_places(code
     assert part.decode(decoded.encoding if codec not in STATEFUL else "ascii") == "and so on"
 
 
+@pytest.mark.parametrize("codec", UNMARKED)
+@pytest.mark.parametrize(
+    "text", ["会議は九時、資料を忘れないで", "會議在九點\n開始", "항구 회의\n", "Паром в девять", "hello"]
+)
+def test_unicode_without_a_mark_is_told_by_its_letters(text: str, codec: str) -> None:
+    data = text.encode(codec)
+    if b"\0" in data:  # else nothing tells it from an encoding of one byte
+        assert (decode(data).text, decode(data).encoding) == (text, codec)
+
+
 @given(st.text("aé字あ~\n {}", min_size=1), st.sampled_from(STATEFUL[:1]), st.data())
 def test_places_in_a_stateful_code_cover_the_text(text: str, codec: str, data: st.DataObject) -> None:
     text = text.replace("é", "e")
@@ -229,6 +241,9 @@ def test_places_in_a_stateful_code_cover_the_text(text: str, codec: str, data: s
         b"SQLite format 3\0\x10\0\x01\x01",
         b"\0\0\0\0",
         b"\x7fELF\x02\x01\x01\0",
+        b"\x41\x0e\0\0\x80\x3f\0\0\0\0\xc8\x42",
+        bytes(range(1, 64)) * 2 + b"\0",
+        b"a\0b\1\2",
     ],
 )
 def test_binary_data_is_not_taken_for_utf_16(data: bytes) -> None:
@@ -366,15 +381,64 @@ def test_what_follows_an_embedded_file_keeps_its_place() -> None:
     assert result.data[result.drafts[1].span.start : result.drafts[1].span.end].decode() == "three é"
 
 
-def test_the_plot_of_a_notebook_is_left_out() -> None:
-    cells = [
-        {"cell_type": "markdown", "source": ["# Study\n", "The ferry leaves at nine."]},
-        {"cell_type": "code", "source": ["x.plot()"], "outputs": [{"data": {"image/png": DATA}}]},
+# --- notebooks -------------------------------------------------------------------------------------
+
+
+def notebook(*cells: tuple[str, object, object], **more: object) -> str:
+    kept = [
+        {"cell_type": kind, "execution_count": 3, "metadata": {"collapsed": True}, "source": source}
+        | ({"outputs": outputs} if kind == "code" else {})
+        for kind, source, outputs in cells
     ]
-    found = texts(json.dumps({"cells": cells, "nbformat": 4}), "study.ipynb")
-    assert len(found) <= 3
-    assert "The ferry leaves at nine." in found[0]
-    assert DATA[:60] not in "".join(found)
+    language = {"language_info": {"name": "python", "version": "3.11"}}
+    return json.dumps({"cells": kept, "metadata": language, "nbformat": 4, "nbformat_minor": 5} | more)
+
+
+STREAM = {"output_type": "stream", "name": "stdout", "text": ["total\n", "\x1b[1m1250\x1b[0m\n"]}
+PLOT = {"output_type": "display_data", "data": {"image/png": DATA, "text/plain": ["<Figure size 640x480>"]}}
+RESULT = {"output_type": "execute_result", "data": {"text/html": "<b>7</b>", "text/plain": "7"}}
+FAILED = {"output_type": "error", "ename": "KeyError", "evalue": "'fee'", "traceback": ["\x1b[31mat"]}
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        ([("markdown", ["# Study\n", "At nine."], None)], "# Study\nAt nine."),
+        ([("markdown", "A note.", None), ("raw", "Raw words.", None)], "A note.\n\nRaw words."),
+        ([("code", ["x = 1\n", "x"], [])], "```python\nx = 1\nx\n```"),
+        ([("code", "x.plot()", [PLOT])], "```python\nx.plot()\n```"),
+        ([("code", "f()", [STREAM, RESULT])], "```python\nf()\n```\n\nOutput:\n\n```\ntotal\n1250\n7\n```"),
+        ([("code", "f()", [FAILED])], "```python\nf()\n```\n\nOutput:\n\n```\nKeyError: 'fee'\n```"),
+        ([("code", "'```'", [])], "````python\n'```'\n````"),
+        ([("code", "", [STREAM])], "Output:\n\n```\ntotal\n1250\n```"),
+        ([("markdown", None, None), ("code", 7, {"no": "list"}), ("markdown", "Left.", 0)], "Left."),
+    ],
+)
+@pytest.mark.parametrize("name", ["study.ipynb", "study.json", ""])
+def test_a_notebook_is_its_cells(cells: list[tuple[str, object, object]], text: str, name: str) -> None:
+    found = reading(notebook(*cells), name)
+    assert [draft.text for draft in found.drafts] == [text]
+    assert not found.failed
+
+
+def test_a_memory_of_a_notebook_spans_its_cells_and_is_titled_by_headings() -> None:
+    cells = [("markdown", f"## Part {n}\n\n{'The harbour opens at nine. ' * 30}", None) for n in range(3)]
+    found = reading(notebook(("markdown", "# Study", None), *cells), "x.ipynb")
+    assert [draft.title for draft in found.drafts] == [f"Study › Part {n}" for n in range(3)]
+    for number, draft in enumerate(found.drafts):
+        covered = found.data[draft.span.start : draft.span.end]
+        assert covered.count(b"## Part") == 1 and f"## Part {number}".encode() in covered
+        assert covered.startswith(b'{"cell_type"') and covered.endswith(b"}")
+
+
+def test_secrets_in_a_notebook_are_covered() -> None:
+    found = reading(notebook(("code", ["PASSWORD = 'Tr0ub4dor-3'\n", "go()"], [])), "x.ipynb")
+    assert "Tr0ub" not in found.drafts[0].text and found.drafts[0].masked
+
+
+@pytest.mark.parametrize("more", [{"nbformat": "4"}, {"cells": 7}, {"cells": [1]}, {"cells": []}])
+def test_what_only_looks_like_a_notebook_is_read_as_records(more: dict[str, object]) -> None:
+    assert reading(notebook(("markdown", "At nine.", None), **more), "x.ipynb").failed == ()
 
 
 # --- .gitignore ------------------------------------------------------------------------------------

@@ -144,6 +144,8 @@ def test_unread_dates_are_told_once_a_source() -> None:
     )
     assert found[0].time == at("2023-05-12") and not notes
     assert drafts('{"text": "a", "date": "unknown"}', "a.jsonl")[1] == ()
+    found, notes = drafts("Event,Date,Time\nRace,5/1/2026,10:00\nTea,5/2/2026,4 pm\n", "a.csv")
+    assert notes == ("2 dates could not be read, first: 5/1/2026",)
 
 
 def test_an_import_tells_of_unread_dates(memos: Shell) -> None:

@@ -369,6 +369,12 @@ UTC|What is due by Friday?|~2026-11-27..2026-11-28
 UTC|Which report is due until Friday?|~2026-11-27..2026-11-28
 UTC|What is due on Friday?|~2026-11-27..2026-11-28
 UTC|What was due on Friday?|2026-11-20..2026-11-21
+UTC|What is on Friday?|~2026-11-27..2026-11-28
+UTC|When is the dentist on Monday?|~2026-11-30..2026-12-01
+UTC|What do I do on 3 December?|~2026-12-03..2026-12-04
+UTC|What's on Friday?|~2026-11-27..2026-11-28
+UTC|What did I have to do by Friday?|..2026-11-21
+UTC|What did we do on Monday before lunch?|2026-11-23..2026-11-24
 UTC|What is due next Friday?|~2026-11-27..2026-11-28
 UTC|What is due next month?|~2026-12-01..2027-01-01
 UTC|What do I have to finish before Friday?|~2026-11-27..2026-11-28

@@ -68,6 +68,13 @@ _USER = re.compile(
 _LOGIN = re.compile(
     r"""(?:^|\s)(?:-u|-U|--user|--auth|--proxy-user)[ =]["']?[^\s:"'$]{1,64}:(?P<value>[^\s"'$]{4,200})"""
 )
+_COMMAND = re.compile(
+    # The option of a command that takes a password; to mysql it is one only without a blank before it.
+    r"""\b(?:(?:sshpass|(?:docker|podman)\s+login|mongo\w*)\b[^\n|;&]{0,200}?\s-p\s?"""
+    r"""|redis-cli\b[^\n|;&]{0,200}?\s-a\s?|ldap\w+\b[^\n|;&]{0,200}?\s-w\s?"""
+    r"""|sqlcmd\b[^\n|;&]{0,200}?\s-P\s?|(?:mysql|mariadb)[\w-]*\b[^\n|;&]{0,200}?\s-p)"""
+    r"""["']?(?P<value>[^\s"'$]{4,200})"""
+)
 _AUTHORIZATION = re.compile(
     r"""Authorization\\{0,3}["']?[ \t]*[:=][ \t]*\\{0,3}["']?(?:[a-z][\w-]{1,20}[ \t]+)?"""
     r"""(?P<value>[a-z0-9+/._~:-]{8,}=*)""",
@@ -76,12 +83,15 @@ _AUTHORIZATION = re.compile(
 _GIVEN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
     (_USER, lambda match: _is_password(match["value"], match["user"], match["scheme"])),
     (_LOGIN, lambda match: _is_password(match["value"], "", "")),
+    (_COMMAND, lambda match: _is_password(match["value"], "", "")),
     (_AUTHORIZATION, lambda match: bool(re.search(r"\d|[a-z][A-Z]", match["value"]))),
 )
 """Notations of logins, and whether what they hold is a secret."""
 
 _CUES = (
     " key",
+    "docker login",
+    "podman login",
     *split_words(
         "akia asia abia acca a3t accountkey= ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glft- "
         "glsoat- glrt- gr1348941 glcbt- glimt- glptt- glagent- gloas- eyj sk- k_live_ k_test_ xox "
@@ -89,7 +99,7 @@ _CUES = (
         "authorization -us passw passphrase passcode passord pass: pass= pass* _pass psk pwd pw: pw= pw* "
         "secret apikey _key -key token accesskey privatekey requirepass identified phrase mnemonic "
         "kennwort passe mdp contrase senha wachtwoord haslo heslo adgangskode salasana parola sandi schl "
-        "api -u --auth --user"
+        "api -u --auth --user sshpass mysql mariadb redis-cli ldap sqlcmd mongo"
     ),
 )
 _WIDER_CUES = split_words(

@@ -97,6 +97,12 @@ _FLAG = re.compile(rf"[ =]{_VALUE}")
 _SPACED = re.compile(r"[ \t]{1,8}(?P<bare>[^\s\"'`|]{6,200})[ \t]*\r?$", re.MULTILINE)
 _SQL = re.compile(r"[ \t]{1,4}'(?P<quoted>[^'\n]{4,200})'")
 _ELEMENT = re.compile(r"(?:\s[^<>\n]{0,80})?>\s{0,20}(?P<quoted>[^<>\s]{4,200})\s{0,20}</")
+_CELL = re.compile(
+    # <td><b>Password</b></td> <td>x</td>, <dt>Password</dt><dd>x</dd>
+    r"(?:\s{0,20}</?[a-z]{1,10}>){0,2}\s{0,20}</(?:t[dh]|dt)>\s{0,40}<(?:td|dd)(?:\s[^<>]{0,80})?>"
+    r"\s{0,20}(?:<[a-z]{1,10}>){0,2}(?P<quoted>[^<>\s]{4,200})\s{0,20}</",
+    re.IGNORECASE,
+)
 _PAIR = re.compile(
     rf"[\"']?[\s,]{{1,40}}[\"']?value[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_VALUE}", re.IGNORECASE
 )
@@ -107,6 +113,8 @@ _LINE_START = re.compile(
 )
 _COMMENT = re.compile(r"[*_`]{0,3}[\"'`)\]},;]*[ \t]*(?:\r?$|#|//|;|/\*|--|<!--|</|\||\(|,)", re.MULTILINE)
 
+_STRANGE = 20
+"""Lines of a table without the cells that its header has, after which it has ended."""
 _BEFORE, _HEADER = 120, 1000
 """Characters of a line before a name that are looked at, and of the header of a table."""
 
@@ -207,6 +215,7 @@ def _values(text: str, first: int, last: int, kind: Kind) -> Iterator[Stretch]:
         (_FLAG, name.startswith("--")),
         (_ASSIGNED, True),
         (_ELEMENT, before == "<"),
+        (_CELL, True),
         (_PAIR, bool(re.search(r"(?:name|key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?$", line))),
         (_PARAMETER, bool(re.search(r"\(\s{0,4}[\"']$", line))),
         (_SQL, True),
@@ -258,16 +267,29 @@ def find_in_tables(text: str, start: int, end: int) -> Iterator[Stretch]:
 
 
 def _rows(text: str, place: int, sign: str, width: int, kinds: dict[int, Kind]) -> Iterator[Stretch]:
-    while 0 < place < len(text):
+    """The secrets in the rows from ``place`` on, up to a blank line or lines that are no rows."""
+    strange = 0  # lines of a cell of several lines
+    while 0 < place < len(text) and strange <= (0 if sign == "|" else _STRANGE):
         end = text.find("\n", place)
         end = len(text) if end < 0 else end
         cells = text[place:end].split(sign)
+        if len(cells) != width and '"' in text[place:end]:
+            cells = _split_quoted(text[place:end], sign)
         if len(cells) != width:
-            return
-        at = place
+            strange = strange + 1 if text[place:end].strip() else _STRANGE + 1
+            place = end + 1
+            continue
+        at, strange = place, 0
         for number, cell in enumerate(cells):
             value = cell.strip(" \t\r\"'*`")
             if (kind := kinds.get(number)) and is_secret(value, kind) and " " not in value:
                 yield at + cell.index(value), at + cell.index(value) + len(value)
             at += len(cell) + 1
         place = end + 1
+
+
+def _split_quoted(line: str, sign: str) -> list[str]:
+    """The cells of a line, in which quotes may hold the sign between cells."""
+    between = re.escape(sign)
+    cells = rf"""(?:^|{between})([ ]*"(?:[^"]|"")*"[ ]*|[^{between}]*)"""
+    return [match[1] for match in re.finditer(cells, line)]

@@ -6,8 +6,9 @@ import re
 
 # Verbs that say when; a deadline or a plan is still to come, unless it was one.
 _VERBS = re.compile(
-    r"\b(?:(?P<past>was|were|did|had|said|told|happened)|is|are|am|(?<!to )do|does|will|shall|must|should|has"
-    r"|needs?)\b|['’](?:s|re|ll)\b",
+    r"\b(?:(?P<past>did(?:\W+\w+){1,3}?\W+(?:do|have|need)|was|were|did|had|said|told|happened)"
+    r"|(?P<present>is|are|am|(?<!to )do|does)|will|shall|must|should|has|needs?)\b"
+    r"|(?P<short>['’](?:s|re))\b|['’]ll\b",
     re.IGNORECASE,
 )
 _DUE = re.compile(
@@ -30,4 +31,6 @@ def is_ahead(text: str, start: int, end: int) -> bool | None:
     )
     if verb is None or verb["past"]:
         return False if verb else None
-    return bool(_DUE.search(text)) or None
+    # "What is on Friday?" asks for the next one, "Who is Ana, from May?" for none.
+    is_now = (verb["present"] or verb["short"]) and re.match(r"on\s", text[start:], re.IGNORECASE)
+    return bool(is_now or _DUE.search(text)) or None

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from zipfile import ZipInfo
 
 _USUAL = {
-    "cp932": rb"\x81.|\x82[\x4f-\xf1]|\x83[\x40-\x96]|[\x88-\x97].",
+    "cp932": rb"\x81.|\x82[\x4f-\xf1]|\x83[\x40-\x96]|[\x88-\x98].",
     "cp949": rb"[\xb0-\xc8][\xa1-\xfe]",
     "gb18030": rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]",
     "cp950": rb"[\xa1-\xc6].",

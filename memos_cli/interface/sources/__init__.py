@@ -40,6 +40,8 @@ _READERS: dict[str, _Reader] = {
     "csv": read_csv,
     "document": read_markdown,
 }
+_WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
+"""By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
 _NOTES = 10
 """Failures that are told one by one in the notes; the others are only counted there."""
 
@@ -147,8 +149,9 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     told: tuple[str, ...] = ()
     if personal := find_personal(decoded.text):
         drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
-    if secrets:  # after it: a secret is the more sensitive
-        drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
+    hidden = _find_hidden(drafts, located, kind)
+    if secrets or hidden:  # after it: a secret is the more sensitive
+        drafts, refused, told = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
     notes = [*decoded.notes, *unread.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
     if left_out:
@@ -161,7 +164,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         uri=uri,
         kind=kind,
         # Of a file with a covered secret no hash is kept: it would prove a guess.
-        sha256="" if secrets and hints.secrets == "mask" else hashlib.sha256(data).hexdigest(),
+        sha256="" if (secrets or hidden) and hints.secrets == "mask" else hashlib.sha256(data).hexdigest(),
         size=len(data),
         encoding=decoded.encoding,
         converted=converted,
@@ -170,16 +173,38 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     return Reading(origin, located, tuple(drafts), tuple(failed))
 
 
+def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[Sensitive]]:
+    """The secrets in the texts of drafts, by number, that their source writes otherwise than they read."""
+    sign = _WRITTEN_OTHERWISE.get(kind)
+    if sign is None:
+        return {}
+    spans = {(draft.span.start, draft.span.end) for draft in drafts}  # parts of a record share theirs
+    otherwise = {span for span in spans if data.find(sign, *span) >= 0}
+    texts = ((at, d.text) for at, d in enumerate(drafts) if (d.span.start, d.span.end) in otherwise)
+    return {at: found for at, text in texts if (found := find_secrets(text))}
+
+
 def _guarded(
-    drafts: list[Draft], decoded: Decoded, secrets: list[Sensitive], what: str
+    drafts: list[Draft],
+    decoded: Decoded,
+    secrets: list[Sensitive],
+    hidden: dict[int, list[Sensitive]],
+    what: str,
 ) -> tuple[list[Draft], list[str], tuple[str, ...]]:
     """The drafts as ``--secrets`` wants them, what was refused and why, and a note on what was covered."""
+    for at, found in hidden.items():
+        if what == "allow":
+            drafts[at] = replace(drafts[at], sensitivity="secret")
+        else:
+            drafts[at] = replace(drafts[at], text=mask(drafts[at].text, found), masked=True)
     if what == "allow":
         return list(_marked(drafts, decoded, secrets, sensitivity="secret")), [], ()
     held = list(_marked(drafts, decoded, secrets, masked=True))
     if what == "mask":
-        return held, [], (f"masked {summary(secrets)}; --secrets allow keeps it",)
-    lines = [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
+        every = [*secrets, *(each for found in hidden.values() for each in found)]
+        return held, [], (f"masked {summary(every)}; --secrets allow keeps it",)
+    lines = [f"memory {at + 1}: {summary(found)}" for at, found in hidden.items()]
+    lines += [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
     return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], ()
 
 

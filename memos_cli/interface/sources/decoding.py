@@ -35,6 +35,10 @@ _WIDE = {"utf-32-le": 4, "utf-32-be": 4, "utf-16-le": 2, "utf-16-be": 2}
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x0e\x0f\x1b"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_TEXT = frozenset(("Cc", "Cn", "Co", "Cs"))
+_USUAL = re.compile(
+    "[\t-\r -~\u0370-\u06ff\u0900-\u097f\u0e00-\u0e7f\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]"
+)
+"""What most characters of a text are, in the scripts that most people write."""
 _SAMPLE = 1 << 16
 
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
@@ -256,11 +260,15 @@ def _find_wide(head: bytes) -> str:
             text = codecs.getincrementaldecoder(name)().decode(head[: len(head) // width * width])
         except UnicodeDecodeError:
             continue
-        plain = len(text.encode("ascii", "ignore"))
-        if plain > best[0] and not any(
-            unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f")
+        plain, usual = len(text.encode("ascii", "ignore")), len(_USUAL.findall(text))
+        # Latin letters with their bytes swapped are Chinese ones, so those count less.
+        is_likely = 2 * usual > len(text) and (plain or usual > 4)
+        if (
+            is_likely
+            and plain + usual > best[0]
+            and not any(unicodedata.category(c) in _NO_TEXT for c in set(text) - set("\t\n\r\f"))
         ):
-            best = (plain, name)
+            best = (plain + usual, name)
     return best[1] if len(head) > 3 else ""
 
 

@@ -10,7 +10,7 @@ _SUFFIXES = {
     "text": "txt text log rst org tex adoc srt vtt",
     "markdown": "md markdown mdown mkd mdx qmd rmd",
     "html": "html htm xhtml",
-    "json": "json geojson",
+    "json": "json geojson ipynb",
     "jsonl": "jsonl ndjson",
     "csv": "csv tsv tab",
     "document": "pdf docx pptx xlsx xls epub msg",

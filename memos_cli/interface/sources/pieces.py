@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from memos_cli.interface.dates import milliseconds, read_date
+from memos_cli.interface.dates import CLOCK, milliseconds, read_date
 from memos_cli.letters import WIDE
 from memos_cli.zones import local_zone
 
@@ -199,7 +199,7 @@ def first_time(values: Iterable[object]) -> int | None:
     for value in values:
         if (time := try_time(value)) is not None:
             return time
-        if isinstance(value, str) and not unread and any(map(str.isdecimal, value)):
+        if isinstance(value, str) and not unread and any(map(str.isdecimal, value)) and not _is_clock(value):
             unread = value.strip()
     if unread and (counter := _unread.get()) is not None:
         counter.add(unread)
@@ -213,6 +213,11 @@ def try_time(value: object) -> int | None:
     except (ValueError, OverflowError):
         return None
     return time if time is not None and time in _TIMES else None  # a range looks for None one by one
+
+
+def _is_clock(text: str) -> bool:
+    """Whether a text is a time of day, as a table has it beside the date."""
+    return re.fullmatch(CLOCK, text.strip(), re.IGNORECASE) is not None
 
 
 @dataclass(slots=True)

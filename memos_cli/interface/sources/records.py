@@ -17,6 +17,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.interface.sources.decoding import clean
+from memos_cli.interface.sources.notebook import is_notebook, read_notebook
 from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, try_time
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
@@ -24,19 +25,8 @@ _TIMES = ("time", "date", "created_at", "timestamp", "created")
 _TURN = frozenset(("content", "role", "name", "author", "id", "ref", "title", "tags", "type", *_TIMES))
 _PAGING = frozenset(
     ("count", "total", "total_count", "page", "pages", "page_size", "per_page", "limit", "offset", "cursor")
-) | {
-    "next",
-    "next_cursor",
-    "previous",
-    "prev",
-    "has_more",
-    "version",
-    "object",
-    "took",
-    "nbformat",
-    "nbformat_minor",
-}
-"""What a service or a format says beside a list of records, of the list and not of them."""
+) | {"next", "next_cursor", "previous", "prev", "has_more", "version", "object", "took"}
+"""What a service says beside a list of records, of the list and not of them."""
 _ANY_LIST = frozenset(
     ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
 )
@@ -124,6 +114,11 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
             if text[at] != "[":
                 value, end = _DECODER.raw_decode(text, at)
                 value = _mended(value, text, at, end)
+                if is_notebook(value):
+                    cells = [each[:2] for each in _elements(text, _member(text, at, "cells"))]
+                    yield from read_notebook(value, cells, span, setting)
+                    at = _skip(text, end)
+                    continue
                 if not (path := _list_within(value)):
                     yield from drafts_of(value, span(at, end), setting, seen)
                     at = _skip(text, end)

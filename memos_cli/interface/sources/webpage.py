@@ -25,6 +25,8 @@ _TIMES = ("article:published_time", "date", "dc.date", "dcterms.created", "artic
 
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _NOUGHT = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
+_AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
+"""A distance by which something is moved out of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def _find_invisible(name: str, attributes: dict[str, str | None], before: frozen
         or given.get("display") == "none"
         or given.get("content-visibility") == "hidden"
         or _NOUGHT.match(given.get("opacity", ""))
+        or any(_AWAY.match(given.get(key, "")) for key in ("left", "top", "text-indent"))
         or (is_icon and attributes.get("aria-hidden") == "true")
     ):
         return before | {"display"}
