@@ -168,3 +168,36 @@ def test_depth(value: str) -> None:
     for name in ("t.json", "t.jsonl"):
         failed: Any = reading(value * 100_000, name).failed
         assert len(failed) == 1
+
+
+def test_a_notebook_is_its_cells_and_what_they_printed() -> None:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# Study\n", "The ferry leaves at nine."]},
+        {
+            "cell_type": "code", "execution_count": 1, "metadata": {}, "source": "print(total)\nplot()",
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["2914 kWh\n"]},
+                {"output_type": "execute_result", "data": {"text/plain": ["41"], "text/html": ["<b>41</b>"]}},
+                {"output_type": "error", "ename": "KeyError", "evalue": "x", "traceback": []},
+            ],
+        },
+        {"cell_type": "code", "metadata": {}, "source": [], "outputs": []},
+    ]  # fmt: skip
+    notebook = {
+        "cells": cells,
+        "metadata": {"kernelspec": {"name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    result = reading(json.dumps(notebook), "study.ipynb")
+    assert texts(result) == ["# Study\nThe ferry leaves at nine.", "print(total)\nplot()\n\n2914 kWh\n\n41"]
+    assert {draft.title for draft in result.drafts} == {"study"}
+    assert [result.data[d.span.start : d.span.end].decode() for d in result.drafts] == [
+        json.dumps(cell) for cell in cells[:2]
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", [1, None], {"a": 1}, [{"data": [1], "text": {"a": 1}}]])
+def test_a_cell_of_another_form_is_read_as_far_as_it_is_text(wrong: object) -> None:
+    cells = [{"cell_type": "code", "source": "print()", "outputs": wrong}]
+    assert texts(reading(json.dumps({"cells": cells, "nbformat": 4}), "study.ipynb")) == ["print()"]

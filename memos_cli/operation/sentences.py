@@ -35,7 +35,7 @@ _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四�
 _FIELD = re.compile(r"[\w .-]{1,40}[:：=]\s*\S")
 _ENDS = re.compile(r"[.!?…。！？؟।;；:：][\"'”’)\]》」』*_`]*[ \t]*\Z")
 _STOPS = re.compile(r"[.!?…]\s+|[。！？؟।]\s*|\n")
-# Ends a part after which the sentence goes on: "3." before a month, or after a word that goes before "dritten".
+# A sentence goes on after the point of an ordinal: before a month, or after "im", "der" and the like.
 _DAY = re.compile(r"(?:\A|[^\w.,])\d{1,2}\.\s+\Z")
 _ORDINAL = re.compile(r"\b(?:im|vom|zum|zur|beim|der|dem|des) \d{1,3}\.\s+\Z", re.IGNORECASE)
 # German alone writes ordinals with a point and months with a capital; elsewhere a small letter goes on.
@@ -176,7 +176,7 @@ def _paragraph(text: str, start: int, end: int, heading: str, kind: str) -> Iter
 
 
 def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the sentences of a block, without the ends that the segmenter sees in "14. Januar" and Fritz!Box."""
+    """Yield the sentences of a block. The segmenter would also end one within "14. Januar" and Fritz!Box."""
     from sentencex import get_sentence_boundaries
 
     first = start

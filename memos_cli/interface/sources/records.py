@@ -17,6 +17,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
 from memos_cli.interface.sources.decoding import clean
+from memos_cli.interface.sources.notebook import read_cell
 from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, read_time
 
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
@@ -38,7 +39,19 @@ _PAGING = frozenset(
 }
 """What a service or a format says beside a list of records, of the list and not of them."""
 _ANY_LIST = frozenset(
-    ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
+    (
+        "data",
+        "results",
+        "items",
+        "records",
+        "rows",
+        "entries",
+        "list",
+        "values",
+        "messages",
+        "memories",
+        "cells",
+    )
 )
 """Names of lists that do not say what is in them."""
 _SPACE = re.compile(r"[ \t\n\r\ufeff\x1e]*")
@@ -129,12 +142,14 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
                     at = _skip(text, end)
                     continue
                 rest, title, inner = _around(value, path, setting)
+                if "nbformat" in value:
+                    rest = None  # what a notebook says beside its cells is for its program
                 yield from drafts_of(rest, span(at, end), setting, seen)
                 for key in path:
                     at = _member(text, at, key)
             last = at + 1
             for index, (first, last, value) in enumerate(_elements(text, at), 1):
-                value = _mended(value, text, first, last)
+                value = read_cell(_mended(value, text, first, last))
                 if title and isinstance(value, dict):
                     value = {"title": title, **value}
                 yield from drafts_of(value, span(first, last), inner, seen)
