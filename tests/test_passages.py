@@ -338,7 +338,7 @@ def test_plain_text(text: str, size: int, expected: list[str]) -> None:
     ("text", "times"),
     [
         ("# Log\n\n## 2026-11-09\n\n- Ran.\n\n## 2026-11-13\n\n- Swam.\n", ["2026-11-09", "2026-11-13"]),
-        ("# 19 November 2026\n\nSwam.\n\n## Evening\n\nSlept long, and well, and until late.\n", ["2026-11-19"]),
+        ("# 19 November 2026\n\nSwam.\n\n## Evening\n\nSlept long and well, until noon.\n", ["2026-11-19"]),
         ("# Tagebuch\n\n## Donnerstag, 19. November 2026\n\nRegen.\n", ["2026-11-19"]),
         ("# 2026-11-19: Retro\n\nNo deploys on Fridays.\n", ["2026-11-19"]),
         ("---\ndate: 2026-01-02\n---\n# Log\n\nText.\n\n# 2026-11-19\n\nMore text.\n",
