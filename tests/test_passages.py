@@ -357,7 +357,7 @@ def test_html_has_no_heading_alone_and_keeps_code_and_tables_whole() -> None:
         f"<h1>D</h1><h2>A</h2><p>{SENTENCE * 5}</p><pre>{CODE}</pre><h2>B</h2><p>{SENTENCE}</p>"
         f"<table>{rows}</table><p>{SENTENCE * 2}</p><h2>C</h2>"
     )
-    table = "\n".join(f"pump {number}\n{number} bar" for number in range(10))
+    table = "\n".join(f"pump {number} | {number} bar" for number in range(10))
     assert titled(page, 160, "doc.html") == [
         ("doc › D › A", f"D\nA\n{SENTENCE * 3}".strip()),
         ("doc › D › A", (SENTENCE * 2).strip()),
