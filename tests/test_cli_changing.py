@@ -32,9 +32,15 @@ def test_an_edit_makes_a_version_and_keeps_the_old_one(memos: Shell, cat: str) -
         "id": cat, "version": 2, "changed": True, "notes": [],
     }  # fmt: skip
     assert memos("search", "tofu", "--json").record["id"] == cat
-    assert memos("search", "miso").out == ""
     versions = memos("history", cat, "--json").record["versions"]
     assert [version["text"] for version in versions] == ["My cat is called Tofu.", "My cat is called Miso."]
+
+
+def test_an_edited_memory_has_a_vector_at_once(memos: Shell, cat: str) -> None:
+    memos("edit", cat, "--text", "My cat is called Tofu.")
+    assert memos("stats", "--json").record["without_vector"] == 0
+    memos("rollback", cat, "--to", "1")
+    assert memos("stats", "--json").record["without_vector"] == 0
 
 
 def test_an_edit_that_changes_nothing_makes_no_version(memos: Shell, cat: str) -> None:
@@ -121,7 +127,7 @@ def test_no_tag_and_no_id_are_refused(memos: Shell, cat: str) -> None:
 def test_forgotten_is_gone_with_all_versions(memos: Shell, cat: str) -> None:
     memos("edit", cat, "--text", "My cat is called Tofu.")
     assert memos("forget", cat, "--yes", "--json").record == {
-        "ids": [cat], "versions": 2, "vectors": 0, "dry_run": False, "states": [], "adapters": [],
+        "ids": [cat], "versions": 2, "vectors": 1, "dry_run": False, "states": [], "adapters": [],
         "settled": True,
     }  # fmt: skip
     memos("show", cat, code=2)

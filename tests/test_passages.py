@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources import Hints, Reading, markdown, prose, read_bytes
 from memos_cli.interface.sources.markdown import parse_blocks
-from memos_cli.interface.sources.pieces import Setting
+from memos_cli.interface.sources.pieces import Setting, read_time
 
 SENTENCE = "Water the beds in the evening, never at noon. "
 CODE = "".join(f"step_{number:02}()\n" for number in range(30))
@@ -334,13 +334,30 @@ def test_plain_text(text: str, size: int, expected: list[str]) -> None:
     assert passages(text, size, "doc.txt") == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("# Log\n\n## 2026-11-09\n\n- Ran.\n\n## 2026-11-13\n\n- Swam.\n", ["2026-11-09", "2026-11-13"]),
+        ("# 19 November 2026\n\nSwam.\n\n## Evening\n\nSlept long and well, until noon.\n", ["2026-11-19"]),
+        ("# Tagebuch\n\n## Donnerstag, 19. November 2026\n\nRegen.\n", ["2026-11-19"]),
+        ("# 2026-11-19: Retro\n\nNo deploys on Fridays.\n", ["2026-11-19"]),
+        ("---\ndate: 2026-01-02\n---\n# Log\n\nText.\n\n# 2026-11-19\n\nMore text.\n",
+         ["2026-01-02", "2026-11-19"]),
+        ("# Version 2026\n\nText.\n\n# Due by 2026-11-19\n\nMore text.\n", [None, None]),
+    ],
+)  # fmt: skip
+def test_a_heading_that_is_a_date_says_when(text: str, times: list[str | None]) -> None:
+    expected = [None if day is None else read_time(day) for day in times]
+    assert [draft.time for draft in reading(text).drafts] == expected
+
+
 def test_html_has_no_heading_alone_and_keeps_code_and_tables_whole() -> None:
     rows = "".join(f"<tr><td>pump {number}<td>{number} bar" for number in range(10))
     page = (
         f"<h1>D</h1><h2>A</h2><p>{SENTENCE * 5}</p><pre>{CODE}</pre><h2>B</h2><p>{SENTENCE}</p>"
         f"<table>{rows}</table><p>{SENTENCE * 2}</p><h2>C</h2>"
     )
-    table = "\n".join(f"pump {number}\n{number} bar" for number in range(10))
+    table = "\n".join(f"pump {number} | {number} bar" for number in range(10))
     assert titled(page, 160, "doc.html") == [
         ("doc › D › A", f"D\nA\n{SENTENCE * 3}".strip()),
         ("doc › D › A", (SENTENCE * 2).strip()),

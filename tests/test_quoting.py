@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +155,15 @@ def test_a_memory_that_hardly_answers_adds_nothing_but_the_reply_to_a_question()
     reply = item(("On Monday at nine.", 0.7), label=2, sure=0.01)
     assert quoted(item(("Larks nest low.", 0.9)), reply) == ["Larks nest low."]
     assert quoted(item(("When is it?", 0.99), score=1.0), reply) == ["When is it?", "On Monday at nine."]
+
+
+def test_beside_a_question_its_reply_is_quoted_however_little_it_shares_with_what_is_asked() -> None:
+    question = item(("Did Ben find his scarf?", 1.0))
+    faint = item(("Yes, under the sofa.", 0.2), score=0.8, label=2, sure=0.01)
+    reply = replace(faint, hit=replace(faint.hit, why={**faint.hit.why, "reply": "to a question"}))
+    assert quoted(question, faint) == ["Did Ben find his scarf?"]
+    assert quoted(question, reply) == ["Did Ben find his scarf?", "Yes, under the sofa."]
+    assert quoted(item(("Ben has a scarf.", 1.0)), reply) == ["Ben has a scarf."]
 
 
 @pytest.mark.parametrize(

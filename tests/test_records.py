@@ -170,3 +170,10 @@ def test_depth(value: str) -> None:
     for name in ("t.json", "t.jsonl"):
         failed: Any = reading(value * 100_000, name).failed
         assert len(failed) == 1
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", [1, None], {"a": 1}, [{"data": [1], "text": {"a": 1}}]])
+def test_a_cell_of_another_form_is_read_as_far_as_it_is_text(wrong: object) -> None:
+    cells = [{"cell_type": "code", "source": "print()", "outputs": wrong}]
+    (text,) = texts(reading(json.dumps({"cells": cells, "nbformat": 4}), "study.ipynb"))
+    assert "print()" in text

@@ -136,6 +136,23 @@ def test_a_long_item_is_split_into_its_sentences() -> None:
     assert {kind for kind, *_ in found} == {"item"}
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["Hinfahrt ab Altona am 14. Januar 2027 um 20:05 Uhr.", "Rückfahrt am 19. März, Abfahrt 20:10 Uhr."],
+        ["Die Übergabe ist am Samstag, 28. November, um 10:30 Uhr.", "Danach gibt es Kaffee im Büro."],
+        ["Die Wohnung liegt im 2. Stock, gleich links.", "Der 1. Vorsitzende wohnt darüber, im 3. Stock."],
+        ["Vlak jede 3. března 2027 v 10. hodin ráno.", "Potom bude oběd u babičky doma."],
+        ["Toget går den 5. maj klokken otte.", "Vi mødes på banegården kl. syv."],
+        ["Die Fritz!Box 7590 steht im Flur.", "Yahoo!News meldet es seit gestern."],
+        ["All of my shoes are of size 42.", "The old ones were of size 41.", "Maybe I need a wider pair."],
+        ["Wir sind in diesem Jahr 28. ", "Danach kam noch einer dazu, ganz spät."],
+    ],
+)
+def test_a_day_of_the_month_or_a_name_with_a_mark_ends_no_sentence(sentences: list[str]) -> None:
+    assert parts(" ".join(each.strip() for each in sentences)) == [each.strip() for each in sentences]
+
+
 @pytest.mark.parametrize("outer", [True, False])
 @pytest.mark.parametrize("delimiters", ["--- | ---", ":-- | --:", "-|-"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -67,7 +67,12 @@ SHOWN = [
     ("<ul><li>a<li hidden>b<li>c</ul>", "a\nc"),
     ("<input type=hidden value=a><datalist><option>b</datalist><p>c", "c"),
     # what a tree builder puts right
-    ("<table>a<tr><td>b<td>c</table>d", "a\nb\nc\nd"),
+    ("<table>a<tr><td>b<td>c</table>d", "a\nb | c\nd"),
+    ("<table><tr><th>A<th>B<tr><th>x<td>1<tr><td>y<td>2</table>", "A | B\n---|---|\nx | 1\ny | 2"),
+    ("<table><tr><td><td>1<br>2<tr><td>a<td>b</table>", "1 2\na | b"),
+    ("<p>z<table><tr><td><td>1<tr><td>2<td><td>3</table>", "z\n| 1\n2 |  | 3"),
+    ("<table><tr><td><h1>T</h1><p>nav<p>menu<td><p>x<p>y</table>", "T\nnav\nmenu\nx\ny"),
+    ("<table><tr><td>a<table><tr><td>b<td>c</table>d</table>", "a\nb | c\nd"),
     ("<p title='x > y'>a</p><p title='<b>'>b</p>", "a\nb"),
     ("<b><p>a</b>b</p>c", "ab\nc"),
     ("a < b & c &lt; d", "a < b & c < d"),

@@ -72,6 +72,7 @@ def edit(
         except Conflict:
             output.failure(text or "")  # what was typed is not lost
             raise
+        memos.embed_if_possible()
     tell_edited(output, edited)
     for note in edited.notes:
         output.note(f"note: {note}")

@@ -178,4 +178,5 @@ def rollback(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         done = memos.rollback(id, to)
+        memos.embed_if_possible()
     tell_edited(output, done)

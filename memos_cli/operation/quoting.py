@@ -54,8 +54,9 @@ def choose_quotes(
     quotes: list[Quote] = []
     spent = 0
     for score, item, sentence in scored:
-        if quotes and score < _FAINT * quotes[0].score:
-            break
+        is_reply = "reply" in item.hit.why and all(_QUESTION_END.search(quote.text) for quote in quotes)
+        if quotes and score < _FAINT * quotes[0].score and not is_reply:
+            continue
         text = item.hit.cube.text[sentence.start : sentence.end]
         if quotes and (_is_unsure(item, quotes) or any(_is_in(text, other.text) for other in quotes)):
             continue

@@ -35,6 +35,14 @@ _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四�
 _FIELD = re.compile(r"[\w .-]{1,40}[:：=]\s*\S")
 _ENDS = re.compile(r"[.!?…。！？؟।;；:：][\"'”’)\]》」』*_`]*[ \t]*\Z")
 _STOPS = re.compile(r"[.!?…]\s+|[。！？؟।]\s*|\n")
+# A sentence goes on after the point of an ordinal: before a month, or after "im", "der" and the like.
+_DAY = re.compile(r"(?:\A|[^\w.,])\d{1,2}\.\s+\Z")
+_ORDINAL = re.compile(r"\b(?:im|vom|zum|zur|beim|der|dem|des) \d{1,3}\.\s+\Z", re.IGNORECASE)
+# German alone writes ordinals with a point and months with a capital; elsewhere a small letter goes on.
+_MONTH = re.compile(
+    r"(?:Jan(?:uar)?|Jänner|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|Aug(?:ust)?|Sept(?:ember)?|Okt(?:ober)?"
+    r"|Nov(?:ember)?|Dez(?:ember)?)\b"
+)
 _BREAKS = re.compile(r"[,，、;；:：—][ \t]*|[ \t\n]+")
 _WIDE = re.compile(f"[{WIDE}]")
 _LETTER = re.compile(r"[^\W_]")
@@ -157,18 +165,39 @@ def _paragraph(text: str, start: int, end: int, heading: str, kind: str) -> Iter
     if kind == "item" and end - start <= LONGEST:
         yield _trimmed(text, start, end, heading, kind)
         return
-    from sentencex import get_sentence_boundaries
-
-    # The segmenter tells Chinese and Japanese stops from others by the characters: one language serves all.
     for block, block_end in _blocks(text, start, end):
-        for part in get_sentence_boundaries("en", text[block:block_end]):
-            first, last = block + part["start_index"], block + part["end_index"]
+        for first, last in _segments(text, block, block_end):
             while last - first > LONGEST:
                 middle = _break_in(text, first, last)
                 yield _trimmed(text, first, middle, heading, kind)
                 first = middle
             if text[first:last].strip():
                 yield _trimmed(text, first, last, heading, kind)
+
+
+def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the sentences of a block. The segmenter would also end one within "14. Januar" and Fritz!Box."""
+    from sentencex import get_sentence_boundaries
+
+    first = start
+    # The segmenter tells Chinese and Japanese stops from others by the characters: one language serves all.
+    for part in get_sentence_boundaries("en", text[start:end]):
+        last = start + part["end_index"]
+        if last >= end or not _goes_on(text, first, last):
+            yield first, last
+            first = last
+    if first < end:
+        yield first, end
+
+
+def _goes_on(text: str, first: int, last: int) -> bool:
+    """Whether the sentence that starts at ``first`` goes on at ``last``."""
+    before, after = text[max(first, last - 20) : last], text[last : last + 12]
+    if text[last - 1] in ".!?" and after[0].isalnum():
+        return True
+    if not _DAY.search(before):
+        return bool(_ORDINAL.search(before))
+    return after[0].islower() or bool(_MONTH.match(after) or _ORDINAL.search(before))
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ _SUFFIXES = {
     "json": "json geojson ipynb",
     "jsonl": "jsonl ndjson",
     "csv": "csv tsv tab",
-    "document": "pdf docx pptx xlsx xls epub msg",
+    "document": "pdf docx pptx xlsx xls epub msg eml",
     "code": "py pyi pyx js jsx mjs cjs ts tsx go rs c h cc cpp cxx hpp hh cs java kt kts scala swift m mm rb"
     " php pl pm lua r jl hs ml mli ex exs erl clj cljs el lisp scm dart zig nim v sv vhd sh bash zsh fish ps1"
     " bat sql css scss less vue svelte proto graphql tf nix cmake mk gradle yaml yml toml ini cfg conf"

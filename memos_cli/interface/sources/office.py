@@ -1,4 +1,4 @@
-"""PDF, Office and e-book files, as the Markdown that markitdown makes of them."""
+"""PDF, Office and e-book files, as the Markdown that markitdown makes of them, and mails."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import zipfile
 from pathlib import PurePath
 
 from memos_cli.errors import MemosError
+from memos_cli.interface.sources.mail import convert_mail
 
 _ZIPPED = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
 
 def convert(data: bytes, name: str) -> bytes:
     """The document as Markdown in UTF-8. Raises MemosError: no converter installed, or none can read it."""
+    if name.lower().endswith(".eml"):
+        return convert_mail(data)
     try:
         from markitdown import MarkItDown, MarkItDownException, MissingDependencyException, StreamInfo
     except ImportError as error:

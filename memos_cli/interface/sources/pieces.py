@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -285,6 +285,16 @@ def date_in(name: str) -> int | None:
     """The date that a file name carries (``2025-06-12-minutes.md``, ``20250612.txt``), in the user's zone."""
     found = _FILE_DATE.search(name)
     return read_time(f"{found[1]}-{found[3]}-{found[4]}") if found else None
+
+
+def date_of(headings: Sequence[str]) -> int | None:
+    """The date that the innermost heading is, or begins with (``2026-06-12 Retro``), in the user's zone."""
+    for heading in reversed(headings):
+        found = _FILE_DATE.match(heading)
+        day = read_date(f"{found[1]}-{found[3]}-{found[4]}" if found else heading.rstrip(" :"))
+        if day is not None:
+            return milliseconds(day.moment, local_zone())
+    return None
 
 
 def clean_name(name: str) -> str:

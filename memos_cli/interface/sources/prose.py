@@ -18,6 +18,7 @@ from memos_cli.interface.sources.pieces import (
     Piece,
     Setting,
     cut,
+    date_of,
     first_time,
     measure,
     pack,
@@ -72,7 +73,8 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     A passage is a section, or blocks of a long one, or short sections of one heading together. It reads
     exactly as its span, unless it holds a part of a fence or table that was cut: its text then has the
     opening and closing lines or the table's header as well, and its span covers its own lines only.
-    Front matter is not text but says the title, author, date, type and tags.
+    Front matter is not text but says the title, author, date, type and tags. A heading that is a date says
+    the date of its section.
     """
     body, known = read_front_matter(text)
     named = str(known.get("type") or "")
@@ -96,7 +98,7 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
             span(piece.start, piece.end),
             type,
             " › ".join(name for name in names if name),
-            time=time,
+            time=time if (dated := date_of(path)) is None else dated,
             author=author if isinstance(author, str) else ", ".join(author),
             tags=tags,
         )
@@ -175,6 +177,8 @@ def _belongs(before: _Passage, passage: _Passage, following: _Passage | None, si
         return False
     if not passage.piece.body:
         return True
+    if date_of(before.path) != date_of(passage.path):
+        return False
     parent = passage.path[:-1]
     if before.opens and before.closes and before.piece.body < TINY:
         return passage.path[: len(before.path)] == before.path or bool(parent and parent == before.path[:-1])

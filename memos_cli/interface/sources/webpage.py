@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate, groupby
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Draft, Span
@@ -40,6 +41,10 @@ class _Block:
     """1 to 6 for a heading."""
     group: int = 0
     """Number of the table or preformatted element that it is part of, if any."""
+    row: int = 0
+    """Number of the table row that it is a cell of by itself, if any."""
+    column: int = 0
+    is_header: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class _Around:
 
     level: int = 0
     group: int = 0
+    row: int = 0
+    column: int = 0
+    is_header: bool = False
     preformatted: bool = False
     invisible: frozenset[str] = frozenset()
     """The properties by which text is not shown; unlike ``display``, an element within may show it again."""
@@ -64,6 +72,8 @@ class _Page:
         self.known: dict[str, str] = {}
         self._words: list[str] = []
         self._start = self._end = self._groups = 0
+        self._columns = [0]
+        """Of each table row, how many cells it has so far."""
         self._length = len(text)
         marked, self._stretches = mark(text)
         root = LexborHTMLParser(marked).root
@@ -116,14 +126,22 @@ class _Page:
         if "display" in invisible:
             return None
         if name in INLINE:
-            return _Around(around.level, around.group, around.preformatted, invisible)
+            return replace(around, invisible=invisible)
         self._end_block(around)
         group = around.group
         if name in ("pre", "table") and not group:
             group = self._groups = self._groups + 1
-        return _Around(
-            _HEADINGS.get(name, around.level), group, around.preformatted or name == "pre", invisible
-        )
+        row, column = around.row, around.column
+        if name == "tr":
+            row = len(self._columns)
+            self._columns.append(0)
+        elif name in ("td", "th"):
+            column = self._columns[row]
+            self._columns[row] += 1
+        is_header = name == "th" or (around.is_header and name != "td")
+        is_preformatted = around.preformatted or name == "pre"
+        level = _HEADINGS.get(name, around.level)
+        return _Around(level, group, row, column, is_header, is_preformatted, invisible)
 
     def _leave(self, name: str, inner: _Around) -> None:
         if name not in INLINE:
@@ -149,7 +167,12 @@ class _Page:
             self._start, self._end = self.blocks[-1].start, self.blocks[-1].end
         if text:
             end = self._end or self._length
-            self.blocks.append(_Block(self._start, end, text, around.level, around.group))
+            row = 0 if around.preformatted or around.level else around.row
+            self.blocks.append(
+                _Block(
+                    self._start, end, text, around.level, around.group, row, around.column, around.is_header
+                )
+            )
         self._words, self._start, self._end = [], 0, 0
 
 
@@ -165,9 +188,11 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     if time is None:
         time = setting.time
     author = clean(page.known.get("author", "")).strip()
-    for blocks, path in _sections(page.blocks):
-        whole = "\n".join(block.text for block in blocks)
-        starts = list(accumulate((len(block.text) + 1 for block in blocks[:-1]), initial=0))
+    for blocks, path in _sections(_find_rows(page.blocks)):
+        ends = [_end_of(block, after) for block, after in pairwise(blocks)]
+        parts = [block.text + end for block, end in zip(blocks, [*ends, ""], strict=True)]
+        whole = "".join(parts)
+        starts = list(accumulate(map(len, parts[:-1]), initial=0))
         names = (title, *(name for name in path if name != title))
         for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
             first, last = (bisect_right(starts, place) - 1 for place in (piece.start, piece.end - 1))
@@ -233,6 +258,26 @@ def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, .
         yield section, path
 
 
+def _find_rows(blocks: list[_Block]) -> list[_Block]:
+    """Return the blocks, without the rows of tables for layout: a cell of theirs holds several blocks."""
+    held = Counter((block.row, block.column) for block in blocks)
+    layout = {row for (row, _), count in held.items() if count > 1}
+    return [
+        replace(block, row=0) if block.row in layout else replace(block, text=block.text.replace("\n", " "))
+        if block.row else block
+        for block in blocks
+    ]  # fmt: skip
+
+
+def _end_of(block: _Block, after: _Block) -> str:
+    """Return what stands between two blocks: cells of one row are on one line, as in a table of Markdown."""
+    if block.row and block.row == after.row:
+        return " | " * max(1, after.column - block.column)
+    is_head = block.row and block.is_header and block.column and after.row and after.group == block.group
+    ruler = "\n" + "---|" * (block.column + 1) if is_head else ""
+    return f"{ruler}\n" + "| " * after.column * (after.row > 0)
+
+
 def _pieces(whole: str, blocks: list[_Block], starts: list[int], size: int) -> Iterator[Piece]:
     """Yield the pieces of the joined text of blocks: tables and preformatted text whole where they fit."""
     at = 0
@@ -244,7 +289,9 @@ def _pieces(whole: str, blocks: list[_Block], starts: list[int], size: int) -> I
         if group and cost <= WHOLE * size:
             yield Piece(starts[first], last_end, cost, last_end - starts[first])
             continue
-        for block, start in zip(members, starts[first:at], strict=True):
-            for piece_start, end in cut(whole, size, start, start + len(block.text)):
-                body = 0 if block.level else end - piece_start
+        for _, row in groupby(range(first, at), key=lambda n: blocks[n].row or -n):
+            cells = list(row)
+            row_end = starts[cells[-1]] + len(blocks[cells[-1]].text)
+            for piece_start, end in cut(whole, size, starts[cells[0]], row_end):
+                body = 0 if blocks[cells[0]].level else end - piece_start
                 yield Piece(piece_start, end, measure(whole, piece_start, end), body)
