@@ -258,7 +258,8 @@ def test_who_may_go_on_with_a_memory(base: tuple[Path, list[str]], tmp_path: Pat
         assert bring(ann, {"cubes": later}, signer="ed25519:eve").versions == 1
         assert bring(ann, {"cubes": later}).versions == 0
         assert [failure.reason for failure in bring(ann, {"cubes": later}, signer=FRIEND).failed] == [
-            f"{mine} has later versions there, but did not come from there, and is left"
+            f"{mine} has later versions in the bundle, but was not imported from this signer;"
+            " it stays unchanged"
         ]
         assert ann.show(NEW[3]).cube.text == "Later."
         assert bring(ann, {"cubes": later}, signer=signing.name_of(own)).versions == 1

@@ -110,7 +110,7 @@ def test_what_may_not_go_stays_and_is_counted(full: Shell) -> None:
     assert full("export", "--up-to", "secret", "-o", "three.mip", "--json").record["memories"] == 4
     assert b"Hello" not in (full.work / "one.mip").read_bytes()
     note = full("export", "t1", "-o", "four.mip").err
-    assert "1 memories stay here: confidential" in note
+    assert "1 memories are not exported: confidential" in note
 
 
 def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
@@ -218,7 +218,7 @@ def test_who_signed_must_be_known(full: Shell) -> None:
     assert signer in full("import", "one.mip", "--no-embed").err  # one's own
     key.unlink()
     there = other(full)
-    assert "not known here" in full("import", "one.mip", "--no-embed", *there, code=14).err
+    assert "does not trust the signer" in full("import", "one.mip", "--no-embed", *there, code=14).err
     assert full("list", "--json", *there).records == []
     full("import", "one.mip", "--trust", "--dry-run", "--no-embed", *there, code=14)
     assert full("import", "one.mip", "--trust", "--no-embed", "--json", *there).record["added"] == 4

@@ -222,7 +222,7 @@ def test_a_time_in_the_question_narrows_and_nothing_there_widens(tmp_path: Path)
         assert [item.hit.cube.text for item in plan.chosen] == ["We planted tomatoes."]
         wider = memos.plan("What have we planted in May 2025?", filter=ALL)
         assert len(wider.chosen) == 2
-        assert "looked at all times" in wider.notes[-1]
+        assert "searched all times" in wider.notes[-1]
 
 
 @with_models

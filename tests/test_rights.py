@@ -191,7 +191,7 @@ def test_nothing_that_a_token_makes_outlives_it(tmp_path: Path) -> None:
         for attempt in (
             lambda: brief.access.join("group:team", [BO]),
             lambda: brief.access.require_tokens(True),
-            lambda: brief.access.tell_reads("prompts"),
+            lambda: brief.access.set_audited_reads("prompts"),
         ):
             with pytest.raises(Refused, match="outlive"):
                 attempt()
@@ -220,7 +220,7 @@ def test_a_damaged_vault_is_checked_without_a_token(tmp_path: Path) -> None:
     make_vault(shell)
     said = shell("token", "create", ANN, "--role", "owner").out.strip()
     shell("token", "require", env={"MEMOS_TOKEN": said})
-    assert "only with a token" in shell("check", code=14).err
+    assert "requires a token" in shell("check", code=14).err
     assert shell("check", env={"MEMOS_TOKEN": said}).out == "ok\n"
     for name in ("memos.db-wal", "memos.db-shm"):
         (shell.vault / name).unlink(missing_ok=True)

@@ -164,7 +164,7 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
-    held = "mask" if secrets == "refuse" else secrets  # a piece is refused for its text
+    held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
     for draft in bundle.drafts:
         if draft.tags:
             draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
@@ -223,7 +223,7 @@ def _take(
 
 
 def _link(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
-    """Link the memories of this export, of the addresses ``uris``, as they are linked there."""
+    """Link the memories of this export, from the sources ``uris``, as they are linked in it."""
     refs = [end for each in bundle.relations for end in (each.source, each.target)]
     if not refs:
         return 0
