@@ -94,7 +94,7 @@ def test_what_went_on_there_gets_its_versions_here(full: Shell) -> None:
     full("edit", hit["id"], "--text", "The hull is of tin.")
     full("export", "-o", "three.mip")
     came = full("import", "three.mip", "--no-embed", "--json", *there, code=3).record
-    assert "something else here" in came["failed"][0]["reason"]
+    assert "other text here" in came["failed"][0]["reason"]
     assert full("search", "reed", "--json", *there).records
     full("check", *there)
 
@@ -259,7 +259,7 @@ def test_only_who_it_is_for_can_read_it(full: Shell) -> None:
     full("import", "sealed.mip", "--identity", "others.key", "--no-embed", *there, code=14)
     came = full("import", "sealed.mip", "--identity", "mine.key", "--no-embed", "--json", *there).record
     assert came["added"] == 4
-    assert "no recipient" in full("export", "--to", "age1nobody", "-o", "x.mip", code=2).err
+    assert "not an age recipient" in full("export", "--to", "age1nobody", "-o", "x.mip", code=2).err
 
 
 # --- bundles that are none ----------------------------------------------------------------------------
