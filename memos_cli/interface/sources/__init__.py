@@ -57,9 +57,9 @@ class Hints:
     chunk_chars: int = 900
     """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
     encoding: str = ""
-    """The encoding of all sources, over what they say themselves; '' finds it out."""
+    """The encoding of all sources, whatever they declare; '' detects it."""
     fallback: str = ""
-    """The encoding of sources that are not Unicode and do not say what they are; '' guesses."""
+    """The encoding of sources that are not UTF-8 and declare none; '' guesses."""
     secrets: str = "mask"
     """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
     holds one, ``allow`` marks it."""

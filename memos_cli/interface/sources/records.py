@@ -1,4 +1,4 @@
-"""Records (JSON, JSON lines): a draft for each, from the fields that name what it is.
+"""Records (JSON, JSON lines): one draft for each, built from fields with common names.
 
 A turn of a dialogue (a role or a name, and content) is what was said. A record that has only what a memory
 has (text, title, id, time, author, tags, type) is its text. Any other is its text, where it has one, and its
@@ -36,11 +36,11 @@ _PAGING = frozenset(
     "nbformat",
     "nbformat_minor",
 }
-"""What a service or a format says beside a list of records, of the list and not of them."""
+"""Fields beside a list of records that describe the list, such as paging."""
 _ANY_LIST = frozenset(
     ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
 )
-"""Names of lists that do not say what is in them."""
+"""Generic names of lists, which make no title."""
 _SPACE = re.compile(r"[ \t\n\r\ufeff\x1e]*")
 _BETWEEN_LINES = re.compile(r"[\s,\ufeff]*")
 
@@ -51,13 +51,13 @@ def _whole(digits: str) -> int | str:
 
 
 def _number(digits: str) -> float | str:
-    """A number; one that is too large stays as it is written."""
+    """Return a number; one that is too large stays text."""
     value = float(digits)
     return digits if isinf(value) else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that keeps what is said under a repeated key."""
+    """A JSON object that keeps the values of repeated keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = unique([name for name, _ in pairs])
@@ -179,14 +179,14 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
 
 
 def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) -> Draft:
-    """What one record says, from the fields that are named as such fields mostly are, in any case."""
+    """Return the draft of one record, from fields with common names in upper or lower case."""
     names: dict[str, str] = {}
     for key in record:
         names.setdefault(key.lower(), key)
     used = set[str]()
 
     def take(keys: Sequence[str], read: Callable[[Any], Any]) -> Any:
-        """What the first of these fields says that can be read; None if there is none."""
+        """Return the value of the first of these fields that can be read; None if there is none."""
         for key in keys:
             if key in names and (found := read(record[names[key]])):
                 used.add(names[key])
@@ -199,7 +199,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     is_turn = is_turn and (isinstance(role, str) or not has_more)
     text = _text(content) if is_turn else None
     if is_turn and text is None and not has_more and not _says(content):
-        text = ""  # nothing was said
+        text = ""  # the record has no content
     if text is None:
         text = take(_TEXTS, _all_text)
     hidden = set(used)  # from the lines of fields
@@ -231,7 +231,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
 
 
 def _says(value: object) -> bool:
-    """Whether a value says anything: it is not null, blank or empty."""
+    """Return whether a value has content: it is not null, blank or empty."""
     if isinstance(value, str):
         return bool(value) and not value.isspace()
     return value is not None and value != [] and value != {}
@@ -249,7 +249,7 @@ def _text(value: object) -> str | None:
 
 
 def _all_text(value: object) -> str | None:
-    """The same, of a value that says nothing but text."""
+    """Return a value if it is only text."""
     rich = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
     return _text(value) if all(part.keys() <= {"type", "text"} for part in rich) else None
 
@@ -262,7 +262,7 @@ def _word(value: object) -> str:
 
 
 def _tags(value: object) -> tuple[str, ...]:
-    """Tags, of a value that says nothing else."""
+    """Return a value's tags, if it is only tags."""
     is_flat = not isinstance(value, list) or all(isinstance(each, str | int) for each in value)
     return read_tags(value) if is_flat else ()
 
@@ -311,7 +311,7 @@ def _is_list(value: object) -> bool:
 
 
 def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, str, Setting]:
-    """What an object says beside its list (None for nothing), and the title and setting of its records."""
+    """Return the fields beside an object's list (None if empty), and the title and setting of its records."""
     *outer, name = path
     for key in outer:
         value = value[key]
@@ -331,14 +331,14 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
 
 
 def _tells(key: str, value: object) -> bool:
-    """Whether a field beside a list of records says something that is no matter of paging."""
+    """Return whether a field beside a list of records has content that is not about paging."""
     if key.lower() in _PAGING or isinstance(value, bool):
         return False
     return any(map(str.isalnum, value)) if isinstance(value, str) else _says(value)
 
 
 def _member(text: str, at: int, key: str) -> int:
-    """Where the value of a key starts in the object that opens at ``at``."""
+    """Return where the value of a key starts in the object that opens at ``at``."""
     names, places = [], []
     at = _skip(text, at + 1)
     while text[at] != "}":
