@@ -120,7 +120,7 @@ def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
     assert full("export", "-o", "g.mip", "--json", *gardener).record["memories"] == 1
 
 
-def test_what_waits_for_review_brings_its_links_and_is_found_by_nothing(full: Shell) -> None:
+def test_quarantined_imports_have_links_and_are_not_found(full: Shell) -> None:
     full("export", "-o", "one.mip")
     there = other(full)
     came = full("import", "one.mip", "--quarantine", "--no-embed", "--json", *there).record

@@ -140,7 +140,7 @@ def test_a_stale_state_goes(desk: Desk) -> None:
     assert [(deed.what, deed.id) for deed in run(desk, "states")] == [("drop", made)]
 
 
-def test_a_state_whose_prompt_tells_the_date_is_made_again_each_day(
+def test_a_state_with_the_date_in_its_prompt_is_made_again_each_day(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.settings["query_memory"] = 3000

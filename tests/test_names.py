@@ -1,4 +1,4 @@
-"""Names as people type them: sources with spaces and letters, tags and views in another form of Unicode."""
+"""Names as users type them: sources with spaces and letters, tags and views in another Unicode form."""
 
 from __future__ import annotations
 

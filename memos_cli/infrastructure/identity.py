@@ -116,7 +116,7 @@ def _read_encryption(table: Mapping[str, object] | None) -> Encryption | None:
 def guard(folder: Path, *, is_open: bool) -> None:
     """Refuse a vault with symbolic links, or (unless ``is_open``) one that everybody may write to.
 
-    Who can write to it decides what a model is told. Raises Refused; what is not there passes.
+    Anyone who can write to it decides what is in prompts. Raises Refused; missing files are accepted.
     """
     for path in (folder, *(folder / name for name in OWN_NAMES)):
         try:

@@ -284,8 +284,8 @@ class Vault:
         if not self._looks or db.in_transaction or self.whole.in_transaction:
             return
         try:
-            # Through the connection that reads: what another one writes makes it read its pages anew. And
-            # without the file ``lock``, which is for who changes memories: whoever holds it would go unseen.
+            # On the reading connection: a write by another connection would invalidate its page cache. And
+            # without ``lock``, which changes of memories hold: reads must be recorded even while it is held.
             with self._commit(db, timeout):
                 Change(db, "", 0).insert_audit(self._looks)
         except Locked:

@@ -81,8 +81,8 @@ class Access:
     def one(self, id: str, right: Right = "read") -> Cube:
         """The cube whose id starts with ``id``, if the caller has ``right`` on it.
 
-        Raises UsageError where it sees none of this id, whether there is one or not; Refused where it may
-        not do that. Who names the whole id of one that it may not read is in the audit.
+        Raises UsageError if the caller sees no memory with this id, whether it exists or not, and Refused
+        without the right. If the caller gives a full id, the audit records the refusal.
         """
         try:
             cube = catalogue.one(self._vault.connection, id)

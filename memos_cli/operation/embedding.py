@@ -113,12 +113,12 @@ def _embed_part(
         embedded_texts(*cube[2:]) if is_of_sentences else [(Sentence(0, len(cube[5])), _whole(*cube[2:]))]
         for cube in part
     ]
-    told = 0
+    reported = 0
 
     def tell(count: int) -> None:
-        nonlocal told
-        progress(count - told)
-        told = count
+        nonlocal reported
+        progress(count - reported)
+        reported = count
 
     codes = iter(index.encode(embedder.embed([text for some in cut for _, text in some], progress=tell)))
     vectors = [

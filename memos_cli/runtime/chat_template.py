@@ -48,8 +48,8 @@ class Frame:
 def render_frame(template: str, tokens: Mapping[str, str], day: date) -> Frame:
     """Render ``template`` ("" for PLAIN) for one request, or CHATML if it fails.
 
-    ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date that the template
-    is told, without a time: prompts of one day start with the same text.
+    ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date for the template,
+    without a time, so that prompts of one day start with the same text.
     """
     try:
         return _render(template or PLAIN, tokens, day)

@@ -41,7 +41,7 @@ _READERS: dict[str, _Reader] = {
     "document": read_markdown,
 }
 _NOTES = 10
-"""Failures that are told one by one in the notes; the others are only counted there."""
+"""Number of failures that are listed in the notes; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,13 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
                 drafts.append(result)
             else:
                 failed.append(Unreadable(uri, result.reason))
-    told: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     if personal := find_personal(decoded.text):
         drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
     if secrets:  # after it: a secret is the more sensitive
-        drafts, refused, told = _guarded(drafts, decoded, secrets, hints.secrets)
+        drafts, refused, masked = _guarded(drafts, decoded, secrets, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*decoded.notes, *unread.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
+    notes = [*decoded.notes, *unread.notes, *masked, *(failure.reason for failure in failed[:_NOTES])]
     if left_out:
         notes.insert(0, left_out)
     if len(failed) > _NOTES:

@@ -117,7 +117,7 @@ def find_codec(label: str) -> str:
 def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "") -> Decoded:
     """Read a source of a kind as text, in ``encoding`` if the user names one.
 
-    ``fallback`` is the encoding of what is neither Unicode nor says what it is; '' guesses. A UTF-8 text with
+    ``fallback`` is the encoding of texts that are not Unicode and declare none; '' guesses. A UTF-8 text with
     a few broken bytes stays UTF-8. Raises MemosError for binary data, UsageError for an unknown name.
     """
     if encoding:

@@ -181,8 +181,8 @@ def read_time(value: object) -> int | None:
     """Milliseconds from what a record says: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
     since 1970. A date without a zone is in the user's.
 
-    None where it says nothing that can be read; ``count_unread`` counts what looks like a date. Which unit a
-    number has is told by its size: seconds reach 10^11 in the year 5138, milliseconds did in 1973.
+    None if it is not a time; ``count_unread`` counts texts like a date. The size of a number decides
+    its unit: seconds reach 10^11 in the year 5138, milliseconds did in 1973.
     """
     return first_time((value,))
 

@@ -204,7 +204,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
         text = take(_TEXTS, _all_text)
     hidden = set(used)  # from the lines of fields
     title, ref = take(("title",), _word) or "", take(("id", "ref"), _word)
-    time = take(_TIMES, lambda value: (told := read_time(value)) is not None and (told,))
+    time = take(_TIMES, lambda value: (read := read_time(value)) is not None and (read,))
     author = take(("author", "name"), _word) or (_word(role) if is_turn else "")
     tags = take(("tags",), _tags) or ()
     kind = take(("type",), lambda word: word in SEMANTIC_TYPES and setting.type in ("", word) and word)
@@ -317,9 +317,9 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
         value = value[key]
     rest = {key: item for key, item in value.items() if key != name}
     title = _word(rest.get("title")) or _word(rest.get("name"))
-    told = [key for key, item in rest.items() if _tells(key, item)]
-    if told == ["title"] and not any("title" in record for record in value[name]):
-        told = []  # each of them says it
+    kept = [key for key, item in rest.items() if _tells(key, item)]
+    if kept == ["title"] and not any("title" in record for record in value[name]):
+        kept = []  # each record gets the title
     named = [] if name.lower() in _ANY_LIST else [name]
     time = first_time(rest.get(key) for key in _TIMES)
     inner = replace(
@@ -327,7 +327,7 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
         title=": ".join([setting.title, *named]).removeprefix(": "),
         time=setting.time if time is None else time,
     )
-    return rest if told else None, title and ": ".join([title, *named]), inner
+    return rest if kept else None, title and ": ".join([title, *named]), inner
 
 
 def _tells(key: str, value: object) -> bool:
