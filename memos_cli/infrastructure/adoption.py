@@ -96,7 +96,7 @@ class Adoption:
     """
 
     def __init__(self, change: Change, *, signer: str, is_own: bool, quarantine: bool) -> None:
-        """``signer`` is "" for what nobody has signed; ``is_own`` where the user's own key has."""
+        """Start an import. ``signer`` is "" for an unsigned bundle; ``is_own``: the user's key signed it."""
         self._change, self._signer, self._is_own, self._quarantine = change, signer, is_own, quarantine
         self.brought: dict[str, int] = {}
         """The memories that are new from this bundle: row numbers by the ids in the bundle."""
@@ -204,7 +204,7 @@ class Adoption:
 
 
 def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection[str]) -> dict[str, int]:
-    """A principal's memories by their references; only those that stand in these sources and in no other.
+    """Return a principal's memories by their references, only those whose places are all in these sources.
 
     Where several have one reference, the oldest.
     """

@@ -214,8 +214,8 @@ def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]
 def openings(
     db: Connection, wanted: Sequence[int], length: int
 ) -> list[tuple[int, str, str, str, int | None, str, str, int | None, int]]:
-    """How a few cubes begin: (n, type, author, role, time, the first ``length`` characters, the last, the
-    source and the start there)."""
+    """Return the beginnings of cubes: (n, type, author, role, time, the first ``length`` characters, last,
+    the source and the start there)."""
     found = []
     for marks, part in in_lists(wanted):
         found += db.execute(

@@ -61,7 +61,7 @@ class Identity:
 
 
 def _toml_text(text: str) -> str:
-    """A TOML basic string."""
+    """Return ``text`` as a TOML basic string."""
     escaped = "".join(
         f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else "\\" + c if c in '"\\' else c for c in text
     )

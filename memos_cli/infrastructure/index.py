@@ -150,7 +150,7 @@ class Snapshot:
 def nearest(
     db: Connection, files: Snapshots, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
 ) -> list[tuple[int, float]]:
-    """The cubes whose sentences are nearest to the unit vector ``query``: (cube, cosine of its nearest
+    """Return the cubes nearest to the unit vector ``query`` by their sentences: (cube, cosine of its nearest
     sentence), best first.
 
     ``allowed`` restricts the search to these cubes.

@@ -266,7 +266,7 @@ def _cuts(run: str, joined: bool) -> list[tuple[int, int, bool]]:
 
 
 def _cuts_alone(run: str, at: int, joined: bool) -> bool:
-    """Whether a function character is a word of its own, with no other function word beside it.
+    """Return whether a function character is a word of its own, with no function word next to it.
 
     ``joined``: another word stands right before the run ("GPT的模型").
     """

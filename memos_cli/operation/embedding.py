@@ -43,7 +43,7 @@ def embedded_texts(type: str, title: str, author: str, text: str) -> list[tuple[
 
 
 def row_in_use(db: Connection, embedder: Embedder) -> int:
-    """The row whose vectors a question is compared with; 0 where the embedder has made none.
+    """Return the row whose vectors a question is compared with; 0 if the embedder has none.
 
     That is the row of sentences; while it is not complete, that of whole texts, if there is one.
     """

@@ -164,7 +164,7 @@ class SentenceStream(Iterable[str]):
     """
 
     def __init__(self, pieces: Iterable[str], *, limit_reached: Callable[[], bool]) -> None:
-        """``limit_reached`` says, after the last piece, whether the model had more to say."""
+        """Wrap a stream; ``limit_reached`` says after its last piece whether the token limit ended it."""
         self._pieces = pieces
         self._limit_reached = limit_reached
         self.ending: Ending | None = None

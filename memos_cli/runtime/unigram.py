@@ -112,7 +112,7 @@ class UnigramTokenizer:
         self._known: dict[str, list[int]] = {}
 
     def __call__(self, text: str) -> list[int]:
-        """The tokens of ``text``, cut to the limit with the closing token kept."""
+        """Return the tokens of ``text``, cut to the limit but with the closing token."""
         ids, known = [self.first], self._known
         for word in self.normalise(text).split(" "):
             if not word:
@@ -139,7 +139,7 @@ class UnigramTokenizer:
         )
 
     def normalise(self, text: str) -> str:
-        """``text`` as it is cut: one form of each character, no control characters; spaces may be several.
+        """Normalise ``text``: one form of each character, no control characters; spaces may repeat.
 
         SentencePiece's rule ``nmt_nfkc`` for single characters, then composed accents and syllables.
         """

@@ -57,7 +57,7 @@ def _number(digits: str) -> float | str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object that keeps the values of repeated keys."""
+    """Build a JSON object that keeps the values of repeated keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = unique([name for name, _ in pairs])
@@ -79,7 +79,7 @@ class Fault:
 
 
 def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each record. A line that is not JSON is a Fault, and the rest goes on.
+    """Yield a draft for each record. A line that is not JSON yields a Fault.
 
     A line may hold several values, and a value several lines, up to the first value that does not end.
     """
@@ -108,7 +108,7 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
 
 
 def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each element of an array or of an object's one list, or for the value.
+    """Yield a draft for each element of an array or of an object's one list, or for the value.
 
     What an object says beside its list is a draft of its own, and its title is that of the elements. Several
     values after one another are taken one by one. What follows a mistake cannot be found again, so a Fault is
@@ -145,7 +145,7 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with a number after it: ``phone``, ``phone 2``."""
+    """Return the names; repeated ones get a number: ``phone``, ``phone 2``."""
     found, taken, times = [], set(names), Counter[str]()
     if len(taken) == len(names):
         return [*names]
@@ -160,7 +160,7 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequence[Draft]:
-    """The draft of one record: none if it says nothing, and several where no model could read it at once."""
+    """Yield the draft of one record: none if it is empty, several if it is too long for a model."""
     if isinstance(value, dict):
         draft = _draft(value, span, setting, seen)
     else:
@@ -289,7 +289,7 @@ def _show(value: object) -> str:
 
 
 def _list_within(value: object) -> list[str]:
-    """The keys that lead to the one list of records in an object; none where it is itself a record.
+    """Return the keys that lead to the one list of records in an object; empty if it is a record itself.
 
     A service wraps its list in objects that say nothing else.
     """

@@ -41,8 +41,8 @@ _Row = tuple[int, int, list[str]]
 
 
 def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each row below the header. Blank rows are passed over; of lines above the header the first
-    is the title, and all of them are a draft if there are more."""
+    """Yield a draft for each row below the header, without blank rows. The first line above the header is the
+    title; if there are several, they are also a draft."""
     csv.field_size_limit(1 << 30)
     named = _SEP.match(text)
     at = named.end() if named else 0
@@ -111,7 +111,7 @@ def _widths(sample: str, delimiter: str) -> list[int]:
 
 
 def _delimiter(sample: str) -> str:
-    """What parts the cells: that by which the most rows have the same number of cells, outside quotes.
+    """Return the delimiter: the one by which most rows have the same number of cells, outside quotes.
 
     Where the first row has none, it is a title, and a table follows; or the file has one column of prose.
     """
