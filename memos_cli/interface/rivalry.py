@@ -158,7 +158,7 @@ def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
     for cube in memos.several(ids):
         for kind, mine, other in link_rivals(memos, cube.n, embedder):
             if kind == "contradicts":
-                told.append(f"{mine.id} contradicts {other.id}, it seems: see `memos conflicts`")
+                told.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
     return told
 
 
