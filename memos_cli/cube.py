@@ -178,16 +178,16 @@ class Sentence:
     start: int
     end: int
     heading: str = ""
-    """What it stands under within the memory."""
+    """The headings above it within the memory."""
     columns: str = ""
-    """Of a table row: the names of the columns."""
+    """The names of the columns, for a table row."""
     kind: str = "sentence"
     """``sentence``, ``item``, ``row`` or ``code``."""
     score: float = 0.0
-    """How well it answers a question, beside the other sentences that a search found; 0 where none was
-    asked."""
+    """How well it answers a question, compared with the other sentences that a search found; 0 without a
+    question."""
     cosine: float | None = None
-    """How near it is in meaning to the question."""
+    """Cosine of its vector and that of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Hit:
     score: float
     why: Mapping[str, float | str] = field(default_factory=dict)
     sentences: tuple[Sentence, ...] = ()
-    """Those of the cube's sentences that put it there, the best first."""
+    """The sentences of the cube that matched, the best first."""
 
     @property
     def relevance(self) -> float:
@@ -222,7 +222,7 @@ class MemoryCall:
     when: str = ""
     """The words that the time range was read from."""
     forward: bool = False
-    """Whether that time is still to come: it ranks, but does not restrict, as notes on it are older."""
+    """Whether that time is in the future: it only ranks, because notes about a future time are older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,24 +323,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A sentence of an answer, as it stands in a memory."""
+    """A sentence of a memory, quoted word for word in an answer."""
 
     label: int
-    """Of the memory in the plan."""
+    """Label of the memory in the plan."""
     cube: Cube
     text: str
     start: int
     end: int
-    """In characters of the memory's text."""
+    """Range of characters in the memory's text: ``start`` to ``end``."""
     heading: str
-    """What it stands under within the memory."""
+    """The headings above it within the memory."""
     columns: str
-    """Of a table row: the names of the columns."""
+    """The names of the columns, for a table row."""
     score: float
 
 
 def compose_names(named: object) -> None:
-    """Bring the fields ``ref`` and ``tags`` of a frozen value to NFC."""
+    """Normalise the fields ``ref`` and ``tags`` of a frozen dataclass to NFC, in place."""
     ref: str | None = getattr(named, "ref", None)
     if ref and not ref.isascii():
         object.__setattr__(named, "ref", nfc(ref))
@@ -375,22 +375,22 @@ def parse_time(text: str) -> int:
 
 
 class ImpossibleTime(Damaged, ValueError):
-    """A time beyond the years 1 to 9999. What was stored is never one, so it is damaged."""
+    """A stored time is outside the years 1 to 9999: the vault is damaged."""
 
 
 def utc(time: int) -> datetime:
-    """Milliseconds since 1970 as a datetime in UTC. Raises ImpossibleTime."""
+    """Convert milliseconds since 1970 to a datetime in UTC. Raises ImpossibleTime."""
     try:
         # In whole numbers: a float loses the millisecond of a time far ahead.
         return datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
     except (ValueError, OverflowError, OSError, TypeError) as error:
         raise ImpossibleTime(
-            f"{time!r} is no time: it is beyond the years 1 to 9999", "`memos check` tells where it stands"
+            f"{time!r} is not a time in the years 1 to 9999", "`memos check` shows which memory has it"
         ) from error
 
 
 def format_time(time: int, zone: tzinfo = UTC) -> str:
-    """Milliseconds as an RFC 3339 time in ``zone``; whole seconds are written without a fraction."""
+    """Format milliseconds since 1970 as an RFC 3339 time in ``zone``; whole seconds get no fraction."""
     value = utc(time)
     if zone is not UTC:
         value = value.astimezone(zone)

@@ -31,11 +31,11 @@ class MemosError(Exception):
 
 
 class Unwritable(MemosError):
-    """What holds the vault cannot be written to: a read-only medium, a full disk, permissions."""
+    """The vault cannot be written to: read-only medium, full disk or missing permission."""
 
 
 class UsageError(MemosError):
-    """The request makes no sense as it stands."""
+    """Usage error."""
 
     code = 2
 
@@ -57,7 +57,7 @@ class NoVault(MemosError):
 
 
 class Locked(MemosError):
-    """Another process holds the vault and did not let go in time."""
+    """Another process locks the vault and did not release it in time."""
 
     code = 11
 

@@ -49,15 +49,15 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         with suppress(FileExistsError):
             folder.mkdir(mode=PRIVATE_FOLDER)
-            with suppress(PermissionError):  # a folder that may be written to, but not listed
+            with suppress(PermissionError):  # the folder is writable but cannot be listed
                 sync_folder(folder.parent)
 
 
 def open_input(path: Path, hint: str) -> BinaryIO:
     """Open a file that the user named, for reading.
 
-    Raises UsageError with ``hint`` where it cannot be read, and for a folder, device or FIFO, which may never
-    end; a pipe of the shell, ``<(…)``, and /dev/null are read.
+    Raises UsageError with ``hint`` if it cannot be read or is a folder, device or FIFO: reading one may never
+    end. Process substitution of the shell, ``<(…)``, and /dev/null are accepted.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -101,10 +101,7 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
 
 
 def read_small(path: Path, most: int = 1 << 20) -> bytes:
-    """Read a file of at most ``most`` bytes. Raises OSError for a larger one, and for what is no file.
-
-    A pipe would be waited for, and a device has no end.
-    """
+    """Read a file of at most ``most`` bytes. Raises OSError for a larger one, and for a pipe or device."""
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -113,9 +110,9 @@ def read_small(path: Path, most: int = 1 << 20) -> bytes:
 
 
 def read_part(path: Path, start: int, end: int) -> bytes:
-    """Read the bytes from ``start`` to ``end`` of a file; none where it does not have all of them.
+    """Read the bytes ``start`` to ``end`` of a file; empty if the file is shorter than ``end``.
 
-    Raises OSError, also for what is no file.
+    Raises OSError, also for a pipe or device.
     """
     with open_regular(path) as file:
         if not 0 <= start <= end <= os.fstat(file.fileno()).st_size:
@@ -126,7 +123,7 @@ def read_part(path: Path, start: int, end: int) -> bytes:
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading. Raises OSError for what is no regular file: nothing waits for a pipe."""
+    """Open a regular file for reading, without blocking. Raises OSError for a pipe, device or folder."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -135,10 +132,10 @@ def open_regular(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write ``data`` to a file that the user names; links are followed.
+    """Write ``data`` to a file that the user named; symbolic links are followed.
 
-    A regular file is replaced whole or not at all. What is no file, such as a pipe or ``/dev/null``, is
-    written to and stays what it is. Raises UsageError for a folder, a disk, and any place in a vault.
+    A regular file is replaced atomically. A pipe or character device such as ``/dev/null`` is written to.
+    Raises UsageError for a folder, a block device, and any path inside a vault.
     """
     kind = _kind(path)
     if kind is not None and not stat.S_ISREG(kind):
@@ -148,7 +145,7 @@ def write_output(path: Path, data: bytes) -> None:
                 while view:
                     view = view[file.write(view) :]
             return
-        what = "a folder" if stat.S_ISDIR(kind) else "no file"
+        what = "a folder" if stat.S_ISDIR(kind) else "not a file"
         raise UsageError(f"{path} is {what}", "name a file to write to")
     real = Path(os.path.realpath(path))
     forbid_vault(real)
@@ -156,16 +153,16 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def forbid_vault(path: Path) -> None:
-    """Raise UsageError for a path in a vault, however it is spelled: nobody but this program writes there."""
+    """Raise UsageError for a path inside a vault, also through links: only memos writes there."""
     for folder in Path(os.path.realpath(path)).parents:
         if (folder / "VAULT.toml").exists() or (
             (folder / "memos.db").exists() and (folder / "lock").exists()
         ):
-            raise UsageError(f"{path} is inside the vault {folder}", "name a place outside it")
+            raise UsageError(f"{path} is inside the vault {folder}", "name a path outside the vault")
 
 
 def _kind(path: Path) -> int | None:
-    """The mode of what a path leads to; None where there is nothing."""
+    """Return the file mode of ``path``, following links; None if it does not exist."""
     try:
         return path.stat().st_mode
     except FileNotFoundError:
@@ -174,13 +171,13 @@ def _kind(path: Path) -> int | None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off SIGINT and SIGTERM until the block ends. In other threads than the main one it does nothing."""
+    """Delay SIGINT and SIGTERM until the block ends. Only the main thread can; other threads do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
     handlers = {
-        number: signal.signal(number, lambda number, _: came.append(number))
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
@@ -188,8 +185,8 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if came:
-            signal.raise_signal(came[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 @contextmanager
@@ -224,12 +221,14 @@ def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[
 
 @contextmanager
 def hold_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock on a folder, which leaves no file in it. Raises Locked unless it may ``wait`` for it."""
+    """Lock a folder, without a lock file in it. Raises Locked if it is in use and ``wait`` is false."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise Locked(f"another memos is working on {folder}", "wait for it to end") from None
+        raise Locked(
+            f"another memos process is using {folder}", "wait until it ends, then try again"
+        ) from None
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""Letters of all scripts: which are the same to a reader, which stand without spaces. Pure; no I/O.
+"""Letters of all scripts: which ones match in a search, and which scripts have no spaces. Pure; no I/O.
 
-``fold`` is the one form in which the full-text index and a question meet. It goes further than NFKC and
-casefold: readers take "ł" for "l", "ё" for "е", a pointed Hebrew word for the bare one. Marks that make
-another word (vowel signs of Indian scripts, the breve of "й") stay.
+``fold`` gives the form in which the full-text index and a question are compared. It goes further than NFKC
+and casefold: "ł" matches "l", "ё" matches "е", a Hebrew word matches with and without points. Marks that
+make a different word (vowel signs of Indian scripts, the breve of "й") stay.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 import unicodedata
 
 WIDE = "\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
-"""For a character class: Chinese, Japanese and Korean, with their punctuation. Two columns on a terminal."""
+"""For a character class: Chinese, Japanese, Korean and their punctuation; two terminal columns each."""
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""For a character class: the letters among these."""
+"""For a character class: the letters in WIDE."""
 UNSPACED = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0edf"  # Thai, Lao
     "\u1000-\u1049\u1050-\u109f\ua9e0-\ua9fe\uaa60-\uaa7f\u1780-\u17d3\u17d7\u17dc\u17dd"  # Burmese, Khmer
@@ -29,23 +29,23 @@ UNSPACED_MARKS = (
     "\u102b-\u103e\u1056-\u1059\u105e-\u1060\u1062-\u1064\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d"
     "\ua9e5\uaa7b-\uaa7d\u17b4-\u17d3\u17dd"
 )
-"""Those of them that belong to the letter before: vowel signs and tones."""
+"""The marks in UNSPACED that belong to the letter before: vowel signs and tones."""
 SYMBOLS = (
     "©®‼⁉™ℹ\u2194-\u2199\u21a9\u21aa\u2300-\u239a\u23b4-\u23ff\u25a0-\u2767\u2776-\u27bf\u2934\u2935\u2b00-\u2bff"
     "〰〽㊗㊙\U0001f000-\U0001f0ff\U0001f170-\U0001f1ff\U0001f201-\U0001f3fa\U0001f400-\U0001faff"
 )
-"""For a character class: emoji, and symbols like them, with which people mark what they write."""
+"""For a character class: emoji and similar symbols."""
 
 _FLAG, _TAGS, _JOINER, _KEY = "\U0001f1e6-\U0001f1ff", "\U000e0020-\U000e007f", "\u200d", "\u20e3"
 EMOJI = (
     rf"[{_FLAG}][{_FLAG}]|[0-9#*]{_KEY}"
     rf"|[{SYMBOLS}][{_TAGS}]*(?:{_JOINER}[{SYMBOLS}][{_TAGS}]*)*"
 )
-"""A regular expression for one emoji in folded text: a flag, a key, or symbols that are joined to one."""
+"""A regular expression for one emoji in folded text: a flag, a key, or a sequence of joined symbols."""
 _LOOSE = re.compile(
     rf"(?<![{SYMBOLS}{_TAGS}]){_JOINER}|{_JOINER}(?![{SYMBOLS}])|(?<![{SYMBOLS}{_TAGS}])[{_TAGS}]+"
 )
-"""What joins or modifies no emoji."""
+"""Joiners and modifiers outside an emoji."""
 
 _IS_SYMBOL = re.compile(f"[{SYMBOLS}]")
 _DROPPED = re.compile(
@@ -54,33 +54,33 @@ _DROPPED = re.compile(
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
     "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0898-\u089f\u08ca-\u08ff"
     "\u0711\u0730-\u074a\u0951-\u0954\u1cd0-\u1cd2\u1cd4-\u1ce8"
-    # What shows nothing (the category Cf goes as well), and the colours of skin
+    # Invisible characters (category Cf is removed too), and skin tones
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff]"
 )
 _OWN = frozenset("йїўѓќئؤۓ")
-"""Letters of their own, although Unicode writes them as another letter with an accent."""
+"""Letters that stay distinct, although Unicode decomposes them into a letter and an accent."""
 _LATIN = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH .+")
-"""Unicode's names for letters with a stroke or hook, which it does not decompose: đ, ħ, ł, ø, ɓ."""
+"""Unicode names of letters with a stroke or hook, which Unicode does not decompose: đ, ħ, ł, ø, ɓ."""
 _SAME = {
     **dict.fromkeys("‘’‛ʻʼʾʿ´׳", "'"), "״": '"', "‐": "-",
     "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ȷ": "j", "ŋ": "n", "ĸ": "k",
     # Alef; final yeh and teh; the Persian and Urdu forms of yeh, kaf and heh
     "ٱ": "ا", "ى": "ي", "ی": "ي", "ة": "ه", "ۃ": "ه", "ە": "ه", "ہ": "ه", "ک": "ك", "ڪ": "ك",
-    # Consonants without a vowel, which older fonts wrote with a sign and a joiner
+    # Consonants without a vowel; older text writes them with a sign and a joiner
     "ൺ": "ണ്", "ൻ": "ന്", "ർ": "ര്", "ൽ": "ല്", "ൾ": "ള്", "ൿ": "ക്", "ৎ": "ত্",
 }  # fmt: skip
 
 
 def nfc(text: str) -> str:
-    """Return ``text`` in the one form in which names are stored and compared (NFC; macOS types NFD)."""
+    """Return ``text`` in NFC, the form in which names are stored and compared (macOS types NFD)."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def fold(text: str) -> str:
-    """Return ``text`` with one form for the letters that readers take for one.
+    """Return ``text`` folded, so that letters that match in a search are the same.
 
-    Idempotent. Case, accents and compatibility forms go (NFKC, casefold), Hebrew points and Arabic marks,
-    what shows nothing, and an emoji's colour of skin; digits become ASCII.
+    Idempotent. Removes case, accents, compatibility forms (NFKC, casefold), Hebrew points, Arabic marks,
+    invisible characters and skin tones of emoji; digits become ASCII.
     """
     if text.isascii():
         return text.lower()
@@ -91,7 +91,7 @@ def fold(text: str) -> str:
 
 
 class _Folds(dict[int, str]):
-    """What stands for each character in folded text, found out when it is first asked for."""
+    """Map each character code to its folded text; computed on first use."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = self._find(chr(code))
@@ -117,7 +117,7 @@ class _Folds(dict[int, str]):
         if parts != letter:
             return unicodedata.normalize("NFC", "".join(self[ord(part)] for part in parts))
         if kind[0] in "PSZ" or (kind == "Me" and letter != _KEY):
-            return " "  # SQLite does not know those that are new, such as the sign of the rouble
+            return " "  # SQLite's tokenizer does not know newer ones, such as the rouble sign
         latin = _LATIN.fullmatch(unicodedata.name(letter, ""))
         return latin[1].lower() if latin else letter
 

@@ -23,7 +23,7 @@ from memos_cli.errors import UsageError
 from memos_cli.files import open_input
 
 _LONGEST_FILE = 1 << 20
-"""Bytes of the settings file that are read."""
+"""Largest settings file, in bytes."""
 
 
 def _setting(
@@ -53,8 +53,8 @@ class Settings:
     key_file: str = _setting(
         "key.file", "", "file with the key of an encrypted vault; empty: where it was made"
     )
-    principal: str = _setting("as", "", "who asks, user:NAME or agent:NAME; empty: the system's user")
-    token: str = _setting("token", "", "the token by which a vault knows who asks; better as MEMOS_TOKEN")
+    principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
+    token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
     time_zone: str = _setting(
         "time.zone", "", "zone in which times are read and shown, such as Europe/Berlin; empty: the system's"
     )
@@ -67,7 +67,7 @@ class Settings:
     ingest_encoding: str = _setting(
         "ingest.encoding",
         "",
-        "encoding of texts that are not Unicode and do not say what they are, such as gbk; empty: guess",
+        "encoding of texts that are not UTF-8 and declare none, such as gbk; empty: guess",
     )
     ingest_secrets: str = _setting(
         "ingest.secrets",
@@ -84,58 +84,56 @@ class Settings:
     sensitivity_prompt: str = _setting(
         "sensitivity.prompt",
         "confidential",
-        "the most sensitive memories that a model is told",
+        "highest sensitivity of memories in a prompt",
         choices=SENSITIVITIES,
     )
     sensitivity_adapter: str = _setting(
         "sensitivity.adapter",
         "personal",
-        "the most sensitive memories that an adapter may hold",
+        "highest sensitivity of memories that an adapter is trained on",
         choices=SENSITIVITIES,
     )
     sensitivity_export: str = _setting(
         "sensitivity.export",
         "personal",
-        "the most sensitive memories that an export holds",
+        "highest sensitivity of memories in an export",
         choices=SENSITIVITIES,
     )
     sensitivity_publish: str = _setting(
         "sensitivity.publish",
         "open",
-        "the most sensitive memories that are published",
+        "highest sensitivity of memories in a publication",
         choices=SENSITIVITIES,
     )
     audit_reads: str = _setting(
         "audit.reads",
         "all",
-        "what the audit of a new vault tells of reading: all (also show, search, list), or prompts (what a"
-        " model was told); later: `memos audit reads`",
+        "reads that the audit of a new vault records: all (also show, search, list), or prompts (memories in"
+        " a prompt); for an existing vault: `memos audit reads`",
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
     search_balance: float = _setting("search.balance", 0.65, "weight of vectors beside words, 0 to 1", most=1)
     search_reranker: str = _setting(
-        "search.reranker", "", "a cross-encoder that orders the best anew: a folder, or owner/name; slow"
+        "search.reranker", "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
     )
     query_answer: str = _setting(
         "query.answer",
         "auto",
-        "how a query answers: quote (sentences of your memories), model (the model writes), or auto (the"
-        " model where it has a billion parameters or more, else quote)",
+        "how a query answers: quote (sentences of your memories), model (the model writes), or auto (model"
+        " with a billion parameters or more, else quote)",
         choices=("auto", "quote", "model"),
     )
     query_relevance: float = _setting(
-        "query.relevance", 0.5, "how sure it must be that a memory answers the question, 0 to 1", most=1
+        "query.relevance", 0.5, "least probability that a memory answers the question, 0 to 1", most=1
     )
-    query_words: int = _setting("query.words", 60, "words that a quoted answer may have", 1)
-    query_context: int = _setting(
-        "query.context", 4096, "tokens of context that the reader is opened with", 1
-    )
-    query_memory: int = _setting("query.memory", 1000, "tokens that memories may take of it")
+    query_words: int = _setting("query.words", 60, "most words in a quoted answer", 1)
+    query_context: int = _setting("query.context", 4096, "tokens of context of the reader", 1)
+    query_memory: int = _setting("query.memory", 1000, "most tokens of the context for memories")
     query_sources: int = _setting(
         "query.sources",
         0,
-        "memories that a query puts before the model, at most; 0: as many as fit, for a small model three",
+        "most memories in the prompt of a query; 0: as many as fit, or three for a small model",
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
     query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")
@@ -205,7 +203,7 @@ class Origin:
 
 
 def home_folder() -> Path | None:
-    """The user's home folder; None where there is none, as for a number without a name in a container."""
+    """Return the user's home folder; None if there is none, as for an unnamed user id in a container."""
     try:
         return Path.home()
     except RuntimeError:
@@ -213,17 +211,17 @@ def home_folder() -> Path | None:
 
 
 def expand_home(path: str | Path) -> Path:
-    """``path`` with a ``~`` at its start replaced. Raises UsageError where that home folder is not known."""
+    """Return ``path`` with a ``~`` at its start replaced. Raises UsageError if there is no home folder."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{path}: this home folder is not known", "set HOME, or write the whole path"
+            f"{path}: this home folder is not known", "set HOME, or write the path in full"
         ) from None
 
 
 def config_file() -> Path | None:
-    """The user's ``config.toml``; ``MEMOS_CONFIG`` names another. None where there is no home folder."""
+    """Return the path of ``config.toml``, or of ``MEMOS_CONFIG``; None if there is no home folder."""
     if named := os.environ.get("MEMOS_CONFIG"):
         return Path(named)
     folder = _user_folder(user_config_path)
@@ -231,10 +229,10 @@ def config_file() -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it.
+    """Return the cache folder: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it.
 
-    Without a home folder that can be written to, it is a folder of the user in the temporary one. Raises
-    UsageError where that belongs to somebody else: models are loaded from it.
+    Without a writable home folder, it is a folder of the user inside the temporary folder. Raises UsageError
+    if that folder belongs to another user, because models are loaded from it.
     """
     if named := os.environ.get("MEMOS_CACHE"):
         return Path(named)
@@ -245,13 +243,12 @@ def cache_folder() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise UsageError(f"{folder} is not yours alone", "set MEMOS_CACHE to a folder of your own")
+        raise UsageError(f"other users can write to {folder}", "set MEMOS_CACHE to a folder of your own")
     return folder
 
 
 def vault_folder(settings: Settings) -> Path:
-    """The folder of the vault that ``settings`` name. Raises UsageError where they name none and there is no
-    home folder."""
+    """Return the folder of the vault. Raises UsageError if none is set and there is no home folder."""
     if settings.vault:
         return expand_home(settings.vault)
     folder = _user_folder(user_data_path)
@@ -263,7 +260,7 @@ def vault_folder(settings: Settings) -> Path:
 
 
 def _user_folder(find: Callable[[str], Path]) -> Path | None:
-    """One of platformdirs' folders for memos; None where it needs a home folder, and there is none."""
+    """Return one of platformdirs' folders for memos; None if it needs a home folder and there is none."""
     try:
         folder = find("memos")
     except RuntimeError:
@@ -272,13 +269,13 @@ def _user_folder(find: Callable[[str], Path]) -> Path | None:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Whether the first parent of ``folder`` that exists can be written to."""
+    """Return whether the nearest existing parent of ``folder`` is writable."""
     parent = next((each for each in folder.parents if each.is_dir()), folder)
     return os.access(parent, os.W_OK)
 
 
 def principal_of(settings: Settings) -> str:
-    """The principal that ``settings`` name, else the system's user, by number if it has no name.
+    """Return the principal of ``settings``, else the system's user, by number if it has no name.
 
     Raises UsageError for a name that is neither ``user:…`` nor ``agent:…``.
     """
@@ -293,13 +290,13 @@ def _login_name() -> str:
 
 
 def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
-    """``name``, if it is KIND:NAME of one of ``kinds``, in letters that can be seen. Raises UsageError."""
+    """Return ``name`` if it is KIND:NAME of one of ``kinds``, in printable letters; else raise UsageError."""
     kind, _, rest = name.partition(":")
     if not rest.strip() or kind not in kinds:
         what = "a group" if kinds == ("group",) else "a principal"
         raise UsageError(f"{name!r} is not {what}", f"write {' or '.join(f'{each}:NAME' for each in kinds)}")
     if not name.isprintable():
-        raise UsageError(f"{name!r} has characters that cannot be seen", "use letters, digits and -")
+        raise UsageError(f"{name!r} has invisible characters", "use letters, digits and -")
     return name
 
 

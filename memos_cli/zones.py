@@ -1,4 +1,4 @@
-"""The time zone of the user: what a time without a zone is read in, and what times are shown in."""
+"""The time zone of the user, in which times without a zone are read and all times are shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _named = ""
 
 
 def use_zone(name: str) -> None:
-    """Use the zone ``name`` in this process, such as ``Europe/Berlin``; '' uses the system's.
+    """Set the time zone of this process, such as ``Europe/Berlin``; '' is the system's.
 
     Raises UsageError for a name that the zone database does not have.
     """
@@ -72,6 +72,6 @@ def _system_zone(variable: str | None) -> tzinfo:
 
 
 def _rule_file(rule: str) -> bytes:
-    """Return a zone file (RFC 8536) with a POSIX rule, such as ``JST-9``, and no more."""
+    """Return a minimal zone file (RFC 8536) with a POSIX rule, such as ``JST-9``."""
     header = b"TZif2" + bytes(15) + bytes(16) + (1).to_bytes(4, "big") + (1).to_bytes(4, "big")
     return 2 * (header + bytes(6) + b"\0") + b"\n" + rule.encode("ascii", "replace") + b"\n"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the file that centres the vectors of multilingual-e5-small: memos_cli/runtime/e5_centre.npy.
+"""Write the file that centres the vectors of multilingual-e5-small: memos_cli/runtime/e5_centre.npy.
 
     scripts/calibrate_embedder.py --xquad DIR --tatoeba DIR [--texts 300]
 
@@ -38,9 +38,9 @@ TATOEBA = (
     "tam", "tel", "tgl", "tha", "tur", "ukr", "urd", "vie",
 )  # fmt: skip
 PAIRS = ("en>en", "zh>zh", "de>de", "vi>vi", "zh>en", "en>zh", "de>en", "ru>zh")
-"""Languages of question and passage that are checked."""
+"""Pairs of languages (question, passage) that are tested."""
 SHARE = 0.95
-"""Of the squared distances between languages, how much the directions that are kept hold."""
+"""Share of the squared distances between languages that the chosen directions explain."""
 SENTENCE_END = re.compile(r"(?<=[。！？।؟])\s*|(?<=[.!?])\s+")
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
@@ -53,7 +53,7 @@ class Quiz:
     passages: list[str]
     questions: list[str]
     answers: list[int]
-    """For each question, the place of its passage."""
+    """For each question, the index of its passage."""
 
 
 def read_xquad(file: Path, parity: int) -> Quiz:
@@ -79,7 +79,7 @@ def mean(embedder: e5.E5Embedder, texts: Sequence[str], *, query: bool = False) 
 
 
 def measure_xquad(embedder: e5.E5Embedder, folder: Path, count: int) -> dict[str, list[Vectors]]:
-    """The means of passages, sentences and questions of each language."""
+    """Compute the means of passages, sentences and questions of each language."""
     means = {}
     for language in XQUAD:
         quiz = read_xquad(folder / f"xquad.{language}.json", 0)
@@ -94,7 +94,7 @@ def measure_xquad(embedder: e5.E5Embedder, folder: Path, count: int) -> dict[str
 
 
 def calibrate(embedder: e5.E5Embedder, xquad: Path, tatoeba: Path, count: int) -> Vectors:
-    """The rows of the file: the mean of passages, that of questions, the directions."""
+    """Compute the rows of the file: the mean of passages, that of questions, the directions."""
     means = measure_xquad(embedder, xquad, count)
     directions = [
         found - english
@@ -124,7 +124,7 @@ def calibrate(embedder: e5.E5Embedder, xquad: Path, tatoeba: Path, count: int) -
 
 
 def check(embedder: e5.E5Embedder, folder: Path, rows: Vectors) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures of each pair of languages, raw and centred."""
+    """Measure each pair of languages, with raw and centred vectors."""
     vectors = {}
     for language in sorted({part for pair in PAIRS for part in pair.split(">")}):
         quiz = read_xquad(folder / f"xquad.{language}.json", 1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit how sure `memos query` is that memory answers a question, and print how well that agrees with the data.
+"""Fit the probability that a memory answers a question, and print how well it agrees with the data.
 
     scripts/calibrate_relevance.py DATA… [--embedder NAME] [--questions 80]
 
@@ -33,13 +33,13 @@ from memos_cli.settings import Settings
 NAMES = ("bias", "cosine", "gap", "words", "foreign")
 THRESHOLDS = (0.3, 0.4, 0.5)
 FIRST = 10
-"""Memories of a search that may decide whether a question is answered."""
+"""Number of memories of a search that may decide whether a question is answered."""
 Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and the signs of the first memories that it finds."""
+    """A question, and the evidence for the first memories that it finds."""
 
     family: str
     kind: str
@@ -80,7 +80,7 @@ def collect(paths: Sequence[Path], embedder: str, most: int) -> list[Asked]:
 
 
 def fit(asked: Sequence[Asked], rounds: int = 8) -> Matrix:
-    """The weights: logistic regression on the best memory of each question, by Newton's method.
+    """Fit the weights: logistic regression on the best memory of each question, by Newton's method.
 
     Which memory is the best follows from the weights, so both are found in turns.
     """
@@ -126,7 +126,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, nargs="+")
-    parser.add_argument("--embedder", default="", help="an embedder in place of the usual one")
+    parser.add_argument("--embedder", default="", help="an embedder instead of the default one")
     parser.add_argument("--questions", type=int, default=80, help="half of the questions of each data set")
     wanted = parser.parse_args()
     asked = collect(wanted.data, wanted.embedder, wanted.questions)

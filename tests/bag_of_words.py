@@ -1,4 +1,4 @@
-"""Stands in for an embedder: a text's vector is made of its words, so that alike texts have like vectors."""
+"""A fake embedder: a text's vector is made of its words, so that similar texts have similar vectors."""
 
 from __future__ import annotations
 

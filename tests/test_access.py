@@ -159,7 +159,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.tasks": lambda m, id: m.access.tasks(),
     "access.finish_task": lambda m, id: m.access.finish_task("T1"),
     "access.create_token": lambda m, id: m.access.create_token(ANN, "owner", None),
-    "access.tell_reads": lambda m, id: m.access.tell_reads("prompts"),
+    "access.set_audited_reads": lambda m, id: m.access.set_audited_reads("prompts"),
     "access.tokens": lambda m, id: m.access.tokens(),
     "access.revoke_token": lambda m, id: m.access.revoke_token(1),
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
@@ -170,7 +170,7 @@ REFUSING = {
     "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several",
     "show", "tag", "mark", "review", "set_view", "remove_view", "forget", "access.explain",
     "access.grant", "access.one", "access.several", "access.revoke", "access.join", "access.create_token",
-    "access.finish_task", "access.tell_reads", "access.require_tokens", "access.revoke_token",
+    "access.finish_task", "access.set_audited_reads", "access.require_tokens", "access.revoke_token",
 }  # fmt: skip
 WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
@@ -183,7 +183,7 @@ NOT_ASKED = {
     # Take cubes that the caller was given.
     "publish", "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
-    "access.require_making", "access.require_sharing", "access.require_owner", "access.reads_told",
+    "access.require_making", "access.require_sharing", "access.require_owner", "access.audited_reads",
     "access.require_lasting_grants",
     "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip
@@ -436,7 +436,7 @@ def test_a_vault_that_wants_tokens_lets_nobody_in_without(folder: Path) -> None:
         said = ann.access.create_token(ANN, "owner", None)[1]
         ann.access.require_tokens(True)
     for who in (ANN, CODER):
-        with enter(folder, who) as nobody, pytest.raises(Refused, match="only with a token"):
+        with enter(folder, who) as nobody, pytest.raises(Refused, match="requires a token"):
             nobody.stats()
     with enter(folder, token=said) as ann:
         assert ann.stats().types == {"document": 1}

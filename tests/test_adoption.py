@@ -1,4 +1,4 @@
-"""What comes from outside changes nothing that was here: bundles, and the exports of other programs."""
+"""Imports change no existing memory: bundles, and exports of other programs."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def bundles(draw: st.DrawFn, ids: Sequence[str]) -> dict[str, list[Any]]:
 
 @settings(max_examples=80)
 @given(st.data())
-def test_no_bundle_changes_what_was_here(
+def test_a_bundle_changes_no_existing_memory(
     base: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     whole, ids = base
@@ -186,9 +186,7 @@ def test_no_bundle_changes_what_was_here(
     shutil.rmtree(folder)
 
 
-def test_a_memory_is_not_forgotten_with_somebody_elses_junk(
-    base: tuple[Path, list[str]], tmp_path: Path
-) -> None:
+def test_forgetting_keeps_memories_of_others(base: tuple[Path, list[str]], tmp_path: Path) -> None:
     shutil.copytree(base[0], folder := tmp_path / "vault")
     mine = base[1][0]
     with enter(folder) as ann:
@@ -200,9 +198,7 @@ def test_a_memory_is_not_forgotten_with_somebody_elses_junk(
         assert ann.show(mine).cube.tags == ("work",)
 
 
-def test_what_a_bundle_grants_is_left_out_unless_it_is_asked_for(
-    base: tuple[Path, list[str]], tmp_path: Path
-) -> None:
+def test_grants_of_a_bundle_need_with_grants(base: tuple[Path, list[str]], tmp_path: Path) -> None:
     grants = [
         {"target": id, "principal": "agent:eve", "right": "read", "expires": None}
         for id in (NEW[0], base[1][0])
@@ -231,7 +227,7 @@ def test_what_a_bundle_grants_is_left_out_unless_it_is_asked_for(
         ("cubes", foreign(NEW[2], "Third."), "id"),
     ],
 )
-def test_a_record_of_another_shape_is_told_and_the_others_come(
+def test_an_invalid_record_is_reported_and_others_are_imported(
     tmp_path: Path, part: str, record: dict[str, Any], field: str, bad: object
 ) -> None:
     cubes = [foreign(NEW[0], "One."), foreign(NEW[1], "Two.")]
@@ -245,7 +241,7 @@ def test_a_record_of_another_shape_is_told_and_the_others_come(
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-def test_who_may_go_on_with_a_memory(base: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_which_signers_may_add_versions(base: tuple[Path, list[str]], tmp_path: Path) -> None:
     """Its signer, or the user's own key; with what came without a signature, anybody."""
     shutil.copytree(base[0], folder := tmp_path / "vault")
     mine = base[1][1]
@@ -258,14 +254,15 @@ def test_who_may_go_on_with_a_memory(base: tuple[Path, list[str]], tmp_path: Pat
         assert bring(ann, {"cubes": later}, signer="ed25519:eve").versions == 1
         assert bring(ann, {"cubes": later}).versions == 0
         assert [failure.reason for failure in bring(ann, {"cubes": later}, signer=FRIEND).failed] == [
-            f"{mine} has later versions there, but did not come from there, and is left"
+            f"{mine} has later versions in the bundle, but was not imported from this signer;"
+            " it stays unchanged"
         ]
         assert ann.show(NEW[3]).cube.text == "Later."
         assert bring(ann, {"cubes": later}, signer=signing.name_of(own)).versions == 1
         assert ann.show(mine).cube.text == "Later too."
 
 
-def test_an_id_that_is_anothers_here_tells_nothing(base: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_an_id_of_another_principal_is_not_revealed(base: tuple[Path, list[str]], tmp_path: Path) -> None:
     hidden = base[1][-1]
     shutil.copytree(base[0], folder := tmp_path / "vault")
     with enter(folder) as ann:
@@ -282,7 +279,7 @@ def test_an_id_that_is_anothers_here_tells_nothing(base: tuple[Path, list[str]],
 # --- quarantine ------------------------------------------------------------------------------------
 
 
-def test_a_second_version_of_what_was_approved_waits_again(tmp_path: Path) -> None:
+def test_a_new_version_of_an_approved_memory_is_quarantined(tmp_path: Path) -> None:
     with enter(tmp_path / "vault") as ann:
         ann.vault_to_be()
         bring(ann, {"cubes": [foreign(NEW[0], "One.")]}, quarantine=True)
@@ -309,7 +306,7 @@ WAYS_ROUND = {
 
 @pytest.mark.parametrize("way", WAYS_ROUND)
 @pytest.mark.parametrize("who", ["agent:coder", "agent:owner"])
-def test_only_a_users_approval_lets_out_of_quarantine(tmp_path: Path, way: str, who: str) -> None:
+def test_only_a_users_approval_releases_from_quarantine(tmp_path: Path, way: str, who: str) -> None:
     """Not what an agent does that may do all with it, or owns it."""
     text = "The page from outside."
     folder = tmp_path / "vault"
@@ -335,7 +332,7 @@ def test_only_a_users_approval_lets_out_of_quarantine(tmp_path: Path, way: str, 
 # --- exports of other programs ---------------------------------------------------------------------
 
 
-def test_an_export_links_pins_and_ends_only_what_came_with_it(memos: Shell) -> None:
+def test_an_import_links_pins_and_expires_only_its_own_memories(memos: Shell) -> None:
     """References are its own: the same one elsewhere is another memory."""
     said = '{"id": "t1", "role": "user", "content": "I planted tomatoes."}\n'
     memos("ingest", memos.write("chat.jsonl", said), "--no-embed")
@@ -351,7 +348,7 @@ def test_an_export_links_pins_and_ends_only_what_came_with_it(memos: Shell) -> N
     assert now == mine
 
 
-def test_what_is_known_already_is_not_tagged_nor_brought_back_by_an_import(memos: Shell) -> None:
+def test_an_import_neither_tags_nor_restores_existing_memories(memos: Shell) -> None:
     file = memos.write("a.csv", "text\nThe cat is called Miso.\n")
     memos("import", file, "--no-embed", "--tag", "first")
     (mine,) = memos("list", "--json").records
@@ -362,7 +359,7 @@ def test_what_is_known_already_is_not_tagged_nor_brought_back_by_an_import(memos
     assert (now["tags"], now["source"]) == (["first"], mine["source"])
 
 
-def test_what_a_command_says_of_a_bundle(memos: Shell) -> None:
+def test_import_reports_the_parts_of_a_bundle(memos: Shell) -> None:
     (mine,) = memos.keep("The cat is called Miso.")
     whole = io.BytesIO()
     grant = {"target": NEW[0], "principal": "everyone", "right": "admin", "expires": None}

@@ -71,7 +71,7 @@ def test_memory_tells_when_it_was(life: Shell) -> None:
     found = life("query", "Where did I work before I moved to Berlin?", "--explain", *NOW).out
     assert "before I moved to Berlin: … to 2023-03-10T00:00:00Z" in found
     note = life("search", "my work before I moved to Berlin", *NOW).err
-    assert "'before I moved to Berlin' is told by " in note
+    assert "'before I moved to Berlin' was dated from memory " in note
 
 
 @with_models

@@ -190,7 +190,7 @@ def looks(memos: Shell) -> list[str]:
     return [row["principal"] for row in memos("audit", "--json", "--action", "search").records]
 
 
-def test_a_look_waits_for_a_writer_and_is_never_left_out(memos: Shell) -> None:
+def test_a_read_waits_for_a_writer_to_be_audited(memos: Shell) -> None:
     memos.keep("The cat is called Miso.")
     with closing(connect(memos.vault / "memos.db", 1.0)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -204,7 +204,7 @@ def test_a_look_waits_for_a_writer_and_is_never_left_out(memos: Shell) -> None:
 
 
 @pytest.mark.parametrize("how", [fcntl.LOCK_EX, fcntl.LOCK_SH])
-def test_no_reader_turns_the_audit_off(memos: Shell, how: int) -> None:
+def test_no_reader_can_disable_the_audit(memos: Shell, how: int) -> None:
     """Neither by its settings, nor by holding the file that writers hold."""
     memos.keep("The cat is called Miso.")
     with (memos.vault / "lock").open("w") as file:
@@ -213,7 +213,7 @@ def test_no_reader_turns_the_audit_off(memos: Shell, how: int) -> None:
     assert looks(memos) == ["user:ann"]
 
 
-def test_what_is_told_of_reading_is_the_vaults(memos: Shell) -> None:
+def test_the_vault_decides_which_reads_are_audited(memos: Shell) -> None:
     memos.keep("The cat is called Miso.")
     assert memos("audit", "reads").out == "all\n"
     memos("audit", "reads", "prompts", "--as", "agent:coder", code=14)
@@ -230,7 +230,7 @@ def test_what_is_told_of_reading_is_the_vaults(memos: Shell) -> None:
     assert memos("audit", "reads", env=other).out == "prompts\n", "the setting is for a new vault"
 
 
-def test_verifying_raises_no_alarm_while_others_write(memos: Shell) -> None:
+def test_audit_verify_passes_while_others_write(memos: Shell) -> None:
     """Each run reads one snapshot: what comes after its first statement is not there for any."""
     code = """
 import sys

@@ -193,7 +193,7 @@ def test_what_waits_for_an_embedder_goes_when_it_comes(vault: Vault) -> None:
     assert catalogue.count_waiting(vault.connection) == 1
 
 
-def test_what_waits_is_counted_for_the_embedder_in_use(vault: Vault) -> None:
+def test_waiting_memories_are_counted_for_the_embedder_in_use(vault: Vault) -> None:
     keep(vault, "a", "b")
     assert catalogue.embedder_in_use(vault.connection) == 0
     with vault.change(WHO, NOW) as change:

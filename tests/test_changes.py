@@ -202,7 +202,7 @@ def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
     assert entered(vault) == 1
 
 
-def test_the_vectors_of_a_cube_come_in_place_of_its_old_ones(vault: Vault) -> None:
+def test_new_vectors_of_a_cube_replace_its_old_ones(vault: Vault) -> None:
     kept, other = keep(vault, "Larks nest low.", "Owls nest high.")
     with vault.change(WHO, NOW) as change:
         row, later = change.embedder("f", "name", 2), change.embedder("g", "name", 2)

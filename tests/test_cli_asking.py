@@ -169,11 +169,11 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Engine, "__init__", refuse)
 
 
-def test_a_quoted_answer_is_followed_by_where_it_stands(kept: Shell, no_model: None) -> None:
+def test_a_quoted_answer_lists_its_sources(kept: Shell, no_model: None) -> None:
     assert kept("query", STAGING).lines == [ANSWER, "", "From:", f"[1] {ANSWER} — stdin:0-42"]
 
 
-def test_a_quoted_answer_tells_who_said_it_and_when(kept: Shell, no_model: None) -> None:
+def test_a_quoted_answer_names_author_and_time(kept: Shell, no_model: None) -> None:
     turn = {"id": "d1", "role": "user", "name": "Ann", "time": "2026-05-01T10:00:00Z",
             "content": "The red bicycle has a flat tyre."}  # fmt: skip
     line = json.dumps(turn)
@@ -202,7 +202,7 @@ def test_the_json_of_a_quoted_answer(kept: Shell, no_model: None) -> None:
     assert [(each["text"], each["cosine"]) for each in chosen["sentences"]] == [(ANSWER, None)]
 
 
-def test_of_a_long_memory_the_sentence_that_answers_is_quoted(kept: Shell, no_model: None) -> None:
+def test_the_answering_sentence_of_a_long_memory_is_quoted(kept: Shell, no_model: None) -> None:
     filler = "The kitchen of the old farm has a large window towards the orchard and its many trees. "
     answer = "The lighthouse keeper paints the railing green every second summer."
     kept.keep(filler * 8 + answer + " " + filler * 8)
@@ -228,14 +228,16 @@ def test_the_words_of_a_quoted_answer_are_limited_by_a_setting(kept: Shell, no_m
 @pytest.mark.parametrize(
     "question", ["Who won the chess world championship in 1972?", "zeppelin", "谁写了红楼梦？"]
 )
-def test_what_memory_does_not_hold_is_not_answered(kept: Shell, no_model: None, question: str) -> None:
+def test_a_question_without_an_answer_in_memory_is_refused(
+    kept: Shell, no_model: None, question: str
+) -> None:
     told = kept("query", question, "--json").record
     assert (told["answered"], told["answer"], told["quotes"]) == (False, NOTHING, [])
     assert (told["sources"], told["nearest"]) == ([], None)
     assert kept("query", question).lines == [NOTHING]
 
 
-def test_the_nearest_memory_is_named_where_it_is_near(kept: Shell, no_model: None) -> None:
+def test_the_nearest_memory_is_named_if_it_is_close(kept: Shell, no_model: None) -> None:
     # All of the words are asked for: with this relevance the same memory is near, and no answer.
     near = {"MEMOS_QUERY_RELEVANCE": "1"}
     told = kept("query", STAGING, "--json", env=near).record
@@ -263,12 +265,12 @@ def test_an_empty_question_is_refused(kept: Shell) -> None:
         kept("query", " \n", way, code=2)
 
 
-def test_a_filter_takes_memories_away_from_a_quoted_answer(kept: Shell, no_model: None) -> None:
+def test_a_filter_restricts_a_quoted_answer(kept: Shell, no_model: None) -> None:
     assert kept("query", STAGING, "--tag", "work").lines[0] == ANSWER
     assert kept("query", STAGING, "--tag", "home").lines == [NOTHING]
 
 
-def test_a_quoted_answer_warms_what_it_quotes(kept: Shell, no_model: None) -> None:
+def test_a_quoted_answer_heats_the_quoted_memories(kept: Shell, no_model: None) -> None:
     kept("query", STAGING)
     (hot,) = (row for row in kept("list", "--json").records if row["hits"])
     assert (hot["text"], hot["hits"], hot["state"]) == (ANSWER, 1, "activated")
@@ -292,12 +294,12 @@ def test_explain_shows_the_sentences_that_would_be_quoted(kept: Shell, no_model:
     assert not [row for row in kept("list", "--json").records if row["hits"]]
 
 
-def test_without_an_embedder_words_alone_find_what_is_quoted(kept: Shell, no_model: None) -> None:
+def test_without_an_embedder_quotes_are_found_by_words(kept: Shell, no_model: None) -> None:
     assert kept("query", STAGING, env={"MEMOS_EMBEDDER": "/nowhere"}).lines[0] == ANSWER
 
 
 @with_models
-def test_an_embedder_that_is_gone_is_told_and_words_answer(kept: Shell) -> None:
+def test_a_missing_embedder_is_reported_and_words_are_used(kept: Shell) -> None:
     kept("embed")
     done = kept("query", STAGING, env={"MEMOS_EMBEDDER": "/nowhere"})
     assert done.lines[0] == ANSWER
@@ -305,7 +307,7 @@ def test_an_embedder_that_is_gone_is_told_and_words_answer(kept: Shell) -> None:
 
 
 @with_models
-def test_with_vectors_meaning_finds_what_is_quoted(kept: Shell) -> None:
+def test_with_vectors_quotes_are_found_by_meaning(kept: Shell) -> None:
     kept("embed")
     asked = ("query", "At what hour are copies of the data made?", "--json")
     told = kept(*asked, env={"MEMOS_QUERY_RELEVANCE": "0.02"}).record
@@ -330,7 +332,7 @@ def test_quote_and_generate_do_not_go_together(kept: Shell) -> None:
     assert error["message"] == "--quote and --generate do not go together"
 
 
-def test_a_small_model_is_quoted_for_unless_it_is_asked_for(kept: Shell, tiny: dict[str, str]) -> None:
+def test_a_small_model_writes_only_with_generate(kept: Shell, tiny: dict[str, str]) -> None:
     def mode(*options: str, **extra: str) -> str:
         ask = ("query", STAGING, "--max-tokens", "2", "--json", *options)
         return str(kept(*ask, env={**tiny, **extra}).record["mode"])
@@ -384,7 +386,7 @@ def test_query_refuses_a_file_that_is_no_model(kept: Shell, content: bytes) -> N
 # --- query: an answer that a model writes ----------------------------------------------------------
 
 
-def test_an_answer_comes_sentence_by_sentence_while_it_is_written(
+def test_a_written_answer_is_streamed_by_sentence(
     kept: Shell, tiny: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from memos_cli.cli.output import Output
@@ -412,7 +414,7 @@ def test_an_answer_comes_sentence_by_sentence_while_it_is_written(
     assert before_each[-1].startswith("The port is 5433.")
 
 
-def test_what_no_source_supports_is_told(
+def test_unsupported_statements_are_reported(
     kept: Shell, tiny: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def generate(engine: Engine, **options: Any) -> Iterator[str]:
@@ -434,7 +436,7 @@ def test_a_model_answers_and_names_its_sources(kept: Shell) -> None:
 
 
 @with_models
-def test_a_model_is_not_asked_what_memory_does_not_hold(kept: Shell) -> None:
+def test_the_model_is_not_run_if_no_memory_answers(kept: Shell) -> None:
     answered = kept("query", "Who won the chess world championship in 1972?", "--generate", "--json").record
     assert (answered["answered"], answered["mode"], answered["answer"]) == (False, "model", NOTHING)
     assert answered["sources"] == []
@@ -453,7 +455,7 @@ def test_explain_shows_the_plan_and_asks_no_model(kept: Shell) -> None:
 
 @with_models
 @pytest.mark.parametrize("way", ["--quote", "--generate"])
-def test_the_time_in_a_question_counts(kept: Shell, way: str) -> None:
+def test_the_time_in_a_question_restricts_the_search(kept: Shell, way: str) -> None:
     ask = ("query", "What about the backup in January 2023?", "--explain", "--json", way)
     told = kept(*ask).record
     call = told["plan"]["call"]

@@ -1,4 +1,4 @@
-"""What a command reads: batch files, ids, texts on stdin and in arguments, in any encoding."""
+"""Input of commands in any encoding: batch files, ids, texts on stdin and in arguments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCHES: dict[str, tuple[bytes, list[str | None]]] = {
 
 @pytest.mark.parametrize("name", BATCHES)
 @pytest.mark.parametrize("way", ["file", "stdin"])
-def test_a_batch_is_read_in_any_encoding_and_a_bad_line_is_its_own_error(
+def test_a_batch_is_read_in_any_encoding_and_a_bad_line_fails_alone(
     memos: Shell, name: str, way: str
 ) -> None:
     content, expected = BATCHES[name]
@@ -82,7 +82,7 @@ def test_a_new_text_from_stdin_or_an_editor_is_decoded_with_a_note(
     assert ("note:" in shown) == ("note:" in note)
 
 
-def test_binary_data_is_no_new_text(memos: Shell) -> None:
+def test_binary_data_is_refused_as_a_new_text(memos: Shell) -> None:
     (id,) = memos.keep("One.")
     memos("edit", id, "--text", "-", stdin=b"\0\1\2", code=1)
     assert memos("show", id, "--json").record["text"] == "One."
@@ -128,7 +128,7 @@ def test_a_question_in_another_encoding_is_understood(memos: Shell) -> None:
         "import F",
     ],
 )  # fmt: skip
-def test_what_is_no_file_is_said(memos: Shell, kind: str, command: str) -> None:
+def test_an_input_that_is_not_a_file_is_refused(memos: Shell, kind: str, command: str) -> None:
     (id,) = memos.keep("One.")
     path = memos.work / "there"
     if kind == "FIFO":

@@ -75,7 +75,7 @@ def test_a_failure_says_what_and_what_to_type_next(shell: Shell) -> None:
     assert failed.out == ""
     assert failed.err == (
         f"memos: there is no vault at {shell.vault}\n"
-        "  try: make one with `memos init`, or name one with --vault\n"
+        "  try: create one with `memos init`, or name one with --vault\n"
     )
 
 
@@ -84,7 +84,7 @@ def test_a_failure_is_an_object_where_results_are(shell: Shell) -> None:
     assert failed.out == ""
     assert failed.error == {
         "message": f"there is no vault at {shell.vault}",
-        "hint": "make one with `memos init`, or name one with --vault",
+        "hint": "create one with `memos init`, or name one with --vault",
         "code": 10,
     }
 

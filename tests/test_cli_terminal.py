@@ -1,4 +1,4 @@
-"""Narrow terminals, and text of others that would play with any: tables, JSON, exports."""
+"""Narrow terminals, and hostile text on terminals: tables, JSON, exports."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_bundle_is_not_printed_to_a_terminal(memos: Shell) -> None:
     "command", ["grant vault user:a\x1b[2J", "group add group:a\x07 user:x", "group add group:x user:\u202e",
                 "token create agent:\x9b", "list --as user:\x1b"],
 )  # fmt: skip
-def test_names_of_people_and_groups_can_be_seen(memos: Shell, command: str) -> None:
+def test_invisible_names_of_principals_and_groups_are_refused(memos: Shell, command: str) -> None:
     memos(*command.split(" "), code=2)
 
 

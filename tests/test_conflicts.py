@@ -1,4 +1,4 @@
-"""Two memories that may contradict each other: both are shown, with their dates; only a person hides one."""
+"""Memories that may contradict each other: both are shown with their dates; only the user hides one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_both_are_quoted_the_newer_first_with_their_dates(memos: Shell) -> None:
 
 
 @with_models
-def test_what_a_person_settled_is_left_out(memos: Shell) -> None:
+def test_a_resolved_conflict_is_not_shown(memos: Shell) -> None:
     keep(memos, *PAIR)
     memos("conflicts", "--resolve", "keep-newest")
     done = memos("query", QUESTION, "--quote")
@@ -57,13 +57,13 @@ LISTS = {
 
 @with_models
 @pytest.mark.parametrize("what", LISTS)
-def test_a_list_of_one_source_holds_no_contradiction(memos: Shell, what: str) -> None:
+def test_entries_of_one_list_do_not_contradict(memos: Shell, what: str) -> None:
     memos("ingest", memos.write("list.txt", "\n".join(LISTS[what])), "--lines")
     assert memos("conflicts", "--json").records == []
 
 
 @with_models
-def test_rows_headings_and_speakers_tell_things_apart(memos: Shell) -> None:
+def test_rows_headings_and_speakers_separate_subjects(memos: Shell) -> None:
     memos("ingest", memos.write("ports.csv", "kind,port\nserver,5433\nserver,5434\n"))
     sections = "# Heron\n\nThe server listens on port 71.\n\n# Stork\n\nThe server listens on port 72.\n"
     memos("ingest", memos.write("servers.md", sections))

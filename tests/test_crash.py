@@ -165,7 +165,7 @@ def test_embed_goes_on_where_it_was(filled: Shell) -> None:
 
 
 @with_models
-def test_a_vault_of_format_7_gets_its_sentences_whatever_kills_it(tmp_path: Path) -> None:
+def test_embedding_a_vault_of_format_7_survives_kills(tmp_path: Path) -> None:
     """Migration and embedding in one command: a second one completes both."""
     shell = Shell(tmp_path)
     unpack("minilm-7", tmp_path).rename(shell.vault)
@@ -406,7 +406,7 @@ def test_a_publication_that_was_cut_off_is_the_one_before_or_the_new_one(publish
 # --- interrupted: there is time to clean up --------------------------------------------------------------
 
 
-def test_what_is_interrupted_leaves_no_file(filled: Shell, tiny: dict[str, str]) -> None:
+def test_an_interrupted_promotion_leaves_no_file(filled: Shell, tiny: dict[str, str]) -> None:
     """Promoting anew: a new blob is put, an old one is let go of."""
     filled("promote", "--tag", "home", "--to", "activation", env=tiny)
     first = filled("list", "--oldest", "--json").records[0]["id"]

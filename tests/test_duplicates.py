@@ -90,26 +90,26 @@ def vectors(*cosines: float) -> dict[int, np.ndarray]:
     return found
 
 
-def test_a_translation_is_told_by_its_meaning() -> None:
+def test_a_translation_is_found_by_meaning() -> None:
     known = vectors(TRANSLATION + 0.01, TRANSLATION - 0.01)
     cubes = numbered(PAGE, CHINESE, "会议讨论了碳税和森林的保护问题，没有结果。")
     assert dict(find_duplicates(cubes, known.get)) == {2: frozenset((1,))}
 
 
-def test_in_one_script_meaning_says_nothing() -> None:
+def test_similar_meaning_in_one_script_is_no_copy() -> None:
     """Two values of one thing mean nearly the same."""
     known = vectors(0.99, 0.1)
     cubes = numbered("The staging database listens there.", "The other database listens there.", CHINESE)
     assert dict(find_duplicates(cubes, known.get)) == {}
 
 
-def test_what_has_no_letters_translates_nothing() -> None:
+def test_a_text_without_letters_is_no_translation() -> None:
     known = vectors(0.99, 0.99)
     assert dict(find_duplicates(numbered(PAGE, "4711", CHINESE), known.get)) == {3: frozenset((1,))}
     assert dict(find_duplicates(numbered(PAGE, "4711", "😀"), no_vector)) == {}
 
 
-def test_what_has_no_vector_is_no_translation() -> None:
+def test_a_text_without_a_vector_is_no_translation() -> None:
     known = vectors(0.99)
     for missing in (1, 2):
         some = {n: vector for n, vector in known.items() if n != missing}

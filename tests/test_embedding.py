@@ -130,7 +130,7 @@ def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault
     assert catalogue.count_waiting(vault.connection) == 0
 
 
-def test_what_changes_is_embedded_anew_and_nothing_else(vault: Vault) -> None:
+def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
     first, _ = keep(vault, LARKS, "Owls.")
     embedder = BagOfWords()
     embed(vault, embedder)
@@ -177,7 +177,9 @@ def test_what_changes_is_embedded_anew_and_nothing_else(vault: Vault) -> None:
         (("document", "notes", ""), "# Only a heading", ["notes: # Only a heading"]),
     ],
 )
-def test_what_the_embedder_reads(header: tuple[str, str, str], text: str, expected: list[str]) -> None:
+def test_the_embedded_text_has_speaker_or_headings(
+    header: tuple[str, str, str], text: str, expected: list[str]
+) -> None:
     found = embedded_texts(*header, text)
     assert [read for _, read in found] == expected
     assert all(read.endswith(text[each.start : each.end]) for each, read in found)
@@ -199,14 +201,14 @@ def test_titles_and_speakers_reach_the_embedder(vault: Vault) -> None:
 # --- another embedder ------------------------------------------------------------------------------------
 
 
-def test_another_embedder_embeds_anew(vault: Vault) -> None:
+def test_another_embedder_embeds_again(vault: Vault) -> None:
     keep(vault, "One.")
     embed(vault, BagOfWords())
     assert embed(vault, BagOfWords(32)) == 1
     assert [len(embedded(vault, n)) for n, _ in rows(vault)] == [1, 1]
 
 
-def test_renewing_drops_the_other_embedders_when_all_is_made(vault: Vault) -> None:
+def test_renewing_drops_other_embedders_when_complete(vault: Vault) -> None:
     keep(vault, LARKS, "Owls.", "Crows.")
     old, new = BagOfWords(), BagOfWords(32)
     embed(vault, old)
@@ -225,7 +227,7 @@ def test_renewing_drops_the_other_embedders_when_all_is_made(vault: Vault) -> No
     assert embedded(vault, 2) == sentences(vault)
 
 
-def test_renewing_what_is_new_makes_and_drops_nothing(vault: Vault) -> None:
+def test_renewing_current_vectors_changes_nothing(vault: Vault) -> None:
     keep(vault, LARKS)
     embed(vault, BagOfWords())
     before = vault.connection.execute("SELECT * FROM vector ORDER BY n").fetchall()
@@ -235,7 +237,7 @@ def test_renewing_what_is_new_makes_and_drops_nothing(vault: Vault) -> None:
     assert vault.connection.execute("SELECT * FROM vector ORDER BY n").fetchall() == before
 
 
-def test_the_old_vectors_stay_where_a_memory_changed_meanwhile(vault: Vault) -> None:
+def test_old_vectors_stay_if_a_memory_changed_meanwhile(vault: Vault) -> None:
     """It waits for its new vector: until then the old embedder is the one that knows all."""
     keep(vault, LARKS)
     old, new = BagOfWords(), Interrupted(32)
@@ -255,7 +257,7 @@ def test_the_old_vectors_stay_where_a_memory_changed_meanwhile(vault: Vault) -> 
     assert [n for n, _ in rows(vault)] == [2]
 
 
-def test_the_index_of_a_dropped_embedder_goes_with_it(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_of_a_dropped_embedder_is_deleted(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "FEW", 0)
     keep(vault, LARKS, "Owls.")
     embed(vault, BagOfWords())
@@ -331,7 +333,7 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
         assert "cosine" in hit.why
 
 
-def test_one_who_may_not_read_all_drops_nobodys_vectors(folder: Path) -> None:
+def test_renewing_keeps_vectors_that_the_caller_may_not_read(folder: Path) -> None:
     with enter(folder, BagOfWords(), "user:ann") as ann:
         ann.vault_to_be()
         take(ann, "The lark nests low.")
@@ -395,7 +397,7 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
         assert embedded(memos.vault, 2) == {n: whole[n] for n in (1, 2, 3)}
 
 
-def test_what_is_new_in_an_old_vault_is_embedded_as_the_rest_until_it_is_renewed(old: Path) -> None:
+def test_new_memories_in_an_old_vault_get_old_vectors_until_renewed(old: Path) -> None:
     with enter(old, BagOfWords()) as memos:
         take(memos, LARKS)
         assert memos.embedder.texts[-1] == LARKS  # type: ignore[attr-defined]
@@ -409,7 +411,7 @@ def test_what_is_new_in_an_old_vault_is_embedded_as_the_rest_until_it_is_renewed
         assert embedded(memos.vault, row[0]) == sentences(memos.vault)
 
 
-def test_renewing_an_old_vault_gives_it_sentences_and_drops_what_was(old: Path) -> None:
+def test_renewing_an_old_vault_replaces_its_vectors(old: Path) -> None:
     embedder = BagOfWords()
     with enter(old, embedder) as memos:
         assert memos.embed() == 9
@@ -425,7 +427,7 @@ def test_renewing_an_old_vault_gives_it_sentences_and_drops_what_was(old: Path) 
         assert embedded(memos.vault, 3)[10] == [(0, 51), (52, 96)]
 
 
-def test_renewing_that_was_stopped_goes_on_and_the_old_vectors_answer_meanwhile(old: Path) -> None:
+def test_stopped_renewing_resumes_and_old_vectors_answer_meanwhile(old: Path) -> None:
     made = [0]
     for most in (0, 8, 8):  # sentences, until the embedder fails
         with enter(old, BagOfWords(most=most)) as memos, pytest.raises(ModelUnfit):
@@ -446,7 +448,7 @@ def test_renewing_that_was_stopped_goes_on_and_the_old_vectors_answer_meanwhile(
         assert embedded(memos.vault, 3) == sentences(memos.vault)
 
 
-def test_what_is_new_while_an_old_vault_is_renewed_is_found_by_meaning_too(old: Path) -> None:
+def test_memories_added_while_renewing_are_found_by_meaning(old: Path) -> None:
     with enter(old, BagOfWords(most=5)) as memos, pytest.raises(ModelUnfit):
         memos.embed()
     with enter(old, BagOfWords()) as memos:
@@ -458,7 +460,7 @@ def test_what_is_new_while_an_old_vault_is_renewed_is_found_by_meaning_too(old: 
         assert embedded(memos.vault, 3) == sentences(memos.vault)
 
 
-def test_an_old_vault_that_was_half_embedded_anew_goes_on_with_either_embedder(old: Path) -> None:
+def test_a_half_renewed_old_vault_works_with_either_embedder(old: Path) -> None:
     with enter(old, BagOfWords(32)) as memos:  # as 0.1.0 did: what has no vector yet is found by words
         for question, (text, _) in expected(old).items():
             assert best(memos, question) == text
@@ -484,7 +486,7 @@ def test_an_old_vault_changes_to_an_embedder_of_any_dimension(old: Path, dimensi
 
 
 @with_models
-def test_an_old_vault_goes_on_with_the_embedder_that_came_with_it(tmp_path: Path) -> None:
+def test_an_old_vault_keeps_the_default_of_its_version(tmp_path: Path) -> None:
     """Its VAULT.toml names none. The default has changed since: what it meant then counts."""
     folder = unpack("minilm-7", tmp_path)
 

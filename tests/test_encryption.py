@@ -127,7 +127,7 @@ def test_damage_is_found_and_is_no_wrong_key(sealed: Shell) -> None:
 
 def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
     asked = (b"Passphrase", b"correct horse battery\n")
-    shell.terminal("init", "--encrypt", answers=[asked, (b"Once more", asked[1])])
+    shell.terminal("init", "--encrypt", answers=[asked, (b"Repeat the passphrase", asked[1])])
     assert (shell.vault / "key.age").read_bytes().startswith(b"age-encryption.org/v1\n-> scrypt ")
     cat = shell.write("cat.txt", CAT)
     assert "correct" not in shell.terminal("ingest", "--no-embed", cat, answers=[asked]).out
@@ -141,10 +141,10 @@ def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
 
 
 def test_a_passphrase_that_was_mistyped_makes_no_vault(shell: Shell) -> None:
-    answers = [(b"Passphrase", b"one\n"), (b"Once more", b"two\n")]
+    answers = [(b"Passphrase", b"one\n"), (b"Repeat the passphrase", b"two\n")]
     assert "do not match" in shell.terminal("init", "--encrypt", answers=answers, code=2).out
     assert not (shell.vault / "VAULT.toml").exists()
-    shell.terminal("init", "--encrypt", answers=[answers[0], (b"Once more", b"one\n")])
+    shell.terminal("init", "--encrypt", answers=[answers[0], (b"Repeat the passphrase", b"one\n")])
 
 
 def test_a_wrapped_key_is_unwrapped_by_its_passphrase_alone() -> None:

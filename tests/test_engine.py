@@ -103,7 +103,7 @@ def test_an_answer_ends_with_the_context(engine: Engine) -> None:
 
 
 @with_models
-def test_whether_the_model_ended_its_answer_is_known(engine: Engine) -> None:
+def test_the_engine_knows_whether_the_model_ended_its_answer(engine: Engine) -> None:
     turn = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n"
     for limit, ended in ((120, True), (1, False), (120, True)):
         engine.clear()

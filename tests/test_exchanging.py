@@ -94,7 +94,7 @@ def test_what_went_on_there_gets_its_versions_here(full: Shell) -> None:
     full("edit", hit["id"], "--text", "The hull is of tin.")
     full("export", "-o", "three.mip")
     came = full("import", "three.mip", "--no-embed", "--json", *there, code=3).record
-    assert "something else here" in came["failed"][0]["reason"]
+    assert "other text here" in came["failed"][0]["reason"]
     assert full("search", "reed", "--json", *there).records
     full("check", *there)
 
@@ -110,7 +110,7 @@ def test_what_may_not_go_stays_and_is_counted(full: Shell) -> None:
     assert full("export", "--up-to", "secret", "-o", "three.mip", "--json").record["memories"] == 4
     assert b"Hello" not in (full.work / "one.mip").read_bytes()
     note = full("export", "t1", "-o", "four.mip").err
-    assert "1 memories stay here: confidential" in note
+    assert "1 memories are not exported: confidential" in note
 
 
 def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
@@ -120,7 +120,7 @@ def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:
     assert full("export", "-o", "g.mip", "--json", *gardener).record["memories"] == 1
 
 
-def test_what_waits_for_review_brings_its_links_and_is_found_by_nothing(full: Shell) -> None:
+def test_quarantined_imports_have_links_and_are_not_found(full: Shell) -> None:
     full("export", "-o", "one.mip")
     there = other(full)
     came = full("import", "one.mip", "--quarantine", "--no-embed", "--json", *there).record
@@ -218,7 +218,7 @@ def test_who_signed_must_be_known(full: Shell) -> None:
     assert signer in full("import", "one.mip", "--no-embed").err  # one's own
     key.unlink()
     there = other(full)
-    assert "not known here" in full("import", "one.mip", "--no-embed", *there, code=14).err
+    assert "does not trust the signer" in full("import", "one.mip", "--no-embed", *there, code=14).err
     assert full("list", "--json", *there).records == []
     full("import", "one.mip", "--trust", "--dry-run", "--no-embed", *there, code=14)
     assert full("import", "one.mip", "--trust", "--no-embed", "--json", *there).record["added"] == 4
@@ -259,7 +259,7 @@ def test_only_who_it_is_for_can_read_it(full: Shell) -> None:
     full("import", "sealed.mip", "--identity", "others.key", "--no-embed", *there, code=14)
     came = full("import", "sealed.mip", "--identity", "mine.key", "--no-embed", "--json", *there).record
     assert came["added"] == 4
-    assert "no recipient" in full("export", "--to", "age1nobody", "-o", "x.mip", code=2).err
+    assert "not an age recipient" in full("export", "--to", "age1nobody", "-o", "x.mip", code=2).err
 
 
 # --- bundles that are none ----------------------------------------------------------------------------

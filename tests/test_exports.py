@@ -60,7 +60,7 @@ def answer(text: str) -> dict[str, Any]:
         (said("m1", "user", "multimodal_text", parts=[{"text": "spoken"}, {"asset": "x"}]), "spoken"),
     ],
 )  # fmt: skip
-def test_of_chatgpt_what_was_said_comes(tmp_path: Path, message: dict[str, Any], text: str) -> None:
+def test_visible_texts_of_chatgpt_are_imported(tmp_path: Path, message: dict[str, Any], text: str) -> None:
     path = exports.write_json(tmp_path / "conversations.json", [exports.chat("c", "C", message)])
     assert imported(path, "chatgpt") == ([text] if text else [], [])
 
@@ -83,7 +83,7 @@ PLACEHOLDER = "```\nThis block is not supported on your current device yet.\n```
         ("human", None, None, ""),
     ],
 )
-def test_of_claude_what_was_said_comes(
+def test_visible_texts_of_claude_are_imported(
     tmp_path: Path, sender: str, content: Any, text: str | None, expected: str
 ) -> None:
     message = {"uuid": "a", "sender": sender, "text": text, "content": content}
@@ -155,7 +155,7 @@ def nested(depth: int) -> bytes:
     return data
 
 
-def test_what_macos_adds_to_an_archive_is_left(tmp_path: Path) -> None:
+def test_files_added_by_macos_are_ignored(tmp_path: Path) -> None:
     files = {"mem0.json": json.dumps([{"id": "a", "memory": "Tea.", "hash": ""}]).encode()}
     shadows = {"__MACOSX/._mem0.json": b"\0\5\26\7", "._mem0.json": b"\0", ".DS_Store": b"\0\0\0\1Bud1"}
     (tmp_path / "a.zip").write_bytes(packed(files | shadows))
@@ -167,7 +167,7 @@ def test_what_macos_adds_to_an_archive_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_archives_in_an_archive_are_opened_or_told(tmp_path: Path, depth: int) -> None:
+def test_inner_archives_are_opened_or_reported(tmp_path: Path, depth: int) -> None:
     path = tmp_path / "n.zip"
     path.write_bytes(packed({"a.md": b"Alone.", "deep.zip": nested(depth - 1), "bad.zip": b"PK\3\4no"}))
     found, faults = imported(path)

@@ -1,4 +1,4 @@
-"""The making of a vault: cut short anywhere, done by several at once, with the key in the right place."""
+"""Creating a vault: interrupted anywhere, by several processes at once, with the key in the right place."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_folder_of_the_key_is_made_and_an_empty_key_is_filled(shell: Shell) 
     assert "AGE-SECRET-KEY" in (shell.work / "empty.key").read_text()
 
 
-def test_a_key_that_cannot_be_kept_leaves_no_vault(shell: Shell) -> None:
+def test_a_key_that_cannot_be_stored_leaves_no_vault(shell: Shell) -> None:
     shell.write("file", "x")
     shell("init", "--encrypt", "--key-file", "file/key", env=QUICK, code=1)
     assert not (shell.vault / "memos.db").exists()

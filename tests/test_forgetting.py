@@ -98,7 +98,7 @@ def test_while_another_process_reads_bytes_may_remain_and_it_is_said(memos: Shel
         reader.execute("SELECT count(*) FROM cube").fetchone()
         first = memos("search", f"{SECRET}en code", "--json").records[0]["id"]
         told = memos("forget", first, "--yes", env=quick)
-        assert "bytes of them remain" in told.err
+        assert "their bytes remain" in told.err
         assert reader.execute("SELECT count(*) FROM version WHERE text LIKE ?", (f"%{SECRET}%",)).fetchone()[
             0
         ]

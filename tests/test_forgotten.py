@@ -1,4 +1,4 @@
-"""What was forgotten does not come back with its source, until that is asked for."""
+"""Forgotten memories do not come back with their source, except with --reread."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_file_does_not_bring_it_back(memos: Shell, how: str, *, is_changed: bo
     more = "\n# Three\n\nTea is at five.\n" if is_changed else ""
     memos.write("diary/today.md", f"# Zero\n\nNew above.\n\n{DIARY}{more}" if is_changed else DIARY)
     done = memos("ingest", "diary", "--no-embed", *AGAIN[how])
-    assert "left out 1 that you forgot; --reread brings them back" in done.err
+    assert "1 memories that you forgot are left out; bring them back with --reread" in done.err
     assert not any("lawyer" in text for text in texts(memos))
     assert any("boat" in text for text in texts(memos))
     memos("ingest", "diary", "--no-embed", *AGAIN[how], "--reread")
@@ -53,7 +53,7 @@ def test_a_file_does_not_bring_it_back(memos: Shell, how: str, *, is_changed: bo
     memos("check")
 
 
-def test_what_was_edited_here_and_forgotten_stays_away_too(memos: Shell) -> None:
+def test_an_edited_and_forgotten_memory_does_not_come_back(memos: Shell) -> None:
     memos.write("a.txt", "The code is 1234.")
     memos("ingest", "a.txt", "--no-embed")
     (row,) = memos("list", "--json").records
@@ -65,7 +65,7 @@ def test_what_was_edited_here_and_forgotten_stays_away_too(memos: Shell) -> None
     assert texts(memos) == []
 
 
-def test_what_had_left_its_source_before_stays_away(memos: Shell) -> None:
+def test_a_forgotten_memory_without_a_source_does_not_come_back(memos: Shell) -> None:
     memos.write("a.md", DIARY)
     memos("ingest", "a.md", "--no-embed")
     memos.write("a.md", DIARY[DIARY.index("# Two") :])
@@ -76,7 +76,7 @@ def test_what_had_left_its_source_before_stays_away(memos: Shell) -> None:
     assert [text for text in texts(memos) if "lawyer" in text] == []
 
 
-def test_another_source_and_typed_text_may_say_it(memos: Shell) -> None:
+def test_another_source_and_typed_text_may_repeat_it(memos: Shell) -> None:
     memos.write("a.txt", "The ferry leaves at nine.")
     memos("ingest", "a.txt", "--no-embed")
     forget(memos, "ferry")
@@ -88,7 +88,7 @@ def test_another_source_and_typed_text_may_say_it(memos: Shell) -> None:
     assert len(texts(memos)) == 1
 
 
-def test_of_two_turns_that_say_the_same_one_goes(memos: Shell) -> None:
+def test_one_of_two_equal_turns_is_forgotten(memos: Shell) -> None:
     turns = [{"id": f"t{n}", "role": "user", "name": "Ann", "content": "Thanks!"} for n in range(3)]
     memos.write("chat.jsonl", "\n".join(map(json.dumps, turns)))
     memos("ingest", "chat.jsonl", "--no-embed")
@@ -105,7 +105,10 @@ def test_the_next_export_does_not_bring_it_back(memos: Shell) -> None:
     memos("import", "mem0.json", "--from", "mem0", "--no-embed")
     forget(memos, "oak")
     memos.write("mem0.json", json.dumps({"results": [*rows, {"id": "9", "memory": "Ann likes snow."}]}))
-    assert "left out 1 that you forgot" in memos("import", "mem0.json", "--from", "mem0", "--no-embed").err
+    assert (
+        "1 memories that you forgot are left out"
+        in memos("import", "mem0.json", "--from", "mem0", "--no-embed").err
+    )
     assert {text[10:] for text in texts(memos)} == {"tea.", "rain.", "snow."}
     memos("import", "mem0.json", "--from", "mem0", "--no-embed", "--reread")
     assert "Ann likes oak." in texts(memos)
@@ -116,13 +119,13 @@ def test_a_bundle_does_not_bring_it_back(memos: Shell) -> None:
     memos("ingest", "a.md", "--no-embed")
     memos("export", "-o", "all.mip")
     forget(memos, "lawyer")
-    assert "left out 1 that you forgot" in memos("import", "all.mip", "--no-embed").err
+    assert "1 memories that you forgot are left out" in memos("import", "all.mip", "--no-embed").err
     assert len(texts(memos)) == 1
     memos("import", "all.mip", "--no-embed", "--reread")
     assert len(texts(memos)) == 2
 
 
-def test_nothing_that_proves_a_guess_stays(memos: Shell) -> None:
+def test_no_hash_that_proves_a_guess_remains(memos: Shell) -> None:
     path = memos.write("notes/hush.md", DIARY)
     memos("ingest", "notes", "--no-embed")
     forget(memos, "lawyer")

@@ -1,4 +1,4 @@
-"""What an answer says and its sources do not; and which sources it used."""
+"""Unsupported statements of an answer, and the sources that it used."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SUPPORTED = [
 
 
 @pytest.mark.parametrize("answer", SUPPORTED)
-def test_what_a_source_says_is_supported(answer: str) -> None:
+def test_statements_of_a_source_are_supported(answer: str) -> None:
     assert find_unsupported(answer, SOURCES, "Who is Björn, who wrote The Overcoat?") == ()
 
 
@@ -114,11 +114,11 @@ UNSUPPORTED = [
 
 
 @pytest.mark.parametrize(("answer", "found"), UNSUPPORTED)
-def test_what_no_source_says_is_found(answer: str, found: list[str]) -> None:
+def test_statements_without_a_source_are_found(answer: str, found: list[str]) -> None:
     assert list(find_unsupported(answer, SOURCES, "What is it?")) == found
 
 
-def test_what_the_question_says_is_supported() -> None:
+def test_statements_of_the_question_are_supported() -> None:
     assert find_unsupported("Lima has 99 of it.", [], "Has Lima 99?") == ()
     assert find_unsupported("It is Lima, with 99.", [], "Where?") == ("Lima", "99")
 
@@ -237,7 +237,7 @@ def test_used_sources_come_first() -> None:
         ("of the", "of the", True),
     ],
 )  # fmt: skip
-def test_a_source_is_used_where_half_of_the_words_or_a_phrase_come_from_it(
+def test_a_source_is_used_if_it_has_half_of_the_words_or_a_phrase(
     answer: str, source: str, is_used: bool
 ) -> None:
     assert used(answer, source) is is_used

@@ -1,4 +1,4 @@
-"""Files that are none, have no end, or are damaged: told at once, in bounded memory, and never waited for."""
+"""Pipes, endless and damaged files: reported at once, in bounded memory, without blocking."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_key_is_read_from_a_file_of_sensible_length(shell: Shell, kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_vault_says_of_itself_is_bounded(memos: Shell, kind: str) -> None:
+def test_the_size_of_vault_toml_is_bounded(memos: Shell, kind: str) -> None:
     text = (memos.vault / "VAULT.toml").read_bytes()
     (memos.vault / "VAULT.toml").unlink()
     hostile(memos, kind).rename(memos.vault / "VAULT.toml")
@@ -78,7 +78,7 @@ def test_ignore_files_models_and_identities_are_bounded(memos: Shell, kind: str)
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "long"])
 @pytest.mark.parametrize(("start", "end"), [(0, 1 << 40), (0, 8), (1 << 40, 1 << 41)])
-def test_a_hostile_place_is_no_place(memos: Shell, kind: str, start: int, end: int) -> None:
+def test_a_hostile_span_is_not_read(memos: Shell, kind: str, start: int, end: int) -> None:
     (id,) = memos.keep("Owls nest low.")
     path = hostile(memos, kind)
     if kind == "long":
@@ -94,7 +94,7 @@ def test_a_hostile_place_is_no_place(memos: Shell, kind: str, start: int, end: i
         db.commit()
 
 
-def test_parts_are_read_as_far_as_they_are_there(tmp_path: Path) -> None:
+def test_a_part_beyond_the_file_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
     assert read_part(path, 2, 5) == b"234"

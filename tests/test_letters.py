@@ -1,4 +1,4 @@
-"""Letters that are one to a reader, and letters that are not, in the full-text index and in questions."""
+"""Variants of a letter match, different letters do not, in the full-text index and in questions."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def pairs(table: dict[str, str]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("query", "text"), pairs(ONE))
-def test_letters_that_are_one_meet(query: str, text: str) -> None:
+def test_variants_of_a_letter_match(query: str, text: str) -> None:
     assert finds(query, f"x {text} y")
     assert finds(text, f"x {query} y")
     assert finds(unicodedata.normalize("NFD", query), f"x {text} y")  # as macOS types it
@@ -105,7 +105,7 @@ def test_letters_that_are_one_meet(query: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("query", "text"), pairs(OTHER))
-def test_words_that_differ_in_a_letter_do_not_meet(query: str, text: str) -> None:
+def test_words_that_differ_in_a_letter_do_not_match(query: str, text: str) -> None:
     assert finds(query, query)
     assert not finds(query, f"x {text} y")
     assert not finds(text, f"x {query} y")

@@ -981,7 +981,7 @@ def test_what_contradicts_ones_own_is_linked_and_ones_own_stands(ann: Shell, bob
     own = bob("ingest", "-", "--type", "fact", "--json", stdin=b"The harbour fee for visitors is 20 euros.")
     publish(ann, place)
     came = follow(bob, place)
-    assert any("contradicts" in note for note in came["notes"])
+    assert any("contradict" in note for note in came["notes"])
     (pair,) = bob("conflicts", "--json").records
     ids = {pair["older"]["id"], pair["newer"]["id"]}
     assert {*own.record["ids"]} < ids

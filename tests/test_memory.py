@@ -141,7 +141,7 @@ def test_a_seed_repeats_an_answer_of_chance(filled: Memos) -> None:
     "question",
     ["Who won the chess world championship in 1972?", "What is the capital of Peru?", "谁写了红楼梦？"],
 )
-def test_what_memory_does_not_hold_is_not_made_up(filled: Memos, question: str, way: str) -> None:
+def test_an_answer_that_is_not_in_memory_is_not_invented(filled: Memos, question: str, way: str) -> None:
     pieces: list[str] = []
     answer = filled.query(question, filter=ALL, manner=Manner(answer=way), on_text=pieces.append)
     assert not answer.answered
@@ -152,7 +152,7 @@ def test_what_memory_does_not_hold_is_not_made_up(filled: Memos, question: str, 
 
 @with_models
 @pytest.mark.parametrize("way", ["quote", "model"])
-def test_a_filter_takes_memories_away_from_the_model(filled: Memos, way: str) -> None:
+def test_a_filter_restricts_the_prompt(filled: Memos, way: str) -> None:
     question = "Which port does the staging database use?"
     answer = filled.query(question, filter=Filter(tags=("none",)), manner=Manner(answer=way))
     assert answer.answer == NOTHING
@@ -160,7 +160,7 @@ def test_a_filter_takes_memories_away_from_the_model(filled: Memos, way: str) ->
 
 @with_models
 @pytest.mark.parametrize("way", ["quote", "model"])
-def test_a_query_warms_what_it_used(filled: Memos, way: str) -> None:
+def test_a_query_heats_the_memories_it_used(filled: Memos, way: str) -> None:
     before = {cube.n: cube.hits for cube in filled.cubes(filter=ALL)}
     manner = Manner(1, answer=way)
     answer = filled.query("Which port does the staging database use?", filter=ALL, manner=manner)
@@ -195,7 +195,7 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
 
 
 @pytest.mark.parametrize("way", ["quote", "model"])
-def test_a_query_of_a_vault_that_cannot_be_written_answers_all_the_same(filled: Memos, way: str) -> None:
+def test_a_query_of_a_read_only_vault_answers(filled: Memos, way: str) -> None:
     manner = Manner(16, answer=way)
     with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.alone():
         answer = memos.query("Which port does the staging database use?", filter=ALL, manner=manner)
@@ -222,7 +222,7 @@ def test_a_time_in_the_question_narrows_and_nothing_there_widens(tmp_path: Path)
         assert [item.hit.cube.text for item in plan.chosen] == ["We planted tomatoes."]
         wider = memos.plan("What have we planted in May 2025?", filter=ALL)
         assert len(wider.chosen) == 2
-        assert "looked at all times" in wider.notes[-1]
+        assert "searched all times" in wider.notes[-1]
 
 
 @with_models

@@ -1,4 +1,4 @@
-"""Names as people type them: sources with spaces and letters, tags and views in another form of Unicode."""
+"""Names as users type them: sources with spaces and letters, tags and views in another Unicode form."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_source_is_named_as_it_is_listed(memos: Shell, form: str) -> None:
         exported = memos("export", "--source", typed, "--format", "markdown").out
         assert [each for each in FILES.values() if each in exported] == wanted
         told = memos("forget", "--source", typed, "--dry-run")
-        assert (text in told.out) if text else ("no memory passes" in told.err)
+        assert (text in told.out) if text else ("no memory matches" in told.err)
 
 
 def test_a_name_that_is_not_utf_8_is_named_by_its_bytes(memos: Shell, tmp_path: Path) -> None:

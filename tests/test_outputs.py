@@ -1,4 +1,4 @@
-"""Files that a user names: written to as what they are, and never inside a vault."""
+"""Output files: pipes and devices are written to, files replaced, and never inside a vault."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_publication_goes_into_a_vault(memos: Shell) -> None:
         assert "inside the vault" in said
 
 
-def test_another_name_of_a_file_of_the_vault_is_parted_from_it(memos: Shell) -> None:
+def test_a_hard_link_to_a_vault_file_is_replaced(memos: Shell) -> None:
     memos.keep("Owls nest low.")
     os.link(memos.vault / "memos.db", memos.work / "hard")
     memos("export", "-o", "hard")

@@ -1,4 +1,4 @@
-"""Passages: what documents are cut into, and that nothing of them is lost, split or left without context."""
+"""Passages of documents: nothing is lost, split badly or left without context."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ NO_ROLE = USUAL.replace(SYSTEM_TURN, "").replace("The port", "Be brief.\n\nThe p
         (DIALOGUE + "{{ messages[0].content }}", USUAL),  # what it repeats is left out there
     ],
 )  # fmt: skip
-def test_what_transformers_promises_to_templates_works(template: str, text: str) -> None:
+def test_template_functions_of_transformers_work(template: str, text: str) -> None:
     prompt = whole_prompt_of(Letters(template))
     assert text_of([*prompt.prefix, *prompt.question]) == text
     assert prompt.note == ""

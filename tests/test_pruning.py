@@ -1,4 +1,4 @@
-"""What a folder no longer gives is archived; a disk that is not mounted archives nothing."""
+"""Pruning archives memories that are gone from a folder; an unmounted disk archives nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prune(memos: Shell, *what: str, code: int = 0) -> int:
 
 
 @pytest.mark.parametrize("how", GONE)
-def test_what_a_file_no_longer_gives_is_archived(memos: Shell, how: str) -> None:
+def test_pieces_gone_from_a_file_are_archived(memos: Shell, how: str) -> None:
     memos.write("notes/a.md", "The ferry leaves at nine.")
     memos.write("notes/b.md", "Tea is at five.")
     memos("ingest", "notes", "--no-embed")
@@ -65,7 +65,7 @@ LINKS: dict[str, Ends] = {
 
 
 @pytest.mark.parametrize("how", LINKS)
-def test_what_came_through_a_link_goes_with_it(memos: Shell, how: str) -> None:
+def test_memories_reached_through_a_deleted_link_are_archived(memos: Shell, how: str) -> None:
     memos.write("out/a.md", "From outside.")
     memos.write("new/b.md", "New.")
     memos.write("notes/c.md", "Plain.")
@@ -87,7 +87,7 @@ def test_a_link_to_the_folder_itself_that_leads_elsewhere(memos: Shell) -> None:
     assert texts(memos, "generated") == {"New release."}
 
 
-def test_what_another_folder_gives_stays(memos: Shell) -> None:
+def test_a_source_of_another_folder_stays(memos: Shell) -> None:
     memos.write("store/a.md", "Shared.")
     memos.write("notes/b.md", "Plain.")
     (memos.work / "notes/a.md").symlink_to("../store/a.md")
@@ -111,7 +111,7 @@ def test_a_file_that_was_named_stays_though_its_folder_ignores_it(memos: Shell) 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_cannot_be_read_is_not_gone(memos: Shell) -> None:
+def test_an_unreadable_source_is_not_gone(memos: Shell) -> None:
     memos.write("notes/sub/a.md", "Kept.")
     memos.write("notes/b.md", "Plain.")
     prune(memos, "notes")
@@ -134,7 +134,7 @@ def test_an_empty_folder_is_refused_and_prune_all_does_it(memos: Shell, count: i
 
 
 @pytest.mark.parametrize(("gone", "code"), [(5, 0), (6, 0), (7, 3), (11, 3)])
-def test_of_many_no_more_than_half_goes_at_once(memos: Shell, gone: int, code: int) -> None:
+def test_no_more_than_half_of_many_sources_is_pruned(memos: Shell, gone: int, code: int) -> None:
     for n in range(12):
         memos.write(f"notes/{n}.md", f"Note {n}.")
     prune(memos, "notes")

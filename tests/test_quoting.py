@@ -1,4 +1,4 @@
-"""An answer in the words of memory: few sentences, as they stand there, the best first."""
+"""Quoted answers: few sentences, word for word, the best first."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_best_is_whole_however_long_it_is() -> None:
     assert quoted(item((long, 0.9)), words=1) == [long]
 
 
-def test_what_is_much_fainter_than_the_best_is_left_out() -> None:
+def test_sentences_far_below_the_best_are_left_out() -> None:
     assert quoted(item(("Larks nest low.", 1.0), ("Owls hoot.", 0.05), score=0.0)) == ["Larks nest low."]
     assert quoted(item(("Larks nest low.", 0.1), ("Owls hoot.", 0.09), score=0.0)) == [
         "Larks nest low.",
@@ -80,7 +80,7 @@ def test_what_is_much_fainter_than_the_best_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("again", ["Larks nest low.", "LARKS  nest\nlow.", "nest low."])
-def test_nothing_is_said_twice(again: str) -> None:
+def test_no_sentence_is_quoted_twice(again: str) -> None:
     one, other = item(("Larks nest low.", 0.9)), item((again, 0.8), ("Owls hoot.", 0.7), label=2)
     assert quoted(one, other) == ["Larks nest low.", "Owls hoot."]
 
@@ -94,7 +94,7 @@ def test_the_memory_of_a_sentence_counts_too() -> None:
 @pytest.mark.parametrize(
     "question", ["Do larks nest low?", "百灵鸟在哪里？", '"Do larks nest low?"', "Really? "]
 )
-def test_who_asks_does_not_tell(question: str) -> None:
+def test_a_question_is_not_quoted_as_an_answer(question: str) -> None:
     assert quoted(item((question, 0.6), ("They nest low.", 0.5))) == ["They nest low.", question]
     assert quoted(item((question, 0.9), ("They nest low.", 0.5)))[0] == question
 

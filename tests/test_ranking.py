@@ -114,7 +114,7 @@ def test_what_could_be_the_answer_comes_first(question: str, answers: str, other
         ("What is the dog called?", ""),
     ],
 )
-def test_turns_of_the_side_that_is_asked_about_come_first(question: str, side: str) -> None:
+def test_turns_of_the_side_in_question_come_first(question: str, side: str) -> None:
     turns = [turn(1, words=1.0, role="user"), turn(2, words=1.0, role="assistant"), turn(3, words=1.0)]
     first = {"assistant": [2], "user": [1], "": [1, 2, 3]}[side]
     found = rank(turns, (), Asked(question), balance=0.0)
@@ -123,19 +123,19 @@ def test_turns_of_the_side_that_is_asked_about_come_first(question: str, side: s
     assert order(of_model, question, balance=0.0)[0] == first[0]
 
 
-def test_whose_turn_it_is_counts_less_than_what_it_says() -> None:
+def test_the_side_of_a_turn_counts_less_than_its_text() -> None:
     turns = [turn(1, words=1.0, role="user"), turn(2, words=9.0, role="assistant")]
     assert order(turns, "What is my dog called?", balance=0.0) == [2, 1]
 
 
-def test_a_turn_of_the_very_day_comes_before_one_that_tells_of_it_later() -> None:
+def test_a_turn_of_the_day_comes_before_a_later_one_about_it() -> None:
     when = {"after": NOW, "before": NOW + DAY}
     turns = [turn(1, words=2.0, time=NOW + 2 * DAY, role="user"), turn(2, words=1.9, time=NOW, role="user")]
     assert order(turns, "What did I plant then?", balance=0.0, **when) == [2, 1]
     assert order(turns, "What did Ann plant then?", balance=0.0, **when) == [1, 2]
 
 
-def test_of_another_script_meaning_decides() -> None:
+def test_meaning_decides_in_another_script() -> None:
     """No word of the question can be in it: it is not the worse for holding none."""
     known = {"words": 5.0, "cosine": 0.5}
     pages = [page(1, **known), page(2, cosine=0.7, is_foreign=True), page(3, cosine=0.1, is_foreign=True)]

@@ -1,4 +1,4 @@
-"""How sure it is that a memory answers: a probability that grows with each sign."""
+"""Relevance: a probability that grows with each piece of evidence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_each_sign_counts(calibration: Calibration) -> None:
 
 
 @pytest.mark.parametrize("calibration", CALIBRATIONS.values(), ids=CALIBRATIONS)
-def test_it_parts_what_answers_from_what_does_not(calibration: Calibration) -> None:
+def test_relevance_separates_answers_from_other_memories(calibration: Calibration) -> None:
     assert relevance(Signs(0.0, 0.1, 0.0), calibration) < 0.1
     assert relevance(Signs(1.0, 0.7, 0.4), calibration) > 0.9
 
@@ -90,7 +90,7 @@ def test_the_default_embedder_has_a_calibration() -> None:
     assert {DEFAULT, LEGACY} <= CALIBRATIONS.keys()
 
 
-def test_what_memories_have_that_do_not_stand_out() -> None:
+def test_the_usual_cosine_ignores_the_best_memories() -> None:
     """The best few may all be answers: they say nothing of what is usual."""
     best, rest = [0.9, 0.8, 0.7], [0.4, 0.3, 0.2]
     assert STANDS_OUT_FROM.start == len(best)
@@ -100,12 +100,12 @@ def test_what_memories_have_that_do_not_stand_out() -> None:
 
 
 @pytest.mark.parametrize("few", [[], [0.9], [0.9, 0.8, 0.7], [0.9, 0.8, 0.7, 0.6]])
-def test_where_there_are_few_memories_something_usual_is_assumed(few: list[float]) -> None:
+def test_few_memories_get_a_default_usual_cosine(few: list[float]) -> None:
     assert typical(few) == typical([])
     assert 0 < typical(few) < 0.5
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30))
-def test_what_is_usual_lies_among_the_cosines(cosines: list[float]) -> None:
+def test_the_usual_cosine_is_between_the_cosines(cosines: list[float]) -> None:
     usual = typical(cosines)
     assert usual == typical([]) or min(cosines) - 1e-9 <= usual <= max(cosines) + 1e-9

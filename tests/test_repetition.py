@@ -1,4 +1,4 @@
-"""Loops of a model are seen, and its answer ends at a sentence."""
+"""Loops of a model are detected, and its answer ends with a whole sentence."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LOOPS = [
 
 @pytest.mark.parametrize(("text", "left"), LOOPS)
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_of_a_loop_the_first_round_is_left(text: str, left: str, size: int) -> None:
+def test_the_first_round_of_a_loop_is_kept(text: str, left: str, size: int) -> None:
     parts, ending = told(text, size=size)
     assert ("".join(parts), ending) == (left, "loop")
 
@@ -91,7 +91,7 @@ NO_LOOPS = [
 
 
 @pytest.mark.parametrize("text", NO_LOOPS)
-def test_what_people_repeat_is_no_loop(text: str) -> None:
+def test_human_repetition_is_no_loop(text: str) -> None:
     assert not is_loop(text)
 
 
@@ -118,7 +118,7 @@ def test_text_is_passed_on_sentence_by_sentence() -> None:
     )  # fmt: skip
 
 
-def test_of_a_long_sentence_the_words_are_passed_on() -> None:
+def test_words_of_a_long_sentence_are_passed_on() -> None:
     text = " ".join(f"word{n}of{n}" for n in range(50))
     parts, _ = told(text)
     assert len(parts) > 10
@@ -132,7 +132,7 @@ def test_a_copy_is_held_back_until_something_new_follows() -> None:
 
 
 @given(st.text(alphabet="ab1 .,!\n*-。好字\u00e9", max_size=300), st.integers(1, 40))
-def test_what_the_model_ended_is_passed_on_whole(text: str, size: int) -> None:
+def test_an_answer_that_the_model_ended_is_passed_on_whole(text: str, size: int) -> None:
     parts, ending = told(text, size=size)
     if ending == "end":
         assert "".join(parts) == text.strip()
@@ -199,7 +199,7 @@ def test_after_a_loop_the_rest_is_not_read() -> None:
     assert len(read) < 10
 
 
-def test_what_was_passed_on_is_not_taken_back() -> None:
+def test_text_that_was_passed_on_is_final() -> None:
     """A loop within a sentence so long that its words were passed on."""
     text = "We saw " + "many old houses in every street of the town, and then we saw again " * 20
     parts, ending = told(text)

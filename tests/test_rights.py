@@ -1,4 +1,4 @@
-"""Every command and every role of a token: what each may do, and what is said to whom."""
+"""Every command with every role of a token: what each may do, and what is revealed to whom."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _guarded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, dict[str,
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_token_does_what_its_role_may_and_no_more(guarded: tuple[Shell, dict[str, str]], name: str) -> None:
+def test_a_token_has_exactly_the_rights_of_its_role(guarded: tuple[Shell, dict[str, str]], name: str) -> None:
     shell, tokens = guarded
     owner = {"MEMOS_TOKEN": tokens["owner"]}
     least, typed = COMMANDS[name]
@@ -174,7 +174,7 @@ def test_a_token_does_what_its_role_may_and_no_more(guarded: tuple[Shell, dict[s
 # --- tokens ----------------------------------------------------------------------------------------
 
 
-def test_nothing_that_a_token_makes_outlives_it(tmp_path: Path) -> None:
+def test_no_grant_or_token_outlives_its_token(tmp_path: Path) -> None:
     folder, end = tmp_path / "vault", NOW + 1000
     with enter(folder, ANN) as ann:
         ann.vault_to_be()
@@ -191,13 +191,13 @@ def test_nothing_that_a_token_makes_outlives_it(tmp_path: Path) -> None:
         for attempt in (
             lambda: brief.access.join("group:team", [BO]),
             lambda: brief.access.require_tokens(True),
-            lambda: brief.access.tell_reads("prompts"),
+            lambda: brief.access.set_audited_reads("prompts"),
         ):
             with pytest.raises(Refused, match="outlive"):
                 attempt()
 
 
-def test_a_token_takes_back_itself_and_no_other(tmp_path: Path) -> None:
+def test_a_token_revokes_only_itself(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
         ann.vault_to_be()
@@ -220,7 +220,7 @@ def test_a_damaged_vault_is_checked_without_a_token(tmp_path: Path) -> None:
     make_vault(shell)
     said = shell("token", "create", ANN, "--role", "owner").out.strip()
     shell("token", "require", env={"MEMOS_TOKEN": said})
-    assert "only with a token" in shell("check", code=14).err
+    assert "requires a token" in shell("check", code=14).err
     assert shell("check", env={"MEMOS_TOKEN": said}).out == "ok\n"
     for name in ("memos.db-wal", "memos.db-shm"):
         (shell.vault / name).unlink(missing_ok=True)
@@ -231,7 +231,7 @@ def test_a_damaged_vault_is_checked_without_a_token(tmp_path: Path) -> None:
 # --- what is not told ------------------------------------------------------------------------------
 
 
-def test_what_is_hidden_and_what_is_not_there_are_told_alike(tmp_path: Path) -> None:
+def test_hidden_and_missing_memories_look_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
         ann.vault_to_be()
@@ -278,7 +278,7 @@ def test_the_audit_of_a_shared_memory_names_no_hidden_one(tmp_path: Path) -> Non
 # --- every look ------------------------------------------------------------------------------------
 
 
-def test_every_look_has_its_row(tmp_path: Path) -> None:
+def test_every_read_has_an_audit_row(tmp_path: Path) -> None:
     """Whichever way in; the Python API here."""
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
@@ -315,7 +315,7 @@ def propose(memos: Memos, folder: Path) -> None:
     memos.publish(memos.propose("birds", wanted, target=f"{folder}-public"))
 
 
-def test_what_is_forgotten_and_still_published_is_told(tmp_path: Path) -> None:
+def test_forgetting_reports_publications_with_the_text(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
         ann.vault_to_be()
@@ -329,7 +329,7 @@ def test_what_is_forgotten_and_still_published_is_told(tmp_path: Path) -> None:
 
 
 @with_models
-def test_a_plan_that_is_shown_has_its_rows(tmp_path: Path) -> None:
+def test_a_shown_plan_has_audit_rows(tmp_path: Path) -> None:
     with enter(tmp_path / "vault", ANN) as ann:
         ann.vault_to_be()
         id = learn(ann, "The heron nests in May.")

@@ -83,7 +83,7 @@ def test_what_has_nothing_to_do_with_the_question_is_left_out_even_when_it_is_th
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_where_one_memory_answers_the_budget_is_filled_by_score(order: int) -> None:
+def test_if_one_memory_answers_the_budget_is_filled_by_score(order: int) -> None:
     """What is below the relevance often holds the answer too; it need not stand after the one that is not."""
     hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.1), hit("c", 0.1, 0.0)]
     relevances = [relevance_of(each) for each in hits][::order]
@@ -94,14 +94,14 @@ def test_where_one_memory_answers_the_budget_is_filled_by_score(order: int) -> N
     assert reasons(made) == ["no room (70 tokens, 60 left)"]
 
 
-def test_where_none_reaches_the_relevance_none_is_chosen() -> None:
+def test_if_no_memory_is_relevant_none_is_chosen() -> None:
     made = plan([hit("a", 1.0, 0.29), hit("b", 0.9, 0.2)], [1, 1])
     assert not made.chosen
     assert reasons(made) == ["not relevant enough (0.29 < 0.30)", "not relevant enough (0.20 < 0.30)"]
 
 
 @pytest.mark.parametrize("intent", ["list", "summarize"])
-def test_where_everything_is_asked_for_each_memory_must_be_relevant_by_itself(intent: str) -> None:
+def test_for_requests_of_everything_each_memory_must_be_relevant(intent: str) -> None:
     hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.3, EACH * 0.3), hit("d", 0.2, 0.1)]
     made = plan(hits, [1] * 4, intent=intent)
     assert [item.hit.cube.text for item in made.chosen] == ["a", "b", "c"]
@@ -124,7 +124,7 @@ def test_a_memory_that_another_one_contains_is_said_once() -> None:
     assert reasons(made) == ["duplicate of another memory"]
 
 
-def test_a_duplicate_is_said_once_whatever_stands_between() -> None:
+def test_a_duplicate_is_chosen_once() -> None:
     one, other, same = memory("the lark sings at dawn"), memory("an owl"), memory("at dawn the lark sings")
     known = {same.n: frozenset((one.n,))}
     made = plan([hit(one), hit(other, 0.9), hit(same, 0.8)], [9, 9, 9], duplicates=known)

@@ -1,4 +1,4 @@
-"""Texts that lie in a file for a while: private, and gone even when their process was killed."""
+"""Temporary files are private, and are deleted even if their process was killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memos_cli.infrastructure import scratch
 
 
 @pytest.mark.parametrize("runtime", [True, False])
-def test_what_an_editor_was_killed_over_is_swept_by_the_next_command(memos: Shell, runtime: bool) -> None:
+def test_the_text_of_a_killed_edit_is_swept_by_the_next_command(memos: Shell, runtime: bool) -> None:
     (id,) = memos.keep("Owls nest low.")
     run = memos.folder / "run"
     run.mkdir(mode=0o700)
@@ -33,7 +33,7 @@ def test_what_an_editor_was_killed_over_is_swept_by_the_next_command(memos: Shel
     assert not left.parent.exists()
 
 
-def test_what_is_in_use_is_left_alone(memos: Shell) -> None:
+def test_a_folder_in_use_is_not_swept(memos: Shell) -> None:
     with scratch.scratch_folder(memos.vault) as folder:
         (folder / "memory.txt").touch(0o600)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700

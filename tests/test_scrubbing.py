@@ -1,4 +1,4 @@
-"""Overwriting what is no row: whatever a database holds, its rows stay, and nothing else does."""
+"""Scrubbing a database: all rows stay, and all other bytes are overwritten."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make(path: Path, page: int, seed: int) -> Connection:
 
 
 @pytest.mark.parametrize(("page", "seed"), [(512, 1), (1024, 2), (4096, 3), (4096, 4), (65536, 5)])
-def test_rows_stay_and_nothing_else_does(tmp_path: Path, page: int, seed: int) -> None:
+def test_only_rows_remain(tmp_path: Path, page: int, seed: int) -> None:
     path = tmp_path / "memos.db"
     with closing(make(path, page, seed)) as db:
         contents = [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("one", "two")]
@@ -58,7 +58,7 @@ def test_rows_stay_and_nothing_else_does(tmp_path: Path, page: int, seed: int) -
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_what_another_process_has_in_memory_is_dropped_too(tmp_path: Path) -> None:
+def test_pages_cached_by_another_process_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "memos.db"
     with closing(make(path, 4096, 6)) as db, closing(connect(path, 0.1)) as other:
         other.execute("SELECT sum(length(text)) FROM one").fetchone()
@@ -67,7 +67,7 @@ def test_what_another_process_has_in_memory_is_dropped_too(tmp_path: Path) -> No
         assert MARK not in path.read_bytes() + (tmp_path / "memos.db-wal").read_bytes()
 
 
-def test_while_another_reads_nothing_is_done(tmp_path: Path) -> None:
+def test_nothing_is_scrubbed_while_another_process_reads(tmp_path: Path) -> None:
     path = tmp_path / "memos.db"
     with closing(make(path, 4096, 7)) as db, closing(connect(path, 0.1)) as other:
         other.execute("BEGIN")

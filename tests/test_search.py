@@ -79,7 +79,7 @@ def test_words_alone_find_what_holds_them(filled: Vault) -> None:
     assert 0 < float(hit.why["coverage"]) < 1  # "use" is in none
 
 
-def test_meaning_finds_what_no_word_does(embedded: Vault) -> None:
+def test_meaning_finds_sentences_without_common_words(embedded: Vault) -> None:
     assert find(embedded, "kitten") == []
     hits = find(embedded, "kitten", meaning=True)
     assert {*texts(hits[:2])} == {"My cat sleeps.", "猫在睡觉。"}
@@ -235,7 +235,7 @@ def quoted(hit: Hit) -> list[str]:
 
 
 @pytest.mark.parametrize("meaning", [True, False])
-def test_a_hit_tells_which_of_its_sentences_fit(vault: Vault, meaning: bool) -> None:
+def test_a_hit_has_its_matching_sentences(vault: Vault, meaning: bool) -> None:
     keep(vault, NOTE, "The machine hums.")
     embed_waiting(vault, Topics(), principal=WHO, clock=lambda: NOW)  # type: ignore[arg-type]
     for question, first in (
@@ -270,7 +270,7 @@ def test_only_the_best_hits_have_sentences(vault: Vault) -> None:
     assert [len(hit.sentences) for hit in hits] == [1] * QUOTABLE + [0] * 5
 
 
-def test_the_embedder_is_told_what_is_a_question(vault: Vault) -> None:
+def test_the_embedder_gets_questions_as_queries(vault: Vault) -> None:
     class Listening(Topics):
         asked: ClassVar[list[tuple[list[str], bool]]] = []
 
@@ -285,7 +285,7 @@ def test_the_embedder_is_told_what_is_a_question(vault: Vault) -> None:
     assert embedder.asked == [(["My cat sleeps."], False), (["kitten?"], True)]
 
 
-def test_what_is_written_in_another_script_is_relevant_by_its_meaning(embedded: Vault) -> None:
+def test_a_memory_in_another_script_is_relevant_by_meaning(embedded: Vault) -> None:
     """No word of the question can stand in it."""
     hits = {hit.cube.text: hit for hit in find(embedded, "Is the kitten asleep?", meaning=True)}
     other, same = hits["猫在睡觉。"], hits["My cat sleeps."]

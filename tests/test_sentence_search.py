@@ -1,4 +1,4 @@
-"""Which sentences of the memories that were found answer best: by words, by meaning, and by both."""
+"""The best sentences of found memories: by words, by meaning, and by both."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_word_counts_by_how_rare_it_is_among_the_sentences_at_hand() -> None:
     assert texts(note, scored("Does the lark nest?", note))[0] == "The lark nests in the meadow."
 
 
-def test_what_a_sentence_stands_under_counts_less_than_what_it_says() -> None:
+def test_headings_count_less_than_the_sentence() -> None:
     note = memory(
         "# Photo server\n\nIt is switched off on every Sunday at noon.\n\n"
         "# Kitchen\n\nThe photo server hums in there all day and all night.\n\nThe oven is too hot by ten."
@@ -92,7 +92,7 @@ def test_chinese_is_found_by_its_characters() -> None:
     assert texts(note, scored("会议在哪里?", note))[0].startswith("气候政策")
 
 
-def test_meaning_finds_what_no_word_does() -> None:
+def test_meaning_finds_sentences_without_common_words() -> None:
     note, other = memory(NOTE), memory(OTHER)
     known = {note.n: near(note, 0.2, 0.3, 0.8), other.n: near(other, 0.1, 0.2)}
     found = scored("Wo ist der Schlüssel?", note, other, near=known)
@@ -143,7 +143,7 @@ def test_vectors_of_other_ranges_are_of_no_sentence() -> None:
     assert texts(note, found)[0].startswith("The spare key")
 
 
-def test_where_some_have_no_vector_words_alone_are_no_advantage() -> None:
+def test_memories_without_vectors_have_no_advantage() -> None:
     note, other = memory("The lark nests low in the grass."), memory("The lark nests low in the wood.")
     found = scored("lark nests low", note, other, near={note.n: near(note, 0.8)})
     assert found[note.n][0].score >= found[other.n][0].score

@@ -1,4 +1,4 @@
-"""The sentences of a memory: ranges of its text, whatever is written there."""
+"""Splitting the text of a memory into sentences, for any text."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_chinese_and_japanese_are_split_without_spaces(expected: list[str]) -> N
         (" \n\t\r\n ", 0),
     ],
 )
-def test_what_is_short_is_not_torn_apart(text: str, expected: int) -> None:
+def test_short_texts_are_not_split(text: str, expected: int) -> None:
     assert len(split_sentences(text)) == expected
 
 
@@ -238,7 +238,7 @@ def test_a_sentence_stands_under_its_heading(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["# Title", "# Title\n\n## Part", "Title\n=====", "# Title\n\n---\n\n***"])
-def test_where_there_are_only_headings_they_are_a_sentence(text: str) -> None:
+def test_a_text_of_headings_only_is_a_sentence(text: str) -> None:
     assert parts(text) == [text]
 
 
@@ -265,7 +265,7 @@ def test_tags_and_rules_are_no_headings() -> None:
         ("word " * 14 + "\n") * 300,
     ],
 )
-def test_what_has_no_end_is_cut(text: str) -> None:
+def test_endless_sentences_are_cut(text: str) -> None:
     found = split_sentences(text)
     assert all(each.end - each.start <= LONGEST for each in found)
     assert len(found) < 4 * len(text) / LONGEST

@@ -597,7 +597,7 @@ def test_a_few_broken_bytes_do_not_make_utf8_something_else() -> None:
     result = reading(data, "a.txt", lines=True)
     assert texts(result) == ["né 你好 \ufffd", "Zoë"]
     assert source_of(result, result.drafts[1]) == "Zoë"
-    assert "not quite UTF-8" in result.origin.notes[0]
+    assert "not valid UTF-8" in result.origin.notes[0]
 
 
 @given(st.binary(max_size=300))

@@ -83,7 +83,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("page", "shown"), SHOWN)
-def test_a_page_gives_what_its_reader_sees(page: str, shown: str) -> None:
+def test_only_visible_text_of_a_page_is_read(page: str, shown: str) -> None:
     result = reading(page, "a.html")
     assert [draft.text for draft in result.drafts] == [shown]
     (draft,) = result.drafts
@@ -113,7 +113,7 @@ def test_no_page_takes_time_out_of_proportion(page: str) -> None:
     assert reading(page, "a.html").failed == ()
 
 
-def test_marks_in_a_page_are_not_believed() -> None:
+def test_forged_marks_in_a_page_are_ignored() -> None:
     (draft,) = reading("<p>x &#xfdd0;7&#xfdd1; y \ufdd00\ufdd1 z</p>", "a.html").drafts
     assert draft.text.split()[0] == "x"
     assert draft.text.split()[-1] == "z"
@@ -157,7 +157,7 @@ DECLARED = [
         ("a.tex", "% -*- mode: latex; coding: {} -*-\n", "\n"),
     ],
 )
-def test_what_a_source_declares_is_believed(
+def test_a_declared_encoding_is_used(
     label: str, codec: str, text: str, name: str, before: str, after: str
 ) -> None:
     data = (before.format(label) + text + after).encode(codec)
@@ -255,7 +255,7 @@ def test_binary_data_is_not_taken_for_utf_16(data: bytes) -> None:
     assert looks_binary(data)
 
 
-def test_the_user_names_an_encoding_over_all_else() -> None:
+def test_the_users_encoding_overrides_all_others() -> None:
     data = "Die Fähre".encode("cp437")
     assert texts(data, "a.txt", encoding="ibm437") == ["Die Fähre"]
     assert texts(data, "a.txt", fallback="cp850") == ["Die Fähre"]
@@ -263,7 +263,7 @@ def test_the_user_names_an_encoding_over_all_else() -> None:
     assert texts("\ufeffZoë".encode("utf-16-be"), "a.txt", encoding="utf-16") == ["Zoë"]
     assert texts("<meta charset=utf-8><p>Ж".encode("koi8-r"), "a.html", encoding="koi8-r") == ["Ж"]
     (note,) = reading(b"ok \xff", "a.txt", encoding="euc-jp").origin.notes
-    assert "not quite EUC_JP" in note
+    assert "not valid EUC_JP" in note
     for unknown in ("nonsense", "base64", "rot13"):
         with pytest.raises(UsageError, match=f"no encoding called '{unknown}'"):
             find_codec(unknown)
@@ -313,7 +313,7 @@ def test_front_matter_is_yaml(block: str, title: str, tags: tuple[str, ...], end
     assert (draft.text, draft.title, draft.tags) == ("Body.", title, tags)
 
 
-def test_front_matter_says_when_and_who() -> None:
+def test_front_matter_has_date_and_author() -> None:
     (draft,) = reading("---\ncreated: 2026-05-01T10:00:00+09:00\nauthors: [Ana, Bo]\n---\nBody.").drafts
     assert (draft.time, draft.author) == (parse_time("2026-05-01T01:00:00Z"), "Ana, Bo")
 
@@ -477,7 +477,7 @@ def test_gitignore_files_of_windows_are_read(
     assert names - {path.relative_to(tmp_path).as_posix() for path in found} == ignored
 
 
-def test_a_rule_of_an_inner_folder_speaks_of_what_is_in_it(tmp_path: Path) -> None:
+def test_a_rule_for_the_content_of_a_folder_applies_inside_it(tmp_path: Path) -> None:
     for name, text in {
         ".gitignore": "*.txt\n",
         "in/.gitignore": "!keep.txt\n/in\n",

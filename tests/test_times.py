@@ -133,7 +133,7 @@ def test_dates_of_files_are_of_the_users_zone(name: str, text: str, monkeypatch:
     assert draft.time == at("2026-05-09T18:30")
 
 
-def test_unread_dates_are_told_once_a_source() -> None:
+def test_unread_dates_are_reported_once_a_source() -> None:
     records = [{"text": f"Number {n}.", "date": f"05/{n:02}/2023"} for n in range(1, 13)]
     found, notes = drafts("\n".join(map(json.dumps, records)), "a.jsonl")
     assert [each.time for each in found] == [None] * 12
@@ -148,7 +148,7 @@ def test_unread_dates_are_told_once_a_source() -> None:
     assert notes == ("2 dates could not be read, first: 5/1/2026",)
 
 
-def test_an_import_tells_of_unread_dates(memos: Shell) -> None:
+def test_an_import_reports_unread_dates(memos: Shell) -> None:
     table = memos.write("b.csv", "text,created\nOne.,05/06/2023\nTwo.,7/8/2023\n")
     done = memos("import", table, "--no-embed")
     assert "2 dates could not be read, first: 05/06/2023" in done.err
@@ -173,7 +173,7 @@ def test_the_command_line_has_the_users_zone(memos: Shell, monkeypatch: pytest.M
     assert "time zone" in memos("list", env={"MEMOS_TIME_ZONE": "Mars/Base"}, code=2).err
 
 
-def test_what_expires_today_lasts_through_today(memos: Shell) -> None:
+def test_a_memory_that_expires_today_lasts_until_midnight(memos: Shell) -> None:
     memos("ingest", memos.write("a.txt", "The ticket is valid."), "--no-embed", "--expires", "today")
     assert len(memos("list", "--json").records) == 1
 

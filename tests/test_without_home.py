@@ -1,4 +1,4 @@
-"""A user without a name or a home folder, as in a container that runs as a bare number."""
+"""A user without a name or a home folder, as in a container with only a user id."""
 
 from __future__ import annotations
 

@@ -121,11 +121,11 @@ def query(
     max_tokens: Annotated[int, typer.Option(help="Length of the answer; 0: the setting.", min=0)] = 0,
     temperature: Annotated[float | None, typer.Option(help="Randomness; 0: none.", min=0)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the randomness.")] = 0,
-    system: Annotated[str, typer.Option(help="Instructions in place of the usual ones.")] = "",
-    quote: Annotated[bool, typer.Option("--quote", help="Answer with sentences from memory.")] = False,
+    system: Annotated[str, typer.Option(help="Instructions that replace the default ones.")] = "",
+    quote: Annotated[bool, typer.Option("--quote", help="Answer with sentences of your memories.")] = False,
     generate: Annotated[bool, typer.Option("--generate", help="Let the model write the answer.")] = False,
     text: Annotated[
-        bool, typer.Option("--text", help="Read all as text, also where a saved state would spare it.")
+        bool, typer.Option("--text", help="Read memories as text, even if a saved state exists.")
     ] = False,
     tag: Tags = None,
     type: Types = None,
@@ -136,13 +136,13 @@ def query(
     batch: Batch = "",
     view: View = None,
 ) -> None:
-    """Answer a question from your memories, and show where the answer stands.
+    """Answer a question from your memories, and list the sources.
 
-    The answer is quoted: up to three sentences, word for word, the most likely first. With --generate, or
-    where the model has a billion parameters or more, or an adapter holds the answer, the model writes it;
-    the sources follow. The setting query.answer chooses for good. Time in the question counts ("last month",
-    "上个月"). When memory holds nothing that answers, it says so and names the nearest memory. With --batch,
-    as in `memos search`; an answer line is the object of --json.
+    The answer quotes up to three sentences word for word, the most likely first. The model writes the answer
+    with --generate, if it has a billion parameters or more, or if an adapter was trained on the answer. The
+    setting query.answer changes the default. A time in the question ("last month", "上个月") restricts the
+    search. If no memory answers the question, memos says so and names the nearest one. --batch works as in
+    `memos search`; each answer line is the object of --json.
 
     \b
     Example:
@@ -184,7 +184,7 @@ def query(
         if output.json:
             output.record(answer_row(ask(request, filter=filter, started=process_age())))
             return
-        # A quoted answer is shown with its places, sentence by sentence; a written one while it comes.
+        # A written answer is printed as it is generated; a quoted one follows with its sources.
         answer = ask(
             request,
             filter=filter,
@@ -207,7 +207,7 @@ def query(
 
 
 def _print_places(write: Callable[[str], None], answer: Answer) -> None:
-    """Where the sentences of a quoted answer stand, in their order."""
+    """Print the sources of a quoted answer, each memory once, in the order of the quotes."""
     if answer.quotes:
         write("\nFrom:")
     first = {quote.label: quote for quote in reversed(answer.quotes)}  # each memory once
@@ -239,7 +239,7 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
         after, before = ("…" if time is None else show_time(time) for time in (call.after, call.before))
         write(f"time       {call.when}: {after} to {before}{', ranks only' if call.forward else ''}")
     retrieved = sum(item.tokens for item in plan.chosen if item.part == "retrieved")
-    write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for what was retrieved")
+    write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for retrieved memories")
     if plan.reuse and plan.reuse.miss:
         write(f"activation: miss ({plan.reuse.miss}), state {plan.reuse.id}")
     elif plan.reuse:
@@ -270,7 +270,7 @@ def _answer_batch(
     k: int,
     answer: Callable[[str, Filter, int], dict[str, Any]],
 ) -> None:
-    """Answer each line of ``file`` by one JSON line. A bad line is answered by its error; exit 3 then."""
+    """Answer each line of ``file`` with one JSON line; a bad line gets an error, and the exit code is 3."""
     state, failed = state_of(ctx), 0
     for line in read_requests(state.output, file):
         request: dict[str, Any] = {"query": line}
@@ -297,7 +297,7 @@ def _answer_batch(
 def _request(line: str) -> dict[str, Any]:
     try:
         request = jsonlib.loads(line)
-        jsonlib.dumps(request, ensure_ascii=False).encode()  # a half of a surrogate pair is no text
+        jsonlib.dumps(request, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict) or not isinstance(request.get("query"), str):

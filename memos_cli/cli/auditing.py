@@ -32,10 +32,10 @@ def show_audit(
         str, typer.Option("--action", metavar="ACTION", help="Of this kind: add, edit, forget, …")
     ] = "",
     head: Annotated[
-        bool, typer.Option("--head", help="Print the end of the chain, to be kept elsewhere.")
+        bool, typer.Option("--head", help="Print the end of the chain, to store elsewhere.")
     ] = False,
 ) -> None:
-    """Print what happened, in its order: who did what, when, to which memory. No text of a memory is in it.
+    """Print the audit log: who did what, when, to which memory. It contains no text of memories.
 
     \b
     Example:
@@ -82,12 +82,12 @@ def show_audit(
 def verify(
     ctx: typer.Context,
     head: Annotated[
-        str, typer.Option("--head", metavar="N:SEAL", help="Hold it against what --head printed earlier.")
+        str, typer.Option("--head", metavar="N:SEAL", help="Compare with what --head printed earlier.")
     ] = "",
 ) -> None:
-    """Find each row of the audit that was changed, removed or moved. Exit code 1 when there is one.
+    """Find audit rows that were changed, removed or moved. Exit code 1 if there are any.
 
-    Without --head, whoever can write the files could have written the end of it anew.
+    Without --head, a program that can write the vault's files can rewrite the end of the log unnoticed.
 
     \b
     Example:
@@ -96,7 +96,7 @@ def verify(
     """
     shared = state_of(ctx)
     with shared.open() as memos:
-        newest = memos.audit_head()  # first: all up to it is verified
+        newest = memos.audit_head()  # taken before verifying: rows added meanwhile are not covered
         breaks = memos.verify_audit(head)
     if shared.output.json:
         broken = [asdict(each) for each in breaks]
@@ -115,10 +115,10 @@ def verify(
 def reads(
     ctx: typer.Context,
     which: Annotated[
-        str, typer.Argument(metavar="[WHICH]", help="all, or prompts: only what a model is told.")
+        str, typer.Argument(metavar="[WHICH]", help="all, or prompts: only memories in a prompt.")
     ] = "",
 ) -> None:
-    """Show, or set, what the audit of this vault tells of reading. Only who made the vault may set it.
+    """Show or set which reads the audit of this vault records. Only the vault's creator may set it.
 
     \b
     Example:
@@ -128,9 +128,9 @@ def reads(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         if which:
-            memos.access.tell_reads(which)
-        told = memos.access.reads_told
+            memos.access.set_audited_reads(which)
+        recorded = memos.access.audited_reads
     if output.json:
-        output.record({"reads": told})
+        output.record({"reads": recorded})
     else:
-        output.text(told)
+        output.text(recorded)

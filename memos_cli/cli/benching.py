@@ -57,9 +57,9 @@ def ttft(
 ) -> None:
     """Measure the time to first token with saved states beside that with text.
 
-    Within one process and as whole commands, in turns, with generated memories in a temporary vault; no
-    vault of yours is touched. Seconds are medians, with the least and the most in brackets. The floor is
-    what no state can beat: a plain read of its file, and the reading of the question.
+    It measures within one process and as whole commands, in turns, with generated memories in a temporary
+    vault; your vaults are not touched. Seconds are medians, with minimum and maximum in brackets. The floor
+    is the least time possible: reading the state's file and the question.
 
     \b
     Example:

@@ -70,7 +70,7 @@ def edit(
         try:
             edited = memos.edit(id, text=text, title=title, seen=seen)
         except Conflict:
-            output.failure(text or "")  # what was typed is not lost
+            output.failure(text or "")  # keep what the user typed
             raise
         memos.embed_if_possible()
     tell_edited(output, edited)
@@ -155,15 +155,17 @@ def forget(
     source: Source = "",
     after: After = "",
     before: Before = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     view: View = None,
 ) -> None:
     """Remove memories with all their versions, vectors and saved states. It cannot be undone.
 
-    Adapters that hold one of them in their weights lose these; promote the other memories again. Name
-    memories by id, or all that pass the filters. Their source stays as it is, and does not bring them back
-    until `memos ingest --reread`.
+    Adapters that were trained on one of them lose their weights; promote the other memories again. Name
+    memories by id, or select them with filters. Their source stays as it is; only `memos ingest --reread`
+    brings them back.
 
     \b
     Example:
@@ -179,14 +181,14 @@ def forget(
                          "give ids, or filters such as --tag")  # fmt: skip
     with state.open() as memos:
         filter = make_filter(memos, state.view, wanted) if filtered else None
-        is_shown = dry_run or not yes
-        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=is_shown)
-        if is_shown and not dry_run and gone.cubes:
+        is_preview = dry_run or not yes
+        gone = memos.forget(read_ids(ids or []), filter=filter, dry_run=is_preview)
+        if is_preview and not dry_run and gone.cubes:
             _confirm(output, gone)
-            # What was shown is what goes: not what passes the filter by now.
+            # Forget exactly what was shown, even if other memories match the filter by now.
             gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
     if filtered and not gone.cubes:
-        output.note("note: no memory passes the filters; nothing is forgotten")
+        output.note("note: no memory matches the filters; nothing was forgotten")
     if output.json:
         ids_gone = [cube.id for cube in gone.cubes]
         output.record(
@@ -218,10 +220,13 @@ def forget(
     )
     if not gone.settled:
         output.note(
-            "note: the vault is in use, or the disk is full: bytes of them remain until the next forget"
+            "note: the vault is in use, or the disk is full: some of their bytes remain until the next"
+            " `memos forget`"
         )
     for name in gone.published:
-        output.note(f"note: the publication {name} still holds the text: `memos publish` withdraws it")
+        output.note(
+            f"note: the publication {name} still contains the text; withdraw it: memos publish {name}"
+        )
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")
 

@@ -54,7 +54,7 @@ def ask_passphrase(vault: str, twice: bool) -> str:
         if not sys.stdin.isatty():
             return nobody_asks(vault, twice)
     typed = getpass(f"Passphrase of {clean(vault)}: ")
-    if twice and (not typed or getpass("Once more: ") != typed):
+    if twice and (not typed or getpass("Repeat the passphrase: ") != typed):
         raise UsageError("the passphrases do not match", "memos init --encrypt")
     return typed
 
@@ -152,7 +152,7 @@ Tags = Annotated[
 ]
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="Of this semantic type.")]
 Source = Annotated[
-    str, typer.Option("--source", metavar="TEXT", help="From a source whose address, as listed, has TEXT.")
+    str, typer.Option("--source", metavar="TEXT", help="From a source with TEXT in its address, as listed.")
 ]
 After = Annotated[
     str, typer.Option("--after", metavar="TIME", help="Not before: 2026-05-01, 30d, 'last week'.")
@@ -203,9 +203,10 @@ def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
 
 
 def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
-    """A time that the user typed; with ``end`` the end of a life, which lasts through the day that it names.
+    """Read a time that the user typed, in milliseconds since 1970.
 
-    Raises UsageError when it cannot be read as a time.
+    With ``end``, it is when something expires: a day, month or year counts to its end. Raises UsageError
+    for text that is not a time.
     """
     from memos_cli.cube import format_time
     from memos_cli.interface.reader import parse_when
@@ -232,5 +233,5 @@ def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...
     """Names for something new. Raises UsageError for one that is empty or has control characters."""
     for name in names or ():
         if not name.strip() or not name.isprintable():
-            raise UsageError(f"{name!r} is no name for a {what}", "use letters that can be seen")
+            raise UsageError(f"{name!r} is not a valid name for a {what}", "use visible characters")
     return tuple(names or ())

@@ -150,9 +150,9 @@ def _watch(state: State) -> Iterator[Watch]:
 def gate(ctx: typer.Context, id: Id, model: Model = None) -> None:
     """Examine an adapter again: recall, near misses, what it leaves alone, routing, loading.
 
-    With the model that it was made for, the outcome decides whether it is used from now on (thresholds are
-    the settings gate.…). With another one of the same architecture and size, it only tells. Exit code 1 where
-    it does not pass.
+    With the model that the adapter was made for, the result decides whether it is used from now on (the
+    settings gate.… are the thresholds). With another model of the same architecture and size, the result is
+    only shown. Exit code 1 if the adapter does not pass.
 
     \b
     Example:

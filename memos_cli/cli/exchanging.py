@@ -71,22 +71,23 @@ def import_(
     secrets: Secrets = "",
     encoding: Encoding = "",
     quarantine: Quarantine = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
-    identity: Annotated[
-        str, typer.Option(metavar="FILE", help="The file of the age key that opens it.")
-    ] = "",
+    trust: Annotated[bool, typer.Option("--trust", help="Trust its signer from now on.")] = False,
+    identity: Annotated[str, typer.Option(metavar="FILE", help="The age key file that decrypts it.")] = "",
     with_grants: Annotated[
-        bool, typer.Option("--with-grants", help="Grant what it grants to others, on what is new here.")
+        bool, typer.Option("--with-grants", help="Apply its grants to memories that are new here.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would come; keep nothing.")] = False,
-    reread: Annotated[bool, typer.Option("--reread", help="Bring back what you forgot.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be imported; store nothing.")
+    ] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Bring back memories that you forgot.")] = False,
     embed: Embed = True,
 ) -> None:
-    """Take in what other programs export, and memos itself: ChatGPT, Claude, mem0, MemOS, Letta, notes, …
+    """Import exports of ChatGPT, Claude, mem0, MemOS, Letta, notes, …, and of memos itself.
 
-    Also MCP's memory server, OPML, CSV and JSON lines, those of `memos list --json` and `memos export` too.
-    What is there already is not stored again: import the next export over this one. What did not come that
-    way before stays as it is. Archives are read, not unpacked, and nothing in them is executed.
+    Other formats: MCP's memory server, OPML, CSV, and JSON lines such as those of `memos list --json`.
+    Memories that exist already are not stored again, so you can import a newer export after an older one.
+    Memories that did not come from this export stay unchanged. Archives are read without unpacking; nothing
+    in them is executed.
 
     \b
     Example:
@@ -144,7 +145,7 @@ def import_(
 
 @contextmanager
 def _named(path: Path, memos: Memos) -> Iterator[Path]:
-    """A file to read again and again: the one that is named, or what standard input holds."""
+    """Yield a file that can be read repeatedly: ``path``, or a private copy of standard input."""
     if str(path) != "-":
         yield path
         return
@@ -183,7 +184,7 @@ def export(
         ),
     ] = "mip",
     up_to: Annotated[
-        str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.export.")
+        str, typer.Option(metavar="LEVEL", help="Highest sensitivity to export. Default: sensitivity.export.")
     ] = "",
     sign: Annotated[bool, typer.Option("--sign", help="Sign it with your key (`memos key`).")] = False,
     to: Annotated[
@@ -196,10 +197,10 @@ def export(
     before: Before = "",
     view: View = None,
 ) -> None:
-    """Write memories for another vault or program: all, or those that are named or pass the filters.
+    """Export memories for another vault or program: all of them, or those that ids or filters select.
 
-    A bundle (mip) holds every version, tags, links, and what saved states to make again; the same content
-    gives the same bytes, and `memos import` takes it in as it was.
+    A bundle (mip) contains every version, tags, links, and which saved states to make again. The same
+    content gives the same bytes, and `memos import` restores it unchanged.
 
     \b
     Example:
@@ -241,4 +242,4 @@ def export(
     for note in made.notes:
         report.note(f"note: {note}")
     for why, count in made.held_back.items():
-        report.note(f"note: {count} memories stay here: {why}")
+        report.note(f"note: {count} memories are not exported: {why}")

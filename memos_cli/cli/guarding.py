@@ -23,9 +23,10 @@ def mark(
     level: Annotated[str, typer.Argument(metavar="LEVEL", help="open, personal, confidential or secret.")],
     ids: Ids,
 ) -> None:
-    """Say how sensitive memories are: what is above a set level goes into no prompt, and into no adapter.
+    """Set how sensitive memories are: high levels keep them out of prompts and adapters.
 
-    The settings sensitivity.prompt (confidential) and sensitivity.adapter (personal) say up to which level.
+    The settings sensitivity.prompt (confidential) and sensitivity.adapter (personal) are the highest levels
+    that are allowed there.
 
     \b
     Example:
@@ -41,15 +42,15 @@ def mark(
 def review(
     ctx: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids, or - for stdin.")] = None,
-    approve: Annotated[bool, typer.Option("--approve", help="Let them in.")] = False,
+    approve: Annotated[bool, typer.Option("--approve", help="Release them from quarantine.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="Archive them.")] = False,
     tag: Tags = None,
     source: Source = "",
 ) -> None:
-    """Look through what came from outside and waits; let it in, or archive it.
+    """List memories in quarantine; approve them, or archive them.
 
-    What `memos ingest --quarantine` takes in, nothing finds until it is approved here. The list says
-    what in a memory speaks to the model instead of about something.
+    Searches and queries do not find a memory from `memos ingest --quarantine` until you approve it here. The
+    list shows which parts of a memory look like instructions to the model.
 
     \b
     Example:
@@ -74,7 +75,7 @@ def review(
                 named = {cube.id for cube in memos.several(read_ids(ids))}
                 waiting = [cube for cube in waiting if cube.id in named]
         elif not (ids or tag or source):
-            raise UsageError("name what was reviewed", "memos review ID… --approve, or --source, --tag")
+            raise UsageError("no memory is named", "memos review ID… --approve, or --source, --tag")
         else:
             done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
             if approve:

@@ -1,7 +1,7 @@
-"""What a command reads beside its options: arguments, standard input, files of requests. In any encoding.
+"""Arguments, standard input and files of requests, in any encoding.
 
-What is stored must be text: bytes in another encoding are read in the most probable one, with a note, as
-``memos ingest`` does it.
+Bytes that are not UTF-8 are decoded with the most probable encoding, and a note says so, as in
+``memos ingest``.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from memos_cli.errors import MemosError, UsageError
 from memos_cli.files import open_input
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-"""Byte order marks of encodings whose lines cannot be cut as bytes; that of UTF-32-LE starts as UTF-16's."""
+"""Byte order marks of encodings whose bytes cannot be split at newlines. UTF-32-LE starts as UTF-16-LE."""
 
 
 def read_stdin() -> bytes:
-    """All of standard input."""
+    """Read all of standard input."""
     if sys.stdin.isatty():
         sys.stderr.write("reading from the terminal; end with Ctrl-D\n")
     return sys.stdin.buffer.read()
 
 
 def decode_input(output: Output, data: bytes, name: str) -> str:
-    """The text in ``data``, without a byte order mark; a note says in which encoding, unless it is UTF-8.
+    """Decode ``data`` without its byte order mark; print a note with the encoding unless it is UTF-8.
 
-    Raises MemosError for what is no text.
+    Raises MemosError for bytes that are not text.
     """
     from memos_cli.interface.sources.decoding import decode
 
@@ -43,7 +43,7 @@ def decode_input(output: Output, data: bytes, name: str) -> str:
 
 
 def read_argument(output: Output, text: str) -> str:
-    """A question or a search, as an argument; ``-`` stands for standard input."""
+    """Return the argument ``text``, decoded; ``-`` reads standard input."""
     if text == "-":
         return decode_input(output, read_stdin(), "stdin").strip()
     try:
@@ -54,7 +54,7 @@ def read_argument(output: Output, text: str) -> str:
 
 
 def read_ids(ids: list[str]) -> list[str]:
-    """Ids as given; ``-`` stands for those on standard input, one a line."""
+    """Return ``ids``; each ``-`` is replaced by the ids on standard input, one a line."""
     named: list[str] = []
     for id in ids:
         if id == "-":
@@ -67,7 +67,7 @@ def read_ids(ids: list[str]) -> list[str]:
 
 
 def read_file(file: str, hint: str) -> bytes:
-    """A whole file, or standard input for ``-``. Raises UsageError with ``hint``."""
+    """Read a whole file, or standard input for ``-``. Raises UsageError with ``hint``."""
     if file == "-":
         return read_stdin()
     with open_input(Path(file), hint) as stream:
@@ -75,9 +75,10 @@ def read_file(file: str, hint: str) -> bytes:
 
 
 def read_requests(output: Output, file: str) -> Iterator[str]:
-    """The lines of ``file`` ("-": of standard input) that are not blank, as they come.
+    """Yield the lines of ``file`` ("-": of standard input) that are not blank, as they arrive.
 
-    A line that is no text comes as "\\0". One that is not UTF-8 is read in its most probable encoding.
+    A line that is not text is yielded as "\\0"; one that is not UTF-8 is decoded with its most probable
+    encoding.
     """
     hint = "name a file with one request a line, or -"
     with nullcontext(sys.stdin.buffer) if file == "-" else open_input(Path(file), hint) as stream:
@@ -95,6 +96,6 @@ def read_requests(output: Output, file: str) -> Iterator[str]:
                     text = decode_input(notes, line, file)
                 except MemosError:
                     text = "?\0?"
-                notes = Output(quiet=True)  # once is enough
+                notes = Output(quiet=True)  # one note is enough
             if text := text.strip("\0 \t\r\n\ufeff"):
                 yield "\0" if "\0" in text else text

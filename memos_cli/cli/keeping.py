@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 NewTags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag the memories.")]
 Secrets = Annotated[
-    str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Usual: mask.")
+    str, typer.Option(metavar="WAY", help="Keys and passwords: mask, refuse or allow. Default: mask.")
 ]
 Encoding = Annotated[
     str,
-    typer.Option(metavar="NAME", help="Encoding of the texts, such as gbk, over what they declare."),
+    typer.Option(metavar="NAME", help="Encoding of the texts, such as gbk; overrides what they declare."),
 ]
 Quarantine = Annotated[
-    bool | None, typer.Option("--quarantine/--no-quarantine", help="Wait for `memos review` before use.")
+    bool | None,
+    typer.Option("--quarantine/--no-quarantine", help="Keep new memories unused until `memos review`."),
 ]
-Embed = Annotated[bool, typer.Option("--embed/--no-embed", help="Make the vectors now.")]
+Embed = Annotated[bool, typer.Option("--embed/--no-embed", help="Compute the vectors now.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -56,9 +57,9 @@ def init(
         bool, typer.Option("--keyring", help="With --encrypt: the key is in the system's keyring.")
     ] = False,
 ) -> None:
-    """Make a vault and choose its models. Doing it again changes nothing.
+    """Create a vault and choose its models. Running it again changes nothing.
 
-    An encrypted vault is unreadable without its key, for you too: keep a copy of the key.
+    Without its key, nobody can read an encrypted vault, not even you: keep a copy of the key.
 
     \b
     Example:
@@ -89,7 +90,9 @@ def ingest(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Files, folders, or - for stdin.")],
     tag: NewTags = None,
     type: Annotated[str, typer.Option(metavar="TYPE", help="fact, preference, instruction, event, …")] = "",
-    time: Annotated[str, typer.Option(metavar="TIME", help="When it was, for what has no time itself.")] = "",
+    time: Annotated[
+        str, typer.Option(metavar="TIME", help="Time of memories that have none of their own.")
+    ] = "",
     expires: Annotated[
         str, typer.Option(metavar="TIME", help="Not used after: 30d, 2026-12-31, 'after 3 uses'.")
     ] = "",
@@ -111,19 +114,21 @@ def ingest(
     encoding: Encoding = "",
     quarantine: Quarantine = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line is one memory.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Archive what is gone from the source.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Archive memories that are gone from the source.")
+    ] = False,
     prune_all: Annotated[
-        bool, typer.Option("--prune-all", help="The same, even if all of a folder is gone at once.")
+        bool, typer.Option("--prune-all", help="Like --prune, even if a whole folder is gone.")
     ] = False,
     reread: Annotated[
-        bool, typer.Option("--reread", help="Compare even unchanged files; bring back what you forgot.")
+        bool, typer.Option("--reread", help="Read unchanged files too; bring back what you forgot.")
     ] = False,
     embed: Embed = True,
 ) -> None:
-    """Take in text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
+    """Store memories from text, Markdown, code, HTML, JSON, JSONL, CSV, folders and dialogues.
 
-    Text is stored and searchable first; vectors follow, and ^C leaves them to the next ingest or
-    `memos embed`. What has not changed is not stored again; what has gets a new version.
+    Text is stored and searchable first; vectors follow. ^C leaves them to the next ingest or `memos embed`.
+    Unchanged text is not stored again; changed text becomes a new version.
 
     \b
     Example:
@@ -221,7 +226,9 @@ def whose_wait(memos: Memos, wanted: bool | None) -> str:
 def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
     """What else there is to say of what was taken in. Where some failed, it ends: with 3 if ``partly``."""
     if taken.quarantined:
-        output.note(f"note: {taken.quarantined} memories are not used before `memos review`")
+        output.note(
+            f"note: {taken.quarantined} memories are in quarantine until you approve them with `memos review`"
+        )
     for note in taken.notes:
         output.note(f"note: {note}")
     for failure in taken.failed:
@@ -229,7 +236,7 @@ def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
             f"failed: {failure.source}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else "")
         )
     if taken.without_vector and not output.json:
-        output.note(f"note: {taken.without_vector} memories have no vector yet; `memos embed` makes them")
+        output.note(f"note: {taken.without_vector} memories have no vector yet; run `memos embed`")
     if taken.failed:
         raise typer.Exit(3 if partly else 1)
 
@@ -240,11 +247,11 @@ def embed(
         str, typer.Option("--embedder", metavar="NAME", help="Change the vault to this embedding model.")
     ] = "",
 ) -> None:
-    """Make the vectors that are missing, one for each sentence of a memory.
+    """Compute missing vectors, one for each sentence of a memory.
 
-    It can be stopped, and goes on where it was. A vault of memos 0.1.0 gets vectors of sentences in place
-    of those of whole memories. With --embedder, the vault changes to another model; its old vectors serve
-    searches until the new ones are complete.
+    You can stop it; the next run continues. In a vault of memos 0.1.0, vectors of sentences replace those of
+    whole memories. With --embedder, the vault changes to another model; searches use the old vectors until
+    the new ones are complete.
 
     \b
     Example:

@@ -37,7 +37,7 @@ def link(ctx: typer.Context, id: Id, kind: Kind, others: Ids) -> None:
 
 
 def unlink(ctx: typer.Context, id: Id, kind: Kind, others: Ids) -> None:
-    """Take links of a memory away.
+    """Remove links of a memory.
 
     \b
     Example:

@@ -115,7 +115,7 @@ def show(
     graph: Annotated[bool, typer.Option("--graph", help="Walk along its links instead.")] = False,
     depth: Annotated[int, typer.Option("--depth", metavar="N", min=1, help="With --graph: how far.")] = 2,
 ) -> None:
-    """Show one memory in full, and whether its sources still read so; or a saved state, or an adapter.
+    """Show a memory and check that its source still matches; or show a saved state or an adapter.
 
     \b
     Example:

@@ -28,20 +28,21 @@ def maintain(
     only: Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Only this step.")] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="STEP", help="Not this step.")] = None,
     distil: Annotated[
-        bool, typer.Option("--distil", help="Learn by heart what is used much and steady. Takes minutes.")
+        bool,
+        typer.Option("--distil", help="Also train adapters on memories that are used often. Takes minutes."),
     ] = False,
     minutes: Annotated[
         float, typer.Option("--max-minutes", metavar="N", min=0, help="Stop after so long; 0: no limit.")
     ] = 0.0,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be done, and why.")
+        bool, typer.Option("--dry-run", help="Show what would be done, and why; do nothing.")
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="Show what earlier runs did.")] = False,
 ) -> None:
-    """Look after the vault, as cron does at night. It can be stopped, and goes on with the next run.
+    """Run maintenance on the vault. You can stop it; the next run continues.
 
     The steps: expire, archive, embed, rivals, states, adapters, sweep, optimize. It pauses while a query
-    asks a model.
+    runs a model.
 
     \b
     Example:
@@ -130,9 +131,9 @@ def conflicts(
     ] = "",
     similar: Annotated[bool, typer.Option("--similar", help="Also pairs that say the same.")] = False,
 ) -> None:
-    """List memories that contradict each other, as a guess, and settle them. What is not kept is archived.
+    """List pairs of memories that may contradict each other, and resolve them by archiving one.
 
-    `memos maintain` and `memos ingest` find them. Until they are settled, answers use the newer one.
+    `memos maintain` and `memos ingest` find them by a guess. Until you resolve a pair, answers show both.
 
     \b
     Example:
@@ -174,7 +175,7 @@ def cron(
     install: Annotated[bool, typer.Option("--install", help="Put the line into your crontab.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
 ) -> None:
-    """Print a line for crontab, or units for systemd, that look after this vault each night.
+    """Print a crontab line or systemd units that run maintenance on this vault each night.
 
     \b
     Example:

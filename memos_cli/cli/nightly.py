@@ -36,7 +36,7 @@ def units(folder: Path, at: str) -> dict[str, str]:
     name = f"memos-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
     run, place = (text.replace("%", "%%") for text in (command(folder).replace("$", "$$"), str(folder)))
     return {
-        f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos looks after "
+        f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos maintains "
         f"{place}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
         f"~/.config/systemd/user/{name}.timer": f"[Unit]\nDescription=memos, each night\n\n[Timer]\n"
         f"OnCalendar=*-*-* {hour:02}:{minute:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
@@ -61,7 +61,7 @@ def change_crontab(folder: Path, line: str | None) -> bool:
 
 
 def _crontab(argument: str, text: bytes | None = None) -> bytes:
-    """What ``crontab`` prints. As bytes: the lines of others may be in any encoding."""
+    """Run ``crontab`` and return what it prints. As bytes: other lines may be in any encoding."""
     try:
         done = subprocess.run(
             [shutil.which("crontab") or "/usr/bin/crontab", argument],
@@ -71,7 +71,7 @@ def _crontab(argument: str, text: bytes | None = None) -> bytes:
             timeout=30,
         )
     except FileNotFoundError as error:
-        raise MemosError("there is no crontab here", "memos cron --systemd") from error
+        raise MemosError("the program crontab is not installed", "memos cron --systemd") from error
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode and not (argument == "-l" and "no crontab" in said):
         raise MemosError(f"crontab: {said}", "crontab -e")
@@ -81,8 +81,8 @@ def _crontab(argument: str, text: bytes | None = None) -> bytes:
 def _require_one_line(folder: Path) -> None:
     if not {"\n", "\r", "\0"}.isdisjoint(command(folder)):
         raise UsageError(
-            f"neither crontab nor systemd can name the folder {str(folder)!r}",
-            "move the vault to another path",
+            f"crontab and systemd cannot run with the folder {str(folder)!r}: its name has a line break",
+            "move the vault to a path without line breaks",
         )
 
 

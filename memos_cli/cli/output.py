@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from memos_cli.errors import UsageError
 
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-"""Embeddings, overrides and isolates of directions: they show a text in another order than it has."""
+"""Bidirectional embeddings, overrides and isolates: a terminal shows such text in another order."""
 _CONTROLS = {code: None for code in [*range(32), *range(127, 160), *_BIDI] if chr(code) not in "\n\t"}
 _ESCAPES = {code: f"\\u{code:04x}" for code in [*range(127, 160), *_BIDI]}
-"""JSON itself escapes the first 32."""
+"""json.dumps escapes the first 32 control characters."""
 
 
 @dataclass(slots=True)
@@ -39,13 +39,13 @@ class Output:
         _write((clean(text) if sys.stdout.isatty() else text) + end)
 
     def data(self, data: bytes) -> None:
-        """The bytes of a file; to a terminal, its text without control characters.
+        """Write the bytes of a file; to a terminal, as text without control characters.
 
-        Raises UsageError where a terminal would get what is no text.
+        Raises UsageError for binary data on a terminal.
         """
         if sys.stdout.isatty():
             if b"\0" in data:
-                raise UsageError("this is binary data, and the output is a terminal", "-o FILE")
+                raise UsageError("the output is binary data, and it goes to a terminal", "-o FILE")
             self.text(data.decode("utf-8", "replace"), end="")
             return
         sys.stdout.flush()
@@ -90,7 +90,7 @@ class Output:
         sys.stderr.write(clean(text) + "\n")
 
     def confirm(self, question: str) -> bool:
-        """Ask a person who sits at the terminal."""
+        """Ask a yes-or-no question on the terminal; return whether the answer is yes."""
         sys.stderr.write(clean(f"{question} [y/N] "))
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -161,13 +161,12 @@ def _write(text: str) -> None:
 
 
 def clean(text: str) -> str:
-    """Remove what plays with a terminal from ``text``: control characters but for newlines and tabs, and what
-    turns the direction of writing round."""
+    """Remove control characters, other than newlines and tabs, and bidirectional controls from ``text``."""
     return text.translate(_CONTROLS)
 
 
 def to_json(value: object) -> str:
-    """``value`` as JSON on one line, for any terminal: all scripts as they are, controls escaped."""
+    """Return ``value`` as JSON on one line: letters as they are, control characters escaped."""
     return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
 
 

@@ -42,7 +42,7 @@ def draw_heats(heats: Sequence[float], path: Path) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture to ``path``, in the format that its name ends with."""
+    """Write a figure to ``path``, in the format of its file ending."""
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix[1:].lower())
     write_output(path, picture.getvalue())

@@ -27,7 +27,7 @@ from memos_cli.errors import UsageError
 if TYPE_CHECKING:
     from memos_cli.operation.activation import Promoted
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done, and what it costs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and its cost; do nothing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def promote(
         str,
         typer.Option("--to", metavar="FORM", help="activation: a saved state. parametric: an adapter."),
     ] = "",
-    pinned: Annotated[bool, typer.Option("--pinned", help="The pinned memories (of --view) alone.")] = False,
+    pinned: Annotated[bool, typer.Option("--pinned", help="Only the pinned memories (of --view).")] = False,
     name: Annotated[str, typer.Option("--name", help="Name of the adapter.")] = "",
     qa: Annotated[
         str, typer.Option("--qa", metavar="FILE", help="More questions and answers, JSONL; - for stdin.")
@@ -68,14 +68,14 @@ def promote(
 ) -> None:
     """Give memories a cheaper form: a saved state of the model, or an adapter that knows them without text.
 
-    To activation: they are read once and become one document. A query whose best memory is in it takes all of
-    it, at the cost of loading the state. Answers are those that the text gives, to the letter.
+    --to activation reads them once and saves the state as one document. A query whose best memory is in it
+    loads the whole document. The answers are exactly those that the text gives.
 
-    To parametric: an adapter (LoRA) of the model is trained with questions made from them, for minutes, then
-    examined with questions that it has not seen. It is used only if it passes; else its report is kept, and
-    the exit code is 1. ^C keeps a checkpoint: the same command goes on.
+    --to parametric trains an adapter (LoRA) of the model for minutes, with questions made from the memories,
+    and tests it with questions that it has not seen. It is used only if it passes; otherwise its report is
+    stored, and the exit code is 1. ^C saves a checkpoint, and the same command continues.
 
-    Promoted again, a form is made anew from what its memories say now; its id stands for its memories.
+    Promote a state or adapter by its id to make it again from the current text of its memories.
 
     \b
     Example:
@@ -177,7 +177,7 @@ def demote(ctx: typer.Context, ids: Ids, model: Model = None, dry_run: DryRun = 
 
 
 def pin(ctx: typer.Context, ids: Ids, view: View = None) -> None:
-    """Let memories stand first in every prompt: who you are, how to answer. With --view, in that view's.
+    """Put memories at the start of every prompt: who you are, how to answer. With --view, only in that view.
 
     \b
     Example:
@@ -188,7 +188,7 @@ def pin(ctx: typer.Context, ids: Ids, view: View = None) -> None:
 
 
 def unpin(ctx: typer.Context, ids: Ids, view: View = None) -> None:
-    """Let memories no longer stand in every prompt.
+    """Remove memories from the start of every prompt.
 
     \b
     Example:

@@ -58,11 +58,12 @@ def publish(
         str, typer.Option(metavar="TIME", help="It ends then unless published again: 30d, 2027-12-31.")
     ] = "",
     up_to: Annotated[
-        str, typer.Option(metavar="LEVEL", help="The most sensitive that may go; else sensitivity.publish.")
+        str,
+        typer.Option(metavar="LEVEL", help="Highest sensitivity to publish. Default: sensitivity.publish."),
     ] = "",
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take all of it back.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw the whole publication.")] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Withdraw what your key published there from elsewhere.")
+        bool, typer.Option("--replace", help="Withdraw what your key published there from another vault.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go out; send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -134,7 +135,7 @@ def publish(
         output.text(f"memos subscribe {sent.url} --trust")
     if not is_asked:
         for why, number in proposal.held_back.items():
-            output.note(f"note: {number} memories stay here: {why}")
+            output.note(f"note: {number} memories are not published: {why}")
     for note in proposal.notes:
         output.note(f"note: {note}")
 
@@ -208,12 +209,12 @@ def subscribe(
         bool | None,
         typer.Option("--quarantine/--no-quarantine", help="What it brings waits for `memos review`."),
     ] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Take its signer as known, from now on.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Trust its signer from now on.")] = False,
 ) -> None:
-    """Follow what others publish: its memories are found and used beside yours, and stay as they are there.
+    """Follow a publication of others: searches and queries use its memories together with yours.
 
-    They are read-only, and in a namespace of their own: their tags are below feed/NAME. `memos update`
-    fetches what has changed. A folder, https://…, s3://…, github://…: whatever fsspec reaches.
+    Its memories are read-only, and their tags are below feed/NAME. `memos update` fetches changes. The URL is
+    a folder, https://…, s3://…, github://…: any that fsspec supports.
 
     \b
     Example:
@@ -252,10 +253,10 @@ def update(
         list[str] | None, typer.Argument(metavar="[NAME…]", help="Feeds; none updates all.")
     ] = None,
 ) -> None:
-    """Fetch what has changed in the feeds that you follow. For cron; one that fails stops no other.
+    """Fetch the changes of the feeds that you follow. For cron: a feed that fails does not stop the others.
 
-    What was withdrawn there is forgotten here. An index that is older than the one before is refused, and so
-    is one with another key. An update that was cut off goes on where it was.
+    Withdrawn memories are forgotten here too. An index that is older than the previous one, or signed with
+    another key, is refused. An interrupted update is resumed.
 
     \b
     Example:
@@ -298,7 +299,9 @@ def _tell(output: Output, done: Updated) -> None:
         counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
         output.text(f"{done.name}  serial {done.serial}  {counts}  received {done.received:,} bytes")
     if done.quarantined:
-        output.note(f"note: {done.quarantined} memories of {done.name} are not used before `memos review`")
+        output.note(
+            f"note: {done.quarantined} memories of {done.name} are in quarantine until `memos review`"
+        )
     for note in done.notes:
         output.note(f"note: {done.name}: {note}")
 
@@ -308,7 +311,7 @@ def unsubscribe(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The feed, by its name or address.")],
     keep: Annotated[bool, typer.Option("--keep", help="Keep its memories, as your own.")] = False,
 ) -> None:
-    """Follow a feed no longer. What it brought is forgotten, or with --keep becomes yours.
+    """Stop following a feed. Its memories are forgotten, or become yours with --keep.
 
     \b
     Example:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 SENTENCES = 3
-"""Of a memory in a plan, how many of its sentences are shown: those that made it relevant."""
+"""How many sentences of a memory a plan shows: those that made it relevant."""
 
 
 TIMES = ("time", "created", "updated", "expires", "last_hit")
@@ -136,19 +136,19 @@ def plan_row(plan: Plan) -> dict[str, Any]:
 
 
 def source_rows(plan: Plan, order: Sequence[int] = ()) -> list[dict[str, Any]]:
-    """The sources of an answer, by label or in the ``order`` of labels: not what only stood beside them."""
+    """Return the rows of ``sources``."""
     return [{"label": item.label, **hit_row(item.hit)} for item in sources(plan, order)]
 
 
 def sources(plan: Plan, order: Sequence[int] = ()) -> list[Injection]:
-    """The memories of a plan that may answer, by label or in the ``order`` of labels."""
+    """Return the memories of a plan that were found for the question, by label or in ``order`` of labels."""
     place_of = {label: at for at, label in enumerate(order)}
     found = [item for item in plan.chosen if item.found]
     return sorted(found, key=lambda item: place_of.get(item.label, item.label))
 
 
 def quote_row(quote: Quote) -> dict[str, Any]:
-    """A quoted sentence, and where it stands."""
+    """Return a quoted sentence and its source as a row."""
     cube = quote.cube
     return {
         "label": quote.label,

@@ -73,10 +73,10 @@ def grant(
     expires: Annotated[str, typer.Option(metavar="TIME", help="Only until then: 30d, 2026-12-31.")] = "",
     of: Of = "",
 ) -> None:
-    """Let somebody read, change or share memories of yours. Without arguments: list what is granted.
+    """Grant a principal the right to read, change or share memories of yours. Without arguments: list grants.
 
-    What one principal keeps no other sees until it is granted. A tag, a view and `vault` stand for what is
-    in them at any time. write, share and admin include read.
+    A principal sees only its own memories and those that it was granted. A grant on a tag, a view or `vault`
+    also covers memories that are added later. write, share and admin include read.
 
     \b
     Example:
@@ -104,7 +104,7 @@ def revoke(
     right: Annotated[str, typer.Argument(metavar="[RIGHT]", help="Only this one; else all.")] = "",
     of: Of = "",
 ) -> None:
-    """Take back what was granted, and what was passed on by it. Its owner keeps the memory as it is.
+    """Revoke a grant, and every grant that depends on it. Owners keep their memories.
 
     \b
     Example:
@@ -126,7 +126,7 @@ def access(
         str, typer.Option("--for", metavar="PRINCIPAL", help="Whose access; without it, that of --as.")
     ] = "",
 ) -> None:
-    """Tell what somebody may do with a memory, and why.
+    """Show what a principal may do with a memory, and why.
 
     \b
     Example:
@@ -150,7 +150,7 @@ def access(
 @groups.command("add")
 @with_global_options
 def add_to_group(ctx: typer.Context, group: Group, principals: Members) -> None:
-    """Put principals into a group; it is made with its first. Only who made the vault may.
+    """Add principals to a group; the first one creates it. Only the vault's creator may.
 
     \b
     Example:
@@ -162,7 +162,7 @@ def add_to_group(ctx: typer.Context, group: Group, principals: Members) -> None:
 @groups.command("remove")
 @with_global_options
 def remove_from_group(ctx: typer.Context, group: Group, principals: Members) -> None:
-    """Take principals out of a group.
+    """Remove principals from a group.
 
     \b
     Example:
@@ -205,7 +205,7 @@ def _join(ctx: typer.Context, group: str, principals: list[str], *, remove: bool
 @tasks.command("list")
 @with_global_options
 def list_tasks(ctx: typer.Context) -> None:
-    """List the tasks that memories are kept for: for whom, how many, how many still live.
+    """List the tasks that have memories: for which agent, how many, and how many are not archived.
 
     \b
     Example:
@@ -225,7 +225,7 @@ def list_tasks(ctx: typer.Context) -> None:
 def finish_task(
     ctx: typer.Context, task: Annotated[str, typer.Argument(metavar="TASK", help="As in --task.")]
 ) -> None:
-    """Archive the memories that were kept for a task. Its agent can say so, or who kept them.
+    """Archive the memories of a task. Its agent may do so, and so may the memories' owner.
 
     \b
     Example:
@@ -254,7 +254,7 @@ def create_token(
     ] = "reader",
     expires: Annotated[str, typer.Option(metavar="TIME", help="Until then: 30d, 2026-12-31.")] = "",
 ) -> None:
-    """Print a new token, this once: only its hash is kept. Its holder sets MEMOS_TOKEN to it.
+    """Create a token and print it once; only its hash is stored. Use it as MEMOS_TOKEN.
 
     \b
     Example:
@@ -273,7 +273,7 @@ def create_token(
 @tokens.command("list")
 @with_global_options
 def list_tokens(ctx: typer.Context) -> None:
-    """List the tokens: their numbers, not what they say.
+    """List the tokens by number, without their values.
 
     \b
     Example:
@@ -296,7 +296,7 @@ def list_tokens(ctx: typer.Context) -> None:
 def revoke_token(
     ctx: typer.Context, n: Annotated[int, typer.Argument(metavar="N", help="Its number in the list.")]
 ) -> None:
-    """Let a token hold no longer.
+    """Revoke a token.
 
     \b
     Example:
@@ -315,11 +315,11 @@ def revoke_token(
 @with_global_options
 def require_tokens(
     ctx: typer.Context,
-    off: Annotated[bool, typer.Option("--off", help="Let in again whoever can read the files.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Stop requiring tokens.")] = False,
 ) -> None:
-    """Let into the vault only who holds a token, so that no script calls itself somebody else.
+    """Require a token for every access, so that scripts cannot impersonate anyone.
 
-    It binds this program. Whoever can read the files of the vault can read them with another one.
+    memos enforces it; anyone who can read the vault's files can bypass it.
 
     \b
     Example:

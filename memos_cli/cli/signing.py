@@ -29,7 +29,7 @@ Signer = Annotated[str, typer.Argument(metavar="KEY", help="A public key: ed2551
 
 
 def new(ctx: typer.Context) -> None:
-    """Make your key, unless there is one, and print its public half.
+    """Create your key, unless there is one, and print its public half.
 
     \b
     Example:
@@ -75,7 +75,7 @@ def list_(ctx: typer.Context) -> None:
 
 
 def trust_(ctx: typer.Context, key: Signer) -> None:
-    """Take in what this signer signs.
+    """Trust bundles signed with this key.
 
     \b
     Example:
@@ -85,7 +85,7 @@ def trust_(ctx: typer.Context, key: Signer) -> None:
 
 
 def distrust(ctx: typer.Context, key: Signer) -> None:
-    """Trust a signer no longer. What came stays.
+    """Stop trusting a signer. What you imported stays.
 
     \b
     Example:

@@ -43,7 +43,7 @@ def archive(
     before: Before = "",
     view: View = None,
 ) -> None:
-    """Keep memories from being found and used. Nothing of them is removed; `memos restore` takes it back.
+    """Archive memories: they are no longer found and used. Nothing is deleted; `memos restore` undoes it.
 
     \b
     Example:
@@ -63,9 +63,9 @@ def restore(
     before: Before = "",
     view: View = None,
 ) -> None:
-    """Let archived or expired memories be found and used again. They no longer expire.
+    """Make archived or expired memories found and used again. They no longer expire.
 
-    One that no user has let out of quarantine waits for `memos review` again.
+    A memory that no user has approved goes back to quarantine (`memos review`).
 
     \b
     Example:
@@ -93,7 +93,9 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
             memos.embed_if_possible()
     tell_changed(shared.output, done.cubes, done.changed)
     if done.waiting:
-        shared.output.note(f"note: {done.waiting} memories are not used before `memos review`")
+        shared.output.note(
+            f"note: {done.waiting} memories are in quarantine until you approve them with `memos review`"
+        )
 
 
 def expire(
@@ -103,7 +105,7 @@ def expire(
         str, typer.Option("--at", metavar="WHEN", help="30d, 2026-12-31, 'after 3 uses', or never.")
     ],
 ) -> None:
-    """Let memories expire: from then on they are not found and not used, but kept.
+    """Set when memories expire: from then on they are stored, but not found and used.
 
     \b
     Example:
@@ -118,7 +120,7 @@ def expire(
 
 
 def freeze(ctx: typer.Context, ids: Ids) -> None:
-    """Let memories refuse every change, and to be forgotten.
+    """Make memories read-only: they cannot be edited or forgotten.
 
     \b
     Example:
@@ -130,7 +132,7 @@ def freeze(ctx: typer.Context, ids: Ids) -> None:
 
 
 def unfreeze(ctx: typer.Context, ids: Ids) -> None:
-    """Let frozen memories be changed again.
+    """Make frozen memories editable again.
 
     \b
     Example:
@@ -144,8 +146,10 @@ def unfreeze(ctx: typer.Context, ids: Ids) -> None:
 def diff(
     ctx: typer.Context,
     id: Id,
-    old: Annotated[int, typer.Option("--from", min=0, help="The older version; usual: the one before.")] = 0,
-    new: Annotated[int, typer.Option("--to", min=0, help="The newer version; usual: the newest.")] = 0,
+    old: Annotated[
+        int, typer.Option("--from", min=0, help="The older version. Default: the one before.")
+    ] = 0,
+    new: Annotated[int, typer.Option("--to", min=0, help="The newer version. Default: the newest.")] = 0,
 ) -> None:
     """Show what changed from one version of a memory to another, as `diff -u` does.
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal of any width: a line for each row, or a few lines where the terminal is narrow."""
+"""Tables on a terminal of any width: one line for each row, or several lines on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 CROPPED = ("text", "says")
-"""Columns of which the beginning is enough."""
+"""Columns that may be cut at the end."""
 PLACES = ("from",)
-"""Columns of which the end is enough: it names the file."""
+"""Columns that may be cut at the start: the end names the file."""
 GAP = 2
 LEAST = {**dict.fromkeys(CROPPED, 30), **dict.fromkeys(PLACES, 16)}
-"""Cells that such a column needs beside others. Any other column wider than WRAPPED wraps there."""
+"""Least width of such a column, in terminal cells. Any other column wraps at WRAPPED."""
 WRAPPED = 30
 NARROW = 60
 """Below this width, times are shown as days."""
@@ -51,14 +51,14 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _least(header: str, cells: Sequence[str], width: int) -> int:
-    """The cells that a column of this ``width`` needs: all of them where it cannot be cropped or wrapped."""
+    """Return the least width of a column, in terminal cells: ``width`` if it cannot be cropped or wrapped."""
     if header in LEAST:
         return min(width, LEAST[header])
     return min(width, WRAPPED) if any(" " in cell for cell in cells) else width
 
 
 def _stack(headers: Sequence[str], row: Sequence[str], console: Console) -> Iterator[Text]:
-    """The lines of one row: its short cells side by side, then the long ones, each below."""
+    """Yield the lines of one row: the short cells side by side, then each long cell below them."""
     width, line, is_first = console.width, "", True
     below = []
     for header, cell in zip(headers, row, strict=True):
@@ -81,7 +81,7 @@ def _stack(headers: Sequence[str], row: Sequence[str], console: Console) -> Iter
 
 
 def _crop(header: str, cell: str, width: int) -> str:
-    """As much of a cell as fits, where a part of it is enough."""
+    """Return as much of a cell as fits, if its column may be cropped."""
     if cell_len(cell) <= width or header not in LEAST:
         return cell
     if header in PLACES:
@@ -93,7 +93,7 @@ def _crop(header: str, cell: str, width: int) -> str:
 
 
 def _shorten(cell: str, width: int) -> str:
-    """A time to the minute, or to the day; anything else as it is. One in UTC becomes local."""
+    """Return a time in local time, to the minute or the day; any other cell unchanged."""
     if not _TIME.fullmatch(cell):
         return cell
     try:

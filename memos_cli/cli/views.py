@@ -47,10 +47,10 @@ def set_view(
     before: Before = "",
     pin: Annotated[
         list[str] | None,
-        typer.Option("--pin", metavar="ID", help="Let it stand in every prompt of the view."),
+        typer.Option("--pin", metavar="ID", help="Put this memory at the start of every prompt of the view."),
     ] = None,
 ) -> None:
-    """Save a filter under a name, in place of an older one of that name.
+    """Save a filter under a name; it replaces an older one of that name.
 
     \b
     Example:
@@ -59,7 +59,7 @@ def set_view(
     output = state_of(ctx).output
     wanted = Restriction(tag, type, source, after, before)
     if not wanted:
-        raise UsageError("the view would hold everything", "give at least one filter, such as --tag")
+        raise UsageError("the view would contain every memory", "give at least one filter, such as --tag")
     read_names([name], "view")
     with state_of(ctx).open() as memos:
         filter = make_filter(memos, "", wanted)

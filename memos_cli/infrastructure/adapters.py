@@ -160,7 +160,7 @@ def unfinished(db: Connection, model: str, name: str, ids: Sequence[str], *, now
 
 
 def is_any_used(db: Connection) -> bool:
-    """Whether the vault has an adapter that is used."""
+    """Return whether the vault has an attached adapter."""
     live = "SELECT 1 FROM cube WHERE payload = 'parametric' AND state = 'activated' LIMIT 1"
     return db.execute(live).fetchone() is not None
 

@@ -80,7 +80,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class ForeignGrant:
-    """A right on one memory, as a bundle tells it."""
+    """A grant on one memory, from a bundle."""
 
     target: str
     principal: str
@@ -89,23 +89,23 @@ class ForeignGrant:
 
 
 class Adoption:
-    """One import, and all that it may write: it changes nothing that was in the vault before it.
+    """One import of a bundle; it changes nothing that was in the vault before.
 
     What it links, grants and asks for is of the memories that it has brought itself, and of no other. The one
     exception is a later version of a memory that came from the same ``signer`` before (``_is_theirs``).
     """
 
     def __init__(self, change: Change, *, signer: str, is_own: bool, quarantine: bool) -> None:
-        """``signer`` is "" for what nobody has signed; ``is_own`` where the user's own key has."""
+        """Start an import. ``signer`` is "" for an unsigned bundle; ``is_own``: the user's key signed it."""
         self._change, self._signer, self._is_own, self._quarantine = change, signer, is_own, quarantine
         self.brought: dict[str, int] = {}
-        """What has come and is new here: row numbers by the ids there."""
+        """The memories that are new from this bundle: row numbers by the ids in the bundle."""
         self._ids: dict[str, str] = {}
-        """Their ids here, by those there: nearly always the same."""
+        """The ids of memories here, by the ids in the bundle; nearly always the same."""
         self._may_stand: dict[str, bool] = {}
 
     def take(self, cube: Foreign) -> Outcome:
-        """Keep a memory; or, where it came from there before, what it has become since."""
+        """Store a memory, or the later versions of one that came from the same signer before."""
         db, owner = self._change.db, self._change.principal
         row = db.execute("SELECT n, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
         if row is not None and row[1] == owner:
@@ -113,7 +113,7 @@ class Adoption:
         alike = "SELECT 1 FROM cube WHERE digest = ? AND owner = ? AND state <> 'merged'"
         if db.execute(alike, (cube.digest(), owner)).fetchone():  # the same words under another id
             return "unchanged"
-        # Of a memory that is somebody else's here, who imports is not even told that there is one.
+        # Do not reveal to the caller that another principal has a memory with this id.
         id = cube.id if row is None else new_ulids(self._change.now, 1)[0]
         places = tuple(place for place in cube.places if self._may_stand_in(place.uri))
         state = "quarantined" if self._quarantine else cube.state
@@ -123,16 +123,16 @@ class Adoption:
         return "added"
 
     def here(self, id: str) -> str:
-        """The id here of what is ``id`` there."""
+        """Return the id here of the memory ``id`` in the bundle."""
         return self._ids.get(id, id)
 
     def link(self, source: str, kind: str, target: str) -> bool:
-        """Link two memories that came along. Returns whether they are linked so now."""
+        """Link two memories of the bundle. Returns whether they are linked now."""
         one, other = self.brought.get(source), self.brought.get(target)
         return bool(one and other and one != other) and links.add(self._change, one or 0, kind, other or 0)
 
     def is_linked(self, source: str, kind: str, target: str) -> bool:
-        """Whether two of the principal's memories are linked so, by their ids there; new ones or others."""
+        """Return whether two of the principal's memories have this link, by their ids in the bundle."""
         ends = self.here(source), self.here(target)
         both = [ends, ends[::-1]] if kind in links.MUTUAL else [ends]
         there = """SELECT 1 FROM link l JOIN cube s ON s.n = l.source JOIN cube t ON t.n = l.target
@@ -141,7 +141,7 @@ class Adoption:
         return any(self._change.db.execute(there, (*each, kind, me)).fetchone() for each in both)
 
     def grant(self, wanted: ForeignGrant) -> bool:
-        """Let a principal do something with a memory that came along. Returns whether it may now."""
+        """Apply a grant on a memory of the bundle. Returns whether it is granted now."""
         me, id = self._change.principal, self._ids.get(wanted.target)
         if id is not None:
             now = self._change.now
@@ -150,14 +150,14 @@ class Adoption:
         return id is not None
 
     def request(self, view: str, document: Sequence[str]) -> bool:
-        """Ask for the saved state of memories that came along. Returns whether it is asked for."""
+        """Request a saved state of memories of the bundle. Returns whether it is requested now."""
         is_theirs = bool(document) and self._ids.keys() >= {*document} and not self._quarantine
         if is_theirs:
             derived.request(self._change, {"view": view, "document": [self._ids[id] for id in document]})
         return is_theirs
 
     def _go_on(self, cube: Foreign, n: int) -> Outcome:
-        """The versions that a memory has got where it comes from, if those that are here are its own."""
+        """Return the versions of a memory in the bundle, if those here are the first of them."""
         change = self._change
         here = change.db.execute(
             "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
@@ -178,7 +178,7 @@ class Adoption:
         return "versions"
 
     def _is_theirs(self, id: str) -> bool:
-        """Whether a memory of the principal's came from this signer; the user's own key signs for all.
+        """Return whether a memory of the principal came from this signer; the user's own key counts for all.
 
         What came without a signature, anybody may go on with.
         """
@@ -187,8 +187,8 @@ class Adoption:
         return self._is_own or (row is not None and row[0] in (None, self._detail()))
 
     def _may_stand_in(self, uri: str) -> bool:
-        """Whether a memory from elsewhere may stand in a source: in one that was read here, the next ingest
-        would take it for what the source said before."""
+        """Return whether an imported memory may have a place in a source: not in one that was ingested here,
+        because the next ingest would treat it as a piece of that source."""
         if uri not in self._may_stand:
             read = "SELECT 1 FROM source WHERE uri = ? AND owner = ? AND (recipe <> '' OR claim IS NOT NULL)"
             row = self._change.db.execute(read, (uri, self._change.principal)).fetchone()
@@ -204,7 +204,7 @@ class Adoption:
 
 
 def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection[str]) -> dict[str, int]:
-    """A principal's memories by their references; only those that stand in these sources and in no other.
+    """Return a principal's memories by their references, only those whose places are all in these sources.
 
     Where several have one reference, the oldest.
     """

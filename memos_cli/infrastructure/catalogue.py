@@ -27,7 +27,7 @@ _CUBES = """
   LEFT JOIN source s ON s.n = p.source
 """
 LOOSE = frozenset({"stdin", "memos:merge"})
-"""Addresses of what came from no source that could be read again."""
+"""URIs of input that cannot be read again."""
 MASKED = bytes(32)
 """In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
 the rest of the text known, a hash would prove a guess of it."""
@@ -90,7 +90,7 @@ class SourceRow:
 
 
 def path_of(uri: str) -> Path:
-    """The path that an address of a file names."""
+    """Return the path of a ``file://`` URI."""
     return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
 
 
@@ -107,7 +107,7 @@ def cubes(
 
 
 def count(db: Connection, filter: Filter, *, now: int) -> int:
-    """How many cubes pass ``filter``."""
+    """Count the cubes that match ``filter``."""
     where, values = condition(filter, now)
     return int(db.execute(f"SELECT count(*) FROM cube c WHERE {where}", values).fetchone()[0])
 
@@ -181,7 +181,7 @@ def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int,
 
 
 def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
-    """A principal's cubes by their references, as given; where several have one, the oldest."""
+    """Return a principal's cubes by their references; the oldest, if several share one."""
     found: dict[str, int] = {}
     for marks, part in in_lists(list(map(nfc, refs))):
         rows = db.execute(
@@ -214,8 +214,8 @@ def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]
 def openings(
     db: Connection, wanted: Sequence[int], length: int
 ) -> list[tuple[int, str, str, str, int | None, str, str, int | None, int]]:
-    """How a few cubes begin: (n, type, author, role, time, the first ``length`` characters, the last, the
-    source and the start there)."""
+    """Return the beginnings of cubes: (n, type, author, role, time, the first ``length`` characters, last,
+    the source and the start there)."""
     found = []
     for marks, part in in_lists(wanted):
         found += db.execute(
@@ -271,7 +271,7 @@ def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
 
 
 def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[SourceRow]:
-    """All sources of a principal, in the order in which they came; or those that cubes stand in."""
+    """Return all sources of a principal in order of arrival, or only those with cubes."""
     held = "AND EXISTS (SELECT 1 FROM place WHERE place.source = source.n)" if with_places else ""
     rows = db.execute(
         f"""SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source
@@ -282,7 +282,7 @@ def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[So
 
 
 def reached(db: Connection, owner: str, source: int | None = None) -> list[tuple[int, str]]:
-    """By which paths folders gave the sources of a principal, or one of them: (source, path)."""
+    """Return the paths by which folders reached the sources of a principal, or one source: (source, path)."""
     return db.execute(
         """SELECT r.source, r.path FROM reached r JOIN source s ON s.n = r.source
            WHERE s.owner = ?1 AND (?2 IS NULL OR s.n = ?2)""",
@@ -315,7 +315,7 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
 
 
 def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]]:
-    """The sources, by number and kind, in which two cubes stand; not those of input without a name."""
+    """Return the sources of both cubes as (number, kind), without unnamed input."""
     return db.execute(
         """SELECT DISTINCT s.n, s.kind FROM place p JOIN place q ON q.source = p.source
            JOIN source s ON s.n = p.source
@@ -353,11 +353,11 @@ def waiting(
 
 
 EMBEDDER = "embedder"
-"""Of the policy that holds the row of the embedder whose vectors searches compare."""
+"""The policy with the row of the embedder that searches use."""
 
 
 def embedder_in_use(db: Connection) -> int:
-    """The row of the embedder whose vectors searches compare; 0 where there are none."""
+    """Return the row of the embedder that searches use; 0 if there is none."""
     held = "SELECT CAST(value AS INTEGER) FROM policy WHERE name = ?"
     row = db.execute(
         f"SELECT coalesce((SELECT n FROM embedder WHERE n = ({held})), max(n), 0) FROM embedder", (EMBEDDER,)
@@ -366,7 +366,7 @@ def embedder_in_use(db: Connection) -> int:
 
 
 def count_waiting(db: Connection, embedder: int = 0) -> int:
-    """How many live cubes have no vector of an embedder: by default, of the one in use."""
+    """Count the live cubes without a vector of an embedder; by default of the one in use."""
     embedder = embedder or embedder_in_use(db)
     if not embedder:
         statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
@@ -459,7 +459,7 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
         parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
         values += filter.types
     if filter.source:
-        # As the address is stored, or as a person reads it; of a name that is not UTF-8 the bytes.
+        # Compare with the URI as stored and as displayed; for a name that is not UTF-8, with its bytes.
         parts.append(
             """EXISTS (SELECT 1 FROM place q WHERE q.cube = c.n AND q.source IN (SELECT o.n FROM source o
                  WHERE instr(o.uri, ?) OR instr(o.uri, ?) OR instr(readable(o.uri), ?)))"""

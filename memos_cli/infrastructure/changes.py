@@ -357,7 +357,7 @@ class Change:
         return [blob for _, blob in rows]
 
     def drop_bare_sources(self) -> None:
-        """Delete the rows of sources in which no cube stands, unless one is being read."""
+        """Delete the rows of sources without cubes, unless an ingest is reading one."""
         self.db.execute(
             """DELETE FROM source WHERE claim IS NULL AND blob IS NULL
                AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
@@ -391,7 +391,7 @@ class Change:
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
 
     def tell_out(self, action: str, cubes: Iterable[tuple[str, int]]) -> None:
-        """Leave the audit rows of cubes that left the vault: their ids and versions."""
+        """Record in the audit that cubes left the vault, by ids and versions."""
         self.insert_audit([(self.now, self.principal, action, *cube, None) for cube in cubes])
 
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
@@ -449,7 +449,7 @@ class Change:
                 self.db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
 
     def drop_embedders(self, keep: int) -> None:
-        """Delete every embedder but ``keep``, with its vectors."""
+        """Delete all embedders except ``keep``, with their vectors."""
         self.db.execute("DELETE FROM embedder WHERE n <> ?", (keep,))
 
     def set_view(self, name: str, filter: str) -> None:

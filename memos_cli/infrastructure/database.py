@@ -173,7 +173,7 @@ def _sqlcipher() -> tuple[Any, Any]:
 
 
 def readable_address(uri: str) -> str:
-    """Return the address of a source as a person reads and types it: decoded, in NFC."""
+    """Return the URI of a source as users read and type it: decoded, in NFC."""
     return nfc(unquote(uri))
 
 
@@ -215,10 +215,10 @@ def explain(error: Exception) -> MemosError:
                 "the disk is full; what was stored before is safe", "free some space and try again"
             )
         case sqlite3.SQLITE_IOERR:
-            return Unwritable(f"memos.db: {error}", "look at the disk: is it full, read-only or failing?")
+            return Unwritable(f"memos.db: {error}", "check whether the disk is full, read-only or failing")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Unwritable(
                 f"memos.db: {error}",
-                "is the disk full? Else make the vault's folder and files writable by you",
+                "free disk space, or make the vault's folder and files writable by you",
             )
     return MemosError(f"memos.db: {error}", "`memos check` examines the vault")

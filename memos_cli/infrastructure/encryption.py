@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Keeper = Literal["file", "keyring", "passphrase"]
 """Where a key is: in a file of the user's, in the system's keyring, or in the vault, under a passphrase."""
 PENDING = "tmp/recipient"
-"""Within a vault that is being made: whose key is in the keyring, in case the making is cut short."""
+"""File in a vault during ``init``: the recipient of the key in the keyring, if ``init`` is interrupted."""
 INSTALL = "pip install 'memos-cli[encrypt]'"
 _PREFIX = "AGE-SECRET-KEY-1"
 

@@ -1,4 +1,4 @@
-"""What was forgotten, as keyed digests, so that its source does not bring it back.
+"""Keyed digests of forgotten memories, so that ingesting their sources does not bring them back.
 
 A digest is HMAC-SHA-256, cut to 16 bytes, over the owner, the address of the source and the text, with a
 random key of the vault (``policy.forgotten``). Without the key it proves no guess.
@@ -18,14 +18,14 @@ from memos_cli.infrastructure.database import Connection
 
 KEY = "forgotten"
 ANYWHERE = ""
-"""In place of an address: of a memory that stood in no source any more."""
+"""Replaces the URI of a memory that had no source any more."""
 
 
 def remember(change: Change, cubes: Sequence[Cube]) -> None:
-    """Note of cubes that are about to be forgotten what must not come back, and let their sources forget too.
+    """Store the digests of cubes that will be forgotten, and delete hashes over their sources.
 
-    Input without a name is no source that could bring it back. A hash over a source that held one of them
-    would prove a guess, so it goes.
+    Unnamed input has no digest, because it cannot be ingested again. A hash over a source with a forgotten
+    text would prove a guess of the text.
     """
     key = policies.get(change.db, KEY) or os.urandom(32).hex()
     policies.put(change, KEY, key)
@@ -44,7 +44,7 @@ def remember(change: Change, cubes: Sequence[Cube]) -> None:
 
 
 def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[int, list[bytes]]:
-    """Those of ``drafts`` (by index) that were forgotten, as ``uri`` gives them; each with its digests."""
+    """Return the forgotten ones among ``drafts`` of the source ``uri``: index to digests."""
     if not (key := policies.get(db, KEY)):
         return {}
     found = {}
@@ -56,7 +56,7 @@ def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[
 
 
 def find_ids(db: Connection, owner: str, ids: Iterable[str]) -> dict[str, list[bytes]]:
-    """Those of the ids of a bundle's memories that were forgotten here, each with its digest."""
+    """Return the forgotten ones among the ids of a bundle's memories: id to digest."""
     if not (key := policies.get(db, KEY)):
         return {}
     digests = {id: _digest(key, owner, "id", id, "id", "") for id in ids}
@@ -64,12 +64,12 @@ def find_ids(db: Connection, owner: str, ids: Iterable[str]) -> dict[str, list[b
 
 
 def lift(change: Change, digests: Iterable[bytes]) -> None:
-    """Let what was forgotten come back."""
+    """Delete digests, so that these memories can come back."""
     change.db.executemany("DELETE FROM forgotten WHERE digest = ?", [(each,) for each in digests])
 
 
 def seal(db: Connection, sha256: str) -> str:
-    """The sha256 of a source that holds what was forgotten, as it may be kept: keyed."""
+    """Return the keyed hash that is stored for a source with forgotten texts, instead of its sha256."""
     key = policies.get(db, KEY)
     return (
         f"hmac:{hmac.digest(bytes.fromhex(key), sha256.encode(), 'sha256').hex()}" if key and sha256 else ""

@@ -1,4 +1,4 @@
-"""The step from format 8 to 9: a full-text index of folded text, names in NFC, what was forgotten."""
+"""Migrate format 8 to 9: a full-text index of folded text, names in NFC, digests of forgotten texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXTS = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
 
 
 def rebuild_words(db: sqlite3.Connection) -> None:
-    """Make the full-text table again, with a tokenizer that takes marks for parts of a word."""
+    """Rebuild the full-text table with a tokenizer that treats marks as parts of a word."""
     for statement in (
         *NEW_WORDS,
         "DROP TABLE words",
@@ -35,7 +35,7 @@ def rebuild_words(db: sqlite3.Connection) -> None:
 
 
 def compose_names(db: sqlite3.Connection) -> None:
-    """Bring tags, names of views and references to NFC. Where two become one, both meanings stay."""
+    """Normalise tags, names of views and references to NFC. Two views that collide both stay."""
     for old, new in _changed(db, "SELECT DISTINCT tag FROM tag"):
         _replace(db, "tag", "tag", old, new)
     for old, new in _changed(db, "SELECT DISTINCT target FROM rule WHERE kind = 'tag'"):
@@ -54,7 +54,7 @@ def compose_names(db: sqlite3.Connection) -> None:
 
 
 def _changed(db: sqlite3.Connection, statement: str) -> Iterator[tuple[str, str]]:
-    """The names that a statement finds and that are not in NFC, each with what it becomes."""
+    """Yield the results of ``statement`` that are not in NFC, each with its NFC form."""
     names = [name for (name,) in db.execute(statement).fetchall()]
     return ((name, nfc(name)) for name in names if nfc(name) != name)
 
@@ -81,7 +81,7 @@ def _compose_reference(db: sqlite3.Connection, old: str, new: str) -> None:
 
 
 def add_forgotten(db: sqlite3.Connection) -> None:
-    """Add tables for what was forgotten and must not come back, and for where folders gave the files."""
+    """Add the tables ``forgotten`` and ``reached``."""
     db.execute("CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID")
     db.execute("""
         CREATE TABLE reached (

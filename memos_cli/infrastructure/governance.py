@@ -45,7 +45,7 @@ class Caller:
     groups: frozenset[str] = frozenset()
     most: frozenset[str] = frozenset(RIGHTS)
     token: int | None = None
-    """The number of the token that it came with."""
+    """The number of the caller's token."""
     ends: int | None = None
     """When that token ends."""
 

@@ -1,4 +1,4 @@
-"""What a vault says of itself in VAULT.toml, whether it may be opened, and with which key."""
+"""VAULT.toml: read and write it, check whether the vault may be opened, and find its key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OWN_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What VAULT.toml says: the format, the vault's id, and the models it was made with."""
+    """The content of VAULT.toml: format, vault id, models and encryption."""
 
     format: int
     id: str
@@ -61,7 +61,7 @@ class Identity:
 
 
 def _toml_text(text: str) -> str:
-    """A TOML basic string."""
+    """Return ``text`` as a TOML basic string."""
     escaped = "".join(
         f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else "\\" + c if c in '"\\' else c for c in text
     )
@@ -69,7 +69,7 @@ def _toml_text(text: str) -> str:
 
 
 def read_identity(folder: Path) -> Identity:
-    """What the vault at ``folder`` says of itself. Raises NoVault, Damaged or TooNew."""
+    """Read VAULT.toml of the vault at ``folder``. Raises NoVault, Damaged or TooNew."""
     path = folder / "VAULT.toml"
     try:
         content = tomllib.loads(read_small(path).decode("utf-8"))
@@ -88,11 +88,11 @@ def read_identity(folder: Path) -> Identity:
                 f"{folder} has memories but no VAULT.toml", "`memos init` completes it; nothing is lost"
             ) from None
         raise NoVault(
-            f"there is no vault at {folder}", "make one with `memos init`, or name one with --vault"
+            f"there is no vault at {folder}", "create one with `memos init`, or name one with --vault"
         ) from None
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # not TOML, or not ours
         raise Damaged(
-            f"{path} is damaged: {error}", "move it away and type `memos init`: the memories are in memos.db"
+            f"{path} is damaged: {error}", "move it aside and run `memos init`: the memories are in memos.db"
         ) from error
     except OSError as error:
         raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
@@ -114,9 +114,9 @@ def _read_encryption(table: Mapping[str, object] | None) -> Encryption | None:
 
 
 def guard(folder: Path, *, is_open: bool) -> None:
-    """Refuse a vault that leads elsewhere, or (unless it ``is_open``) that everybody may write to.
+    """Refuse a vault with symbolic links, or (unless ``is_open``) one that everybody may write to.
 
-    Who can write to it decides what a model is told. Raises Refused; what is not there passes.
+    Anyone who can write to it decides what is in prompts. Raises Refused; missing files are accepted.
     """
     for path in (folder, *(folder / name for name in OWN_NAMES)):
         try:
@@ -125,12 +125,13 @@ def guard(folder: Path, *, is_open: bool) -> None:
             continue
         if stat.S_ISLNK(mode):
             raise Refused(
-                f"{path} is a symbolic link; a vault holds none", "put in its place what it leads to"
+                f"{path} is a symbolic link, which a vault must not contain",
+                "replace it with the file it points to",
             )
         if mode & stat.S_IWOTH and not is_open:
             raise Refused(
                 f"everybody may write to {path}",
-                f'chmod -R o-w "{folder}", or set permissions = "any" where the file system knows none',
+                f'chmod -R o-w "{folder}", or set permissions = "any" if the file system has none',
             )
 
 
@@ -139,26 +140,26 @@ class Lock(Protocol):
 
     @property
     def is_named(self) -> bool:
-        """Whether the user has named a key, and so an encrypted vault."""
+        """Whether the user named a key, so the vault must be encrypted."""
 
     def find(self, folder: Path, encryption: Encryption) -> Cipher:
-        """The key that ``encryption`` names. Raises Refused where it is not to be had."""
+        """Return the key that ``encryption`` names. Raises Refused if it is not available."""
 
     def make(self, folder: Path) -> tuple[Encryption, Cipher]:
-        """A new key, kept where it will be found; or the one that is there already."""
+        """Create and store a new key, or return the one that exists already."""
 
 
 def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | None:
-    """The cipher of a vault; None of one that is not encrypted. Raises Refused without the right key.
+    """Return the cipher of a vault; None if it is not encrypted. Raises Refused without the right key.
 
-    Who names a key expects an encrypted vault: one that is not may have been put in its place.
+    If the user named a key, an unencrypted vault is refused: somebody may have replaced the encrypted one.
     """
     if identity.encryption is None:
         if lock and lock.is_named:
             raise not_encrypted(folder, "unset key.file and MEMOS_KEY_FILE for this vault, if it is yours")
         return None
     if lock is None:
-        raise Refused(f"{folder} is encrypted", "this needs its key")
+        raise Refused(f"{folder} is encrypted", "set MEMOS_KEY_FILE to the file of its key")
     cipher = lock.find(folder, identity.encryption)
     if cipher.recipient != identity.encryption.recipient:
         raise Refused(
@@ -169,11 +170,11 @@ def open_lock(folder: Path, identity: Identity, lock: Lock | None) -> Cipher | N
 
 
 def not_encrypted(folder: Path, hint: str) -> Refused:
-    """What is raised where a plain vault is found in place of an encrypted one."""
+    """Return the error for an unencrypted vault in place of an encrypted one."""
     return Refused(f"{folder} is not encrypted, but a key is named (key.file)", hint)
 
 
 def is_encrypted(database: Path) -> bool:
-    """Whether a database has content that is not SQLite's own."""
+    """Return whether a database file is encrypted: its header is not SQLite's."""
     with database.open("rb") as file:
         return file.read(16) not in (b"", b"SQLite format 3\0")

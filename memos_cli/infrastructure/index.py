@@ -50,12 +50,12 @@ def encode(vectors: Floats) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """How near a cube is to a question: cosines of its sentences' vectors, and of their mean."""
+    """The similarity of a cube and a question: cosines of its sentences' vectors, and of their mean."""
 
     best: float
     mean: float
     sentences: tuple[tuple[int, int, float], ...]
-    """(start, end, cosine) of each sentence, in characters of the cube's text, in its order."""
+    """(start, end, cosine) of each sentence in order; start and end are characters of the cube's text."""
 
     @property
     def meaning(self) -> float:
@@ -65,7 +65,7 @@ class Near:
 
 
 def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
-    """The mean of the vectors of a cube's sentences, of length 1; None where it has none."""
+    """Return the mean of the vectors of a cube's sentences, of length 1; None if it has none."""
     rows = db.execute(
         "SELECT n, cube, data FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder)
     ).fetchall()
@@ -77,7 +77,7 @@ def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
 
 
 def compare(db: Connection, embedder: int, query: Floats, cubes: Sequence[int]) -> dict[int, Near]:
-    """How near each of a few cubes is to the unit vector ``query``; those without a vector are left out."""
+    """Return the similarity of each cube to the unit vector ``query``; without a vector it is left out."""
     found: dict[int, Near] = {}
     for marks, part in in_lists(cubes):
         rows = db.execute(
@@ -150,7 +150,7 @@ class Snapshot:
 def nearest(
     db: Connection, files: Snapshots, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
 ) -> list[tuple[int, float]]:
-    """The cubes whose sentences are nearest to the unit vector ``query``: (cube, cosine of its nearest
+    """Return the cubes nearest to the unit vector ``query`` by their sentences: (cube, cosine of its nearest
     sentence), best first.
 
     ``allowed`` restricts the search to these cubes.
@@ -249,7 +249,7 @@ def _best(rows: Rows, query: Floats, k: int, allowed: Numbers | None) -> list[tu
 
 
 def _distinct(found: Iterable[tuple[int, float]], k: int) -> list[tuple[int, float]]:
-    """The first ``k`` cubes of a list that is ordered, each with its first score."""
+    """Return the first ``k`` distinct cubes of a sorted list, each with its first score."""
     best: dict[int, float] = {}
     for cube, score in found:
         best.setdefault(cube, score)

@@ -49,7 +49,7 @@ def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | 
 
 
 def holding(db: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
-    """The publications that hold some of these memories, whoever publishes: their names, and by whom."""
+    """Return the publications of any principal that contain some of these memories: (name, owner)."""
     found: set[tuple[str, str]] = set()
     for marks, part in in_lists(ids):
         rows = db.execute(

@@ -42,7 +42,7 @@ def rebuild_words(change: Change) -> None:
 
 
 def repair_vectors(change: Change) -> None:
-    """Delete vectors that no search can use, and all of their cubes; let just those wait that lack theirs."""
+    """Delete unusable vectors with all others of their cubes; cubes without vectors wait for new ones."""
     change.db.execute(
         f"""DELETE FROM vector WHERE (cube, embedder) IN
               (SELECT cube, embedder FROM vector WHERE n IN ({BAD_VECTORS}))"""

@@ -426,8 +426,8 @@ def _seventh(db: Database) -> None:
 
 
 def _eighth(db: Database) -> None:
-    """A vector for each sentence of a memory. What a vector is of was the whole text, one for each embedder;
-    so the table is made anew, and the old vectors are those of one sentence that is the whole text."""
+    """Migrate to one vector for each sentence. The old table had one vector of the whole text for each
+    embedder; each becomes the vector of one sentence that is the whole text."""
     last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vector'").fetchone()
     for statement in (
         """
@@ -448,13 +448,13 @@ def _eighth(db: Database) -> None:
         "CREATE INDEX vector_cube ON vector (cube, embedder)",
     ):
         db.execute(statement)
-    if last:  # the index counts on it that no number is used twice
+    if last:  # the index relies on numbers that are never reused
         db.execute("DELETE FROM sqlite_sequence WHERE name = 'vector'")
         db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('vector', ?)", last)
 
 
 def _ninth(db: Database) -> None:
-    """Letters that are one: the full-text index of folded text, names in NFC. And what was forgotten."""
+    """Migrate to a full-text index of folded text and names in NFC, and add digests of forgotten texts."""
     from memos_cli.infrastructure import format_9
 
     for step in (format_9.rebuild_words, format_9.compose_names, format_9.add_forgotten):

@@ -27,7 +27,7 @@ _READABLE = """({c}.owner = (SELECT name FROM temp.asker) OR {c}.owner IN (SELEC
 _MADE_OF_READABLE = f"""NOT EXISTS (SELECT 1 FROM main.derived d JOIN main.cube s ON s.n = d.source
   WHERE d.cube = c.n AND NOT {_READABLE.format(c="s")})"""
 _NAMING = "'link', 'unlink', 'promote', 'checkpoint', 'refuse', 'unlearn'"
-"""The actions in whose detail other memories are named by their ids."""
+"""The actions whose detail contains ids of other memories."""
 _NAMES_HIDDEN = """EXISTS (SELECT 1 FROM json_tree(CASE WHEN json_valid(a.detail) THEN a.detail END) j
   WHERE j.type = 'text' AND length(j.atom) = 26
     AND NOT EXISTS (SELECT 1 FROM temp.cube c WHERE c.id = j.atom))"""

@@ -1,4 +1,4 @@
-"""Folders for a text that must lie in a file for a while, such as one that is edited.
+"""Private temporary folders for texts that need a file, such as one in an editor.
 
 They are in the user's runtime folder, which is in memory and private, or else in the vault. The process that
 uses one holds a lock on it: whatever lies in one that is not locked was left by a process that was killed.
@@ -22,7 +22,7 @@ _PREFIX = "memos-"
 
 @contextmanager
 def scratch_folder(vault: Path) -> Iterator[Path]:
-    """Make an empty folder that only the user can read. It is gone when the block ends."""
+    """Create an empty folder that only the user can read; delete it when the block ends."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_runtime_folder() or vault / "tmp"))
         with suppress(FileNotFoundError, Locked), hold_folder(folder, wait=False):
@@ -35,7 +35,7 @@ def scratch_folder(vault: Path) -> Iterator[Path]:
 
 
 def sweep(vault: Path) -> None:
-    """Remove the folders that killed processes have left."""
+    """Delete the folders that killed processes left behind."""
     for base in filter(None, (_runtime_folder(), vault / "tmp")):
         for folder in base.glob(f"{_PREFIX}*"):
             with suppress(OSError, Locked), hold_folder(folder, wait=False):
@@ -43,7 +43,7 @@ def sweep(vault: Path) -> None:
 
 
 def is_in_use(file: Path) -> bool:
-    """Whether a file is in such a folder, and a process works with it."""
+    """Return whether a file is in such a folder that a process is using."""
     if not file.parent.name.startswith(_PREFIX):
         return False
     try:
@@ -54,7 +54,7 @@ def is_in_use(file: Path) -> bool:
 
 
 def _runtime_folder() -> Path | None:
-    """The user's folder for such files, if there is one that nobody else can read."""
+    """Return XDG_RUNTIME_DIR, if only the user can read it; else None."""
     named = os.environ.get("XDG_RUNTIME_DIR")
     if not named:
         return None

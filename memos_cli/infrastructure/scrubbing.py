@@ -1,4 +1,4 @@
-"""Overwrite what a database file holds beside its rows: free pages, and the gaps within pages.
+"""Overwrite the unused parts of a database file: free pages, and the gaps within pages.
 
 Deleting a row leaves its bytes there, and SQLite's ``secure_delete`` would not do: a page that was balanced
 keeps copies of its cells. VACUUM would, but it needs as much room as the database takes. Here only bytes that
@@ -18,18 +18,18 @@ from memos_cli.files import sync
 from memos_cli.infrastructure.database import Connection
 
 _TRIES = 5
-"""How often the log is emptied again when another process writes in between."""
+"""How often to truncate the log again if another process writes in between."""
 _INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
 _HEADER = 100
-"""Bytes of the file's header, in front of what page 1 holds."""
+"""Bytes of the file header at the start of page 1."""
 
 _descriptors: dict[tuple[int, int], int] = {}
-"""Of each database that was scrubbed, by device and inode. Never closed: closing any descriptor of a file
-drops the locks that SQLite, in the same process, holds on it."""
+"""Descriptors of scrubbed databases, by device and inode. They are never closed: closing any descriptor of a
+file drops the locks that SQLite holds on it in this process."""
 
 
 def scrub(db: Connection, path: Path) -> bool:
-    """Overwrite what is no row in the database at ``path``, which ``db`` has open outside a transaction.
+    """Overwrite the unused bytes of the database at ``path``; ``db`` has it open outside a transaction.
 
     Returns False, with nothing done, while other processes read or write. Raises Damaged.
     """
@@ -71,7 +71,7 @@ def _open(path: Path) -> int:
 
 
 class _Scrubber:
-    """The pages of a database file that nobody writes to meanwhile."""
+    """The pages of a database file; no process may write to it meanwhile."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -91,9 +91,9 @@ class _Scrubber:
         self._least = (self._usable - 12) * 32 // 255 - 23
 
     def run(self, roots: Sequence[int]) -> None:
-        """Scrub the free pages, and the trees with these roots. Raises Damaged where a page is not sound."""
+        """Scrub the free pages, and the trees with these roots. Raises Damaged for a malformed page."""
         if self._moves:
-            raise _damaged("it vacuums itself")
+            raise _damaged("auto_vacuum is on")
         trunk = self._first_free
         while trunk:
             page = self._read(trunk)
@@ -109,7 +109,7 @@ class _Scrubber:
             waiting += self._scrub_tree_page(waiting.pop())
 
     def _scrub_tree_page(self, number: int) -> list[int]:
-        """Scrub a page of a tree, and what overflows from it. Returns the pages below it."""
+        """Scrub a page of a tree and its overflow pages. Returns its child pages."""
         page = self._read(number)
         start = _HEADER if number == 1 else 0
         kind, free, count, content = struct.unpack_from(">BHHH", page, start)
@@ -141,9 +141,9 @@ class _Scrubber:
         return [*below, *struct.unpack_from(">I", page, start + 8)]
 
     def _scrub_overflow(self, page: bytes, kind: int, cells: Sequence[int]) -> None:
-        """Scrub behind the ends of what the cells of a page have on pages of its own."""
+        """Scrub the unused ends of the overflow pages of a page's cells."""
         most, skipped = self._most[kind], 4 if kind == _INDEX_INNER else 0
-        # The first byte of a longer number, as such a payload's length is: most cells are out with one look.
+        # A payload that overflows has a length of several bytes: one byte rules out most cells.
         for cell in (cell for cell in cells if page[cell + skipped] >= 0x80):
             payload, at = _number(page, cell + skipped)
             if payload <= most:
@@ -164,7 +164,7 @@ class _Scrubber:
                 number = following
 
     def _read(self, number: int) -> bytes:
-        """A page, each but once: a file whose pages are named twice is damaged."""
+        """Read a page, each only once: a file that refers to a page twice is damaged."""
         if not 0 < number <= self._pages or self._seen[number]:
             raise _damaged(f"page {number}")
         self._seen[number] = 1
@@ -179,7 +179,7 @@ class _Scrubber:
 
 
 def _number(page: bytes, at: int) -> tuple[int, int]:
-    """One of SQLite's numbers of variable length, and where it ends."""
+    """Read one of SQLite's varints; return its value and its end."""
     value = 0
     for step in range(8):
         byte = page[at + step]
@@ -190,4 +190,4 @@ def _number(page: bytes, at: int) -> tuple[int, int]:
 
 
 def _damaged(what: str) -> Damaged:
-    return Damaged(f"memos.db is damaged: {what}", "`memos check` tells what is; restore a backup")
+    return Damaged(f"memos.db is damaged: {what}", "run `memos check` for details; restore a backup")

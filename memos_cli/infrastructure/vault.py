@@ -38,7 +38,7 @@ from memos_cli.infrastructure.scrubbing import scrub
 from memos_cli.infrastructure.snapshots import Snapshots
 
 _LOOKING = 0.25
-"""Seconds that a reader waits for a writer before it is shown anything, to have its reading in the audit."""
+"""Seconds that a reader waits for a writer, to record its read before anything is shown."""
 _MERGED = 100
 """Pages of the full-text index that are merged in one transaction."""
 _DISCARDING = 0.25
@@ -106,28 +106,28 @@ class Vault:
             if not made.exists():  # another process may have made it meanwhile
                 cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)
         if encrypt and read_identity(folder).encryption is None:
-            raise UsageError(f"{folder} is there, and not encrypted", "make a new one with --vault DIR")
+            raise UsageError(f"{folder} exists and is not encrypted", "create a new vault with --vault DIR")
         return cls.open(folder, timeout=timeout, lock=lock)
 
     @staticmethod
     def _make(
         folder: Path, *, principal: str, now: int, timeout: float, lock: Lock | None, encrypt: bool
     ) -> None:
-        """Make what a vault lacks, VAULT.toml last. The caller holds the lock."""
+        """Create the missing parts of a vault, VAULT.toml last. The caller holds the lock."""
         if lock and lock.is_named and not encrypt:
-            raise not_encrypted(folder, "memos init --encrypt, or set key.file to nothing")
-        # The key first: where it cannot be kept, there is no vault.
+            raise not_encrypted(folder, "memos init --encrypt, or unset key.file")
+        # Store the key first: if that fails, no vault is created.
         encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
         for name in ("blobs", "index", "tmp"):
             make_folder(folder / name)
         for left in (folder / "tmp").glob(".*.part"):
-            left.unlink()  # by a process that was killed: nobody else is here
+            left.unlink()  # a killed process left it: the lock is exclusive
         # Made here, so that SQLite's own default permissions never apply.
         os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
         if not encrypt and is_encrypted(folder / "memos.db"):
             raise Refused(
                 f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
-                "memos init --encrypt --key-file FILE, with its key",
+                "memos init --encrypt --key-file FILE, with the file of its key",
             )
         with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -256,7 +256,7 @@ class Vault:
 
     @contextmanager
     def snapshot(self, db: Connection) -> Iterator[Connection]:
-        """Let all statements of the block see the vault as of one commit."""
+        """Open a read transaction: all statements of the block see the vault as of one commit."""
         if db.in_transaction:
             yield db
             return
@@ -279,13 +279,13 @@ class Vault:
             self._tell_looks(_LOOKING)
 
     def _tell_looks(self, timeout: float) -> None:
-        """Write what is to be told of looks. Raises Locked."""
+        """Write the pending audit rows of reads. Raises Locked."""
         db = self._connection
         if not self._looks or db.in_transaction or self.whole.in_transaction:
             return
         try:
-            # Through the connection that reads: what another one writes makes it read its pages anew. And
-            # without the file ``lock``, which is for who changes memories: whoever holds it would go unseen.
+            # On the reading connection: a write by another connection would invalidate its page cache. And
+            # without ``lock``, which changes of memories hold: reads must be recorded even while it is held.
             with self._commit(db, timeout):
                 Change(db, "", 0).insert_audit(self._looks)
         except Locked:
@@ -317,7 +317,7 @@ class Vault:
 
     @contextmanager
     def blob_changes(self) -> Iterator[set[str]]:
-        """Put blobs and let rows name them, or no longer name them, in this block: see ``discarding``.
+        """Add or remove blobs and the rows that refer to them in this block: see ``discarding``.
 
         No other process deletes a blob meanwhile.
         """
@@ -326,7 +326,7 @@ class Vault:
 
     @contextmanager
     def discarding(self) -> Iterator[set[str]]:
-        """Collect names of blobs. However the block ends, those of them that no row names are deleted.
+        """Collect names of blobs; when the block ends, delete those that no row refers to.
 
         For that a name belongs in the set before its file is written, and before its row is committed. A
         block within another one shares its set, and leaves the deletion to it.
@@ -372,7 +372,7 @@ class Vault:
                             self.blobs.remove(blob)
 
     def settle(self) -> bool:
-        """Let no file hold what was deleted, with little room and memory. The caller has committed.
+        """Overwrite deleted data in all files, with little disk space and memory. The caller has committed.
 
         Snapshots of vectors go, the full-text index is merged, because a part of it names the words that
         left, and what the database has beside its rows is overwritten. Returns False where some bytes may
@@ -393,7 +393,7 @@ class Vault:
             return False
 
     def _merge_words(self) -> bool:
-        """Merge a part of the full-text index. Returns whether there was anything to merge."""
+        """Merge a part of the full-text index. Returns whether there was something to merge."""
         with self._transaction(self.whole, self._timeout) as db:
             before = db.total_changes
             db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_MERGED,))
@@ -409,12 +409,12 @@ class Vault:
         write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
 
     def close(self) -> None:
-        """Close the vault. Raises Locked where the audit could not be told what was read."""
+        """Close the vault. Raises Locked if pending reads could not be recorded in the audit."""
         try:
             self._tell_looks(self._timeout)
         except Locked as error:
             raise Locked(
-                "what was read is not in the audit: another process is writing", error.hint
+                "the audit could not record what was read: another process is writing", error.hint
             ) from None
         finally:
             self._connection.close()

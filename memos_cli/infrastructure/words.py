@@ -22,7 +22,7 @@ from memos_cli.cube import utc
 from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
-"""FTS5's, of every full-text table here. ``categories``: marks are part of a word."""
+"""The FTS5 tokenizer of every full-text table. ``categories``: marks are part of a word."""
 
 _ENGLISH = """
 a about above after again against all also am an and any anybody anyone anything are aren't as at be
@@ -52,11 +52,11 @@ _ITEM = re.compile(
     # A name such as config.toml, snake_case or a@b.org is one phrase, as is a number: 3.11, 2023-05-08
     rf"|(?P<word>(?:{_WORD_CHARACTER})+(?:(?:['’._@]|(?<=\d)[-:/](?=\d))(?:{_WORD_CHARACTER})+)*)"
 )
-"""What a text consists of, in its ``_outline``."""
+"""The items of a text, matched in its ``_outline``."""
 _CONTRACTION = re.compile(r"['’](?:s|d|m|t|ll|re|ve)$", re.IGNORECASE)
 _SEPARATOR = re.compile(r"['._@:/-]")
 
-# Function words, longest first. Group 1: no function words, but words that hold one of their characters;
+# Function words, longest first. Group 1: not function words, but words with one of their characters;
 # group 2: single characters, which may be part of a word as well.
 _FUNCTION_WORDS = re.compile(
     "(目的|的确|标的|了解|现在|存在|正在|所在|在线|实在|内在|潜在|和平|和谐|共和|饱和|温和|和解|缓和|和服|平和|昭和|和食"
@@ -75,7 +75,7 @@ _KOREAN_PARTICLE = re.compile(
 _SHORT = 4
 """Characters of a run in which a single function character is more likely part of a word: 都柏林, 和田."""
 _FOLLOWING = frozenset("的了吗嗎呢吧呀很也都和与與")
-"""Function characters that follow a word: where nothing stands before them, they are part of one."""
+"""Function characters that follow a word; with nothing before them, they are part of a word."""
 # Characters that mean little when they are all that is left between two function words.
 _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
@@ -91,7 +91,7 @@ class Term:
     """One thing to look for: a word, a phrase, or one or two characters of an unspaced script."""
 
     text: str
-    """As asked, folded."""
+    """The term in the question, folded."""
     fts: str
     """The FTS5 expression that finds it: one quoted string, with a ``*`` where it is a prefix."""
     cjk: bool
@@ -136,8 +136,8 @@ def fts_query(terms: Sequence[Term]) -> str:
 
 
 def script_of(text: str) -> str:
-    """The script of most letters of a text: ``latin``, ``cyrillic``, ``wide`` (Chinese, Japanese, Korean)
-    and so on, as Unicode names it; "" where there is no letter."""
+    """Return the script of most letters of a text: ``latin``, ``cyrillic``, ``wide`` (Chinese, Japanese,
+    Korean) and so on, by Unicode's names; "" without letters."""
     counts = Counter(_script(letter) for letter in text[:400] if letter.isalpha())
     return counts.most_common(1)[0][0] if counts else ""
 
@@ -184,8 +184,8 @@ def _distinct(terms: Iterator[Term]) -> list[Term]:
 
 
 class _Outlines(dict[int, int | str]):
-    """Marks as letters, for which a regular expression has no class; and what Unicode will add: SQLite takes
-    that for letters."""
+    """Replace marks, and characters that Unicode may add, by letters: SQLite treats them as letters, and
+    regular expressions have no class for them."""
 
     def __missing__(self, code: int) -> int | str:
         is_part = unicodedata.category(chr(code)) in ("Mn", "Mc", "Cn", "Co") and not _APART.match(chr(code))
@@ -197,7 +197,7 @@ _outlines = _Outlines()
 
 
 def _items(text: str) -> Iterator[tuple[str, str, bool]]:
-    """The words, emoji and unspaced runs of a text: (kind, text, whether one ends where it starts)."""
+    """Yield the words, emoji and unspaced runs of a text: (kind, text, whether it follows one directly)."""
     outline, end = text if text.isascii() else text.translate(_outlines), -1
     for match in _ITEM.finditer(outline):
         yield match.lastgroup or "", text[match.start() : match.end()], match.start() == end
@@ -205,7 +205,7 @@ def _items(text: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def _emoji_word(emoji: str) -> str:
-    """An emoji as a word that no stemmer shortens: it ends in a digit."""
+    """Return an emoji as a word; it ends in a digit, so that the stemmer does not shorten it."""
     return "".join(f"u{ord(character)}" for character in emoji)
 
 
@@ -235,7 +235,7 @@ def _pair(first: str, second: str) -> Term:
 
 
 def _pairs_across(text: str) -> Iterator[Term]:
-    """The pairs of a function character and what stands beside it, where it cuts a run."""
+    """Yield the pairs of a function character and its neighbours, if it cuts a run."""
     for kind, run, joined in _items(text):
         for start, end, is_word in _cuts(run, joined) if kind == "run" else ():
             for at in () if is_word and len(run) > _SHORT else (start - 1, end - 1):
@@ -252,7 +252,7 @@ def _without_function_words(run: str, joined: bool) -> list[str]:
 
 
 def _cuts(run: str, joined: bool) -> list[tuple[int, int, bool]]:
-    """The function words that cut a run: (start, end, whether it is more than single characters)."""
+    """Return the function words that cut a run: (start, end, whether it has several characters)."""
     found: list[tuple[int, int, bool]] = []
     for match in _FUNCTION_WORDS.finditer(run):
         start, end, is_word = *match.span(), match[2] is None
@@ -266,7 +266,7 @@ def _cuts(run: str, joined: bool) -> list[tuple[int, int, bool]]:
 
 
 def _cuts_alone(run: str, at: int, joined: bool) -> bool:
-    """Whether a function character is a word of its own, with no other function word beside it.
+    """Return whether a function character is a word of its own, with no function word next to it.
 
     ``joined``: another word stands right before the run ("GPT的模型").
     """

@@ -30,7 +30,7 @@ from memos_cli.operation.lifecycle import next_state
 from memos_cli.settings import check_principal
 
 READS = "audit.reads"
-"""The policy on what the audit tells of reading: ``prompts``, or "" for all."""
+"""The policy for which reads the audit records: ``prompts``, or "" for all."""
 _FULL_ID = 26
 
 
@@ -66,7 +66,7 @@ class Task:
 
 
 def principal_named(name: str, *kinds: str) -> str:
-    """A principal as it is typed. Raises UsageError for what names none."""
+    """Return a principal as the user typed it. Raises UsageError if it is not one."""
     return name if name == EVERYONE and "group" in kinds else check_principal(name, ("user", "agent", *kinds))
 
 
@@ -81,14 +81,14 @@ class Access:
     def one(self, id: str, right: Right = "read") -> Cube:
         """The cube whose id starts with ``id``, if the caller has ``right`` on it.
 
-        Raises UsageError where it sees none of this id, whether there is one or not; Refused where it may
-        not do that. Who names the whole id of one that it may not read is in the audit.
+        Raises UsageError if the caller sees no memory with this id, whether it exists or not, and Refused
+        without the right. If the caller gives a full id, the audit records the refusal.
         """
         try:
             cube = catalogue.one(self._vault.connection, id)
         except UsageError:
             if self._vault.is_narrow and len(id.strip()) == _FULL_ID:
-                # Also of one that is not there: what is written must not tell which it was.
+                # Also for an id that does not exist: the audit must not reveal which case it was.
                 self._vault.refuse(self.caller.principal, self._clock(), id.strip().upper(), None, right)
             raise
         self.require([cube], right)
@@ -113,22 +113,26 @@ class Access:
             raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
 
     def require_sharing(self) -> None:
-        """Raise Refused unless the caller may let others do something."""
+        """Raise Refused unless the caller's token allows sharing."""
         if "share" not in self.caller.most:
-            raise Refused(f"the token of {self.caller.principal} does not allow to share", "use an owner's")
+            raise Refused(
+                f"the token of {self.caller.principal} does not allow sharing", "use an owner token"
+            )
 
     def require_lasting_grants(self) -> None:
-        """Raise Refused unless the caller may let others do something for good."""
+        """Raise Refused unless the caller may grant rights that do not expire."""
         self.require_sharing()
-        self._require_lasting("what is granted")
+        self._require_lasting("the grant")
 
     def require_owner(self, what: str) -> None:
-        """Raise Refused unless the caller may do all that its principal may: ``what`` is for good."""
+        """Raise Refused unless the caller has all rights of its principal; ``what`` completes the message."""
         if "admin" not in self.caller.most:
-            raise Refused(f"the token of {self.caller.principal} does not allow to {what}", "use an owner's")
+            raise Refused(
+                f"the token of {self.caller.principal} does not allow you to {what}", "use an owner token"
+            )
 
     def _require_lasting(self, what: str, ends: int | None = None) -> None:
-        """Raise Refused for who came by a token that ends before what it makes, which ``ends`` then."""
+        """Raise Refused if the caller's token expires before ``ends`` (None: never), the end of ``what``."""
         most = self.caller.ends
         if most is not None and (ends is None or ends > most):
             raise Refused(
@@ -184,7 +188,7 @@ class Access:
         name, wanted = principal_named(principal, "group"), _right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
-        self._require_lasting("what is granted", expires)
+        self._require_lasting("the grant", expires)
         me = self.caller.principal
         rule = Rule(aim.owner, aim.kind, aim.name, name, wanted, me, self._clock(), expires)
         with self._vault.change(me, rule.created) as change:
@@ -197,7 +201,7 @@ class Access:
         What somebody granted by a right that it loses by this goes as well.
         """
         aim, wanted = self._target(target, of), _right(right) if right else ""
-        # Names that memos 0.1.0 let in can still be revoked.
+        # Names that memos 0.1.0 accepted can still be revoked.
         known = {rule.principal for rule in rules.all_rules(self._vault.whole)}
         name = principal if principal in known else principal_named(principal, "group")
         self.require_sharing()
@@ -307,7 +311,7 @@ class Access:
         """Put principals into a group, or take them out. Returns how many that changed."""
         self._require_maker("change groups")
         if not remove:
-            self._require_lasting("a member of a group")
+            self._require_lasting("the membership")
         known = self.groups()
         if not (remove and group in known):
             check_principal(group, ("group",))
@@ -337,9 +341,9 @@ class Access:
         return [each for each in (Token(*row) for row in rows) if self.is_maker or each.principal == mine]
 
     def revoke_token(self, n: int) -> Token:
-        """Let a token hold no longer. Only its own may be taken back with one that is not an owner's."""
+        """Revoke a token. A token that is not an owner's can revoke only itself."""
         if n != self.caller.token:
-            self.require_owner("take tokens back")
+            self.require_owner("revoke tokens")
         found = {each.n: each for each in self.tokens()}
         if n not in found:
             raise UsageError(f"there is no token {n}", "`memos token list` shows them")
@@ -352,8 +356,8 @@ class Access:
 
         Raises UsageError where the maker holds none: it would lock itself out.
         """
-        self._require_maker("say who is let in")
-        self._require_lasting("who is let in")
+        self._require_maker("require tokens")
+        self._require_lasting("this policy")
         mine = (self.caller.principal, self._clock())
         held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
           AND (expires IS NULL OR expires > ?)"""
@@ -365,17 +369,17 @@ class Access:
             rules.set_policy(change, TOKENS, "required" if wanted else "")
 
     @property
-    def reads_told(self) -> str:
-        """What the audit tells of reading: ``all``, or ``prompts`` (what a model was told)."""
+    def audited_reads(self) -> str:
+        """Which reads the audit records: ``all``, or ``prompts`` (memories in a prompt)."""
         return policies.get(self._vault.whole, READS) or "all"
 
-    def tell_reads(self, which: str) -> None:
-        """Let the audit tell ``all`` reading of whoever asks, or what a model is told alone (``prompts``)."""
-        self._require_maker("say what the audit tells")
-        self._require_lasting("what the audit tells")
+    def set_audited_reads(self, which: str) -> None:
+        """Make the audit record ``all`` reads, or only memories in a prompt (``prompts``)."""
+        self._require_maker("choose which reads are audited")
+        self._require_lasting("this policy")
         if which not in ("all", "prompts"):
-            raise UsageError(f"{which!r} is none of all, prompts", "memos audit reads all")
-        if which != self.reads_told:
+            raise UsageError(f"{which!r} is neither all nor prompts", "memos audit reads all")
+        if which != self.audited_reads:
             with self._vault.change(self.caller.principal, self._clock()) as change:
                 rules.set_policy(change, READS, "" if which == "all" else which)
 
@@ -389,7 +393,9 @@ class Access:
 
     def _require_maker(self, what: str) -> None:
         if not self.is_maker:
-            raise Refused(f"only who made the vault may {what}", "memos audit --action init tells who did")
+            raise Refused(
+                f"only the vault's creator may {what}", "memos audit --action init shows who that is"
+            )
 
 
 def _contains(rule: Rule, aim: Target) -> bool:

@@ -85,7 +85,7 @@ def understand(
     for hit in hits:
         if hit.relevance >= SURE and (told := _told(hit.cube)):
             time = TimeRange(*_range(anchor, *told), anchor.start, anchor.end)
-            note = f"{question[anchor.start : anchor.end].strip()!r} is told by {hit.cube.id}"
+            note = f"{question[anchor.start : anchor.end].strip()!r} was dated from memory {hit.cube.id}"
             return read_question(question, now=now, zone=zone, time=time), (note,)
     return call, ()
 

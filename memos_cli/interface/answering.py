@@ -1,4 +1,4 @@
-"""Answer one question: quoted from memory, or written by a model that has read what memory holds."""
+"""Answer one question: by quoting memories, or by a model that reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answer(
     started: float,
     on_text: Callable[[str], None],
 ) -> Answer:
-    """Answer by a quotation or by the model, as ``manner`` or the settings want; note what was used."""
+    """Answer by quoting or by the model, as ``manner`` or the settings say; record the memories used."""
     if is_quoted(memos, question, filter, manner):
         return _quote(memos, question, filter, manner, started, on_text)
     from memos_cli.interface.generation import generate
@@ -40,10 +40,10 @@ def answer(
 
 
 def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner) -> bool:
-    """Whether a question is answered by sentences from memory rather than by the model.
+    """Return whether sentences of memories answer the question, rather than the model.
 
-    ``auto`` asks the model where it has a billion parameters or more, or where an adapter that passed its
-    gate holds what is asked."""
+    ``auto`` uses the model if it has a billion parameters or more, or if an adapter that passed its gate
+    was trained on the answer."""
     wanted = manner.answer or memos.settings.query_answer
     if wanted != "auto":
         return wanted == "quote"
@@ -51,7 +51,7 @@ def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner) -> bo
         if memos.reader.parameters >= CITES_FROM:
             return False
     except ModelUnfit:
-        if memos.settings.reader:  # it was named: a misspelt path must not go unseen
+        if memos.settings.reader:  # report a misspelt path
             raise
         return True
     if manner.text_only or not adapters.is_any_used(memos.vault.connection):
@@ -68,7 +68,7 @@ def _quote(
     started: float,
     on_text: Callable[[str], None],
 ) -> Answer:
-    """The sentences of memory that answer best. No model is opened."""
+    """Answer with the sentences of memories that answer best. Opens no model."""
     begin = time.perf_counter()
     plan = make_plan_for(memos, None, question, filter, manner)
     quotes = choose_quotes(plan.chosen, words=memos.settings.query_words, disputed=plan.disputed)
@@ -92,19 +92,19 @@ def _line(quote: Quote, *, is_dated: bool) -> str:
 
 
 def quote_line(author: str, text: str) -> str:
-    """A quoted sentence as it is answered: what somebody said with who said it, wrapped lines as one."""
+    """Return a quoted sentence for an answer: with its speaker, and wrapped lines joined."""
     said = text if text.lstrip().startswith(_CODE) else _WRAP.sub(_unwrapped, text)
     return f"{author}: {said}" if author else said
 
 
 def _unwrapped(wrap: re.Match[str]) -> str:
-    """What stands in place of a line end: a space, but none between Chinese or Japanese characters."""
+    """Join two wrapped lines: with a space, but without one between Chinese or Japanese characters."""
     is_wide = wrap[1] >= "\u2e80" and wrap[2] >= "\u2e80"
     return wrap[1] + wrap[2] if is_wide else f"{wrap[1]} {wrap[2]}"
 
 
 def explain(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:
-    """The plan of ``answer``, and whether a state would serve it, without reading the model or a state."""
+    """Return the plan of ``answer``, and which state it would use, without loading the model or a state."""
     if is_quoted(memos, question, filter, manner):
         return make_plan_for(memos, None, question, filter, manner)
     from memos_cli.interface.generation import foresee

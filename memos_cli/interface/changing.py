@@ -24,7 +24,7 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
     ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
     """
     for new_one in filter(None, (text, title)):
-        new_one.encode()  # an argument may hold bytes that are no text; raised before anything is done
+        new_one.encode()  # an argument may contain bytes that are not text; fail before any change
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with memos.vault.change(memos.principal, memos.now()) as change:
@@ -41,7 +41,9 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
         new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
-    notes = ("masked what looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
+    notes = (
+        ("masked text that looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
+    )
     return Edited(cube.id, cube.version + 1, True, notes)
 
 
@@ -50,8 +52,8 @@ def forget(
 ) -> Forgotten:
     """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
 
-    Also those that others made, who could read them; and, unless ``exactly`` these are meant, the memories
-    that say some of what they say: merged with them, or sliced from them. Their sources do not bring them
+    States and adapters that others made from them are removed too. Unless ``exactly``, memories that were
+    merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
     back.
     """
     db = memos.vault.whole

@@ -1,7 +1,7 @@
-"""Dates as whole texts: ISO 8601, RFC 2822, numbers, and months by name in many languages.
+"""Texts that are dates: ISO 8601, RFC 2822, numbers, and months by name in many languages.
 
-A text is a date or it is not: nothing in it is passed over. Dates with dots are day first. Numbers with
-slashes or dashes that could be day or month first are no date.
+The whole text must be a date; no part of it is ignored. Dates with dots are day first. Numbers with slashes
+or dashes that could be day or month first are not accepted.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?:\s?(?P<half>[ap])\.?m\.?)?"
 )
-"""A time of day: 14:30, 2:30:15.5 pm, 8am; also a bare hour, which only some places may have."""
+"""A time of day: 14:30, 2:30:15.5 pm, 8am; also a bare hour, which callers accept only in some places."""
 _CLOCK_AND_ZONE = re.compile(
     rf"(?P<date>.*?[^\s\d:,].*?|\d+)(?:(?<=\d)T|,?\s(?:(?:at|um|à)\s)?){CLOCK}(?:\sUhr)?"
     r"(?:\s?(?P<zone>Z|[+-]\d\d:?\d\d|[+-]\d\d|UTC|UT|GMT|[ECMP][SD]T)(?:\s\(?[A-Z]{2,5}\)?|\[[\w/+-]{1,40}\])?)?",
     re.IGNORECASE,
 )
-# Of RFC 2822, section 4.3, in hours; other names of zones mean several things.
+# Zone names of RFC 2822, section 4.3, in hours; other names are ambiguous.
 _ZONES = {
     "Z": 0, "UTC": 0, "UT": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7,
@@ -54,26 +54,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A day, or a moment of it."""
+    """A day, or a moment of a day."""
 
     moment: datetime
-    """In a zone where the text names one."""
+    """With a time zone if the text names one."""
     has_clock: bool
 
     @property
     def period(self) -> tuple[datetime, datetime]:
-        """From the moment to itself, or the whole day."""
+        """The moment as an empty period, or the whole day."""
         return (self.moment, self.moment) if self.has_clock else period_from(self.moment, "day")
 
 
 def milliseconds(moment: datetime, zone: tzinfo) -> int:
-    """Return the milliseconds since 1970 of a time; one without a zone is of ``zone``."""
+    """Return the milliseconds since 1970 of a time; a time without a zone is in ``zone``."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     return (aware - _EPOCH) // timedelta(milliseconds=1)
 
 
 def read_date(text: str) -> Date | None:
-    """Return the date or time that ``text`` is as a whole, or None. Raises nothing."""
+    """Return the date or time that the whole of ``text`` is, or None. Raises nothing."""
     if len(text) > 100:
         return None
     text = unicodedata.normalize("NFKC", text).strip()
@@ -88,7 +88,7 @@ def _iso(text: str) -> Date | None:
     match = _ISO.fullmatch(text)
     try:
         return Date(datetime.fromisoformat(text), bool(match[1])) if match else None
-    except ValueError:  # what has a zone by name may be read all the same
+    except ValueError:  # a text with a zone name may still be read
         return None
 
 
@@ -115,13 +115,13 @@ def clock_of(match: re.Match[str]) -> timedelta:
 
 
 def numeric_date(first: str, second: str, year: str, separator: str) -> datetime:
-    """Return the date of three numbers, of which the year is last; a year of two digits is 1969 to 2068.
+    """Return the date of three numbers with the year last; a two-digit year is 1969 to 2068.
 
-    Raises ValueError where slashes or dashes leave open which number is the day.
+    Raises ValueError if slashes or dashes leave open which number is the day.
     """
     day, month, number = int(first), int(second), int(year)
     if separator != "." and (day <= 12) == (month <= 12):
-        raise ValueError("day and month cannot be told apart")
+        raise ValueError("it is unclear which number is the day")
     if separator != "." and day <= 12:
         day, month = month, day
     if len(year) == 2:  # as POSIX reads %y
@@ -172,9 +172,9 @@ def number_of_name(word: str, kind: str) -> int | None:
 
 @cache
 def _names(kind: str) -> dict[str, int]:
-    """Return the names of months or weekdays in other languages, but for those that mean different ones.
+    """Return the names of months or weekdays in other languages, except names that are ambiguous.
 
-    Imported here because it takes 0.2 s.
+    Imported here because the import takes 0.2 s.
     """
     known: dict[str, int] = {}
     for language in _LANGUAGES:

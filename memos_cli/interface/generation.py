@@ -1,4 +1,4 @@
-"""Let the model answer: from memories as text, from a saved state of them, or through an adapter."""
+"""Generate an answer with the model: from memories as text, from a saved state, or with an adapter."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def generate(
     started: float,
     on_text: Callable[[str], None],
 ) -> Answer:
-    """Plan, inject, generate; and note which memories were used."""
+    """Plan, fill the prompt, and generate; record which memories were used."""
     settings, begin = memos.settings, time.perf_counter()
     engine = memos.engine
     loaded = time.perf_counter()
     plan, attached = _attach(memos, engine, make_plan_for(memos, engine, question, filter, manner))
-    if attached is None:  # what was to be attached cannot be: its text is read
+    if attached is None:  # the adapter cannot be attached: read the text instead
         manner = replace(manner, text_only=True)
         again = make_plan_for(memos, engine, question, filter, manner)
         plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
@@ -52,7 +52,7 @@ def generate(
             engine.clear()
         restore = partial(activation.restore, memos.vault, engine, memos.shelf)
         plan, restored = _reuse(memos, engine, plan, tokens, manner, restore)
-        # Read in the batches of the whole prompt: cut between two of them, it gives the same to the bit.
+        # Read in the same batches as the whole prompt: then the result is identical to the bit.
         memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
         if memories > engine.held(tokens):  # or its last batch would be read again
             engine.read(tokens[:memories])
@@ -63,12 +63,14 @@ def generate(
             temperature=settings.query_temperature if manner.temperature is None else manner.temperature,
             seed=manner.seed,
         )
-        came: list[float] = []  # the stream holds a sentence back until it ends; the first token came before
-        stream = SentenceStream(_timed(pieces, came), limit_reached=lambda: not engine.ended)
+        arrivals: list[
+            float
+        ] = []  # of the first token; the stream yields a sentence only when it is complete
+        stream = SentenceStream(_timed(pieces, arrivals), limit_reached=lambda: not engine.ended)
         for piece in stream:
             text += piece
             on_text(piece)
-        first = came[0] - planned if came else 0.0
+        first = arrivals[0] - planned if arrivals else 0.0
         stopped = stream.ending or "end"
     else:
         text = NOTHING
@@ -101,16 +103,16 @@ def generate(
     )  # fmt: skip
 
 
-def _timed(pieces: Iterator[str], came: list[float]) -> Iterator[str]:
-    """``pieces``, and when the first came."""
+def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
+    """Yield ``pieces``; append the time of the first to ``arrivals``."""
     for piece in pieces:
-        if not came:
-            came.append(time.perf_counter())
+        if not arrivals:
+            arrivals.append(time.perf_counter())
         yield piece
 
 
 def foresee(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:
-    """The plan of ``generate``, and whether a state would serve it, without reading the model or a state."""
+    """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
     with memos.open_vocabulary() as engine:
         plan = make_plan_for(memos, engine, question, filter, manner)
         if not plan.chosen:
@@ -121,7 +123,7 @@ def foresee(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan
 
 
 def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
-    """Make the prompt of a plan; what the user should know of it goes into the plan's notes."""
+    """Make the prompt of a plan; its note is added to the plan's notes."""
     prompt = make_prompt(engine, plan, question, system)
     return replace(plan, notes=plan.notes + ((prompt.note,) if prompt.note else ())), prompt
 
@@ -129,7 +131,7 @@ def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Pla
 def _attach(
     memos: Memos, engine: Engine, plan: Plan
 ) -> tuple[Plan, list[tuple[LoadedAdapter, float]] | None]:
-    """The adapters of a plan, loaded; None, and a note in the plan, where one of them cannot be."""
+    """Load the adapters of a plan; None, and a note in the plan, if one of them cannot be loaded."""
     if not plan.adapters:
         return plan, []
     try:
@@ -147,19 +149,19 @@ def _reuse(
     manner: Manner,
     use: Callable[[Mapping[str, str], Sequence[int], int], Restored],
 ) -> tuple[Plan, Restored]:
-    """Let ``use`` find (and load) a state for the prompt; and ``plan``, with what became of it."""
+    """Let ``use`` find (and load) a state for the prompt; return ``plan`` with the result, and the state."""
     # A vault without states need not hash its model.
     if manner.text_only or not derived.lengths(memos.vault.connection):
         return plan, Restored()
     fingerprint = memos.fingerprint(engine)
     restored = use(fingerprint, tokens, memos.now())
-    return _told(memos, plan, restored, fingerprint, manner), restored
+    return _note_reuse(memos, plan, restored, fingerprint, manner), restored
 
 
-def _told(
+def _note_reuse(
     memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: Manner
 ) -> Plan:
-    """``plan`` with what became of the state of its document, or else of its pinned memories."""
+    """Return ``plan`` with a note whether the state of its document, or of its pinned memories, was used."""
     cube, document = restored.cube, plan.document
     held = {source.cube for source in cube.sources} if cube else set()
     chosen = tuple(
@@ -180,7 +182,7 @@ def _told(
 
 
 def _pinned_state(memos: Memos, fingerprint: Mapping[str, str], view: str) -> tuple[str, str]:
-    """The id of the state of a view's pinned memories, and why it does not fit; "" if there is none."""
+    """Return the id of the state of a view's pinned memories, and why it is unfit; "" if there is none."""
     pins = memos.pinned(view)
     for each in memos.activations() if pins else ():
         if each.state.view == view and not each.cubes("document"):

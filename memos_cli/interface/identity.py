@@ -1,4 +1,4 @@
-"""Who asks: by a token, or by its own word; and who is let into a vault."""
+"""Identify the caller of a vault, by a token or by name, and check whether the vault admits it."""
 
 from __future__ import annotations
 
@@ -14,37 +14,41 @@ from memos_cli.infrastructure.governance import INCLUDED, Caller
 from memos_cli.settings import Settings, principal_of
 
 ROLES = {"reader": INCLUDED["read"], "writer": INCLUDED["write"], "owner": INCLUDED["admin"]}
-"""What a token leaves its holder of the rights that it has."""
+"""The rights that each role of a token allows; the principal needs them too."""
 TOKENS = "tokens"
-"""The policy of a vault that lets in only who holds a token: ``required``."""
+"""The policy of a vault on tokens: ``required`` refuses access without one."""
 
 
 def identify(db: Connection, settings: Settings, now: int) -> Caller:
-    """Who asks, by a token or by its own word. Raises Refused for a token that does not hold, and for none
-    where the vault wants one. ``db`` sees all of the vault."""
+    """Return the caller, identified by a token or by name. ``db`` must see all of the vault.
+
+    Raises Refused for an invalid token, and without a token if the vault requires one."""
     if settings.token:
         row = db.execute(
             "SELECT n, principal, role, expires FROM token WHERE sha256 = ?", (hash_token(settings.token),)
         ).fetchone()
         if row is None or (row[3] is not None and row[3] <= now):
             raise Refused(
-                f"the token is {'not one of this vault' if row is None else 'expired'}",
-                "memos token create PRINCIPAL, and set MEMOS_TOKEN to what it prints",
+                f"the token {'is not valid in this vault' if row is None else 'has expired'}",
+                "memos token create PRINCIPAL, then set MEMOS_TOKEN to the token",
             )
         n, principal, role, ends = row
         if settings.principal and settings.principal != principal:
-            raise Refused(f"the token is that of {principal}, not of {settings.principal}", "leave --as out")
+            raise Refused(
+                f"the token belongs to {principal}, not to {settings.principal}",
+                "leave out --as (or MEMOS_AS)",
+            )
         return Caller(principal, rules.groups_of(db, principal), ROLES[role], n, ends)
     principal = principal_of(settings)
     if policies.get(db, TOKENS) == "required":
-        raise Refused(f"this vault lets {principal} in only with a token", "set MEMOS_TOKEN to your token")
+        raise Refused("this vault requires a token", "set MEMOS_TOKEN to your token")
     return Caller(principal, rules.groups_of(db, principal))
 
 
 def require_entry(folder: Path, settings: Settings, cipher: Cipher | None, now: int) -> None:
-    """Raise Refused for who is not let in; the vault may be damaged or of an older format, and stays so.
+    """Raise Refused if the vault does not admit the caller. It may be damaged or of an older format.
 
-    What is too damaged to say whom it lets in keeps nobody from finding that out.
+    A vault that is too damaged to check this admits everybody: ``memos check`` must run on it.
     """
     try:
         with closing(connect(folder / "memos.db", settings.lock_timeout, cipher)) as db:
@@ -56,6 +60,6 @@ def require_entry(folder: Path, settings: Settings, cipher: Cipher | None, now: 
 
 
 def hash_token(token: str) -> bytes:
-    """What is kept of a token."""
+    """Return the hash that the vault stores for a token."""
     # A token is 256 random bits: there is nothing to guess, so one round is enough.
     return hashlib.sha256(token.encode()).digest()

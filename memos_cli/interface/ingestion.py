@@ -42,16 +42,16 @@ class Wishes:
     """The time of memories that carry none."""
     prune: bool = False
     prune_all: bool = False
-    """Prune even where all that a folder held is gone at once."""
+    """Prune even if all sources of a folder are gone at once."""
     reread: bool = False
-    """Compare every piece, even of a source whose bytes have not changed; bring back what was forgotten."""
+    """Compare every piece, even of unchanged sources; bring back forgotten memories."""
     quarantine: str = "never"
     """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
     audience: str = ""
     """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
     task: str = ""
     foreign: bool = False
-    """Whether others wrote it: memories that did not come this way before stay as they are."""
+    """Whether the source is an import: it changes only memories that came from it before."""
 
     def recipe(self) -> str:
         """A fingerprint of all that decides what a source becomes, beside its bytes."""
@@ -102,7 +102,7 @@ class Ingestion:
 
     @property
     def secrets(self) -> str:
-        """What becomes of secrets: ``mask``, ``refuse`` or ``allow``."""
+        """How secrets are treated: ``mask``, ``refuse`` or ``allow``."""
         return self._wishes.hints.secrets
 
     @cached_property
@@ -158,8 +158,8 @@ class Ingestion:
                 self.unpruned += 1
 
     def count(self, what: str, id: str, *, held: bool) -> None:
-        """Count a memory that came another way: ``added``, ``versions`` or ``unchanged``; ``held``: one that
-        is new waits for a review."""
+        """Count a memory that the caller stored: ``added``, ``versions`` or ``unchanged``; if ``held``, new
+        ones are in quarantine."""
         if what in ("added", "versions", "unchanged"):
             setattr(self, what, getattr(self, what) + 1)
             self.quarantined += held and what != "unchanged"
@@ -203,7 +203,7 @@ class Ingestion:
         reading, left, back = self._leave_forgotten(reading)
         source = catalogue.source(self._vault.connection, reading.origin.uri, self._principal)
         if left and not reading.drafts and source is None:
-            return  # nothing of the source may be kept, not even its name
+            return  # nothing of the source may be stored, not even its name
         drafts, digests, proofs = self._prepare(reading)
         is_pruning = wishes.prune or wishes.prune_all
         with self._vault.discarding() as blobs, ExitStack() as stack:
@@ -238,8 +238,8 @@ class Ingestion:
                 self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
             for place in matched.gone if is_pruning else ():
                 self.archived += leave(parts.next(1), place)
-            # What failed is tried again by the next ingest, and what is gone is left to one that prunes:
-            # until then the source counts as unread.
+            # The next ingest retries failed pieces, and one that prunes archives pieces that are gone: until
+            # then the source counts as unread.
             whole = not reading.failed and (is_pruning or not matched.gone)
             change, sha256 = parts.next(0), reading.origin.sha256 if whole else ""
             forgotten.lift(change, back)
@@ -248,7 +248,7 @@ class Ingestion:
             )
 
     def _leave_forgotten(self, reading: Reading) -> tuple[Reading, int, list[bytes]]:
-        """``reading`` without what was forgotten of its source, how much that is, and what comes back."""
+        """Return ``reading`` without forgotten pieces, their number, and the digests that come back."""
         found = forgotten.find(self._vault.connection, self._principal, reading.origin.uri, reading.drafts)
         if self._wishes.reread:
             return reading, 0, [each for digests in found.values() for each in digests]
@@ -407,9 +407,9 @@ class _Parts:
 
 
 def _proofs(drafts: Sequence[Draft], data: bytes) -> list[bytes]:
-    """The sha256 of each draft's bytes in its source; MASKED where they hold a secret that it does not.
+    """Return the sha256 of each draft's bytes in its source; MASKED if a secret was removed from the draft.
 
-    The parts of a long record all stand where the record stands, which is hashed once.
+    All parts of a long record have the span of the record, which is hashed once.
     """
     proofs: list[bytes] = []
     last: Span | None = None

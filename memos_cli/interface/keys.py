@@ -81,7 +81,7 @@ class KeyKeeper:
     def _make(self, folder: Path) -> tuple[Encryption, Cipher]:
         if self.keeper == "file":
             if self.file is None:
-                raise UsageError("no file was named for the key", "--key-file ~/memos.key")
+                raise UsageError("no key file is given", "--key-file ~/memos.key")
             path = expand_home(self.file).absolute()
             forbid_vault(path)
             if path.is_relative_to(folder.absolute()):
@@ -103,7 +103,7 @@ class KeyKeeper:
         return Encryption(cipher.recipient, "passphrase"), cipher
 
     def _pending(self, folder: Path) -> Cipher | None:
-        """The key of a vault whose making was cut short."""
+        """Return the key of a vault whose ``init`` was interrupted."""
         try:
             recipient = read_small(folder / PENDING).decode("utf-8", "replace")
         except FileNotFoundError:
@@ -126,9 +126,9 @@ def _read(path: Path) -> Cipher:
 
 
 def _write(path: Path, cipher: Cipher) -> None:
-    """Write a new key to ``path``, durable, unless there is something: one that is there is the user's.
+    """Write a new key to ``path`` durably, unless the file exists: then it is the user's key.
 
-    An empty file is none: a process that was killed has left it.
+    An empty file counts as missing: a killed process left it.
     """
     try:
         make_folder(path.parent)

@@ -191,7 +191,7 @@ class _Run:
     # --- other forms --------------------------------------------------------------------------------
 
     def states(self) -> Iterator[Deed]:
-        """One's own states that are stale or do not pay go; those that do are made."""
+        """Drop the caller's states that are stale or do not pay, and make those that do."""
         memos = self._memos
         known = derived.activations(
             memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
@@ -210,7 +210,7 @@ class _Run:
             choices += self._possible(fresh)
         budget = round(settings.activation_disk_mb * 1e6)
         verdicts = decide(choices, budget=budget, policy=policy)
-        # A state whose prompt tells yesterday's date is made again, with today's.
+        # A state whose prompt contains yesterday's date is made again with today's.
         of_old_days = {each.id for each in fresh if each.state.fingerprint.get(PROMPT_DAY, today) != today}
         verdicts = [
             replace(v, action="make", reason="the date in its prompt has passed")
@@ -218,7 +218,7 @@ class _Run:
             else v
             for v in verdicts
         ]
-        for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # room first
+        for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # free space first
             if verdict.action in ("drop", "make"):
                 yield from self._carry_out(verdict)
 

@@ -1,4 +1,4 @@
-"""Create a vault, and choose the models that it is used with."""
+"""Create a vault and choose its models."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
-    """Create the vault, or complete it; remember the models that are named, and compile the embedder."""
+    """Create the vault, or complete it; store the names of its models, and compile the embedder."""
     notes = []
-    if (memos.folder / "VAULT.toml").exists():  # who is not let in is told nothing of models either
+    if (memos.folder / "VAULT.toml").exists():  # check access before reporting on models
         memos.vault_to_be(encrypt)
         if reader or embedder:
             memos.access.require_owner("choose the models of the vault")
@@ -40,10 +40,10 @@ def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Ma
 
 
 def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:
-    """Choose the embedder of ``vault``, and compile it; what VAULT.toml is to say, and the name to show.
+    """Choose the embedder of ``vault`` and compile it. Returns the entry of VAULT.toml, and the name to show.
 
-    The name to show is that of the settings' embedder where they have one, and "" if none can be opened: then
-    ``notes`` says why. Raises ModelUnfit if ``named`` cannot be opened.
+    The name to show is that of the settings' embedder if they name one; it is "" if no embedder can be
+    opened, and ``notes`` says why. Raises ModelUnfit if ``named`` cannot be opened.
     """
     from memos_cli.runtime.embedder import DEFAULT, LEGACY, vault_embedder
 
@@ -69,17 +69,17 @@ def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -
 
 
 def _compile(memos: Memos, embedder: str) -> str:
-    """Open the embedder once, which compiles it; its name."""
+    """Compile the embedder by opening it once; return its name."""
     opened = memos.open_embedder(embedder)
     opened.close()
     return opened.name
 
 
 def _takes_default(vault: Vault) -> bool:
-    """Say whether a vault whose VAULT.toml names no embedder takes the default, not that of version 0.1.0.
+    """Return whether a vault without an embedder in VAULT.toml takes the default, not that of version 0.1.0.
 
-    A vault without memories does: it is as good as new, also where an earlier ``init`` was cut short. One
-    that lost its VAULT.toml stays with the embedder that its vectors are of.
+    A vault without memories does: it is new, or an earlier ``init`` was interrupted. A vault that lost its
+    VAULT.toml keeps the embedder of its vectors.
     """
     from memos_cli.runtime.embedder import DEFAULT
 

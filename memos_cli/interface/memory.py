@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from memos_cli.operation.parametric import Distilled, Watch
 
 _NEXT_EMBEDDER = "embedder.next"
-"""The policy that names the embedder that a vault is changing to."""
+"""The policy with the name of the embedder that a vault is changing to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Manner:
 FEW = 50
 """New memories that an ingest compares with the others itself."""
 NAMED = 100
-"""Memories of one look that the audit names; of the others it tells how many they were."""
+"""Memories of one read that the audit names; it only counts the others."""
 
 
 class Memos(Session):
@@ -246,20 +246,22 @@ class Memos(Session):
     def finish(
         self, job: Ingestion, *, embed: bool, on_vectors: Callable[[int], None], compare: bool = True
     ) -> Ingested:
-        """What came of taking in; and the vectors of what is new, if they are wished.
+        """Compute the vectors of new memories, if ``embed``, and return the result of the ingest.
 
-        A few new memories are compared with the others, and linked with what they contradict; without
-        ``compare`` the night does it.
+        A few new memories are compared with the others and linked if they contradict; without ``compare``,
+        ``memos maintain`` does so.
         """
         notes, embedded = list(job.notes), 0
         if job.forgotten:
-            notes.append(f"left out {job.forgotten} that you forgot; --reread brings them back")
+            notes.append(
+                f"{job.forgotten} memories that you forgot are left out; bring them back with --reread"
+            )
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
                 embedded = self.embed_new(on_vectors=on_vectors)
                 missing = self.count_waiting()
-                if compare and len(job.ids) <= FEW:  # the others are the night's work
+                if compare and len(job.ids) <= FEW:  # memos maintain compares the others
                     from memos_cli.interface.rivalry import link_new
 
                     notes += link_new(self, job.ids)
@@ -271,11 +273,11 @@ class Memos(Session):
         )  # fmt: skip
 
     def embed(self, embedder: str = "", *, on_vectors: Callable[[int], None] = lambda count: None) -> int:
-        """Make the vectors that are missing, of each sentence. Returns for how many memories.
+        """Compute the missing vectors of sentences. Returns for how many memories.
 
-        With the name of another ``embedder`` the vault changes to it: its old vectors serve until all new
-        ones are there. What was stopped goes on with the next call, also without the name. Raises ModelUnfit
-        without an embedder.
+        With the name of another ``embedder``, the vault changes to it; searches use the old vectors until
+        the new ones are complete. The next call resumes a change that was stopped, also without the name.
+        Raises ModelUnfit without an embedder.
         """
         self.access.require_making()
         embedder = embedder or policies.get(self.vault.connection, _NEXT_EMBEDDER)
@@ -298,7 +300,7 @@ class Memos(Session):
     def embed_new(
         self, *, renew: bool = False, on_vectors: Callable[[int], None] = lambda count: None
     ) -> int:
-        """Make the vectors that are missing, as the others of the vault are made; ``renew``: as ``embed``."""
+        """Compute missing vectors with the vault's current embedder; ``renew`` also replaces old kinds."""
         from memos_cli.operation.embedding import embed_waiting
 
         if not self.vault.connection.execute("SELECT 1 FROM cube LIMIT 1").fetchone():
@@ -386,16 +388,16 @@ class Memos(Session):
         started: float = 0.0,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> Answer:
-        """Answer from memory: by its sentences, or by the model with what memory holds before the question.
+        """Answer from memory: by quoting sentences, or by the model with memories in its prompt.
 
-        The answer comes in pieces to ``on_text`` while it is written. When nothing in memory answers, the
-        model is not asked. ``started`` is how long the process ran before this call.
+        ``on_text`` gets the answer in pieces while it is generated. If no memory answers, the model is not
+        run. ``started`` is how many seconds the process ran before this call.
         """
         from memos_cli.interface.answering import answer
 
         with self.vault.asking():
             found = answer(self, question, self.told(filter), manner, started, on_text)
-        # What was quoted, or a model was told, has its rows; who asks sees more.
+        # Quoted and prompted memories have audit rows already; the user also sees these.
         hits = [each.hit for each in found.plan.chosen] if found.mode == "quote" else []
         hits += [found.nearest] if found.nearest else []
         seen = {hit.cube.n: hit.cube for hit in hits}
@@ -439,9 +441,10 @@ class Memos(Session):
                 change.log_question(covered, forms or {}, self.settings.query_log)
 
     def tell_looks(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
-        """Leave in the audit that who asks has looked at memories, and at ``more``; where the vault wants
-        that told. Of many memories the first are named."""
-        if cubes and self.access.reads_told == "all":
+        """Record in the audit that the caller read ``cubes`` and ``more`` others, if the vault audits reads.
+
+        The row names the first of many memories."""
+        if cubes and self.access.audited_reads == "all":
             named, count = cubes[:NAMED], len(cubes) + more
             self.vault.tell_looks(self.principal, self._clock(), action, named, count - len(named))
 
@@ -523,9 +526,9 @@ class Memos(Session):
         return adapters.adapters(self.vault.connection, now=self._clock())
 
     def pinned(self, view: str) -> list[Cube]:
-        """The memories that stand in every prompt of a view ("": of no view).
+        """Return the memories that are in every prompt of a view ("": of no view).
 
-        For plans, whose reader the audit is told of: it has no row of this.
+        It leaves no audit row: it serves plans, which are audited.
         """
         return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
 
@@ -546,7 +549,7 @@ class Memos(Session):
         return found
 
     def cubes(self, *, filter: Filter, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
-        """The cubes that pass ``filter``. The audit is told before any of them is given."""
+        """Return the cubes that match ``filter``. The audit row is written before the first is returned."""
         few = [*self.select(filter, limit=NAMED if limit < 0 else min(limit, NAMED), newest=newest)]
         if len(few) < NAMED or limit == NAMED:
             self.tell_looks("list", few)
@@ -556,7 +559,7 @@ class Memos(Session):
         return self.select(filter, limit=limit, newest=newest)
 
     def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
-        """The same for what works on memories, and leaves its own rows: nobody is shown them."""
+        """Return the cubes that match ``filter`` without an audit row, for callers that write their own."""
         return catalogue.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
 
     def show(self, id: str) -> Shown:

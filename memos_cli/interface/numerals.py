@@ -13,7 +13,7 @@ COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|" + "|".join(sorted(NUMBE
 
 
 def number_of(word: str) -> int:
-    """A count in digits, English words or Chinese numerals; "a few" is three."""
+    """Return the value of a count in digits, English words or Chinese numerals; "a few" is three."""
     word = re.sub(r"^a\s+|\s+of$", "", word.lower())
     if word.isdecimal():
         return int(word)

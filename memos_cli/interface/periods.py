@@ -28,12 +28,12 @@ class Time:
     start: int = 0
     end: int = 0
     moment: datetime | None = None
-    """The moment itself, of "a month ago" and its like."""
+    """The exact moment, for expressions such as "a month ago"."""
 
     def resolve(self, now: datetime, *, future: bool = False, lasting: bool = False) -> Period:
-        """The period itself. A date without a year is the latest that has begun by ``now``, or the next.
+        """Return the period. A date without a year is the latest that began by ``now``.
 
-        ``lasting`` is the first that is not over by then.
+        With ``future`` it is the next to begin; with ``lasting`` the first that is not over by ``now``.
         """
         if self.period is not None:
             return self.period

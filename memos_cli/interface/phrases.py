@@ -161,7 +161,7 @@ def _decade(first: int) -> Time:
 
 
 def _part(kind: str, number: int, year: int | None) -> Time:
-    """A quarter, or a half of a year."""
+    """Return a quarter or a half of a year."""
     if kind.lower().startswith("q"):
         return months(year, 3 * number - 2, 3, "quarter")
     if number > 2:
@@ -170,7 +170,7 @@ def _part(kind: str, number: int, year: int | None) -> Time:
 
 
 def _part_of(match: re.Match[str], now: datetime) -> Time:
-    """The second half of 2025, the first quarter of last year."""
+    """Read "the second half of 2025" or "the first quarter of last year"."""
     which, kind, near, year = match.groups()
     number = _ORDINALS.index(which.lower()) + 1
     return _part(kind, number, int(year) if year else now.year + _NEAR[(near or "this").lower()])
@@ -335,7 +335,7 @@ CJK_RULES: tuple[_Rule, ...] = (
     ),
 )
 
-# What is a time only where it is all that is said.
+# Texts that are a time only if they are the whole text.
 WHOLE_RULES: tuple[_Rule, ...] = (
     _Rule(
         rf"({'|'.join(day[:3] for day in WEEKDAYS)}|tues|wednes|thurs?)\b\.?",
@@ -383,7 +383,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def read_whole(text: str, now: datetime) -> Time | None:
-    """The one phrase that ``text`` consists of; None where it is not one."""
+    """Return the time expression that is the whole of ``text``, or None."""
     for rule in WHOLE_RULES:
         if match := re.fullmatch(_compiled(rule.pattern), text):
             return rule.read(match, now)

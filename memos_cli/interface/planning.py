@@ -1,4 +1,4 @@
-"""Which memories stand before an answer: MemReader, MemOperator, MemScheduler, for one question."""
+"""Plan which memories serve one question: MemReader, MemOperator and MemScheduler of the MemOS paper."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived, index
 from memos_cli.infrastructure.words import query_terms
 from memos_cli.interface.anchors import understand
-from memos_cli.interface.rivalry import disputed, newer_first, tell_disputed
+from memos_cli.interface.rivalry import disputed, newer_first, note_disputed
 from memos_cli.operation.duplicates import find_duplicates
 from memos_cli.operation.injection import cites, costs, estimated_costs, room_for_memories
 from memos_cli.operation.scheduler import EACH, make_plan
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Manner, Memos
 
 CANDIDATES = 40
-"""Memories that a plan chooses from."""
+"""Number of memories that a plan chooses from."""
 NEAR = 0.2
-"""How sure it must be that a memory answers a question, for it to be named where nothing answers."""
+"""Least relevance of the nearest memory, which is shown if none answers."""
 SMALL_READS = 3
-"""Memories that a small model reads: with more of them it answers fewer questions right (of 60: 18 with
-three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
+"""Number of memories in the prompt of a small model: with more it answers fewer questions right (of 60: 18
+with three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
 
 
 def make_plan_for(
@@ -40,14 +40,16 @@ def make_plan_for(
     *,
     trial: Learned | None = None,
 ) -> Plan:
-    """What goes before the model; without an ``engine``, what is quoted from.
+    """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
-    ``trial`` is an adapter that stands in for all others: to see whether it would be attached. Raises
-    UsageError when nothing is asked, or no room is left."""
+    ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises
+    UsageError if the question is empty or the context is too small."""
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     settings = memos.settings
-    call, told = understand(memos, question, filter, now=memos.now() if manner.now is None else manner.now)
+    call, notes_of_time = understand(
+        memos, question, filter, now=memos.now() if manner.now is None else manner.now
+    )
     is_small = engine is not None and not cites(engine)
     most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
     if engine is not None:
@@ -63,12 +65,12 @@ def make_plan_for(
     db = memos.vault.connection
     vector_of = partial(index.stored, db, catalogue.embedder_in_use(db))
 
-    # "List", "summarize" and their like are words of the request; no memory on the topic need hold them.
+    # "List" and "summarize" are words of the request; a memory on the topic need not contain them.
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
-        documents, learned, told_of = _faster_forms(memos, engine, found.hits, filter, manner, trial)
+        documents, learned, misses = _faster_forms(memos, engine, found.hits, filter, manner, trial)
         apart = _without_quoted(memos, call, found.hits)
         hits = [hit for hit in found.hits if hit not in apart]
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
@@ -79,19 +81,19 @@ def make_plan_for(
             room=room, budget=settings.query_memory, most=most, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
             sure=settings.parametric_relevance,
-            notes=found.notes + told + notes + told_of,
+            notes=found.notes + notes_of_time + notes + misses,
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
         )  # fmt: skip
         late = [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
         plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
-        return tell_disputed(plan, pairs)
+        return note_disputed(plan, pairs)
 
     usual = settings.query_relevance
     if not call.when or call.forward:
         return choose(filter, usual)
     within = _within(filter, call)
-    # A question for a time and nothing else is about all that was then, and what has no time was not.
-    # That a memory is of the time that is asked for makes it surer that it answers.
+    # A question with a time but without a topic asks for all memories of that time, none without a time.
+    # With a topic, a memory of the requested time is more likely to answer.
     plan = (
         choose(within, usual * (EACH if call.intent == "recall" else 1))
         if call.topics
@@ -99,7 +101,7 @@ def make_plan_for(
     )
     if plan.chosen:
         return plan
-    wider = choose(filter, usual, f"nothing fits from {call.when!r}; looked at all times")
+    wider = choose(filter, usual, f"no memory from {call.when!r} answers; searched all times")
     return wider if wider.chosen else plan
 
 
@@ -111,8 +113,7 @@ def _faster_forms(
     manner: Manner,
     trial: Learned | None,
 ) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
-    """The documents and adapters that hold some of ``hits``, and what to tell of those that cannot be
-    used."""
+    """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
     if engine is None:
         return [], [], ()
     documents, problems = _documents(memos, engine, hits, filter, memos.pinned(manner.view))
@@ -121,7 +122,7 @@ def _faster_forms(
 
 
 def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
-    """Where all that fits is asked for, the hits that hold no word of a quoted topic; none if all do not."""
+    """Return the hits without a quoted topic if all matches are asked for; none if all hits lack it."""
     if call.intent == "recall" or not call.quoted:
         return []
     numbers, holding = [hit.cube.n for hit in hits], set[int]()
@@ -130,7 +131,7 @@ def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list
         holding |= (
             set(catalogue.holding(memos.vault.connection, expression, numbers)) if expression else set()
         )
-    # What is written in other letters cannot hold it; whether it fits, its meaning tells.
+    # A text in another script cannot contain the phrase; its vector decides.
     letters = {*map(_is_cjk, call.quoted)}
     return [
         hit for hit in hits if holding and hit.cube.n not in holding and _is_cjk(hit.cube.text) in letters
@@ -142,18 +143,18 @@ def _is_cjk(text: str) -> bool:
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:
-    """What the memories of a plan want of the model, instead of telling it something."""
+    """Return warnings for memories of a plan that look like instructions to the model."""
     read = [item for item in plan.chosen if item.form != "adapter"]
-    told = [(item.label, suspicions(item.hit.cube.text)) for item in read]
-    return tuple(f"[{label}] {'; '.join(reasons)}: it is quoted" for label, reasons in told if reasons)
+    found = [(item.label, suspicions(item.hit.cube.text)) for item in read]
+    return tuple(f"[{label}] {'; '.join(reasons)}: it is quoted" for label, reasons in found if reasons)
 
 
 def _documents(
     memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
 ) -> tuple[list[Document], tuple[str, ...]]:
-    """The documents that cover one of ``hits``, and a note if the one of the best hit cannot be used.
+    """Return the documents with one of ``hits``, and a note if that of the best hit cannot be used.
 
-    A document can be used where all its memories pass ``filter`` and it was made for this model.
+    A document can be used if all its memories match ``filter`` and it was made for this model.
     """
     db, now = memos.vault.connection, memos.now()
     found = derived.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
@@ -168,7 +169,7 @@ def _documents(
         numbers = [n for n in each.cubes("document") if n not in is_pinned]
         problem = activation.unfit(each, fingerprint, pins)
         if len(catalogue.passing(db, numbers, now=now, filter=filter)) < len(numbers):
-            unusable[each.cube] = each.stale  # nothing to tell where the asker's own filter keeps it out
+            unusable[each.cube] = each.stale  # no note if the caller's own filter excludes it
         elif each.state.fingerprint.get("model") != fingerprint["model"]:
             unusable[each.cube] = problem
         elif numbers:
@@ -179,16 +180,16 @@ def _documents(
     best = next((hit.cube.n for hit in relevant if hit.cube.n not in is_pinned), None)
     if any(cube.n == best for document in documents for cube in document.cubes):
         return documents, ()
-    told = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
-    return documents, tuple(f"activation: miss ({problem})" for problem in told[:1] if problem)
+    reasons = [unusable.get(each.cube, "") for each in found if best in each.cubes("document")]
+    return documents, tuple(f"activation: miss ({problem})" for problem in reasons[:1] if problem)
 
 
 def _learned(
     memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, manner: Manner
 ) -> tuple[list[Learned], tuple[str, ...]]:
-    """The adapters that hold one of ``hits`` or are pinned, and a note if that of the best cannot be used.
+    """Return the adapters with one of ``hits`` or a pin, and a note if that of the best hit cannot be used.
 
-    An adapter can be used where all its memories pass ``filter``: its weights cannot keep one of them back.
+    An adapter can be used if all its memories match ``filter``: its weights cannot leave one of them out.
     """
     if manner.text_only:
         return [], ()
@@ -216,7 +217,7 @@ def _learned(
 
 
 def _within(filter: Filter, call: MemoryCall) -> Filter:
-    """``filter`` narrowed to the time that a question speaks of; memories without a time stay in."""
+    """Restrict ``filter`` to the time in a question; memories without a time still match."""
     if call.after is None and call.before is None:
         return filter
     after = max((t for t in (filter.after, call.after) if t is not None), default=None)
@@ -225,6 +226,6 @@ def _within(filter: Filter, call: MemoryCall) -> Filter:
 
 
 def nearest(plan: Plan) -> Hit | None:
-    """The memory that comes nearest to a question that nothing answers; None where none has to do with it."""
+    """Return the memory nearest to a question that no memory answers; None if none is related."""
     hits = [left.hit for left in plan.left_out if left.hit.relevance >= NEAR]
     return max(hits, key=lambda hit: (hit.relevance, hit.score), default=None)

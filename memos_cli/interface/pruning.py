@@ -1,4 +1,4 @@
-"""Pruning: archive what the sources of a folder no longer give."""
+"""Archive memories whose source or piece is gone from a folder (``--prune``)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from memos_cli.interface.sources import below
 from memos_cli.operation.lifecycle import next_state
 
 MANY = 10
-"""Sources of a folder from which on half of them cannot be gone at once without a question."""
+"""In a folder with more sources than this, losing half of them at once needs ``--prune-all``."""
 Begin = Callable[[], AbstractContextManager[Change]]
 
 
 def note_paths(db: Connection, begin: Begin, owner: str, found: Mapping[str, str]) -> None:
-    """Store by which path, links and all, a folder gave each source (``found``: both as addresses)."""
+    """Store the path by which a folder reached each source, through links too (``found``: both as URIs)."""
     known = set(catalogue.reached(db, owner)) if found else set()
     numbers = {row.uri: row.n for row in catalogue.sources(db, owner)} if found else {}
     new = [(numbers[uri], path) for uri, path in found.items() if uri in numbers]
@@ -43,11 +43,11 @@ def prune(
     *,
     even_all: bool,
 ) -> tuple[int, Failure | None]:
-    """Archive what stood in sources of ``folder`` that it did not give (``seen``, by address) any more.
+    """Archive the memories of sources in ``folder`` that are not in ``seen`` (URIs).
 
-    What cannot be read (``unreadable``, by its path as an address) is not gone. Where everything is gone and
-    the folder is empty, or more than half of many sources, it may be a disk that is not mounted: unless
-    ``even_all``, nothing is archived. Returns how many memories were archived, and why not.
+    A source that cannot be read (``unreadable``, paths as URIs) is not gone. If the folder is empty, or more
+    than half of many sources are gone, a disk may not be mounted: nothing is archived unless ``even_all``.
+    Returns how many memories were archived, and why none.
     """
     if not folder.is_dir():
         return 0, None
@@ -61,23 +61,23 @@ def prune(
     half = len(known) > MANY and 2 * len(gone) > len(known)
     if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
         reason = f"{len(gone)} of {len(known)} sources of this folder are gone at once; nothing was archived"
-        return 0, Failure(str(folder), reason, "if that is right: --prune-all")
+        return 0, Failure(str(folder), reason, "if they are gone for good: --prune-all")
     archived = 0
     for row, paths in gone:
         with begin() as change:
             for path in paths:
                 change.db.execute("DELETE FROM reached WHERE source = ? AND path = ?", (row.n, path))
             if any(not _is_gone(path) for n, path in catalogue.reached(change.db, owner, row.n)):
-                continue  # another folder gives it
+                continue  # another folder still has it
             change.finish_source(row.n, "", "")
             archived += sum(leave(change, place) for place in catalogue.places(change.db, row.n))
     return archived, None
 
 
 def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[SourceRow, list[str]]]:
-    """The sources of a folder that memories stand in, with the paths by which it gave them.
+    """Return the sources of a folder that have memories, with the paths by which the folder reached them.
 
-    A file that was named itself is none of them, even if the folder passes it over, until it says nothing.
+    A file that the user named itself does not count, unless it is gone or empty.
     """
     paths: dict[int, list[str]] = {}
     for n, path in catalogue.reached(db, owner):
@@ -93,7 +93,7 @@ def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[Sou
 
 
 def _is_kept(path: str, unreadable: Collection[str]) -> bool:
-    """Whether nobody can tell what stands at a path now."""
+    """Return whether the file at a path may still exist: it cannot be read or looked up."""
     return any(path == each or path.startswith(f"{each}/") for each in unreadable) or _status(path) is None
 
 
@@ -102,13 +102,13 @@ def _is_gone(path: str) -> bool:
 
 
 def _says_nothing(path: str) -> bool:
-    """Whether there is no file, or an empty one, or something else in its place."""
+    """Return whether there is no file, an empty file, or something else than a file."""
     status = _status(path)
     return status == 0 or (status is not None and not (stat.S_ISREG(status.st_mode) and status.st_size))
 
 
 def _status(path: str) -> os.stat_result | Literal[0] | None:
-    """What stands at a path; 0 for nothing, None where it cannot be looked at."""
+    """Return the status of the file at a path; 0 if there is none, None if it cannot be looked up."""
     try:
         return path_of(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -118,7 +118,7 @@ def _status(path: str) -> os.stat_result | Literal[0] | None:
 
 
 def _is_bare(folder: Path) -> bool:
-    """Whether nothing is in a folder but hidden names and folders that are as empty."""
+    """Return whether a folder contains only hidden names and folders that are empty in the same sense."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         shown = [name for name in files if not name.startswith(".")]
@@ -128,7 +128,7 @@ def _is_bare(folder: Path) -> bool:
 
 
 def leave(change: Change, place: Place) -> bool:
-    """Take a cube from its place; archive it if that was its last one. Frozen cubes stay."""
+    """Remove a cube from its place; archive it if that was its last one. Frozen cubes stay."""
     match catalogue.standing(change.db, place.cube):
         case (state, False):
             change.leave_place(place.n)

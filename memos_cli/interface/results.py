@@ -12,7 +12,7 @@ from memos_cli.infrastructure.catalogue import Version
 from memos_cli.infrastructure.derived import Activation
 
 NOTHING = "Nothing in memory answers this."
-"""The answer where memory holds none."""
+"""The answer if no memory answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Ingested:
     embedded: int = 0
     without_vector: int = 0
     quarantined: int = 0
-    """How many of ``added`` and ``versions`` wait for a review."""
+    """How many of ``added`` and ``versions`` are in quarantine."""
     unpruned: int = 0
-    """Folders of which so much was gone at once that nothing was archived."""
+    """How many folders were not pruned because too many of their sources were gone at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,18 @@ class Answer:
     answer: str
     plan: Plan
     model: str
-    """Empty where no model wrote it."""
+    """Empty for a quoted answer."""
     timings: Mapping[str, float] = field(default_factory=dict)
     mode: str = "model"
     """``quote`` or ``model``."""
     answered: bool = True
-    """Whether memory holds something that answers."""
+    """Whether a memory answers the question."""
     quotes: tuple[Quote, ...] = ()
     """The sentences of a quoted answer, the best first."""
     nearest: Hit | None = None
-    """Where nothing answers: the memory that comes nearest."""
+    """The nearest memory, if none answers."""
     unsupported: tuple[str, ...] = ()
-    """Numbers, names, dates and quotations of the answer that stand in none of its sources."""
+    """Numbers, names, dates and quotations of the answer that none of its sources contain."""
     stopped: str = "end"
     """Why a model stopped: ``end``, ``limit`` (of tokens) or ``loop`` (it repeated itself)."""
     order: tuple[int, ...] = ()
@@ -131,9 +131,9 @@ class Forgotten:
     adapters: tuple[str, ...] = ()
     """The adapter cubes that were made from them: they lose their weights, or go with their last memory."""
     settled: bool = True
-    """Whether no byte of them is left in the vault's files; else the next ``forget`` clears them."""
+    """Whether the vault's files contain no byte of them; else the next ``forget`` overwrites the rest."""
     published: tuple[str, ...] = ()
-    """The publications that still hold what they said, each with who publishes it."""
+    """The publications that still contain their text, each with its publisher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Tagged:
     cubes: int
     changed: int
     waiting: int = 0
-    """How many of them wait for a review now."""
+    """How many of them are in quarantine now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Memories that say the same, or contradict each other: found, reported, settled by a person.
+"""Find memories that say the same or contradict each other, report them, and let the user resolve them.
 
-A guess never hides a memory: both of two that may contradict each other go into a plan, with their dates.
+It is a guess, and it never hides a memory: a plan includes both memories of a pair, with their dates.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ NEAR, NEIGHBOURS = 0.6, 8
 TOLD_ONCE = ("dialogue", "event")
 """Types whose memories are each of its own time: that two differ is no contradiction."""
 SETTLED = "both_hold"
-"""The kind of link between two that contradict each other in words only, as a person has said."""
+"""The kind of link between two memories that the user resolved with keep-both."""
 ROWS = ("csv", "json", "jsonl")
-"""Kinds of sources whose records are each of another thing."""
+"""Kinds of sources in which each record is about a different thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,9 @@ def link_rivals(
 
 
 def _in_one_list(memos: Memos, mine: Cube, rivals: Sequence[Cube]) -> set[int]:
-    """Those of ``rivals`` that a list holds beside ``mine``: rows of one table, or three lines of one form in
-    one source. What a source says of several things at once, such as a timetable, contradicts nothing."""
+    """Return the ``rivals`` in one list with ``mine``: rows of one table, or three similar lines of a source.
+
+    Entries of a list, such as a timetable, are about different things and contradict nothing."""
     found: dict[int, list[tuple[int, str]]] = {}
     for other in rivals:
         for source, kind in catalogue.common_sources(memos.vault.connection, mine.n, other.n):
@@ -133,13 +134,13 @@ def _in_one_list(memos: Memos, mine: Cube, rivals: Sequence[Cube]) -> set[int]:
 
 
 def _is_of_other(one: Cube, other: Cube) -> bool:
-    """Whether two memories are of different things by what stands over them: another heading or speaker."""
+    """Return whether two memories have different headings or speakers, so are about different things."""
     names = [(cube.author, _heading(cube)) for cube in (one, other)]
     return any(mine and theirs and mine != theirs for mine, theirs in zip(*names, strict=True))
 
 
 def _heading(cube: Cube) -> str:
-    """What a memory stands under in its source; not the name of the file."""
+    """Return the headings above a memory in its source, without the name of the file."""
     name, _, heading = cube.title.partition(" › ")
     return heading or ("" if name == PurePath(cube.source or "").stem else name)
 
@@ -151,13 +152,13 @@ def _compared(memos: Memos, one: Cube, other: Cube) -> bool:
 
 
 def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
-    """Compare a few memories that are new with all others. Returns what a user should know of it."""
+    """Compare a few new memories with all others and link conflicts. Returns notes for the user."""
     embedder = catalogue.embedder_in_use(memos.vault.connection)
     told = []
     for cube in memos.several(ids):
         for kind, mine, other in link_rivals(memos, cube.n, embedder):
             if kind == "contradicts":
-                told.append(f"{mine.id} contradicts {other.id}, it seems: see `memos conflicts`")
+                told.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
     return told
 
 
@@ -171,16 +172,15 @@ def newest(one: Cube, other: Cube) -> Cube:
 
 
 def _may_settle(memos: Memos, pair: Conflict) -> bool:
-    """Whether who asks may change both; what came from a feed nobody may."""
+    """Return whether the caller may change both memories; those of a feed cannot be changed."""
     return all(memos.access.decide(cube, "write").allowed for cube in (pair.older, pair.newer))
 
 
 def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[Cube, Cube]]:
-    """The pairs among ``hits`` that may contradict each other, the newer first.
+    """Return the pairs among ``hits`` that may contradict each other, the newer first.
 
-    A link alone, which may have come with a bundle, makes nothing relevant: unless the two differ in one
-    value only, both have to reach ``relevance``. Beside what came from a feed one's own memory stands first,
-    whatever time the feed gives itself.
+    A link may come from a bundle, so it does not make a memory relevant: both must reach ``relevance``,
+    unless they differ in one value only. The user's own memory comes before one of a feed, whatever its time.
     """
     by_number = {hit.cube.n: hit for hit in hits}
     pairs = []
@@ -197,9 +197,9 @@ def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[
 
 
 def newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
-    """``hits`` with the memories of ``pairs`` side by side, the newer first, where the better one stood.
+    """Return ``hits`` with each pair side by side, the newer first, at the place of the better one.
 
-    Both are as relevant as the better one, and have a time: when they were stored, if they have none.
+    Both get the relevance of the better one, and a time: when they were stored, if they have none.
     """
     order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
     for newer, older in pairs:
@@ -216,13 +216,13 @@ def newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list
     return [by_number[n] for n in order]
 
 
-def tell_disputed(plan: Plan, pairs: Sequence[tuple[Cube, Cube]]) -> Plan:
-    """``plan`` with a note on each of ``pairs`` of which it holds both."""
+def note_disputed(plan: Plan, pairs: Sequence[tuple[Cube, Cube]]) -> Plan:
+    """Return ``plan`` with a note on each of ``pairs`` that it contains in full."""
     at = {item.hit.cube.n: item for item in plan.chosen}
     both = [(at[newer.n], at[older.n]) for newer, older in pairs if newer.n in at and older.n in at]
     notes = [
         f"{' and '.join(f'[{item.label}] ({_day(item.hit.cube)})' for item in pair)} may contradict each "
-        "other; `memos conflicts` settles it"
+        "other; resolve it with `memos conflicts`"
         for pair in both
     ]
     labels = tuple((newer.label, older.label) for newer, older in both)

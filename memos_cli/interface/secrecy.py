@@ -1,9 +1,8 @@
 """Secrets and personal data in a text: where they stand, so that they can be masked or marked.
 
-What tells a secret is detect-secrets, with its detectors of tokens that have a form of their own; a few
-forms that it does not know; and values that are assigned to a name like ``password`` (``secret_names``). Its
-detectors by entropy are left out: they take ordinary words for secrets. A password in a sentence ("the wifi
-password is …") is a memory, not a secret.
+Secrets are found by detect-secrets' detectors of tokens with a fixed format, by a few more formats, and as
+values that are assigned to a name like ``password`` (``secret_names``). The detectors by entropy are not
+used: they flag ordinary words. A password in a sentence ("the wifi password is …") is a memory, not a secret.
 
 Personal data is looked for where the extra ``personal`` is installed.
 """
@@ -37,9 +36,9 @@ _DETECTORS = (
     ("stripe", "StripeDetector", "Stripe key"),
     ("telegram_token", "TelegramBotTokenDetector", "Telegram token"),
 )
-"""Module and class of detect-secrets, and what its finds are called. Left out: its detector of Twilio takes
-the names of accounts and keys (AC…, SK…), which are no secrets, and parts of hashes; that of passwords in
-addresses takes image digests."""
+"""Module and class of detect-secrets, and the name of its findings. Not used: the Twilio detector flags names
+of accounts and keys (AC…, SK…), which are not secret, and parts of hashes; the detector of passwords in URLs
+flags image digests."""
 
 _FORMS = (
     (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token"),
@@ -86,7 +85,7 @@ _GIVEN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
     (_COMMAND, lambda match: _is_password(match["value"], "", "")),
     (_AUTHORIZATION, lambda match: bool(re.search(r"\d|[a-z][A-Z]", match["value"]))),
 )
-"""Notations of logins, and whether what they hold is a secret."""
+"""Notations of logins, each with the test whether a match is a secret."""
 
 _CUES = (
     " key",
@@ -106,8 +105,8 @@ _WIDER_CUES = split_words(
     "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen "
     "jelsz şifre khẩu clé contraseñ"
 )
-"""The same, for texts that are not ASCII."""
-"""In small letters. A line without one of these, and without what ``_LOOKS`` finds, holds no secret."""
+"""More cues, for texts that are not ASCII. In lower case: a line without a cue, and without a match of
+``_LOOKS``, contains no secret."""
 _LOOKS = (re.compile(r"://[^\s/:@]{0,100}:[^\s/@]{1,200}@"),)
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
@@ -166,16 +165,16 @@ def guard(text: str, policy: str) -> tuple[str, str]:
     """
     found = find_secrets(text)
     if found and policy == "refuse":
-        raise UsageError(f"the text holds a secret ({summary(found)})", "take it out, or set ingest.secrets")
+        raise UsageError(f"the text contains a secret ({summary(found)})", "remove it, or set ingest.secrets")
     if found and policy == "mask":
         return mask(text, found), "open"
     return text, "secret" if found else "personal" if find_personal(text) else "open"
 
 
 def cover(text: str, policy: str) -> str:
-    """A title, tag, author or name as it may be kept: what ``allow`` keeps there marks nothing.
+    """Return a title, tag, author or name with its secrets treated by ``policy``; its level is not raised.
 
-    Raises UsageError where it holds a secret and they are refused.
+    Raises UsageError for a secret if the policy is ``refuse``.
     """
     return guard(text, policy)[0]
 
@@ -229,7 +228,7 @@ def _in_stretch(line: str, offset: int) -> Iterator[Sensitive]:
 
 
 def _is_password(value: str, user: str, scheme: str) -> bool:
-    """Whether what stands behind a user and a colon is a password: not a port, a version or a placeholder."""
+    """Return whether the text after a user and a colon is a password: not a port, version or placeholder."""
     if value == user or not is_secret(value.ljust(6, "\0") if value else "", "password", is_quoted=True):
         return False
     return not value.isalpha() or (scheme not in ("ssh", "git") and len(value) >= 8)

@@ -1,7 +1,7 @@
 """Secrets that are assigned to a name: ``password: …``, ``API_TOKEN=…``, ``| password | … |``.
 
-A name tells what its value is (``classify``), a notation which part of the text that value is. A name that
-says something *about* a secret (``token_file``, ``password_policy``) has none.
+``classify`` decides from a name whether its value is a secret; a notation defines where the value is. A name
+*about* a secret (``token_file``, ``password_policy``) has no secret value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KEYS = (
     "ключ api", "api-ключ", "密钥", "密鑰", "令牌", "トークン", "토큰", "apiキー", "api キー", "api 키",
 )  # fmt: skip
 _GLUED = "password|passwd|passwort|passphrase|kennwort|wachtwoord|salasana|pwd|token|secret|apikey|accesskey"
-"""Names that other letters may stand before: PGPASSWORD, Zugangstoken."""
+"""Names that may follow other letters: PGPASSWORD, Zugangstoken."""
 _ABOUT = split_words(
     "file path dir directory folder url uri link endpoint name type kind length len min max size "
     "policy rule rules rotation expiry expires expire expiration age ttl lifetime timeout count "
@@ -45,7 +45,7 @@ _ABOUT = split_words(
     "check description comment note help example template config settings options history list less "
     "free menu santa garden index range budget window usage by in id ids"
 )
-"""What follows the name of a secret in a name that says something about it."""
+"""Words after the name of a secret that make it a name about a secret."""
 _ABOUT_BEFORE = split_words(
     "max min num no use has is reset forgot forgotten enable require requires show hide public "
     "primary next eos bos pad unk sep cls mask csrf"
@@ -66,7 +66,7 @@ _CAMEL = re.compile(r"(?<=[a-zß-ÿ\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME_LETTER = re.compile(r"[\w.$-]")
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
-# --- notations: what stands between a name and its value, from the end of the name on ---------------------
+# --- notations: the text between a name and its value, from the end of the name ---------------------------
 
 _UNQUOTED = r"(?:(?![&;,][\w .-]{1,40}=|[&;,)\]}]+(?:\s|$|[,;])|\\[nr]|</)[^\s\"'`|<>]){4,400}"
 _QUOTED = r"(?:[^\s\"'`\\]|\\u[0-9a-f]{4}|\\/){4,400}"
@@ -116,7 +116,7 @@ _COMMENT = re.compile(r"[*_`]{0,3}[\"'`)\]},;]*[ \t]*(?:\r?$|#|//|;|/\*|--|<!--|
 _STRANGE = 20
 """Lines of a table without the cells that its header has, after which it has ended."""
 _BEFORE, _HEADER = 120, 1000
-"""Characters of a line before a name that are looked at, and of the header of a table."""
+"""Most characters examined: of a line before a name, and of a table header."""
 
 # --- values -----------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ _PLACEHOLDER = re.compile(
     r"""|[.~]{0,2}/[\w./-]+|[A-Z]:[\\/].*|[\w.-]+(?:/[\w.-]+)*/[\w-]+\.[a-z]{1,5}|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+)$""",
     re.IGNORECASE,
 )
-"""Values that stand for a secret, or say where it is."""
+"""Placeholders, and values that say where a secret is stored."""
 _PLAIN = re.compile(r"[^\W\d_]{2,}\d{0,2}|[^\W\d_]|v?\d{1,4}[^\W\d_]{0,6}|ed25519", re.IGNORECASE)
 _NO_PHRASE = split_words(
     "the for and with from see ask stored not use has have was are our your his her its this that "
@@ -141,7 +141,7 @@ _NO_PHRASE = split_words(
 
 @lru_cache(maxsize=4096)
 def classify(name: str) -> Kind:
-    """What a value of this name is: a password, a key that a machine made, some secret, or none of them."""
+    """Return what the value of ``name`` is: a password, a generated key, another secret, or "" for none."""
     words = " ".join(_PART.findall(_CAMEL.sub(" ", name)))
     found = [
         match
@@ -157,7 +157,7 @@ def classify(name: str) -> Kind:
     last = found[-1]
     before, after = ({*part.lower().split()} for part in (words[: found[0].start()], words[last.end() :]))
     is_key = bool(_KEY.search(last[0]))
-    # An access key id is no secret by itself, but secrets are often written where it stands.
+    # An access key id is not secret by itself, but secrets are often written in its place.
     about = _ABOUT - {"id"} if last[0].lower().replace(" ", "") == "accesskey" else _ABOUT
     if before & _ABOUT_BEFORE or after & about:
         return ""
@@ -165,9 +165,9 @@ def classify(name: str) -> Kind:
 
 
 def is_secret(value: str, kind: Kind, *, is_quoted: bool = False, is_alone: bool = True) -> bool:
-    """Whether a value with a telling name is a secret: not a name, a setting, or where it is kept.
+    """Return whether the value of a secret's name is a secret: not a name, a setting or a location.
 
-    ``is_alone``: nothing but a comment follows it in its line; else it may be the beginning of a sentence.
+    ``is_alone``: only a comment follows it on its line; else it may be the beginning of a sentence.
     """
     if (
         len(value) < 6
@@ -192,7 +192,7 @@ def is_secret(value: str, kind: Kind, *, is_quoted: bool = False, is_alone: bool
 
 
 def find_assigned(text: str, start: int, end: int) -> Iterator[Stretch]:
-    """The secrets that are assigned to a name that stands between ``start`` and ``end``."""
+    """Yield the ranges of secrets that are assigned to a name between ``start`` and ``end``."""
     for match in _TELLING.finditer(text, start, end):
         first, last = match.span()
         while first > 0 and match.start() - first < 60 and _NAME_LETTER.match(text[first - 1]):
@@ -206,7 +206,7 @@ def find_assigned(text: str, start: int, end: int) -> Iterator[Stretch]:
 
 
 def _values(text: str, first: int, last: int, kind: Kind) -> Iterator[Stretch]:
-    """The value of the name from ``first`` to ``last``, by the first notation that fits."""
+    """Yield the range of the value of the name from ``first`` to ``last``, by the first matching notation."""
     line = text[max(text.rfind("\n", 0, first) + 1, first - _BEFORE) : first]
     begins = len(line) < _BEFORE and _LINE_START.fullmatch(line) is not None
     before = text[first - 1 : first]
@@ -253,7 +253,7 @@ def _values(text: str, first: int, last: int, kind: Kind) -> Iterator[Stretch]:
 
 
 def find_in_tables(text: str, start: int, end: int) -> Iterator[Stretch]:
-    """The secrets in columns of a table (Markdown, CSV) whose header stands between ``start`` and ``end``."""
+    """Yield the secrets in a table (Markdown, CSV) with a header between ``start`` and ``end``."""
     for match in re.finditer(rf"^.{{1,{_HEADER}}}$", text[start:end], re.MULTILINE):
         line = match[0]
         sign = next((sign for sign in "|;\t," if line.count(sign) >= 1), "")

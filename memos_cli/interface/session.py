@@ -76,7 +76,7 @@ class Session:
         return self.access.caller.principal
 
     def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
-        """The vault, made if there is none; see ``Vault.create``."""
+        """Return the vault, created if there is none; see ``Vault.create``."""
         if "vault" not in self.__dict__:
             if encrypt:
                 self.keys.keeper = encrypt
@@ -87,7 +87,7 @@ class Session:
             )  # fmt: skip
             self.__dict__["vault"] = self._enter(vault)
             if is_new and self.settings.audit_reads != "all":
-                self.access.tell_reads(self.settings.audit_reads)
+                self.access.set_audited_reads(self.settings.audit_reads)
         return self.vault
 
     @cached_property
@@ -144,7 +144,7 @@ class Session:
         return self._engine
 
     def open_vocabulary(self) -> Engine:
-        """The reader without its weights: it counts tokens. The caller closes it."""
+        """Open the reader without its weights, to count tokens. The caller closes it."""
         return self._open_engine(vocabulary_only=True)
 
     def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
@@ -230,7 +230,7 @@ class Session:
             return None, (f"searched by words alone: {error}; {error.hint}",)
         if row_in_use(self.vault.connection, embedder):
             return embedder, ()
-        advice = f"memos embed --embedder {embedder.name} makes them"
+        advice = f"run memos embed --embedder {embedder.name}"
         return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)
 
     def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
@@ -249,12 +249,12 @@ class Session:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        with suppress(Locked) if kind else nullcontext():  # the first failure is the one to tell
+        with suppress(Locked) if kind else nullcontext():  # the first error is the one to report
             self.close()
 
 
 def restore_unexpired(vault: Vault, principal: str, now: int) -> None:
-    """Restore memories that a clock ahead of time let expire. Do nothing if the vault cannot be written."""
+    """Restore memories that expired early because of a wrong clock. Do nothing if the vault is read-only."""
     early = vault.connection.execute(
         """SELECT n FROM cube WHERE expires > ? AND state = 'expired' AND payload = 'plaintext'
            AND uses_left IS NOT 0""",

@@ -34,8 +34,8 @@ class Diff:
 def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
     """``archive`` memories, or ``restore`` them: those of ``ids``, or all that pass ``filter``.
 
-    One that stands there already is left as it is. A restored memory no longer expires; one that was never
-    let in waits for a review.
+    A memory in that state already is left unchanged. A restored memory no longer expires; one that was never
+    approved goes back to quarantine.
     """
     wanted = "archived" if action == "archive" else "activated"
     with memos.vault.change(memos.principal, memos.now()) as change:

@@ -1,10 +1,10 @@
-"""Whether a question asks for what was or for what is to come."""
+"""Decide whether a question asks about the past or the future."""
 
 from __future__ import annotations
 
 import re
 
-# Verbs that say when; a deadline or a plan is still to come, unless it was one.
+# Verbs that show the tense; a deadline or a plan is in the future, unless its verb is in the past.
 _VERBS = re.compile(
     r"\b(?:(?P<past>did(?:\W+\w+){1,3}?\W+(?:do|have|need)|was|were|did|had|said|told|happened)"
     r"|(?P<present>is|are|am|(?<!to )do|does)|will|shall|must|should|has|needs?)\b"
@@ -22,7 +22,7 @@ _CJK_DUE = re.compile(
 
 
 def is_ahead(text: str, start: int, end: int) -> bool | None:
-    """Whether a question asks for what is to come: its time stands at ``start``. None where nothing tells."""
+    """Return whether a question with a time at ``start`` to ``end`` is about the future; None if unclear."""
     if _CJK_DUE.match(text, end):
         return True
     verbs = [match for match in _VERBS.finditer(text)]

@@ -1,8 +1,8 @@
 """Times in a question or an option, English and Chinese (and simple Japanese), as calendar ranges.
 
 ``dates.py`` reads whole dates and ``phrases.py`` single phrases; here the words around them ("since",
-"between ... and", "…之前") make them a range. An option is understood as a whole or refused. In a question
-no time is better than a wrong one. A date without a year is the latest one that has begun.
+"between ... and", "…之前") make them a range. An option must be understood as a whole, or it is refused. In a
+question, no time is better than a wrong one. A date without a year is the latest one that began.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ class TimeRange:
     start: int
     end: int
     forward: bool = False
-    """Whether it is still to come, as a deadline is: what tells of it may be of any time."""
+    """Whether it is in the future, such as a deadline: memories about it may have any time."""
 
 
 def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False, end: bool = False) -> int:
-    """The moment that ``text`` names, in milliseconds: the beginning of the day, month or year it means.
+    """Read the moment ``text``, in milliseconds since 1970: the beginning of the day, month or year it names.
 
     ``text`` is an ISO 8601 date or another full date, an offset (``30d``, ``2w``, ``12h``, ``3mo``, ``1y``; a
     sign decides its direction, else ``future``), or words: ``yesterday``, ``last monday``, ``三天前``.
-    ``future`` also makes a date without a year the next one. ``end`` takes the end of the day, month or
-    year, and makes such a date the one that is not over. Raises UsageError.
+    With ``future``, a date without a year is the next one. With ``end``, the moment is the end of the day,
+    month or year, and a date without a year is the first that is not over. Raises UsageError.
     """
     words = " ".join(unicodedata.normalize("NFKC", text).split())
     example = "2027-05-08, 30d or 'next monday'" if future else "2023-05-08, 30d or 'last monday'"
     if re.fullmatch(r"[+-]?\s?\d+\s?m", words, re.IGNORECASE):
         number = words[:-1].strip()
         raise UsageError(
-            f"{text!r} may be months or minutes",
+            f"{text!r} can mean months or minutes",
             hint=f"write {number}mo for months or {number}min for minutes",
         )
     try:
@@ -116,7 +116,7 @@ _OFFSET = re.compile(
     re.IGNORECASE,
 )
 _STEP = re.compile(rf"(\d+|[a-z]+)\s?({_UNIT_NAMES})", re.IGNORECASE)
-# A part of a day has no hour, and a few may be three or five.
+# Vague times: a part of a day has no exact hour, and "a few" may be three or five.
 _VAGUE = re.compile(
     r"\b(?:morning|afternoon|evening|night|tonight|few|couple|several)\b|[几幾数數早晚夜晨]|[上中下]午",
     re.IGNORECASE,
@@ -128,9 +128,9 @@ _COUNTED = re.compile(rf"({_COUNT_OR_THE}){S}({UNIT})s?{S}(before|after)", re.IG
 
 
 def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
-    """30d, +2w, -12h, one month, in 3 days: from now; and the day that was three days ago.
+    """Read an offset from now: 30d, +2w, -12h, one month, in 3 days, three days ago.
 
-    Hours and less are exact, the others by the calendar.
+    Hours and shorter units are exact; longer units follow the calendar.
     """
     match = _OFFSET.fullmatch(text)
     if not match or (match["when"] and (match["in"] or match["sign"])):
@@ -160,7 +160,7 @@ def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
 
 
 def _period(text: str, now: datetime, future: bool, lasting: bool) -> Period | None:
-    """What the one phrase that ``text`` consists of means; a moment ends where it begins."""
+    """Return the period of the time expression that is the whole of ``text``; a moment is an empty period."""
     if re.fullmatch(r"\d{4}(?:-\d\d)?", text):
         return period_from(datetime(int(text[:4]), int(text[5:] or 1), 1), "month" if text[4:] else "year")
     if re.match(r"\d{4}[-/.]\d", text):  # ``read_date`` did not read it
@@ -188,7 +188,7 @@ def _only(text: str, now: datetime) -> Time | None:
 
 
 def _with_clock(text: str, now: datetime, future: bool, lasting: bool) -> Period | None:
-    """Tomorrow at 8, 8 tomorrow, Friday 9:30."""
+    """Read a day with a time: tomorrow at 8, 8 tomorrow, Friday 9:30."""
     for pattern in (_CLOCK_LAST, _CLOCK_FIRST):
         match = pattern.fullmatch(text)
         if match and (match["minute"] or match["half"] or pattern is _CLOCK_FIRST or match["at"].strip(", ")):
@@ -200,7 +200,7 @@ def _with_clock(text: str, now: datetime, future: bool, lasting: bool) -> Period
 
 
 def _beside(match: re.Match[str], anchor: Period, kind: str = "") -> Period:
-    """The day (or the ``kind`` that is counted) so many days, weeks ... before or after a day."""
+    """Return the day (or ``kind``) that is a number of days, weeks … before or after the day ``anchor``."""
     count, unit = match[1].lower(), match[2].lower()
     if anchor[1] != anchor[0] + timedelta(days=1) or unit not in ("day", "week", "month", "year"):
         raise ValueError(match[0])
@@ -250,7 +250,7 @@ _CLAUSE_END = re.compile(
     rf"\s{{0,3}}(?:$|[?.!,;:)]|{S}?(?:and|or|in|at|about|with|for|on|to|until)\b)", re.IGNORECASE
 )
 
-# What only a part of is read: "the weeks after 5 May", "half a year ago", "2.5 years ago".
+# Expressions that would be read only in part: "the weeks after 5 May", "half a year ago", "2.5 years ago".
 _COUNTED_BEFORE = re.compile(rf"\b({_COUNT_OR_THE}){S}({UNIT})s?{S}(before|after){S}$", re.IGNORECASE)
 _HALF_READ = re.compile(
     rf"(?:\b(?:half|every|each)|\b(?:{UNIT}|weekend|{'|'.join(WEEKDAYS)})s?{S}(?:before|after|from|following)){S}(?:the{S})?$"
@@ -294,7 +294,7 @@ def _narrowed(text: str, times: list[Time]) -> list[Time]:
 
 
 def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
-    """The first range of ``text``; None where a part of it was not read."""
+    """Return the first range in ``text``; None if a part of it was not understood."""
     times = [time for time in times if not _is_quantity(text, time)]
     for time, following in zip(times, [*times[1:], None], strict=True):
         lead = _LEAD.search(text[max(0, time.start - 40) : time.start])
@@ -317,7 +317,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             return None
         ahead = is_ahead(text, start, end)
         if meaning == "until" and time.place and ahead is None and lead and lead[1]:
-            return None  # "Who paid by Friday?" may be of the last or the next one
+            return None  # "Who paid by Friday?" may mean the last or the next Friday
         if meaning not in ("since", "after", "from", "between"):
             period = time.resolve(now, lasting=bool(ahead))
             if period[1] > now if ahead else period[0] > now:
@@ -336,7 +336,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
 
 
 def _is_quantity(text: str, time: Time) -> bool:
-    """Whether a number that could be a year counts what follows: "2000 meters", "2048 MB"."""
+    """Return whether a number that could be a year counts the next word: "2000 meters", "2048 MB"."""
     unit = _UNIT_AFTER.match(text, time.end) if time.kind == "year" and not time.firm else None
     if not unit:
         return False

@@ -19,15 +19,15 @@ from memos_cli.runtime.embedder import Embedder
 PART = 256
 """Cubes that are embedded, and made durable, together: seconds of work that ^C can cost."""
 SENTENCES = "/sentences-1"
-"""Ends the fingerprint of an embedder's row whose vectors are of sentences. Another way to cut them has
-another number."""
+"""Suffix of the fingerprint of an embedder's row with vectors of sentences. The number changes when sentences
+are split differently."""
 _HEADINGS, _HEADING = 3, 120
-"""How many of the innermost headings a sentence is embedded with, and characters of each."""
+"""How many of the innermost headings are embedded with a sentence, and how many characters of each."""
 
 
 def embedded_texts(type: str, title: str, author: str, text: str) -> list[tuple[Sentence, str]]:
-    """The sentences of a memory, each with what the embedder reads of it: a turn with its speaker, what is in
-    a document under its headings."""
+    """Return the sentences of a memory, each with the text to embed: a dialogue turn with its speaker, others
+    with their headings."""
     sentences = split_sentences(text) or [Sentence(0, len(text))]
     path = [part for part in title.split(" › ") if part]
     found = []
@@ -43,7 +43,7 @@ def embedded_texts(type: str, title: str, author: str, text: str) -> list[tuple[
 
 
 def row_in_use(db: Connection, embedder: Embedder) -> int:
-    """The row whose vectors a question is compared with; 0 where the embedder has made none.
+    """Return the row whose vectors a question is compared with; 0 if the embedder has none.
 
     That is the row of sentences; while it is not complete, that of whole texts, if there is one.
     """
@@ -113,12 +113,12 @@ def _embed_part(
         embedded_texts(*cube[2:]) if is_of_sentences else [(Sentence(0, len(cube[5])), _whole(*cube[2:]))]
         for cube in part
     ]
-    told = 0
+    reported = 0
 
     def tell(count: int) -> None:
-        nonlocal told
-        progress(count - told)
-        told = count
+        nonlocal reported
+        progress(count - reported)
+        reported = count
 
     codes = iter(index.encode(embedder.embed([text for some in cut for _, text in some], progress=tell)))
     vectors = [
@@ -131,13 +131,13 @@ def _embed_part(
 
 
 def _whole(type: str, title: str, author: str, text: str) -> str:
-    """What the embedder read of a cube up to format 7."""
+    """Return the text of a cube that was embedded up to format 7."""
     above = f"{author}: " if type == "dialogue" and author else f"{title}\n" if title else ""
     return above + text
 
 
 def _claim(change: Change, embedder: Embedder, renew: bool) -> tuple[int, bool]:
-    """The row that vectors are made for, and whether they are of sentences."""
+    """Return the row that vectors are computed for, and whether they are of sentences."""
     sentences, texts = _rows(change.db, embedder)
     if texts and not renew and row_in_use(change.db, embedder) == texts:
         return texts, False
@@ -149,7 +149,7 @@ def _claim(change: Change, embedder: Embedder, renew: bool) -> tuple[int, bool]:
 
 
 def _rows(db: Connection, embedder: Embedder) -> tuple[int, int]:
-    """The rows of an embedder's vectors of sentences and of whole texts; 0 where there is none."""
+    """Return an embedder's rows with vectors of sentences and of whole texts; 0 if there is none."""
     keys = (embedder.fingerprint + SENTENCES, embedder.fingerprint)
     known = dict(
         db.execute("SELECT fingerprint, n FROM embedder WHERE fingerprint IN (?, ?)", keys).fetchall()

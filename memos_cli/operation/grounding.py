@@ -1,4 +1,4 @@
-"""Check an answer against its sources: numbers, names, dates and quotations that stand in none. Pure.
+"""Check an answer against its sources: find numbers, names, dates and quotations without a source. Pure.
 
 A check of words, not of meaning: what is said of a number can still be wrong, and what is put in other
 words is not looked at. Names are capitalised words, in scripts that have capitals; of Chinese and Japanese
@@ -16,9 +16,9 @@ from memos_cli.operation.values import Value, find_values
 from memos_cli.operation.wording.lists import word_set
 
 _USED = 0.5
-"""The part of an answer's words from which a source that holds them was used."""
+"""Least share of an answer's words in a source that counts as used."""
 _RUN, _CONTENT = 5, 3
-"""Words in a row that an answer has from a source, where it was used, and those among them with a topic."""
+"""Least number of words in a row that an answer shares with a used source, and of topic words among them."""
 _LONGEST_QUOTE = 300
 """Characters of the longest quotation that is compared as one."""
 
@@ -45,13 +45,13 @@ _POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
 _TITLES = word_set("dr mr mrs ms prof st")
 _PARTICLES = word_set("of the de da do dos del di du la le van von der den al el bin ibn")
 _REPLIES = word_set("yes no ok okay sure none unknown nothing true false correct maybe answer note sorry")
-"""What stands alone in an answer and is no name."""
+"""Capitalised words that may be a whole answer and are not names."""
 _GERMAN = word_set("der die das und ist nicht ein eine mit für zu im den dem auf sind wird")
 """In a text with these, every noun is capitalised."""
 
 
 def find_unsupported(answer: str, sources: Sequence[str], question: str) -> tuple[str, ...]:
-    """Find what an answer says and neither a source nor the question does, as it stands there and in order.
+    """Find the statements of an answer that neither a source nor the question contains, in order.
 
     Numbers (with their units), dates, times, identifiers, quotations and names; no word for word comparison.
     """
@@ -71,7 +71,7 @@ def order_by_use(answer: str, sources: Sequence[str]) -> list[int]:
 
 
 def used(answer: str, source: str) -> bool:
-    """Tell whether an answer took something from a source: half of its words, or five words in a row."""
+    """Return whether an answer used a source: it shares half of its words, or five words in a row."""
     return _is_used(_traces(answer), _traces(source))
 
 
@@ -91,7 +91,7 @@ def cited_labels(answer: str) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A source or a question, as it is compared."""
+    """A source or a question, prepared for comparison."""
 
     words: frozenset[str]
     keys: frozenset[str]
@@ -117,7 +117,7 @@ class _Known:
         return not left or any(all(_is_in(word, text.words) for word in left) for text in self.sources)
 
     def identifies(self, text: str) -> bool:
-        """Tell whether a text holds this one to the letter, as a whole."""
+        """Return whether a text contains this one exactly."""
         part = _folded(text)
         return any(_is_whole_in(part, each.letters) for each in (self.question, *self.sources))
 
@@ -128,7 +128,7 @@ class _Known:
 
 
 def _is_whole_in(part: str, text: str) -> bool:
-    """Tell whether a text holds a part that no letter or digit stands beside."""
+    """Return whether a text contains a part with no letter or digit next to it."""
     at = text.find(part)
     while at >= 0:
         end = at + len(part)
@@ -168,7 +168,7 @@ def _words(text: str) -> list[str]:
 
 
 def _unsupported(answer: str, known: _Known) -> Iterator[tuple[int, int]]:
-    """Find where the answer says something that is not known."""
+    """Find the ranges of an answer that are not known."""
     taken = bytearray(len(answer))
     for match in _QUOTE.finditer(answer):
         group = match.lastindex or 0
@@ -191,7 +191,7 @@ class _Name:
     start: int
     end: int
     words: list[str]
-    """Those that must be known, folded."""
+    """The words that must be known, folded."""
 
 
 def _names(answer: str, taken: bytearray) -> Iterator[_Name]:
@@ -238,7 +238,7 @@ def _is_abbreviation(word: str) -> bool:
 
 
 def _name(answer: str, run: Sequence[re.Match[str]], *, is_german: bool) -> _Name | None:
-    """Read a run of capitalised words as a name; None where it may be none."""
+    """Read a run of capitalised words as a name; None if it may not be a name."""
     is_first = _starts_sentence(answer, run[0].start())
     while run and run[0][0].casefold() in (STOP_WORDS | _GERMAN if is_german else STOP_WORDS):
         run, is_first = run[1:], False
@@ -266,7 +266,7 @@ def _has_capital(word: str) -> bool:
 
 
 def _starts_sentence(answer: str, at: int) -> bool:
-    """Tell whether a word that begins at ``at`` would be capitalised whatever it is."""
+    """Return whether any word at ``at`` would be capitalised: it starts a sentence or an item."""
     while at and answer[at - 1] in _MARKUP:
         at -= 1
     if not at or answer[at - 1] not in _STOPS:

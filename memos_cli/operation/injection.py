@@ -59,8 +59,8 @@ def costs(engine: Engine, cubes: Sequence[Cube]) -> list[int]:
 
 
 def estimated_costs(cubes: Sequence[Cube]) -> list[int]:
-    """About what each memory takes of the context, where no model is there to count: a token for four
-    letters, or for one Chinese, Japanese or Korean character."""
+    """Estimate the tokens of each memory without a model: one for four letters, or for one Chinese, Japanese
+    or Korean character."""
     return [len(text) // 4 + len(_WIDE.findall(text)) * 3 // 4 + 2 for text in map(memory_text, cubes)]
 
 

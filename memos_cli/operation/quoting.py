@@ -1,4 +1,4 @@
-"""An answer in the words of memory: the sentences that answer best, as they stand there. Pure.
+"""Choose the sentences of memories that answer a question best, to quote them word for word. Pure.
 
 A small model that reads a note often answers with another value than the note holds; the sentence itself
 never does. So for small models, and where there is none, the answer is a few sentences, each with who said
@@ -13,20 +13,19 @@ from memos_cli.cube import Injection, Quote, Sentence
 from memos_cli.letters import CJK
 
 WORDS = 60
-"""Words of an answer, about. What does not fit is left out, but for the best sentence."""
+"""About how many words an answer has. Sentences that do not fit are left out, except the best one."""
 MOST = 3
-"""Sentences of an answer. Of ordinary notes the value stands in the first for 4 of 5 questions, in the first
-three for 49 of 50."""
+"""Most sentences of an answer. On ordinary notes, the first sentence has the value for 4 of 5 questions, the
+first three for 49 of 50."""
 _FAINT = 0.65
-"""A sentence that scores below this share of the best one is left out. Against 0.45 an answer to notes is a
-third shorter; of 487 questions (notes-dev, XQuAD) 2 fewer are answered right."""
+"""A sentence that scores below this share of the best one is left out. Compared with 0.45, answers from
+notes are a third shorter; of 487 questions (notes-dev, XQuAD), 2 fewer are answered right."""
 _SURE = 0.2
-"""How sure it must be that a memory answers, for a second sentence of the answer to be from it."""
+"""Least relevance of the memory of a second sentence."""
 _OF_MEMORY = 0.35
-"""What the score of the memory counts in that of its sentence: it knows the talk around, speakers and
-times."""
+"""Weight of the memory's score in that of its sentence: it includes nearby turns, speakers and times."""
 _ASKS = 0.15
-"""Taken off a sentence that asks: who asks does not tell."""
+"""Subtracted from the score of a question: a question rarely answers one."""
 
 _CJK = re.compile(f"[{CJK}]")
 _WORD = re.compile(rf"[^\W{CJK}]+")
@@ -34,7 +33,7 @@ _QUESTION_END = re.compile(r"[?？؟;][\"'”’)\]》」』*_]*\s*\Z")
 
 
 def count_words(text: str) -> int:
-    """Words of a text; two Chinese, Japanese or Korean characters count as one."""
+    """Count the words of a text; two Chinese, Japanese or Korean characters count as one."""
     return len(_WORD.findall(text)) + -(-len(_CJK.findall(text)) // 2)
 
 
@@ -45,7 +44,7 @@ def choose_quotes(
     most: int = MOST,
     disputed: Sequence[tuple[int, int]] = (),
 ) -> tuple[Quote, ...]:
-    """The sentences of a plan's memories that answer its question, the best first.
+    """Return the sentences of a plan's memories that answer its question, the best first.
 
     At most ``most``, with ``words`` words altogether; the best one whole, however long it is. Of ``disputed``
     memories (labels, the newer first) that one of which is quoted, both are, side by side.
@@ -79,7 +78,7 @@ def _quote(score: float, item: Injection, each: Sentence) -> Quote:
 def _beside(
     quotes: list[Quote], scored: Sequence[tuple[float, Injection, Sentence]], pairs: Sequence[tuple[int, int]]
 ) -> list[Quote]:
-    """``quotes`` with those of each pair side by side, the newer first; what is missing of one is added."""
+    """Return ``quotes`` with both memories of each pair side by side, the newer first; add a missing one."""
     for newer, older in pairs:
         said = [at for at, quote in enumerate(quotes) if quote.label in (newer, older)]
         both = [
@@ -104,13 +103,13 @@ def _candidates(chosen: Sequence[Injection]) -> Iterator[tuple[float, Injection,
 
 
 def _is_unsure(item: Injection, quotes: Sequence[Quote]) -> bool:
-    """Whether a memory adds nothing to an answer, as far as one knows. Beside a question, its reply may."""
+    """Return whether a memory adds nothing to an answer. The reply to a question may add something."""
     if item.hit.relevance >= _SURE or item.label in {quote.label for quote in quotes}:
         return False
     return not all(_QUESTION_END.search(quote.text) for quote in quotes)
 
 
 def _is_in(text: str, other: str) -> bool:
-    """Whether a text says no more than another one."""
+    """Return whether a text says no more than another one."""
     said, known = (" ".join(each.split()).casefold() for each in (text, other))
     return re.search(rf"(?<!\w){re.escape(said)}(?!\w)", known) is not None

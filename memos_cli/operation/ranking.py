@@ -23,7 +23,7 @@ TAIL = 10 * 86_400_000
 """For how long after a time people still tell of it, in milliseconds."""
 
 FOREIGN_BALANCE = 0.85
-"""What meaning counts, at least, for a memory in another script than the question."""
+"""Least weight of the vector for a memory in another script than the question."""
 
 _WORD = re.compile(r"[^\W_]+")
 _ASSISTANT = re.compile(
@@ -75,7 +75,7 @@ class Weights:
     period: float = 0.25
     kind: float = 0.08
     role: float = 0.2
-    """A turn of the side that is asked about: "did you recommend" of the assistant, "my" of the user."""
+    """Bonus of a turn of the side in question: "did you recommend" of the assistant, "my" of the user."""
     day: float = 0.2
     """A turn of the very time that such a question asks for, beside ``period``, which has a tail."""
     own: float = 0.06
@@ -108,7 +108,7 @@ class Candidate:
     """BM25; 0 where no word of the question is in it."""
     cosine: float | None = None
     is_foreign: bool = False
-    """Whether it is written in another script than the question: then no word of it can be in both."""
+    """Whether it is in another script than the question, so that they cannot share words."""
 
     @property
     def is_turn(self) -> bool:
@@ -164,7 +164,7 @@ def rank(
     for each in candidates:
         n, signs = each.cube, dict[str, float | str]()
         by_words = spread[n] / most_words if most_words > 0 else 0.0
-        # What has no vector yet is judged by its words alone.
+        # A memory without a vector is scored by its words only.
         by_meaning = (meaning[n] - lowest) / (highest - lowest or 1.0) if n in meaning else by_words
         share = max(balance, FOREIGN_BALANCE) if each.is_foreign and balance else balance
         total = (1 - share) * by_words + share * by_meaning
@@ -242,12 +242,12 @@ def _is_apart(one: Candidate, other: Candidate) -> bool:
 
 
 def _side(question: str) -> str | None:
-    """Whose turns a question speaks of: the ``assistant``'s, the ``user``'s, or nobody's."""
+    """Return whose turns a question is about: ``assistant``, ``user``, or "" for neither."""
     return "assistant" if _ASSISTANT.search(question) else "user" if _USER.search(question) else None
 
 
 def _is_between(time: int | None, asked: Asked) -> bool:
-    """Whether a time lies in the one that was asked for."""
+    """Return whether a time is in the requested period."""
     if time is None or (asked.after is None and asked.before is None):
         return False
     return (asked.after is None or time >= asked.after) and (asked.before is None or time < asked.before)

@@ -1,4 +1,4 @@
-"""How sure it is that a memory answers a question: a probability, whatever embedder found it. Pure.
+"""Relevance: the probability that a memory answers a question, calibrated for each embedder. Pure.
 
 A logistic model of what a search knows of a memory: the cosine of its best sentence, how far that stands
 out from those of the next memories, the share of the question's words that it holds, and whether it is
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 STANDS_OUT_FROM = slice(3, 13)
-"""With which of the memories, the nearest first, the cosine of one is compared."""
+"""Ranks of the memories (nearest first) with which the cosine of one is compared."""
 _TYPICAL = 0.1
-"""What such memories have where there are too few of them."""
+"""The cosine of these ranks if there are too few memories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +36,25 @@ CALIBRATIONS: Mapping[str, Calibration] = {
 """By the name of the embedder. Fitted with `scripts/calibrate_relevance.py` on notes-dev, LoCoMo 1 to 5 and
 XQuAD (English; for the first one Chinese too, and across the two)."""
 BY_WORDS = Calibration(-3.0, words=6.0)
-"""Where a memory has no vector, or the embedder does not read the question's language."""
+"""For a memory without a vector, or a question in a language that the embedder does not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What a search knows of one memory."""
+    """The evidence of a search for one memory."""
 
     covered: float
-    """The share of the question's words that it holds, rare words counting more."""
+    """The share of the question's words that it contains, weighted by rarity."""
     cosine: float | None = None
-    """Of its best sentence."""
+    """Cosine of its best sentence and the question."""
     gap: float = 0.0
-    """By how much that is above what the next memories have."""
+    """By how much this cosine exceeds that of the next memories."""
     is_foreign: bool = False
-    """Whether it is written in another script than the question."""
+    """Whether it is in another script than the question."""
 
 
 def relevance(signs: Signs, calibration: Calibration) -> float:
-    """The probability that the memory answers the question, in [0, 1]."""
+    """Return the probability that the memory answers the question, in [0, 1]."""
     if signs.cosine is None:
         calibration = BY_WORDS
     total = calibration.bias + calibration.words * signs.covered * (not signs.is_foreign)
@@ -65,6 +65,6 @@ def relevance(signs: Signs, calibration: Calibration) -> float:
 
 
 def typical(cosines: list[float]) -> float:
-    """What memories have that do not stand out, given the cosines of all that were found."""
+    """Return the cosine of memories that do not stand out, from the cosines of all that were found."""
     some = sorted(cosines, reverse=True)[STANDS_OUT_FROM]
     return sum(some) / len(some) if len(some) > 1 else _TYPICAL

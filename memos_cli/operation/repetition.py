@@ -1,4 +1,4 @@
-"""Stop a model that repeats itself, and end its answer at a sentence. Pure.
+"""Stop a model that repeats itself, and end its answer with a whole sentence. Pure.
 
 A small model that takes the likeliest token each time gets into loops, and goes round to the token limit.
 ``RepetitionGuard`` watches the answer grow and sees where a loop began; ``SentenceStream`` passes the answer
@@ -19,14 +19,14 @@ Ending = Literal["end", "limit", "loop"]
 LONGEST_CYCLE = 128
 """Words and punctuation marks of the longest passage whose repetitions are counted word by word."""
 _COPIES = 3
-"""Copies of a passage, one after the other, that make a loop."""
+"""Number of consecutive copies of a passage that are a loop."""
 _SHORTEST_LOOP = 14
-"""Words and punctuation marks that a loop has beside its first copy: "ha, ha, ha" and three equal cells of a
-table are none."""
+"""Least words and punctuation marks of a loop after its first copy: "ha, ha, ha" and three equal table cells
+are not a loop."""
 _COPY = 8
 """Words and punctuation marks from which what was said before in the same order is held back as a copy."""
 _MOST_LINES = 3
-"""Times that a sentence or list item may come, where nothing new stands between."""
+"""How often a sentence or list item may occur with nothing new in between."""
 _WINDOW, _GRAM, _STALE = 40, 4, 0.6
 """A loop with small changes: of the last 40 words more than 60 % of the runs of four came before."""
 _STUTTER = 120
@@ -36,7 +36,7 @@ _COUNTING = 16
 HELD = 200
 """Characters of a sentence that are held back until it ends; of a longer one the words are passed on."""
 _SHARE = 1 / 3
-"""The part of a stopped answer that must be left when it is cut back to the end of a sentence."""
+"""Least share of a stopped answer that must remain after cutting it back to the end of a sentence."""
 
 _WIDE = (
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -53,12 +53,12 @@ _WORD_END = re.compile(rf"(?<=\S)(?=\s)|(?<=[{_WIDE}])(?=[{_WIDE}])")
 
 
 class RepetitionGuard:
-    """Watch a text that grows for loops."""
+    """Detect loops in a text while it is generated."""
 
     def __init__(self) -> None:
         self.text = ""
         self.loop: int | None = None
-        """Where the repetition began, in characters; None as long as there is no loop."""
+        """Where the repetition starts, in characters; None without a loop."""
         self._tokens: list[str] = []
         self._starts: list[int] = []
         self._read = 0
@@ -73,7 +73,7 @@ class RepetitionGuard:
         self._repeated: list[tuple[str, int]] = []
 
     def add(self, piece: str) -> bool:
-        """Add the next piece of the text. Return whether the text has got into a loop."""
+        """Add the next piece of the text. Return whether the text is in a loop."""
         self.text += piece
         for match in _TOKEN.finditer(self.text, self._read):
             if match.end() == len(self.text) and not re.match(f"[{_WIDE}]", match[0]):
@@ -90,7 +90,7 @@ class RepetitionGuard:
 
     @property
     def copied_from(self) -> int:
-        """Find where the text began to say again what it said before; its length if it does not."""
+        """Find where the text starts to repeat itself; its length if it does not."""
         starts = [len(self.text), *(start for _, start in self._repeated[:1])]
         starts += [self._starts[-same] for same in self._same if same >= _COPY]
         begun = self._normal(self._unit_start, len(self.text))
@@ -156,7 +156,7 @@ class RepetitionGuard:
 
 
 class SentenceStream(Iterable[str]):
-    """Pass on the text of a model in parts that are not taken back.
+    """Pass on the text of a model in parts that are final.
 
     A sentence or line is passed on when it ends, or word by word once it has ``HELD`` characters; what says
     again what was said before is held back until something new follows. The parts together are the answer:
@@ -164,7 +164,7 @@ class SentenceStream(Iterable[str]):
     """
 
     def __init__(self, pieces: Iterable[str], *, limit_reached: Callable[[], bool]) -> None:
-        """``limit_reached`` says, after the last piece, whether the model had more to say."""
+        """Wrap a stream; ``limit_reached`` says after its last piece whether the token limit ended it."""
         self._pieces = pieces
         self._limit_reached = limit_reached
         self.ending: Ending | None = None

@@ -1,4 +1,4 @@
-"""Compare two memories: do they say the same, or contradict each other? Pure; a guess, for people to judge.
+"""Compare two memories: do they say the same or contradict each other? A guess for the user to judge. Pure.
 
 Texts are compared word by word. They contradict each other where a "not" is all that differs, or exactly one
 value does (a number, a date, a name) and that value is what is said, not what it is said of. A value that
@@ -42,7 +42,7 @@ _SAYS = _words(
     "is are was were be been has have had in on at by until since now : = "
     "ist sind war waren hat heißt im am um bis est sont était a dans es son era tiene en 是 在 为 為 有 叫"
 )
-"""What a value follows that is said of something. Not: to, from, for, with; one can go to two places."""
+"""Words before a value that is stated. Not "to", "from", "for", "with": one can go to two places."""
 _SMALL = _SAYS | _words(
     "the an do does did of to for with and or our my his her its their your then der die das le la les el"
 )
@@ -112,7 +112,7 @@ def _negates(words: Sequence[str]) -> bool:
 
 
 def _is_value(words: Sequence[str], start: int, end: int) -> bool:
-    """Whether the words from ``start`` to ``end`` are numbers, dates or names."""
+    """Return whether the words from ``start`` to ``end`` are numbers, dates or names."""
     telling = [at for at in range(start, end) if words[at].casefold() not in _SMALL]
     return bool(telling) and all(_is_one(words, at) for at in telling)
 
@@ -127,7 +127,7 @@ def _is_day(word: str) -> bool:
 
 
 def _is_said(words: Sequence[str], start: int, end: int) -> bool:
-    """Whether the value from ``start`` to ``end`` is what the statement says, not what it is about."""
+    """Return whether the value from ``start`` to ``end`` is stated, and not the subject of the statement."""
     if not _is_value(words, start, end):
         return False
     while start and _is_one(words, start - 1) and words[start - 1].casefold() not in _SMALL:
@@ -140,7 +140,7 @@ def _is_said(words: Sequence[str], start: int, end: int) -> bool:
     before = words[start - 1].casefold() if start else ""
     rest = [at for at in range(end, len(words)) if words[at].casefold() not in _SMALL]
     if any(_is_one(words, at) and not (is_measured and _is_day(words[at])) for at in rest):
-        return False  # another value follows: this one tells what it is of
+        return False  # another value follows: this one names the subject
     is_number = words[start][0].isdigit()
     if is_measured or (is_number and before in _SAYS):
         return len(rest) <= 2
@@ -151,7 +151,7 @@ def _is_said(words: Sequence[str], start: int, end: int) -> bool:
 
 
 def _is_measured(words: Sequence[str], start: int, end: int) -> bool:
-    """Whether a value is an amount or a time of day, by its form or its unit: that never names a thing."""
+    """Return whether a value is an amount or a time of day, by form or unit: it never names a thing."""
     if end - start != 1 or not _MEASURE.fullmatch(words[start]):
         return False
     beside = [words[end]] if end < len(words) else []

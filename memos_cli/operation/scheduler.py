@@ -8,7 +8,7 @@ from dataclasses import replace
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
 EACH = 0.8
-"""Where all that fits is asked for: the share of the relevance that each memory needs by itself."""
+"""For requests of all matches: the share of the relevance threshold that each memory must reach."""
 CLOSE = 0.75
 """One scored above this share of the best may be what was meant as well: it is never left to chance."""
 

@@ -64,7 +64,7 @@ class Gathered:
     foreign: float
     """The share of the question's words in Chinese, Japanese or Korean; 0 where the embedder reads them."""
     near: Mapping[int, Near]
-    """How near each cube with vectors is in meaning."""
+    """The similarity of each cube with vectors."""
 
 
 def search(
@@ -137,7 +137,7 @@ def gather(
     """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
     db = vault.connection
     terms = query_terms(question, across=True)
-    # Of emoji, and of words that it does not know, an embedder makes much the same vector.
+    # An embedder gives emoji and unknown words nearly the same vector.
     asked = " ".join(term.text for term in terms if any(map(str.isalnum, term.text)))
     row = row_in_use(db, embedder) if embedder is not None and asked and embedder.knows(asked) else 0
     with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other

@@ -27,7 +27,7 @@ def score_sentences(
     terms: Sequence[Term],
     near: Mapping[int, Near],
 ) -> dict[int, tuple[Sentence, ...]]:
-    """The sentences of each cube with their scores in [0, 1], the best first."""
+    """Return the sentences of each cube with their scores in [0, 1], the best first."""
     script = script_of(question)
     found = [(cube, each) for cube in cubes for each in _sentences(cube, near.get(cube.n))]
     words = _by_words(found, terms)
@@ -49,7 +49,7 @@ def score_sentences(
 
 
 def _sentences(cube: Cube, near: Near | None) -> list[Sentence]:
-    """A cube's sentences; with the cosines of those whose vectors were made of the same sentences."""
+    """Return a cube's sentences, with cosines if the vectors were computed for the same sentences."""
     cosines = {(start, end): cosine for start, end, cosine in near.sentences} if near else {}
     whole = cosines.get((0, len(cube.text)))  # a vector of format 7 is of the whole text
     found = split_sentences(cube.text) or [Sentence(0, len(cube.text))]

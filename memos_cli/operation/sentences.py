@@ -1,4 +1,4 @@
-"""The sentences of a memory: what retrieval compares with a question, and what an answer quotes.
+"""Split a memory into sentences, which retrieval compares with a question and answers quote.
 
 A memory is a passage that reads on its own; several facts stand in it, and one vector of all of them
 resembles no question. So each sentence, list item, table row and short block of code has a vector of its
@@ -14,18 +14,18 @@ from memos_cli.cube import Sentence
 from memos_cli.letters import WIDE
 
 LONGEST = 400
-"""Characters of one sentence; a longer one is cut at a comma or a space."""
+"""Most characters of a sentence; a longer one is cut at a comma or a space."""
 _SHORT = 24
-"""Characters below which a sentence says too little by itself: it joins the one before it. A Chinese,
+"""A sentence with fewer characters is too short: it joins the one before it. A Chinese,
 Japanese or Korean character counts three times."""
 _WRAPPED = 50
-"""Characters from which a line may have been broken to fit a page: its sentence goes on in the next line."""
+"""A line with at least as many characters may be wrapped: its sentence continues on the next line."""
 _RECORD = 250
-"""Characters up to which fields (``name: value``, one a line) stay together: alone, none says of what."""
+"""Fields (``name: value``, one a line) stay together up to this length: alone, they lack their subject."""
 _WHOLE_CODE = 600
-"""Characters up to which a block of code stays one sentence."""
+"""Longest block of code that stays one sentence, in characters."""
 _BLOCK = 2000
-"""Characters that the segmenter gets at once: its time grows with the square of them."""
+"""Characters that the segmenter gets at once: its time grows with the square of this length."""
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]*)?(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
@@ -75,7 +75,7 @@ def split_sentences(text: str) -> list[Sentence]:
 
 
 def _split(text: str) -> Iterator[Sentence]:
-    """The sentences, short ones too."""
+    """Split a text into all its sentences, short ones too."""
     lines, heading, at = _lines(text), "", 0
     while at < len(lines):
         line = lines[at]
@@ -122,7 +122,7 @@ def _fence_end(lines: list[_Line], at: int, fence: str) -> int:
 
 
 def _code(lines: list[_Line], heading: str) -> Iterator[Sentence]:
-    """A block of code as one sentence, or as groups of its lines."""
+    """Yield a block of code as one sentence, or as groups of its lines."""
     start = 0
     for number, line in enumerate(lines):
         last = number + 1 == len(lines)
@@ -142,7 +142,7 @@ def _cells(row: str) -> list[str]:
 
 
 def _paragraph_end(lines: list[_Line], at: int) -> int:
-    """The line after those that belong to one paragraph or list item."""
+    """Return the index of the line after a paragraph or list item."""
     end = at + 1
     while end < len(lines):
         line, before = lines[end].text, lines[end - 1].text
@@ -201,7 +201,7 @@ def _goes_on(text: str, first: int, last: int) -> bool:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A paragraph in blocks of at most ``_BLOCK`` characters that end where a sentence may end."""
+    """Yield a paragraph in blocks of at most ``_BLOCK`` characters that end where a sentence may end."""
     while end - start > _BLOCK:
         half, full = start + _BLOCK // 2, start + _BLOCK
         places = [found.end() for found in _STOPS.finditer(text, half, full)]
@@ -212,7 +212,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _break_in(text: str, start: int, end: int) -> int:
-    """Where a sentence that is too long is cut: after the last comma or space that leaves it short enough."""
+    """Return where to cut a sentence that is too long: after the last comma or space that fits."""
     places = [found.end() for found in _BREAKS.finditer(text, start + LONGEST // 2, start + LONGEST)]
     return places[-1] if places else min(end, start + LONGEST)
 
@@ -224,7 +224,7 @@ def _trimmed(text: str, start: int, end: int, heading: str, kind: str) -> Senten
 
 
 def _joined(text: str, found: list[Sentence]) -> list[Sentence]:
-    """The sentences, with those that say too little joined to the one before, or else to the one after."""
+    """Join sentences that are too short to the one before, or else to the one after."""
     joined: list[Sentence] = []
     for each in found:
         before = joined[-1] if joined else None

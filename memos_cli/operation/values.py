@@ -18,7 +18,7 @@ from functools import cache
 from memos_cli.operation.wording.lists import listed
 
 _LONGEST = 20
-"""Digits of the longest number that is compared as one; a longer one is an identifier."""
+"""Most digits of a number; a longer one is an identifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ class Value:
     start: int
     end: int
     known: frozenset[str]
-    """What somebody knows who has read it, as keys.
+    """The facts that the value states, as keys.
 
     ``n:164`` a number, ``n:164|eur`` with its unit, ``n:164|`` without one; ``t:560`` a minute of the day;
     ``d:2025-12-2``, ``d:12-2`` and ``m:12`` a day and its month, ``D:12-2`` and ``M:12`` of no year.
     """
     wanted: tuple[frozenset[str], ...] = ()
-    """The sets of keys of which one must be known for it to be said; none for an identifier."""
+    """Sets of keys: the value is supported if one set is known; empty for an identifier."""
     words: frozenset[str] = frozenset()
-    """The month and the day of the week that a date gives."""
+    """The words for the month and the weekday of a date."""
     is_said: bool = True
-    """Whether it says a value; not so "one" and "two" without a unit, and the number of a list item."""
+    """Whether it states a value: not "one" and "two" without a unit, and not the number of a list item."""
 
 
 def find_values(text: str) -> list[Value]:
@@ -100,7 +100,7 @@ def _ordinal_number(word: str) -> int:
 
 
 def _chinese_numbers(text: str) -> list[int]:
-    """Read the numbers that a numeral can mean, in digits or Chinese; none for what is no numeral.
+    """Read the numbers that a numeral can mean, in digits or Chinese; empty if it is not a numeral.
 
     四百二 is 420, or 402 with a slip.
     """

@@ -217,7 +217,7 @@ def _number(config: Mapping[str, Any], key: str) -> int:
 
 
 _LONGEST = 1 << 26
-"""Bytes of a description of a model that are read."""
+"""Largest configuration file of a model that is read, in bytes."""
 
 
 def _read_json(file: Path, default: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Take from vectors what they share with all texts, and what they owe to their language.
+"""Centre vectors: subtract the part that all texts share, and the part that depends on the language.
 
 Cosines of multilingual-e5-small lie between 0.73 and 0.93, and depend more on the two languages than on what
 the texts say. Centred, a question has a cosine of 0.2 with the nearest of foreign texts and of 0.35 to 0.5
@@ -34,7 +34,7 @@ def read_centre() -> Vectors:
 
 
 def centre(vectors: Vectors, rows: Vectors, *, query: bool = False) -> Vectors:
-    """Centre the rows of ``vectors`` with the ``rows`` of the file, and norm them again."""
+    """Centre the rows of ``vectors`` with the ``rows`` of the file, and normalise them again."""
     import numpy as np
 
     centred: Vectors = vectors - rows[int(query)]

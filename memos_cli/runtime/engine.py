@@ -72,7 +72,7 @@ class Engine:
         self.stamp: Stamp = stamp_of(path)
         """What the model's file was when it was opened."""
         self.day = date.today()
-        """The date that chat templates are told: one day for all prompts, also over midnight."""
+        """The date for chat templates: the same for all prompts of this engine, even after midnight."""
         self._llama = load()
         self._context = None
         self._threads = threads
@@ -101,7 +101,7 @@ class Engine:
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
         self.ended = False
-        """Whether the last text that was generated ended where the model ended it, not at a limit."""
+        """Whether the model itself ended the last generated text, not a limit."""
         self._adapters: list[LoadedAdapter] = []
         self._attached: Attached = ()
         if not vocabulary_only:
@@ -409,7 +409,7 @@ class Engine:
 
     @property
     def marks(self) -> dict[str, str]:
-        """The texts of the model's special tokens, as templates name them; "" for one that it lacks."""
+        """The texts of the model's special tokens, by their names in templates; "" for a missing one."""
         llama, vocabulary = self._llama, self._vocabulary
         tokens = {
             "bos_token": llama.llama_vocab_bos(vocabulary),

@@ -202,7 +202,7 @@ class _Cursor:
         return self.take(self.count("bytes of text", limit)).decode("utf-8", "replace")
 
     def skip_array(self, nesting: int = 0, strings: Callable[[int], None] | None = None) -> int:
-        """Go past an array, with ``strings`` past those that it may hold; its number of items."""
+        """Skip an array (with ``strings``, also of strings); return its number of items."""
         kind = self.number("I")
         count = self.count("items of an array", _MAX_ITEMS)
         if kind == _STRING:
@@ -237,7 +237,7 @@ class _Cursor:
                 self.skip(length)
 
     def check_tokens(self, count: int) -> None:
-        """Go past the tokens of a vocabulary. Two alike, as damage makes them, end a process of llama.cpp."""
+        """Skip the tokens of a vocabulary. Duplicates (damage) would make llama.cpp abort the process."""
         tokens: list[bytes] = []
         self._skip_strings(count, tokens.append)
         if b"\0" in b"".join(tokens):  # where llama.cpp, too, ends a token

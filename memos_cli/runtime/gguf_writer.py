@@ -1,4 +1,4 @@
-"""Write a GGUF file into the cache, whole or not at all."""
+"""Write a GGUF file into the cache atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memos_cli.files import PRIVATE_FILE, make_folder, sync, sync_folder
 
 @contextmanager
 def write_gguf(target: Path, architecture: str) -> Iterator[Any]:
-    """Lend a ``gguf.GGUFWriter``; what the block adds to it becomes the file ``target`` when the block ends.
+    """Yield a ``gguf.GGUFWriter``; when the block ends, its content is written to ``target``.
 
     The file is private and durable. If the block raises, or the disk is full, there is nothing of it.
     Several processes may write the same file at once: each replaces it whole.

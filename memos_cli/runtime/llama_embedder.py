@@ -29,7 +29,7 @@ _PACKED_TOKENS = 128
 """Tokens of one batch; more and less were slower."""
 _PACKED_TEXTS = 64
 _MAX_TOKENS = 512
-"""Of a text, for a model that doesn't say; llama.cpp reserves memory for so many."""
+"""Most tokens of a text, for a model that does not state it; llama.cpp reserves memory for them."""
 _POOLING_NONE, _POOLING_RANK = 0, 4
 _FLASH_ATTENTION = 1
 
@@ -45,10 +45,10 @@ class InputLayer(Protocol):
         """Cut ``text`` into tokens, at most the model's limit, the closing token always the last."""
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` is in the vocabulary."""
+        """Return whether any word of ``text`` is in the vocabulary."""
 
     def look_up(self, tokens: NDArray[np.int32]) -> Vectors:
-        """Give the row of the embedding matrix for each of ``tokens``."""
+        """Return the row of the embedding matrix for each of ``tokens``."""
 
 
 class LlamaEmbedder:
@@ -133,7 +133,7 @@ class LlamaEmbedder:
         return ids
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` is in the vocabulary. One of bytes knows every word."""
+        """Return whether any word of ``text`` is in the vocabulary; always true for a vocabulary of bytes."""
         self._check_open()
         if self._inputs is not None:
             return self._inputs.knows(text)
@@ -172,7 +172,7 @@ class LlamaEmbedder:
         return _Lane(self._llama, self._model, self.dimension, room, self._inputs)
 
     def _take_lanes(self, packs: int) -> list[_Lane]:
-        """As many lanes as are worth having for so many packs."""
+        """Return as many lanes as are useful for this number of packs."""
         wanted = 1 if packs < 2 else min(packs, self._threads or llama.free_threads())
         while len(self._lanes) < wanted:
             self._lanes.append(self._open_lane())
@@ -267,7 +267,7 @@ def _pack(lengths: Sequence[int]) -> list[list[int]]:
 def _spread(
     packs: Sequence[list[int]], lanes: Sequence[_Lane], work: Callable[[_Lane, list[int]], int]
 ) -> Iterator[int]:
-    """Do ``work`` on every pack, on all lanes at once; yields its results in the order of the packs."""
+    """Run ``work`` on every pack, on all lanes in parallel; yield the results in the order of the packs."""
     if len(lanes) == 1:
         yield from (work(lanes[0], pack) for pack in packs)
         return

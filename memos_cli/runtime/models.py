@@ -42,9 +42,9 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _SYSTEM_OLLAMA = Path("/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models when it runs as a service on Linux."""
 _NOWHERE = Path("/nonexistent")
-"""In place of a home folder, where there is none."""
+"""Used if there is no home folder."""
 _LONGEST = 1 << 24
-"""Bytes of a cache that is read."""
+"""Largest cache file that is read, in bytes."""
 _OLLAMA_LAYERS = {"application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"}
 
 

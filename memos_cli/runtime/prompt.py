@@ -24,7 +24,7 @@ class Prompt:
     ends: tuple[int, ...] = ()
     """How many tokens the prompt has up to the end of each block of memories."""
     note: str = ""
-    """What the user should know of it: that the model's own template fails."""
+    """A note for the user, if the model's own template fails."""
 
     def __len__(self) -> int:
         return len(self.prefix) + len(self.question)

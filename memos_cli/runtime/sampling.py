@@ -30,7 +30,7 @@ _LEAST = 0.05
 
 def open_sampler(temperature: float, seed: int) -> ctypes.c_void_p:
     """Open a chain of samplers; free it with ``llama_sampler_free``. ``temperature`` 0 takes the
-    likeliest."""
+    most likely token."""
     llama = load()
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     if temperature > 0:

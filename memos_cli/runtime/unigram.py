@@ -40,19 +40,19 @@ score of an unknown character."""
 _TOKEN_BITS, _CHARACTER_BITS = 18, 21
 _NO_TOKEN = (1 << _TOKEN_BITS) - 1
 _NODE_FACTOR, _CHARACTER_FACTOR = 0x9E3779B1, 0x85EBCA6B
-"""Of the hash: large odd numbers, which spread neighbours over the table."""
+"""Multipliers of the hash: large odd numbers, which spread neighbours over the table."""
 _UNKNOWN_PENALTY = 10.0
 """How far below the lowest score an unknown character counts (``kUnkPenalty`` of SentencePiece)."""
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 16
-"""Of the words whose tokens are kept for the next text: characters of one, and how many."""
+"""Cache of words and their tokens: most characters of a word, and most words."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnigramVocabulary:
-    """What a unigram tokenizer knows."""
+    """The vocabulary of a unigram tokenizer."""
 
     pieces: Sequence[str]
-    """Each piece at the place of its token."""
+    """The pieces, by token."""
     scores: Sequence[float]
     special: frozenset[int]
     """Tokens that no text is cut into."""
@@ -61,11 +61,11 @@ class UnigramVocabulary:
     last: int
     unknown: int
     replacements: Mapping[str, str]
-    """What stands for single characters before the text is cut."""
+    """Replacements of single characters, applied before tokenizing."""
 
 
 def write_table(vocabulary: UnigramVocabulary, target: Path) -> None:
-    """Write the table of ``vocabulary`` to the file ``target``, whole or not at all.
+    """Write the table of ``vocabulary`` to the file ``target`` atomically.
 
     Raises ModelUnfit if it does not fit the table, or has pieces that go on behind a space.
     """
@@ -88,7 +88,7 @@ def write_table(vocabulary: UnigramVocabulary, target: Path) -> None:
 
 
 class UnigramTokenizer:
-    """Cuts text into tokens with the table that ``write_table`` wrote."""
+    """A tokenizer that uses a table written by ``write_table``."""
 
     def __init__(self, table: Path, limit: int) -> None:
         """Map the file ``table``; texts are cut to ``limit`` tokens. Raises ModelUnfit if it is damaged."""
@@ -112,7 +112,7 @@ class UnigramTokenizer:
         self._known: dict[str, list[int]] = {}
 
     def __call__(self, text: str) -> list[int]:
-        """The tokens of ``text``, cut to the limit with the closing token kept."""
+        """Return the tokens of ``text``, cut to the limit but with the closing token."""
         ids, known = [self.first], self._known
         for word in self.normalise(text).split(" "):
             if not word:
@@ -132,14 +132,14 @@ class UnigramTokenizer:
         return ids
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` has a piece, beside that for the space before it."""
+        """Return whether any word of ``text`` has a piece other than that of the space before it."""
         nothing = {self.unknown, *self._cut(WORD_START)}
         return any(
             not nothing.issuperset(self._cut(WORD_START + word)) for word in self.normalise(text).split()
         )
 
     def normalise(self, text: str) -> str:
-        """``text`` as it is cut: one form of each character, no control characters; spaces may be several.
+        """Normalise ``text``: one form of each character, no control characters; spaces may repeat.
 
         SentencePiece's rule ``nmt_nfkc`` for single characters, then composed accents and syllables.
         """
@@ -183,7 +183,7 @@ class UnigramTokenizer:
 
 
 def _build_trie(pieces: Sequence[str]) -> NDArray[np.uint64]:
-    """The entries of the trie of ``pieces``, the empty ones left out; at most half of them are used."""
+    """Return the entries of the trie of ``pieces`` without empty ones; at most half of the table is used."""
     import numpy as np
 
     nodes = len({piece[:end] for piece in pieces for end in range(1, len(piece) + 1)})

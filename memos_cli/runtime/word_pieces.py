@@ -55,7 +55,7 @@ class WordPieces:
         return ids
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` has pieces."""
+        """Return whether any word of ``text`` has pieces."""
         return any(number != self._ids["[UNK]"] for number in self.cut(text))
 
     def _cut_word(self, word: str) -> list[int]:

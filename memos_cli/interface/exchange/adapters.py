@@ -120,7 +120,7 @@ def keep(
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
-    not counted as there. Of memories that are not among those ``brought`` with it no adapter is kept.
+    not counted as there. An adapter is kept only if all its memories are ``brought`` with it.
     """
     kept, told, again = [], [], False
     for number, each in enumerate(records, 1):
@@ -171,7 +171,7 @@ def _keep(
         if not each.stale and (each.recipe == recipe or each.good):
             return each.id
     if brought is not None and not {*ids} <= {*brought}:
-        raise MemosError("its memories did not come new with this bundle")
+        raise MemosError("not all of its memories are new from this bundle")
     with vault.blob_changes() as blobs:
         blob = vault.blobs.put(vault.blobs.seal(data), blobs)
         with vault.blobs.file(blob) as path:

@@ -1,7 +1,7 @@
 """A bundle into a vault: each memory with its id, its times and all its versions, as it was there.
 
-Every record is looked at before anything is kept, and what is kept is one transaction. What a bundle may
-do in a vault is said in one place, ``infrastructure.adoption.Adoption``: it changes nothing that was here.
+Every record is checked before anything is stored, and everything is stored in one transaction.
+``infrastructure.adoption.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 _FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
 _WHY = {
-    "differs": "says something else here, and is left",
-    "left": "has later versions there, but did not come from there, and is left",
+    "differs": "has other text here; it stays unchanged",
+    "left": "has later versions in the bundle, but was not imported from this signer; it stays unchanged",
 }
 _Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What a bundle holds, as far as it is what it should be."""
+    """The valid records of a bundle."""
 
     cubes: list[Foreign]
     links: list[tuple[str, str, str]]
     grants: list[ForeignGrant]
     requests: list[tuple[str, list[str]]]
-    """States that are to be made again: the view, and the ids of the document."""
+    """Saved states to make again: the view, and the ids of the document."""
 
 
 def adopt(
@@ -55,10 +55,10 @@ def adopt(
     reread: bool = False,
     signer: str = "",
 ) -> int:
-    """Take in what a bundle holds. Returns how many links came.
+    """Store the records of a bundle. Returns the number of new links.
 
-    ``with_grants`` also what it grants to others; ``reread`` also what was forgotten here; ``signer`` is who
-    has signed it, and was found trusted.
+    ``with_grants`` applies its grants to others; ``reread`` brings back memories that were forgotten here;
+    ``signer`` is the trusted signer of the bundle.
     """
     records = read_records(found, job)
     left = _forgotten(memos, records.cubes)
@@ -89,13 +89,13 @@ def adopt(
 
 
 def _left_out(*, links: int, grants: int, with_grants: bool) -> Iterator[str]:
-    """What of a bundle was not taken, in words."""
+    """Yield notes on the links and grants that were not imported."""
     if links:
-        yield f"{links} links are left out: one of their memories did not come new with this bundle"
+        yield f"{links} links are left out: one of their memories is not new from this bundle"
     if grants and with_grants:
-        yield f"{grants} grants are left out: their memories did not come new with this bundle"
+        yield f"{grants} grants are left out: their memories are not new from this bundle"
     elif grants:
-        yield f"{grants} grants to others are left out: --with-grants takes them, for what is new here"
+        yield f"{grants} grants to others are left out; apply them to new memories with --with-grants"
 
 
 def _keep_adapters(
@@ -108,9 +108,11 @@ def _keep_adapters(
     *,
     quarantine: bool,
 ) -> None:
-    """Keep the adapters of what is new here, and examine them; those that are here stay as they are."""
+    """Store the adapters of new memories and test them; adapters that are here already stay unchanged."""
     if quarantine:
-        job.notes.append(f"{len(members)} adapters are left out: their memories wait for `memos review`")
+        job.notes.append(
+            f"{len(members)} adapters are left out: their memories are in quarantine until `memos review`"
+        )
         return
     known = {adapter.id for adapter in memos.adapters()}
     kept = adapters.keep(memos, members, found.files, numbers, brought=brought)
@@ -121,7 +123,7 @@ def _keep_adapters(
 
 
 def read_records(found: Bundle, job: Ingestion) -> Records:
-    """The records of a bundle. One that is not what it should be is told, and stops no other."""
+    """Return the valid records of a bundle; an invalid one is reported and does not stop the others."""
     parts = found.parts
 
     def to_covered(value: dict[str, Any]) -> Foreign:
@@ -130,7 +132,7 @@ def read_records(found: Bundle, job: Ingestion) -> Records:
     cubes = {}
     for number, cube in _read(parts.get("cubes.jsonl", ()), to_covered, "memory", job):
         if cube.id in cubes:
-            job.failed.append(Failure("bundle", f"memory {number}: {cube.id} is there already"))
+            job.failed.append(Failure("bundle", f"memory {number}: {cube.id} is a duplicate id"))
         else:
             cubes[cube.id] = cube
     links = _read(parts.get("links.jsonl", ()), _to_link, "link", job)
@@ -172,12 +174,12 @@ def _to_grant(value: dict[str, Any]) -> ForeignGrant:
 def _to_request(value: dict[str, Any]) -> tuple[str, list[str]]:
     document = value["document"]
     if not isinstance(document, list):
-        raise TypeError("no list where one should be")
+        raise TypeError("document is not a list")
     return _text(value.get("view", "")), [_text(id) for id in document]
 
 
 def covered(cube: Foreign, policy: str) -> Foreign:
-    """A memory with what looks like a secret covered in all its versions, tags and names."""
+    """Return a memory with text that looks like a secret masked in all versions, tags and names."""
     versions = [replace(v, title=cover(v.title, policy), text=cover(v.text, policy)) for v in cube.versions]
     has_secret = any(find_secrets(each.text) for each in versions)
     return replace(
@@ -191,7 +193,7 @@ def covered(cube: Foreign, policy: str) -> Foreign:
 
 
 def _forgotten(memos: Memos, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
-    """Those that were forgotten here, by id with their digests: themselves, or what they say in a source."""
+    """Return the memories that were forgotten here, by id, or by their text in a source: id to digests."""
     db = memos.vault.connection
     found = forgotten.find_ids(db, memos.principal, [cube.id for cube in cubes])
     for cube in cubes:
@@ -262,7 +264,7 @@ def _number(value: object) -> int:
 def _time(value: object) -> int:
     """A moment that can be told: in the years 1 to 9999."""
     if not _FIRST <= (time := _number(value)) <= _LAST:
-        raise ValueError("no time that can be told")
+        raise ValueError("a time outside the years 1 to 9999")
     return time
 
 

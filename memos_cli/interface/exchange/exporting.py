@@ -65,7 +65,7 @@ def export(
         with memos.vault.change(memos.principal, memos.now()) as change:
             change.tell_out("export", [(cube.id, cube.version) for cube in cubes])
             change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
-    except Unwritable as error:  # who can only read the vault may have a copy all the same
+    except Unwritable as error:  # a vault on read-only media can still be exported
         notes = (f"this export is not in the audit: {error}",)
     return Exported(format, len(cubes), sha256, held_back, notes)
 
@@ -73,7 +73,7 @@ def export(
 def _chosen(
     memos: Memos, ids: Sequence[str], filter: Filter | None, up_to: str
 ) -> tuple[list[Cube], dict[str, int]]:
-    """The memories that go, by their ids, and why how many others stay."""
+    """Return the memories to export, by id, and how many others are held back, by reason."""
     chosen = memos.several(ids) if filter is None else [*memos.select(filter)]
     held_back: dict[str, int] = {}
     cubes = []

@@ -24,7 +24,7 @@ _INSTALL = "pip install 'memos-cli[share]'"
 
 
 def key_file() -> Path:
-    """Where the user's own signing key is. Raises UsageError without a home folder."""
+    """Return the path of the user's own signing key. Raises UsageError without a home folder."""
     config = config_file()
     if config is None:
         raise UsageError(
@@ -94,7 +94,7 @@ def seal(data: bytes, recipients: Sequence[str]) -> bytes:
         keys = [pyrage.x25519.Recipient.from_str(each) for each in recipients]
         sealed: bytes = pyrage.encrypt(data, keys)
     except (ValueError, pyrage.RecipientError, pyrage.EncryptError) as error:
-        raise UsageError(f"no recipient of age: {error}", "memos export --to age1…") from error
+        raise UsageError(f"not an age recipient: {error}", "memos export --to age1…") from error
     return sealed
 
 

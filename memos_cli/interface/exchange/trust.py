@@ -22,7 +22,7 @@ def trusted(memos: Memos) -> list[str]:
 
 def trust(memos: Memos, signer: str, *, remove: bool = False) -> bool:
     """Trust a signer from now on, or no longer. Returns whether that is new."""
-    memos.access.require_owner("say whom this vault trusts")
+    memos.access.require_owner("choose trusted signers")
     named = signing.signer_named(signer)
     if (named in trusted(memos)) is not remove:
         if remove:
@@ -39,7 +39,7 @@ def require_trust(memos: Memos, signer: str, *, trust: bool, hint: str = "memos 
     if (own is not None and signing.name_of(own) == signer) or signer in trusted(memos):
         return
     if not trust:
-        raise Refused(f"signed by {signer}, who is not known here", f"if you trust them: {hint}")
-    memos.access.require_owner("say whom this vault trusts")
+        raise Refused(f"this vault does not trust the signer {signer}", f"if you trust them: {hint}")
+    memos.access.require_owner("choose trusted signers")
     with memos.vault.change(memos.principal, memos.now()) as change:
         rules.set_policy(change, _POLICY + signer, "trusted")

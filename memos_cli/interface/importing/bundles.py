@@ -69,7 +69,7 @@ def items(value: object) -> Iterator[Any]:
 
 
 def decoded(value: object) -> Any:
-    """What a string holds that is JSON, for some programs encode twice; anything else as it is."""
+    """Decode a string that is JSON (some programs encode twice); return anything else unchanged."""
     for _ in range(3):
         if not isinstance(value, str) or not value.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"')):
             break

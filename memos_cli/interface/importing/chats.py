@@ -16,15 +16,15 @@ _ASIDE = {
     "execution_output", "computer_output", "citable_code_output", "tether_browsing_display", "tether_quote",
     "sonic_webpage", "super_widget",
 }  # fmt: skip
-"""Kinds of ChatGPT's content that are not said to a person: reasoning, and what tools gave."""
+"""ChatGPT's content types that users do not see: reasoning, and results of tools."""
 _MARK = re.compile(r"[ \t]*\ue200([a-z_]*)\ue202?([^\ue200\ue201]*)\ue201|[ \t]*【[^【】\n]*†[^【】\n]*】")
-"""A mark in an answer of ChatGPT: a citation, or what is shown as a name or a link."""
+"""A mark in an answer of ChatGPT: a citation, a name or a link."""
 _UNSHOWN = {"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget", "flag"}
-"""Kinds of Claude's parts that are not said to a person."""
+"""Types of parts in Claude's messages that users do not see."""
 _PLACEHOLDER = re.compile(
     r"(?:```\w*\s*)?This block is not supported on your current device yet\.(?:\s*```)?"
 )
-"""What Claude's export has for parts that it does not show."""
+"""The text in Claude's exports in place of parts that are not shown."""
 _ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system"}
 
 
@@ -108,7 +108,7 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
 
 
 def _shown(mark: re.Match[str]) -> str:
-    """What a reader sees of a mark: of an entity its name, of a link its words and address."""
+    """Return what users see of a mark: the name of an entity, the text and address of a link."""
     kind, value = mark[1], mark[2] or ""
     space = mark[0][: len(mark[0]) - len(mark[0].lstrip(" \t"))]
     if kind == "entity":
@@ -161,8 +161,8 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
 
 
 def _claude_text(message: Mapping[str, Any], role: str) -> str:
-    """What was said: the parts that a person saw, dictated ones too; or, where there are none, the text of
-    the whole without what stands in it for the other parts."""
+    """Return the text of a message: its visible parts, dictated ones too. Without such parts, return the
+    message's own text without thinking and placeholders."""
     parts = [mapping(part) for part in items(message.get("content"))]
     shown = [part for part in parts if part.get("type") not in _UNSHOWN]
     said = "\n\n".join(filter(str.strip, (text(p.get("text")) or text(p.get("transcript")) for p in shown)))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 SHOWN = 1_000
-"""Failures that are told one by one."""
+"""Number of failures that are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def import_export(
     on_drafts: Callable[[int], None],
     on_vectors: Callable[[int], None],
 ) -> Imported:
-    """Take in what ``path`` holds. What cannot be taken is told in ``failed``, and stops nothing else."""
+    """Import the export at ``path``. Records that cannot be imported are listed in ``failed``."""
     memos.access.require_making()
     if with_grants:
         memos.access.require_lasting_grants()
@@ -65,7 +65,7 @@ def import_export(
         memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
         on_source=on_source, on_drafts=on_drafts,
     )  # fmt: skip
-    told: list[tuple[str, str, int]] = []
+    sources: list[tuple[str, str, int]] = []
     linked = pinned = 0
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
@@ -91,7 +91,7 @@ def import_export(
             drafts = list(_guarded(bundle, wishes.hints.secrets, job))
             if not drafts:
                 continue
-            told.append((bundle.uri, bundle.title, len(drafts)))
+            sources.append((bundle.uri, bundle.title, len(drafts)))
             if dry_run:
                 continue
             _take(memos, job, found, bundle, drafts, flush)
@@ -100,14 +100,14 @@ def import_export(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
                 )
         flush()
-        uris = {uri for uri, _, _ in told}
+        uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         for bundle in loose:
             linked += _link(memos, bundle, uris)
             pinned += _pin(memos, bundle, uris)
             _end(memos, bundle, uris)
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
-    return Imported(found, tuple(told), done, linked, pinned, dry_run)
+    return Imported(found, tuple(sources), done, linked, pinned, dry_run)
 
 
 def _adopt(
@@ -164,7 +164,7 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
-    held = "mask" if secrets == "refuse" else secrets  # a piece is refused for its text
+    held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
     for draft in bundle.drafts:
         if draft.tags:
             draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
@@ -223,7 +223,7 @@ def _take(
 
 
 def _link(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
-    """Link the memories of this export, of the addresses ``uris``, as they are linked there."""
+    """Link the memories of this export, from the sources ``uris``, as they are linked in it."""
     refs = [end for each in bundle.relations for end in (each.source, each.target)]
     if not refs:
         return 0

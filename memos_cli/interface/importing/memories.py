@@ -83,11 +83,11 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
 
 
 def _history(export: Export) -> dict[str, list[str]]:
-    """What each memory said before, the oldest first. Nothing of it touches a disk."""
+    """Return the earlier texts of each memory, the oldest first. Nothing is written to disk."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in export.named("history.db"):
         data = bytearray(export.read(name))
-        data[18:20] = b"\1\1"  # without a log of its own, which a database in memory cannot have
+        data[18:20] = b"\1\1"  # switch off WAL, which a database in memory cannot use
         try:
             with closing(sqlite3.connect(":memory:")) as db:
                 db.deserialize(bytes(data))

@@ -25,11 +25,11 @@ _OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
 _TAG = re.compile(
     r"(?:^|(?<=[\s(\[{*_~,;|>\"'“‘]))#([^\s\0-,.:-@\[-^`{-~\u2000-\u200c\u200e-\u206f\u3000-\u303f\uff00-\uff20]{1,80})"
 )
-"""What Obsidian takes for a tag: letters, digits, emoji, ``_``, ``-`` and ``/``, not only digits."""
+"""A tag in Obsidian: letters, digits, emoji, ``_``, ``-`` and ``/``, but not only digits."""
 _NO_TAG = re.compile(
     r"[\d/_-]+|(?=.*\d)(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*\d.*\d|\d)[0-9a-f]{3,4}|([a-f])\1{2,7}", re.IGNORECASE
 )
-"""Numbers of issues, and colours."""
+"""Issue numbers and colours, which look like tags."""
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 
@@ -70,7 +70,7 @@ def read_notes(export: Export) -> Iterator[Bundle]:
 
 
 def tags_of(text: str) -> set[str]:
-    """The #tags in Markdown, outside code and comments, and ``observation/…`` for what `- [kind]` opens."""
+    """Return the #tags in Markdown outside code and comments, and ``observation/KIND`` for `- [KIND] …`."""
     tags = set()
     for said, is_item in _prose(text):
         found = (unicodedata.normalize("NFC", match[1]).rstrip("/") for match in _TAG.finditer(said))
@@ -81,8 +81,8 @@ def tags_of(text: str) -> set[str]:
 
 
 def _prose(text: str) -> Iterator[tuple[str, bool]]:
-    """The paragraphs, headings and items of Markdown, and whether each starts an item. NUL stands for code,
-    HTML and comments."""
+    """Yield the paragraphs, headings and items of Markdown, and whether each starts an item. Code, HTML and
+    comments become NUL."""
     is_item = False
     for token in _parser().parse(_COMMENT.sub("\0", text)):
         if token.type == "inline":
@@ -108,10 +108,10 @@ def _said(token: Any) -> str:
 def _parser() -> Any:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("table").disable("text_join")  # which hides what was escaped
+    return MarkdownIt("commonmark").enable("table").disable("text_join")  # it hides escaped characters
 
 
 def _label(name: str) -> str:
-    """How a note is named in a link: without its ending, in any case."""
+    """Return a note's name as links use it: without the file ending, casefolded."""
     name = unicodedata.normalize("NFC", name.strip())
     return re.sub(r"\.(?:md|markdown)$", "", name, flags=re.IGNORECASE).casefold()

@@ -20,9 +20,9 @@ from memos_cli.interface.sources.decoding import decode
 MOST = 32 << 30
 """Bytes that an archive may hold in all, unpacked."""
 RATIO, SLIGHT = 200, 64 << 20
-"""How many times larger than in the archive a file may be, beyond the first so many bytes."""
+"""Largest compression ratio of a file in an archive, beyond its first SLIGHT bytes."""
 DEEPEST = 3
-"""How deep archives in an archive are opened."""
+"""How many levels of archives inside an archive are opened."""
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
 """What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
 WHOLE = 256 << 20
@@ -36,13 +36,13 @@ class Export:
     path: Path
     names: tuple[str, ...] = ()
     entries: Mapping[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] | None = None
-    """By name the files of an archive, and of archives in it."""
+    """The files of an archive and of archives inside it, by name."""
     faults: list[str] = field(default_factory=list)
-    """What cannot be read of an archive, and why."""
+    """The files of an archive that cannot be read, and why."""
     encoding: str = ""
-    """The encoding of the texts in it, over what they say themselves; '' finds it out."""
+    """The encoding of its texts, whatever they declare; '' detects it."""
     fallback: str = ""
-    """The encoding of texts that are not Unicode and do not say what they are; '' guesses."""
+    """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
 
     def named(self, *endings: str) -> list[str]:
         """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
@@ -77,7 +77,7 @@ class Export:
         return data
 
     def text(self, name: str) -> str:
-        """A whole file as text. Raises MemosError where it is none."""
+        """Read a whole file as text. Raises MemosError if it is not text."""
         return decode(self.read(name), encoding=self.encoding, fallback=self.fallback).text
 
 
@@ -117,7 +117,7 @@ def _below(folder: Path) -> Iterator[str]:
 
 
 def is_shadow(name: str) -> bool:
-    """Whether macOS keeps its own attributes of a file there."""
+    """Return whether macOS made the file ``name`` to store attributes of another file."""
     parts = name.split("/")
     return "__MACOSX" in parts or parts[-1].startswith("._")
 
@@ -130,7 +130,7 @@ def _archive(file: Path | IO[bytes], name: str) -> zipfile.ZipFile:
 
 
 class _Archive:
-    """The files of an archive and of the archives in it, all together of a believable size."""
+    """List the files of an archive and of the archives inside it, within size limits."""
 
     def __init__(self, path: str, faults: list[str]) -> None:
         self._path, self._faults = path, faults
@@ -139,7 +139,7 @@ class _Archive:
     def files(
         self, archive: zipfile.ZipFile, depth: int = 0
     ) -> dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-        """By name. Raises MemosError for an archive that is encrypted, or no export by its sizes."""
+        """Return the files by name. Raises MemosError for an encrypted archive, or one that is too large."""
         found: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         inner = []
         for name, each in names_of(archive.infolist()):
@@ -148,7 +148,7 @@ class _Archive:
             self._total += each.file_size
             if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or self._total > MOST:
                 raise MemosError(
-                    f"{self._path}: {name} unpacks to {each.file_size:,} bytes: that is no export"
+                    f"{self._path}: {name} unpacks to {each.file_size:,} bytes: too large for an export"
                 )
             if each.flag_bits & 1:
                 raise MemosError(
@@ -161,7 +161,7 @@ class _Archive:
         for name, each in inner:
             try:
                 for below, place in self._inside(archive, each, depth).items():
-                    # Exports name their inner archives anew each time: they are no part of the names.
+                    # Inner archives are named differently in each export: their names are left out.
                     found[f"{name}/{below}" if below in found else below] = place
             except (MemosError, OSError, ValueError, RuntimeError, zipfile.BadZipFile, *_UNPACKING) as error:
                 self._faults.append(f"{name}: {error}; unpack it yourself, then import the folder")
@@ -171,10 +171,10 @@ class _Archive:
         self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, depth: int
     ) -> dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
         if depth == DEEPEST:
-            raise MemosError("an archive too deep in archives")
+            raise MemosError(f"more than {DEEPEST} levels of archives inside archives")
         with _entry(archive, entry) as stream:
             data = stream.read(WHOLE + 1 - self._held)
         self._held += len(data)
         if self._held > WHOLE:
-            raise MemosError(f"archives in an archive have more than {WHOLE >> 20} MiB")
+            raise MemosError(f"the archives inside it have more than {WHOLE >> 20} MiB")
         return self.files(_archive(io.BytesIO(data), "inside"), depth + 1)

@@ -1,7 +1,7 @@
-"""Names in zip archives, which are bytes in an encoding that is mostly not told.
+"""File names in zip archives: bytes in an encoding that the archive usually does not state.
 
 APPNOTE.TXT 4.4.4 (bit 11: UTF-8), 4.6.9 (0x7075, Info-ZIP's Unicode path), appendix D (else code page 437);
-but Windows writes the code page of its country.
+but Windows writes the code page of its language.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _USUAL = {
     "cp950": rb"[\xa1-\xc6].",
     "cp866": rb"[\x80-\xaf\xe0-\xf1]",
 }
-"""By code page how the bytes of its usual characters look; in order of preference."""
+"""Byte patterns of the common characters of each code page, in order of preference."""
 _WORD = re.compile(rb"[\x80-\xff]{3}")
-"""What words in another script have, and accents in Latin words have not."""
+"""Three bytes in a row above ASCII: words in another script have them, accents in Latin words do not."""
 _FEW = 8
-"""Characters of Korean that could as well be Chinese, by their bytes."""
+"""Fewer Korean characters than this may just as well be Chinese."""
 
 
 def names_of(entries: Sequence[ZipInfo]) -> Iterator[tuple[str, ZipInfo]]:
-    """The entries of an archive with their names, parted by ``/``. One guess is made for all names."""
+    """Yield the entries of an archive with their names, separated by ``/``. All names share one guess."""
     raw = [b"" if entry.flag_bits & 0x800 else _bytes(entry) for entry in entries]
-    told = [_unicode_path(entry, name) for entry, name in zip(entries, raw, strict=True)]
-    unknown = [name for name, known in zip(raw, told, strict=True) if not known and not name.isascii()]
+    paths = [_unicode_path(entry, name) for entry, name in zip(entries, raw, strict=True)]
+    unknown = [name for name, known in zip(raw, paths, strict=True) if not known and not name.isascii()]
     encoding = _guess(b"\n".join(unknown)) if unknown else ""
-    for entry, name, known in zip(entries, raw, told, strict=True):
+    for entry, name, known in zip(entries, raw, paths, strict=True):
         if not known and encoding and not name.isascii():
             known = name.decode(encoding, "replace")
         found = (known or entry.filename).partition("\0")[0]
@@ -40,7 +40,7 @@ def names_of(entries: Sequence[ZipInfo]) -> Iterator[tuple[str, ZipInfo]]:
 
 
 def _bytes(entry: ZipInfo) -> bytes:
-    """The bytes of a name that zipfile has read as code page 437; none where it has read it otherwise."""
+    """Return the bytes of a name that zipfile decoded as code page 437; empty if it used another."""
     try:
         return entry.orig_filename.encode("cp437")
     except UnicodeEncodeError:
@@ -48,7 +48,7 @@ def _bytes(entry: ZipInfo) -> bytes:
 
 
 def _unicode_path(entry: ZipInfo, raw: bytes) -> str:
-    """The name in UTF-8 that Info-ZIP writes beside the other; '' if there is none for that one."""
+    """Return the UTF-8 name that Info-ZIP adds for the name ``raw``; '' if there is none."""
     at, extra = 0, entry.extra
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
@@ -65,7 +65,7 @@ def _unicode_path(entry: ZipInfo, raw: bytes) -> str:
 
 
 def _guess(names: bytes) -> str:
-    """The code page in which the most characters are usual ones."""
+    """Return the code page in which the largest share of characters is common."""
     try:
         names.decode()
         return "utf-8"

@@ -24,7 +24,7 @@ LONGEST_INDEX = 1 << 20
 KEPT = 7 * 86_400
 """Seconds for which a part of a file waits for the rest."""
 _PIECE = 1 << 20
-_FREE, _WRITABLE = "free some space there, and run it again", "make that folder writable by you"
+_FREE, _WRITABLE = "free some space there, and run the command again", "make that folder writable by you"
 _ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FREE)
 _ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _WRITABLE)
 _INSTALL = "pip install 'memos-cli[share]'"
@@ -114,7 +114,7 @@ class Registry:
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
         """A file from ``at`` on. Raises ValueError where the server gives it only from its beginning."""
         path, whole = self._path(name), {"block_size": 0} if not at and _is(self._files, "http") else {}
-        is_local = _is(self._files, "file")  # where a pipe would be waited for
+        is_local = _is(self._files, "file")  # opening a pipe would block
         with open_regular(Path(path)) if is_local else self._files.open(path, "rb", **whole) as file:
             if at:
                 file.seek(at)
@@ -163,7 +163,7 @@ class Registry:
         except Exception as error:  # each kind of store raises its own
             said = str(error) or type(error).__name__
             advice = _ADVICE.get(
-                getattr(error, "errno", None) or 0, "look whether the address is right, and reached"
+                getattr(error, "errno", None) or 0, "check that the address is right and reachable"
             )
             raise MemosError(f"{where}: {said}", advice) from error
 

@@ -43,7 +43,7 @@ _READERS: dict[str, _Reader] = {
 _WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
 """By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
 _NOTES = 10
-"""Failures that are told one by one in the notes; the others are only counted there."""
+"""Number of failures that are listed in the notes; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Hints:
     chunk_chars: int = 900
     """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
     encoding: str = ""
-    """The encoding of all sources, over what they say themselves; '' finds it out."""
+    """The encoding of all sources, whatever they declare; '' detects it."""
     fallback: str = ""
-    """The encoding of sources that are not Unicode and do not say what they are; '' guesses."""
+    """The encoding of sources that are not UTF-8 and declare none; '' guesses."""
     secrets: str = "mask"
     """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
     holds one, ``allow`` marks it."""
@@ -146,14 +146,14 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
                 drafts.append(result)
             else:
                 failed.append(Unreadable(uri, result.reason))
-    told: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     if personal := find_personal(decoded.text):
         drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
     hidden = _find_hidden(drafts, located, kind)
     if secrets or hidden:  # after it: a secret is the more sensitive
-        drafts, refused, told = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
+        drafts, refused, masked = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*decoded.notes, *unread.notes, *told, *(failure.reason for failure in failed[:_NOTES])]
+    notes = [*decoded.notes, *unread.notes, *masked, *(failure.reason for failure in failed[:_NOTES])]
     if left_out:
         notes.insert(0, left_out)
     if len(failed) > _NOTES:

@@ -49,13 +49,13 @@ _DECLARATIONS = (
 )
 _META = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _CODING = re.compile(rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([\w.-]+)")
-"""PEP 263: in the first two lines of Python, and of whatever else has such comments."""
+"""PEP 263: the encoding in the first two lines of Python code, and of other code with such comments."""
 
 _SUPERSETS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
     "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949", "iso2022_jp": "iso2022_jp_ext",
 }  # fmt: skip
-"""What a name stands for in practice, as in browsers: the larger set that its users write."""
+"""The encoding that a name means in practice, as in browsers: the larger set that is really used."""
 
 _MULTIBYTE = frozenset(("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"))
 _STATEFUL = re.compile(r"iso2022|hz|utf-7")
@@ -82,7 +82,7 @@ class Decoded:
     start: int
     notes: tuple[str, ...] = ()
     places: array[int] | None = None
-    """Where each character ends in the bytes, for encodings in which that depends on what comes before."""
+    """Where each character ends in the bytes, for stateful encodings."""
 
     def instead(self, text: str) -> Decoded:
         """The same bytes, read as ``text``, which has as many characters."""
@@ -100,7 +100,7 @@ def looks_binary(head: bytes) -> bool:
 
 
 def find_codec(label: str) -> str:
-    """Return Python's name for an encoding that is named as in web pages, or as in Python.
+    """Return Python's name of an encoding, from its name in web pages or in Python.
 
     Raises UsageError for a name that is unknown. Labels: https://encoding.spec.whatwg.org/#names-and-labels
     """
@@ -109,11 +109,11 @@ def find_codec(label: str) -> str:
     known = lookup(label)
     name = known.codec_info.name if known else label.strip()
     try:
-        info = codecs.lookup(label if name == "replacement" else name)  # which browsers refuse to read
+        info = codecs.lookup(label if name == "replacement" else name)  # browsers refuse to decode it
         "".encode(info.name)  # raises LookupError for codecs such as base64
     except (LookupError, ValueError) as error:
         raise UsageError(
-            f"there is no encoding called {label!r}", "name one such as utf-8, latin-1, gbk or shift_jis"
+            f"there is no encoding called {label!r}", "use one such as utf-8, latin-1, gbk or shift_jis"
         ) from error
     return _SUPERSETS.get(info.name, info.name)
 
@@ -121,7 +121,7 @@ def find_codec(label: str) -> str:
 def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "") -> Decoded:
     """Read a source of a kind as text, in ``encoding`` if the user names one.
 
-    ``fallback`` is the encoding of what is neither Unicode nor says what it is; '' guesses. A UTF-8 text with
+    ``fallback`` is the encoding of texts that are not Unicode and declare none; '' guesses. A UTF-8 text with
     a few broken bytes stays UTF-8. Raises MemosError for binary data, UsageError for an unknown name.
     """
     if encoding:
@@ -140,7 +140,7 @@ def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "
     except UnicodeDecodeError as error:
         first_bad = error.start
     else:
-        # Valid UTF-8 is believed over what a page declares, but for a few words of Chinese or the like.
+        # Valid UTF-8 overrides what a page declares, except for a few words of Chinese or similar.
         if not (declared in _MULTIBYTE or _STATEFUL.match(declared)) or max(text, default="") >= "\u0800":
             if not text.isascii() or (b"\x1b" not in data and b"~{" not in data):
                 return _finish(text, "utf-8", "strict", 0)
@@ -200,7 +200,7 @@ def clean(text: str) -> str:
 
 
 def _decode_named(data: bytes, name: str) -> Decoded:
-    """Decode as the user says; a BOM of the same family is no text, and tells the order of the bytes."""
+    """Decode in the user's encoding; a BOM of the same family is skipped and decides the byte order."""
     for bom, marked in _BOMS:
         if name.startswith(marked[:6]) and data.startswith(bom):
             return _decode_as(marked, data, len(bom))
@@ -208,13 +208,13 @@ def _decode_named(data: bytes, name: str) -> Decoded:
 
 
 def _decode_mostly(data: bytes, name: str) -> Decoded | None:
-    """Decode, unless more than one character in a hundred cannot be read."""
+    """Decode, unless more than one character in a hundred is invalid."""
     found = _decode_as(name, data)
     return found if found.text.count("\ufffd") <= 1 + len(found.text) // 100 else None
 
 
 def _decode_as(name: str, data: bytes, start: int = 0) -> Decoded:
-    """Decode in a known encoding, in which what is broken is replaced."""
+    """Decode in a known encoding; invalid bytes are replaced."""
     body = data[start:]
     try:
         raw = body.decode(name)
@@ -248,12 +248,12 @@ def _finish(raw: str, encoding: str, errors: str, start: int) -> Decoded:
     notes = []
     if errors != "strict":
         text = _SURROGATE.sub("\ufffd", text)
-        notes.append(f"not quite {encoding.upper()}: what could not be read is shown as \ufffd")
+        notes.append(f"not valid {encoding.upper()} throughout: invalid bytes are shown as \ufffd")
     return Decoded(text, raw, encoding, errors, start, tuple(notes))
 
 
 def _find_wide(head: bytes) -> str:
-    """Return which of UTF-16 and UTF-32 bytes with zeros are, or '': all characters are assigned ones."""
+    """Return which of UTF-16 and UTF-32 bytes with zeros are, if all characters are assigned; else ''."""
     best = (0, "")
     for name, width in _WIDE.items():
         try:
@@ -273,7 +273,7 @@ def _find_wide(head: bytes) -> str:
 
 
 def _find_declared(head: bytes, kind: str) -> str:
-    """Return the codec that a source names at its beginning; '' if none, or one that it cannot be in."""
+    """Return the codec that a source declares at its beginning; '' if there is none or it cannot be right."""
     patterns = list(_DECLARATIONS)
     if kind == "html" or (not kind and head.lstrip().startswith(b"<")):
         patterns.append(_META)
@@ -292,7 +292,7 @@ def _find_declared(head: bytes, kind: str) -> str:
 
 
 def _guess_stateful(data: bytes) -> str:
-    """Return the codec of a text in 7 bits that switches with escapes, or ''."""
+    """Return the codec of a 7-bit text with escape sequences (ISO-2022, HZ), or ''."""
     from chardet import detect
 
     name = detect(data[:_SAMPLE], include_encodings=["iso2022_jp_2", "iso2022_kr", "hz", "ascii"])["encoding"]
@@ -312,13 +312,13 @@ def _guess(sample: bytes) -> str:
     name = next((name for name in names if _is_plausible(sample, name)), names[0])
     text = sample.decode(name, "ignore")
     if name in _MULTIBYTE - {"cp932"} and 20 * len(_KANA.findall(text)) > len(text):
-        # Kana have the same place in EUC-JP and in the codes of China and Korea, whose texts have none.
+        # Kana have the same bytes in EUC-JP and in Chinese and Korean encodings, but only Japanese uses them.
         return "euc_jp" if "\ufffd" not in sample.decode("euc_jp", "replace")[:-1] else name
     return name
 
 
 def _is_plausible(sample: bytes, name: str) -> bool:
-    """Tell whether a codec reads all, without control characters or foreign letters in Latin words."""
+    """Return whether a codec decodes all, without control characters or foreign letters in Latin words."""
     try:
         text = codecs.getincrementaldecoder(name)().decode(sample)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Pictures and other files that stand in a text as base64: noise to whoever reads or searches the text."""
+"""Remove pictures and other files that are embedded in a text as base64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from memos_cli.cube import Span
 
 LEAST = 1000
-"""Characters of base64 that are no name, key or hash any more: a public key of RSA 4096 has 716."""
+"""Least characters of base64 that count as a file, not a key or hash: an RSA 4096 public key has 716."""
 
 _LINE = 60
 _BASE64 = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"+/%"
@@ -52,10 +52,10 @@ def leave_out(text: str, measure: Measure) -> tuple[str, Measure, str]:
         first, last = (shifts[bisect_right(ends, each) - 1] for each in (start, end))
         return measure(start + first, end + last)
 
-    note = f"left out what is embedded as base64: {count}, {left:,} characters"
+    note = f"left out files embedded as base64: {count}, {left:,} characters"
     return "".join((*parts, text[at:])), place, note
 
 
 def _is_mixed(run: str) -> bool:
-    """Tell whether a run has capitals, small letters and digits, as neither hexadecimal nor DNA has."""
+    """Return whether a run has capitals, small letters and digits: hexadecimal and DNA have not."""
     return all(kind.search(run, 0, LEAST) for kind in _KINDS)

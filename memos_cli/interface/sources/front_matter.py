@@ -1,4 +1,4 @@
-"""The YAML at the top of a Markdown file, between two lines of dashes, that says what a note is about."""
+"""Read YAML front matter: the entries between two lines of dashes at the top of a Markdown file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _ENTRY = re.compile(r"^(?=[^\s#:-][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
 _NAMES = {"authors": "author", "tag": "tags", "alias": "aliases"}
 _READ_NAMES = "title author date time created updated modified type tags aliases permalink id layout"
 _READ = frozenset(_READ_NAMES.split())
-"""The usual names of entries. A block without any of them is a text between two rules that has a colon."""
+"""Common names of entries. A block without any of them is text with a colon between two rules."""
 
 
 def read_front_matter(text: str) -> tuple[int, dict[str, str | list[str]]]:
-    """Return where the text after the front matter starts, and the entries that are texts or lists of texts.
+    """Return where the text after the front matter starts, and the entries that are strings or string lists.
 
     The names are in lower case and in the plural where they may have several values; values are as written,
     not numbers or dates. Text between two rules (``---``) that is no mapping is no front matter: 0 and {}.
@@ -24,7 +24,7 @@ def read_front_matter(text: str) -> tuple[int, dict[str, str | list[str]]]:
     if not front:
         return 0, {}
     whole = _load(front[1])
-    if whole is None:  # one entry that is no YAML spoils no other
+    if whole is None:  # an invalid entry does not spoil the others
         comment, *entries = _ENTRY.split(front[1])
         if any(line.strip() and line[0] != "#" for line in comment.split("\n")):
             return 0, {}
@@ -57,7 +57,7 @@ def as_list(value: str | list[str] | None) -> list[str]:
 
 
 def _load(block: str) -> object:
-    """Return YAML as texts, lists and mappings; None where it is none.
+    """Parse YAML into strings, lists and mappings; None if it is invalid.
 
     The loader makes nothing but these, not even numbers. An alias is the object itself and merges are not
     expanded, so a block cannot grow.

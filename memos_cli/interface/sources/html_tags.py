@@ -1,4 +1,4 @@
-"""HTML made safe for a tree builder that knows no places in the source.
+"""Mark text in HTML with its place in the source, and make it safe for a tree builder without places.
 
 Each stretch of text gets a mark with its number. What a tree builder would let swallow the page is taken out:
 elements that are never closed, self-closed ones as in XHTML, nesting without end.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from html import escape
 
 _DEPTH = 256
-"""Levels of elements that are told apart. The time of a tree builder grows with the square of the depth."""
+"""Deepest nesting that is kept: the time of a tree builder grows with the square of the depth."""
 
 _NAMES = {
     name: frozenset(names.split())
@@ -26,12 +26,12 @@ _NAMES = {
     }.items()
 }
 _RAW = _NAMES["raw"]
-"""Elements whose text may hold what looks like tags. They are not nested; of three the text is kept."""
+"""Elements whose text may look like tags. They are not nested; the text of three of them is kept."""
 HIDDEN = _NAMES["hidden"]
 INLINE = _NAMES["inline"]
 VOID = _NAMES["void"]
 _OPEN_END = _NAMES["open end"]
-"""Elements whose closing tag may be left out: they end with the next of their kind or with their parent."""
+"""Elements whose closing tag may be omitted: they end with the next of their kind or with their parent."""
 _BOUNDS = _NAMES["bounds"]
 """Elements that the closing tag of an element around them does not close."""
 _MARKUP = re.compile(
@@ -47,7 +47,7 @@ _ENDS = {
     **{name: re.compile(f"</{name}[^<>]*>?", re.IGNORECASE) for name in _RAW},
 }
 _LONGEST = 2000
-"""Characters of the attributes of a tag; longer ones are not looked at."""
+"""Most characters of a tag's attributes; longer attributes are ignored."""
 _SHOWS = re.compile(r"hidden|style|open|popover|content", re.IGNORECASE)
 _MARK, _MARK_END = "\ufdd0", "\ufdd1"
 MARKS = re.compile(f"{_MARK}(\\d+){_MARK_END}|[{_MARK}{_MARK_END}]")
@@ -147,7 +147,7 @@ def _scan(text: str) -> Iterator[tuple[int, int, re.Match[str] | None]]:
 
 
 def _find_unclosed(tokens: list[tuple[int, int, re.Match[str] | None]]) -> set[int]:
-    """Return where the elements begin that neither a closing tag nor the end of their parent closes."""
+    """Return the starts of elements that neither a closing tag nor the end of their parent closes."""
     inline: dict[str, list[int]] = {}
     stack: list[tuple[str, int]] = []
     count: dict[str, int] = {}
@@ -176,5 +176,5 @@ def _find_unclosed(tokens: list[tuple[int, int, re.Match[str] | None]]) -> set[i
 
 
 def _closes_itself(tag: re.Match[str]) -> bool:
-    """Tell whether a tag ends in a slash that is no part of an attribute's value."""
+    """Return whether a tag ends with a slash that is not part of an attribute's value."""
     return tag[3].rstrip().endswith("/") and bool(_SELF_CLOSED.search(tag[3]))

@@ -1,4 +1,4 @@
-"""Markdown: its blocks, as markdown-it-py finds them, and the pieces that a block is cut into."""
+"""Split Markdown into blocks with markdown-it-py, and cut long blocks into pieces."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _WINDOW = 200_000
-"""Characters that the parser sees at once: its tokens take forty times the memory of the text."""
+"""Characters that are parsed at once: tokens take forty times the memory of the text."""
 
 _NESTING = 20
-"""Levels of lists and quotes that are told apart; what is deeper is text."""
+"""Deepest nesting of lists and quotes; deeper levels are treated as text."""
 
 _NAME_LENGTH = 300
 _MARK_LENGTH = 100
@@ -146,7 +146,7 @@ def _parse_window(text: str, start: int, stop: int, whole: int) -> list[Block]:
 
 
 def _make_block(text: str, lines: list[int], token: Token, name: str) -> Block:
-    """Return the block of a token, without what is blank around it."""
+    """Return the block of a token, without blank space around it."""
     assert token.map is not None, f"a {token.type} token has no lines"
     last = len(lines) - 1
     kind = token.type.removesuffix("_open")
@@ -200,7 +200,7 @@ def _ends_in_colon(text: str, block: Block) -> bool:
 
 
 def _cut_lines(text: str, block: Block, size: int) -> Iterator[Piece]:
-    """Yield the parts of a fence, a table, code or HTML, cut at line ends and about as long as each other."""
+    """Yield the parts of a fence, a table, code or HTML, cut at line ends into similar lengths."""
     ends = [end.end() for end in LINE_END.finditer(text, block.start, block.end)]
     lines = list(pairwise([block.start, *ends, block.end]))
     head, tail, before, after = 0, 0, "", ""

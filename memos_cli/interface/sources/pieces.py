@@ -1,4 +1,4 @@
-"""What the readers of all kinds share: settings of a source, cutting to size, joining to passages."""
+"""Shared by all source readers: settings of a source, cutting to size, joining to passages, dates."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _WINDOW = 10
 letters in one word took 85 s), so it never gets more than this."""
 
 WHOLE = 2
-"""How many times the size a block may have that is better not cut: code, a table."""
+"""Largest size of an uncut block of code or table, as a multiple of the passage size."""
 
 TINY = 40
-"""Characters of a body that are too few for a memory of their own, where it can join another."""
+"""A body with fewer characters joins another passage if it can."""
 
 REST = 80
 """Length below which the end of a section joins the passage before it."""
@@ -62,13 +62,13 @@ class Piece:
     start: int
     end: int
     cost: int
-    """Its length as ``measure`` counts it."""
+    """Its length by ``measure``."""
     body: int
     """Characters in it that are not headings, rules or markup."""
     inserts: tuple[tuple[int, str], ...] = ()
     """Text that is not in the source, by place: repeated and closing lines of a block that was cut."""
     introduces: bool = False
-    """Whether the next piece is what this one announces with a colon."""
+    """Whether it ends with a colon that announces the next piece."""
 
     @property
     def continues(self) -> bool:
@@ -121,7 +121,7 @@ def pack(pieces: Iterable[Piece], size: int) -> list[Piece]:
 
 
 def _bind(pieces: Iterable[Piece], size: int) -> Iterator[Piece]:
-    """Join the pieces that ``pack`` must not part."""
+    """Join the pieces that ``pack`` must not separate."""
     bound: Piece | None = None
     for piece in pieces:
         if bound is None:
@@ -181,20 +181,20 @@ def read_time(value: object) -> int | None:
     """Milliseconds from what a record says: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
     since 1970. A date without a zone is in the user's.
 
-    None where it says nothing that can be read; ``count_unread`` counts what looks like a date. Which unit a
-    number has is told by its size: seconds reach 10^11 in the year 5138, milliseconds did in 1973.
+    None if it is not a time; ``count_unread`` counts texts like a date. The size of a number decides
+    its unit: seconds reach 10^11 in the year 5138, milliseconds did in 1973.
     """
     return first_time((value,))
 
 
 def end_time(value: object) -> int | None:
-    """The end of a day, or the moment, that a record says something lasts to; None as of ``read_time``."""
+    """Return when a record expires (milliseconds): a moment or the end of a day; None as in ``read_time``."""
     day = read_date(value) if isinstance(value, str) else None
     return milliseconds(day.period[1], local_zone()) if day else read_time(value)
 
 
 def first_time(values: Iterable[object]) -> int | None:
-    """The first of ``values`` that ``read_time`` can read. If none can, at most one counts as unread."""
+    """Return the first of ``values`` that ``read_time`` can read as a time. Count at most one as unread."""
     unread = ""
     for value in values:
         if (time := try_time(value)) is not None:
@@ -222,7 +222,7 @@ def _is_clock(text: str) -> bool:
 
 @dataclass(slots=True)
 class UnreadDates:
-    """How many dates of a source could not be read."""
+    """A counter of dates that could not be read."""
 
     count: int = 0
     first: str = ""
@@ -234,7 +234,7 @@ class UnreadDates:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One note, or none."""
+        """One note with the count and the first date, or none."""
         if not self.count:
             return ()
         first = self.first if len(self.first) <= 40 else f"{self.first[:40]}…"
@@ -248,7 +248,7 @@ _unread: ContextVar[UnreadDates | None] = ContextVar("unread", default=None)
 
 @contextmanager
 def count_unread() -> Iterator[UnreadDates]:
-    """Count the dates that ``read_time`` cannot read meanwhile; an outer one counts them too."""
+    """Count the dates that ``read_time`` cannot read in this block; an outer counter counts them too."""
     counter, outer = UnreadDates(), _unread.get()
     token = _unread.set(counter)
     try:
@@ -282,7 +282,7 @@ def _epoch(value: float) -> int:
 
 
 def date_in(name: str) -> int | None:
-    """The date that a file name carries (``2025-06-12-minutes.md``, ``20250612.txt``), in the user's zone."""
+    """Return the date in a file name (``2025-06-12-minutes.md``, ``20250612.txt``), in the user's zone."""
     found = _FILE_DATE.search(name)
     return read_time(f"{found[1]}-{found[3]}-{found[4]}") if found else None
 

@@ -30,14 +30,14 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+•·–—]|\(?\d{1,4}[.)、]|\(?[a-zA-Z][.)]
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
-    """A passage of Markdown and the headings that it stands under."""
+    """A passage of Markdown and the headings above it."""
 
     piece: Piece
     path: tuple[str, ...]
     opens: bool
-    """Whether it starts with its section's heading, or is text before the first."""
+    """Whether it starts with the heading of its section, or is text before the first heading."""
     closes: bool
-    """Whether its section ends with it."""
+    """Whether it is the last of its section."""
 
 
 def read_text(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
@@ -172,7 +172,7 @@ def _join_short(passages: list[_Passage], size: int) -> Iterator[tuple[Piece, tu
 
 
 def _belongs(before: _Passage, passage: _Passage, following: _Passage | None, size: int) -> bool:
-    """Tell whether a passage is to be joined to the one before it."""
+    """Return whether to join a passage to the one before it."""
     if not passage.opens or not _fits(before, passage, size):
         return False
     if not passage.piece.body:
@@ -193,13 +193,13 @@ def _belongs(before: _Passage, passage: _Passage, following: _Passage | None, si
 
 
 def _fits(before: _Passage, passage: _Passage, size: int) -> bool:
-    """Tell whether two passages together are not much longer than one; headings alone always fit."""
+    """Return whether two joined passages are not much longer than one; passages of headings always fit."""
     limit = 1.5 if passage.piece.body else 2 * WHOLE
     return before.piece.join(passage.piece).cost <= limit * size
 
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the headings that two paths begin with."""
+    """Return the headings at the start of both paths."""
     count = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
     return one[: min(len(one), len(other)) if count is None else count]
 

@@ -1,4 +1,4 @@
-"""Records (JSON, JSON lines): a draft for each, from the fields that name what it is.
+"""Records (JSON, JSON lines): one draft for each, built from fields with common names.
 
 A turn of a dialogue (a role or a name, and content) is what was said. A record that has only what a memory
 has (text, title, id, time, author, tags, type) is its text. Any other is its text, where it has one, and its
@@ -26,11 +26,11 @@ _TURN = frozenset(("content", "role", "name", "author", "id", "ref", "title", "t
 _PAGING = frozenset(
     ("count", "total", "total_count", "page", "pages", "page_size", "per_page", "limit", "offset", "cursor")
 ) | {"next", "next_cursor", "previous", "prev", "has_more", "version", "object", "took"}
-"""What a service says beside a list of records, of the list and not of them."""
+"""Fields beside a list of records that describe the list, such as paging."""
 _ANY_LIST = frozenset(
     ("data", "results", "items", "records", "rows", "entries", "list", "values", "messages", "memories")
 )
-"""Names of lists that do not say what is in them."""
+"""Generic names of lists, which make no title."""
 _SPACE = re.compile(r"[ \t\n\r\ufeff\x1e]*")
 _BETWEEN_LINES = re.compile(r"[\s,\ufeff]*")
 
@@ -41,13 +41,13 @@ def _whole(digits: str) -> int | str:
 
 
 def _number(digits: str) -> float | str:
-    """A number; one that is too large stays as it is written."""
+    """Return a number; one that is too large stays text."""
     value = float(digits)
     return digits if isinf(value) else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that keeps what is said under a repeated key."""
+    """Build a JSON object that keeps the values of repeated keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = unique([name for name, _ in pairs])
@@ -69,7 +69,7 @@ class Fault:
 
 
 def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each record. A line that is not JSON is a Fault, and the rest goes on.
+    """Yield a draft for each record. A line that is not JSON yields a Fault.
 
     A line may hold several values, and a value several lines, up to the first value that does not end.
     """
@@ -98,7 +98,7 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
 
 
 def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each element of an array or of an object's one list, or for the value.
+    """Yield a draft for each element of an array or of an object's one list, or for the value.
 
     What an object says beside its list is a draft of its own, and its title is that of the elements. Several
     values after one another are taken one by one. What follows a mistake cannot be found again, so a Fault is
@@ -140,7 +140,7 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with a number after it: ``phone``, ``phone 2``."""
+    """Return the names; repeated ones get a number: ``phone``, ``phone 2``."""
     found, taken, times = [], set(names), Counter[str]()
     if len(taken) == len(names):
         return [*names]
@@ -155,7 +155,7 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequence[Draft]:
-    """The draft of one record: none if it says nothing, and several where no model could read it at once."""
+    """Yield the draft of one record: none if it is empty, several if it is too long for a model."""
     if isinstance(value, dict):
         draft = _draft(value, span, setting, seen)
     else:
@@ -174,14 +174,14 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
 
 
 def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) -> Draft:
-    """What one record says, from the fields that are named as such fields mostly are, in any case."""
+    """Return the draft of one record, from fields with common names in upper or lower case."""
     names: dict[str, str] = {}
     for key in record:
         names.setdefault(key.lower(), key)
     used = set[str]()
 
     def take(keys: Sequence[str], read: Callable[[Any], Any]) -> Any:
-        """What the first of these fields says that can be read; None if there is none."""
+        """Return the value of the first of these fields that can be read; None if there is none."""
         for key in keys:
             if key in names and (found := read(record[names[key]])):
                 used.add(names[key])
@@ -194,12 +194,12 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     is_turn = is_turn and (isinstance(role, str) or not has_more)
     text = _text(content) if is_turn else None
     if is_turn and text is None and not has_more and not _says(content):
-        text = ""  # nothing was said
+        text = ""  # the record has no content
     if text is None:
         text = take(_TEXTS, _all_text)
     hidden = set(used)  # from the lines of fields
     title, ref = take(("title",), _word) or "", take(("id", "ref"), _word)
-    time = take(_TIMES, lambda value: (told := try_time(value)) is not None and (told,))
+    time = take(_TIMES, lambda value: (read := try_time(value)) is not None and (read,))
     if time is None:
         first_time(record[names[key]] for key in _TIMES if key in names)  # counts one that is unread
     author = take(("author", "name"), _word) or (_word(role) if is_turn else "")
@@ -228,7 +228,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
 
 
 def _says(value: object) -> bool:
-    """Whether a value says anything: it is not null, blank or empty."""
+    """Return whether a value has content: it is not null, blank or empty."""
     if isinstance(value, str):
         return bool(value) and not value.isspace()
     return value is not None and value != [] and value != {}
@@ -246,7 +246,7 @@ def _text(value: object) -> str | None:
 
 
 def _all_text(value: object) -> str | None:
-    """The same, of a value that says nothing but text."""
+    """Return a value if it is only text."""
     rich = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
     return _text(value) if all(part.keys() <= {"type", "text"} for part in rich) else None
 
@@ -259,7 +259,7 @@ def _word(value: object) -> str:
 
 
 def _tags(value: object) -> tuple[str, ...]:
-    """Tags, of a value that says nothing else."""
+    """Return a value's tags, if it is only tags."""
     is_flat = not isinstance(value, list) or all(isinstance(each, str | int) for each in value)
     return read_tags(value) if is_flat else ()
 
@@ -286,7 +286,7 @@ def _show(value: object) -> str:
 
 
 def _list_within(value: object) -> list[str]:
-    """The keys that lead to the one list of records in an object; none where it is itself a record.
+    """Return the keys that lead to the one list of records in an object; empty if it is a record itself.
 
     A service wraps its list in objects that say nothing else.
     """
@@ -308,15 +308,15 @@ def _is_list(value: object) -> bool:
 
 
 def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, str, Setting]:
-    """What an object says beside its list (None for nothing), and the title and setting of its records."""
+    """Return the fields beside an object's list (None if empty), and the title and setting of its records."""
     *outer, name = path
     for key in outer:
         value = value[key]
     rest = {key: item for key, item in value.items() if key != name}
     title = _word(rest.get("title")) or _word(rest.get("name"))
-    told = [key for key, item in rest.items() if _tells(key, item)]
-    if told == ["title"] and not any("title" in record for record in value[name]):
-        told = []  # each of them says it
+    kept = [key for key, item in rest.items() if _tells(key, item)]
+    if kept == ["title"] and not any("title" in record for record in value[name]):
+        kept = []  # each record gets the title
     named = [] if name.lower() in _ANY_LIST else [name]
     time = first_time(rest.get(key) for key in _TIMES)
     inner = replace(
@@ -324,18 +324,18 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
         title=": ".join([setting.title, *named]).removeprefix(": "),
         time=setting.time if time is None else time,
     )
-    return rest if told else None, title and ": ".join([title, *named]), inner
+    return rest if kept else None, title and ": ".join([title, *named]), inner
 
 
 def _tells(key: str, value: object) -> bool:
-    """Whether a field beside a list of records says something that is no matter of paging."""
+    """Return whether a field beside a list of records has content that is not about paging."""
     if key.lower() in _PAGING or isinstance(value, bool):
         return False
     return any(map(str.isalnum, value)) if isinstance(value, str) else _says(value)
 
 
 def _member(text: str, at: int, key: str) -> int:
-    """Where the value of a key starts in the object that opens at ``at``."""
+    """Return where the value of a key starts in the object that opens at ``at``."""
     names, places = [], []
     at = _skip(text, at + 1)
     while text[at] != "}":

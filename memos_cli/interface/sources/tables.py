@@ -41,8 +41,8 @@ _Row = tuple[int, int, list[str]]
 
 
 def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
-    """A draft for each row below the header. Blank rows are passed over; of lines above the header the first
-    is the title, and all of them are a draft if there are more."""
+    """Yield a draft for each row below the header, without blank rows. The first line above the header is the
+    title; if there are several, they are also a draft."""
     csv.field_size_limit(1 << 30)
     named = _SEP.match(text)
     at = named.end() if named else 0
@@ -72,13 +72,13 @@ def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> I
 
 
 def is_table(text: str) -> bool:
-    """Whether a text has the same number of tabs, at least one, in every line: Excel's "Unicode Text"."""
+    """Return whether every line of a text has the same number of tabs, not zero: Excel's "Unicode Text"."""
     widths = _widths(text[: _SAMPLE + 1], "\t")
     return len(widths) > 1 and len(set(widths)) == 1 and widths[0] > 1
 
 
 def _rows(text: str, at: int, delimiter: str, is_rest: bool = False) -> Iterator[_Row]:
-    """The rows that are not blank. A quote that never ends ends with its line, once."""
+    """Yield the rows that are not blank. A quote that is never closed ends with its line, once."""
     consumed = at
 
     def lines() -> Iterator[str]:
@@ -102,7 +102,7 @@ def _rows(text: str, at: int, delimiter: str, is_rest: bool = False) -> Iterator
 
 
 def _widths(sample: str, delimiter: str) -> list[int]:
-    """How many cells the first rows have that are not blank."""
+    """Return the number of cells in each of the first rows that are not blank."""
     reader = csv.reader(io.StringIO(sample[:_SAMPLE], newline=""), delimiter=delimiter)
     widths = [len(row) for row in islice(reader, _ROWS) if any(cell.strip() for cell in row)]
     if len(sample) > _SAMPLE and len(widths) > 1:
@@ -111,7 +111,7 @@ def _widths(sample: str, delimiter: str) -> list[int]:
 
 
 def _delimiter(sample: str) -> str:
-    """What parts the cells: that by which the most rows have the same number of cells, outside quotes.
+    """Return the delimiter: the one by which most rows have the same number of cells, outside quotes.
 
     Where the first row has none, it is a title, and a table follows; or the file has one column of prose.
     """
@@ -134,7 +134,7 @@ def _delimiter(sample: str) -> str:
 
 
 def _header_of(rows: Sequence[_Row]) -> int:
-    """Which row is the header: the first that fills about as many cells as most rows do."""
+    """Return the index of the header: the first row with about as many filled cells as most rows."""
     filled = [sum(map(bool, map(str.strip, cells))) for _, _, cells in rows]
     if not filled:
         return 0
@@ -143,7 +143,7 @@ def _header_of(rows: Sequence[_Row]) -> int:
 
 
 def _is_data(rows: Sequence[_Row]) -> bool:
-    """Whether the first row is no header: it holds what the second one holds, or what is no name."""
+    """Return whether the first row is data: it looks like the second row, or has cells that are not names."""
     cells, *below = [[cell.strip() for cell in row[:_ROWS]] for _, _, row in rows[:2]]
     is_prose = len(cells) == 1 and re.search(r"\s.*[.!?。]$", cells[0])
     if is_prose or any(len(cell) > _TITLE for cell in cells):

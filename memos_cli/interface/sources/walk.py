@@ -27,7 +27,7 @@ class Found:
     path: Path
     uri: str
     given: str = ""
-    """The path by which a folder gave it, as an address, links and all; empty: it was named itself."""
+    """The path by which a folder reached it, as a URI with links unresolved; empty: the user named it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
 
 
 def below(folder: Path) -> Path:
-    """The path that stands before those of the files in a folder: a link to the folder stays one."""
+    """Return the path prefix of the files in a folder; a link to the folder is not resolved."""
     return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
 
 
@@ -147,7 +147,7 @@ def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
         if not found or (found.lastgroup and found.end() < len(path)):
             continue
         if path.endswith("/") and found.end() == len(path) and not found.lastgroup:
-            continue  # folder/** speaks of what is in the folder
+            continue  # folder/** matches only what is in the folder
         return pattern.include
     return None
 

@@ -1,4 +1,4 @@
-"""HTML: the visible text, block by block, with the bytes that each stretch of it came from.
+"""HTML: extract the visible text, block by block, with the source bytes of each stretch.
 
 lexbor builds the tree, as browsers do it. It knows no places in the source: ``html_tags`` marks the text.
 """
@@ -40,7 +40,7 @@ class _Block:
     level: int = 0
     """1 to 6 for a heading."""
     group: int = 0
-    """Number of the table or preformatted element that it is part of, if any."""
+    """Number of the table or preformatted element that contains it, if any."""
     row: int = 0
     """Number of the table row that it is a cell of by itself, if any."""
     column: int = 0
@@ -49,7 +49,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What an element hands down to what it holds."""
+    """The state that an element passes to its children."""
 
     level: int = 0
     group: int = 0
@@ -58,11 +58,11 @@ class _Around:
     is_header: bool = False
     preformatted: bool = False
     invisible: frozenset[str] = frozenset()
-    """The properties by which text is not shown; unlike ``display``, an element within may show it again."""
+    """The properties that hide text; unlike ``display: none``, a descendant may show it again."""
 
 
 class _Page:
-    """Collects the blocks of a page, what it is called, and what its ``meta`` elements say."""
+    """Collect the blocks of a page, its title, and its ``meta`` elements."""
 
     def __init__(self, text: str) -> None:
         from selectolax.lexbor import LexborHTMLParser
@@ -105,7 +105,7 @@ class _Page:
             node = node.next
 
     def _enter(self, node: LexborNode, name: str, around: _Around) -> _Around | None:
-        """Return what an element hands down; None if nothing in it is shown."""
+        """Return the state that an element passes to its children; None if nothing in it is visible."""
         if name == "title":
             self.title = self.title or MARKS.sub("", node.text_content or node.text())
             return None
@@ -208,7 +208,7 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
 
 
 def _find_invisible(name: str, attributes: dict[str, str | None], before: frozenset[str]) -> frozenset[str]:
-    """Return the properties by which an element's text is not shown, given those of its parent.
+    """Return the properties that hide an element's text, given those of its parent.
 
     ``display`` stands for all that nothing within can undo. ``aria-hidden`` counts for icons only: sighted
     readers see what else it hides.

@@ -1,4 +1,4 @@
-"""A medium that only reads, and a disk that is full: what only reads works, and forgetting needs no room."""
+"""Read-only media and full disks: reading works, and forgetting needs little disk space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARK = "Zyxomat"
 
 
 def limit(size: int) -> Callable[[], None]:
-    """What lets no file of a process grow beyond ``size`` bytes, as a full disk does."""
+    """Return a preexec function that limits files to ``size`` bytes, like a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -33,7 +33,7 @@ def run(shell: Shell, *command: object, room: int, code: int = 0) -> tuple[str, 
     return out.decode(), err.decode()
 
 
-def test_forgetting_needs_no_room_for_a_copy(memos: Shell, tmp_path: Path) -> None:
+def test_forgetting_needs_no_disk_space_for_a_copy(memos: Shell, tmp_path: Path) -> None:
     """On a disk that has 2 MB left beside the vault, which is larger than that."""
     lines = "\n".join(f"Fact {n} is of no interest: {'owl ' * (n % 90)}{n * 7919}." for n in range(9000))
     memos("ingest", "-", "--lines", "--no-embed", stdin=lines.encode())
@@ -73,7 +73,7 @@ READS = (
 )  # fmt: skip
 
 
-def test_a_full_disk_is_read_from(memos: Shell) -> None:
+def test_a_vault_on_a_full_disk_can_be_read(memos: Shell) -> None:
     (id,) = memos.keep("Owls nest low.", options=("--tag", "owls"))
     for command in (*READS, ("show", id), ("history", id)):
         out, err = run(memos, *command, room=1000)
@@ -83,7 +83,7 @@ def test_a_full_disk_is_read_from(memos: Shell) -> None:
     assert "the disk" in run(memos, "tag", id, "--add", "x", room=1000, code=1)[1]
 
 
-def test_a_read_only_medium_is_read_from(memos: Shell) -> None:
+def test_a_vault_on_a_read_only_medium_can_be_read(memos: Shell) -> None:
     """In a mount namespace of its own, as far as this system lets a user have one."""
     (id,) = memos.keep("Owls nest low.", options=("--tag", "owls"))
     mount = f"mount --bind '{memos.vault}' '{memos.vault}' && mount -o remount,ro,bind '{memos.vault}'"
@@ -97,7 +97,7 @@ def test_a_read_only_medium_is_read_from(memos: Shell) -> None:
 @pytest.mark.parametrize(
     ("number", "advice"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "writable by you")]
 )
-def test_a_publication_that_finds_no_room_says_so(
+def test_a_publication_on_a_full_disk_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
 ) -> None:
     def full(*arguments: object, **options: object) -> None:

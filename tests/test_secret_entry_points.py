@@ -1,4 +1,4 @@
-"""No way into a vault lets a secret in, unless ``--secrets allow`` or the setting says so."""
+"""Every entry point of a vault masks secrets, unless ``--secrets allow`` or the setting allows them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_kept(memos: Shell) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_secret_is_covered_on_every_way_in(memos: Shell, way: str) -> None:
+def test_a_secret_is_masked_at_every_entry_point(memos: Shell, way: str) -> None:
     one, two = memos.keep("The boat is blue.", "Tea is at five.")
     arguments, stdin = WAYS[way]
     named = [{"ID": one, "OTHER": two}.get(each, each) for each in arguments]
@@ -38,7 +38,7 @@ def test_a_secret_is_covered_on_every_way_in(memos: Shell, way: str) -> None:
     assert not is_kept(memos)
 
 
-def test_a_bundle_brings_none_in_any_version_title_tag_or_author(memos: Shell) -> None:
+def test_no_secret_of_a_bundle_is_stored(memos: Shell) -> None:
     memos.keep("The boat is blue.")
     memos("export", "-o", "in.mip")
     with (memos.work / "in.mip").open("rb") as stream:
