@@ -249,6 +249,7 @@ def test_places_in_a_stateful_code_cover_the_text(text: str, codec: str, data: s
         b"\x41\x0e\0\0\x80\x3f\0\0\0\0\xc8\x42",
         bytes(range(1, 64)) * 2 + b"\0",
         b"a\0b\1\2",
+        b"x\0y\0z",
     ],
 )
 def test_binary_data_is_not_taken_for_utf_16(data: bytes) -> None:

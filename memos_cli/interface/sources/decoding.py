@@ -255,9 +255,9 @@ def _finish(raw: str, encoding: str, errors: str, start: int) -> Decoded:
 def _find_wide(head: bytes) -> str:
     """Return which of UTF-16 and UTF-32 bytes with zeros are, if all characters are assigned; else ''."""
     best = (0, "")
-    for name, width in _WIDE.items():
+    for name in (name for name, width in _WIDE.items() if len(head) % width == 0):
         try:
-            text = codecs.getincrementaldecoder(name)().decode(head[: len(head) // width * width])
+            text = codecs.getincrementaldecoder(name)().decode(head)
         except UnicodeDecodeError:
             continue
         plain, usual = len(text.encode("ascii", "ignore")), len(_USUAL.findall(text))
