@@ -380,3 +380,10 @@ def test_any_text_makes_a_call_and_always_the_same(question: str, now: int) -> N
     assert call.when in question
     assert (call.when == "") == (call.after is None and call.before is None)
     assert call.intent in ("recall", "summarize", "list")
+
+
+@pytest.mark.parametrize(
+    "question", ["2026年10月的会议通过了什么?", "上个月的会议通过了什么?", "昨天的会议通过了什么?"]
+)
+def test_the_particle_after_a_time_is_no_part_of_a_topic(question: str) -> None:
+    assert read_question(question, now=1_795_000_000_000).topics == ("会议通过",)

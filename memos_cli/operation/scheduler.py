@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import floor
 
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
@@ -166,7 +167,7 @@ def _retrieve(
     spent = 0
     for hit, cost in candidates:
         if hit.relevance < least:
-            reason = f"not relevant enough ({hit.relevance:.2f} < {least:.2f})"
+            reason = f"not relevant enough ({floor(hit.relevance * 100 + 1e-9) / 100:.2f} < {least:.2f})"
         elif _is_said(hit, (*head, *chosen), duplicates):
             reason = "duplicate of another memory"
         elif most and len(chosen) >= most and not everything:

@@ -124,7 +124,7 @@ def search(
             signs = Signs(covered, near.best, gap, each.is_foreign)
             why["gap"] = round(gap, 3)
         if each.is_foreign:
-            why["script"] = "another than the question's"
+            why["script"] = "not that of the question"
         why |= ranked[n].signs
         why["relevance"] = round(relevance(signs, calibration), 3)
         hits.append(Hit(cubes[n], round(ranked[n].score, 4), why, sentences.get(n, ())))
