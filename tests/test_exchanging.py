@@ -85,7 +85,7 @@ def test_what_went_on_there_gets_its_versions_here(full: Shell) -> None:
     full("export", "-o", "one.mip")
     there = other(full)
     full("import", "one.mip", "--no-embed", *there)
-    (hit,) = full("search", "pine", "--json").records
+    hit = full("search", "pine", "--json").records[0]
     full("edit", hit["id"], "--text", "The hull is of steel.")
     full("export", "-o", "two.mip")
     assert full("import", "two.mip", "--no-embed", "--json", *there).record["versions"] == 1
