@@ -84,7 +84,7 @@ def test_a_damaged_database_is_not_damaged_more(tmp_path: Path) -> None:
     make(path, 512, 8).close()
     whole = path.read_bytes()
     chance = random.Random(8)
-    for _ in range(60):
+    for _ in range(400):
         page = chance.randrange(1, len(whole) // 512)
         at = page * 512 + chance.randrange(24)
         data = bytearray(whole)

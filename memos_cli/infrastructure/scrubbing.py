@@ -106,7 +106,11 @@ class _Scrubber:
             trunk = following
         waiting = list(roots)
         while waiting:
-            waiting += self._scrub_tree_page(waiting.pop())
+            number = waiting.pop()
+            try:
+                waiting += self._scrub_tree_page(number)
+            except (struct.error, IndexError) as error:  # a number that points beyond the page
+                raise _damaged(f"page {number}") from error
 
     def _scrub_tree_page(self, number: int) -> list[int]:
         """Scrub a page of a tree and its overflow pages. Returns its child pages."""
