@@ -52,7 +52,7 @@ def watch_words(db: Connection) -> None:
 
 
 def expected() -> Connection:
-    """An empty database of the newest format, in a temporary file: what the tables should look like."""
+    """Return an empty database of the newest format, in memory: a full disk does not stop a check."""
     fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     schema.migrate(fresh)
     watch_words(fresh)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
+from memos_cli.letters import CJK
+
 Kind = Literal["password", "key", "secret", ""]
 Stretch = tuple[int, int]
 
@@ -64,7 +66,7 @@ _KEY = re.compile(rf"(?:{_any(_KEYS)}|token|apikey|accesskey)\Z", re.IGNORECASE)
 _PART = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME_LETTER = re.compile(r"[\w.$-]")
-_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WIDE = re.compile(f"[\u0e00-\u0e7f{CJK}]")
 
 # --- notations: the text between a name and its value, from the end of the name ---------------------------
 
