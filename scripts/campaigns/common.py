@@ -1,0 +1,289 @@
+"""What the campaigns share: a home of their own, quick runs of ``memos``, what a vault holds, and the report.
+
+A campaign is drawn from ``--seed``, ends after ``--seconds`` or ``--count`` tries, prints its counts, and
+exits with 1 if it found something. Commands run in forks of this process, which has imported everything once:
+a command then costs tens of milliseconds. No campaign starts threads or loads a model before it forks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import pkgutil
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+FAILED_TO_END = 99
+"""The exit code of a fork that an exception has left: always a finding."""
+SYLLABLES = tuple(first + vowel for first in "bcdfglmnprst" for vowel in "aeiou")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command left: its exit code or the signal that ended it (the other is 0), and what it wrote."""
+
+    arguments: tuple[str, ...]
+    code: int
+    signal: int
+    out: str
+    err: str
+    seconds: float
+    hung: bool = False
+
+    @property
+    def values(self) -> list[Any]:
+        """The lines of JSON."""
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
+    @property
+    def broke(self) -> bool:
+        """Whether the program itself went wrong: a traceback, an internal error, an abort, no end."""
+        crashed = self.signal not in (0, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+        texts = ("Traceback (most recent call last)", "internal error")
+        said = any(text in self.err or text in self.out for text in texts)
+        return crashed or self.hung or said or self.code == FAILED_TO_END
+
+    def __str__(self) -> str:
+        end = f"signal {self.signal}" if self.signal else f"exit {self.code}"
+        return f"memos {' '.join(self.arguments)[:300]}: {end}{', hung' * self.hung}: {self.err[-900:]}"
+
+
+@dataclass
+class Campaign:
+    """One run of a campaign: its chance, its folder, its limits, and what it has counted and found."""
+
+    name: str
+    seed: int
+    seconds: float
+    count: int
+    folder: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    found: list[str] = field(default_factory=list)
+    chance: random.Random = field(init=False)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+
+    def tries(self) -> Iterator[int]:
+        """The numbers of the tries, until time or count is up. Shows where it stands on a terminal."""
+        for number in range(self.count):
+            if time.monotonic() - self.started > self.seconds:
+                return
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{self.name}: {number} tries, {len(self.found)} found\033[K")
+            self.counts["tries"] += 1
+            yield number
+
+    def find(self, what: str, **details: object) -> None:
+        """Record a finding, and print it at once: a campaign may be interrupted."""
+        text = what + "".join(f"\n    {name}: {str(value)[:1200]}" for name, value in details.items())
+        self.found.append(text)
+        print(f"FOUND {text}", flush=True)
+
+    def sentence(self) -> str:
+        """A sentence of invented words, which says nothing and is like no other."""
+        words = ("".join(self.chance.choices(SYLLABLES, k=self.chance.randint(2, 4))) for _ in range(9))
+        return f"{' '.join(words).capitalize()}."
+
+    def end(self) -> int:
+        """Print the counts and say how it ended. Returns the exit code."""
+        seconds = time.monotonic() - self.started
+        for name, number in sorted(self.counts.items()):
+            print(f"{name}\t{number}")
+        print(f"{self.name}: seed {self.seed}, {seconds:.0f} s, {len(self.found)} found")
+        return 1 if self.found else 0
+
+
+def main(
+    name: str, help_text: str, work: Callable[[Campaign], None], *, count: int = 10**9, seconds: float = 60
+) -> None:
+    """Run a campaign from the command line, in a folder of its own, and exit."""
+    parser = argparse.ArgumentParser(description=help_text, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1, help="what is tried is drawn from it (default 1)")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"longest run (default {seconds:g})")
+    parser.add_argument("--count", type=int, default=count, help="most tries (default: no limit)")
+    parser.add_argument("--keep", action="store_true", help="leave the folder it worked in, and name it")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix=f"memos-{name}-"))
+    settle(folder)
+    campaign = Campaign(name, given.seed, given.seconds, given.count, folder)
+    try:
+        work(campaign)
+    finally:
+        if given.keep:
+            print(f"kept {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(campaign.end())
+
+
+def settle(folder: Path) -> None:
+    """Make ``folder`` the home of all commands from now on, and import what they may need."""
+    for variable in [name for name in os.environ if name.startswith(("MEMOS_", "XDG_"))]:
+        if variable != "MEMOS_CACHE":
+            del os.environ[variable]
+    home = folder / "home"
+    home.mkdir(parents=True)
+    os.environ.setdefault("MEMOS_CACHE", str(folder / "cache"))
+    os.environ.update(HOME=str(home), TMPDIR=str(folder), TZ="UTC", OMP_NUM_THREADS="1")
+    tempfile.tempdir = str(folder)
+    _import_all()
+
+
+def _import_all() -> None:
+    import typer.main
+
+    from memos_cli.cli import app
+
+    for package in ("cli", "infrastructure", "interface", "operation"):
+        _import_package(f"memos_cli.{package}")
+    built = typer.main.get_command(app.build())
+    app.build = lambda _=(): built  # type: ignore[assignment, return-value]
+
+
+def _import_package(name: str) -> None:
+    package = import_module(name)
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name == "wording" or "training" in module.name:
+            continue
+        import_module(f"{name}.{module.name}")
+        if module.ispkg:
+            _import_package(f"{name}.{module.name}")
+
+
+def memos(
+    *arguments: object,
+    stdin: str | bytes = b"",
+    env: dict[str, str] | None = None,
+    kill_after: float | None = None,
+    timeout: float = 60.0,
+    first: Callable[[], None] | None = None,
+) -> Run:
+    """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork."""
+    given = tuple(str(each) for each in arguments)
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    with tempfile.TemporaryFile() as typed, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        typed.write(data)
+        typed.seek(0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        start = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _be_command(given, (typed, out, err), env or {}, first)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        status, hung = _wait(child, start + timeout)
+        seconds = time.monotonic() - start
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", "replace"))
+    ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    code = 0 if ended_by else os.WEXITSTATUS(status)
+    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung)
+
+
+def _be_command(
+    arguments: tuple[str, ...],
+    streams: tuple[BinaryIO, BinaryIO, BinaryIO],
+    env: dict[str, str],
+    first: Callable[[], None] | None,
+) -> None:
+    code = FAILED_TO_END
+    try:
+        for number, stream in enumerate(streams):
+            os.dup2(stream.fileno(), number)
+        sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False))
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+        os.environ.update(env)
+        sys.argv = ["memos", *arguments]
+        if first is not None:
+            first()
+        from memos_cli.cli.app import main
+
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:  # noqa: BLE001 (the fork must never return into the campaign)
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        for written in (sys.stdout, sys.stderr):
+            written.flush()
+        os._exit(code & 255)
+
+
+def _wait(child: int, deadline: float) -> tuple[int, bool]:
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status, False
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            return os.waitpid(child, 0)[1], True
+        time.sleep(0.001)
+
+
+def contents(vault: Path) -> dict[str, tuple[Any, ...]]:
+    """What a plain vault holds, by id: all of a memory that a user put there, no hits and no dates of change.
+
+    Returns:
+        id → (state, version, expiry, frozen, ((version, title, text) …), (tag …), ((kind, target id) …)).
+        Empty where there is no vault yet.
+    """
+    database = vault / "memos.db"
+    if not database.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'cube'").fetchone():
+            return {}
+        db.execute("BEGIN")  # all of it as it stands at one moment
+        held = {}
+        for number, identifier, *header in db.execute(
+            "SELECT n, id, state, version, expires, frozen FROM cube"
+        ).fetchall():
+            versions = db.execute(
+                "SELECT version, title, text FROM version WHERE cube = ? ORDER BY version", (number,)
+            ).fetchall()
+            tags = db.execute("SELECT tag FROM tag WHERE cube = ? ORDER BY tag", (number,)).fetchall()
+            links = db.execute(
+                "SELECT l.kind, c.id FROM link l JOIN cube c ON c.n = l.target WHERE l.source = ?"
+                " ORDER BY 1, 2",
+                (number,),
+            ).fetchall()
+            held[identifier] = (*header, tuple(versions), tuple(tag for (tag,) in tags), tuple(links))
+    return held
+
+
+def findings(vault: Path, **options: Any) -> list[dict[str, Any]]:
+    """What ``memos check`` says of a vault; a check that fails is a finding, too."""
+    run = memos("--vault", vault, "check", "--json", **options)
+    try:
+        listed: list[dict[str, Any]] = run.values[0]["findings"]
+    except (IndexError, KeyError, ValueError):
+        return [{"rule": "must", "what": "check", "where": str(vault), "message": str(run)}]
+    return listed
+
+
+def broken(vault: Path, **options: Any) -> list[dict[str, Any]]:
+    """The findings of ``memos check`` that break a *must* of store_format.md."""
+    return [finding for finding in findings(vault, **options) if finding["rule"] == "must"]
