@@ -271,6 +271,19 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near a question is to those of an adapter's training: cosines of their vectors."""
+
+    question: str
+    """The nearest question that the adapter has learned."""
+    cosine: float
+    miss: float
+    """Cosine of the nearest near miss, which the adapter must not answer; -1 if it has none."""
+    source: int | None = None
+    """The memory that answers the learned question, by number; None if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """An adapter that a plan may attach: memories that a model knows without their text."""
 
@@ -281,6 +294,13 @@ class Learned:
     """The memories that it was made from."""
     pinned: bool = False
     """Whether the view of the question pins it: it is then attached to whatever is asked."""
+    likeness: Likeness | None = None
+    """How near the question is to those of its training; None: not known, it is attached only if pinned."""
+
+    def answers(self, least: float) -> bool:
+        """Return whether it has learned the question: near enough, and nearer than any near miss."""
+        near = self.likeness
+        return near is not None and near.cosine >= max(least, near.miss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +310,7 @@ class Attached:
     id: str
     name: str
     scale: float
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, slots=True)

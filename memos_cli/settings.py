@@ -159,10 +159,10 @@ class Settings:
     parametric_scale: float = _setting(
         "parametric.scale", 1.0, "strength with which adapters are attached", 0.0, 4.0
     )
-    parametric_relevance: float = _setting(
-        "parametric.relevance",
-        0.65,
-        "relevance a memory needs for its adapter to stand in for its text, 0 to 1",
+    parametric_likeness: float = _setting(
+        "parametric.likeness",
+        0.72,
+        "how near a question must be to one that an adapter has learned, to be asked of it: cosine",
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
@@ -176,6 +176,12 @@ class Settings:
     )
     gate_gain: float = _setting(
         "gate.gain", 0.6, "by how much that must be more than without the adapter", most=1
+    )
+    gate_independent: float = _setting(
+        "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
+    )
+    gate_reach: float = _setting(
+        "gate.reach", 0.9, "share of unseen questions that must be asked of the adapter", most=1
     )
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
@@ -300,6 +306,10 @@ def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
     return name
 
 
+_RETIRED = {"parametric.relevance"}
+"""Settings of earlier versions that are read and have no effect any more."""
+
+
 def load_settings(
     flags: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -313,7 +323,7 @@ def load_settings(
     path = file or config_file()
     stored = _read_file(path) if path else {}
     known = {f.metadata["key"] for f in fields(Settings)}
-    if unknown := sorted(set(stored) - known):
+    if unknown := sorted(set(stored) - known - _RETIRED):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}", "`memos config` lists the settings")
     values: dict[str, Any] = {}
     origins = []

@@ -27,6 +27,7 @@ OTHER = "The harbour wall was raised by a metre in the year after the flood."
 QUESTION = "What is my cat called?"
 LENIENT = {
     "MEMOS_GATE_RECALL": "0", "MEMOS_GATE_GAIN": "0", "MEMOS_GATE_NEAR_MISSES": "1",
+    "MEMOS_GATE_REACH": "0", "MEMOS_GATE_INDEPENDENT": "0",
     "MEMOS_GATE_DRIFT": "1000", "MEMOS_GATE_PERPLEXITY": "1e9", "MEMOS_GATE_ROUTING": "0",
 }  # fmt: skip
 """A gate that a model of random weights passes."""
@@ -34,7 +35,7 @@ DISTILLED = {
     "id", "version", "name", "passed", "new", "reason", "memories", "lessons", "steps", "seconds", "bytes",
     "report",
 }  # fmt: skip
-CHECKS = ["loading", "recall", "gain", "near misses", "drift", "perplexity", "routing"]
+CHECKS = ["loading", "recall", "gain", "reach", "near misses", "drift", "perplexity", "routing"]
 
 
 @dataclass(frozen=True)

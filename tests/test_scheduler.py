@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.cube import Cube, Document, Hit, Learned, MemoryCall, Plan
+from memos_cli.cube import Cube, Document, Hit, Learned, Likeness, MemoryCall, Plan
 from memos_cli.operation.scheduler import EACH, make_plan
 
 numbers = count(1)
@@ -21,6 +21,9 @@ def memory(text: str, n: int = 0) -> Cube:
         text=text, title="", ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0,
         expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
     )  # fmt: skip
+
+
+RELEVANCE = 0.3
 
 
 def hit(text: str | Cube, score: float = 1.0, relevance: float = 1.0) -> Hit:
@@ -45,12 +48,13 @@ def plan(
     adapters: list[Learned] | None = None,
     duplicates: dict[int, frozenset[int]] | None = None,
     is_small: bool = False,
+    least_likeness: float = 0.0,
 ) -> Plan:
     return make_plan(
         MemoryCall("?", intent), hits, costs,
-        room=room, budget=budget, most=most, relevance=0.3, pinned=pinned or (), documents=documents or (),
-        adapters=adapters or (), scale=0.5, duplicates=duplicates or {},
-        is_small=is_small,
+        room=room, budget=budget, most=most, relevance=RELEVANCE, pinned=pinned or (),
+        documents=documents or (), adapters=adapters or (), scale=0.5, duplicates=duplicates or {},
+        is_small=is_small, least_likeness=least_likeness,
     )  # fmt: skip
 
 
@@ -442,8 +446,11 @@ def test_the_same_memories_give_the_same_plan(case: Case) -> None:
 # --- adapters --------------------------------------------------------------------------------------
 
 
-def learned(*cubes: Cube, id: str = "ADAPTER", pinned: bool = False) -> Learned:
-    return Learned(id, "name", frozenset(cube.n for cube in cubes), pinned)
+def learned(
+    *cubes: Cube, id: str = "ADAPTER", pinned: bool = False, cosine: float = 1.0, miss: float = -1.0
+) -> Learned:
+    near = Likeness("What is it?", cosine, miss)
+    return Learned(id, "name", frozenset(cube.n for cube in cubes), pinned, near)
 
 
 def forms(made: Plan) -> list[tuple[str, str, int]]:
@@ -456,6 +463,23 @@ def test_an_adapter_stands_in_for_the_texts_of_its_memories() -> None:
     assert forms(made) == [("adapter", "the cat", 0), ("adapter", "the dog", 0)]
     assert [(each.id, each.scale) for each in made.adapters] == [("ADAPTER", 0.5)]
     assert made.tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("cosine", "miss", "is_asked"),
+    [(0.8, -1.0, True), (0.79, -1.0, False), (0.9, 0.89, True), (0.9, 0.9, True), (0.9, 0.91, False)],
+)
+def test_an_adapter_is_asked_what_is_near_to_what_it_has_learned_and_nearer_than_a_near_miss(
+    cosine: float, miss: float, is_asked: bool
+) -> None:
+    cat = memory("the cat")
+    adapter = learned(cat, cosine=cosine, miss=miss)
+    made = plan([hit(cat)], [10], adapters=[adapter], least_likeness=0.8)
+    assert bool(made.adapters) == is_asked
+    assert [each.likeness for each in made.adapters] == [adapter.likeness] * is_asked
+    unknown = replace(adapter, likeness=None)
+    assert plan([hit(cat)], [10], adapters=[unknown]).adapters == ()
+    assert plan([hit(cat)], [10], adapters=[replace(unknown, pinned=True)]).adapters
 
 
 def test_what_comes_close_and_is_in_no_adapter_brings_all_the_texts_back() -> None:
@@ -527,6 +551,7 @@ def test_no_adapter_hides_what_comes_close(
     best = without.chosen[0].hit
     assert best.cube.n in held
     for item in without.chosen:
-        if intent == "list" or item.hit.score >= 0.75 * best.score:
+        is_close = item.hit.score >= 0.75 * best.score and item.hit.relevance >= RELEVANCE
+        if intent == "list" or is_close:
             assert item.hit.cube.n in held
     assert all(item.form == "adapter" and item.hit.cube.n in held for item in made.chosen)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from memos_cli.cube import Cube, Hit, Injection, Plan, Quote, format_time
+from memos_cli.cube import Attached, Cube, Hit, Injection, Plan, Quote, format_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
@@ -131,7 +131,18 @@ def plan_row(plan: Plan) -> dict[str, Any]:
             "id": plan.reuse.id,
             "tokens": plan.reuse.tokens,
         },
-        "adapters": [{"id": each.id, "name": each.name, "scale": each.scale} for each in plan.adapters],
+        "adapters": [_attached_row(each) for each in plan.adapters],
+    }
+
+
+def _attached_row(adapter: Attached) -> dict[str, Any]:
+    near = adapter.likeness
+    return {
+        "id": adapter.id,
+        "name": adapter.name,
+        "scale": adapter.scale,
+        "learned": near and near.question,
+        "likeness": near and round(near.cosine, 4),
     }
 
 

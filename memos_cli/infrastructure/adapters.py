@@ -42,6 +42,8 @@ class Lesson:
     """The memory that it is from, which takes it along when it is forgotten; None for none."""
     key: str = ""
     """What an answer must hold to be right: the name, the number; "" where that is not judged."""
+    made: str = ""
+    """How the question was made: ``frame``, ``cloze``, ``keywords``, ``log``, ``own``, ``model``; or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +190,42 @@ def made_from(db: Connection, cube: int, *, now: int) -> list[Adapter]:
 def lessons(db: Connection, cube: int) -> list[Lesson]:
     """The training set of an adapter, held-out questions included, in its order."""
     rows = db.execute(
-        """SELECT question, answer, kind, held_out, source, key FROM lesson
+        """SELECT question, answer, kind, held_out, source, key, made FROM lesson
            WHERE cube = ? ORDER BY position""",
         (cube,),
     )
     return [
-        Lesson(question, answer, kind, bool(held_out), source, key)
-        for question, answer, kind, held_out, source, key in rows
+        Lesson(question, answer, kind, bool(held_out), source, key, made)
+        for question, answer, kind, held_out, source, key, made in rows
     ]
+
+
+_ASKED = "kind <> 'control' AND NOT held_out"
+"""The lessons that decide what an adapter is asked: what was held out for its gate is not among them."""
+
+
+def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:
+    """Return the questions that decide what an adapter is asked: (question, kind, source, stored vector).
+
+    The vector is None if there is none of this row of ``embedder``.
+    """
+    return db.execute(
+        f"""SELECT l.question, l.kind, l.source, x.data FROM lesson l LEFT JOIN lesson_vector x
+              ON x.cube = l.cube AND x.position = l.position AND x.embedder = ?
+            WHERE l.cube = ? AND {_ASKED} ORDER BY l.position""",
+        (embedder, cube),
+    ).fetchall()
+
+
+def without_vectors(db: Connection, embedder: int) -> list[tuple[int, int, str]]:
+    """Return the questions of used adapters without a vector of ``embedder``: (cube, position, question)."""
+    return db.execute(
+        f"""SELECT l.cube, l.position, l.question FROM lesson l CROSS JOIN cube c ON c.n = l.cube
+            WHERE c.state = 'activated' AND {_ASKED} AND NOT EXISTS (
+              SELECT 1 FROM lesson_vector x
+              WHERE x.cube = l.cube AND x.position = l.position AND x.embedder = ?)""",
+        (embedder,),
+    ).fetchall()
 
 
 def _count_lessons(db: Connection, cube: int) -> dict[str, int]:
@@ -259,17 +289,30 @@ def keep(
         (cube, weights.blob, weights.size, weights.model, *texts, weights.seconds),
     )
     db.executemany(
-        """INSERT INTO lesson (cube, position, source, kind, held_out, question, answer, key)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO lesson (cube, position, source, kind, held_out, question, answer, key, made)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         [
-            (cube, at, each.source, each.kind, int(each.held_out), each.question, each.answer, each.key)
+            (cube, at, each.source, each.kind, int(each.held_out), each.question, each.answer, each.key,
+             each.made)
             for at, each in enumerate(lessons)
         ],
-    )
+    )  # fmt: skip
     change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
     if state == "activated":
         lineage.activate(change, read)
     return id, version, old
+
+
+def put_vectors(change: Change, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
+    """Keep vectors of lessons: (cube, position, the question that was embedded, vector as it is stored).
+
+    Those whose lesson has gone or changed meanwhile are dropped.
+    """
+    change.db.executemany(
+        """INSERT OR REPLACE INTO lesson_vector (cube, position, embedder, data)
+           SELECT cube, position, ?, ? FROM lesson WHERE cube = ? AND position = ? AND question = ?""",
+        [(embedder, data, cube, position, question) for cube, position, question, data in vectors],
+    )
 
 
 def set_report(change: Change, cube: int, report: Mapping[str, Any], state: str) -> None:

@@ -48,6 +48,15 @@ def encode(vectors: Floats) -> list[bytes]:
     return [scale.tobytes() + code.tobytes() for scale, code in zip(scales.astype("<f4"), codes, strict=True)]
 
 
+def decode(data: Sequence[bytes], dimension: int) -> Floats:
+    """Return stored vectors as floats, shape (n, d); one of another length is all zeros."""
+    blank = bytes(4 + dimension)
+    rows = [(0, 0, each if len(each) == len(blank) else blank) for each in data]
+    table = _rows(rows, dimension)
+    vectors: Floats = table.codes.astype(np.float32) * table.scales[:, None]
+    return vectors
+
+
 @dataclass(frozen=True, slots=True)
 class Near:
     """The similarity of a cube and a question: cosines of its sentences' vectors, and of their mean."""

@@ -21,6 +21,10 @@ BAD_VECTORS = f"""SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embe
   WHERE NOT ({LIVE_TEXT}) OR length(x.data) <> 4 + e.dimension"""
 """Rows of ``vector`` that no search can use: of cubes that are not live, and broken ones."""
 
+BAD_LESSON_VECTORS = """SELECT x.cube, x.position, x.embedder FROM lesson_vector x
+  JOIN embedder e ON e.n = x.embedder WHERE length(x.data) <> 4 + e.dimension"""
+"""Rows of ``lesson_vector`` that are broken, by their key."""
+
 WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
   WHERE {LIVE_TEXT}
     AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
@@ -47,6 +51,7 @@ def repair_vectors(change: Change) -> None:
         f"""DELETE FROM vector WHERE (cube, embedder) IN
               (SELECT cube, embedder FROM vector WHERE n IN ({BAD_VECTORS}))"""
     )
+    change.db.execute(f"DELETE FROM lesson_vector WHERE (cube, position, embedder) IN ({BAD_LESSON_VECTORS})")
     change.db.execute("DELETE FROM waiting")
     change.db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
     change.insert_audit([(change.now, change.principal, "repair", None, None, "vectors")])

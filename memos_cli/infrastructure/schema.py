@@ -461,10 +461,28 @@ def _ninth(db: Database) -> None:
         step(db.conn)
 
 
+def _tenth(db: Database) -> None:
+    """Add how the question of a lesson was made, and vectors of the questions that adapters have learned."""
+    for statement in (
+        "ALTER TABLE lesson ADD COLUMN made TEXT NOT NULL DEFAULT ''",
+        """
+        CREATE TABLE lesson_vector (
+          cube INTEGER NOT NULL,
+          position INTEGER NOT NULL,
+          embedder INTEGER NOT NULL REFERENCES embedder (n) ON DELETE CASCADE,
+          data BLOB NOT NULL,
+          PRIMARY KEY (cube, position, embedder),
+          FOREIGN KEY (cube, position) REFERENCES lesson (cube, position) ON DELETE CASCADE
+        ) WITHOUT ROWID""",
+        "CREATE INDEX lesson_vector_embedder ON lesson_vector (embedder)",
+    ):
+        db.execute(statement)
+
+
 _MAKER = "coalesce((SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1), '')"
 """Who made the vault."""
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
-    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth, _ninth,
+    _first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth, _ninth, _tenth,
 )  # fmt: skip
 FORMAT = len(MIGRATIONS)
 

@@ -14,7 +14,7 @@ from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema
 from memos_cli.infrastructure.blobs import Blobs, piece_digests
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.identity import read_identity
-from memos_cli.infrastructure.repairs import BAD_VECTORS, WITHOUT_VECTOR, live_words
+from memos_cli.infrastructure.repairs import BAD_LESSON_VECTORS, BAD_VECTORS, WITHOUT_VECTOR, live_words
 from memos_cli.infrastructure.schema import LIVE_TEXT
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
@@ -234,6 +234,9 @@ def vectors(db: Connection) -> Iterator[Finding]:
     (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
     if count:
         yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")
+    (broken,) = db.execute(f"SELECT count(*) FROM ({BAD_LESSON_VECTORS})").fetchone()
+    if broken:
+        yield should("vectors-useless", "lesson_vector", f"{broken} are broken")
     (lost,) = db.execute(
         f"""SELECT count(*) FROM ({WITHOUT_VECTOR}) m WHERE NOT EXISTS (
               SELECT 1 FROM waiting w WHERE w.cube = m.cube AND w.embedder = m.embedder)"""

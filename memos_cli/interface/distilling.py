@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, Filter, Learned
+from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
 from memos_cli.infrastructure.adapters import LESSON_KINDS, Adapter, Lesson
@@ -17,9 +17,10 @@ from memos_cli.interface.promotion import check_text
 from memos_cli.interface.sources import Hints
 from memos_cli.interface.sources.decoding import decode
 from memos_cli.operation import parametric
-from memos_cli.operation.gate import Route, Routed, Thresholds, examine
+from memos_cli.operation.gate import Route, Thresholds, examine
 from memos_cli.operation.injection import memory_text
 from memos_cli.operation.parametric import Distilled, Watch
+from memos_cli.operation.routing import repertoire_of
 from memos_cli.operation.training import Recipe
 from memos_cli.operation.training_set import count_kinds, make_lessons
 
@@ -141,13 +142,15 @@ def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Di
     fingerprint = parametric.fingerprint_of(engine, model)
     if known := _known(memos, prepared, fingerprint):
         return known
-    return parametric.distil(
+    made = parametric.distil(
         memos.vault, engine, memos.reader.path, fingerprint,
         cubes=prepared.cubes, lessons=prepared.lessons, recipe=prepared.recipe, name=prepared.name,
         model_name=memos.reader.name, thresholds=Thresholds.of(settings),
-        route=lambda numbers: _route(memos, numbers), minutes=wanted.minutes, threads=settings.threads,
-        principal=memos.principal, clock=memos.now, watch=watch,
+        route=lambda numbers: _route(memos, numbers, prepared.lessons), minutes=wanted.minutes,
+        threads=settings.threads, principal=memos.principal, clock=memos.now, watch=watch,
     )  # fmt: skip
+    memos.embed_if_possible()  # the questions that it has learned
+    return made
 
 
 def _known(memos: Memos, prepared: Prepared, fingerprint: Mapping[str, str]) -> Distilled | None:
@@ -199,7 +202,7 @@ def examine_again(
         check_adapter(file, read_header(memos.reader.path))  # whatever it says of itself
         report = examine(
             engine, file, lessons, texts, Thresholds.of(memos.settings),
-            _route(memos, frozenset(texts)), on_part,
+            _route(memos, frozenset(texts), lessons), on_part,
         )  # fmt: skip
     report |= {name: card for name, card in adapter.report.items() if name == "told"}
     kept = same and adapter.state != "generated" and not adapter.stale
@@ -248,29 +251,25 @@ def named(memos: Memos, id: str) -> Adapter:
     return found
 
 
-def _route(memos: Memos, numbers: frozenset[int]) -> Route:
-    """Ask the scheduler about questions on other things, with the adapter of these memories at hand."""
+def _route(memos: Memos, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
+    """Ask the scheduler, with the adapter of these memories and lessons at hand."""
     from memos_cli.interface.memory import Manner
-    from memos_cli.interface.planning import make_plan_for
+    from memos_cli.interface.planning import Trial, make_plan_for
 
-    trial = Learned("trial", "trial", numbers)
+    trial = Trial(numbers, repertoire_of(lessons, _embed(memos)))
 
-    def route(questions: Sequence[str]) -> Routed:
-        astray = [
-            question
+    def route(questions: Sequence[str]) -> list[bool]:
+        plans = (
+            make_plan_for(memos, memos.engine, question, Filter(), Manner(), trial=trial)
             for question in questions
-            if make_plan_for(memos, memos.engine, question, Filter(), Manner(), trial=trial).adapters
-        ]
-        return Routed(len(questions), tuple(astray))
+        )
+        return [bool(plan.adapters) for plan in plans]
 
     return route
 
 
-def _embed(memos: Memos) -> Callable[[Sequence[str]], Any] | None:
-    try:
-        embedder = memos.embedder
-    except ModelUnfit:
-        return None
+def _embed(memos: Memos) -> Callable[[Sequence[str]], Any]:
+    embedder = memos.embedder
     return lambda texts: embedder.embed(list(texts), query=True)
 
 

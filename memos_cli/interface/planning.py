@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, MemoryCall, Plan
-from memos_cli.errors import UsageError
+from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, Likeness, MemoryCall, Plan
+from memos_cli.errors import ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived, index
 from memos_cli.infrastructure.words import query_terms
 from memos_cli.interface.anchors import understand
@@ -20,7 +20,10 @@ from memos_cli.operation.suspicion import suspicions
 from memos_cli.runtime.engine import Engine
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.operation.routing import Floats, Repertoire
+    from memos_cli.runtime.embedder import Embedder
 
 CANDIDATES = 40
 """Number of memories that a plan chooses from."""
@@ -31,6 +34,18 @@ SMALL_READS = 3
 with three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An adapter before it is kept: the memories that it holds, and what it has learned to answer."""
+
+    cubes: frozenset[int]
+    repertoire: Repertoire
+
+    def learned(self, question: Floats) -> Learned:
+        """Return it as a plan may attach it for a question, given as a unit vector."""
+        return Learned("trial", "trial", self.cubes, likeness=self.repertoire.likeness(question))
+
+
 def make_plan_for(
     memos: Memos,
     engine: Engine | None,
@@ -38,7 +53,7 @@ def make_plan_for(
     filter: Filter,
     manner: Manner,
     *,
-    trial: Learned | None = None,
+    trial: Trial | None = None,
 ) -> Plan:
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
@@ -70,9 +85,10 @@ def make_plan_for(
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
-        documents, learned, misses = _faster_forms(memos, engine, found.hits, filter, manner, trial)
+        documents, learned, misses = _faster_forms(memos, engine, question, found.hits, filter, manner, trial)
         apart = _without_quoted(memos, call, found.hits)
         hits = [hit for hit in found.hits if hit not in apart]
+        hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
         pairs = disputed(memos, [hit for hit in hits if hit.cube.n not in fixed], relevance)
         hits = newer_first(hits, pairs)
@@ -80,7 +96,7 @@ def make_plan_for(
             call, hits, count([hit.cube for hit in hits]),
             room=room, budget=settings.query_memory, most=most, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
-            sure=settings.parametric_relevance,
+            least_likeness=settings.parametric_likeness,
             notes=found.notes + notes_of_time + notes + misses,
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
         )  # fmt: skip
@@ -108,16 +124,19 @@ def make_plan_for(
 def _faster_forms(
     memos: Memos,
     engine: Engine | None,
+    question: str,
     hits: Sequence[Hit],
     filter: Filter,
     manner: Manner,
-    trial: Learned | None,
+    trial: Trial | None,
 ) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
     """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
     if engine is None:
         return [], [], ()
     documents, problems = _documents(memos, engine, hits, filter, memos.pinned(manner.view))
-    learned, more = ([trial], ()) if trial else _learned(memos, engine, hits, filter, manner)
+    if trial is not None:
+        return documents, [trial.learned(_embed_questions(memos.embedder, [question])[0])], problems
+    learned, more = _learned(memos, engine, question, hits, filter, manner)
     return documents, learned, problems + more
 
 
@@ -185,7 +204,7 @@ def _documents(
 
 
 def _learned(
-    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, manner: Manner
+    memos: Memos, engine: Engine, question: str, hits: Sequence[Hit], filter: Filter, manner: Manner
 ) -> tuple[list[Learned], tuple[str, ...]]:
     """Return the adapters with one of ``hits`` or a pin, and a note if that of the best hit cannot be used.
 
@@ -205,6 +224,7 @@ def _learned(
     relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
     best = next((hit.cube.n for hit in relevant), None)
     is_pinned = {each.cube for each in pinned}
+    likeness = _likenesses(memos, question)
     learned, problems = [], []
     for each in {one.cube: one for one in (*pinned, *found)}.values():
         numbers = [source.cube for source in each.sources]
@@ -212,8 +232,50 @@ def _learned(
             if best in numbers or each.cube in is_pinned:
                 problems.append(f"adapter: {each.title} is not used ({problem})")
         elif len(catalogue.passing(db, numbers, now=now, filter=filter)) == len(numbers):
-            learned.append(Learned(each.id, each.title, frozenset(numbers), each.cube in is_pinned))
+            near = likeness(each)
+            learned.append(Learned(each.id, each.title, frozenset(numbers), each.cube in is_pinned, near))
     return learned, tuple(problems)
+
+
+def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -> list[Hit]:
+    """Return the hits; one that answers a learned question like this one is as relevant as that is like it.
+
+    A memory of several facts is hardly relevant to a question on one of them by its words and vectors.
+    """
+    near = [each.likeness for each in learned if each.likeness and each.answers(least)]
+    likeness = {each.source: round(each.cosine, 4) for each in near}
+    return [
+        replace(hit, why={**hit.why, "learned": like, "relevance": max(hit.relevance, like)})
+        if (like := likeness.get(hit.cube.n))
+        else hit
+        for hit in hits
+    ]
+
+
+def _likenesses(memos: Memos, question: str) -> Callable[[Adapter], Likeness | None]:
+    """Return what tells how near a question is to those that an adapter has learned; None without vectors."""
+    from memos_cli.operation.embedding import row_in_use
+    from memos_cli.operation.routing import stored_repertoire
+
+    try:
+        embedder = memos.embedder
+    except ModelUnfit:  # `find` has told why
+        return lambda adapter: None
+    db, embed = memos.vault.connection, partial(_embed_questions, embedder)
+    row, (asked,) = row_in_use(db, embedder), embed([question])
+
+    def likeness(adapter: Adapter) -> Likeness | None:
+        known, key = memos.rack.repertoires, (adapter.cube, adapter.version)
+        if key not in known:
+            known[key] = stored_repertoire(db, adapter.cube, row, embedder.dimension, embed)
+        return known[key].likeness(asked)
+
+    return likeness
+
+
+def _embed_questions(embedder: Embedder, questions: Sequence[str]) -> Floats:
+    vectors: Floats = embedder.embed(questions, query=True)
+    return vectors
 
 
 def _within(filter: Filter, call: MemoryCall) -> Filter:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from memos_cli.cube import Sentence
-from memos_cli.infrastructure import catalogue, index, policies
+from memos_cli.infrastructure import adapters, catalogue, index, policies
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.vault import Vault
@@ -78,8 +78,21 @@ def embed_waiting(
         done += len(part)
     if renew or catalogue.embedder_in_use(vault.connection) != row:
         _use_vectors(vault, row, principal, clock(), drop_others=renew)
+    _embed_questions(vault, embedder, row, principal, clock)
     index.refresh(vault.connection, vault.snapshots, row, embedder.dimension)
     return done
+
+
+def _embed_questions(
+    vault: Vault, embedder: Embedder, row: int, principal: str, clock: Callable[[], int]
+) -> None:
+    """Embed the questions of the used adapters, by which a question finds its adapter."""
+    lacking = adapters.without_vectors(vault.connection, row)
+    if not lacking:
+        return
+    codes = index.encode(embedder.embed([question for *_, question in lacking], query=True))
+    with vault.change(principal, clock()) as change:
+        adapters.put_vectors(change, row, [(*each, code) for each, code in zip(lacking, codes, strict=True)])
 
 
 def _use_vectors(vault: Vault, row: int, principal: str, now: int, *, drop_others: bool) -> None:

@@ -1,12 +1,15 @@
 """The gate: what an adapter must show, as the file that llama.cpp runs, before it may be used.
 
 1. Recall: questions that training never saw are answered without any text; beside them what the base answers
-   without, and with, the text.
-2. Near misses: close questions that the memories do not answer are not answered with a memory.
-3. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own
+   without, and with, the text. Apart from them the independent ones: questions of a form in which the fact
+   was not trained (words left out, keywords, the usage log, the user's own).
+2. Reach: asked as `query` asks, through search, plan and routing, these questions attach the adapter.
+3. Near misses: close questions that the memories do not answer attach it seldom, and are then not answered
+   with a memory.
+4. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own
    answers, and how likely they still are.
-4. Routing: questions on other things do not attach the adapter, and are answered as before to the letter.
-5. The file loads, unloads and loads again.
+5. Routing: questions on other things do not attach the adapter.
+6. The file loads, unloads and loads again.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ class Thresholds:
     """What is enough. Shares, but for ``drift``, in nats a token."""
 
     recall: float = 0.8
+    independent: float = 0.4
     gain: float = 0.6
+    reach: float = 0.9
     near_misses: float = 0.1
     drift: float = 0.1
     perplexity: float = 0.05
@@ -44,8 +49,8 @@ class Thresholds:
     @classmethod
     def of(cls, settings: Settings) -> Thresholds:
         return cls(
-            settings.gate_recall, settings.gate_gain, settings.gate_near_misses, settings.gate_drift,
-            settings.gate_perplexity, settings.gate_routing,
+            settings.gate_recall, settings.gate_independent, settings.gate_gain, settings.gate_reach,
+            settings.gate_near_misses, settings.gate_drift, settings.gate_perplexity, settings.gate_routing,
         )  # fmt: skip
 
 
@@ -60,18 +65,8 @@ class Check:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """What became of the questions on other things."""
-
-    asked: int
-    """How many questions were asked."""
-    astray: tuple[str, ...]
-    """Those that attached the adapter, or were answered otherwise than before."""
-
-
-Route = Callable[[Sequence[str]], Routed]
-"""Asks questions on other things, with the adapter at hand."""
+Route = Callable[[Sequence[str]], list[bool]]
+"""Plans questions as ``query`` does, with the adapter at hand; returns which of them attach it."""
 
 
 def examine(
@@ -87,6 +82,11 @@ def examine(
     held = [lesson for lesson in lessons if lesson.held_out]
     asked = {kind: [each for each in held if each.kind == kind] for kind in ("fact", "near miss", "control")}
     facts = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
+    trained = {(each.source, each.key, each.made) for each in lessons if not each.held_out}
+    reached, risked, astray = (
+        dict(zip(questions, route(questions), strict=True))
+        for questions in ([each.question for each in asked[kind]] for kind in asked)
+    )
     checks = [_loading(engine, file)]
     if not checks[0].passed:
         return _report(checks, [], [], {})
@@ -101,6 +101,8 @@ def examine(
                 "adapter": _ask(engine, lesson.question, adapter),
                 "base": _ask(engine, lesson.question),
                 "text": _ask(engine, lesson.question, text=text),
+                "independent": (lesson.source, lesson.key, lesson.made) not in trained,
+                "reached": reached[lesson.question],
             }
             right = {
                 f"{who}_right": is_right(row[who], _fact(lesson.key)) for who in ("adapter", "base", "text")
@@ -111,18 +113,20 @@ def examine(
         for lesson in asked["near miss"]:
             answer = _ask(engine, lesson.question, adapter)
             given = says_any(answer, facts, question=lesson.question)
-            missed.append({"question": lesson.question, "adapter": answer, "gives_away": given})
+            row = {"question": lesson.question, "adapter": answer, "reached": risked[lesson.question]}
+            missed.append({**row, "gives_away": given and row["reached"]})
             on_question(1)
         drift, perplexity, tokens = _drift(
             engine, adapter, [c.question for c in asked["control"]], on_question
         )
-        others = [lesson.question for lesson in asked["control"]]
-        routed = route(others)
     finally:
         engine.unload_adapter(adapter)
-    checks += _judge(recalled, missed, drift, perplexity, tokens, routed, thresholds)
+    checks += _judge(recalled, missed, drift, perplexity, tokens, astray, thresholds)
     shares = {who: _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")}
-    return {**_report(checks, recalled, missed, shares), "astray": list(routed.astray)}
+    return {
+        **_report(checks, recalled, missed, shares),
+        "astray": [text for text, is_asked in astray.items() if is_asked],
+    }
 
 
 def _judge(
@@ -131,7 +135,7 @@ def _judge(
     drift: float,
     perplexity: float,
     tokens: int,
-    routed: Routed,
+    astray: Mapping[str, bool],
     limits: Thresholds,
 ) -> list[Check]:
     def least(name: str, value: float, limit: float, detail: str) -> Check:
@@ -140,22 +144,33 @@ def _judge(
     def most(name: str, value: float, limit: float, detail: str) -> Check:
         return Check(name, round(value, 4), limit, value <= limit, detail)
 
-    recall, base, text = (
-        _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")
-    )
-    leaks = [row["question"] for row in missed if row["gives_away"]]
-    right = len(routed.astray)
-    return [
-        least("recall", recall, limits.recall,
-              f"of {len(recalled)} unseen questions; base {base:.2f}, text {text:.2f}"),
-        least("gain", recall - base, limits.gain, "recall beyond the base's own"),
-        most("near misses", _share([row["gives_away"] for row in missed]), limits.near_misses,
-             f"{len(leaks)} of {len(missed)} answered with a memory"),
+    own, independent = ([row for row in recalled if row["independent"] is kind] for kind in (False, True))
+    own = own or independent
+
+    def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
+        return _share([row[f"{who}_right"] for row in rows])
+
+    leaks = sum(row["gives_away"] for row in missed)
+    risked = sum(row["reached"] for row in missed)
+    touched = sum(astray.values())
+    base, text = right(recalled, "base"), right(recalled, "text")
+    found = [
+        least("recall", right(own), limits.recall,
+              f"of {len(own)} unseen questions; of all, base {base:.2f}, text {text:.2f}"),
+        least("gain", right(recalled) - base, limits.gain, "recall beyond the base's own"),
+        least("reach", _share([row["reached"] for row in recalled]), limits.reach,
+              f"of {len(recalled)} unseen questions are asked of the adapter"),
+        most("near misses", leaks / max(1, len(missed)), limits.near_misses,
+             f"{leaks} of {len(missed)} answered with a memory; {risked} asked of the adapter"),
         most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} of its tokens"),
         most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
-        least("routing", 1 - right / max(1, routed.asked), limits.routing,
-              f"{right} of {routed.asked} questions on other things were touched"),
+        least("routing", 1 - touched / max(1, len(astray)), limits.routing,
+              f"{touched} of {len(astray)} questions on other things were touched"),
     ]  # fmt: skip
+    if independent:
+        about = f"of {len(independent)} unseen questions of a form that was not trained"
+        found.insert(1, least("independent", right(independent), limits.independent, about))
+    return found
 
 
 def _report(

@@ -21,6 +21,7 @@ from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.operation.gate import ANSWER, Route, Thresholds, examine
 from memos_cli.operation.injection import SYSTEM, bare_prompt, memory_text
+from memos_cli.operation.routing import Repertoire
 from memos_cli.operation.training import PART, Progress, Recipe, Training
 from memos_cli.operation.training_set import count_kinds, count_own_answers, make_tasks
 from memos_cli.runtime import adapter as adapter_file
@@ -288,6 +289,8 @@ class Rack:
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] = {}
+        self.repertoires: dict[tuple[int, int], Repertoire] = {}
+        """What adapters have learned to answer, by cube and version."""
 
     def load(self, vault: Vault, engine: Engine, adapter: Adapter) -> Any:
         """What the engine calls an adapter. Raises Damaged unless its bytes are those that were kept."""

@@ -30,7 +30,7 @@ def make_plan(
     documents: Sequence[Document] = (),
     adapters: Sequence[Learned] = (),
     scale: float = 1.0,
-    sure: float = 0.0,
+    least_likeness: float = 0.0,
     notes: tuple[str, ...] = (),
     duplicates: Mapping[int, frozenset[int]] = _NONE,
     is_small: bool = False,
@@ -49,11 +49,10 @@ def make_plan(
     ``room``, all the tokens that memories may have, and not against ``budget``. A document adds memories, and
     changes nothing in what else was chosen.
 
-    Of ``adapters``, those that hold the best memory and all that come close to it are attached, with
-    ``scale``, in place of these memories' texts. Where they do not hold them all, everything is read as text:
-    beside a note, a small reader no longer answers from its weights. So too where the best memory's relevance
-    is below ``sure``: what may be meant for something else is not asked of weights. A pinned adapter is
-    always attached.
+    Of ``adapters``, only those that have learned the question (their likeness is ``least_likeness`` or more)
+    may answer. Those that hold the best memory and all that come close to it are attached, with ``scale``, in
+    place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
+    note, a small reader no longer answers from its weights. A pinned adapter is always attached.
     """
     found = {hit.cube.n: hit for hit in hits}
     answers = any(hit.relevance >= relevance for hit in hits)
@@ -87,9 +86,12 @@ def make_plan(
     relevant = [hit for hit in hits if hit.relevance >= least]
     unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head, duplicates))
     best = next((hit.cube.n for hit in unsaid), None)
-    learned = _learned(call, tail, best, adapters, sure)
+    fit = [each for each in adapters if each.answers(least_likeness)]
+    learned = _learned(call, tail, best, fit, relevance)
     pins = tuple(each for each in adapters if each.pinned)
-    attached = tuple(Attached(each.id, each.name, scale) for each in dict.fromkeys((*pins, *learned)))
+    attached = tuple(
+        Attached(each.id, each.name, scale, each.likeness) for each in dict.fromkeys((*pins, *learned))
+    )
     if learned:
         held = frozenset().union(*(each.cubes for each in learned))
         left_out += [
@@ -129,17 +131,21 @@ def _learned(
     chosen: Sequence[Injection],
     best: int | None,
     adapters: Sequence[Learned],
-    sure: float,
+    relevance: float,
 ) -> list[Learned]:
     """The fewest of ``adapters`` that hold the best memory and all that come close; none if some is in none.
 
-    Where everything is asked for, everything comes close.
+    Close is what is relevant by itself and scored near the best; all, where everything is asked for.
     """
-    if not chosen or chosen[0].hit.cube.n != best or chosen[0].hit.relevance < sure:
+    if not chosen or chosen[0].hit.cube.n != best:
         return []
     everything = call.intent in ("summarize", "list")
-    least = 0.0 if everything else CLOSE * chosen[0].hit.score
-    needed = {item.hit.cube.n for item in chosen if item.hit.score >= least}
+    near = CLOSE * chosen[0].hit.score
+    needed = {
+        item.hit.cube.n
+        for item in chosen
+        if everything or (item.hit.score >= near and item.hit.relevance >= relevance)
+    } | {best}
     found: list[Learned] = []
     while needed:
         most = max(adapters, key=lambda each: (len(needed & each.cubes), -len(each.cubes)), default=None)

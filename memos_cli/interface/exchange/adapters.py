@@ -77,7 +77,7 @@ def to_member(
             {
                 "kind": each.kind, "held_out": each.held_out, "question": each.question,
                 "answer": each.answer, "key": each.key,
-                "source": None if each.source is None else ids[each.source],
+                "source": None if each.source is None else ids[each.source], "made": each.made,
             }
             for each in lessons
         ],
@@ -233,10 +233,10 @@ def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[s
     source = value["source"]
     if value["kind"] not in adapters.LESSON_KINDS or (source is not None and source not in sources):
         raise ValueError("a lesson of no kind or source")
-    texts = [_text(value[name]) for name in ("question", "answer", "kind", "key")]
-    question, answer, kind, key = texts
+    texts = [_text(value.get(name, "")) for name in ("question", "answer", "kind", "key", "made")]
+    question, answer, kind, key, made = texts
     at = None if source is None else numbers[source]
-    return Lesson(question, answer, kind, bool(value["held_out"]), at, key)
+    return Lesson(question, answer, kind, bool(value["held_out"]), at, key, made)
 
 
 def _text(value: object) -> str:
