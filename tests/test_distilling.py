@@ -188,7 +188,9 @@ def test_an_adapter_that_passes_is_used_in_place_of_the_text(user: Teacher, fact
     plan = user.plan()
     chosen = [(item["id"], item["form"], item["tokens"]) for item in plan["chosen"]]
     assert chosen == [(facts[0], "adapter", 0)]
-    assert plan["adapters"] == [{"id": made["id"], "name": "about me", "scale": 1.0}]
+    assert plan["adapters"] == [
+        {"id": made["id"], "name": "about me", "scale": 1.0, "learned": QUESTION, "likeness": 1.0}
+    ]
     assert "as adapter" in user("query", QUESTION, "--explain").out
     answered = user("query", QUESTION, "--max-tokens", "8", "--json").record
     assert answered["sources"][0]["id"] == facts[0]
@@ -278,6 +280,31 @@ def test_a_filter_that_leaves_one_of_its_memories_out_keeps_an_adapter_out(
     user("tag", facts[0], "--add", "animals")
     plan = user.plan(QUESTION, "--tag", "animals")
     assert plan["adapters"] == [] and [item["form"] for item in plan["chosen"]] == ["text"]
+
+
+def test_a_memory_of_several_facts_is_asked_by_any_of_its_learned_questions(user: Teacher) -> None:
+    text = " ".join((*FACTS, "The spare key hangs behind the boiler.", "Our dentist is Dr. Okafor."))
+    made = user.distil(*user.keep(text, options=("--type", "fact")))
+    user.keep(OTHER)
+    for question in (
+        "what name did I give my cat",
+        "Which port does the staging database use?",
+        "Who's our dentist?",
+    ):
+        (adapter,) = user.plan(question)["adapters"]
+        assert adapter["id"] == made["id"] and adapter["likeness"] > 0.72
+        assert adapter["learned"] in [row["question"] for row in made_questions(user, made["id"])]
+        assert adapter["learned"] in user("query", question, "--explain").out
+    for question in ("Who raised the harbour wall?", "What is the tallest mountain?"):
+        assert user.plan(question)["adapters"] == []
+
+
+def made_questions(user: Teacher, id: str) -> list[dict[str, Any]]:
+    """The questions that an adapter was trained on."""
+    with user.api() as memos:
+        (adapter,) = (each for each in memos.adapters() if each.id == id)
+        lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    return [{"question": each.question} for each in lessons if each.kind == "fact" and not each.held_out]
 
 
 # --- what makes an adapter unusable ----------------------------------------------------------------

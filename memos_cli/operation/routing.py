@@ -43,7 +43,7 @@ class Repertoire:
         cosines = self.vectors @ question
         best = int(np.where(self.is_miss, -1, cosines).argmax())
         miss = float(cosines.max(where=self.is_miss, initial=-1))
-        return Likeness(self.questions[best], float(cosines[best]), miss, self.sources[best])
+        return Likeness(self.questions[best], min(1.0, float(cosines[best])), miss, self.sources[best])
 
 
 def repertoire_of(lessons: Sequence[Lesson], embed: Embed) -> Repertoire:
