@@ -44,7 +44,7 @@ def test_a_file_does_not_bring_it_back(memos: Shell, how: str, *, is_changed: bo
     more = "\n# Three\n\nTea is at five.\n" if is_changed else ""
     memos.write("diary/today.md", f"# Zero\n\nNew above.\n\n{DIARY}{more}" if is_changed else DIARY)
     done = memos("ingest", "diary", "--no-embed", *AGAIN[how])
-    assert "1 memories that you forgot are left out; bring them back with --reread" in done.err
+    assert "left out 1 forgotten memory; --reread brings back" in done.err
     assert not any("lawyer" in text for text in texts(memos))
     assert any("boat" in text for text in texts(memos))
     memos("ingest", "diary", "--no-embed", *AGAIN[how], "--reread")
@@ -105,10 +105,7 @@ def test_the_next_export_does_not_bring_it_back(memos: Shell) -> None:
     memos("import", "mem0.json", "--from", "mem0", "--no-embed")
     forget(memos, "oak")
     memos.write("mem0.json", json.dumps({"results": [*rows, {"id": "9", "memory": "Ann likes snow."}]}))
-    assert (
-        "1 memories that you forgot are left out"
-        in memos("import", "mem0.json", "--from", "mem0", "--no-embed").err
-    )
+    assert "left out 1 forgotten memory" in memos("import", "mem0.json", "--from", "mem0", "--no-embed").err
     assert {text[10:] for text in texts(memos)} == {"tea.", "rain.", "snow."}
     memos("import", "mem0.json", "--from", "mem0", "--no-embed", "--reread")
     assert "Ann likes oak." in texts(memos)
@@ -119,7 +116,7 @@ def test_a_bundle_does_not_bring_it_back(memos: Shell) -> None:
     memos("ingest", "a.md", "--no-embed")
     memos("export", "-o", "all.mip")
     forget(memos, "lawyer")
-    assert "1 memories that you forgot are left out" in memos("import", "all.mip", "--no-embed").err
+    assert "left out 1 forgotten memory" in memos("import", "all.mip", "--no-embed").err
     assert len(texts(memos)) == 1
     memos("import", "all.mip", "--no-embed", "--reread")
     assert len(texts(memos)) == 2

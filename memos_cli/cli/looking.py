@@ -18,6 +18,7 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
+    nothing_found,
     read_time,
     state_of,
     with_global_options,
@@ -106,7 +107,10 @@ def list_(
             elif c.n in trained:
                 said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
             rows.append((c.id, show_time(c.created if c.time is None else c.time), *said))
+        nothing = "" if rows else nothing_found(memos)
     shared.output.table(("id", "time", "type", "text", "from"), rows)
+    if nothing:
+        shared.output.note(nothing)
 
 
 def show(
@@ -161,7 +165,13 @@ def show(
         if value not in (None, "", [], False):
             output.text(f"{name:<9} {', '.join(value) if isinstance(value, list) else value}")
     for place in shown.places:
-        output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
+        edited = (
+            f"; it has version {place.version}, edited since"
+            if 0 < place.version < shown.cube.version
+            else ""
+        )
+        span = f"{place.span.start}-{place.span.end}"
+        output.text(f"{'source':<9} {place.source}:{span} ({place.reads}{edited})")
     for state in shown.states:
         output.text(f"{'saved in':<9} {state.id}  {state_line(state)}")
     for adapter in shown.adapters:
@@ -189,7 +199,8 @@ def _show_graph(ctx: typer.Context, id: str, depth: int) -> None:
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:
-    return {**place, "span": [place["span"]["start"], place["span"]["end"]]}
+    span = [place["span"]["start"], place["span"]["end"]]
+    return {**place, "span": span, "version": place["version"] or None}
 
 
 def history(ctx: typer.Context, id: Id) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -84,6 +85,12 @@ class Output:
         """Something the user should know; not part of the result."""
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
+
+    def note_quarantine(self, count: int, of: str = "") -> None:
+        """Say how many memories (``of`` a feed) wait for a review, if any."""
+        if count:
+            waiting = counted(count, f"memory{of} is", f"memories{of} are")
+            self.note(f"note: {waiting} in quarantine until approved with `memos review`")
 
     def failure(self, text: str) -> None:
         """Something that was asked for and not done: told even to who wants quiet, as cron does."""
