@@ -254,8 +254,8 @@ class Memos(Session):
         """
         notes, embedded = list(job.notes), 0
         if job.forgotten:
-            left_out = counted(job.forgotten, "forgotten memory", "forgotten memories")
-            notes.append(f"left out {left_out}; --reread brings back what you forgot")
+            left_out = counted(job.forgotten, "memory", "memories")
+            notes.append(f"left out {left_out} that you forgot; to bring back what you forgot, add --reread")
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:

@@ -128,7 +128,11 @@ def read_records(found: Bundle, job: Ingestion) -> Records:
     parts = found.parts
 
     def to_covered(value: dict[str, Any]) -> Foreign:
-        return covered(to_foreign(value), job.secrets)
+        came = to_foreign(value)
+        held = covered(came, job.secrets)
+        for was, now in zip(came.versions, held.versions, strict=True):
+            job.masked += find_secrets(was.text) if was.text != now.text else []
+        return held
 
     cubes = {}
     for number, cube in _read(parts.get("cubes.jsonl", ()), to_covered, "memory", job):
