@@ -43,7 +43,6 @@ def test_no_message_forms_a_plural_by_itself() -> None:
         "benching.py",
         "office.py",
         "splits.py",
-        "splits.py",
     }
     found = []
     for path in Path(memos_cli.__file__).parent.rglob("*.py"):

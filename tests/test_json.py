@@ -109,7 +109,7 @@ EMBEDDED = {"embedded", "without_vector"}
 SETTING = {"key", "value", "origin", "about"}
 MODEL = {
     "name", "path", "size", "architecture", "size_label", "context_length", "has_chat_template", "source",
-    "kind", "parameters",
+    "kind", "parameters", "ready",
 }  # fmt: skip
 VIEW = {"name", "filter"}
 FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads", "sensitivities"}

