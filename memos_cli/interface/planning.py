@@ -47,8 +47,8 @@ def make_plan_for(
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
     ``trial`` is an adapter that replaces all others, to test whether it would be attached. ``searched`` keeps
-    what was found, for another plan of the same question. Raises UsageError if the question is empty or the context is too
-    small."""
+    what was found, for another plan of the same question. Raises UsageError if the question is empty or the
+    context is too small."""
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     settings = memos.settings
