@@ -331,3 +331,20 @@ def test_a_question_is_searched_for_once(
     done = memos("query", "When are backups made?", *options, env={"MEMOS_READER": str(model)})
     assert "Backups are made" in done.out
     assert len(searched) == 1
+
+
+# --- lists without an entry -------------------------------------------------------------------------
+
+LISTS = (
+    "review", "maintain --history", "conflicts", "pin", "publish", "subscribe", "group list", "task list",
+    "token list", "grant", "key list", "view list",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_an_empty_list_says_so(memos: Shell, command: str) -> None:
+    done = memos(*command.split())
+    assert (done.out, len(done.err.splitlines())) == ("", 1)
+    assert memos(*command.split(), "--quiet").err == ""
+    told = memos(*command.split(), "--json")
+    assert (told.out, told.err) == ("", "")

@@ -118,7 +118,7 @@ def _show_history(ctx: typer.Context) -> None:
         record = {"time": format_time(row.time), "principal": row.principal, **detail}
         did = ", ".join(f"{what} {count}" for what, count in detail.get("did", {}).items())
         items.append((record, (show_time(row.time), did, ", ".join(detail.get("failed", {})))))
-    output.listing(("time", "did", "failed"), items)
+    output.listing(("time", "did", "failed"), items, empty="no run yet; start one: memos maintain")
 
 
 def conflicts(
@@ -167,13 +167,12 @@ def conflicts(
             cells[0] = f"archived the {'older' if pair.archived == one.id else 'newer'}"
             cells[0] = cells[0] if pair.archived else "kept both"
         items.append((row, cells))
-    output.listing(("done" if resolve else "kind", "older", "says", "newer", "says"), items)
-    if output.json:
+    empty = "there is nothing to resolve" if resolve else "no memories contradict each other"
+    output.listing(("done" if resolve else "kind", "older", "says", "newer", "says"), items, empty=empty)
+    if output.json or not pairs:
         return
     if resolve:
-        output.note(f"resolved {counted(len(pairs), 'conflict')}" if pairs else "there is nothing to resolve")
-    elif not pairs:
-        output.note("no memories contradict each other")
+        output.note(f"resolved {counted(len(pairs), 'conflict')}")
     else:
         output.note("resolve them with `memos conflicts --resolve keep-newest`, keep-both, or the ID to keep")
 

@@ -59,6 +59,8 @@ class Output:
         A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
+        if not rows:
+            return
         if not sys.stdout.isatty():
             _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
             return
@@ -67,14 +69,23 @@ class Output:
         print_table(headers, cells)
 
     def listing(
-        self, headers: Sequence[str], items: Sequence[tuple[Mapping[str, object], Sequence[object]]]
+        self,
+        headers: Sequence[str],
+        items: Sequence[tuple[Mapping[str, object], Sequence[object]]],
+        *,
+        empty: str,
     ) -> None:
-        """A record of each item with ``--json``, else a table: each item is given as both."""
+        """A record of each item with ``--json``, else a table: each item is given as both.
+
+        ``empty`` is the note for a person if there is no item: what to type to make one.
+        """
         if self.json:
             for record, _ in items:
                 self.record(record)
-        else:
-            self.table(headers, [row for _, row in items])
+            return
+        self.table(headers, [row for _, row in items])
+        if not items:
+            self.note(empty)
 
     @property
     def on_terminal(self) -> bool:

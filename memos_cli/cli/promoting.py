@@ -207,9 +207,8 @@ def pin(
         ({**cube_row(cube), "view": view}, (cube.id, view, cube.state, cube.text or cube.title, place(cube)))
         for view, cube in pinned
     ]
-    state.output.listing(("id", "view", "state", "text", "from"), items)
-    if not pinned and not state.output.json:
-        state.output.note("nothing is pinned; pin a memory: memos pin ID")
+    empty = "nothing is pinned; pin a memory: memos pin ID"
+    state.output.listing(("id", "view", "state", "text", "from"), items, empty=empty)
 
 
 def unpin(ctx: typer.Context, ids: Ids, view: View = None) -> None:

@@ -101,6 +101,7 @@ def publish(
                 (dict(zip(columns, (*each, format_time(time)), strict=True)), (*each, show_time(time)))
                 for *each, time in made
             ],
+            empty="nothing is published yet: memos publish NAME --tag TAG --to TARGET",
         )
         return
     if up_to and up_to not in SENSITIVITIES:
@@ -241,7 +242,9 @@ def subscribe(
                     (feed.name, feed.serial, feed.url, show_time(feed.updated)),
                 )
             )
-        output.listing(("name", "serial", "url", "time"), rows)
+        output.listing(
+            ("name", "serial", "url", "time"), rows, empty="no feed yet: memos subscribe URL --trust"
+        )
         return
     with state.open() as memos, output.progress("bytes") as (count,):
         done = memos.subscribe(url, name=name, quarantine=quarantine, trust=trust, on_bytes=count)
