@@ -208,7 +208,7 @@ def test_grants_of_a_bundle_need_with_grants(base: tuple[Path, list[str]], tmp_p
         shutil.copytree(base[0], folder := tmp_path / str(with_grants))
         with enter(folder) as ann:
             told = " ".join(bring(ann, parts, with_grants=with_grants).notes)
-            assert ("--with-grants" in told, "1 grants are" in told) == (not with_grants, with_grants)
+            assert ("--with-grants" in told, "left out 1 grant:" in told) == (not with_grants, with_grants)
         with enter(folder, "agent:eve") as eve:
             assert {cube.id for cube in eve.cubes(filter=Filter())} == seen
 

@@ -210,7 +210,7 @@ def test_stats_count_what_there_is(memos: Shell) -> None:
     numbers = memos("stats", "--json").record
     assert (numbers["cubes"], numbers["types"]) == ({"generated": 2}, {"fact": 2})
     assert [numbers[name] for name in ("versions", "sources", "tags", "without_vector")] == [2, 1, 1, 2]
-    assert "cubes           generated 2" in memos("stats").lines
+    assert "memories        generated 2" in memos("stats").lines
 
 
 def test_config_tells_where_each_value_comes_from(shell: Shell) -> None:

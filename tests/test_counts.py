@@ -53,3 +53,31 @@ def test_no_message_forms_a_plural_by_itself() -> None:
                 if is_number and plural.search(str(noun.value)) and path.name not in known:  # type: ignore[attr-defined]
                     found.append(f"{path.name}:{node.lineno}: {ast.unparse(node)}")
     assert not found
+
+
+def test_no_message_says_cube() -> None:
+    """A cube is the name of a memory in the code, in tables and in the option ``--cube``."""
+    sql = re.compile(r"\b(?:SELECT|FROM|INTO|UPDATE|TABLE|INDEX|ORDER BY|WHERE|JOIN)\b")
+    found = []
+    for path in Path(memos_cli.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in docs else ""
+            if (
+                isinstance(text, str)
+                and re.search(r"\bcubes?\b", text)
+                and " " in text
+                and not sql.search(text)
+            ):
+                found.append(f"{path.name}:{node.lineno}: {text}")  # type: ignore[attr-defined]
+    assert not found
+    commands = Path(memos_cli.__file__).parent / "cli"
+    helps = [
+        ast.get_docstring(node) or ""
+        for path in commands.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and "Example:" in (ast.get_docstring(node) or "")
+    ]
+    assert len(helps) > 50
+    assert not [each for each in helps if re.search(r"\bcubes?\b", each)]

@@ -264,6 +264,7 @@ def stats(
         return
     for name in ("hottest", "coldest", "heats"):
         del row[name]
+    row = {"memories" if name == "cubes" else name: value for name, value in row.items()}
     for name, value in row.items():
         shown = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
         output.text(

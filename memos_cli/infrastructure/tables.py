@@ -165,7 +165,7 @@ def texts(db: Connection) -> Iterator[Finding]:
         "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
     ):
         if hashlib.sha256(text).digest() != sha256:
-            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"cube {n}",)
+            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
             yield must("text-damaged", id, f"the text of version {version} is not what was stored")
 
 
