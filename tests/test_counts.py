@@ -66,7 +66,7 @@ def test_no_message_says_cube() -> None:
             text = node.value if isinstance(node, ast.Constant) and id(node) not in docs else ""
             if (
                 isinstance(text, str)
-                and re.search(r"\bcubes?\b", text)
+                and re.search(r"(?<!\.)\bcubes?\b", text)
                 and " " in text
                 and not sql.search(text)
             ):
