@@ -226,7 +226,7 @@ def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
             lambda: coder.edit(id, text="x"),
             lambda: coder.forget([id], dry_run=False),
         ):
-            with pytest.raises(UsageError, match="no cube has an id"):
+            with pytest.raises(UsageError, match="no memory has an id"):
                 attempt()
     with enter(folder, ANN) as ann:
         rows = [(row.principal, row.cube, row.detail) for row in ann.audit(action="refused")]
@@ -236,7 +236,7 @@ def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
 
 def test_part_of_an_id_tells_a_stranger_nothing(folder: Path) -> None:
     (id, *_) = ids_of(folder)
-    with enter(folder, CODER) as coder, pytest.raises(UsageError, match="no cube has an id"):
+    with enter(folder, CODER) as coder, pytest.raises(UsageError, match="no memory has an id"):
         coder.show(id[:20])
 
 

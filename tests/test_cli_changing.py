@@ -194,6 +194,6 @@ def test_the_adapters_that_lose_their_weights_are_told(memos: Shell) -> None:
     done = memos("forget", one, "--yes")
     assert done.lines == ["forgot 1 memory, 1 version, 0 vectors, the weights of 1 adapter"]
     assert f"memos show {made.id}" in done.err
-    assert memos("forget", other.id, "--yes").lines == ["forgot 0 memories, 1 versions, 0 vectors, 1 adapter"]
+    assert memos("forget", other.id, "--yes").lines == ["forgot 0 memories, 1 version, 0 vectors, 1 adapter"]
     assert memos("forget", two, made.id, "--yes", "--json").record["adapters"] == []
     assert not [path for path in (memos.vault / "blobs").rglob("*") if path.is_file()]
