@@ -136,6 +136,8 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "propose": lambda m, id: offer(m, id),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
+    "pins": lambda m, id: m.pins(),
+    "is_empty": lambda m, id: m.is_empty(),
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
