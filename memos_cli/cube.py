@@ -199,6 +199,8 @@ class Hit:
     why: Mapping[str, float | str] = field(default_factory=dict)
     sentences: tuple[Sentence, ...] = ()
     """The sentences of the cube that matched, the best first."""
+    weak: bool = False
+    """Whether it has few words in common with what was asked, and is not near to it in meaning either."""
 
     @property
     def relevance(self) -> float:

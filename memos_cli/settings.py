@@ -340,7 +340,9 @@ def load_settings(
             raw, origin = f.default, "default"
         values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}", *f.metadata["bounds"])
         if (choices := f.metadata["choices"]) and values[f.name] not in choices:
-            raise UsageError(f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}")
+            raise UsageError(
+                f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}", f"change {key} in {origin}"
+            )
         shown = "(kept to itself)" if key == "token" and values[f.name] else values[f.name]
         origins.append(Origin(key, shown, origin, f.metadata["help"]))
     return Settings(**values), origins
@@ -373,12 +375,16 @@ def _as_kind(raw: object, default: object, where: str, least: float, most: float
             number = kind(raw)  # type: ignore[call-overload,arg-type]
             if math.isfinite(number) and not (isinstance(raw, float) and number != raw):
                 if not least <= number <= most:
+                    is_low = number < least
                     raise UsageError(
-                        f"{where} = {raw!r} is {f'below {least:g}' if number < least else f'above {most:g}'}"
+                        f"{where} = {raw!r} is {f'below {least:g}' if is_low else f'above {most:g}'}",
+                        f"use {least:g} or more" if is_low else f"use {most:g} or less",
                     )
                 return number
         if kind is str and isinstance(raw, str):
             return raw
     except (TypeError, ValueError, OverflowError):
         pass
-    raise UsageError(f"{where} = {raw!r} is not {'text' if kind is str else 'a number'}")
+    raise UsageError(
+        f"{where} = {raw!r} is not {'text' if kind is str else 'a number'}", f"write it like {default!r}"
+    )

@@ -136,6 +136,8 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "propose": lambda m, id: offer(m, id),
     "pin": lambda m, id: m.pin([id], "swans"),
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
+    "pins": lambda m, id: m.pins(),
+    "is_empty": lambda m, id: m.is_empty(),
     "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
@@ -226,7 +228,7 @@ def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
             lambda: coder.edit(id, text="x"),
             lambda: coder.forget([id], dry_run=False),
         ):
-            with pytest.raises(UsageError, match="no cube has an id"):
+            with pytest.raises(UsageError, match="no memory has an id"):
                 attempt()
     with enter(folder, ANN) as ann:
         rows = [(row.principal, row.cube, row.detail) for row in ann.audit(action="refused")]
@@ -236,7 +238,7 @@ def test_a_refused_attempt_is_in_the_audit(folder: Path) -> None:
 
 def test_part_of_an_id_tells_a_stranger_nothing(folder: Path) -> None:
     (id, *_) = ids_of(folder)
-    with enter(folder, CODER) as coder, pytest.raises(UsageError, match="no cube has an id"):
+    with enter(folder, CODER) as coder, pytest.raises(UsageError, match="no memory has an id"):
         coder.show(id[:20])
 
 

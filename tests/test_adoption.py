@@ -192,7 +192,7 @@ def test_forgetting_keeps_memories_of_others(base: tuple[Path, list[str]], tmp_p
     with enter(folder) as ann:
         link = {"source": mine, "kind": "derived_from", "target": NEW[0]}
         job = bring(ann, {"cubes": [foreign(NEW[0], "Junk.", tags=["junk"])], "links": [link]})
-        assert any("1 links are left out" in note for note in job.notes)
+        assert any("left out 1 link" in note for note in job.notes)
         gone = ann.forget([], filter=Filter(tags=("junk",)), dry_run=False)
         assert [cube.id for cube in gone.cubes] == [NEW[0]]
         assert ann.show(mine).cube.tags == ("work",)
@@ -208,7 +208,7 @@ def test_grants_of_a_bundle_need_with_grants(base: tuple[Path, list[str]], tmp_p
         shutil.copytree(base[0], folder := tmp_path / str(with_grants))
         with enter(folder) as ann:
             told = " ".join(bring(ann, parts, with_grants=with_grants).notes)
-            assert ("--with-grants" in told, "1 grants are" in told) == (not with_grants, with_grants)
+            assert ("--with-grants" in told, "left out 1 grant:" in told) == (not with_grants, with_grants)
         with enter(folder, "agent:eve") as eve:
             assert {cube.id for cube in eve.cubes(filter=Filter())} == seen
 
@@ -369,7 +369,7 @@ def test_import_reports_the_parts_of_a_bundle(memos: Shell) -> None:
     file = memos.work / "b.mip"
     file.write_bytes(whole.getvalue())
     told = memos("import", file, "--no-embed")
-    assert "1 links are left out" in told.err
+    assert "left out 1 link" in told.err
     assert "--with-grants" in told.err
     assert memos("conflicts", "--json").records == []
     assert memos("grant", "--json").records == []

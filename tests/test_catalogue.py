@@ -133,7 +133,7 @@ def test_an_id_may_be_shortened_as_long_as_it_names_one_cube(vault: Vault) -> No
 @pytest.mark.parametrize("prefix", ["", " ", "zzz", "%", "_", "'", "0" * 40, "é"])
 def test_what_names_no_cube_says_so(vault: Vault, prefix: str) -> None:
     keep(vault, "a")
-    with pytest.raises(UsageError, match=r"no cube|more than one"):
+    with pytest.raises(UsageError, match=r"no memory|more than one"):
         catalogue.one(vault.connection, prefix)
 
 

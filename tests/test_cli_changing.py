@@ -138,7 +138,7 @@ def test_forgotten_is_gone_with_all_versions(memos: Shell, cat: str) -> None:
 def test_a_dry_run_tells_and_keeps(memos: Shell, cat: str) -> None:
     told = memos("forget", cat, "--dry-run")
     assert told.lines[0].startswith(cat)
-    assert told.lines[-1] == "would forget 1 memories, 1 versions, 0 vectors"
+    assert told.lines[-1] == "would forget 1 memory, 1 version, 0 vectors"
     assert memos.ids() == {cat}
 
 
@@ -188,14 +188,12 @@ def test_the_adapters_that_lose_their_weights_are_told(memos: Shell) -> None:
     assert told.lines == [
         f"{one}  One.",
         f"{made.id}  adapter: loses its weights",
-        "would forget 1 memories, 1 versions, 0 vectors, the weights of 1 adapters",
+        "would forget 1 memory, 1 version, 0 vectors, the weights of 1 adapter",
     ]
     assert memos("forget", one, "--dry-run", "--json").record["adapters"] == [made.id]
     done = memos("forget", one, "--yes")
-    assert done.lines == ["forgot 1 memories, 1 versions, 0 vectors, the weights of 1 adapters"]
+    assert done.lines == ["forgot 1 memory, 1 version, 0 vectors, the weights of 1 adapter"]
     assert f"memos show {made.id}" in done.err
-    assert memos("forget", other.id, "--yes").lines == [
-        "forgot 0 memories, 1 versions, 0 vectors, 1 adapters"
-    ]
+    assert memos("forget", other.id, "--yes").lines == ["forgot 0 memories, 1 version, 0 vectors, 1 adapter"]
     assert memos("forget", two, made.id, "--yes", "--json").record["adapters"] == []
     assert not [path for path in (memos.vault / "blobs").rglob("*") if path.is_file()]

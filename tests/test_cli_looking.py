@@ -161,7 +161,7 @@ def test_show_prints_the_report_card_of_an_adapter(memos: Shell) -> None:
         f"document  {id} version 1",
     ):
         assert line in lines
-    assert f"taught to {made.id}  Numbers: 1 memories, 0.0 MB, 0 hits, used" in memos("show", id).lines
+    assert f"taught to {made.id}  Numbers: 1 memory, 0.0 MB, 0 hits, used" in memos("show", id).lines
 
 
 def test_show_tells_why_an_adapter_is_not_used(memos: Shell) -> None:
@@ -210,7 +210,7 @@ def test_stats_count_what_there_is(memos: Shell) -> None:
     numbers = memos("stats", "--json").record
     assert (numbers["cubes"], numbers["types"]) == ({"generated": 2}, {"fact": 2})
     assert [numbers[name] for name in ("versions", "sources", "tags", "without_vector")] == [2, 1, 1, 2]
-    assert "cubes           generated 2" in memos("stats").lines
+    assert "memories        generated 2" in memos("stats").lines
 
 
 def test_config_tells_where_each_value_comes_from(shell: Shell) -> None:

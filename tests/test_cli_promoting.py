@@ -247,7 +247,7 @@ def test_only_tokens_are_counted_as_progress(user: Promoter, ids: list[str]) -> 
         (("--tag", "nothing"), "there is no memory to promote", "--tag"),
         (("--pinned",), "no memory is pinned", "memos pin ID"),
         (("--pinned", "--view", "sea"), "no memory is pinned", "memos pin ID --view sea"),
-        (("01ARZ3NDEKTSV4RRFFQ69G5FAV",), "no cube has an id that starts with", ""),
+        (("01ARZ3NDEKTSV4RRFFQ69G5FAV",), "no memory has an id that starts with", ""),
         (("-",), "there is no memory to promote", ""),
         (("LONG",), "leave no room for question and answer in a context of 4096", "query.context"),
     ],
@@ -567,7 +567,7 @@ def test_pinned_memories_stand_first_in_their_view_alone(user: Promoter, ids: li
 def test_pins_need_a_view_and_a_memory_that_there_is(user: Promoter, ids: list[str]) -> None:
     user("pin", ids[0], "--view", "nowhere", code=2)
     user("pin", "01ARZ3NDEKTSV4RRFFQ69G5FAV", code=2)
-    user("pin", code=2)
+    user("unpin", code=2)
 
 
 def test_a_removed_view_loses_its_pins(user: Promoter, ids: list[str]) -> None:

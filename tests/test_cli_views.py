@@ -39,8 +39,8 @@ def test_views_are_listed_replaced_and_removed(kept: Shell) -> None:
 
 def test_what_is_pinned_in_a_view_is_pinned_in_no_other(kept: Shell) -> None:
     friday, _ = (row[0] for row in kept("list", "--oldest").rows)
-    assert kept("pin", friday, "--view", "office").out == "pinned 1; 1 are pinned\n"
-    assert kept("pin", friday, "--view", "office").out == "pinned 0; 1 are pinned\n"
+    assert kept("pin", friday, "--view", "office").out == "pinned 1; 1 is pinned\n"
+    assert kept("pin", friday, "--view", "office").out == "pinned 0; 1 is pinned\n"
     assert kept("--view", "office", "pin", friday, "--json").record["pinned"] == [friday]
     assert kept("unpin", friday, "--json").record == {"changed": 0, "view": "", "pinned": []}
     assert "office" in kept("pin", friday, "--view", "offic", code=2).err

@@ -110,7 +110,7 @@ def test_what_may_not_go_stays_and_is_counted(full: Shell) -> None:
     assert full("export", "--up-to", "secret", "-o", "three.mip", "--json").record["memories"] == 4
     assert b"Hello" not in (full.work / "one.mip").read_bytes()
     note = full("export", "t1", "-o", "four.mip").err
-    assert "1 memories are not exported: confidential" in note
+    assert "1 memory is not exported: confidential" in note
 
 
 def test_what_is_anothers_goes_only_where_it_may_be_shared(full: Shell) -> None:

@@ -44,7 +44,7 @@ def test_a_file_does_not_bring_it_back(memos: Shell, how: str, *, is_changed: bo
     more = "\n# Three\n\nTea is at five.\n" if is_changed else ""
     memos.write("diary/today.md", f"# Zero\n\nNew above.\n\n{DIARY}{more}" if is_changed else DIARY)
     done = memos("ingest", "diary", "--no-embed", *AGAIN[how])
-    assert "1 memories that you forgot are left out; bring them back with --reread" in done.err
+    assert "left out 1 memory that you forgot" in done.err
     assert not any("lawyer" in text for text in texts(memos))
     assert any("boat" in text for text in texts(memos))
     memos("ingest", "diary", "--no-embed", *AGAIN[how], "--reread")
@@ -76,16 +76,48 @@ def test_a_forgotten_memory_without_a_source_does_not_come_back(memos: Shell) ->
     assert [text for text in texts(memos) if "lawyer" in text] == []
 
 
-def test_another_source_and_typed_text_may_repeat_it(memos: Shell) -> None:
-    memos.write("a.txt", "The ferry leaves at nine.")
-    memos("ingest", "a.txt", "--no-embed")
+FERRY = "The ferry leaves at nine."
+ELSEWHERE = {
+    "a renamed file": ("b.txt", FERRY),
+    "a file in another folder": ("old/a.txt", FERRY),
+    "a file of another kind": ("b.md", f"{FERRY}\n"),
+    "a part of a longer file": ("b.md", f"# Ferry\n\n{'A long text on other things. ' * 60}\n\n{FERRY}\n"),
+    "a row of a table": ("b.csv", f"text\n{FERRY}\nThe boat is blue.\n"),
+}
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+@pytest.mark.parametrize("first", ["a.txt", "-"])
+def test_no_other_file_brings_it_back(memos: Shell, first: str, where: str) -> None:
+    path = memos.write("a.txt", FERRY)
+    memos("ingest", first, "--no-embed", stdin=FERRY.encode())
     forget(memos, "ferry")
-    memos.write("b.txt", "The ferry leaves at nine.")
-    memos("ingest", "b.txt", "--no-embed")
-    assert len(texts(memos)) == 1
+    path.unlink()
+    name, text = ELSEWHERE[where]
+    memos.write(name, text)
+    done = memos("ingest", name, "--no-embed", "--lines" if name.endswith("md") else "--embed")
+    assert "left out 1 memory that you forgot; to bring back what you forgot, add --reread" in done.err
+    assert FERRY not in texts(memos)
+    memos("ingest", name, "--no-embed", "--lines" if name.endswith("md") else "--embed", "--reread")
+    assert FERRY in texts(memos)
+
+
+def test_typed_text_may_repeat_it(memos: Shell) -> None:
+    memos("ingest", "-", "--no-embed", stdin=FERRY.encode())
     forget(memos, "ferry")
-    memos("ingest", "-", "--no-embed", stdin=b"The ferry leaves at nine.")
-    assert len(texts(memos)) == 1
+    memos("ingest", "-", "--no-embed", stdin=FERRY.encode())
+    assert texts(memos) == [FERRY]
+
+
+def test_what_stands_in_a_file_stays_though_the_same_was_forgotten_elsewhere(memos: Shell) -> None:
+    for name, hour in (("a", 9), ("b", 10)):
+        turn = {"id": "t1", "role": "user", "time": f"2026-05-01T{hour:02}:00:00Z", "content": "Thanks!"}
+        memos.write(f"{name}.jsonl", json.dumps(turn))
+        memos("ingest", f"{name}.jsonl", "--no-embed")
+    memos("forget", "--source", "a.jsonl", "--yes")
+    memos.write("b.jsonl", json.dumps(turn) + "\n" + json.dumps({**turn, "id": "t2", "content": "Welcome!"}))
+    memos("ingest", "b.jsonl", "--no-embed", "--prune")
+    assert sorted(row["text"] for row in memos("list", "--json").records) == ["Thanks!", "Welcome!"]
 
 
 def test_one_of_two_equal_turns_is_forgotten(memos: Shell) -> None:
@@ -106,7 +138,7 @@ def test_the_next_export_does_not_bring_it_back(memos: Shell) -> None:
     forget(memos, "oak")
     memos.write("mem0.json", json.dumps({"results": [*rows, {"id": "9", "memory": "Ann likes snow."}]}))
     assert (
-        "1 memories that you forgot are left out"
+        "left out 1 memory that you forgot"
         in memos("import", "mem0.json", "--from", "mem0", "--no-embed").err
     )
     assert {text[10:] for text in texts(memos)} == {"tea.", "rain.", "snow."}
@@ -119,7 +151,7 @@ def test_a_bundle_does_not_bring_it_back(memos: Shell) -> None:
     memos("ingest", "a.md", "--no-embed")
     memos("export", "-o", "all.mip")
     forget(memos, "lawyer")
-    assert "1 memories that you forgot are left out" in memos("import", "all.mip", "--no-embed").err
+    assert "left out 1 memory that you forgot" in memos("import", "all.mip", "--no-embed").err
     assert len(texts(memos)) == 1
     memos("import", "all.mip", "--no-embed", "--reread")
     assert len(texts(memos)) == 2

@@ -241,7 +241,7 @@ def test_the_setting_holds_web_pages_and_nothing_else(memos: Shell) -> None:
 def test_a_restored_rejected_memory_is_quarantined(memos: Shell) -> None:
     (id,) = memos.keep("Green tea steeps for two minutes.", options=("--quarantine",))
     memos("review", id, "--reject")
-    assert "1 memories are in quarantine" in memos("restore", id).err
+    assert "1 memory is in quarantine" in memos("restore", id).err
     assert memos("search", "green tea", "--json").records == []
     memos("review", id, "--approve")
     memos("archive", id)

@@ -34,7 +34,7 @@ from memos_cli.infrastructure.vault import Vault
 
 HIT = {
     "id", "ref", "score", "text", "title", "source", "span", "time", "tags", "why", "type", "author",
-    "version",
+    "version", "weak",
 }  # fmt: skip
 WHY = {"words", "coverage", "terms", "relevance"}
 TURN = {"session"}
@@ -66,7 +66,7 @@ PROMOTED = {
 }  # fmt: skip
 DEMOTED = {"ids", "bytes", "dry_run", "adapters", "verbalised"}
 PINNED = {"changed", "view", "pinned"}
-PLACE = {"source", "span", "encoding", "reads"}
+PLACE = {"source", "span", "encoding", "reads", "version"}
 HISTORY = {"id", "versions", "audit"}
 VERSION = {"version", "title", "text", "created", "principal"}
 AUDIT = {"n", "time", "principal", "action", "cube", "version", "detail"}
@@ -109,7 +109,7 @@ EMBEDDED = {"embedded", "without_vector"}
 SETTING = {"key", "value", "origin", "about"}
 MODEL = {
     "name", "path", "size", "architecture", "size_label", "context_length", "has_chat_template", "source",
-    "kind", "parameters",
+    "kind", "parameters", "ready",
 }  # fmt: skip
 VIEW = {"name", "filter"}
 FILTER = {"tags", "types", "source", "after", "before", "undated", "states", "payloads", "sensitivities"}

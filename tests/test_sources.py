@@ -518,10 +518,10 @@ def test_a_time_that_says_nothing_is_none(nonsense: object) -> None:
 
 
 def test_csv_rows_are_told_by_column_or_by_their_text_column() -> None:
-    result = reading('id;Name;Note\r\n1;Ann;"two\r\nlines; ""x"""\r\n;;\r\n2;Bo;b;extra\r\n', "a.csv")
+    result = reading('id;Author;Note\r\n1;Ann;"two\r\nlines; ""x"""\r\n;;\r\n2;Bo;b;extra\r\n', "a.csv")
     assert [(draft.ref, draft.author, draft.text) for draft in result.drafts] == [
         ("1", "Ann", 'two\r\nlines; "x"'),
-        ("2", "Bo", "b\nid: 2\nName: Bo\ncolumn 4: extra"),
+        ("2", "Bo", "b\nid: 2\nAuthor: Bo\ncolumn 4: extra"),
     ]
     assert slices(result)[0] == '1;Ann;"two\r\nlines; ""x"""'
     assert texts(reading("City\tSize\nOslo\t7\n", "a.tsv")) == ["City: Oslo\nSize: 7"]
@@ -621,18 +621,18 @@ def test_nothing_gives_no_draft_and_a_note(data: bytes, name: str) -> None:
     assert (result.drafts, result.failed, result.origin.notes) == ((), (), ("empty",))
 
 
-def test_binary_data_is_refused_with_the_name_of_the_file(tmp_path: Path) -> None:
+def test_binary_data_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "photo.txt"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
     (item,) = find([path], max_bytes=LIMIT)
     assert isinstance(item, Found)
-    with pytest.raises(MemosError, match=r"photo\.txt: .*binary") as caught:
+    with pytest.raises(MemosError, match=r"^this is binary data") as caught:
         read(item, Hints())
     assert caught.value.hint
 
 
 def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MemosError, match=r"gone\.txt: no such file"):
+    with pytest.raises(MemosError, match=r"^no such file"):
         read(Found(tmp_path / "gone.txt", "file:///gone.txt"), Hints())
 
 

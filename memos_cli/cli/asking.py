@@ -24,6 +24,7 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
+    nothing_found,
     read_time,
     state_of,
     with_global_options,
@@ -31,6 +32,7 @@ from memos_cli.cli.context import (
 from memos_cli.cli.inputs import read_argument, read_requests
 from memos_cli.cli.output import excerpt
 from memos_cli.cli.rows import SENTENCES, place, sources
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 from memos_cli.zones import show_time
 
@@ -99,6 +101,7 @@ def search(
         filter = make_filter(memos, state.view, wanted)
         at = read_time(memos, as_of) if as_of else None
         found = memos.search(read_argument(output, words), filter=filter, k=k, at=at, now=moment)
+        nothing = "" if found.hits else nothing_found(memos)
     for note in found.notes:
         output.note(f"note: {note}")
     if output.json:
@@ -109,8 +112,8 @@ def search(
         ("score", "id", "text", "from"),
         [(f"{hit.score:.2f}", hit.cube.id, hit.cube.text, place(hit.cube)) for hit in found.hits],
     )
-    if not found.hits:
-        output.note("nothing found")
+    if nothing:
+        output.note(nothing)
 
 
 def query(
@@ -200,6 +203,8 @@ def query(
             output.text(
                 f"The nearest memory: {excerpt(answer.nearest.cube.text, 90)} — {place(answer.nearest.cube)}"
             )
+        if not answer.answered and not answer.nearest and memos.is_empty():
+            output.note(nothing_found(memos))
         for note in answer.plan.notes:
             output.note(f"note: {note}")
         if answer.unsupported:
@@ -228,7 +233,7 @@ def _print_sources(write: Callable[[str], None], answer: Answer) -> None:
         cube = item.hit.cube
         write(f"[{item.label}] {excerpt(cube.title or cube.text, 60)} — {place(cube)}")
     if more := len(plan.chosen) - len(found):
-        write(f"(and {more} more that are pinned, or of the same document)")
+        write(f"(and {counted(more, 'more that is', 'more that are')} pinned, or of the same document)")
 
 
 def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
@@ -239,18 +244,18 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
         after, before = ("…" if time is None else show_time(time) for time in (call.after, call.before))
         write(f"time       {call.when}: {after} to {before}{', ranks only' if call.forward else ''}")
     retrieved = sum(item.tokens for item in plan.chosen if item.part == "retrieved")
-    write(f"memory     {plan.tokens} tokens, {retrieved} of {plan.budget} for retrieved memories")
+    write(f"memory     {counted(plan.tokens, 'token')}, {retrieved} of {plan.budget} for retrieved memories")
     if plan.reuse and plan.reuse.miss:
         write(f"activation: miss ({plan.reuse.miss}), state {plan.reuse.id}")
     elif plan.reuse:
-        write(f"activation: hit, {plan.reuse.tokens} tokens from the state of {plan.reuse.id}")
+        write(f"activation: hit, {counted(plan.reuse.tokens, 'token')} from the state of {plan.reuse.id}")
     for adapter in plan.adapters:
         write(f"adapter    {adapter.name}, {adapter.id}, at {adapter.scale:g}, from the question on")
         if near := adapter.likeness:
             write(f"           it has learned {near.question!r}, {near.cosine:.2f} like this one")
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
-        write(f"\n[{item.label}] as {item.form}, {item.tokens} tokens, {item.hit.cube.id}")
+        write(f"\n[{item.label}] as {item.form}, {counted(item.tokens, 'token')}, {item.hit.cube.id}")
         for each in item.hit.sentences[:SENTENCES]:
             write(f"    {each.score:.2f}  {excerpt(item.hit.cube.text[each.start : each.end], 90)}")
         write(f"    {why}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from memos_cli.counts import counted
+
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.infrastructure.derived import Activation
@@ -16,8 +18,9 @@ def state_line(activation: Activation) -> str:
     """A saved state in one line."""
     state, stale = activation.state, activation.stale
     return (
-        f"{activation.title}: {len(state.tokens):,} tokens, {state.size / 1e6:.1f} MB, "
-        f"{activation.hits} hits, {activation.saved:.1f} s saved" + (f", stale: {stale}" if stale else "")
+        f"{activation.title}: {counted(len(state.tokens), 'token')}, {state.size / 1e6:.1f} MB, "
+        f"{counted(activation.hits, 'hit')}, {activation.saved:.1f} s saved"
+        + (f", stale: {stale}" if stale else "")
     )
 
 
@@ -25,8 +28,8 @@ def adapter_line(adapter: Adapter) -> str:
     """An adapter in one line."""
     size = f"{adapter.size / 1e6:.1f} MB" if adapter.blob else "no weights"
     return (
-        f"{adapter.title}: {len(adapter.sources)} memories, {size}, {adapter.hits} hits, "
-        f"{_STANDINGS.get(adapter.state, adapter.state)}"
+        f"{adapter.title}: {counted(len(adapter.sources), 'memory')}, {size}, "
+        f"{counted(adapter.hits, 'hit')}, {_STANDINGS.get(adapter.state, adapter.state)}"
         + (f", stale: {adapter.stale}" if adapter.stale else "")
     )
 

@@ -27,6 +27,7 @@ from memos_cli.cli.context import (
 from memos_cli.cli.inputs import decode_input, read_ids, read_stdin
 from memos_cli.cli.looking import Id
 from memos_cli.cli.output import Output, excerpt
+from memos_cli.counts import counted
 from memos_cli.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
@@ -209,14 +210,15 @@ def forget(
     named = Counter(cube.payload for cube in gone.cubes)
     more = ""
     if states := len(gone.states) + named["activation"]:
-        more += f", {states} states"
+        more += f", {counted(states, 'state')}"
     if named["parametric"]:
-        more += f", {named['parametric']} adapters"
+        more += f", {counted(named['parametric'], 'adapter')}"
     if gone.adapters:
-        more += f", the weights of {len(gone.adapters)} adapters"
+        more += f", the weights of {counted(len(gone.adapters), 'adapter')}"
     verb = "would forget" if dry_run else "forgot"
     output.text(
-        f"{verb} {named['plaintext']} memories, {gone.versions} versions, {gone.vectors} vectors{more}"
+        f"{verb} {counted(named['plaintext'], 'memory')}, {counted(gone.versions, 'version')}, "
+        f"{counted(gone.vectors, 'vector')}{more}"
     )
     if not gone.settled:
         output.note(
@@ -234,10 +236,11 @@ def forget(
 def _confirm(output: Output, gone: Forgotten) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{len(gone.cubes)} memories would be forgotten", "add --yes to do it, --dry-run to see them"
+            f"{counted(len(gone.cubes), 'memory')} would be forgotten",
+            "add --yes to do it, --dry-run to see them",
         )
     _list_gone(output, gone)
-    if not output.confirm(f"Forget these {len(gone.cubes)} memories for good?"):
+    if not output.confirm(f"Forget {counted(len(gone.cubes), 'memory')} for good?"):
         raise UsageError("nothing was forgotten", "")
 
 

@@ -184,6 +184,13 @@ class Restriction:
         return bool(self.tags or self.types or self.source or self.after or self.before)
 
 
+def nothing_found(memos: Memos) -> str:
+    """What to say if no memory was found: what to type next, if there is none to find."""
+    if memos.is_empty():
+        return "there are no memories yet; store some: memos ingest FILE…"
+    return "nothing found"
+
+
 def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
     """The filter of a command's options, over that of the view. Raises UsageError for nonsense."""
     from memos_cli.cube import SEMANTIC_TYPES, Filter

@@ -14,6 +14,7 @@ import typer
 from memos_cli.cli.context import Model, State, read_names, state_of, with_global_options
 from memos_cli.cli.inputs import read_file
 from memos_cli.cli.looking import Id
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _tell(state: State, made: Distilled) -> None:
     output.text(f"adapter     {made.id}{outcome}")
     output.text(f"name        {made.name}")
     output.text(f"memories    {made.memories}")
-    output.text(f"trained     {made.steps} steps, {made.seconds:.0f} s; {made.bytes:,} bytes")
+    output.text(f"trained     {counted(made.steps, 'step')}, {made.seconds:.0f} s; {made.bytes:,} bytes")
     for line in report_lines(made.report):
         output.text(line)
     if not made.passed:

@@ -39,6 +39,7 @@ from memos_cli.cli.keeping import (
     whose_wait,
 )
 from memos_cli.cli.standing import SomeIds
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 from memos_cli.files import write_output
 
@@ -131,7 +132,7 @@ def import_(
         output.record({**known, "dry_run": dry_run, **asdict(done)})
     else:
         count = sum(memories for _, _, memories in made.sources)
-        output.text(f"{made.kind}: {count} memories of {len(made.sources)} sources")
+        output.text(f"{made.kind}: {counted(count, 'memory')} of {counted(len(made.sources), 'source')}")
         if dry_run:
             for uri, title, memories in made.sources[:SHOWN]:
                 output.text(f"  {memories:6} {title or uri}")
@@ -238,8 +239,8 @@ def export(
         if report.json:
             report.record({"file": output, **asdict(made)})
         else:
-            report.text(f"{made.memories} memories, sha256 {made.sha256}")
+            report.text(f"{counted(made.memories, 'memory')}, sha256 {made.sha256}")
     for note in made.notes:
         report.note(f"note: {note}")
     for why, count in made.held_back.items():
-        report.note(f"note: {count} memories are not exported: {why}")
+        report.note(f"note: {counted(count, 'memory is', 'memories are')} not exported: {why}")

@@ -92,4 +92,4 @@ def review(
         reasons = suspicions(f"{cube.title}\n{cube.text}")
         row = (cube.id, "; ".join(reasons), excerpt(cube.text, 80), place(cube))
         items.append(({**cube_row(cube), "suspicions": list(reasons)}, row))
-    output.listing(("id", "looks as if it", "text", "from"), items)
+    output.listing(("id", "looks as if it", "text", "from"), items, empty="no memory is in quarantine")

@@ -10,6 +10,7 @@ import typer
 
 from memos_cli.cli.context import read_end, read_names, read_time, state_of, with_global_options
 from memos_cli.cli.inputs import read_stdin
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -225,10 +226,7 @@ def whose_wait(memos: Memos, wanted: bool | None) -> str:
 
 def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
     """What else there is to say of what was taken in. Where some failed, it ends: with 3 if ``partly``."""
-    if taken.quarantined:
-        output.note(
-            f"note: {taken.quarantined} memories are in quarantine until you approve them with `memos review`"
-        )
+    output.note_quarantine(taken.quarantined)
     for note in taken.notes:
         output.note(f"note: {note}")
     for failure in taken.failed:
@@ -236,7 +234,8 @@ def tell_taken(output: Output, taken: Ingested, *, partly: bool) -> None:
             f"failed: {failure.source}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else "")
         )
     if taken.without_vector and not output.json:
-        output.note(f"note: {taken.without_vector} memories have no vector yet; run `memos embed`")
+        waiting = counted(taken.without_vector, "memory has", "memories have")
+        output.note(f"note: {waiting} no vector yet; run `memos embed`")
     if taken.failed:
         raise typer.Exit(3 if partly else 1)
 

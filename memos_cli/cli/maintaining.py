@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memos_cli.cli.context import state_of, with_global_options
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import excerpt
+from memos_cli.counts import counted
 from memos_cli.errors import Locked, UsageError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _show_history(ctx: typer.Context) -> None:
         record = {"time": format_time(row.time), "principal": row.principal, **detail}
         did = ", ".join(f"{what} {count}" for what, count in detail.get("did", {}).items())
         items.append((record, (show_time(row.time), did, ", ".join(detail.get("failed", {})))))
-    output.listing(("time", "did", "failed"), items)
+    output.listing(("time", "did", "failed"), items, empty="no run yet; start one: memos maintain")
 
 
 def conflicts(
@@ -152,20 +153,28 @@ def conflicts(
             if ids:
                 wanted = {cube.id for cube in memos.several(read_ids(ids))}
                 pairs = [pair for pair in pairs if wanted & {pair.older.id, pair.newer.id}]
-    items = [
-        (
-            {"kind": pair.kind, "older": cube_row(pair.older), "newer": cube_row(pair.newer)},
-            (
-                pair.kind,
-                pair.older.id,
-                excerpt(pair.older.text, 60),
-                pair.newer.id,
-                excerpt(pair.newer.text, 60),
-            ),
-        )
-        for pair in pairs
-    ]
-    output.listing(("kind", "older", "says", "newer", "says"), items)
+    items = []
+    for pair in pairs:
+        row: dict[str, Any] = {
+            "kind": pair.kind,
+            "older": cube_row(pair.older),
+            "newer": cube_row(pair.newer),
+        }
+        one, other = pair.older, pair.newer
+        cells = [pair.kind, one.id, excerpt(one.text, 60), other.id, excerpt(other.text, 60)]
+        if resolve:
+            row |= {"archived": pair.archived or None}
+            cells[0] = f"archived the {'older' if pair.archived == one.id else 'newer'}"
+            cells[0] = cells[0] if pair.archived else "kept both"
+        items.append((row, cells))
+    empty = "there is nothing to resolve" if resolve else "no memories contradict each other"
+    output.listing(("done" if resolve else "kind", "older", "says", "newer", "says"), items, empty=empty)
+    if output.json or not pairs:
+        return
+    if resolve:
+        output.note(f"resolved {counted(len(pairs), 'conflict')}")
+    else:
+        output.note("resolve them with `memos conflicts --resolve keep-newest`, keep-both, or the ID to keep")
 
 
 def cron(

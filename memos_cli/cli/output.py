@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -58,6 +59,8 @@ class Output:
         A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
+        if not rows:
+            return
         if not sys.stdout.isatty():
             _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
             return
@@ -66,14 +69,23 @@ class Output:
         print_table(headers, cells)
 
     def listing(
-        self, headers: Sequence[str], items: Sequence[tuple[Mapping[str, object], Sequence[object]]]
+        self,
+        headers: Sequence[str],
+        items: Sequence[tuple[Mapping[str, object], Sequence[object]]],
+        *,
+        empty: str,
     ) -> None:
-        """A record of each item with ``--json``, else a table: each item is given as both."""
+        """A record of each item with ``--json``, else a table: each item is given as both.
+
+        ``empty`` is the note for a person if there is no item: what to type to make one.
+        """
         if self.json:
             for record, _ in items:
                 self.record(record)
-        else:
-            self.table(headers, [row for _, row in items])
+            return
+        self.table(headers, [row for _, row in items])
+        if not items:
+            self.note(empty)
 
     @property
     def on_terminal(self) -> bool:
@@ -84,6 +96,12 @@ class Output:
         """Something the user should know; not part of the result."""
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
+
+    def note_quarantine(self, count: int, of: str = "") -> None:
+        """Say how many memories (``of`` a feed) wait for a review, if any."""
+        if count:
+            waiting = counted(count, f"memory{of} is", f"memories{of} are")
+            self.note(f"note: {waiting} in quarantine until approved with `memos review`")
 
     def failure(self, text: str) -> None:
         """Something that was asked for and not done: told even to who wants quiet, as cron does."""

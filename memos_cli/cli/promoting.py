@@ -22,6 +22,7 @@ from memos_cli.cli.context import (
     with_global_options,
 )
 from memos_cli.cli.inputs import read_ids
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,15 +177,38 @@ def demote(ctx: typer.Context, ids: Ids, model: Model = None, dry_run: DryRun = 
         output.note("no state and no adapter is made from these memories")
 
 
-def pin(ctx: typer.Context, ids: Ids, view: View = None) -> None:
-    """Put memories at the start of every prompt: who you are, how to answer. With --view, only in that view.
+def pin(
+    ctx: typer.Context,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID…]", help="Ids, or their beginnings; - reads them from stdin."),
+    ] = None,
+    view: View = None,
+) -> None:
+    """Put memories at the start of every prompt: who you are, how to answer. Without ids: list them.
+
+    With --view, only in that view.
 
     \b
     Example:
       memos pin 01K3ZQ
       memos pin 01K3ZR --view work
+      memos pin
     """
-    _pin(ctx, ids, remove=False)
+    if ids:
+        _pin(ctx, ids, remove=False)
+        return
+    from memos_cli.cli.rows import cube_row, place
+
+    state = state_of(ctx)
+    with state.open() as memos:
+        pinned = memos.pins(state.view)
+    items = [
+        ({**cube_row(cube), "view": view}, (cube.id, view, cube.state, cube.text or cube.title, place(cube)))
+        for view, cube in pinned
+    ]
+    empty = "nothing is pinned; pin a memory: memos pin ID"
+    state.output.listing(("id", "view", "state", "text", "from"), items, empty=empty)
 
 
 def unpin(ctx: typer.Context, ids: Ids, view: View = None) -> None:
@@ -204,8 +228,12 @@ def _pin(ctx: typer.Context, ids: list[str], *, remove: bool) -> None:
         pinned = [cube.id for cube in memos.pinned(state.view)]
         made = sum(each.state.view == state.view for each in memos.activations()) if result.changed else 0
     if made:
-        state.output.note(f"note: {made} states were made with other pinned memories: promote them again")
+        states = counted(made, "state was", "states were")
+        state.output.note(
+            f"note: {states} made with other pinned memories; make them again: memos promote ID"
+        )
     if state.output.json:
         state.output.record({"changed": result.changed, "view": state.view, "pinned": pinned})
     else:
-        state.output.text(f"{'unpinned' if remove else 'pinned'} {result.changed}; {len(pinned)} are pinned")
+        done, now = "unpinned" if remove else "pinned", counted(len(pinned), "is", "are")
+        state.output.text(f"{done} {result.changed}; {now} pinned")

@@ -24,6 +24,7 @@ from memos_cli.cli.context import (
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
+from memos_cli.counts import counted
 from memos_cli.cube import SENSITIVITIES, format_time
 from memos_cli.errors import UsageError
 from memos_cli.zones import show_time
@@ -100,6 +101,7 @@ def publish(
                 (dict(zip(columns, (*each, format_time(time)), strict=True)), (*each, show_time(time)))
                 for *each, time in made
             ],
+            empty="nothing is published yet: memos publish NAME --tag TAG --to TARGET",
         )
         return
     if up_to and up_to not in SENSITIVITIES:
@@ -135,7 +137,7 @@ def publish(
         output.text(f"memos subscribe {sent.url} --trust")
     if not is_asked:
         for why, number in proposal.held_back.items():
-            output.note(f"note: {number} memories are not published: {why}")
+            output.note(f"note: {counted(number, 'memory is', 'memories are')} not published: {why}")
     for note in proposal.notes:
         output.note(f"note: {note}")
 
@@ -153,7 +155,7 @@ def _confirm(output: Output, proposal: Proposal) -> None:
     """Show a person what goes out, and ask. Raises UsageError where nobody can be asked, or says no."""
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{len(proposal.memories)} memories would be published", "add --yes, or --dry-run first"
+            f"{counted(len(proposal.memories), 'memory')} would be published", "add --yes, or --dry-run first"
         )
     shown = "\n".join(_lines(proposal))
     (output.failure if output.json else output.text)(shown)  # JSON alone is the result
@@ -178,7 +180,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     ends = f", ends {wanted.expires}" if wanted and wanted.expires else ""
     licence = (wanted.licence if wanted else "") or "none"
     count = len(proposal.memories)
-    yield f"{count} memories, {len(proposal.withdrawn)} withdrawn, licence {licence}{ends}"
+    yield f"{counted(count, 'memory')}, {len(proposal.withdrawn)} withdrawn, licence {licence}{ends}"
 
 
 def _as_record(proposal: Proposal) -> dict[str, object]:
@@ -240,7 +242,9 @@ def subscribe(
                     (feed.name, feed.serial, feed.url, show_time(feed.updated)),
                 )
             )
-        output.listing(("name", "serial", "url", "time"), rows)
+        output.listing(
+            ("name", "serial", "url", "time"), rows, empty="no feed yet: memos subscribe URL --trust"
+        )
         return
     with state.open() as memos, output.progress("bytes") as (count,):
         done = memos.subscribe(url, name=name, quarantine=quarantine, trust=trust, on_bytes=count)
@@ -298,10 +302,7 @@ def _tell(output: Output, done: Updated) -> None:
         parts = ("added", "versions", "withdrawn")
         counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
         output.text(f"{done.name}  serial {done.serial}  {counts}  received {done.received:,} bytes")
-    if done.quarantined:
-        output.note(
-            f"note: {done.quarantined} memories of {done.name} are in quarantine until `memos review`"
-        )
+    output.note_quarantine(done.quarantined, f" of {done.name}")
     for note in done.notes:
         output.note(f"note: {done.name}: {note}")
 
@@ -324,4 +325,4 @@ def unsubscribe(
     if output.json:
         output.record(asdict(left))
     else:
-        output.text(f"{left.name}  {left.memories} memories {'kept' if left.kept else 'forgotten'}")
+        output.text(f"{left.name}  {counted(left.memories, 'memory')} {'kept' if left.kept else 'forgotten'}")

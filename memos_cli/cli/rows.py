@@ -81,6 +81,7 @@ def hit_row(hit: Hit) -> dict[str, Any]:
         "type": cube.type,
         "author": cube.author,
         "version": cube.version,
+        "weak": hit.weak,
     }
 
 

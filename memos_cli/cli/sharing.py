@@ -186,6 +186,7 @@ def list_groups(ctx: typer.Context) -> None:
     output.listing(
         ("group", "members"),
         [({"group": name, "members": each}, (name, " ".join(each))) for name, each in found.items()],
+        empty="there are no groups; make one: memos group add group:NAME user:NAME",
     )
 
 
@@ -217,6 +218,7 @@ def list_tasks(ctx: typer.Context) -> None:
     output.listing(
         ("task", "for", "memories", "live"),
         [(asdict(each), (each.name, each.principal, each.memories, each.live)) for each in found],
+        empty="no task has memories; add some: memos ingest FILE --for agent:NAME --task TASK",
     )
 
 
@@ -288,7 +290,8 @@ def list_tokens(ctx: typer.Context) -> None:
     for each in found:
         until = show_time(each.expires) if each.expires else ""
         items.append((_token(each), (each.n, each.principal, each.role, show_time(each.created), until)))
-    output.listing(("n", "principal", "role", "created", "expires"), items)
+    empty = "there are no tokens; make one: memos token create agent:NAME"
+    output.listing(("n", "principal", "role", "created", "expires"), items, empty=empty)
 
 
 @tokens.command("revoke")
@@ -342,7 +345,8 @@ def _print_rules(ctx: typer.Context, rules: list[Rule]) -> None:
     for rule in rules:
         until = show_time(rule.expires) if rule.expires else ""
         items.append((_rule(rule), (rule.principal, rule.right, _what(rule), rule.giver, until)))
-    state_of(ctx).output.listing(("principal", "may", "what", "granted by", "until"), items)
+    empty = "nothing is granted; grant a right: memos grant tag:TAG agent:NAME"
+    state_of(ctx).output.listing(("principal", "may", "what", "granted by", "until"), items, empty=empty)
 
 
 def _what(rule: Rule) -> str:

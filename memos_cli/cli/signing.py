@@ -71,7 +71,8 @@ def list_(ctx: typer.Context) -> None:
 
     with state_of(ctx).open() as memos:
         signers = trusted(memos)
-    state_of(ctx).output.listing(("signer",), [({"signer": each}, (each,)) for each in signers])
+    items = [({"signer": each}, (each,)) for each in signers]
+    state_of(ctx).output.listing(("signer",), items, empty="no signer is trusted: memos key trust KEY")
 
 
 def trust_(ctx: typer.Context, key: Signer) -> None:

@@ -92,10 +92,7 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         if action == "restore":
             memos.embed_if_possible()
     tell_changed(shared.output, done.cubes, done.changed)
-    if done.waiting:
-        shared.output.note(
-            f"note: {done.waiting} memories are in quarantine until you approve them with `memos review`"
-        )
+    shared.output.note_quarantine(done.waiting)
 
 
 def expire(

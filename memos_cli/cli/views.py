@@ -90,7 +90,9 @@ def list_views(ctx: typer.Context) -> None:
         parts = {k: v for k, v in kept.items() if v and k not in ("states", "payloads")}
         shown = "  ".join(f"{k} {v}" for k, v in parts.items())
         items.append(({"name": name, "filter": kept}, (name, shown)))
-    output.listing(("view", "filter"), items)
+    output.listing(
+        ("view", "filter"), items, empty="there are no views; save one: memos view set NAME --tag TAG"
+    )
 
 
 @app.command("remove")

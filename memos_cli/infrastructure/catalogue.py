@@ -136,10 +136,10 @@ def one(db: Connection, prefix: str) -> Cube:
     if not rows:
         rows = db.execute(f"{_CUBES} WHERE c.ref = ? LIMIT 3", (nfc(prefix),)).fetchall()
     if not rows:
-        raise UsageError(f"no cube has an id that starts with {prefix!r}", "`memos list` shows the ids")
+        raise UsageError(f"no memory has an id that starts with {prefix!r}", "`memos list` shows the ids")
     if len(rows) > 1:
         some = ", ".join(row[1] for row in rows[:2])
-        raise UsageError(f"{prefix!r} names more than one cube: {some}…", "type more of the id")
+        raise UsageError(f"{prefix!r} names more than one memory: {some}…", "type more of the id")
     return _cube(rows[0])
 
 
@@ -314,6 +314,11 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
     return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
 
 
+def place_digests(db: Connection, cube: int) -> list[bytes]:
+    """Return the digests of what stands at the places of a cube, in the order of ``places_of``."""
+    return [row[0] for row in db.execute("SELECT digest FROM place WHERE cube = ? ORDER BY n", (cube,))]
+
+
 def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]]:
     """Return the sources of both cubes as (number, kind), without unnamed input."""
     return db.execute(
@@ -385,6 +390,16 @@ def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -
         (nfc(view), *values),
     )
     return [_cube(row) for row in rows]
+
+
+def pins(db: Connection, view: str | None = None) -> list[tuple[str, Cube]]:
+    """Return what is pinned, in any state: (view, cube) in order; of one view, or of all (None)."""
+    rows = db.execute(
+        f"""SELECT pin.view, cubes.* FROM ({_CUBES}) cubes JOIN pin ON pin.cube = cubes.n
+            WHERE ?1 IS NULL OR pin.view = ?1 ORDER BY pin.view, pin.position""",
+        (None if view is None else nfc(view),),
+    )
+    return [(name, _cube(row)) for name, *row in rows]
 
 
 def questions(db: Connection, *, limit: int = -1) -> list[Question]:

@@ -1,7 +1,7 @@
-"""Keyed digests of forgotten memories, so that ingesting their sources does not bring them back.
+"""Keyed digests of forgotten memories, so that no file brings them back, wherever it is.
 
-A digest is HMAC-SHA-256, cut to 16 bytes, over the owner, the address of the source and the text, with a
-random key of the vault (``policy.forgotten``). Without the key it proves no guess.
+A digest is HMAC-SHA-256, cut to 16 bytes, over the owner and the text, with a random key of the vault
+(``policy.forgotten``). Without the key it proves no guess. Digests of memos 0.1.0 are of one source each.
 """
 
 from __future__ import annotations
@@ -12,30 +12,26 @@ from collections.abc import Iterable, Sequence
 
 from memos_cli.cube import Cube, Draft
 from memos_cli.infrastructure import catalogue, policies
-from memos_cli.infrastructure.catalogue import LOOSE
 from memos_cli.infrastructure.changes import Change
 from memos_cli.infrastructure.database import Connection
 
 KEY = "forgotten"
 ANYWHERE = ""
-"""Replaces the URI of a memory that had no source any more."""
+"""In the place of the address of a source: the text is forgotten in all of them."""
 
 
 def remember(change: Change, cubes: Sequence[Cube]) -> None:
     """Store the digests of cubes that will be forgotten, and delete hashes over their sources.
 
-    Unnamed input has no digest, because it cannot be ingested again. A hash over a source with a forgotten
-    text would prove a guess of the text.
+    A hash over a source with a forgotten text would prove a guess of the text.
     """
     key = policies.get(change.db, KEY) or os.urandom(32).hex()
     policies.put(change, KEY, key)
     digests = set()
     for cube in cubes:
         sources = [row for row, _, _ in catalogue.places_of(change.db, cube.n)]
-        addresses = {row.uri for row in sources} or {ANYWHERE}
         texts = {version.text for version in catalogue.versions(change.db, cube.n)}
-        for uri in addresses - LOOSE:
-            digests |= {_digest(key, cube.owner, uri, cube.ref, cube.role, text) for text in texts}
+        digests |= {_digest(key, cube.owner, ANYWHERE, cube.ref, cube.role, text) for text in texts}
         digests.add(_digest(key, cube.owner, "id", cube.id, "id", ""))
         change.db.executemany("UPDATE source SET sha256 = '' WHERE n = ?", [(row.n,) for row in sources])
     change.db.executemany(
@@ -44,11 +40,18 @@ def remember(change: Change, cubes: Sequence[Cube]) -> None:
 
 
 def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[int, list[bytes]]:
-    """Return the forgotten ones among ``drafts`` of the source ``uri``: index to digests."""
+    """Return the forgotten ones among ``drafts`` of the source ``uri``: index to digests.
+
+    A draft that stands in the source is not forgotten, even if another memory with the same words is: a turn
+    of another talk, for example."""
     if not (key := policies.get(db, KEY)):
         return {}
+    row = catalogue.source(db, uri, owner)
+    standing = {place.digest for place in catalogue.places(db, row.n)} if row else set()
     found = {}
     for at, draft in enumerate(drafts):
+        if standing and draft.digest() in standing:
+            continue
         both = [_digest(key, owner, each, draft.ref, draft.role, draft.text) for each in (uri, ANYWHERE)]
         if known := [digest for digest in both if _is_known(db, digest)]:
             found[at] = known

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from memos_cli.counts import counted
 from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema
@@ -118,7 +119,7 @@ def versions(db: Connection) -> Iterator[Finding]:
         """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
     ):
-        yield must("version-missing", id, f"it has {count} of its {wanted} versions")
+        yield must("version-missing", id, f"it has {count} of its {counted(wanted, 'version')}")
     for id, version in db.execute(
         """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
@@ -164,7 +165,7 @@ def texts(db: Connection) -> Iterator[Finding]:
         "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
     ):
         if hashlib.sha256(text).digest() != sha256:
-            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"cube {n}",)
+            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
             yield must("text-damaged", id, f"the text of version {version} is not what was stored")
 
 
@@ -197,7 +198,7 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
     except MemosError:  # the cubes could be read, so it is the full-text table that could not
         same = False
     if not same:
-        yield should("words-differ", "words", "the full-text table does not hold what the cubes say")
+        yield should("words-differ", "words", "the full-text table does not hold what the memories say")
 
 
 def _same_words(db: Connection, fresh: Connection) -> bool:
@@ -247,9 +248,8 @@ def vectors(db: Connection) -> Iterator[Finding]:
              SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
     ).fetchone()
     if lost or vain:
-        yield should(
-            "waiting-differs", "waiting", f"{lost} memories lack a vector unasked, {vain} wait in vain"
-        )
+        lacking, waiting = counted(lost, "memory lacks", "memories lack"), counted(vain, "waits", "wait")
+        yield should("waiting-differs", "waiting", f"{lacking} a vector unasked, {waiting} in vain")
 
 
 STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Filter, Plan, Quote, format_time
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure import adapters
-from memos_cli.interface.planning import make_plan_for, nearest
+from memos_cli.interface.planning import Searched, make_plan_for, nearest
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.operation.activation import Restored
 from memos_cli.operation.injection import CITES_FROM
@@ -32,18 +32,19 @@ def answer(
     on_text: Callable[[str], None],
 ) -> Answer:
     """Answer by quoting or by the model, as ``manner`` or the settings say; record the memories used."""
-    if is_quoted(memos, question, filter, manner):
-        return _quote(memos, question, filter, manner, started, on_text)
+    searched: Searched = {}
+    if is_quoted(memos, question, filter, manner, searched):
+        return _quote(memos, question, filter, manner, started, on_text, searched)
     from memos_cli.interface.generation import generate
 
-    return generate(memos, question, filter, manner, started, on_text)
+    return generate(memos, question, filter, manner, started, on_text, searched)
 
 
-def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner) -> bool:
+def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner, searched: Searched) -> bool:
     """Return whether sentences of memories answer the question, rather than the model.
 
     ``auto`` uses the model if it has a billion parameters or more, or if an adapter that passed its gate
-    was trained on the answer."""
+    was trained on the answer. What it finds is kept in ``searched``, for the plan of the answer."""
     wanted = manner.answer or memos.settings.query_answer
     if wanted != "auto":
         return wanted == "quote"
@@ -57,7 +58,7 @@ def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner) -> bo
     if manner.text_only or not adapters.is_any_used(memos.vault.connection):
         return True
     with memos.open_vocabulary() as engine:
-        return not make_plan_for(memos, engine, question, filter, manner).adapters
+        return not make_plan_for(memos, engine, question, filter, manner, searched=searched).adapters
 
 
 def _quote(
@@ -67,10 +68,11 @@ def _quote(
     manner: Manner,
     started: float,
     on_text: Callable[[str], None],
+    searched: Searched,
 ) -> Answer:
     """Answer with the sentences of memories that answer best. Opens no model."""
     begin = time.perf_counter()
-    plan = make_plan_for(memos, None, question, filter, manner)
+    plan = make_plan_for(memos, None, question, filter, manner, searched=searched)
     quotes = choose_quotes(plan.chosen, words=memos.settings.query_words, disputed=plan.disputed)
     dated = {label for pair in plan.disputed for label in pair}
     text = "\n".join(_line(quote, is_dated=quote.label in dated) for quote in quotes) or NOTHING
@@ -105,8 +107,9 @@ def _unwrapped(wrap: re.Match[str]) -> str:
 
 def explain(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:
     """Return the plan of ``answer``, and which state it would use, without loading the model or a state."""
-    if is_quoted(memos, question, filter, manner):
-        return make_plan_for(memos, None, question, filter, manner)
+    searched: Searched = {}
+    if is_quoted(memos, question, filter, manner, searched):
+        return make_plan_for(memos, None, question, filter, manner, searched=searched)
     from memos_cli.interface.generation import foresee
 
-    return foresee(memos, question, filter, manner)
+    return foresee(memos, question, filter, manner, searched)

@@ -129,6 +129,20 @@ def numeric_date(first: str, second: str, year: str, separator: str) -> datetime
     return datetime(number, month, day)
 
 
+def two_days(text: str) -> tuple[datetime, datetime] | None:
+    """Return the days that a date of numbers can be, with the day first and with the month first.
+
+    None if the text is no such date.
+    """
+    match = _NUMBERS.match(unicodedata.normalize("NFKC", text).strip())
+    if not match or not match[2]:
+        return None
+    first, second, year = int(match[1]), int(match[3]), int(match[4])
+    if not (1 <= first <= 12 and 1 <= second <= 12 and year):
+        return None
+    return datetime(year, second, first), datetime(year, first, second)
+
+
 def _read_day(text: str) -> datetime | None:
     if match := _YEAR_FIRST.fullmatch(text):
         year, _, *numbers = match.groups()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from memos_cli.counts import counted
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure import adapters, catalogue, derived
@@ -126,9 +127,8 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
         steps=wanted.steps or settings.distil_steps or parametric.steps_for(lessons),
         seed=settings.distil_seed,
     )
-    count = len(cubes)
     # Not the title of a memory: a name stays when the memory is forgotten.
-    name = wanted.name or (f"Adapter of {count} memories" if count != 1 else "Adapter of 1 memory")
+    name = wanted.name or f"Adapter of {counted(len(cubes), 'memory')}"
     return Prepared(name, tuple(cubes), tuple(lessons), recipe)
 
 

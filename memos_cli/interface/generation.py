@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Filter, Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.infrastructure import derived
-from memos_cli.interface.planning import make_plan_for, nearest
+from memos_cli.interface.planning import Searched, make_plan_for, nearest
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.operation import activation
 from memos_cli.operation.activation import Restored
@@ -33,15 +33,18 @@ def generate(
     manner: Manner,
     started: float,
     on_text: Callable[[str], None],
+    searched: Searched,
 ) -> Answer:
     """Plan, fill the prompt, and generate; record which memories were used."""
     settings, begin = memos.settings, time.perf_counter()
     engine = memos.engine
     loaded = time.perf_counter()
-    plan, attached = _attach(memos, engine, make_plan_for(memos, engine, question, filter, manner))
+    plan, attached = _attach(
+        memos, engine, make_plan_for(memos, engine, question, filter, manner, searched=searched)
+    )
     if attached is None:  # the adapter cannot be attached: read the text instead
         manner = replace(manner, text_only=True)
-        again = make_plan_for(memos, engine, question, filter, manner)
+        again = make_plan_for(memos, engine, question, filter, manner, searched=searched)
         plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
     planned = time.perf_counter()
     text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
@@ -111,10 +114,10 @@ def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
         yield piece
 
 
-def foresee(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:
+def foresee(memos: Memos, question: str, filter: Filter, manner: Manner, searched: Searched) -> Plan:
     """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
     with memos.open_vocabulary() as engine:
-        plan = make_plan_for(memos, engine, question, filter, manner)
+        plan = make_plan_for(memos, engine, question, filter, manner, searched=searched)
         if not plan.chosen:
             return plan
         plan, prompt = _prompt(engine, plan, question, manner.system)

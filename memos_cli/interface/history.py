@@ -28,5 +28,6 @@ def search(memos: Memos, query: str, filter: Filter, k: int, at: int) -> Found:
     if not query.strip():
         raise UsageError("the query is empty", "type some words to search for")
     with Past(memos.vault, at) as past:
-        hits = find(past, query, filter=filter, k=k, now=at, embedder=None, balance=0.0)
+        hits = find(past, query, filter=filter, k=k, now=at, embedder=None, balance=0.0,
+                    least=memos.settings.query_relevance)  # fmt: skip
     return Found(query, tuple(hits), (_BY_WORDS,))

@@ -19,6 +19,7 @@ from memos_cli.infrastructure.changes import Change, Kept, Terms
 from memos_cli.infrastructure.vault import Vault
 from memos_cli.interface.pruning import leave, note_paths, prune
 from memos_cli.interface.results import Failure
+from memos_cli.interface.secrecy import Sensitive
 from memos_cli.interface.sources import Hints, Reading, Unreadable, find, read, read_bytes
 from memos_cli.letters import nfc
 from memos_cli.operation.alignment import align
@@ -82,6 +83,8 @@ class Ingestion:
         self.ids: list[str] = []
         self.failed: list[Failure] = []
         self.notes: list[str] = []
+        self.masked: list[Sensitive] = []
+        """The secrets that an import masked in memories that are new here or have a new version."""
         self._vault, self._wishes = vault, wishes
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
@@ -181,6 +184,8 @@ class Ingestion:
         self._read(uri, load, self._apply)
 
     def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], None]) -> None:
+        was = self.added, self.versions, self.archived
+        is_new = catalogue.source(self._vault.connection, uri, self._principal) is None
         with collector_at_rest():
             try:
                 reading = load()
@@ -192,7 +197,9 @@ class Ingestion:
             apply(reading)
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
         told = {part.reason for part in reading.failed}
-        self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
+        # A source with a masked secret is read each time: what was said of it once is not said again.
+        if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
+            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.

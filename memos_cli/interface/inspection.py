@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from memos_cli.cube import Cube, Span
+from memos_cli.cube import Cube, Draft, Span
 from memos_cli.errors import Damaged
 from memos_cli.files import read_part
 from memos_cli.infrastructure import adapters, catalogue, derived
@@ -19,15 +19,22 @@ from memos_cli.operation.lifecycle import heat_now
 
 def show(vault: Vault, cube: Cube, now: int) -> Shown:
     """A cube, what was made from it, and whether its sources still read as they did."""
-    places = catalogue.places_of(vault.connection, cube.n)
+    db = vault.connection
+    versions = {_digest(cube, each.text): each.version for each in reversed(catalogue.versions(db, cube.n))}
+    places = zip(catalogue.places_of(db, cube.n), catalogue.place_digests(db, cube.n), strict=True)
     return Shown(
         cube,
-        tuple(_prove(vault, *place) for place in places),
+        tuple(replace(_prove(vault, *place), version=versions.get(digest, 0)) for place, digest in places),
         derived.by_cube(vault.connection, cube.n, now=now),
         tuple(derived.made_from(vault.connection, cube.n, now=now)),
         adapters.by_cube(vault.connection, cube.n, now=now),
         tuple(adapters.made_from(vault.connection, cube.n, now=now)),
     )
+
+
+def _digest(cube: Cube, text: str) -> bytes:
+    """Return the digest of the memory if it had this text."""
+    return Draft(text, Span(0, 0), cube.type, "", cube.ref, cube.time, cube.author, cube.role).digest()
 
 
 def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
 from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
 from memos_cli.files import hold
@@ -145,7 +146,9 @@ class _Run:
                AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n) ORDER BY n""",
             (before, memos.principal),
         ).fetchall()
-        yield from self._move([(n, id, s, f"not used for {days:g} days") for n, id, s in cold], "archive")
+        yield from self._move(
+            [(n, id, s, f"not used for {days:g} day{'s' * (days != 1)}") for n, id, s in cold], "archive"
+        )
 
     def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Deed]:
         """In parts, so that no writer waits long."""
@@ -167,7 +170,7 @@ class _Run:
         if not waiting:
             return
         done = waiting if self._dry_run else memos.embed_new(on_vectors=self.breathe)
-        yield Deed("embed", "embed", "", f"{done} memories had no vector")
+        yield Deed("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
 
     def rivals(self) -> Iterator[Deed]:
         """Memories that say the same, or of the same thing something else, are linked."""
@@ -315,7 +318,7 @@ class _Run:
         if len(hot) < 4:
             return
         ids = [cube.id for cube in hot]
-        reason = f"{len(hot)} memories are used and have not changed for a week"
+        reason = f"{counted(len(hot), 'memory')} in use have not changed for a week"
         if self._dry_run:
             yield Deed("adapters", "learn", ids[0], reason)
             return

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, Filter, MemoryCall, Plan
+from memos_cli.counts import counted
+from memos_cli.cube import STATES, Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure import audit, catalogue, policies, rules
 from memos_cli.infrastructure.audit import Head
@@ -253,9 +254,8 @@ class Memos(Session):
         """
         notes, embedded = list(job.notes), 0
         if job.forgotten:
-            notes.append(
-                f"{job.forgotten} memories that you forgot are left out; bring them back with --reread"
-            )
+            left_out = counted(job.forgotten, "memory", "memories")
+            notes.append(f"left out {left_out} that you forgot; to bring back what you forgot, add --reread")
         missing = len(job.ids) if not embed else self.count_waiting()
         if embed and missing:
             try:
@@ -337,6 +337,9 @@ class Memos(Session):
 
             found = history.search(self, query, self._asked(filter), k or self.settings.search_k, at)
         self.tell_looks("search", [hit.cube for hit in found.hits])
+        if found.hits and all(hit.weak for hit in found.hits):
+            asked = query if len(query) <= 40 else f"{query[:39]}…"
+            return replace(found, notes=(*found.notes, f"no memory matches {asked!r} well; the nearest:"))
         return found
 
     def find(
@@ -362,7 +365,7 @@ class Memos(Session):
         hits = search(
             self.vault, query, filter=wanted, k=most, now=clock,
             embedder=embedder, balance=self.settings.search_balance, aside=aside,
-            asked=read_asked(call, zone=local_zone()),
+            asked=read_asked(call, zone=local_zone()), least=self.settings.query_relevance,
         )  # fmt: skip
         if (reranker := self.reranker) is not None:
             hits = rerank(hits, partial(reranker.scores, query))
@@ -532,6 +535,14 @@ class Memos(Session):
         """
         return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
 
+    def pins(self, view: str = "") -> list[tuple[str, Cube]]:
+        """Return what is pinned, in any state, as (view, memory): of ``view``, or else of all views."""
+        if view:
+            self.view(view)
+        found = catalogue.pins(self.vault.connection, view or None)
+        self.tell_looks("list", [cube for _, cube in found])
+        return found
+
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
         """Let memories stand in every prompt of a view, or no longer."""
         from memos_cli.interface.changing import pin
@@ -561,6 +572,10 @@ class Memos(Session):
     def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
         """Return the cubes that match ``filter`` without an audit row, for callers that write their own."""
         return catalogue.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
+
+    def is_empty(self) -> bool:
+        """Return whether the caller can read no memory, in any state."""
+        return next(self.select(Filter(states=STATES), limit=1), None) is None
 
     def show(self, id: str) -> Shown:
         """One cube in full, with proof of where its text stands."""

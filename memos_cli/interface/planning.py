@@ -22,9 +22,12 @@ from memos_cli.runtime.engine import Engine
 if TYPE_CHECKING:
     from memos_cli.infrastructure.adapters import Adapter
     from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.interface.results import Found
     from memos_cli.operation.routing import Floats, Repertoire
     from memos_cli.runtime.embedder import Embedder
 
+Searched = dict[tuple[str, Filter], "Found"]
+"""What was found for the plans of one question: it is searched for once."""
 CANDIDATES = 40
 """Number of memories that a plan chooses from."""
 NEAR = 0.2
@@ -54,11 +57,13 @@ def make_plan_for(
     manner: Manner,
     *,
     trial: Trial | None = None,
+    searched: Searched | None = None,
 ) -> Plan:
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
-    ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises
-    UsageError if the question is empty or the context is too small."""
+    ``trial`` is an adapter that replaces all others, to test whether it would be attached. ``searched`` keeps
+    what was found, for another plan of the same question. Raises UsageError if the question is empty or the
+    context is too small."""
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     settings = memos.settings
@@ -83,8 +88,12 @@ def make_plan_for(
     # "List" and "summarize" are words of the request; a memory on the topic need not contain them.
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
+    known = {} if searched is None else searched
+
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
-        found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
+        if (found := known.get((sought, filter))) is None:
+            found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
+            known[sought, filter] = found
         documents, learned, misses = _faster_forms(memos, engine, question, found.hits, filter, manner, trial)
         apart = _without_quoted(memos, call, found.hits)
         hits = [hit for hit in found.hits if hit not in apart]

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
+from memos_cli.counts import counted
 from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure import catalogue
 from memos_cli.infrastructure.catalogue import Place, SourceRow, path_of
@@ -60,7 +61,8 @@ def prune(
     ]
     half = len(known) > MANY and 2 * len(gone) > len(known)
     if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
-        reason = f"{len(gone)} of {len(known)} sources of this folder are gone at once; nothing was archived"
+        share = f"{len(gone)} of {counted(len(known), 'source')}"
+        reason = f"{share} of this folder gone at once; nothing was archived"
         return 0, Failure(str(folder), reason, "if they are gone for good: --prune-all")
     archived = 0
     for row, paths in gone:

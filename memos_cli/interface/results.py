@@ -91,6 +91,8 @@ class PlaceReport:
     span: Span
     encoding: str
     reads: str
+    version: int = 0
+    """The version of the cube that stands there; an edit made a later one. 0: none of its versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: 
         for cube in cubes:
             if cube.state != "quarantined":
                 raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
-            change.set_state(cube.n, next_state(cube.state, action), action)
+            change.set_state(cube.n, next_state(cube.state, action, cube.id), action)
     return cubes
 
 

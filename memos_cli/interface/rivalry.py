@@ -38,6 +38,8 @@ class Conflict:
     older: Cube
     newer: Cube
     kind: str
+    archived: str = ""
+    """The id of the one that was archived to settle it; "" if both are kept."""
 
 
 def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
@@ -63,8 +65,8 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
     """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
     Where no memory is named, all that contradict are meant, and none that just say the same or came from a
-    feed. What is not kept is archived. Returns the conflicts that were settled. Raises Refused for what came
-    from a feed: it stays as it is there.
+    feed. What is not kept is archived. Returns the conflicts that were settled, each with what was archived.
+    Raises Refused for what came from a feed: it stays as it is there.
     """
     memos.access.require_making()
     pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
@@ -79,17 +81,19 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
         mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
     if not mine and (named or kept is not None):
         raise UsageError("there is no such conflict", "memos conflicts")
+    settled = []
     with memos.vault.change(memos.principal, memos.now()) as change:
         for pair in mine:
             loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
             links.remove(change, pair.older.n, pair.kind, pair.newer.n)
             links.add(change, pair.older.n, SETTLED, pair.newer.n)
             standing = catalogue.standing(change.db, loser.n)
+            settled.append(pair if how == "keep-both" else replace(pair, archived=loser.id))
             if how != "keep-both" and standing and standing[0] in LIVE_STATES:
                 memos.access.require([loser], "write")
                 require_thawed([loser])
                 change.set_state(loser.n, next_state(standing[0], "archive"), "archive")
-    return mine
+    return settled
 
 
 def link_rivals(

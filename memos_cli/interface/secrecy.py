@@ -179,6 +179,11 @@ def cover(text: str, policy: str) -> str:
     return guard(text, policy)[0]
 
 
+def note_masked(found: Sequence[Sensitive]) -> str:
+    """Return the note on secrets that were masked in a source."""
+    return f"masked {summary(found)}; --secrets allow keeps it"
+
+
 def summary(found: Sequence[Sensitive]) -> str:
     """What was found, counted: ``2 GitHub tokens, 1 private key``."""
     counts: dict[str, int] = {}

@@ -48,7 +48,7 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
             if cube.state == wanted or (action == "restore" and cube.state == "generated"):
                 changed += action == "restore" and is_over
                 continue
-            state = next_state(cube.state, action)
+            state = next_state(cube.state, action, cube.id)
             if action == "restore":
                 waiting += change.restore(cube.n)
             else:

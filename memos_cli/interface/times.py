@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from memos_cli.cube import utc
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.words import STOP_WORDS
-from memos_cli.interface.dates import CLOCK, WEEKDAYS, clock_of, milliseconds, read_date
+from memos_cli.interface.dates import CLOCK, MONTHS, WEEKDAYS, clock_of, milliseconds, read_date, two_days
 from memos_cli.interface.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.phrases import UNIT, mentions, read_whole
@@ -65,6 +65,11 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
             return min(milliseconds(period[end], zone), _LAST)
     except (ValueError, OverflowError):
         pass
+    if (days := two_days(words)) and days[0] != days[1]:
+        (day, one), (month, other) = (
+            (f"{d.day} {MONTHS[d.month - 1].title()}", f"{d:%Y-%m-%d}") for d in days
+        )
+        raise UsageError(f"{text!r} can be {day} or {month}", f"write {one} for {day}, {other} for {month}")
     raise UsageError(f"cannot read {text!r} as a time", hint=f"write it like {example}")
 
 

@@ -40,12 +40,14 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 """(state, action) to the state that follows. What is not here is not allowed."""
 
 
-def next_state(state: str, action: str) -> str:
-    """The state after ``action``. Raises UsageError for an action that the state does not allow."""
+def next_state(state: str, action: str, id: str = "") -> str:
+    """The state after ``action``, of the memory ``id``. Raises UsageError if the state does not allow it."""
     try:
         return TRANSITIONS[state, action]
     except KeyError:
-        raise UsageError(f"cannot {action} a memory that is {state}") from None
+        if not id:
+            raise UsageError(f"cannot {action} a memory that is {state}", "memos show ID") from None
+        raise UsageError(f"cannot {action} {id}: it is {state}", f"memos show {id} --graph") from None
 
 
 def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:

@@ -39,6 +39,12 @@ BY_WORDS = Calibration(-3.0, words=6.0)
 """For a memory without a vector, or a question in a language that the embedder does not read."""
 
 
+FEW_WORDS = 0.25
+"""Share of the question's words, by rarity, below which a memory does not match by words. With the default
+relevance, 97 % of 127 answerable questions (notes-dev, LoCoMo 1) have a result that is not weak, and 3 % of
+150 questions on other things; of 44 invented words, none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """The evidence of a search for one memory."""
@@ -62,6 +68,11 @@ def relevance(signs: Signs, calibration: Calibration) -> float:
         total += calibration.cosine * signs.cosine + calibration.gap * signs.gap
         total += calibration.foreign * signs.is_foreign
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+
+def is_weak(probability: float, covered: float, least: float) -> bool:
+    """Return whether a memory matches neither by words nor in meaning: its relevance is below ``least``."""
+    return probability < least and covered < FEW_WORDS
 
 
 def typical(cosines: list[float]) -> float:

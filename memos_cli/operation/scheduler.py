@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import floor
 
+from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
 EACH = 0.8
@@ -66,7 +67,7 @@ def make_plan(
             room -= cost
             head.append(Injection(hit, "text", cost, 0, "pinned", hit.relevance >= relevance))
         else:
-            crowded.append(LeftOut(hit, f"no room ({cost} tokens, {room} left)"))
+            crowded.append(LeftOut(hit, f"no room ({counted(cost, 'token')}, {room} left)"))
 
     def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
         taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
@@ -108,7 +109,9 @@ def make_plan(
     documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
     document = _best_document(documents, tail, room)
     if documents and not document:
-        notes += (f"activation: miss (no room for {min(each.tokens for each in documents)} tokens)",)
+        notes += (
+            f"activation: miss (no room for {counted(min(each.tokens for each in documents), 'token')})",
+        )
     if not tail and not document and not any(_is_said(hit, head, duplicates) for hit in relevant):
         return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
     if document is not None:
@@ -177,9 +180,9 @@ def _retrieve(
         elif _is_said(hit, (*head, *chosen), duplicates):
             reason = "duplicate of another memory"
         elif most and len(chosen) >= most and not everything:
-            reason = f"more than {most} memories"
+            reason = f"more than {counted(most, 'memory')}"
         elif spent + cost > budget:
-            reason = f"no room ({cost} tokens, {max(0, budget - spent)} left)"
+            reason = f"no room ({counted(cost, 'token')}, {max(0, budget - spent)} left)"
         else:
             spent += cost
             chosen.append(Injection(hit, "text", cost, 0))

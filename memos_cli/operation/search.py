@@ -24,7 +24,15 @@ from memos_cli.infrastructure.words import query_terms, script_of
 from memos_cli.operation.embedding import row_in_use
 from memos_cli.operation.lexical import Weighed, by_words, coverage, found_terms
 from memos_cli.operation.ranking import SESSION, Asked, Candidate, rank
-from memos_cli.operation.relevance import BY_WORDS, CALIBRATIONS, Calibration, Signs, relevance, typical
+from memos_cli.operation.relevance import (
+    BY_WORDS,
+    CALIBRATIONS,
+    Calibration,
+    Signs,
+    is_weak,
+    relevance,
+    typical,
+)
 from memos_cli.operation.sentence_search import score_sentences
 from memos_cli.runtime.embedder import DEFAULT, Embedder
 
@@ -78,11 +86,13 @@ def search(
     balance: float,
     aside: str = "",
     asked: Asked | None = None,
+    least: float = 0.0,
 ) -> list[Hit]:
     """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
 
     ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
-    is what the question says beside its words.
+    is what the question says beside its words. Hits below the relevance ``least`` are weak, unless their
+    words match.
     """
     db = vault.connection
     found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, k))
@@ -126,8 +136,10 @@ def search(
         if each.is_foreign:
             why["script"] = "not that of the question"
         why |= ranked[n].signs
-        why["relevance"] = round(relevance(signs, calibration), 3)
-        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why, sentences.get(n, ())))
+        probability = relevance(signs, calibration)
+        why["relevance"] = round(probability, 3)
+        weak = is_weak(probability, covered, least)
+        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why, sentences.get(n, ()), weak))
     return hits
 
 
@@ -218,7 +230,8 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
     for n, cube in cubes.items():
         hit, link = led[n]
         why: dict[str, float | str] = {"linked": f"{link.kind} {hit.cube.id}"}
-        more.append(Hit(cube, hit.score / 2, {**why, "relevance": round(hit.relevance / 2, 3)}))
+        why["relevance"] = round(hit.relevance / 2, 3)
+        more.append(Hit(cube, hit.score / 2, why, weak=hit.weak))
     return sorted([*hits, *more], key=lambda hit: (-hit.score, hit.cube.n))[:k]
 
 

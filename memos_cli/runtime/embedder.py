@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,6 +34,7 @@ __all__ = [
     "LibraryEmbedder",
     "LlamaEmbedder",
     "compile_embedder",
+    "embedded_embedders",
     "open_embedder",
     "vault_embedder",
 ]
@@ -100,10 +102,30 @@ def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
     return LlamaEmbedder(path, path.stem, digest, threads)
 
 
+def embedded_embedders(cache: Path) -> list[models.Model]:
+    """List the embedders that are installed as packages, the default first. ``cache`` as in open_embedder."""
+    found = []
+    if path := e5.find_e5():
+        found.append((DEFAULT, path, e5.converted_files(cache).model))
+    with suppress(ModelUnfit, OSError):
+        folder = _find_legacy()
+        found.append((LEGACY, folder / bert.WEIGHTS, _compiled(folder, cache)))
+    return [
+        models.Model(name, path, path.stat().st_size, "bert", "", 0, 512, False, "embedded", "embedder",
+                     ready=compiled.exists())
+        for name, path, compiled in found
+    ]  # fmt: skip
+
+
+def _compiled(folder: Path, cache: Path) -> Path:
+    """Return the path of the file that a sentence-transformers folder is compiled into."""
+    return cache / f"embedder-{_identify(folder, cache)[:16]}-{bert.VERSION}.gguf"
+
+
 def _open_folder(folder: Path, name: str, cache: Path, threads: int) -> Embedder:
     """A sentence-transformers folder: through llama.cpp if it can be compiled, else by the library."""
     digest = _identify(folder, cache)
-    compiled = cache / f"embedder-{digest[:16]}-{bert.VERSION}.gguf"
+    compiled = _compiled(folder, cache)
     try:
         if compiled.exists():
             try:

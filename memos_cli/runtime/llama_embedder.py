@@ -200,7 +200,10 @@ class _Lane:
         parameters.no_perf = True
         self._context = library.llama_init_from_model(model, parameters)
         if not self._context:
-            raise ModelUnfit(f"llama.cpp cannot embed with this model: {llama.last_complaints()}")
+            raise ModelUnfit(
+                f"llama.cpp cannot embed with this model: {llama.last_complaints()}",
+                "choose another embedder: memos embed --embedder multilingual-e5-small",
+            )
         if library.llama_pooling_type(self._context) in (_POOLING_NONE, _POOLING_RANK):
             self.close()
             raise ModelUnfit("this model gives no vectors for whole texts", "memos models")

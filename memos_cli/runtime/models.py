@@ -66,6 +66,8 @@ class Model:
     has_chat_template: bool
     source: Source
     kind: Kind
+    ready: bool = True
+    """Whether it can be used as it is; an embedder of a package is converted when it is first used."""
 
 
 def find_models(extra: Sequence[Path] = ()) -> list[Model]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, forgotten
@@ -91,11 +92,11 @@ def adopt(
 def _left_out(*, links: int, grants: int, with_grants: bool) -> Iterator[str]:
     """Yield notes on the links and grants that were not imported."""
     if links:
-        yield f"{links} links are left out: one of their memories is not new from this bundle"
+        yield f"left out {counted(links, 'link')}: a memory at one end is not new from this bundle"
     if grants and with_grants:
-        yield f"{grants} grants are left out: their memories are not new from this bundle"
+        yield f"left out {counted(grants, 'grant')}: not on memories that are new from this bundle"
     elif grants:
-        yield f"{grants} grants to others are left out; apply them to new memories with --with-grants"
+        yield f"left out {counted(grants, 'grant')} to others; --with-grants applies those on new memories"
 
 
 def _keep_adapters(
@@ -111,7 +112,7 @@ def _keep_adapters(
     """Store the adapters of new memories and test them; adapters that are here already stay unchanged."""
     if quarantine:
         job.notes.append(
-            f"{len(members)} adapters are left out: their memories are in quarantine until `memos review`"
+            f"left out {counted(len(members), 'adapter')}: memories in quarantine until `memos review`"
         )
         return
     known = {adapter.id for adapter in memos.adapters()}
@@ -127,7 +128,11 @@ def read_records(found: Bundle, job: Ingestion) -> Records:
     parts = found.parts
 
     def to_covered(value: dict[str, Any]) -> Foreign:
-        return covered(to_foreign(value), job.secrets)
+        came = to_foreign(value)
+        held = covered(came, job.secrets)
+        for was, now in zip(came.versions, held.versions, strict=True):
+            job.masked += find_secrets(was.text) if was.text != now.text else []
+        return held
 
     cubes = {}
     for number, cube in _read(parts.get("cubes.jsonl", ()), to_covered, "memory", job):

@@ -21,6 +21,7 @@ MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 MOST = 1 << 30
 """Bytes of a member that is read."""
 LINES = ".jsonl"
+_AGAIN = "copy the whole file again, or export it again"
 """How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
 """Members that every bundle has."""
@@ -111,7 +112,7 @@ def read(stream: IO[bytes]) -> Bundle:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for entry in archive:
                 if not entry.isreg() or entry.size > MOST or entry.name in found:
-                    raise Damaged(f"not a bundle: {entry.name}")
+                    raise Damaged(f"not a bundle: {entry.name}", _AGAIN)
                 held = archive.extractfile(entry)
                 found[entry.name] = held.read() if held else b""
         head = found.pop(MANIFEST)
@@ -119,16 +120,16 @@ def read(stream: IO[bytes]) -> Bundle:
         signature = _record(found.pop(SIGNATURE)) if SIGNATURE in found else None
         version, told = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
-            raise Damaged("not a bundle of memories")
+            raise Damaged("not a bundle of memories", _AGAIN)
         if version > VERSION:
             raise MemosError(
                 f"the bundle is of version {version}, newer than this program", "update memos-cli"
             )
         for name, data in found.items():
             if told[name]["sha256"] != hashlib.sha256(data).hexdigest():
-                raise Damaged(f"{name} is not what the manifest says")
+                raise Damaged(f"{name} is not what the manifest says", _AGAIN)
         if missing := told.keys() - found.keys():
-            raise Damaged(f"{min(missing)} is missing")
+            raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {
             name: [_record(line) for line in found.pop(name).splitlines()]
             for name in [*found]
@@ -144,7 +145,7 @@ def read(stream: IO[bytes]) -> Bundle:
         RecursionError,
         EOFError,
     ) as error:
-        raise Damaged(f"not a whole bundle: {error}") from error
+        raise Damaged(f"not a whole bundle: {error}", _AGAIN) from error
 
 
 def _record(line: bytes) -> dict[str, Any]:

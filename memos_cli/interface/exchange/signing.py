@@ -72,7 +72,9 @@ def verify(manifest: bytes, told: Mapping[str, Any]) -> str:
         name, signature = str(told["signer"]), base64.b64decode(str(told["signature"]), validate=True)
         keys.Ed25519PublicKey.from_public_bytes(_public(name)).verify(signature, manifest)
     except Exception as error:
-        raise Damaged("the signature is not that of the bundle") from error
+        raise Damaged(
+            "the signature is not that of the bundle", "it was changed: ask its signer for the bundle"
+        ) from error
     return name
 
 

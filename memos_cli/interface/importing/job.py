@@ -18,7 +18,7 @@ from memos_cli.interface.exchange.trust import require_trust
 from memos_cli.interface.importing import BUNDLE, IMPORTS, LINES, Bundle, Export, kind_of, open_export
 from memos_cli.interface.ingestion import Ingestion, Wishes, collector_at_rest
 from memos_cli.interface.results import Failure, Ingested
-from memos_cli.interface.secrecy import cover, find_personal, find_secrets, mask
+from memos_cli.interface.secrecy import Sensitive, cover, find_personal, find_secrets, mask, note_masked
 from memos_cli.interface.sources import Reading
 from memos_cli.interface.sources.pieces import count_unread, read_tags
 
@@ -88,13 +88,17 @@ def import_export(
             if len(bundle.faults) > SHOWN:
                 job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
-            drafts = list(_guarded(bundle, wishes.hints.secrets, job))
+            masked: list[Sensitive] = []
+            drafts = list(_guarded(bundle, wishes.hints.secrets, job, masked))
             if not drafts:
                 continue
             sources.append((bundle.uri, bundle.title, len(drafts)))
             if dry_run:
+                job.masked += masked
                 continue
+            known = len(job.ids)
             _take(memos, job, found, bundle, drafts, flush)
+            job.masked += masked if len(job.ids) > known else []
             if bundle.relations or bundle.pinned or bundle.ends:
                 loose.append(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
@@ -102,6 +106,7 @@ def import_export(
         flush()
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
+        job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
         for bundle in loose:
             linked += _link(memos, bundle, uris)
             pinned += _pin(memos, bundle, uris)
@@ -148,6 +153,8 @@ def _adopt(
         linked = adopt(
             memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread, signer=signer
         )
+    if job.masked and job.ids:
+        job.notes.append(f"{export.path}: {note_masked(job.masked)}")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
@@ -160,8 +167,10 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
         job.failed.append(Failure(str(path), str(error), error.hint))
 
 
-def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
-    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal."""
+def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
+    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal.
+
+    Secrets that it masks are added to ``masked``."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
     held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
@@ -177,6 +186,7 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
                 draft = replace(draft, sensitivity="secret")
             else:
                 draft = replace(draft, text=mask(draft.text, found), masked=True)
+                masked += found
         if is_personal and draft.sensitivity == "open" and find_personal(draft.text):
             draft = replace(draft, sensitivity="personal")
         if draft.ref in bundle.earlier and secrets != "allow":

@@ -25,6 +25,7 @@ DEEPEST = 3
 """How many levels of archives inside an archive are opened."""
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
 """What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
+_UNPACK = "unpack it yourself, then import the folder"
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
 
@@ -66,7 +67,8 @@ class Export:
         except UnicodeError:  # a ValueError, of who reads what this gives
             raise
         except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, *_UNPACKING) as error:
-            raise MemosError(f"{self.path}: {name}: {error}") from error
+            hint = _UNPACK if self.entries is not None else f"ls -l {self.path}"
+            raise MemosError(f"{self.path}: {name}: {error}", hint) from error
 
     def read(self, name: str) -> bytes:
         """A whole file. Raises MemosError where it is too long, or cannot be read."""
@@ -126,7 +128,7 @@ def _archive(file: Path | IO[bytes], name: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, *_UNPACKING) as error:
-        raise MemosError(f"{name}: a damaged archive: {error}") from error
+        raise MemosError(f"{name}: a damaged archive: {error}", _UNPACK) from error
 
 
 class _Archive:
@@ -148,12 +150,11 @@ class _Archive:
             self._total += each.file_size
             if each.file_size > SLIGHT + RATIO * max(1, each.compress_size) or self._total > MOST:
                 raise MemosError(
-                    f"{self._path}: {name} unpacks to {each.file_size:,} bytes: too large for an export"
+                    f"{self._path}: {name} unpacks to {each.file_size:,} bytes: too large for an export",
+                    _UNPACK,
                 )
             if each.flag_bits & 1:
-                raise MemosError(
-                    f"{self._path}: {name} is encrypted", "unpack it yourself, then import the folder"
-                )
+                raise MemosError(f"{self._path}: {name} is encrypted", _UNPACK)
             if name.lower().endswith(".zip"):
                 inner.append((name, each))
             else:
@@ -164,7 +165,7 @@ class _Archive:
                     # Inner archives are named differently in each export: their names are left out.
                     found[f"{name}/{below}" if below in found else below] = place
             except (MemosError, OSError, ValueError, RuntimeError, zipfile.BadZipFile, *_UNPACKING) as error:
-                self._faults.append(f"{name}: {error}; unpack it yourself, then import the folder")
+                self._faults.append(f"{name}: {error}; {_UNPACK}")
         return found
 
     def _inside(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.exchange import bundle
@@ -10,7 +12,7 @@ from memos_cli.interface.exchange.lines import is_memory
 from memos_cli.interface.exchange.signing import is_sealed
 from memos_cli.interface.importing.bundles import items, mapping
 from memos_cli.interface.importing.chats import conversations, first_record
-from memos_cli.interface.importing.opening import Export
+from memos_cli.interface.importing.opening import Export, open_export
 
 _HEAD = 1 << 20
 
@@ -32,6 +34,17 @@ def recognise(export: Export) -> str:
     if export.named("*.md", "*.markdown"):
         return "notes"
     return "plain" if export.named("*.jsonl", "*.ndjson", "*.csv", "*.opml") else ""
+
+
+def import_command(path: Path) -> str:
+    """Return the command that imports what another program or a vault exported; "" for other files."""
+    try:
+        with open_export(path) as export:
+            kind, is_archive = recognise(export), export.entries is not None
+    except (MemosError, OSError):
+        return ""
+    is_text = kind in ("", "plain") or (kind == "notes" and not is_archive)
+    return "" if is_text else f"memos import {shlex.quote(str(path))}"
 
 
 def _is_bundle(export: Export) -> bool:

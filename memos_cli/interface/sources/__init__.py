@@ -10,12 +10,12 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from memos_cli.cube import Draft, Origin, Span
 from memos_cli.errors import MemosError, UsageError
-from memos_cli.interface.secrecy import Sensitive, find_personal, find_secrets, mask, summary
+from memos_cli.interface.secrecy import Sensitive, find_personal, find_secrets, mask, note_masked, summary
 from memos_cli.interface.sources.decoding import Decoded, decode, ruler
 from memos_cli.interface.sources.embedded import leave_out
 from memos_cli.interface.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
@@ -42,6 +42,8 @@ _READERS: dict[str, _Reader] = {
 }
 _WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
 """By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
+_EXPORTED = ("json", "jsonl")
+"""Kinds in which other programs export what they hold."""
 _NOTES = 10
 """Number of failures that are listed in the notes; the others are only counted."""
 
@@ -79,18 +81,30 @@ class Reading:
 
 
 def read(found: Found, hints: Hints) -> Reading:
-    """Reads a file. Raises MemosError, which names it, if it cannot be read or is no text."""
+    """Reads a file. Raises MemosError if it cannot be read or is no text.
+
+    A note, or the hint of the error, names the command that imports it if another program exported it."""
     try:
         data = found.path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise MemosError(f"{found.path}: {reason}", f"ls -l {found.path}") from error
+        raise MemosError(reason, f"ls -l {found.path}") from error
     try:
-        return read_bytes(data, found.uri, found.path.name, hints)
+        reading = read_bytes(data, found.uri, found.path.name, hints)
     except UsageError:
         raise
     except MemosError as error:
-        raise MemosError(f"{found.path}: {error}", error.hint) from error
+        raise MemosError(str(error), _import_command(found.path) or error.hint) from error
+    if reading.origin.kind in _EXPORTED and (command := _import_command(found.path)):
+        note = f"this looks like an export; to import what is in it: {command}"
+        return replace(reading, origin=replace(reading.origin, notes=(note, *reading.origin.notes)))
+    return reading
+
+
+def _import_command(path: Path) -> str:
+    from memos_cli.interface.importing.recognition import import_command  # which reads sources itself
+
+    return import_command(path)
 
 
 def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
@@ -202,7 +216,7 @@ def _guarded(
     held = list(_marked(drafts, decoded, secrets, masked=True))
     if what == "mask":
         every = [*secrets, *(each for found in hidden.values() for each in found)]
-        return held, [], (f"masked {summary(every)}; --secrets allow keeps it",)
+        return held, [], (note_masked(every),)
     lines = [f"memory {at + 1}: {summary(found)}" for at, found in hidden.items()]
     lines += [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
     return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], ()

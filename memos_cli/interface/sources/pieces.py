@@ -11,6 +11,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from memos_cli.counts import counted
 from memos_cli.interface.dates import CLOCK, milliseconds, read_date
 from memos_cli.letters import WIDE
 from memos_cli.zones import local_zone
@@ -53,6 +54,8 @@ class Setting:
     """A semantic type that the user asked for, or ''."""
     size: int
     """Characters that a piece should have at most, in a script of letters."""
+    is_table: bool = False
+    """Whether its records are rows of a table, where a column ``name`` names the thing, not a speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +241,8 @@ class UnreadDates:
         if not self.count:
             return ()
         first = self.first if len(self.first) <= 40 else f"{self.first[:40]}…"
-        if self.count == 1:
-            return (f"1 date could not be read: {first}",)
-        return (f"{self.count:,} dates could not be read, first: {first}",)
+        only = "" if self.count == 1 else ", first"
+        return (f"{counted(self.count, 'date')} could not be read{only}: {first}",)
 
 
 _unread: ContextVar[UnreadDates | None] = ContextVar("unread", default=None)

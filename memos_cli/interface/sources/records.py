@@ -23,6 +23,9 @@ from memos_cli.interface.sources.pieces import LONGEST, Setting, cut, first_time
 _TEXTS = ("text", "content", "memory", "body", "message", "note")
 _TIMES = ("time", "date", "created_at", "timestamp", "created")
 _TURN = frozenset(("content", "role", "name", "author", "id", "ref", "title", "tags", "type", *_TIMES))
+_AUTHORS, _SENDERS = ("author", "sender"), ("from", "user", "by")
+"""Fields that name who wrote a record; those that do if the record is a message. A ``name`` does so only in a
+turn of a dialogue: elsewhere it is that of the thing."""
 _PAGING = frozenset(
     ("count", "total", "total_count", "page", "pages", "page_size", "per_page", "limit", "offset", "cursor")
 ) | {"next", "next_cursor", "previous", "prev", "has_more", "version", "object", "took"}
@@ -189,7 +192,8 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
         return None
 
     role, name, content = (record.get(names.get(key, key)) for key in ("role", "name", "content"))
-    is_turn = content is not None and (isinstance(role, str) or isinstance(name, str))
+    is_named = isinstance(name, str) and not setting.is_table
+    is_turn = content is not None and (isinstance(role, str) or is_named)
     has_more = is_turn and any(_says(record[names[key]]) for key in names.keys() - _TURN)
     is_turn = is_turn and (isinstance(role, str) or not has_more)
     text = _text(content) if is_turn else None
@@ -202,7 +206,9 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     time = take(_TIMES, lambda value: (read := try_time(value)) is not None and (read,))
     if time is None:
         first_time(record[names[key]] for key in _TIMES if key in names)  # counts one that is unread
-    author = take(("author", "name"), _word) or (_word(role) if is_turn else "")
+    is_message = text is not None and names.get("note") not in used
+    authors = (*_AUTHORS, *(_SENDERS if is_message else ()), *(("name",) if is_turn else ()))
+    author = take(authors, _word) or (_word(role) if is_turn else "")
     tags = take(("tags",), _tags) or ()
     kind = take(("type",), lambda word: word in SEMANTIC_TYPES and setting.type in ("", word) and word)
     draft = Draft(

@@ -44,6 +44,7 @@ def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> I
     """Yield a draft for each row below the header, without blank rows. The first line above the header is the
     title; if there are several, they are also a draft."""
     csv.field_size_limit(1 << 30)
+    setting = replace(setting, is_table=True)
     named = _SEP.match(text)
     at = named.end() if named else 0
     rows = _rows(text, at, named[1] if named else _delimiter(text[at : at + _SAMPLE + 1]))
