@@ -251,7 +251,7 @@ def stats(
         some = {"hottest": numbers.hottest, "coldest": numbers.coldest}
         output.record({**row, **{name: [cube_row(cube) for cube in cubes] for name, cubes in some.items()}})
         return
-    for name in ("hottest", "coldest", "heats"):
+    for name in ("hottest", "coldest", "heats", *([] if row["bytes"] else ["bytes"])):
         del row[name]
     for name, value in row.items():
         shown = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value

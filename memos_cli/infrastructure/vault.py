@@ -183,9 +183,12 @@ class Vault:
             raise
         return cls(folder, identity, connection, timeout, cipher)
 
-    def narrow(self, principal: str, clock: Callable[[], int]) -> None:
-        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there."""
-        self._scope = Scope(self._connection, principal, clock)
+    def narrow(self, principal: str, clock: Callable[[], int], *, at_once: bool = False) -> None:
+        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there.
+
+        ``at_once``: also where nobody else has anything, so that nothing changes when somebody has.
+        """
+        self._scope = Scope(self._connection, principal, clock, at_once=at_once)
 
     @property
     def connection(self) -> Connection:

@@ -758,7 +758,10 @@ class Memos(Session):
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        found = measure(self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life)
+        found = measure(
+            self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life,
+            with_sizes=self.access.is_maker,
+        )  # fmt: skip
         self.tell_looks("list", [*found.hottest, *found.coldest])
         return found
 

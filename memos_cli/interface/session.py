@@ -117,8 +117,8 @@ class Session:
             vault.close()
             raise
         restore_unexpired(vault, caller.principal, self._clock())
-        vault.narrow(caller.principal, self._clock)
-        self._access = Access(vault, caller, self._clock)
+        access = self._access = Access(vault, caller, self._clock)
+        vault.narrow(caller.principal, self._clock, at_once=not access.is_maker)
         return vault
 
     @property
