@@ -220,7 +220,9 @@ class Session:
 
     def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
         """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
-        if not self.vault.connection.execute("SELECT 1 FROM vector LIMIT 1").fetchone():
+        # Vectors of memories that the caller may not read must not decide it.
+        held = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
+        if not (self.vault.texts and self.vault.connection.execute(held).fetchone()):
             return None, ()
         from memos_cli.operation.embedding import row_in_use
 

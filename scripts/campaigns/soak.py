@@ -69,7 +69,9 @@ def _at_once(commands: list[tuple[object, ...]]) -> list[Run]:
         reading, writing = os.pipe()
         if not (child := os.fork()):
             run = memos(*command, timeout=120)
-            os.write(writing, json.dumps([run.code, run.signal, run.out, run.err, run.seconds, run.hung]).encode())
+            os.write(
+                writing, json.dumps([run.code, run.signal, run.out, run.err, run.seconds, run.hung]).encode()
+            )
             os._exit(0)
         os.close(writing)
         children.append((child, reading, command))
@@ -89,7 +91,13 @@ def _soak(campaign: Campaign, vault: Path) -> None:
         chance = random.Random(campaign.seed * 1000 + number)
         if not (child := os.fork()):
             worker = kind(
-                f"{kind.__name__.lower()}-{number}", number, vault, campaign.folder, until, campaign.count, chance
+                f"{kind.__name__.lower()}-{number}",
+                number,
+                vault,
+                campaign.folder,
+                until,
+                campaign.count,
+                chance,
             )
             _be(worker)
         children.append(child)
@@ -99,7 +107,9 @@ def _soak(campaign: Campaign, vault: Path) -> None:
         kept = json.loads(path.read_text())
         campaign.counts.update(Counter(kept["counts"]))
         campaign.found += kept["found"]
-        longest = {kind: max(longest.get(kind, 0), took) for kind, took in (longest | kept["longest"]).items()}
+        longest = {
+            kind: max(longest.get(kind, 0), took) for kind, took in (longest | kept["longest"]).items()
+        }
         longest |= {kind: max(longest[kind], took) for kind, took in kept["longest"].items()}
     if len(list((campaign.folder / "results").iterdir())) != len(WORKERS):
         campaign.find("a process of the campaign died")
@@ -133,7 +143,11 @@ def _watch(vault: Path, children: list[int]) -> dict[str, int]:
 
 def _end_forgetting(campaign: Campaign, vault: Path) -> None:
     """Forget overlapping sets at once, maintain twice at once, and forget something when nobody else is there."""
-    made = [memos("--vault", vault, "ingest", "-", "--lines", "--json", stdin="One end.\nTwo ends.\nThree ends.\n")]
+    made = [
+        memos(
+            "--vault", vault, "ingest", "-", "--lines", "--json", stdin="One end.\nTwo ends.\nThree ends.\n"
+        )
+    ]
     ids = made[0].values[0]["ids"]
     runs = _at_once([("--vault", vault, "forget", *some, "--yes") for some in (ids[:2], ids[1:])])
     if sorted(run.code for run in runs) not in ([0, 2], [0, 0]) or any(run.broke for run in runs):
@@ -158,7 +172,10 @@ def _examine(campaign: Campaign, vault: Path) -> None:
     held = contents(vault)
     there: dict[str, dict[int, tuple[object, ...]]] = {}
     for memory in held.values():
-        if len(found := {(key, member) for version in memory[4] for key, member, _ in marks(version[2])}) == 1:
+        if (
+            len(found := {(key, member) for version in memory[4] for key, member, _ in marks(version[2])})
+            == 1
+        ):
             (key, member) = found.pop()
             there.setdefault(key, {})[member] = memory
     for key, batch in journal.refresh().items():
@@ -172,7 +189,9 @@ def _examine(campaign: Campaign, vault: Path) -> None:
         for member, memory in members.items():
             version = marks(memory[4][-1][2])[-1][2]  # type: ignore[index]
             if not batch.acked[member] <= version <= batch.begun[member]:
-                campaign.find("not the acknowledged version at the end", batch=key, version=version, acked=batch.acked)
+                campaign.find(
+                    "not the acknowledged version at the end", batch=key, version=version, acked=batch.acked
+                )
             if not batch.tags <= set(memory[5]):  # type: ignore[call-overload]
                 campaign.find("an acknowledged tag is lost", batch=key, tags=memory[5], acked=batch.tags)
     verified = memos("--vault", vault, "audit", "verify")
@@ -190,7 +209,9 @@ def _examine_files(campaign: Campaign, vault: Path, journal: Journal) -> None:
     if problems := findings(vault):
         campaign.find("check finds something at the end", problems=problems)
     known = journal.refresh()
-    gone = {key for key, batch in known.items() if (batch.forgotten if vault.name == "vault" else batch.withdrawn)}
+    gone = {
+        key for key, batch in known.items() if (batch.forgotten if vault.name == "vault" else batch.withdrawn)
+    }
     if left := traces(vault, gone):
         campaign.find("bytes of forgotten memories are left", left=left)
     strangers = {path.name for path in vault.iterdir()} - _OWN

@@ -47,11 +47,15 @@ class Worker:
         return time.monotonic() > self.until or sum(self.counts.values()) >= self.most
 
     def find(self, what: str, **details: object) -> None:
-        text = f"{self.name}: {what}" + "".join(f"\n    {key}: {str(each)[:1500]}" for key, each in details.items())
+        text = f"{self.name}: {what}" + "".join(
+            f"\n    {key}: {str(each)[:1500]}" for key, each in details.items()
+        )
         self.found.append(text)
         print(f"FOUND {text}", flush=True)
 
-    def run(self, *arguments: object, codes: tuple[int, ...] = (0,), vault: Path | None = None, **more: Any) -> Run:
+    def run(
+        self, *arguments: object, codes: tuple[int, ...] = (0,), vault: Path | None = None, **more: Any
+    ) -> Run:
         """Run a command, and judge how it ended. ``codes`` are those that are right here, beside locked."""
         done = memos("--vault", vault or self.vault, *arguments, timeout=120, **more)
         kind = str(arguments[0]) if not str(arguments[0]).startswith("-") else str(arguments[2])
@@ -138,7 +142,9 @@ class Writer(Worker):
             if done:
                 batch.state = "merged"
                 batch.ids = [*batch.ids[:MEMBERS], done.values[0]["id"]]
-        elif batch.state == "merged" and self._change(key, "state", "live", "merge", "--undo", batch.ids[MEMBERS]):
+        elif batch.state == "merged" and self._change(
+            key, "state", "live", "merge", "--undo", batch.ids[MEMBERS]
+        ):
             batch.state, batch.ids = "live", batch.ids[:MEMBERS]
 
     def link(self, mine: dict[str, Batch], key: str) -> None:
@@ -172,7 +178,9 @@ class Reader(Worker):
         while not self.is_over:
             self.chance.choices([way for _, way in ways], [weight for weight, _ in ways])[0]()
 
-    def look(self, *arguments: object, codes: tuple[int, ...] = (0,), **more: Any) -> tuple[Run, dict[str, Batch]]:
+    def look(
+        self, *arguments: object, codes: tuple[int, ...] = (0,), **more: Any
+    ) -> tuple[Run, dict[str, Batch]]:
         """Run a command that reads. Nothing in its output may be of what was forgotten before it began."""
         before = self.journal.standing()
         heard = len(self.journal.order)
@@ -221,7 +229,14 @@ class Reader(Worker):
         filters = ["--tag", key] if self.chance.random() < 0.7 else []
         done, before = self.look("search", self.chance.choice(_WORDS), "--json", "-k", 50, *filters)
         then, now = before.get(key), self.journal.refresh().get(key)
-        if done.code or not filters or then is None or now is None or then.busy or now.changes != then.changes:
+        if (
+            done.code
+            or not filters
+            or then is None
+            or now is None
+            or then.busy
+            or now.changes != then.changes
+        ):
             return
         found = {row["id"] for row in done.values}
         if then.state == "archived" and found:
@@ -245,7 +260,9 @@ class Reader(Worker):
             if numbers != list(range(len(numbers), 0, -1)) or told != set(numbers):
                 self.find("a history is not whole", batch=key, command=done, out=done.out)
         if done.code == 0 and command == "show" and key in before:
-            version = max((v for k, m, v in marks(done.values[0]["text"]) if (k, m) == (key, member)), default=0)
+            version = max(
+                (v for k, m, v in marks(done.values[0]["text"]) if (k, m) == (key, member)), default=0
+            )
             if not before[key].acked[member] <= version <= now.begun[member]:
                 self.find("not the acknowledged version", batch=key, out=done.out)
 
@@ -256,7 +273,9 @@ class Reader(Worker):
         numbers = done.values[0]
         live = sum(numbers["cubes"].get(state, 0) for state in ("generated", "activated"))
         if live != sum(numbers["types"].values()) or live != numbers["embedded"] + numbers["without_vector"]:
-            self.find("numbers of different moments", cubes=numbers["cubes"], types=numbers["types"], out=done.out)
+            self.find(
+                "numbers of different moments", cubes=numbers["cubes"], types=numbers["types"], out=done.out
+            )
 
     def export(self) -> None:
         file = self.folder / f"{self.name}.export"
@@ -268,7 +287,9 @@ class Reader(Worker):
         if kind == "jsonl" and done.code == 0:
             seen = Counter(key for line in text.splitlines() for key in {k for k, _, _ in marks(line)})
             # Of a merge come the product and the third.
-            if halves := {key: count for key, count in seen.items() if count not in (2, 3, 4) and key not in gone}:
+            if halves := {
+                key: count for key, count in seen.items() if count not in (2, 3, 4) and key not in gone
+            }:
                 self.find("a part of a batch is exported", batches=halves)
 
     def check(self) -> None:
@@ -281,7 +302,11 @@ class Reader(Worker):
 
     def query(self) -> None:
         question = f"What is near the {self.chance.choice(_WORDS)}?"
-        self.look("query", question, *self.chance.choice((["--explain"], ["--quote", "--json"], ["--explain", "--json"])))
+        self.look(
+            "query",
+            question,
+            *self.chance.choice((["--explain"], ["--quote", "--json"], ["--explain", "--json"])),
+        )
 
     def other(self) -> None:
         ways = (["conflicts"], ["audit", "--since", "1min"], ["view", "list"], ["list", "-n", 5], ["review"],
@@ -295,7 +320,9 @@ class Keeper(Worker):
 
     def work(self) -> None:
         while not self.is_over:
-            steps = self.chance.choice(([], ["--only", "embed"], ["--only", "optimize"], ["--skip", "rivals"]))
+            steps = self.chance.choice(
+                ([], ["--only", "embed"], ["--only", "optimize"], ["--skip", "rivals"])
+            )
             self.run("maintain", *steps)
             if self.chance.random() < 0.2:
                 self.run("check", "--repair")
@@ -313,8 +340,15 @@ class Publisher(Writer):
             if len(mine) > 3:
                 self.forget(mine, self.chance.choice(list(mine)))
             self.journal.refresh()
-            gone = [key for key in self.journal.order if key in {f"w{self.number}b{n}" for n in range(self.made + 1)}]
-            if self.run("publish", "news", "--tag", "news", "--to", self.folder / "public", "--yes").code == 0:
+            gone = [
+                key
+                for key in self.journal.order
+                if key in {f"w{self.number}b{n}" for n in range(self.made + 1)}
+            ]
+            if (
+                self.run("publish", "news", "--tag", "news", "--to", self.folder / "public", "--yes").code
+                == 0
+            ):
                 for key in set(gone) - withdrawn:
                     self.journal.tell("withdrawn", key)
                 withdrawn |= {*gone}
@@ -339,7 +373,9 @@ class Follower(Reader):
                 self.find("what was withdrawn is still there", left=left)
             if self.chance.random() < 0.5:
                 number += 1
-                self.run("ingest", "-", "--tag", "back", stdin=f"Note {number} of the second vault.", vault=other)
+                self.run(
+                    "ingest", "-", "--tag", "back", stdin=f"Note {number} of the second vault.", vault=other
+                )
                 self.run("publish", "back", "--tag", "back", "--to", public, "--yes", vault=other)
                 self.run(*(["subscribe", public / "back", "--trust"] if number == 1 else ["update"]))
             self.run("list", "--json", vault=other)
@@ -360,13 +396,17 @@ class Importer(Writer):
             if self.chance.random() < 0.7:
                 self.forget(mine, key)
             self.run("import", bundle, "--no-embed")
-            if key not in mine and key in {k for k, _, _ in marks(self.run("list", "--json", "--state", "all").out)}:
+            if key not in mine and key in {
+                k for k, _, _ in marks(self.run("list", "--json", "--state", "all").out)
+            }:
                 self.find("an import brought back what was forgotten", batch=key)
             bundle.unlink()
             self.made += 1
             key = f"w{self.number}b{self.made}"
             lines = self.folder / f"{self.name}.jsonl"
-            lines.write_text("".join(json.dumps({"text": self.text(key, m, 1), "tags": [key]}) + "\n" for m in range(3)))
+            lines.write_text(
+                "".join(json.dumps({"text": self.text(key, m, 1), "tags": [key]}) + "\n" for m in range(3))
+            )
             self.journal.tell("begin", key)
             self.run("import", lines, *self.chance.choice(([], ["--no-embed"])))
             self.journal.tell("add", key, "", [])
@@ -402,4 +442,3 @@ class Guard(Writer):
             self.forget(mine, key)
             for left in [each for each in mine if each != key]:
                 self.forget(mine, left)
-

@@ -17,14 +17,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import worlds
 from common import Campaign, Run, broken, contents, main, memos
 from worlds import OPEN_TAGS, PEOPLE, SUBJECTS, TAGS, TYPES, VALUES, Asker, World, fixed
 
-COMMANDS = 40
+COMMANDS = 60
 """Compared commands on one pair of vaults."""
 _COVERED = (
     (re.compile(r'"n": \d+(?=, "time")'), '"n": N'),  # the number of an audit row
@@ -32,6 +32,7 @@ _COVERED = (
     (re.compile(r'"(timings|seconds)": \{[^}]*\}'), '"measured"'),
     (re.compile(r"memos_[\w-]{43}"), "TOKEN"),
 )
+_ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
 _AUDIT_TABLE = re.compile(r"^\d+\t", re.MULTILINE)
 
 
@@ -45,6 +46,8 @@ class Pair:
     visible: list[str]
     """What was in the vault before the copy, visible or not."""
     hidden: list[str]
+    read: set[str] = field(default_factory=set)
+    """What the asker could read so far."""
 
 
 def work(campaign: Campaign) -> None:
@@ -69,6 +72,8 @@ def draw(campaign: Campaign, folder: Path, seed: int) -> Pair:
     role = chance.choice(roles)
     is_alone = chance.random() < 0.15
     owners = [name] if is_alone else [name, *chance.sample(PEOPLE, 3)]
+    if is_alone and chance.random() < 0.5:
+        plain.environment = {"MEMOS_EMBEDDER": "none"}  # only hidden memories get vectors
     for who in owners:
         for _ in range(chance.randint(1, 3)):
             plain.add(who, (*OPEN_TAGS, *TAGS))
@@ -78,6 +83,9 @@ def draw(campaign: Campaign, folder: Path, seed: int) -> Pair:
         for _ in range(chance.randint(0, 4)):
             if ids:
                 plain.change(who, ids, (*OPEN_TAGS, *TAGS))
+    if not plain.environment:  # or the owners of hidden memories would compute vectors of visible ones
+        for who in plain.owned:
+            plain.run(who, "embed")
     asker = Asker(name, role)
     if role:
         made = plain.run(worlds.MAKER, "token", "create", name, "--role", role)
@@ -101,7 +109,9 @@ def _share(world: World, name: str) -> None:
         for _ in range(chance.randint(0, 3)):
             targets = [*ids, f"tag:{chance.choice(OPEN_TAGS)}", f"view:view-{who[-3:]}"]
             to = chance.choice((name, name, "everyone", "group:team", "agent:zed"))
-            world.run(who, "grant", chance.choice(targets), to, chance.choice(("read", "write", "share", "admin")))
+            world.run(
+                who, "grant", chance.choice(targets), to, chance.choice(("read", "write", "share", "admin"))
+            )
     for who in list(world.owned):
         if chance.random() < 0.3:
             world.add(who, TAGS, "--for", chance.choice(("agent:eve", "agent:zed")), "--task", "release-1")
@@ -138,6 +148,11 @@ def hide(campaign: Campaign, copy: World, asker: Asker, plain: World) -> None:
 def compare(campaign: Campaign, pair: Pair) -> None:
     """Run the same commands on both vaults. The first that differs ends it: what follows would differ too."""
     theirs = {id: held for id, held in contents(pair.copy.vault).items() if id in pair.hidden}
+    pair.read = _readable(pair)
+    if leaked := pair.read & {*pair.hidden}:
+        return campaign.find(
+            "hidden memories are listed", asker=pair.asker, vault=pair.copy.vault, ids=leaked
+        )
     for arguments, stdin in commands(campaign, pair):
         if time.monotonic() - campaign.started > campaign.seconds:
             break
@@ -150,22 +165,63 @@ def compare(campaign: Campaign, pair: Pair) -> None:
             return campaign.find("a command broke", vault=pair.copy.vault, plain=runs[0], copy=runs[1])
         told = [_covered(run, world) for run, world in zip(runs, (pair.plain, pair.copy), strict=True)]
         if told[0] != told[1]:
-            lines = difflib.unified_diff(*(text.splitlines() for text in told), "without", "with", lineterm="", n=0)
+            lines = difflib.unified_diff(
+                *(text.splitlines() for text in told), "without", "with", lineterm="", n=0
+            )
             return campaign.find(
                 "hidden memories change what is printed",
                 vault=pair.copy.vault, asker=pair.asker, command=" ".join(arguments), difference="\n".join(lines),
             )  # fmt: skip
-        if pair.asker.principal not in told[0] and any(id in told[1] for id in pair.hidden if id not in arguments):
-            return campaign.find("a hidden id is printed", vault=pair.copy.vault, command=runs[1])
+        if named := _named_hidden(pair, runs[1], arguments):
+            return campaign.find(
+                "ids of hidden memories are printed",
+                asker=pair.asker,
+                ids=named,
+                command=runs[1],
+                out=runs[1].out,
+            )
     plain, copy = contents(pair.plain.vault), contents(pair.copy.vault)
     if {id: held for id, held in copy.items() if id in pair.hidden} != theirs:
         campaign.find("hidden memories were changed", vault=pair.copy.vault, asker=pair.asker)
-    differing = [id for id in {*plain, *copy} - {*pair.hidden} if _seen(plain.get(id), pair) != _seen(copy.get(id), pair)]
+    differing = [
+        id
+        for id in {*plain, *copy} - {*pair.hidden}
+        if _seen(plain.get(id), pair) != _seen(copy.get(id), pair)
+    ]
     if differing:
         campaign.find("visible memories differ", vault=pair.copy.vault, ids=differing)
     for world in (pair.plain, pair.copy):
         if problems := broken(world.vault):
             campaign.find("check finds a broken vault", vault=world.vault, problems=problems)
+
+
+def _named_hidden(pair: Pair, run: Run, arguments: list[str]) -> set[str]:
+    """The ids in an output that the asker could read neither at the beginning nor after the command.
+
+    What its own audit says of memories that are gone is its own doing.
+    """
+    named = {id for id in _ID.findall(run.out + run.err) if id not in arguments} & {
+        *pair.visible,
+        *pair.hidden,
+    }
+    if named - pair.read:
+        pair.read |= _readable(pair)
+    unread = named - pair.read
+    return unread & contents(pair.copy.vault).keys() if unread else unread
+
+
+def _readable(pair: Pair) -> set[str]:
+    listed = memos(
+        "--vault",
+        pair.copy.vault,
+        "list",
+        "--state",
+        "all",
+        "--json",
+        *pair.asker.options,
+        env=pair.asker.environment,
+    )
+    return {str(row["id"]) for row in listed.values}
 
 
 def _seen(held: tuple[object, ...] | None, pair: Pair) -> object:
@@ -273,7 +329,10 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
         lambda: (["ingest", "-", "--lines", "--tag", tag], text),
         lambda: (["ingest", "-", "--lines", "--source", "list-1"], f"{text}\n{pair.plain.text()}"),
         lambda: (["ingest", "-", "--for", "agent:eve", "--task", "release-1"], text),
-        lambda: (["import", "-"], f'{{"id": "{id}", "text": "{text}", "tags": ["{tag}"]}}\n'),
+        lambda: (
+            ["import", "-", "--from", "plain"],
+            f'{{"id": "{id}", "text": "{text}", "tags": ["{tag}"]}}\n',
+        ),
     ]
     return typed + _ways(
         ["ingest", pair.plain.note()], ["ingest", pair.plain.talk()], ["embed"],
@@ -293,7 +352,10 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
 def _rights(campaign: Campaign, pair: Pair) -> list[Way]:
     chance = campaign.chance
     id, who, of = _id(campaign, pair), chance.choice(PEOPLE), chance.choice(PEOPLE)
-    tag, right = f"tag:{chance.choice((*TAGS, *OPEN_TAGS))}", chance.choice(("read", "write", "share", "admin"))
+    tag, right = (
+        f"tag:{chance.choice((*TAGS, *OPEN_TAGS))}",
+        chance.choice(("read", "write", "share", "admin")),
+    )
     return _ways(
         ["access", id, "--for", who], ["grant", id, who, right], ["grant", tag, who, right, "--of", of],
         ["revoke", id, who], ["revoke", tag, who, "--of", of], ["grant", f"view:view-{of[-3:]}", who, "--of", of],

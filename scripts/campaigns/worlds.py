@@ -55,6 +55,7 @@ class World:
     seed: int
     step: int = 0
     owned: dict[str, list[str]] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     is_hidden: bool = False
     """Whether what is added from now on is to be hidden: it must not be what somebody has already."""
 
@@ -65,8 +66,9 @@ class World:
     def run(self, who: str, *arguments: object, stdin: str = "") -> Run:
         self.step += 1
         done = memos(
-            "--vault", self.vault, "--as", who, *arguments, stdin=stdin, first=fixed(self.seed, self.step)
-        )
+            "--vault", self.vault, "--as", who, *arguments, stdin=stdin, env=self.environment,
+            first=fixed(self.seed, self.step),
+        )  # fmt: skip
         self.campaign.counts["prepared"] += 1
         if done.broke:
             self.campaign.find("a command broke", command=done)
@@ -91,7 +93,8 @@ class World:
         options += ["--no-embed"] if draw() < 0.3 else []
         options += ["--sensitivity", pick(("personal", "confidential", "secret"))] if draw() < 0.2 else []
         options += ["--quarantine"] if draw() < 0.1 else []
-        options += ["--source", f"list-{self.chance.randint(1, 3)}"] if draw() < 0.3 else []
+        number = self.step if self.is_hidden else self.chance.randint(1, 3)
+        options += ["--source", f"list-{number}"] if draw() < 0.3 else []
         kind = draw()
         if kind < 0.2:
             return self.take(self.run(who, "ingest", self.talk(), *options[2:], "--json"), who)
