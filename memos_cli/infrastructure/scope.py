@@ -5,9 +5,9 @@ and ``cube``, ``question`` and ``audit`` are shadowed by temporary views of the 
 up first. So no way to a payload can forget to ask. Writes go through another connection, which sees all:
 ``Change`` has the vault decide on each cube that it is to change.
 
-Nothing is shadowed for the vault's creator while nobody else has anything: then it costs nothing. Anyone else is
-narrowed from the start: a search weighs words differently in a narrowed vault, and that would show that somebody
-else has stored something.
+Nothing is shadowed for the vault's creator while nobody else has anything: then it costs nothing. Anyone else
+is narrowed from the start: a search weighs words differently in a narrowed vault, and that would show that
+somebody else has stored something.
 """
 
 from __future__ import annotations

@@ -225,8 +225,10 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
 def nearest_memories(
     vault: Vault | Past, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
 ) -> dict[int, float]:
-    """Return the ``limit`` memories nearest to a vector that the caller may read and that pass ``filter``, each
-    with its cosine, best first."""
+    """Return the ``limit`` memories nearest to a vector, best first, each with its cosine.
+
+    Only those count that the caller may read and that pass ``filter``.
+    """
     db = vault.connection
     allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
     if allowed is not None:

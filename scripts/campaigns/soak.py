@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Use one vault from many processes at once, for a long time, and check all that they are told.
 
-Writers add, edit, tag, archive, restore, merge, link and forget batches of memories; readers list, search, show,
-measure, export, check and query them; one process maintains the vault, others publish, follow, import, grant and
-make tokens. Throughout: what was acknowledged and not forgotten is there, what was forgotten is nowhere, nobody sees
-half a change, and no command ends in a way that is not documented. Before, several processes make a vault at once;
-after, two forget overlapping sets, two maintain, and everything on the disk is looked through.
+Writers add, edit, tag, archive, restore, merge, link and forget batches of memories; readers list, search,
+show, measure, export, check and query them; one process maintains the vault, others publish, follow, import,
+grant and make tokens. Throughout: what was acknowledged and not forgotten is there, what was forgotten is
+nowhere, nobody sees half a change, and no command ends in a way that is not documented. Before, several
+processes make a vault at once; after, two forget overlapping sets, two maintain, and everything on the disk
+is looked through.
 
 --count is the most commands of each process.
 """
@@ -25,7 +26,8 @@ from pathlib import Path
 
 from common import Campaign, Run, contents, findings, main, memos
 from soak_journal import MEMBERS, Journal, marks, traces
-from soak_workers import Follower, Guard, Importer, Keeper, Publisher, Reader, Worker, Writer
+from soak_traders import Follower, Guard, Importer, Publisher
+from soak_workers import Keeper, Reader, Worker, Writer
 
 WORKERS: tuple[type[Worker], ...] = (
     Writer, Reader, Writer, Reader, Keeper, Publisher, Follower, Importer, Guard, Reader,
@@ -142,7 +144,7 @@ def _watch(vault: Path, children: list[int]) -> dict[str, int]:
 
 
 def _end_forgetting(campaign: Campaign, vault: Path) -> None:
-    """Forget overlapping sets at once, maintain twice at once, and forget something when nobody else is there."""
+    """Forget overlapping sets at once, maintain twice at once, and then forget something alone."""
     made = [
         memos(
             "--vault", vault, "ingest", "-", "--lines", "--json", stdin="One end.\nTwo ends.\nThree ends.\n"

@@ -1,8 +1,8 @@
-"""What the processes of ``soak.py`` tell each other: what was begun, and what the program has acknowledged.
+"""What the processes of ``soak.py`` tell each other: what was begun, and what was acknowledged.
 
-Memories come in batches of three, which are added, tagged, archived and forgotten in one command each: whoever sees
-one or two of a batch, or different tags on them, has seen half a change. Every version of a text holds a mark of its
-own, such as ``qkzhtrwbw1b17m2v3``: eight letters by chance, writer, batch, member, version.
+Memories come in batches of three, which are added, tagged, archived and forgotten in one command each: who
+sees one or two of a batch, or different tags on them, has seen half a change. Every version of a text holds a
+mark of its own, such as ``qkzhtrwbvw1b17m2v3``: eight letters by chance, writer, batch, member, version.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Compare what a principal is shown with and without memories that it may not read.
 
-Each try draws a vault: owners, grants, groups, views, tasks, tokens, tags, titles, versions, links, states. The vault
-is copied, and memories that one principal may not read are added to the copy only: of all its other owners, in all
-states, with the same words and tags, linked to what is visible. Then that principal runs the same commands on both,
-reading and writing, and each must print the same bytes, exit with the same code, and leave the same visible memories.
+Each try draws a vault: owners, grants, groups, views, tasks, tokens, tags, titles, versions, links, states.
+The vault is copied, and memories that one principal may not read are added to the copy only: of all its other
+owners, in all states, with the same words and tags, linked to what is visible. Then that principal runs the
+same commands on both, reading and writing, and each must print the same bytes, exit with the same code, and
+leave the same visible memories.
 
-Ids and times need no replacing: see ``worlds.fixed``. What differs by necessity is covered: numbers of audit rows and
-the audit's head (store_format.md, section 10), measured times, tokens, and the path of the copy.
+Ids and times need no replacing: see ``worlds.fixed``. What differs by necessity is covered: numbers of audit
+rows and the audit's head (store_format.md, section 10), measured times, tokens, and the path of the copy. Not
+tried: imports of bundles with the id of a hidden memory, which get a new id.
 """
 
 from __future__ import annotations
@@ -100,7 +102,7 @@ def draw(campaign: Campaign, folder: Path, seed: int) -> Pair:
 
 
 def _share(world: World, name: str) -> None:
-    """Grant some of it, directly, by groups, to everyone; on memories, tags, views; and keep some for tasks."""
+    """Grant some of it: memories, tags, views; directly, by groups, to everyone. Keep some for tasks."""
     chance = world.chance
     world.run(worlds.MAKER, "group", "add", "group:team", *chance.sample(PEOPLE, 2))
     for who, ids in world.owned.items():
@@ -170,7 +172,8 @@ def compare(campaign: Campaign, pair: Pair) -> None:
             )
             return campaign.find(
                 "hidden memories change what is printed",
-                vault=pair.copy.vault, asker=pair.asker, command=" ".join(arguments), difference="\n".join(lines),
+                vault=pair.copy.vault, asker=pair.asker, command=" ".join(arguments),
+                difference="\n".join(lines),
             )  # fmt: skip
         if named := _named_hidden(pair, runs[1], arguments):
             return campaign.find(
@@ -211,17 +214,11 @@ def _named_hidden(pair: Pair, run: Run, arguments: list[str]) -> set[str]:
 
 
 def _readable(pair: Pair) -> set[str]:
-    listed = memos(
-        "--vault",
-        pair.copy.vault,
-        "list",
-        "--state",
-        "all",
-        "--json",
-        *pair.asker.options,
-        env=pair.asker.environment,
-    )
-    return {str(row["id"]) for row in listed.values}
+    """The ids that the asker can list in the copy. The plain vault is asked, too: both audit the reads."""
+    listed = [
+        _ask(world, pair, ["list", "--state", "all", "--json"], "") for world in (pair.plain, pair.copy)
+    ]
+    return {str(row["id"]) for row in listed[1].values}
 
 
 def _seen(held: tuple[object, ...] | None, pair: Pair) -> object:
@@ -269,7 +266,7 @@ def _ways(*lists: list[object]) -> list[Way]:
 
 
 def _id(campaign: Campaign, pair: Pair) -> str:
-    """The id of a memory that is visible or not, hidden (absent in the plain vault), or nowhere; or its beginning."""
+    """An id: of a visible or a hidden memory (which the plain vault does not have), or of none. Or its start."""
     chance = campaign.chance
     kind = chance.random()
     if kind < 0.2 and pair.hidden:
@@ -299,19 +296,21 @@ def _reads(campaign: Campaign, pair: Pair) -> list[Way]:
     id, some = _id(campaign, pair), _filter(campaign)
     words = f"{chance.choice(SUBJECTS)} {chance.choice((*VALUES, *worlds.NOUNS))}"
     question = f"What is the {chance.choice(SUBJECTS)}?"
+    action = chance.choice(("add", "link", "merge", "forget", "search", "maintain", "refused"))
     state = chance.choice(("all", "archived", "expired", "quarantined", "merged", "generated"))
     return _ways(
         ["list", *some], ["list", "--state", state, *some], ["list", "-n", chance.randint(1, 4)],
         ["list", "--as-of", "2023-11-14T22:13:40Z"], ["list", "--payload", "activation"],
         ["search", words, *some], ["search", words, *some], ["search", question, "-k", chance.randint(1, 20)],
         ["search", words, "--as-of", "2023-11-14T22:13:45Z"],
-        ["query", question, "--explain", *some], ["query", question, "--quote"], ["query", words, "--explain"],
+        ["query", question, "--explain", *some], ["query", question, "--quote"],
+        ["query", words, "--explain"],
         ["show", id], ["show", id, "--graph", "--depth", 4], ["history", id], ["diff", id], ["access", id],
         ["stats"], ["stats"], ["conflicts"], ["conflicts", "--similar"], ["review"],
         ["export", "--format", chance.choice(("jsonl", "markdown", "mip", "memos", "mem0", "letta")), *some],
         ["export", id, "--format", "jsonl"], ["export", "--up-to", "secret", "--format", "jsonl"],
         ["audit"], ["audit", "--cube", id], ["audit", "--by", chance.choice(PEOPLE)], ["audit", "verify"],
-        ["audit", "--action", chance.choice(("add", "link", "merge", "forget", "search", "maintain", "refused"))],
+        ["audit", "--action", action],
         ["view", "list"], ["task", "list"], ["group", "list"], ["grant"], ["token", "list"], ["check"],
         ["forget", id, "--dry-run"], ["forget", "--dry-run", *(some or ["--tag", "work"])],
         ["maintain", "--dry-run"], ["maintain", "--history"], ["subscribe"], ["publish"], ["audit", "reads"],
@@ -338,13 +337,14 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
         ["ingest", pair.plain.note()], ["ingest", pair.plain.talk()], ["embed"],
         ["edit", id, "--text", text], ["edit", id, "--title", "A title"], ["tag", id, "--add", tag],
         ["tag", id, other, "--remove", tag], ["archive", id], ["archive", *(some or ["--tag", tag])],
-        ["restore", id], ["restore", *(some or ["--tag", tag])], ["expire", id, "--at", "30d"], ["freeze", id],
-        ["unfreeze", id], ["mark", "personal", id], ["pin", id], ["unpin", id], ["slice", id, "--size", "50"],
-        ["rollback", id, "--to", 1], ["link", id, kind, other], ["unlink", id, kind, other], ["merge", id, other],
-        ["merge", "--undo", id], ["review", id, "--approve"], ["conflicts", "--resolve", "keep-newest"],
+        ["restore", id], ["restore", *(some or ["--tag", tag])], ["expire", id, "--at", "30d"],
+        ["freeze", id], ["unfreeze", id], ["mark", "personal", id], ["pin", id], ["unpin", id], ["slice", id, "--size", "50"],
+        ["rollback", id, "--to", 1], ["link", id, kind, other], ["unlink", id, kind, other],
+        ["merge", id, other], ["merge", "--undo", id], ["review", id, "--approve"], ["conflicts", "--resolve", "keep-newest"],
         ["conflicts", id, "--resolve", "keep-both"], ["forget", id, "--yes"], ["task", "done", "release-1"],
         ["forget", "--yes", *(some or ["--tag", tag])], ["maintain"], ["maintain", "--only", "rivals"],
-        ["view", "set", "mine", "--tag", tag, "--pin", id], ["view", "remove", f"view-{chance.choice(PEOPLE)[-3:]}"],
+        ["view", "set", "mine", "--tag", tag, "--pin", id],
+        ["view", "remove", f"view-{chance.choice(PEOPLE)[-3:]}"],
         ["unsubscribe", "harbour"], ["update", "harbour"],
     )  # fmt: skip
 
@@ -358,9 +358,9 @@ def _rights(campaign: Campaign, pair: Pair) -> list[Way]:
     )
     return _ways(
         ["access", id, "--for", who], ["grant", id, who, right], ["grant", tag, who, right, "--of", of],
-        ["revoke", id, who], ["revoke", tag, who, "--of", of], ["grant", f"view:view-{of[-3:]}", who, "--of", of],
-        ["group", "add", "group:team", who], ["token", "create", who, "--role", "reader"], ["token", "revoke", 9],
-        ["grant", "vault", who, right],
+        ["revoke", id, who], ["revoke", tag, who, "--of", of],
+        ["grant", f"view:view-{of[-3:]}", who, "--of", of], ["group", "add", "group:team", who], ["token", "create", who, "--role", "reader"],
+        ["token", "revoke", 9], ["grant", "vault", who, right],
     )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
-"""Vaults for ``walls.py``: one drawn at random, and what is added to a copy of it that one principal must not see.
+"""Vaults for ``walls.py``: one drawn at random, and what is added to a copy that one principal must not see.
 
-Ids and times are drawn too: every command runs with a clock and a source of ids that depend only on the seed and
-the number of the step, so that the same step makes the same memory in both vaults, to the byte.
+Ids and times are drawn too: every command runs with a clock and a source of ids that depend only on the seed
+and the number of the step, so that the same step makes the same memory in both vaults, to the byte.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -121,10 +122,16 @@ class World:
         path = self.files / f"talk-{number}.jsonl"
         if not path.exists():
             turns = [
-                f'{{"id": "c{at}", "role": "user", "name": "Ann", "time": "2023-05-0{at}", "content": "{self.text()}"}}'
+                {
+                    "id": f"c{at}",
+                    "role": "user",
+                    "name": "Ann",
+                    "time": f"2023-05-0{at}",
+                    "content": self.text(),
+                }
                 for at in range(1, 4)
             ]
-            path.write_text("\n".join(turns))
+            path.write_text("\n".join(map(json.dumps, turns)))
         return path
 
     def change(self, who: str, among: list[str], tags: tuple[str, ...]) -> Run:
