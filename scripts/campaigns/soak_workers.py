@@ -309,9 +309,19 @@ class Reader(Worker):
         )
 
     def other(self) -> None:
-        ways = (["conflicts"], ["audit", "--since", "1min"], ["view", "list"], ["list", "-n", 5], ["review"],
-                ["list", "--as-of", "1min"], ["search", "harbour", "--as-of", "1min"], ["grant"],
-                ["task", "list"], ["forget", "--dry-run", "--tag", "nothing"], ["maintain", "--dry-run"])  # fmt: skip
+        ways = (
+            ["conflicts"],
+            ["audit", "--since", "1min"],
+            ["view", "list"],
+            ["list", "-n", 5],
+            ["review"],
+            ["list", "--as-of", "1min"],
+            ["search", "harbour", "--as-of", "1min"],
+            ["grant"],
+            ["task", "list"],
+            ["forget", "--dry-run", "--tag", "nothing"],
+            ["maintain", "--dry-run"],
+        )
         self.look(*self.chance.choice(ways))
 
 

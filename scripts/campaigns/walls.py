@@ -50,6 +50,8 @@ class Pair:
     hidden: list[str]
     read: set[str] = field(default_factory=set)
     """What the asker could read so far."""
+    typed: set[str] = field(default_factory=set)
+    """The ids that the asker has typed: an import keeps them as references."""
 
 
 def work(campaign: Campaign) -> None:
@@ -175,7 +177,8 @@ def compare(campaign: Campaign, pair: Pair) -> None:
                 vault=pair.copy.vault, asker=pair.asker, command=" ".join(arguments),
                 difference="\n".join(lines),
             )  # fmt: skip
-        if named := _named_hidden(pair, runs[1], arguments):
+        pair.typed |= {*_ID.findall(" ".join((*arguments, stdin)))}
+        if named := _named_hidden(pair, runs[1]):
             return campaign.find(
                 "ids of hidden memories are printed",
                 asker=pair.asker,
@@ -198,15 +201,12 @@ def compare(campaign: Campaign, pair: Pair) -> None:
             campaign.find("check finds a broken vault", vault=world.vault, problems=problems)
 
 
-def _named_hidden(pair: Pair, run: Run, arguments: list[str]) -> set[str]:
+def _named_hidden(pair: Pair, run: Run) -> set[str]:
     """The ids in an output that the asker could read neither at the beginning nor after the command.
 
     What its own audit says of memories that are gone is its own doing.
     """
-    named = {id for id in _ID.findall(run.out + run.err) if id not in arguments} & {
-        *pair.visible,
-        *pair.hidden,
-    }
+    named = ({*_ID.findall(run.out + run.err)} - pair.typed) & {*pair.visible, *pair.hidden}
     if named - pair.read:
         pair.read |= _readable(pair)
     unread = named - pair.read
@@ -266,7 +266,7 @@ def _ways(*lists: list[object]) -> list[Way]:
 
 
 def _id(campaign: Campaign, pair: Pair) -> str:
-    """An id: of a visible or a hidden memory (which the plain vault does not have), or of none. Or its start."""
+    """An id: of a visible or a hidden memory (absent in the plain vault), or of none. Or its start."""
     chance = campaign.chance
     kind = chance.random()
     if kind < 0.2 and pair.hidden:
@@ -338,9 +338,11 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
         ["edit", id, "--text", text], ["edit", id, "--title", "A title"], ["tag", id, "--add", tag],
         ["tag", id, other, "--remove", tag], ["archive", id], ["archive", *(some or ["--tag", tag])],
         ["restore", id], ["restore", *(some or ["--tag", tag])], ["expire", id, "--at", "30d"],
-        ["freeze", id], ["unfreeze", id], ["mark", "personal", id], ["pin", id], ["unpin", id], ["slice", id, "--size", "50"],
+        ["freeze", id], ["unfreeze", id], ["mark", "personal", id], ["pin", id], ["unpin", id],
+        ["slice", id, "--size", "50"],
         ["rollback", id, "--to", 1], ["link", id, kind, other], ["unlink", id, kind, other],
-        ["merge", id, other], ["merge", "--undo", id], ["review", id, "--approve"], ["conflicts", "--resolve", "keep-newest"],
+        ["merge", id, other], ["merge", "--undo", id], ["review", id, "--approve"],
+        ["conflicts", "--resolve", "keep-newest"],
         ["conflicts", id, "--resolve", "keep-both"], ["forget", id, "--yes"], ["task", "done", "release-1"],
         ["forget", "--yes", *(some or ["--tag", tag])], ["maintain"], ["maintain", "--only", "rivals"],
         ["view", "set", "mine", "--tag", tag, "--pin", id],
@@ -359,7 +361,8 @@ def _rights(campaign: Campaign, pair: Pair) -> list[Way]:
     return _ways(
         ["access", id, "--for", who], ["grant", id, who, right], ["grant", tag, who, right, "--of", of],
         ["revoke", id, who], ["revoke", tag, who, "--of", of],
-        ["grant", f"view:view-{of[-3:]}", who, "--of", of], ["group", "add", "group:team", who], ["token", "create", who, "--role", "reader"],
+        ["grant", f"view:view-{of[-3:]}", who, "--of", of], ["group", "add", "group:team", who],
+        ["token", "create", who, "--role", "reader"],
         ["token", "revoke", 9], ["grant", "vault", who, right],
     )  # fmt: skip
 
