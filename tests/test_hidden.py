@@ -119,3 +119,17 @@ def test_planner_statistics_are_made_in_a_transaction_that_waited(memos: Shell) 
         db.set_trace_callback(trace)
         ann.maintain(steps=("optimize",))
         assert seen == [True]
+
+
+def test_revoking_does_not_count_grants_between_others(folder: Path) -> None:
+    """What bo passed on ends with bo's own right; whoever revokes something next cleans up, and is not told."""
+    with enter(folder, ANN) as ann:
+        learn(ann, "The heron nests in May.", "work")
+        ann.access.grant("tag:work", BO, "share", expires=NOW + 10)
+    with enter(folder, BO) as bo:
+        bo.access.grant("tag:work", "user:zoe", "read", of=ANN)
+    later = NOW + 20
+    with enter(folder, CODER, clock=lambda: later) as coder:
+        assert coder.access.revoke("vault", BO) == 0
+    with enter(folder, ANN, clock=lambda: later) as ann:
+        assert [rule.principal for rule in ann.access.rules()] == [BO]

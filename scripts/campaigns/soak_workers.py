@@ -280,10 +280,15 @@ class Reader(Worker):
     def export(self) -> None:
         file = self.folder / f"{self.name}.export"
         kind = self.chance.choice(("jsonl", "mip", "markdown"))
+        self.journal.refresh()
+        gone_before = set(self.journal.order)
         done, _ = self.look("export", "--format", kind, *(["-o", file] if self.chance.random() < 0.5 else []))
+        self.journal.refresh()
         gone = set(self.journal.order)
         text = done.out or (file.read_text("utf-8", "replace") if file.exists() else "")
         file.unlink(missing_ok=True)
+        if seen_gone := {key for key, _, _ in marks(text)} & gone_before:
+            self.find("a forgotten memory is exported", batches=seen_gone, command=done)
         if kind == "jsonl" and done.code == 0:
             seen = Counter(key for line in text.splitlines() for key in {k for k, _, _ in marks(line)})
             # Of a merge come the product and the third.
