@@ -122,7 +122,7 @@ def test_planner_statistics_are_made_in_a_transaction_that_waited(memos: Shell) 
 
 
 def test_revoking_does_not_count_grants_between_others(folder: Path) -> None:
-    """What bo passed on ends with bo's own right; whoever revokes something next cleans up, and is not told."""
+    """What bo passed on ends with bo's own right; who revokes next cleans up, and is not told."""
     with enter(folder, ANN) as ann:
         learn(ann, "The heron nests in May.", "work")
         ann.access.grant("tag:work", BO, "share", expires=NOW + 10)

@@ -195,7 +195,7 @@ class Access:
         return rule
 
     def revoke(self, target: str, principal: str, right: str = "", *, of: str = "") -> int:
-        """Take back what was granted: one right, or all (""). Returns how many of the caller's rules are gone.
+        """Take back what was granted: one right, or all (""). Returns how many rules of the caller went.
 
         What somebody granted by a right that it loses by this goes as well.
         """
