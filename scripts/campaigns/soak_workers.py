@@ -153,9 +153,13 @@ class Writer(Worker):
             self._change(key, "link", None, "link", mine[key].ids[0], "about", mine[other].ids[1])
 
     def forget(self, mine: dict[str, Batch], key: str) -> None:
-        named = mine[key].ids[:MEMBERS] if self.chance.random() < 0.5 else ["--tag", key]
+        # A filter selects live memories only.
+        is_live = mine[key].state == "live"
+        named = ["--tag", key] if is_live and self.chance.random() < 0.5 else mine[key].ids[:MEMBERS]
         done = self._change(key, "forget", None, "forget", *named, "--yes", "--json")
         if done:
+            if not {*mine[key].ids[:MEMBERS]} <= {*done.values[0]["ids"]}:
+                self.find("not all of a batch was forgotten", batch=key, ids=mine[key].ids, out=done.out)
             del mine[key]
             self.counts["forgotten, settled" if done.values[0]["settled"] else "forgotten, bytes remain"] += 1
 
