@@ -63,9 +63,11 @@ class Worker:
         self.longest[kind] = max(self.longest.get(kind, 0.0), done.seconds)
         if done.broke or done.signal:
             self.find("a command broke", command=done, out=done.out[-300:])
-        elif done.code == 11 and done.seconds < LOCK_TIMEOUT:
-            self.find(f"locked after {done.seconds:.1f} s", command=done)
-        elif done.code not in (*codes, 11):
+        elif _is_locked(done):
+            self.counts["locked"] += 1
+            if done.seconds < LOCK_TIMEOUT:
+                self.find(f"locked after {done.seconds:.1f} s", command=done)
+        elif done.code not in codes:
             self.find("an exit code that was not expected", command=done, out=done.out[-300:])
         return done
 
@@ -78,6 +80,11 @@ class Worker:
         mark = "q" + "".join(self.chance.choices(_LETTERS, k=8)) + f"{key}m{member}v{version}"
         one, other = self.chance.sample(_WORDS, 2)
         return f"The {one} of {mark} is near the {other}."
+
+
+def _is_locked(done: Run) -> bool:
+    """Whether a command gave up waiting for others. Of maintenance a step gives up: exit code 3."""
+    return done.code == 11 or (done.code == 3 and "another memos is writing" in done.err)
 
 
 class Writer(Worker):
