@@ -21,7 +21,7 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, writ
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection, connect, patience
+from memos_cli.infrastructure.database import Connection, begin_writing, connect
 from memos_cli.infrastructure.encryption import PENDING, Cipher
 from memos_cli.infrastructure.identity import (
     OWN_NAMES,
@@ -245,8 +245,7 @@ class Vault:
 
     @contextmanager
     def _commit(self, db: Connection, timeout: float) -> Iterator[None]:
-        with patience(db, timeout):
-            db.execute("BEGIN IMMEDIATE")
+        begin_writing(db, timeout)
         try:
             yield
             audit.seal(db)
