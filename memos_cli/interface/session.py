@@ -221,8 +221,9 @@ class Session:
     def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
         """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
         # Vectors of memories that the caller may not read must not decide it.
-        held = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
-        if not (self.vault.texts and self.vault.connection.execute(held).fetchone()):
+        held, db = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1", self.vault.connection
+        sees_none = self.vault.is_narrow and not self.vault.texts  # or all vectors would be looked through
+        if sees_none or not db.execute(held).fetchone():
             return None, ()
         from memos_cli.operation.embedding import row_in_use
 
