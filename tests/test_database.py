@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.infrastructure import database
 from memos_cli.infrastructure.database import Connection, connect
 
 
@@ -50,6 +52,31 @@ def test_another_writer_is_waited_for_and_then_told_of(db: Connection, path: Pat
     assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)  # a reader needs no lock
     other.execute("ROLLBACK")
     other.close()
+
+
+def test_who_has_waited_longer_tries_more_often(
+    db: Connection, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or newcomers would always be first, and somebody would wait until the timeout."""
+    now, pauses = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    with closing(connect(path, 0.0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Locked):
+            database.begin_writing(db, 3.0)
+        other.execute("ROLLBACK")
+    assert sum(pauses) == pytest.approx(3.0)
+    assert pauses[:-1] == sorted(pauses[:-1], reverse=True)
+    assert pauses[-2] < pauses[0] / 20
+    assert db.execute("PRAGMA busy_timeout").fetchone() == (50,), "as it was"
+    database.begin_writing(db, 0.0)
+    assert db.in_transaction
+    db.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4080])

@@ -27,9 +27,10 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, Damaged, MemosError, UsageError
-from memos_cli.infrastructure import feeds
+from memos_cli.infrastructure import catalogue, feeds
 from memos_cli.interface.exchange import bundle
 from memos_cli.interface.market import index as indexes
+from memos_cli.interface.market import publishing
 from memos_cli.interface.market.index import Index, Stored
 from memos_cli.interface.market.outgoing import Wanted
 from memos_cli.interface.market.registry import INDEX, Registry
@@ -373,6 +374,24 @@ def test_a_proposal_that_the_world_has_overtaken_is_not_sent(ann: Shell, bob: Sh
     bob("update")
     assert FACTS[0] not in texts(bob)
     assert FACTS[0].encode() not in bytes_of(place / "harbour")
+
+
+def test_a_cron_job_publishes_although_others_use_the_memories(
+    ann: Shell, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first use of a memory changes its state. Without a person who was shown it, that is no conflict."""
+    real, calls = publishing.publish, list[str]()
+
+    def overtaken(memos: Memos, proposal: publishing.Proposal, on_bytes: Callable[[int], None]) -> Any:
+        if len(calls) < 2:
+            calls.append(id_of(ann, FACTS[len(calls)]))
+            with memos.vault.change(memos.principal, memos.now() + 1) as change:
+                change.use({n: 1.0 for n in catalogue.by_ids(change.db, calls).values()})
+        return real(memos, proposal, on_bytes)
+
+    monkeypatch.setattr(publishing, "publish", overtaken)
+    assert publish(ann, place)["serial"] == 1
+    assert len(calls) == 2
 
 
 def test_what_has_become_sensitive_since_it_was_shown_stays(ann: Shell, place: Path) -> None:

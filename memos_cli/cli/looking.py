@@ -262,7 +262,7 @@ def stats(
         some = {"hottest": numbers.hottest, "coldest": numbers.coldest}
         output.record({**row, **{name: [cube_row(cube) for cube in cubes] for name, cubes in some.items()}})
         return
-    for name in ("hottest", "coldest", "heats"):
+    for name in ("hottest", "coldest", "heats", *([] if row["bytes"] else ["bytes"])):
         del row[name]
     row = {"memories" if name == "cubes" else name: value for name, value in row.items()}
     for name, value in row.items():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,13 +27,16 @@ from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
 from memos_cli.counts import counted
 from memos_cli.cube import SENSITIVITIES, format_time
-from memos_cli.errors import UsageError
+from memos_cli.errors import Conflict, UsageError
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.interface.market.publishing import Proposal
+    from memos_cli.interface.market.publishing import Proposal, Published
     from memos_cli.interface.market.subscribing import Updated
+    from memos_cli.interface.memory import Memos
 
+TRIES = 5
+"""How often to propose again what other processes have overtaken."""
 SHOWN = 20
 """Memories that a publisher is shown one by one."""
 
@@ -120,15 +124,11 @@ def publish(
                 filter=None if ids else make_filter(memos, state.view, restriction),
                 redact=redact, up_to=up_to, licence=licence, expires=expires,
             )  # fmt: skip
-        proposal = memos.propose(name, wanted, target=to, withdraw=withdraw, replace=replace)
+        propose = partial(memos.propose, name, wanted, target=to, withdraw=withdraw, replace=replace)
         if dry_run:
-            _tell_proposal(output, proposal)
+            _tell_proposal(output, propose())
             return
-        is_asked = not (yes or proposal.current)
-        if is_asked:
-            _confirm(output, proposal)
-        with output.progress("bytes") as (count,):
-            sent = memos.publish(proposal, on_bytes=count)
+        proposal, sent, is_asked = _send(memos, output, propose, yes=yes)
     if output.json:
         output.record({**_as_record(proposal), "dry_run": False, "sent": asdict(sent)})
     else:
@@ -140,6 +140,27 @@ def publish(
             output.note(f"note: {counted(number, 'memory is', 'memories are')} not published: {why}")
     for note in proposal.notes:
         output.note(f"note: {note}")
+
+
+def _send(
+    memos: Memos, output: Output, propose: Callable[[], Proposal], *, yes: bool
+) -> tuple[Proposal, Published, bool]:
+    """Publish what ``propose`` returns, if the user agrees. Returns both, and whether the user was asked.
+
+    Another process may change or use a memory meanwhile. If nobody was asked, it is proposed again.
+    """
+    for attempt in range(1, TRIES + 1):
+        proposal = propose()
+        is_asked = not (yes or proposal.current)
+        if is_asked:
+            _confirm(output, proposal)
+        try:
+            with output.progress("bytes") as (count,):
+                return proposal, memos.publish(proposal, on_bytes=count), is_asked
+        except Conflict:
+            if is_asked or attempt == TRIES:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _tell_proposal(output: Output, proposal: Proposal) -> None:

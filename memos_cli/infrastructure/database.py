@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -24,6 +24,8 @@ _PRAGMAS = (
     "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
 )
 _IN_LIST = 500
+_PAUSE = 0.02
+"""Seconds until a writer that has just come tries again."""
 _Value = TypeVar("_Value")
 _SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
 
@@ -184,16 +186,25 @@ def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]
         yield ",".join("?" * len(part)), part
 
 
-@contextmanager
-def patience(db: Connection, seconds: float) -> Iterator[None]:
-    """Let statements of the block wait that long for another writer."""
+def begin_writing(db: Connection, timeout: float) -> None:
+    """Begin a transaction that writes. Raises Locked if others still write after ``timeout`` seconds.
+
+    SQLite itself tries less and less often. Where many write, the last one to come is then the first to get
+    in, and somebody waits for ever. Here those who have waited longer try more often.
+    """
     (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
-    if round(seconds * 1000) == usual:
-        yield
-        return
-    db.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+    db.execute("PRAGMA busy_timeout = 0")
+    start = time.monotonic()
     try:
-        yield
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except Locked:
+                waited = time.monotonic() - start
+                if waited >= timeout:
+                    raise
+            time.sleep(min(_PAUSE / (1 + 10 * waited), timeout - waited))
     finally:
         db.execute(f"PRAGMA busy_timeout = {usual}")
 

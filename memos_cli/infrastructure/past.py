@@ -29,7 +29,8 @@ class Past:
     """What of a vault its caller may read, at ``time``. Close it, or use it as a context manager."""
 
     def __init__(self, vault: Vault, time: int) -> None:
-        self.connection = _copy(vault.connection, time)
+        with vault.snapshot(vault.connection) as db:
+            self.connection = _copy(db, time)
         self.snapshots: Snapshots = vault.snapshots
         self.is_narrow = False
 

@@ -5,7 +5,9 @@ and ``cube``, ``question`` and ``audit`` are shadowed by temporary views of the 
 up first. So no way to a payload can forget to ask. Writes go through another connection, which sees all:
 ``Change`` has the vault decide on each cube that it is to change.
 
-Nothing is shadowed where nobody else has anything: then it costs nothing.
+Nothing is shadowed for the vault's creator while nobody else has anything: then it costs nothing. Anyone else
+is narrowed from the start: a search weighs words differently in a narrowed vault, and that would show that
+somebody else has stored something.
 """
 
 from __future__ import annotations
@@ -70,10 +72,13 @@ _TEXTS = f"""SELECT (SELECT count(*) FROM main.cube c WHERE c.owner IN ({_WHOLLY
 
 
 class Scope:
-    """A connection that is narrowed to what ``principal`` may read, as soon as there is more in the vault."""
+    """A connection that is narrowed to what ``principal`` may read: at once, or as soon as there is more."""
 
-    def __init__(self, connection: Connection, principal: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, principal: str, clock: Callable[[], int], *, at_once: bool = False
+    ) -> None:
         self._connection, self._principal, self._clock = connection, principal, clock
+        self._at_once = at_once
         self._seen: int | None = None
         self._audited = 0
         self._until = _NEVER
@@ -89,7 +94,7 @@ class Scope:
             return
         last = "SELECT coalesce(max(n), 0) FROM main.audit"
         (self._audited,) = self._connection.execute(last).fetchone()
-        if not self.is_narrow and _is_alone(self._connection, self._principal):
+        if not (self.is_narrow or self._at_once) and _is_alone(self._connection, self._principal):
             self._seen = seen
             return
         self._narrow(now)

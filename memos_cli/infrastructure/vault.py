@@ -21,7 +21,7 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, writ
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection, connect, patience
+from memos_cli.infrastructure.database import Connection, begin_writing, connect
 from memos_cli.infrastructure.encryption import PENDING, Cipher
 from memos_cli.infrastructure.identity import (
     OWN_NAMES,
@@ -183,9 +183,12 @@ class Vault:
             raise
         return cls(folder, identity, connection, timeout, cipher)
 
-    def narrow(self, principal: str, clock: Callable[[], int]) -> None:
-        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there."""
-        self._scope = Scope(self._connection, principal, clock)
+    def narrow(self, principal: str, clock: Callable[[], int], *, at_once: bool = False) -> None:
+        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there.
+
+        ``at_once``: also where nobody else has anything, so that nothing changes when somebody has.
+        """
+        self._scope = Scope(self._connection, principal, clock, at_once=at_once)
 
     @property
     def connection(self) -> Connection:
@@ -242,8 +245,7 @@ class Vault:
 
     @contextmanager
     def _commit(self, db: Connection, timeout: float) -> Iterator[None]:
-        with patience(db, timeout):
-            db.execute("BEGIN IMMEDIATE")
+        begin_writing(db, timeout)
         try:
             yield
             audit.seal(db)

@@ -173,12 +173,11 @@ class Access:
 
     def rules(self) -> list[Rule]:
         """The rules by which the caller lets in others or is let in, in their order."""
-        mine = self.caller.principal
-        return [
-            rule
-            for rule in rules.all_rules(self._vault.whole)
-            if mine in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
-        ]
+        return [rule for rule in rules.all_rules(self._vault.whole) if self._concerns(rule)]
+
+    def _concerns(self, rule: Rule) -> bool:
+        """Whether the caller is shown a rule."""
+        return self.caller.principal in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
 
     def grant(
         self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None
@@ -196,7 +195,7 @@ class Access:
         return rule
 
     def revoke(self, target: str, principal: str, right: str = "", *, of: str = "") -> int:
-        """Take back what was granted: one right, or all (""). Returns how many rules are gone.
+        """Take back what was granted: one right, or all (""). Returns how many rules of the caller went.
 
         What somebody granted by a right that it loses by this goes as well.
         """
@@ -219,7 +218,7 @@ class Access:
             while orphans := [rule for rule in rules.all_rules(change.db) if not self._stands(rule)]:
                 for rule in orphans:
                     rules.revoke(change, rule)
-                    gone += 1
+                    gone += self._concerns(rule)
         return gone
 
     def _target(self, text: str, of: str) -> Target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,27 +54,37 @@ def forget(
 
     States and adapters that others made from them are removed too. Unless ``exactly``, memories that were
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
-    back.
+    back. The result contains only what the caller may read.
     """
     db = memos.vault.whole
 
     def meant() -> tuple[Cube, ...]:
         cubes = chosen(memos, ids, filter, "admin")
         named = [cube.n for cube in cubes]
-        more = set() if exactly else links.relatives(db, named) - {*named}
-        cubes += catalogue.by_number(db, sorted(more)).values()
         require_thawed(cubes)
-        return tuple(cubes)
+        more = set() if exactly else links.relatives(db, named) - {*named}
+        made = catalogue.by_number(db, sorted(more)).values()
+        require_thawed(visible(made))
+        if any(cube.frozen for cube in made):
+            raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
+        return (*cubes, *made)
+
+    def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
+        if not memos.vault.is_narrow:
+            return tuple(cubes)
+        seen = catalogue.by_ids(memos.vault.connection, [cube.id for cube in cubes])
+        return tuple(cube for cube in cubes if cube.id in seen)
 
     def count(table: str, cubes: Sequence[Cube]) -> int:
         statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
         return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
 
     def told(cubes: tuple[Cube, ...]) -> Forgotten:
+        cubes = visible(cubes)
         named = {cube.id for cube in cubes}
-        now = memos.now()
-        states = {each.id for cube in cubes for each in derived.made_from(db, cube.n, now=now)}
-        taught = {each.id for cube in cubes for each in adapters.made_from(db, cube.n, now=now)}
+        now, seen = memos.now(), memos.vault.connection
+        states = {each.id for cube in cubes for each in derived.made_from(seen, cube.n, now=now)}
+        taught = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
         counts = count("version", cubes), count("vector", cubes)
         made = tuple(sorted(states - named)), tuple(sorted(taught - named))
         names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))

@@ -63,8 +63,13 @@ HEATS = 200
 """How many heats are told."""
 
 
-def measure(vault: Vault, without_vector: int, now: int, half_life: float) -> Stats:
-    """The vault in numbers. ``without_vector`` is how many live cubes wait for one; ``half_life`` in days."""
+def measure(
+    vault: Vault, without_vector: int, now: int, half_life: float, *, with_sizes: bool = True
+) -> Stats:
+    """The vault in numbers. ``without_vector`` is how many live cubes wait for one; ``half_life`` in days.
+
+    ``with_sizes``: also the bytes of its files, which depend on what everybody has stored.
+    """
     db = vault.connection
 
     def count(statement: str) -> int:
@@ -110,7 +115,9 @@ def measure(vault: Vault, without_vector: int, now: int, half_life: float) -> St
             "database": _size(vault.folder, "memos.db*"),
             "blobs": _size(vault.folder / "blobs", "*/*"),
             "index": _size(vault.folder / "index", "*"),
-        },
+        }
+        if with_sizes
+        else {},
         states={
             "count": len(states),
             "bytes": sum(each.state.size for each in states),

@@ -133,7 +133,10 @@ def part(memos: Memos, id: str) -> Merged:
             raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
         if cube.state in LIVE_STATES:
             change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
-    return Merged(cube.id, tuple(back))
+    seen = catalogue.by_ids(
+        memos.vault.connection, back
+    )  # who may change it may not read all that was merged
+    return Merged(cube.id, tuple(id for id in back if id in seen))
 
 
 def take_apart(change: Change, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:

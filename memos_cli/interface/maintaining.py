@@ -230,6 +230,10 @@ class _Run:
         memos = self._memos
         for wanted in derived.requests(memos.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
+            if memos.vault.is_narrow and len(catalogue.by_ids(memos.vault.connection, document)) < len(
+                {*document}
+            ):
+                continue  # another principal's: its own run makes the state
             yield Deed("states", "make", document[0] if document else "", "it came with an import")
             if self._dry_run:
                 continue
@@ -342,7 +346,8 @@ class _Run:
         db = memos.vault.whole
         with memos.vault.change(memos.principal, memos.now()) as change:
             change.db.execute("INSERT INTO words (words, rank) VALUES ('merge', 200)")
-        db.execute("PRAGMA optimize")
+            # Here, because SQLite does not wait for another writer once a statement has begun to read.
+            change.db.execute("PRAGMA optimize")
         with suppress(Locked):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for row, dimension in db.execute("SELECT n, dimension FROM embedder").fetchall():

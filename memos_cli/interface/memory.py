@@ -581,9 +581,11 @@ class Memos(Session):
         """One cube in full, with proof of where its text stands."""
         from memos_cli.interface.inspection import show
 
-        cube = self.access.one(id)
+        with self.vault.snapshot(self.vault.connection):
+            cube = self.access.one(id)
+            shown = show(self.vault, cube, self._clock())
         self.tell_looks("show", [cube])
-        return show(self.vault, cube, self._clock())
+        return shown
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None, seen: int = 0) -> Edited:
         """Give a cube a new version. The old one stays in its history.
@@ -728,17 +730,13 @@ class Memos(Session):
 
     def history(self, id: str) -> History:
         """The versions of a cube and what happened to it, newest first."""
-        cube = self.access.one(id)
+        with self.vault.snapshot(self.vault.connection) as db:
+            cube = self.access.one(id)
+            versions = tuple(catalogue.versions(db, cube.n))
+            rows = audit.rows(db, cube=cube.id, newest=True)
+            past = History(cube.id, versions, tuple(row for row in rows if row.action not in audit.LOOKS))
         self.tell_looks("show", [cube])
-        return History(
-            cube.id,
-            tuple(catalogue.versions(self.vault.connection, cube.n)),
-            tuple(
-                row
-                for row in audit.rows(self.vault.connection, cube=cube.id, newest=True)
-                if row.action not in audit.LOOKS
-            ),
-        )
+        return past
 
     def audit(
         self,
@@ -773,7 +771,12 @@ class Memos(Session):
         """The vault in numbers."""
         from memos_cli.interface.inspection import measure
 
-        found = measure(self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life)
+        with_sizes = self.access.is_maker
+        with self.vault.snapshot(self.vault.connection):
+            found = measure(
+                self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life,
+                with_sizes=with_sizes,
+            )  # fmt: skip
         self.tell_looks("list", [*found.hottest, *found.coldest])
         return found
 

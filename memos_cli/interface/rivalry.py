@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import LIVE_STATES, Cube, Hit, Plan, format_time
+from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit, Plan, format_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, index, links
 from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.standing import require_thawed
 from memos_cli.operation.lifecycle import next_state
 from memos_cli.operation.rivals import compare
+from memos_cli.operation.search import nearest_memories
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -107,8 +108,8 @@ def link_rivals(
     vector = index.stored(db, embedder, cube)
     if vector is None:
         return
-    near = index.nearest(db, memos.vault.snapshots, embedder, vector, NEIGHBOURS)
-    others = catalogue.by_number(db, [n for n, cosine in near if n != cube and cosine >= NEAR])
+    near = nearest_memories(memos.vault, vector, embedder, Filter(), memos.now(), NEIGHBOURS)
+    others = catalogue.by_number(db, [n for n, cosine in near.items() if n != cube and cosine >= NEAR])
     linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
     found = {
         other.n: compare(mine.text, other.text)

@@ -117,8 +117,8 @@ class Session:
             vault.close()
             raise
         restore_unexpired(vault, caller.principal, self._clock())
-        vault.narrow(caller.principal, self._clock)
-        self._access = Access(vault, caller, self._clock)
+        access = self._access = Access(vault, caller, self._clock)
+        vault.narrow(caller.principal, self._clock, at_once=not access.is_maker)
         return vault
 
     @property
@@ -220,7 +220,10 @@ class Session:
 
     def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
         """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
-        if not self.vault.connection.execute("SELECT 1 FROM vector LIMIT 1").fetchone():
+        # Vectors of memories that the caller may not read must not decide it.
+        held, db = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1", self.vault.connection
+        sees_none = self.vault.is_narrow and not self.vault.texts  # or all vectors would be looked through
+        if sees_none or not db.execute(held).fetchone():
             return None, ()
         from memos_cli.operation.embedding import row_in_use
 

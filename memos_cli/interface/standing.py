@@ -88,10 +88,11 @@ def rollback(memos: Memos, id: str, to: int) -> Edited:
 
 def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
     """What changed between two versions; 0 stands for the newest, and for the one before it."""
-    cube = memos.access.one(id)
+    with memos.vault.snapshot(memos.vault.connection):
+        cube = memos.access.one(id)
+        after = version_of(memos, cube, new or cube.version)
+        before = version_of(memos, cube, old or max(1, after.version - 1))
     memos.tell_looks("show", [cube])
-    after = version_of(memos, cube, new or cube.version)
-    before = version_of(memos, cube, old or max(1, after.version - 1))
     lines = unified_diff(
         _lines(before), _lines(after), f"version {before.version}", f"version {after.version}",
         show_time(before.created), show_time(after.created), lineterm="",

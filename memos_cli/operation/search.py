@@ -160,7 +160,7 @@ def gather(
         )
         weighed, words = by_words(vault, terms, filter=filter, now=now, limit=limit)
     vector = read.result()[0] if read is not None else None
-    meaning = _near(vault, vector, row, filter, now, limit) if vector is not None else {}
+    meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
     known = list(words.keys() | meaning.keys())
     pairs = catalogue.beside(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
@@ -235,9 +235,13 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
     return sorted([*hits, *more], key=lambda hit: (-hit.score, hit.cube.n))[:k]
 
 
-def _near(
+def nearest_memories(
     vault: Vault | Past, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
 ) -> dict[int, float]:
+    """Return the ``limit`` memories nearest to a vector, best first, each with its cosine.
+
+    Only those count that the caller may read and that pass ``filter``.
+    """
     db = vault.connection
     allowed = catalogue.numbers(db, filter, now=now) if filter != Filter() else None
     if allowed is not None:
