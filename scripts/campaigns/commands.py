@@ -42,9 +42,7 @@ class User(World):
         self.must("ingest", "-", "--lines", "--quarantine", stdin=self.lines(4))
         self.must("--vault", self.publisher, "init")
         self.must("--vault", self.publisher, "ingest", "-", "--lines", "--tag", "p", stdin=self.lines(8))
-        self.must(
-            "--vault", self.publisher, "publish", "p", "--tag", "p", "--to", self.public, "--yes"
-        )
+        self.must("--vault", self.publisher, "publish", "p", "--tag", "p", "--to", self.public, "--yes")
         self.must("--vault", self.publisher, "export", "-o", self.area / "out" / "one.mip", "--sign")
 
     def sentence(self) -> str:
@@ -79,9 +77,7 @@ class User(World):
 
         return json.dumps([chat(number) for number in range(self.chance.randint(1, 9))])
 
-    def pick(
-        self, most: int, *, least: int = 1, states: Sequence[str] = LIVE, where: str = "1"
-    ) -> list[str]:
+    def pick(self, most: int, *, least: int = 1, states: Sequence[str] = LIVE, where: str = "1") -> list[str]:
         """Some of the user's own memories. Raises NothingFits where there are too few."""
         marks = ",".join("?" * len(states))
         with closing(sqlite3.connect(f"file:{self.vault / 'memos.db'}?mode=ro", uri=True)) as db:
@@ -165,6 +161,16 @@ def _export(user: User) -> Made:
 def _link(user: User) -> Made:
     first, *others = user.pick(3, least=2)
     return ("link", first, user.chance.choice(("about", "follows")), *others)
+
+
+def _restore(user: User) -> Made:
+    ids = user.pick(5, states=("archived", "expired"))
+    return Command("restore", ("restore", *ids), again=(0, 2))  # one without approval is in quarantine
+
+
+def _slice(user: User) -> Made:
+    (id,) = user.pick(1, where="n IN (SELECT cube FROM version WHERE length(text) > 400)")
+    return Command("slice", ("slice", id, "--size", "150", "--json"), again=(0, 1, 2))
 
 
 def _rollback(user: User) -> Made:
@@ -331,16 +337,13 @@ KINDS: dict[str, Callable[[User], Made]] = {
     "import": _import,
     "export": _export,
     "archive": lambda user: ("archive", *user.pick(5)),
-    "restore": lambda user: ("restore", *user.pick(5, states=("archived", "expired"))),
+    "restore": _restore,
     "expire": lambda user: ("expire", *user.pick(3), "--at", user.chance.choice(("2036-01-01", "never"))),
     "freeze": lambda user: ("freeze", *user.pick(1)),
     "link": _link,
     "merge": lambda user: Command("merge", ("merge", *user.pick(3, least=2), "--json"), again=(0, 1, 2)),
     "merge --undo": _unmerge,
-    "slice": lambda user: Command(
-        "slice", ("slice", *user.pick(1, where="n IN (SELECT cube FROM version WHERE length(text) > 400)"),
-                  "--size", "150", "--json"), again=(0, 1, 2)
-    ),  # fmt: skip
+    "slice": _slice,
     "rollback": _rollback,
     "mark": lambda user: ("mark", user.chance.choice(("personal", "secret")), *user.pick(3)),
     "publish": _publish,

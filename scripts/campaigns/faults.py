@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Let system calls fail. Nothing acknowledged may be lost, the error must be clear, and a second run must work.
+"""Let system calls fail. Nothing acknowledged may be lost, errors must be clear, and a second run must work.
 
-Every command that writes is run undisturbed first, which says what it should leave and how many calls it makes;
-then from the same start with one of them failing, drawn at random: a full disk (once, or from then on), a
-failing disk, an interrupted call, a missing permission, a write of half the bytes; then once more.
+Every command that writes is run undisturbed first, which says what it should leave and how many calls it
+makes; then from the same start with one of them failing, drawn at random: a full disk (once, or from then
+on), a failing disk, an interrupted call, a missing permission, a write of half the bytes; then once more.
 The calls go through a small library that this compiles with cc and loads with LD_PRELOAD.
 """
 
@@ -60,7 +60,6 @@ def work(campaign: Campaign) -> None:
     area = os.fsencode(user.area)
     for _ in campaign.tries():
         name = campaign.chance.choice(tuple(FAULTS))
-        number, calls, lasts = FAULTS[name]
 
         def arm(call: int, fault: tuple[int, Calls, bool] = FAULTS[name]) -> None:
             library.memos_arm(call, fault[0], int(fault[1]) & 255, fault[2], area)
@@ -68,9 +67,7 @@ def work(campaign: Campaign) -> None:
         def fail(command: Command, _: Run, name: str = name, arm: Callable[[int], None] = arm) -> Disturbed:
             seen = library.memos_seen()
             call = campaign.chance.randrange(seen) if seen else 0
-            run = user.run(
-                *command.arguments, stdin=command.stdin, env=command.env, arm=lambda: arm(call)
-            )
+            run = user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=lambda: arm(call))
             fired = library.memos_fired() > 0
             campaign.counts["failed" if fired else "not hit"] += 1
             campaign.counts[f"failed with {name}"] += fired

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Kill commands at random moments. Nothing acknowledged may be lost, and the same command must complete it.
 
-Every command that writes is run undisturbed first, which says what it should leave and how long it takes; then
-from the same start with SIGKILL after a random part of that time; then once more.
+Every command that writes is run undisturbed first, which says what it should leave and how long it takes;
+then from the same start with SIGKILL after a random part of that time; then once more.
 """
 
 from __future__ import annotations

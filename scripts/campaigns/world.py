@@ -1,4 +1,4 @@
-"""The user of the campaigns that disturb commands: a home, vaults, a publication, files; looked at, and put back.
+"""The user of campaigns that disturb commands: a home, vaults, a publication, files; looked at, and put back.
 
 A trial runs a command three times from the same start: undisturbed, which says what is right; disturbed; and
 again after that. Nothing may be lost or half done between, and the second run must give what is right.
