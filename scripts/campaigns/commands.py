@@ -35,7 +35,6 @@ class User(World):
         self.must("key", "new")
         for number in range(3):
             self.write(f"note{number}.md")
-        (self.files / "edited.txt").write_text(self.sentence())
         (self.files / "talk.jsonl").write_text(self.talk(5))
         self.must("ingest", self.files / "note0.md", self.files / "talk.jsonl", "--tag", "file")
         self.must("ingest", "-", "--lines", "--tag", "line", stdin=self.lines(8))
@@ -127,12 +126,6 @@ def _ingest_lines(user: User) -> Made:
 def _embed(user: User) -> Made:
     user.must("ingest", "-", "--lines", "--no-embed", stdin=user.lines(20))
     return ("embed", "--json")
-
-
-def _edit(user: User) -> Made:
-    (user.files / "edited.txt").write_text(user.sentence())
-    (id,) = user.pick(1)
-    return ("edit", id) if user.chance.random() < 0.3 else ("edit", id, "--text", user.sentence())
 
 
 def _forget(user: User) -> Made:
@@ -331,7 +324,7 @@ KINDS: dict[str, Callable[[User], Made]] = {
     "ingest lines": _ingest_lines,
     "ingest encrypted": _sealed,
     "embed": _embed,
-    "edit": _edit,
+    "edit": lambda user: ("edit", *user.pick(1), "--text", user.sentence()),
     "tag": lambda user: ("tag", *user.pick(9), "--add", user.sentence().split()[0], "--remove", "line"),
     "forget": _forget,
     "import": _import,

@@ -1,0 +1,25 @@
+"""The campaigns of scripts/campaigns find nothing; each runs for MEMOS_CAMPAIGN_SECONDS, by default 20."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from command import REPOSITORY
+
+CAMPAIGNS = ("kills", "faults")
+
+
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_a_campaign_finds_nothing(name: str) -> None:
+    seconds = os.environ.get("MEMOS_CAMPAIGN_SECONDS", "20")
+    script = REPOSITORY / "scripts" / "campaigns" / f"{name}.py"
+    done = subprocess.run(
+        [sys.executable, script, "--seconds", seconds, "--seed", "1"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
+        timeout=float(seconds) + 600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 found" in done.stdout or "skipped" in done.stdout
