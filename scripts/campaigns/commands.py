@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Any
 
 from common import Campaign
 from world import LIVE, Command, World
@@ -31,7 +32,9 @@ class User(World):
         shutil.rmtree(self.area, ignore_errors=True)
         for folder in (self.area / "home" / "keys", self.area / "tmp", self.files, self.area / "out"):
             folder.mkdir(parents=True)
-        self.must("init")
+        self.is_encrypted = self.chance.random() < 0.3
+        key = ("--encrypt", "--key-file", self.area / "home" / "vault.key")
+        self.must("init", *(key if self.is_encrypted else ()))
         self.must("key", "new")
         for number in range(3):
             self.write(f"note{number}.md")
@@ -76,24 +79,25 @@ class User(World):
 
         return json.dumps([chat(number) for number in range(self.chance.randint(1, 9))])
 
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Rows of the user's vault."""
+        folder = self.readable(self.vault)
+        with closing(sqlite3.connect(f"file:{folder}/memos.db?mode=ro", uri=True)) as db:
+            return db.execute(query, tuple(values)).fetchall()
+
     def pick(self, most: int, *, least: int = 1, states: Sequence[str] = LIVE, where: str = "1") -> list[str]:
         """Some of the user's own memories. Raises NothingFits where there are too few."""
         marks = ",".join("?" * len(states))
-        with closing(sqlite3.connect(f"file:{self.vault / 'memos.db'}?mode=ro", uri=True)) as db:
-            query = f"""SELECT id FROM cube WHERE owner = 'user:ann' AND payload = 'plaintext' AND NOT frozen
-              AND state IN ({marks}) AND {where} ORDER BY id"""
-            ids = [id for (id,) in db.execute(query, tuple(states))]
+        query = f"""SELECT id FROM cube WHERE owner = 'user:ann' AND payload = 'plaintext' AND NOT frozen
+          AND state IN ({marks}) AND {where} ORDER BY id"""
+        ids = [id for (id,) in self.rows(query, states)]
         if len(ids) < least:
             raise NothingFits
         return self.chance.sample(ids, min(len(ids), self.chance.randint(least, most)))
 
-    def size(self) -> int:
-        with closing(sqlite3.connect(f"file:{self.vault / 'memos.db'}?mode=ro", uri=True)) as db:
-            return int(db.execute("SELECT count(*) FROM cube").fetchone()[0])
-
     def next(self) -> Command:
         """The next command, drawn from all kinds."""
-        if self.size() > MOST:
+        if self.rows("SELECT count(*) FROM cube")[0][0] > MOST:
             self.start()
         while True:
             kind = self.chance.choice(tuple(KINDS))
@@ -141,7 +145,8 @@ def _import(user: User) -> Made:
     elif source.suffix == ".md":
         raise NothingFits
     options = [each for each in ("--no-embed", "--quarantine", "--reread") if user.chance.random() < 0.4]
-    return ("import", source, "--trust", "--json", *options)
+    arguments = ("import", str(source), "--trust", "--json", *options)
+    return Command("import", arguments, codes=(0, 3))  # 3: memories that were edited since stay as they are
 
 
 def _export(user: User) -> Made:
@@ -229,19 +234,8 @@ def _init(user: User) -> Made:
 def _init_encrypted(user: User) -> Made:
     shutil.rmtree(user.area / "sealed", ignore_errors=True)
     shutil.rmtree(user.area / "home" / "keys")
-    key = user.area / "home" / "keys" / "vault.key"
+    key = user.area / "home" / "keys" / "new.key"
     return ("--vault", user.area / "sealed", "init", "--encrypt", "--key-file", key)
-
-
-def _sealed(user: User) -> Made:
-    """Any write to an encrypted vault."""
-    if not (user.area / "sealed" / "VAULT.toml").exists():
-        user.must(*_made(_init_encrypted(user)))
-    return Command(
-        "ingest encrypted",
-        ("--vault", str(user.area / "sealed"), "ingest", "-", "--lines", "--json"),
-        user.lines(9),
-    )
 
 
 def _made(command: Made) -> tuple[object, ...]:
@@ -285,7 +279,7 @@ def _leave_files(user: User) -> None:
 
 def _repair(user: User) -> Made:
     _leave_files(user)
-    if user.chance.random() < 0.5:
+    if not user.is_encrypted and user.chance.random() < 0.5:
         with closing(sqlite3.connect(user.vault / "memos.db")) as db:
             db.execute("INSERT INTO words (words) VALUES ('delete-all')")
             db.commit()
@@ -322,7 +316,6 @@ def _maintain(user: User) -> Made:
 KINDS: dict[str, Callable[[User], Made]] = {
     "ingest": _ingest,
     "ingest lines": _ingest_lines,
-    "ingest encrypted": _sealed,
     "embed": _embed,
     "edit": lambda user: ("edit", *user.pick(1), "--text", user.sentence()),
     "tag": lambda user: ("tag", *user.pick(9), "--add", user.sentence().split()[0], "--remove", "line"),

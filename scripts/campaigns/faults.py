@@ -16,8 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from enum import IntFlag
+from functools import partial
 from pathlib import Path
 
 from commands import User
@@ -59,22 +59,27 @@ def work(campaign: Campaign) -> None:
     user = User(campaign)
     area = os.fsencode(user.area)
     for _ in campaign.tries():
-        name = campaign.chance.choice(tuple(FAULTS))
+        name, (error, calls, lasts) = campaign.chance.choice(tuple(FAULTS.items()))
+        if not lasts and campaign.chance.random() < 0.5:  # or nearly all would be writes of SQLite
+            calls = campaign.chance.choice([each for each in Calls if each & calls])
+        arm = partial(_arm, library, area, error, calls, lasts)
 
-        def arm(call: int, fault: tuple[int, Calls, bool] = FAULTS[name]) -> None:
-            library.memos_arm(call, fault[0], int(fault[1]) & 255, fault[2], area)
-
-        def fail(command: Command, _: Run, name: str = name, arm: Callable[[int], None] = arm) -> Disturbed:
+        def fail(command: Command, _: Run, name: str = name, arm: partial[None] = arm) -> Disturbed:
             seen = library.memos_seen()
             call = campaign.chance.randrange(seen) if seen else 0
-            run = user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=lambda: arm(call))
-            fired = library.memos_fired() > 0
-            campaign.counts["failed" if fired else "not hit"] += 1
+            run = user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=partial(arm, call))
+            fired, what = library.memos_fired() > 0, library.memos_what().decode()
+            campaign.counts["failed"] += fired
             campaign.counts[f"failed with {name}"] += fired
             campaign.counts[f"failed: {command.kind}"] += fired
-            return run, f"{name} at {call} of {seen}: {library.memos_what().decode()}"
+            campaign.counts[f"failed: call {what.split()[0]}" if fired else "not hit"] += 1
+            return run, f"{name} at {call} of {seen}: {what}"
 
-        try_command(user, user.next(), fail, lambda arm=arm: arm(-1))
+        try_command(user, user.next(), fail, partial(arm, -1))
+
+
+def _arm(library: ctypes.CDLL, area: bytes, error: int, calls: Calls, lasts: bool, call: int) -> None:
+    library.memos_arm(call, error, int(calls) & 255, lasts, area)
 
 
 def load() -> None:

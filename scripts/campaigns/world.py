@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 from common import Campaign, Run, contents, memos
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.encryption import Cipher
     from memos_cli.infrastructure.tables import Finding
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 LIVE = ("generated", "activated")
 STANDING = ("state", "version", "expiry", "frozen", "versions", "tags", "links")
 """What ``common.contents`` says of a memory, in its order."""
-RANDOM = ("signing.key", "vault.key")
+RANDOM = ("signing.key", "vault.key", "new.key")
 """Files whose bytes are drawn each time they are made."""
 ROWS = {
     "views": "SELECT name, filter, owner FROM view",
@@ -134,9 +135,9 @@ class World:
         """Look at all there is. Raises sqlite3.Error if a vault cannot be read."""
         seen = Look()
         for path in sorted(self.area.iterdir()):
-            if (path / "memos.db").exists() and not _is_encrypted(path / "memos.db"):
-                seen.vaults[path.name] = contents(path)
-                seen.rows |= {(path.name, name): rows for name, rows in _rows(path).items()}
+            if (path / "memos.db").exists() and (readable := self.readable(path)):
+                seen.vaults[path.name] = contents(readable)
+                seen.rows |= {(path.name, name): rows for name, rows in _rows(readable).items()}
         for path in sorted(self.area.rglob("*")):
             name = path.relative_to(self.area).as_posix()
             inside = self.is_vault(self.area / name.split("/")[0])
@@ -146,6 +147,23 @@ class World:
                     "" if path.name in RANDOM else hashlib.sha256(path.read_bytes()).hexdigest()
                 )
         return seen
+
+    def readable(self, vault: Path) -> Path | None:
+        """A folder with the plain database of a vault: itself, or a copy; None while it has no key."""
+        database = vault / "memos.db"
+        if database.read_bytes()[:16] in (b"", b"SQLite format 3\0"):
+            return vault
+        if not (vault / "VAULT.toml").exists():
+            return None
+        from memos_cli.infrastructure.database import connect
+
+        copy = self.campaign.folder / "plain"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        with closing(connect(database, 1.0, find_cipher(vault))) as db:
+            db.execute("ATTACH DATABASE ? AS plain KEY ''", (str(copy / "memos.db"),))
+            db.execute("SELECT sqlcipher_export('plain')").fetchall()
+        return copy
 
     @staticmethod
     def is_vault(folder: Path) -> bool:
@@ -168,10 +186,16 @@ class World:
 def examine(vault: Path) -> list[Finding]:
     """What ``memos check`` says of a vault: here, because that takes a third of the time."""
     from memos_cli.infrastructure import check
+
+    return check.examine(vault, timeout=1.0, cipher=find_cipher(vault))
+
+
+def find_cipher(vault: Path) -> Cipher | None:
+    """The cipher of an encrypted vault."""
+    from memos_cli.infrastructure.check import cipher_of
     from memos_cli.interface.keys import KeyKeeper
 
-    keeper = KeyKeeper(None, lambda what, twice: "")
-    return check.examine(vault, timeout=1.0, cipher=check.cipher_of(vault, keeper))
+    return cipher_of(vault, KeyKeeper(None, lambda what, twice: ""))
 
 
 def use_small_models(folder: Path) -> None:
@@ -187,10 +211,6 @@ def use_small_models(folder: Path) -> None:
         tiny_models.write_model(folder / "tiny.gguf", "llama", context=4096)
     except ImportError:
         print("without states: gguf or llama_cpp is not installed", file=sys.stderr)
-
-
-def _is_encrypted(database: Path) -> bool:
-    return database.read_bytes()[:16] not in (b"", b"SQLite format 3\0")
 
 
 def _rows(vault: Path) -> dict[str, Counter[tuple[Any, ...]]]:
