@@ -8,6 +8,7 @@ a command then costs tens of milliseconds. No campaign starts threads or loads a
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -160,6 +161,7 @@ def _import_all() -> None:
     for library in LIBRARIES:
         with suppress(ImportError):
             import_module(library)
+    gc.freeze()  # so that forks share what is imported
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment, return-value]
 
