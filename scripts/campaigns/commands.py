@@ -29,7 +29,8 @@ class User(World):
 
     def start(self) -> None:
         """Begin with a few notes, a publication that is followed, and a bundle."""
-        shutil.rmtree(self.area, ignore_errors=True)
+        for folder in (self.area, self.reader):
+            shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.area / "home" / "keys", self.area / "tmp", self.files, self.area / "out"):
             folder.mkdir(parents=True)
         self.is_encrypted = self.chance.random() < 0.3
@@ -45,6 +46,8 @@ class User(World):
         self.must("--vault", self.publisher, "init")
         self.must("--vault", self.publisher, "ingest", "-", "--lines", "--tag", "p", stdin=self.lines(8))
         self.must("--vault", self.publisher, "publish", "p", "--tag", "p", "--to", self.public, "--yes")
+        self.must("--vault", self.reader, "init")
+        self.must("--vault", self.reader, "subscribe", self.public / "p", "--trust")
         self.must("--vault", self.publisher, "export", "-o", self.area / "out" / "one.mip", "--sign")
 
     def sentence(self) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ class _Trial:
         if again.code == 0:
             for wrong in differences(self.before, self.user.look(), self.right, self.command.repeats):
                 self.find("the same command gives something else afterwards", wrong=wrong, again=again)
+        for place in self.user.publications():
+            self._follow(place)
         for vault in self._vaults():
             for finding in self.user.clean(vault):
                 self.find("left something that maintain does not clean", finding=finding)
@@ -107,17 +110,14 @@ class _Trial:
         return [vault] if (vault / "VAULT.toml").exists() else []
 
     def _follow(self, place: Path) -> None:
-        """A reader takes in what lies there."""
+        """A reader who has followed from the beginning takes in what lies there."""
         if "publish" not in self.command.arguments:
             return
-        reader = self.user.campaign.folder / "reader"
-        if not reader.exists():
-            self.user.must("--vault", reader, "init")
-        done = self.user.run("--vault", reader, "subscribe", place, "--trust", "--as", "read")
-        if done.code:
+        run = partial(self.user.run, "--vault", self.user.reader)
+        follows = f'"{place.name}"' in run("subscribe", "--json").out
+        done = run("update", place.name) if follows else run("subscribe", place, "--trust")
+        if done.code or examine(self.user.reader):
             self.find("a publication cannot be followed", place=place, follow=done)
-            return
-        self.user.must("--vault", reader, "unsubscribe", "read")
 
 
 def _names(place: Path) -> set[str]:

@@ -42,8 +42,10 @@ ROWS = {
     "feeds": "SELECT name, quarantine, principal FROM feed",
     "serials of feeds": "SELECT name, serial FROM feed WHERE serial",  # 0: followed, and not fetched yet
     "feed memories": "SELECT feed, id FROM feed_cube",
-    "publications": "SELECT name, serial, wanted FROM publication",
-    "published": "SELECT publication, id, serial, sha256 IS NULL FROM published",
+    # Their serials say how often it was tried. Readers follow them, which looks at the rest.
+    "publications": "SELECT name, wanted FROM publication",
+    "published": "SELECT p.name, i.id FROM published i JOIN publication p ON p.n = i.publication"
+    " WHERE i.sha256 IS NOT NULL",
     "sensitivities": "SELECT c.sensitivity, v.text, c.uses_left FROM cube c"
     " JOIN version v ON v.cube = c.n AND v.version = c.version",
     "vectors": "SELECT DISTINCT v.text FROM vector x JOIN cube c ON c.n = x.cube"
@@ -86,6 +88,7 @@ class World:
         self.campaign, self.chance = campaign, campaign.chance
         self.area, self._saved = campaign.folder / "area", campaign.folder / "saved"
         self.vault, self.publisher = self.area / "vault", self.area / "publisher"
+        self.reader = campaign.folder / "reader"
         self.public, self.files = self.area / "public", self.area / "files"
         use_small_models(campaign.folder)
 
@@ -262,8 +265,8 @@ def _memories_between(
             if not fits:
                 wrong.append(f"memory {id}: {part} is {told}, was {was}, should become {wanted}")
     made, wanted_new = _new(before, now), _new(before, right)
-    texts = Counter(each[4] for each in made.elements())
-    surplus = texts - Counter(each[4] for each in wanted_new.elements())
+    texts = Counter(each[4:5] for each in made.elements())
+    surplus = texts - Counter(each[4:5] for each in wanted_new.elements())
     return wrong + [f"new memories that should not be: {_few(surplus)}"] * bool(surplus)
 
 
@@ -296,6 +299,8 @@ def _standing(memory: tuple[Any, ...] | None, held: Mapping[str, tuple[Any, ...]
     if memory is None:
         return None
     state, *rest, links = memory
+    if rest[3][-1][2] == "" and rest[3][-1][1].startswith("State of "):
+        return ("saved state", rest[3][-1][1])  # how often it was made is no matter
     return (LIVE[0] if state in LIVE else state, *rest, tuple(sorted(_named(links, held))))
 
 
