@@ -16,6 +16,9 @@ MOST = 300
 """Memories in a vault before it is made anew: a try should take a fraction of a second."""
 
 
+_IS_LONG = "(SELECT length(v.text) FROM version v WHERE v.cube = cube.n AND v.version = cube.version) > 400"
+
+
 class NothingFits(Exception):
     """There is no memory that this command could be tried on."""
 
@@ -170,7 +173,7 @@ def _restore(user: User) -> Made:
 
 
 def _slice(user: User) -> Made:
-    (id,) = user.pick(1, where="n IN (SELECT cube FROM version WHERE length(text) > 400)")
+    (id,) = user.pick(1, where=_IS_LONG)
     return Command("slice", ("slice", id, "--size", "150", "--json"), again=(0, 1, 2))
 
 
