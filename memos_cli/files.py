@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import signal
 import stat
 import threading
@@ -79,25 +80,63 @@ def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = 
     """Write ``data`` to ``path``: afterwards there is the old file or the whole new one, durable.
 
     The bytes go first to a file in ``scratch`` (by default beside ``path``; made if missing; on the
-    same file system). A killed process leaves that one behind.
+    same file system). A killed process leaves that one behind: see ``replacing``.
+    """
+    with replacing(path, scratch=scratch) as (_, descriptor):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+@contextmanager
+def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[tuple[Path, int]]:
+    """Yield a new private file, and a descriptor for it; it replaces ``path``, durable, when the block ends.
+
+    If the block raises, nothing of it is left. A killed process leaves it in ``scratch``, by default beside
+    ``path``; the next one that replaces ``path`` from there deletes it. Those in a vault ``memos maintain``
+    deletes, too.
     """
     folder = scratch or path.parent
     make_folder(folder)
+    _delete_unfinished(folder, path.name)
     part = folder / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:  # from here on: an interruption may come between any two steps
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        descriptor = _create_locked(part)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            yield part, descriptor
             sync(descriptor)
+            part.replace(path)  # still locked: nobody deletes it before
         finally:
             os.close(descriptor)
-        part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _create_locked(part: Path) -> int:
+    """Create a file and lock it, so that no other process takes it for one of a killed process."""
+    while True:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        try:
+            with suppress(OSError):  # without locks nobody deletes it: see _delete_unfinished
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # it was deleted before it was locked
+
+
+def _delete_unfinished(folder: Path, name: str) -> None:
+    """Delete the files with which killed processes wanted to replace the file ``name``."""
+    pattern = re.compile(rf"\.{re.escape(name)}\.\d+\.[0-9a-f]{{8}}\.part")
+    with suppress(OSError):  # a folder that cannot be listed can be written to
+        for left in [each for each in folder.iterdir() if pattern.fullmatch(each.name)]:
+            with suppress(OSError), open_regular(left) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
 
 
 def read_small(path: Path, most: int = 1 << 20) -> bytes:

@@ -1,4 +1,4 @@
-"""Each campaign for a short time: it ends by itself and finds nothing. Longer: MEMOS_CAMPAIGN_SECONDS=600."""
+"""The campaigns of scripts/campaigns find nothing; each runs for MEMOS_CAMPAIGN_SECONDS, by default 20."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import REPOSITORY
 
-CAMPAIGNS = ("soak", "walls")
-SECONDS = os.environ.get("MEMOS_CAMPAIGN_SECONDS", "20")
-ROOT = Path(__file__).parents[1]
+CAMPAIGNS = ("kills", "faults", "soak", "walls")
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
 def test_a_campaign_finds_nothing(name: str, tmp_path: Path) -> None:
-    script = ROOT / "scripts" / "campaigns" / f"{name}.py"
+    seconds = os.environ.get("MEMOS_CAMPAIGN_SECONDS", "20")
+    script = REPOSITORY / "scripts" / "campaigns" / f"{name}.py"
     done = subprocess.run(
-        [sys.executable, script, "--seconds", SECONDS, "--seed", "1"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
-        capture_output=True, text=True, timeout=float(SECONDS) + 300,
+        [sys.executable, script, "--seconds", seconds, "--seed", "1"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=float(seconds) + 600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{name}: seed 1" in done.stdout
+    assert "0 found" in done.stdout or "skipped" in done.stdout

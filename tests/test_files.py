@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import stat
 import subprocess
@@ -59,6 +60,21 @@ def test_a_killed_write_leaves_the_old_file_and_a_part_that_names_the_process(tm
     assert path.read_bytes() == b"old"
     (part,) = scratch.iterdir()
     assert part.name.split(".")[2] == str(done.pid)
+
+
+def test_the_next_write_deletes_what_a_killed_one_left_and_nothing_else(tmp_path: Path) -> None:
+    """What is still written is locked; other files are none of its business."""
+    others = [tmp_path / name for name in (".b.1.00000000.part", ".a.part", ".a.x.00000000.part")]
+    left = tmp_path / ".a.4194304.00000000.part"
+    for path in (left, *others):
+        path.write_bytes(b"half")
+    with files.replacing(tmp_path / "a") as (part, descriptor):
+        assert not left.exists()
+        write_whole(tmp_path / "a", b"meanwhile")
+        assert part.exists()
+        os.write(descriptor, b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a", *others])
 
 
 def test_folders_are_private_and_an_existing_one_stays_as_it_is(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import Shell
 
-from memos_cli.errors import MemosError
+from memos_cli.errors import MemosError, Unwritable
+from memos_cli.infrastructure import database
 from memos_cli.interface.market.registry import Registry
 
 MARK = "Zyxomat"
@@ -107,3 +109,37 @@ def test_a_publication_on_a_full_disk_is_reported(
     with pytest.raises(MemosError, match=os.strerror(number)) as caught:
         Registry(str(tmp_path)).write("index.jsonl", b"{}")
     assert advice in caught.value.hint
+
+
+def test_who_could_open_only_a_snapshot_writes_nothing(memos: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full for a moment, while the vault is opened: what follows would be decided on old rows."""
+    (id,) = memos.keep("Owls nest low.", options=("--tag", "owls"))
+    memos("grant", "tag:owls", "agent:bo", "write")  # so that reading and writing are two connections
+    real, calls = database._connect, []
+
+    def full_once(*arguments: Any) -> database.Connection:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise Unwritable("the disk is full")
+        return real(*arguments)
+
+    monkeypatch.setattr(database, "_connect", full_once)
+    assert "disk" in memos("edit", id, "--text", "Owls nest high.", "--as", "agent:bo", code=1).err
+    assert len(calls) == 3
+
+
+def test_a_change_is_done_although_its_vectors_are_not(memos: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure would say that nothing was done: and a second run, that there is nothing to do it on."""
+
+    def full(*arguments: object, **options: object) -> None:
+        raise Unwritable("the disk is full")
+
+    monkeypatch.setattr("memos_cli.operation.embedding.embed_waiting", full)
+    ids = memos.keep("Owls nest low. " * 9, "Owls nest high.", "Owls hunt.", "Owls sleep.")
+    for command in (
+        ("edit", ids[1], "--text", "Owls nest here."), ("rollback", ids[1], "--to", "1"), ("archive", ids[1]),
+        ("restore", ids[1]), ("slice", ids[0], "--size", "50"), ("merge", *ids[2:]),
+    ):  # fmt: skip
+        done = memos(*command)
+        assert done.out
+        assert ("run `memos embed`" in done.err) == (command[0] != "archive")

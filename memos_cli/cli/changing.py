@@ -31,6 +31,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
     from memos_cli.interface.results import Edited, Forgotten
 
 Ids = Annotated[
@@ -73,9 +74,15 @@ def edit(
         except Conflict:
             output.failure(text or "")  # keep what the user typed
             raise
-        memos.embed_if_possible()
+        embed_changed(memos, output)
     tell_edited(output, edited)
     for note in edited.notes:
+        output.note(f"note: {note}")
+
+
+def embed_changed(memos: Memos, output: Output) -> None:
+    """Compute the vectors that a committed change left missing; note what fails."""
+    for note in memos.embed_if_possible():
         output.note(f"note: {note}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, tell_changed
+from memos_cli.cli.changing import Ids, embed_changed, tell_changed
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import excerpt
@@ -79,7 +79,7 @@ def review(
         else:
             done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
             if approve:
-                memos.embed_if_possible()
+                embed_changed(memos, output)
     if approve or reject:
         what = "approved" if approve else "rejected"
         if output.json:

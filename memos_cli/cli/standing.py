@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, tell_changed, tell_edited
+from memos_cli.cli.changing import Ids, embed_changed, tell_changed, tell_edited
 from memos_cli.cli.context import (
     After,
     Before,
@@ -90,7 +90,7 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         run = memos.archive if action == "archive" else memos.restore
         done = run(read_ids(ids or []), filter=filter)
         if action == "restore":
-            memos.embed_if_possible()
+            embed_changed(memos, shared.output)
     tell_changed(shared.output, done.cubes, done.changed)
     shared.output.note_quarantine(done.waiting)
 
@@ -179,5 +179,5 @@ def rollback(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         done = memos.rollback(id, to)
-        memos.embed_if_possible()
+        embed_changed(memos, output)
     tell_edited(output, done)

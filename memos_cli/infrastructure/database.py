@@ -86,6 +86,8 @@ class _ConnectionInOurWords(_AnyConnection):
     """A connection whose statements all run on such cursors."""
 
     _cursors: type[_CursorInOurWords]
+    is_immutable = False
+    """Whether it reads the file as it stood, and sees no later change."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -112,24 +114,27 @@ class Connection(_ConnectionInOurWords, sqlite3.Connection):
     _cursors = Cursor
 
 
-def connect(path: Path, timeout: float, cipher: Cipher | None = None) -> Connection:
+def connect(
+    path: Path, timeout: float, cipher: Cipher | None = None, *, immutable: bool = False
+) -> Connection:
     """Open the database at ``path`` for reading and writing; it must exist. It is encrypted with ``cipher``.
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
     Who may not write to the folder, or finds the disk full, cannot make the files through which SQLite reads
     a database with a write-ahead log. While there is no such log, nobody writes, and the file is read as it
-    stands.
+    stands: also if the caller wants it ``immutable``, as another connection of the same command is.
     """
     log = path.with_name(f"{path.name}-wal")
-    if not os.access(path.parent, os.W_OK) and not log.exists():
-        return _connect(path, timeout, cipher, "mode=ro&immutable=1")
-    try:
-        return _connect(path, timeout, cipher, "mode=rw")
-    except Unwritable:
-        if log.exists() and log.stat().st_size:
-            raise
-        return _connect(path, timeout, cipher, "mode=ro&immutable=1")
+    if not immutable and (os.access(path.parent, os.W_OK) or log.exists()):
+        try:
+            return _connect(path, timeout, cipher, "mode=rw")
+        except Unwritable:
+            if log.exists() and log.stat().st_size:
+                raise
+    connection = _connect(path, timeout, cipher, "mode=ro&immutable=1")
+    connection.is_immutable = True
+    return connection
 
 
 def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Connection:

@@ -221,7 +221,10 @@ class Vault:
         if not self.is_narrow:
             return self._connection
         if self._whole is None:
-            self._whole = connect(self.folder / "memos.db", self._timeout, self.cipher)
+            # Never write beside a connection that does not see it.
+            self._whole = connect(
+                self.folder / "memos.db", self._timeout, self.cipher, immutable=self._connection.is_immutable
+            )
         return self._whole
 
     @contextmanager

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.counts import counted
 from memos_cli.cube import STATES, Cube, Filter, MemoryCall, Plan
-from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
+from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused, Unwritable, UsageError
 from memos_cli.infrastructure import audit, catalogue, policies, rules
 from memos_cli.infrastructure.audit import Head
 from memos_cli.interface.results import (
@@ -310,10 +310,19 @@ class Memos(Session):
             progress=on_vectors,
         )  # fmt: skip
 
-    def embed_if_possible(self) -> None:
-        """Make the vectors that are missing; without an embedder, they wait, and words find the memories."""
-        with suppress(ModelUnfit):
+    def embed_if_possible(self) -> tuple[str, ...]:
+        """Compute missing vectors after a change that is committed. Returns notes on why that failed.
+
+        Memories without a vector wait for the next time, and words find them. Without an embedder that is
+        usual, and not noted.
+        """
+        try:
             self.embed_new()
+        except ModelUnfit:
+            pass
+        except (Locked, Unwritable, OSError) as error:
+            return (f"done, but without vectors: {error}; run `memos embed`",)
+        return ()
 
     def count_waiting(self) -> int:
         """Live cubes without a vector."""

@@ -8,6 +8,7 @@ a command then costs tens of milliseconds. No campaign starts threads or loads a
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -21,12 +22,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
+LIBRARIES = (
+    "cryptography.hazmat.primitives.asymmetric.ed25519", "fsspec.implementations.local", "jinja2.sandbox",
+    "llama_cpp", "numpy", "pyrage", "sqlcipher3.dbapi2", "sqlite_utils", "tomllib",
+)  # fmt: skip
+"""What commands import on their way, as far as it is installed."""
 FAILED_TO_END = 99
 """The exit code of a fork that an exception has left: always a finding."""
 SYLLABLES = tuple(first + vowel for first in "bcdfglmnprst" for vowel in "aeiou")
@@ -152,6 +158,10 @@ def _import_all() -> None:
 
     for package in ("cli", "infrastructure", "interface", "operation"):
         _import_package(f"memos_cli.{package}")
+    for library in LIBRARIES:
+        with suppress(ImportError):
+            import_module(library)
+    gc.freeze()  # so that forks share what is imported
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment, return-value]
 

@@ -136,13 +136,13 @@ def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Update
         done = _bring(memos, feed, found, fetch, done)
     if done.withdrawn:
         memos.vault.settle()
-    if memos.count_waiting():  # also what an update that was cut off has left
-        memos.embed_if_possible()
+    # Also what an update that was cut off has left.
+    unembedded = memos.embed_if_possible() if memos.count_waiting() else ()
     rivals = _rivals(memos, done.ids)
     more, told = _take_adapters(memos, feed, found, fetch, is_new=not is_here)
     return replace(
         done, received=done.received + sum(each.bytes for each in more),
-        notes=(*done.notes, *rivals, *told),
+        notes=(*done.notes, *unembedded, *rivals, *told),
     )  # fmt: skip
 
 
