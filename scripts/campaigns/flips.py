@@ -1,0 +1,515 @@
+#!/usr/bin/env python3
+"""Damage every file of a vault and look at what memos then says.
+
+    scripts/campaigns/flips.py [--seed 1] [--seconds 60] [--count N] [--keep]
+
+Each try copies a vault (plain or encrypted, with or without a write-ahead log, or one whose ``init`` was killed),
+damages one file of the copy (flipped bits, zeroed, overwritten, swapped, duplicated or outdated blocks, a cut, a
+tail), and runs commands that read, `check`, `check --repair`, and a write. A finding is
+
+- a traceback, an abort, a hang, more than LARGEST bytes of memory, an undocumented exit code, an error without words;
+- a wrong answer given silently: a text that was never stored, or a missing memory, while `check` finds nothing;
+- a repair that changes a text which was right.
+
+What no hash covers (store_format.md, section 11) may be wrong silently: counted as ``unprotected``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from common import Campaign, Run, main, memos
+
+CODES = {0, 1, 2, 3, 10, 11, 12, 13, 14, 15}
+LARGEST = 1 << 30
+"""Bytes of address space that a command may take beyond what this process has."""
+ALL = ("list", "--state", "all", "--json")
+UNPROTECTED = frozenset(
+    "tags title hits last_hit heat score created updated expires priority frozen sensitivity owner author role ref"
+    " time source span source_title uses_left recipe report lessons seconds saved model bytes".split()
+)
+"""Fields that no hash covers for every memory (store_format.md, section 11)."""
+Text = tuple[str, str]
+"""A memory's id and one of its texts."""
+
+
+@dataclass
+class Subject:
+    """A vault that is copied for each try, and what is right about it."""
+
+    name: str
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    older: Path | None = None
+    """The same vault as it was some writes ago."""
+    key: Path | None = None
+    texts: set[Text] = field(default_factory=set)
+    """All that was ever stored, by id."""
+    moments: list[dict[str, str]] = field(default_factory=list)
+    """The current texts by id, as they were after each write; the last is what is there."""
+    answers: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
+    """What the reading commands answer while nothing is damaged."""
+
+
+def limited() -> None:
+    """Bound the memory of a fork: what wants more fails with MemoryError, which is a finding."""
+    here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (here + LARGEST, here + LARGEST))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def run(subject: Subject, vault: Path, *arguments: str, stdin: str = "") -> Run:
+    given = ("--vault", vault, "--as", "user:ann", *arguments)
+    return memos(*given, stdin=stdin, env=subject.environment, timeout=30, first=limited)
+
+
+# --- vaults --------------------------------------------------------------------------------------
+
+
+def use_fake_embedder() -> None:
+    """Let commands make vectors without a model: damage to vectors does not depend on who made them."""
+    import sqlite_utils  # noqa: F401 (check imports it: not again in each fork)
+    from bag_of_words import BagOfWords
+
+    from memos_cli.runtime import embedder
+
+    embedder.open_embedder = lambda *given, **named: BagOfWords()
+
+
+def build(campaign: Campaign, name: str, *options: str) -> Subject:
+    """A vault with some of everything, made by commands."""
+    subject = Subject(name, campaign.folder / name)
+    if options:
+        subject.key = campaign.folder / f"{name}.key"
+        options = (*options, "--key-file", str(subject.key))
+    _do(subject, "init", *options)
+    files = _write_sources(campaign, campaign.folder / f"{name}-sources")
+    for step, given in enumerate(_steps(campaign, subject, files)):
+        _do(subject, *given)
+        _remember(subject)
+        if step == 3:
+            subject.older = campaign.folder / f"{name}-older"
+            shutil.copytree(subject.folder, subject.older)
+    _add_derived(subject)
+    _remember(subject)
+    return subject
+
+
+def _do(subject: Subject, *arguments: str) -> Run:
+    done = run(subject, subject.folder, *arguments)
+    if done.code or done.signal:
+        raise RuntimeError(f"the vault could not be built: {done}")
+    return done
+
+
+def _write_sources(campaign: Campaign, folder: Path) -> list[Path]:
+    folder.mkdir()
+    sentence = campaign.sentence
+    notes = "".join(f"# {sentence()}\n\n{' '.join(sentence() for _ in range(8))}\n\n" for _ in range(12))
+    turns = "".join(
+        json.dumps(
+            {
+                "id": f"t{n}",
+                "role": "user",
+                "name": "Ann",
+                "time": f"2026-05-{n + 1:02}",
+                "content": sentence(),
+            }
+        )
+        + "\n"
+        for n in range(12)
+    )
+    table = "name,note\n" + "".join(f"n{n},{sentence()}\n" for n in range(12))
+    long = json.dumps([{"id": "long", "text": "\n".join(sentence() for _ in range(200))}])
+    page = f"<html><title>{sentence()}</title><body><h1>Tides</h1><p>{sentence()}</p><p>气候政策</p></body></html>"
+    contents = {
+        "notes.md": notes,
+        "talk.jsonl": turns,
+        "table.csv": table,
+        "long.json": long,
+        "page.html": page,
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return [folder / name for name in contents]
+
+
+def _steps(campaign: Campaign, subject: Subject, files: list[Path]) -> Iterator[tuple[str, ...]]:
+    """The writes of a vault, the ids of which are known only when they have been made."""
+    for path in files:
+        yield "ingest", str(path), "--tag", f"from/{path.stem}"
+    ids = [*subject.moments[-1]]
+    for id in ids[:3]:
+        yield "edit", id, "--text", campaign.sentence()
+    yield "archive", ids[3]
+    yield "link", ids[4], "about", ids[5]
+    yield "pin", ids[6]
+    yield "mark", "personal", ids[7]
+    yield "grant", ids[8], "agent:bo"
+    yield "view", "set", "work", "--tag", "from/notes"
+    yield "forget", ids[9], "--yes"
+    yield "query", campaign.sentence(), "--quote"
+    yield "ingest", str(files[0]), "--reread"
+
+
+def _remember(subject: Subject) -> None:
+    """Note all texts that are there now."""
+    there = current(_do(subject, *ALL))
+    subject.moments.append(there)
+    subject.texts |= {*there.items()}
+
+
+def current(listed: Run) -> dict[str, str]:
+    """The texts by id that a list shows."""
+    return {row["id"]: row["text"] for row in listed.values if row["payload"] == "plaintext"}
+
+
+def _add_derived(subject: Subject) -> None:
+    """Put a converted document, a saved state and an adapter into the vault, and an index file."""
+    from array import array
+
+    from conftest import NOW, WHO
+    from teaching import teach
+
+    from memos_cli.cube import Draft, Origin, Span
+    from memos_cli.infrastructure import derived, index
+    from memos_cli.infrastructure.blobs import piece_digests
+    from memos_cli.infrastructure.changes import Terms
+    from memos_cli.infrastructure.derived import State
+    from memos_cli.infrastructure.vault import Vault
+    from memos_cli.interface.keys import KeyKeeper
+
+    lock = KeyKeeper(subject.key, lambda vault, twice: "")
+    with Vault.open(subject.folder, timeout=5.0, lock=lock) as vault:
+        text = "Converted text of a document."
+        blob = vault.blobs.put(text.encode())
+        state = bytes(range(256)) * 40
+        name = vault.blobs.put(state)
+        stored = vault.blobs.path(name).read_bytes()  # sizes and pieces are of the file, encrypted or not
+        with vault.change(WHO, NOW) as change:
+            row, _ = change.claim_source(Origin("file:///a.pdf", "pdf", "", 9), blob)
+            made = Draft(text, Span(0, len(text)))
+            change.add(row, [(made, made.digest(), bytes(32))], Terms())
+            tokens = array("i", range(64))
+            kept = State("", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1)
+            derived.keep(change, kept, [(1, 1, "document"), (2, 1, "document")], title="State", digest=bytes(32))
+        if not subject.key:
+            teach(vault, 5, 6, content=b"some weights" * 200)
+        (row, dimension), *_ = vault.whole.execute("SELECT n, dimension FROM embedder").fetchall()
+        index.refresh(vault.whole, vault.snapshots, row, dimension, force=True)
+
+
+def with_log(campaign: Campaign, plain: Subject) -> Subject:
+    """The same vault copied while it is open: its last writes are only in the write-ahead log."""
+    from contextlib import closing
+
+    from memos_cli.infrastructure.database import connect
+
+    live = Subject("log", campaign.folder / "live", texts={*plain.texts}, moments=[plain.moments[-1]])
+    shutil.copytree(plain.folder, live.folder)
+    with closing(connect(live.folder / "memos.db", 5.0)):
+        ids = [*plain.moments[-1]]
+        for id in (ids[0], ids[2], ids[10]):
+            _do(live, "edit", id, "--text", campaign.sentence())
+            _remember(live)
+        _do(live, "ingest", "-", "--type", "fact")
+        copy = campaign.folder / "log"
+        shutil.copytree(live.folder, copy)
+    live.folder = copy
+    return live
+
+
+def unfinished(campaign: Campaign) -> Subject | None:
+    """A vault whose ``init`` was killed with a rollback journal; None if no kill hit the moment."""
+    subject = Subject("init", campaign.folder / "init", moments=[{}])
+    for _ in range(40):
+        shutil.rmtree(subject.folder, ignore_errors=True)
+        wait = campaign.chance.uniform(0.002, 0.08)
+        memos("--vault", subject.folder, "--as", "user:ann", "init", kill_after=wait)
+        if (subject.folder / "memos.db-journal").exists():
+            return subject
+    return None
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+Damage = Callable[[bytearray, Random, bytes], None]
+
+
+def _flip(data: bytearray, chance: Random, older: bytes) -> None:
+    for _ in range(chance.choice((1, 1, 1, 2, 16))):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def _byte(data: bytearray, chance: Random, older: bytes) -> None:
+    data[chance.randrange(len(data))] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+
+
+def _block(data: bytearray, chance: Random) -> slice:
+    """An aligned block of the size of a sector or a page, or a short run somewhere."""
+    size = chance.choice((16, 512, 4096))
+    at = chance.randrange(0, len(data), size if size > 16 else 1)
+    return slice(at, min(at + size, len(data)))
+
+
+def _zero(data: bytearray, chance: Random, older: bytes) -> None:
+    block = _block(data, chance)
+    data[block] = bytes(block.stop - block.start)
+
+
+def _overwrite(data: bytearray, chance: Random, older: bytes) -> None:
+    block = _block(data, chance)
+    data[block] = chance.randbytes(block.stop - block.start)
+
+
+def _duplicate(data: bytearray, chance: Random, older: bytes) -> None:
+    """A write that went to the wrong place: an aligned block stands where another one should."""
+    size = chance.choice((512, 4096))
+    source, target = (chance.randrange(0, len(data), size) for _ in range(2))
+    part = data[source : source + size][: len(data) - target]
+    data[target : target + len(part)] = part
+
+
+def _outdate(data: bytearray, chance: Random, older: bytes) -> None:
+    """A write that was lost: an aligned block is as it was some writes ago."""
+    size = chance.choice((512, 4096))
+    changed = [at for at in range(0, len(data), size) if data[at : at + size] != older[at : at + size]]
+    at = chance.choice(changed or [0])
+    part = (older[at : at + size] + bytes(size))[: len(data[at : at + size])]
+    data[at : at + size] = part
+
+
+def _cut(data: bytearray, chance: Random, older: bytes) -> None:
+    del data[chance.choice((0, chance.randrange(len(data)), len(data) - 1, len(data) // 4096 * 4096 // 2)) :]
+
+
+def _extend(data: bytearray, chance: Random, older: bytes) -> None:
+    data += chance.choice((bytes(4096), chance.randbytes(4096), b"\n", bytes(data[:4096])))
+
+
+def _insert(data: bytearray, chance: Random, older: bytes) -> None:
+    at = chance.randrange(len(data))
+    data[at:at] = chance.randbytes(chance.randint(1, 20))
+
+
+DAMAGES: dict[str, Damage] = {
+    "flip": _flip, "byte": _byte, "zero": _zero, "overwrite": _overwrite, "duplicate": _duplicate,
+    "outdate": _outdate, "cut": _cut, "extend": _extend, "insert": _insert,
+}  # fmt: skip
+WEIGHTS = (40, 12, 10, 8, 8, 8, 8, 3, 3)
+
+
+def damage(campaign: Campaign, subject: Subject, vault: Path) -> tuple[str, str]:
+    """Damage one file of ``vault``. Returns which, and how."""
+    files = sorted(path for path in vault.rglob("*") if path.is_file() and path.stat().st_size)
+    if subject.key:
+        files.append(Path(subject.environment["MEMOS_KEY_FILE"]))
+    weights = [{"memos.db": 12, "memos.db-wal": 12, "memos.db-journal": 6}.get(path.name, 2) for path in files]
+    path = campaign.chance.choices(files, weights)[0]
+    how = campaign.chance.choices([*DAMAGES], WEIGHTS)[0]
+    name = path.relative_to(vault).as_posix() if path.is_relative_to(vault) else "key"
+    if name.startswith(("blobs", "index")):
+        name = name.partition("/")[0]
+    before = path.read_bytes()
+    older = subject.older / path.relative_to(vault) if subject.older and path.is_relative_to(vault) else None
+    data = bytearray(before)
+    DAMAGES[how](data, campaign.chance, older.read_bytes() if older and older.exists() else b"")
+    path.write_bytes(data)
+    return name, how if data != before else "nothing"
+
+
+# --- what is said then ---------------------------------------------------------------------------
+
+
+def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
+    """Commands that read, the same for each try of a vault."""
+    ids = [*subject.moments[-1]] or ["01"] * 9
+    words = subject.moments[-1].get(ids[0], "some text").split()[:3]
+    return [
+        ALL, ("show", ids[0], "--json"), ("show", ids[-1]), ("history", ids[0], "--json"), ("stats", "--json"),
+        ("search", " ".join(words), "--json"), ("search", "气候政策", "--json"), ("audit", "verify"), ("audit",),
+        ("query", " ".join(words), "--explain", "--json", "--model", str(campaign.folder / "tiny.gguf")), ("query", " ".join(words), "--quote", "--json"),
+        ("export", "--format", "jsonl", "--up-to", "secret"), ("list", "--payload", "activation", "--json"),
+        ("list", "--payload", "parametric", "--json"), ("conflicts", "--json"), ("pin", "--json"),
+        ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", ids[8]),
+    ]  # fmt: skip
+
+
+def texts_in(value: Any) -> Iterator[Text]:
+    """Each text of a memory in what a command printed as JSON, with its id."""
+    if isinstance(value, dict):
+        id = value.get("id")
+        if isinstance(id, str):
+            if isinstance(value.get("text"), str) and value.get("payload", "plaintext") == "plaintext":
+                yield id, value["text"]
+            versions = value.get("versions")
+            for version in versions if isinstance(versions, list) else ():
+                if isinstance(version.get("text"), str):
+                    yield id, version["text"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from texts_in(each)
+
+
+def judge(campaign: Campaign, subject: Subject, done: Run) -> str:
+    """What is wrong with the end of a command, or an empty text."""
+    campaign.counts["commands"] += 1
+    if done.broke:
+        return "broke"
+    if done.signal or done.code not in CODES:
+        return "undocumented end"
+    if done.code and not done.err.strip() and not (done.code == 1 and done.out.strip()):
+        return "error without words"
+    return ""
+
+
+def wrong(subject: Subject, done: Run) -> tuple[str, str]:
+    """A wrong answer of a command that ended well: what kind, and details; empty where there is none."""
+    if done.code not in (0, 3) or "--json" not in done.arguments and "jsonl" not in done.arguments:
+        return "", ""
+    try:
+        values = done.values
+    except ValueError as error:
+        return "no JSON", str(error)
+    for id, text in texts_in(values):
+        part = text.removesuffix("…")  # a quote is a sentence of it
+        if not any(known == id and part in whole for known, whole in subject.texts):
+            return "text", f"{id}: {text[:200]!r}"
+    given = done.arguments[4:]
+    if given == ALL:
+        there = current(done)
+        if there != subject.moments[-1]:
+            return ("older" if there in subject.moments else "memories"), f"{len(there)} memories"
+    if given not in subject.answers or values == subject.answers[given]:
+        return "", ""
+    fields = sorted({*differing(values, subject.answers[given])} - {"vault", "database"})
+    if not fields:
+        return "", ""
+    return ("unprotected" if set(fields) <= UNPROTECTED else "answer"), ", ".join(fields)
+
+
+def differing(one: Any, other: Any, name: str = "") -> Iterator[str]:
+    """The fields in which two answers differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one.keys() | other.keys():
+            yield from differing(one.get(key), other.get(key), key)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for each, another in zip(one, other, strict=True):
+            yield from differing(each, another, name)
+    elif one != other:
+        yield name or "rows"
+
+
+def attempt(campaign: Campaign, subject: Subject) -> None:
+    """Damage one file of a copy, and run commands on it."""
+    vault = campaign.folder / "tried"
+    shutil.rmtree(vault, ignore_errors=True)
+    shutil.copytree(subject.folder, vault)
+    if subject.key:
+        shutil.copy(subject.key, key := campaign.folder / "tried.key")
+        subject.environment["MEMOS_KEY_FILE"] = str(key)
+    file, how = damage(campaign, subject, vault)
+    where = f"{subject.name} {file} {how}"
+    campaign.counts[f"file {subject.name} {file}"] += 1
+    campaign.counts[f"damage {how}"] += 1
+    is_log = file.endswith(("-wal", "-shm"))
+    lost_end = False
+    kept = campaign.folder / "damaged"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(vault, kept)
+    several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 3)]
+    several.sort(key=lambda given: "--quote" in given)  # it counts uses
+    said: list[tuple[str, str, Run]] = []
+    before: dict[str, str] = {}
+    for given in several:
+        done = run(subject, vault, *given)
+        if problem := judge(campaign, subject, done):
+            report(campaign, f"{where}: {problem}", kept, done)
+        kind, details = wrong(subject, done)
+        if kind:
+            said.append((kind, details, done))
+            lost_end |= kind == "older" and is_log
+        elif given == ALL and not done.code:
+            before = current(done)
+    examined = run(subject, vault, "check", "--json")
+    silent = examined.code == 0
+    campaign.counts["check " + ("found nothing" if silent else "found damage")] += 1
+    for kind, details, done in said:
+        explained = kind == "unprotected" or (lost_end and kind != "text")  # SQLite takes it for a crash
+        if silent and not explained:
+            report(campaign, f"{where}: silent wrong answer: {kind}: {details}", kept, done)
+        elif silent:
+            campaign.counts[f"silent, {kind}: {details if kind == 'unprotected' else file}"] += 1
+        else:
+            campaign.counts[f"wrong and told, {kind}"] += 1
+    judged = judge(campaign, subject, examined)
+    if judged:
+        report(campaign, f"{where}: {judged}", kept, examined)
+    if not campaign.chance.randrange(3):
+        after(campaign, subject, vault, kept, where, before)
+
+
+def after(
+    campaign: Campaign, subject: Subject, vault: Path, kept: Path, where: str, before: dict[str, str]
+) -> None:
+    """Repair the damaged copy and write to it: no crash, and no text that was right is changed."""
+    for given in (("init",), ("check", "--repair", "--json"), ("ingest", "-", "--type", "fact"), ALL, ("check",)):
+        if given == ("init",) and "VAULT.toml" not in where and subject.name != "init":
+            continue
+        done = run(subject, vault, *given, stdin="A new memory.")
+        if problem := judge(campaign, subject, done):
+            report(campaign, f"{where}: then {problem}", kept, done)
+        if given == ALL and before and not done.code:
+            there = current(done)
+            if lost := [id for id, text in before.items() if there.get(id) != text]:
+                report(campaign, f"{where}: repair or write changed {lost}", kept, done)
+    campaign.counts["usable after repair" if done.code == 0 else "damaged after repair"] += 1
+
+
+def report(campaign: Campaign, what: str, kept: Path, done: Run) -> None:
+    """Record a finding, and put the damaged vault aside for who keeps the folder."""
+    aside = campaign.folder / f"finding-{len(campaign.found)}"
+    shutil.copytree(kept, aside)
+    campaign.find(what, command=done, output=done.out[:500], vault=aside)
+
+
+def work(campaign: Campaign) -> None:
+    from tiny_models import write_model
+
+    use_fake_embedder()
+    write_model(campaign.folder / "tiny.gguf", "llama")
+    plain = build(campaign, "plain")
+    subjects = [plain, build(campaign, "encrypted", "--encrypt"), with_log(campaign, plain)]
+    for subject in subjects:
+        subject.answers = right_answers(campaign, subject)
+    if started := unfinished(campaign):
+        subjects.append(started)
+    for _ in campaign.tries():
+        attempt(campaign, campaign.chance.choices(subjects, (5, 4, 3, 1)[: len(subjects)])[0])
+
+
+def right_answers(campaign: Campaign, subject: Subject) -> dict[tuple[str, ...], list[Any]]:
+    """What commands answer while nothing is damaged; without those that never answer the same twice."""
+    answers: list[dict[tuple[str, ...], list[Any]]] = [{}, {}]
+    for given in commands(campaign, subject):
+        for each in answers if "--json" in given else ():
+            vault = campaign.folder / "whole"
+            shutil.copytree(subject.folder, vault)
+            each[given] = run(subject, vault, *given).values
+            shutil.rmtree(vault)
+    return {given: answer for given, answer in answers[0].items() if answers[1][given] == answer}
+
+
+if __name__ == "__main__":
+    main("flips", __doc__ or "", work)
