@@ -39,6 +39,8 @@ UNPROTECTED = frozenset(
     " time source span source_title uses_left recipe report lessons seconds saved model bytes".split()
 )
 """Fields that no hash covers for every memory (store_format.md, section 11)."""
+IGNORED = frozenset(("vault", "database", "bytes", "heat", "heats"))
+"""Fields that depend on the place and the time of a command."""
 Text = tuple[str, str]
 """A memory's id and one of its texts."""
 
@@ -362,14 +364,14 @@ def texts_in(value: Any) -> Iterator[Text]:
             yield from texts_in(each)
 
 
-def judge(campaign: Campaign, subject: Subject, done: Run) -> str:
+def judge(campaign: Campaign, done: Run) -> str:
     """What is wrong with the end of a command, or an empty text."""
     campaign.counts["commands"] += 1
     if done.broke:
         return "broke"
     if done.signal or done.code not in CODES:
         return "undocumented end"
-    if done.code and not done.err.strip() and not (done.code == 1 and done.out.strip()):
+    if done.code and not done.err.strip() and not (done.code in (1, 3) and done.out.strip()):
         return "error without words"
     return ""
 
@@ -393,7 +395,7 @@ def wrong(subject: Subject, done: Run) -> tuple[str, str]:
             return ("older" if there in subject.moments else "memories"), f"{len(there)} memories"
     if given not in subject.answers or values == subject.answers[given]:
         return "", ""
-    fields = sorted({*differing(values, subject.answers[given])} - {"vault", "database"})
+    fields = sorted({*differing(values, subject.answers[given])} - IGNORED)
     if not fields:
         return "", ""
     return ("unprotected" if set(fields) <= UNPROTECTED else "answer"), ", ".join(fields)
@@ -434,7 +436,7 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     before: dict[str, str] = {}
     for given in several:
         done = run(subject, vault, *given)
-        if problem := judge(campaign, subject, done):
+        if problem := judge(campaign, done):
             report(campaign, f"{where}: {problem}", kept, done)
         kind, details = wrong(subject, done)
         if kind:
@@ -453,7 +455,7 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
             campaign.counts[f"silent, {kind}: {details if kind == 'unprotected' else file}"] += 1
         else:
             campaign.counts[f"wrong and told, {kind}"] += 1
-    judged = judge(campaign, subject, examined)
+    judged = judge(campaign, examined)
     if judged:
         report(campaign, f"{where}: {judged}", kept, examined)
     if not campaign.chance.randrange(3):
@@ -468,7 +470,7 @@ def after(
         if given == ("init",) and "VAULT.toml" not in where and subject.name != "init":
             continue
         done = run(subject, vault, *given, stdin="A new memory.")
-        if problem := judge(campaign, subject, done):
+        if problem := judge(campaign, done):
             report(campaign, f"{where}: then {problem}", kept, done)
         if given == ALL and before and not done.code:
             there = current(done)
