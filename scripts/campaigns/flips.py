@@ -203,8 +203,12 @@ def _add_derived(subject: Subject) -> None:
             made = Draft(text, Span(0, len(text)))
             change.add(row, [(made, made.digest(), bytes(32))], Terms())
             tokens = array("i", range(64))
-            kept = State("", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1)
-            derived.keep(change, kept, [(1, 1, "document"), (2, 1, "document")], title="State", digest=bytes(32))
+            kept = State(
+                "", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1
+            )
+            derived.keep(
+                change, kept, [(1, 1, "document"), (2, 1, "document")], title="State", digest=bytes(32)
+            )
         if not subject.key:
             teach(vault, 5, 6, content=b"some weights" * 200)
         (row, dimension), *_ = vault.whole.execute("SELECT n, dimension FROM embedder").fetchall()
@@ -316,7 +320,9 @@ def damage(campaign: Campaign, subject: Subject, vault: Path) -> tuple[str, str]
     files = sorted(path for path in vault.rglob("*") if path.is_file() and path.stat().st_size)
     if subject.key:
         files.append(Path(subject.environment["MEMOS_KEY_FILE"]))
-    weights = [{"memos.db": 12, "memos.db-wal": 12, "memos.db-journal": 6}.get(path.name, 2) for path in files]
+    weights = [
+        {"memos.db": 12, "memos.db-wal": 12, "memos.db-journal": 6}.get(path.name, 2) for path in files
+    ]
     path = campaign.chance.choices(files, weights)[0]
     how = campaign.chance.choices([*DAMAGES], WEIGHTS)[0]
     name = path.relative_to(vault).as_posix() if path.is_relative_to(vault) else "key"
@@ -466,7 +472,13 @@ def after(
     campaign: Campaign, subject: Subject, vault: Path, kept: Path, where: str, before: dict[str, str]
 ) -> None:
     """Repair the damaged copy and write to it: no crash, and no text that was right is changed."""
-    for given in (("init",), ("check", "--repair", "--json"), ("ingest", "-", "--type", "fact"), ALL, ("check",)):
+    for given in (
+        ("init",),
+        ("check", "--repair", "--json"),
+        ("ingest", "-", "--type", "fact"),
+        ALL,
+        ("check",),
+    ):
         if given == ("init",) and "VAULT.toml" not in where and subject.name != "init":
             continue
         done = run(subject, vault, *given, stdin="A new memory.")

@@ -153,7 +153,10 @@ def answers_of(folder: Path, known: frozenset[str] | None = None) -> dict[str, A
 
     find = ("--vault", folder, "--as", "user:ann")
     found = {text: ids(memos(*find, "search", text, "-k", "500", "--json")) for text in TEXTS[:2]}
-    return {**found, "bo": ids(memos("--vault", folder, "--as", "user:bo", "list", "--state", "all", "--json"))}
+    return {
+        **found,
+        "bo": ids(memos("--vault", folder, "--as", "user:bo", "list", "--state", "all", "--json")),
+    }
 
 
 # --- inputs --------------------------------------------------------------------------------------
@@ -193,7 +196,9 @@ def draw_files(campaign: Campaign, base: Base) -> Input:
     chance = campaign.chance
     kind = chance.choice(("notes", "plain", "memos"))
     if kind == "notes":
-        files = {f"{n}.md": hostile.encoded(hostile.markdown(chance), chance) for n in range(chance.randint(1, 4))}
+        files = {
+            f"{n}.md": hostile.encoded(hostile.markdown(chance), chance) for n in range(chance.randint(1, 4))
+        }
     elif kind == "plain":
         made = (("a.opml", hostile.outline), ("b.csv", hostile.table), ("c.tsv", hostile.table))
         files = {name: hostile.encoded(draw(chance), chance) for name, draw in chance.sample(made, 2)}
@@ -214,21 +219,38 @@ def draw_bundle(campaign: Campaign, base: Base) -> Input:
     for record in chance.choices(exports.RECORDS, k=chance.randint(0, 4)):
         texts = chance.choices([*TEXTS, TEXTS[0] + " Again.", hostile.text(chance)], k=chance.randint(1, 3))
         versions = [{**record["versions"][0], "version": n, "text": each} for n, each in enumerate(texts, 1)]
-        whole = {**record, "id": chance.choice(ids), "versions": versions, "tags": chance.choice((["junk"], ["work"], []))}
+        whole = {
+            **record,
+            "id": chance.choice(ids),
+            "versions": versions,
+            "tags": chance.choice((["junk"], ["work"], [])),
+        }
         cubes.append(hostile.hurt(whole, chance) if chance.random() < 0.5 else whole)
     kinds = ("about", "derived_from", "merged_into", "contradicts", "part_of", "x")
-    links = [{"source": chance.choice(ids), "kind": chance.choice(kinds), "target": chance.choice(ids)} for _ in range(chance.randint(0, 4))]
+    links = [
+        {"source": chance.choice(ids), "kind": chance.choice(kinds), "target": chance.choice(ids)}
+        for _ in range(chance.randint(0, 4))
+    ]
     grants = [{"target": chance.choice(ids), "principal": chance.choice(("everyone", "agent:eve", "group:team")), "right": "admin", "expires": None}
               for _ in range(chance.randint(0, 2))]  # fmt: skip
     rebuild = [{"view": "", "document": chance.choices(ids, k=2)}]
-    options = chance.choice(((), ("--with-grants",), ("--quarantine",), ("--reread",), ("--secrets", "allow")))
+    options = chance.choice(
+        ((), ("--with-grants",), ("--quarantine",), ("--reread",), ("--secrets", "allow"))
+    )
     if chance.random() < 0.3:
-        lines = [bundle.to_line(each) if isinstance(each, dict) else hostile.as_json(each, chance) for each in cubes]
+        lines = [
+            bundle.to_line(each) if isinstance(each, dict) else hostile.as_json(each, chance)
+            for each in cubes
+        ]
         files = {"all.jsonl": b"".join(lines)}
         return Input("bundle lines", ("import", *options), put(campaign, files, chance, plain=True))
     parts = {"cubes.jsonl": cubes, "links.jsonl": links, "access.jsonl": grants, "rebuild.jsonl": rebuild}
-    parts = {name: hostile.hurt(rows, chance) if chance.random() < 0.2 else rows for name, rows in parts.items()}
-    return Input("bundle", ("import", *options), put(campaign, {"all.mip": _sealed(parts, chance)}, chance, plain=True))
+    parts = {
+        name: hostile.hurt(rows, chance) if chance.random() < 0.2 else rows for name, rows in parts.items()
+    }
+    return Input(
+        "bundle", ("import", *options), put(campaign, {"all.mip": _sealed(parts, chance)}, chance, plain=True)
+    )
 
 
 def _sealed(parts: dict[str, Any], chance: Random) -> bytes:
@@ -238,8 +260,14 @@ def _sealed(parts: dict[str, Any], chance: Random) -> bytes:
     lines = {name: b"".join(json.dumps(row).encode() + b"\n" for row in rows) if isinstance(rows, list) else hostile.as_json(rows, chance)
              for name, rows in parts.items()}  # fmt: skip
     if chance.random() < 0.1:
-        lines |= {hostile.NAMES[chance.randrange(6)].replace("\0", "")[:90] or "x": b"x", "adapters.jsonl": b'{"sha256": 5}\n'}
-    told = {name: {"bytes": len(data), "records": data.count(b"\n"), "sha256": hashlib.sha256(data).hexdigest()} for name, data in lines.items()}
+        lines |= {
+            hostile.NAMES[chance.randrange(6)].replace("\0", "")[:90] or "x": b"x",
+            "adapters.jsonl": b'{"sha256": 5}\n',
+        }
+    told = {
+        name: {"bytes": len(data), "records": data.count(b"\n"), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in lines.items()
+    }
     manifest: Any = {"format": "mip", "version": 1, "members": told}
     if chance.random() < 0.1:
         manifest = hostile.hurt(manifest, chance)
@@ -256,16 +284,46 @@ def draw_text(campaign: Campaign, base: Base) -> Input:
     elif kind == "ipynb":
         data = hostile.as_json(hostile.notebook(chance), chance)
     elif kind == "json":
-        data = hostile.as_json(chance.choice((hostile.value(chance), hostile.hurt(exports.MEM0, chance))), chance)
+        data = hostile.as_json(
+            chance.choice((hostile.value(chance), hostile.hurt(exports.MEM0, chance))), chance
+        )
     else:
-        turn = {"id": "t1", "role": "user", "name": "Ann", "time": "2026-05-01", "content": "The tide is high."}
-        data = b"\n".join(hostile.as_json(hostile.hurt(turn, chance), chance) for _ in range(chance.randint(1, 6)))
+        turn = {
+            "id": "t1",
+            "role": "user",
+            "name": "Ann",
+            "time": "2026-05-01",
+            "content": "The tide is high.",
+        }
+        data = b"\n".join(
+            hostile.as_json(hostile.hurt(turn, chance), chance) for _ in range(chance.randint(1, 6))
+        )
     if chance.random() < 0.2:
         data = hostile.damage(data, chance)
-    options = chance.choice(((), (), ("--lines",), ("--quarantine",), ("--secrets", "refuse"), ("--encoding", "gbk"), ("--time", "2026-01-01")))
+    options = chance.choice(
+        (
+            (),
+            (),
+            ("--lines",),
+            ("--quarantine",),
+            ("--secrets", "refuse"),
+            ("--encoding", "gbk"),
+            ("--time", "2026-01-01"),
+        )
+    )
     if chance.random() < 0.25:
-        form = {"md": "markdown", "tsv": "csv", "py": "code", "txt": "text", "yaml": "code", "log": "text", "talk": "jsonl"}.get(kind, kind)
-        as_form = ("--format", form) if form in ("text", "markdown", "code", "html", "json", "jsonl", "csv") else ()
+        form = {
+            "md": "markdown",
+            "tsv": "csv",
+            "py": "code",
+            "txt": "text",
+            "yaml": "code",
+            "log": "text",
+            "talk": "jsonl",
+        }.get(kind, kind)
+        as_form = (
+            ("--format", form) if form in ("text", "markdown", "code", "html", "json", "jsonl", "csv") else ()
+        )
         return Input(f"ingest - {kind}", ("ingest", "-", *as_form, *options), stdin=data)
     ending = "jsonl" if kind == "talk" else kind
     name = chance.choice(("input", "input", "2026-05-01 notes", "a\x1b[31mb", "ü", "\udcff")) + "." + ending
@@ -275,18 +333,35 @@ def draw_text(campaign: Campaign, base: Base) -> Input:
 def draw_requests(campaign: Campaign, base: Base) -> Input:
     """Lines for `search --batch` and `query --batch`."""
     chance = campaign.chance
-    wish = {"query": "harbour", "k": 3, "tag": "work", "type": "fact", "source": "x", "after": "2026-05-01", "before": "30d", "view": "work"}
+    wish = {
+        "query": "harbour",
+        "k": 3,
+        "tag": "work",
+        "type": "fact",
+        "source": "x",
+        "after": "2026-05-01",
+        "before": "30d",
+        "view": "work",
+    }
     lines = [hostile.encoded(hostile.text(chance), chance) if chance.random() < 0.3 else hostile.as_json(hostile.hurt(wish, chance), chance)
              for _ in range(chance.randint(1, 8))]  # fmt: skip
     command = chance.choice((("search",), ("query", "--quote"), ("query", "--quote", "--json")))
     return Input(f"batch {command[0]}", (*command, "--batch", "-"), stdin=b"\n".join(lines))
 
 
-DRAWS: dict[Callable[[Campaign, Base], Input], int] = {draw_export: 4, draw_files: 2, draw_bundle: 4, draw_text: 6, draw_requests: 1}
+DRAWS: dict[Callable[[Campaign, Base], Input], int] = {
+    draw_export: 4,
+    draw_files: 2,
+    draw_bundle: 4,
+    draw_text: 6,
+    draw_requests: 1,
+}
 
 
 def _import(chance: Random, kind: str) -> tuple[str, ...]:
-    options = chance.choice(((), (), (), ("--quarantine",), ("--dry-run",), ("--encoding", "latin-1"), ("--secrets", "refuse")))
+    options = chance.choice(
+        ((), (), (), ("--quarantine",), ("--dry-run",), ("--encoding", "latin-1"), ("--secrets", "refuse"))
+    )
     return ("import", *(("--from", kind) if chance.random() < 0.5 else ()), *options)
 
 
@@ -319,7 +394,9 @@ def attempt(campaign: Campaign, base: Base) -> None:
     campaign.counts[f"input {given.kind}"] += 1
     command = [*given.command, *([given.path] if given.path else [])]
     limit = SLOWEST + PER_MEGABYTE * given.size / 1e6
-    done = memos("--vault", vault, "--as", "user:ann", *command, stdin=given.stdin, timeout=limit, first=limited)
+    done = memos(
+        "--vault", vault, "--as", "user:ann", *command, stdin=given.stdin, timeout=limit, first=limited
+    )
     campaign.counts[f"exit {done.code}"] += 1
     if problem := judge(campaign, done):
         report(campaign, given, problem, done)
@@ -328,7 +405,10 @@ def attempt(campaign: Campaign, base: Base) -> None:
     rows, _ = rows_of(vault, base.last)
     wanted = base.rows
     if given.command[0] == "query":  # which counts as a use
-        rows, wanted = ({**each, "memories": [row[:3] + row[4:12] + row[13:] for row in each["memories"]]} for each in (rows, wanted))
+        rows, wanted = (
+            {**each, "memories": [row[:3] + row[4:12] + row[13:] for row in each["memories"]]}
+            for each in (rows, wanted)
+        )
     if changed := [name for name in rows if rows[name] != wanted[name]]:
         report(campaign, given, f"what was there before has changed: {changed}", done)
     if broken := findings(vault, first=limited):
@@ -348,13 +428,23 @@ def look(campaign: Campaign, base: Base, given: Input, vault: Path) -> None:
     new = [row["id"] for row in listed.values if row["id"] not in known]
     campaign.counts["memories that came"] += len(new)
     looks: list[tuple[str, ...]] = [("show", id) for id in campaign.chance.sample(new, min(2, len(new)))]
-    looks += [("list",), ("search", "harbour otter"), ("history", (new or base.ids)[0]), ("export", "--format", "markdown")]
+    looks += [
+        ("list",),
+        ("search", "harbour otter"),
+        ("history", (new or base.ids)[0]),
+        ("export", "--format", "markdown"),
+    ]
     for each in campaign.chance.sample(looks, 2):
         shown = memos(*find, *each, first=on_terminal)
         problem = judge(campaign, shown)
         raw = RAW.search(ESCAPES.sub("", shown.out))
         if problem or raw:
-            report(campaign, given, f"then {problem or f'a raw {raw[0]!r} on a terminal'}" if raw or problem else "", shown)
+            report(
+                campaign,
+                given,
+                f"then {problem or f'a raw {raw[0]!r} on a terminal'}" if raw or problem else "",
+                shown,
+            )
     for id in new[:2] if given.command[0] == "ingest" and given.path else ():
         shown = memos(*find, "show", id, "--json", first=limited)
         for place in shown.values[0]["places"] if not shown.code else ():
@@ -376,7 +466,9 @@ def report(campaign: Campaign, given: Input, what: str, done: Run) -> None:
         shutil.copytree(campaign.folder / "input", aside / "input", symlinks=True)
     else:
         (aside / "stdin").write_bytes(given.stdin)
-    campaign.find(f"{given.kind}: {what}", command=done, output=done.out[:300], given=given.command, input=aside)
+    campaign.find(
+        f"{given.kind}: {what}", command=done, output=done.out[:300], given=given.command, input=aside
+    )
 
 
 def work(campaign: Campaign) -> None:
