@@ -56,6 +56,14 @@ def test_a_mail_of_html_alone_is_what_it_shows() -> None:
     assert "<p>" not in draft.text
 
 
+@pytest.mark.parametrize("header", ["Cc: " + "(" * 5000, "From: " + "<" * 5000, "To: " + "a:" * 5000])
+def test_a_mail_whose_headers_are_nested_too_deeply_is_no_internal_error(header: str) -> None:
+    try:
+        reading(f"{header}\nSubject: Keys\n\nThey are here.\n".encode())
+    except MemosError as error:
+        assert "nested" in str(error)
+
+
 @pytest.mark.parametrize("charset", ["no-such-charset", "utf-8"])
 def test_a_wrong_encoding_loses_no_mail(charset: str) -> None:
     data = b"From: a@b.example\nSubject: Hi\nContent-Type: text/plain; charset=%s\n\nKeys \xff are here.\n"

@@ -150,7 +150,7 @@ def _parse_tensor(cursor: _Cursor) -> GgufTensor:
 
 
 def _check_shape(header: GgufHeader) -> None:
-    """Compare sizes in the metadata with each other and with the tensors: llama.cpp aborts where they disagree.
+    """Compare sizes in the metadata with each other and the tensors. llama.cpp aborts if they disagree.
 
     Source: the assertions in llama.cpp's src/llama-model.cpp, src/models/*.cpp and ggml/src/ggml-cpu/ops.cpp.
     """
@@ -159,7 +159,7 @@ def _check_shape(header: GgufHeader) -> None:
         raise _Unsound(f"{layers} layers; 1 to {_MAX_LAYERS} are sensible")
     for key, value in header.values.items():
         if isinstance(value, float) and (
-            key.endswith("_epsilon") and not 0 <= value < 1 or math.isnan(value)
+            (key.endswith("_epsilon") and not 0 <= value < 1) or math.isnan(value)
         ):
             raise _Unsound(f"{key} is {value}")
     if header.architecture == "gemma3" and header.number("gemma3.attention.sliding_window_pattern") == 1:

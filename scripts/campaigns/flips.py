@@ -3,12 +3,14 @@
 
     scripts/campaigns/flips.py [--seed 1] [--seconds 60] [--count N] [--keep]
 
-Each try copies a vault (plain or encrypted, with or without a write-ahead log, or one whose ``init`` was killed),
-damages one file of the copy (flipped bits, zeroed, overwritten, swapped, duplicated or outdated blocks, a cut, a
-tail), and runs commands that read, `check`, `check --repair`, and a write. A finding is
+Each try copies a vault (plain or encrypted, with or without a write-ahead log, or one whose ``init`` was
+killed), damages one file of the copy (flipped bits, zeroed, overwritten, repeated or outdated blocks, a cut,
+a tail), and runs commands that read, `check`, `check --repair`, and a write. A finding is
 
-- a traceback, an abort, a hang, more than LARGEST bytes of memory, an undocumented exit code, an error without words;
-- a wrong answer given silently: a text that was never stored, or a missing memory, while `check` finds nothing;
+- a traceback, an abort, a hang, more than LARGEST bytes of memory, an undocumented exit code, an error
+  without words;
+- a wrong answer given silently: a text that was never stored, or a missing memory, while `check` finds
+  nothing;
 - a repair that changes a text which was right.
 
 What no hash covers (store_format.md, section 11) may be wrong silently: counted as ``unprotected``.
@@ -16,237 +18,54 @@ What no hash covers (store_format.md, section 11) may be wrong silently: counted
 
 from __future__ import annotations
 
-import json
-import resource
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from common import Campaign, Run, main, memos
+from common import Campaign, Run, main
+from flip_vaults import ALL, Subject, Text, build, current, run, unfinished, use_fake_embedder, with_log
+from judging import judge
 
-CODES = {0, 1, 2, 3, 10, 11, 12, 13, 14, 15}
-LARGEST = 1 << 30
-"""Bytes of address space that a command may take beyond what this process has."""
-ALL = ("list", "--state", "all", "--json")
 UNPROTECTED = frozenset(
-    "tags title hits last_hit heat score created updated expires priority frozen sensitivity owner author role ref"
-    " time source span source_title uses_left recipe report lessons seconds saved model bytes".split()
+    [
+        "tags",
+        "title",
+        "hits",
+        "last_hit",
+        "heat",
+        "score",
+        "created",
+        "updated",
+        "expires",
+        "priority",
+        "frozen",
+        "sensitivity",
+        "owner",
+        "author",
+        "role",
+        "ref",
+        "time",
+        "source",
+        "span",
+        "source_title",
+        "uses_left",
+        "recipe",
+        "report",
+        "lessons",
+        "seconds",
+        "saved",
+        "model",
+        "bytes",
+    ]
 )
 """Fields that no hash covers for every memory (store_format.md, section 11)."""
 IGNORED = frozenset(("vault", "database", "bytes", "heat", "heats"))
 """Fields that depend on the place and the time of a command."""
-Text = tuple[str, str]
-"""A memory's id and one of its texts."""
-
-
-@dataclass
-class Subject:
-    """A vault that is copied for each try, and what is right about it."""
-
-    name: str
-    folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
-    older: Path | None = None
-    """The same vault as it was some writes ago."""
-    key: Path | None = None
-    texts: set[Text] = field(default_factory=set)
-    """All that was ever stored, by id."""
-    moments: list[dict[str, str]] = field(default_factory=list)
-    """The current texts by id, as they were after each write; the last is what is there."""
-    answers: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
-    """What the reading commands answer while nothing is damaged."""
-
-
-def limited() -> None:
-    """Bound the memory of a fork: what wants more fails with MemoryError, which is a finding."""
-    here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (here + LARGEST, here + LARGEST))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def run(subject: Subject, vault: Path, *arguments: str, stdin: str = "") -> Run:
-    given = ("--vault", vault, "--as", "user:ann", *arguments)
-    return memos(*given, stdin=stdin, env=subject.environment, timeout=30, first=limited)
-
-
-# --- vaults --------------------------------------------------------------------------------------
-
-
-def use_fake_embedder() -> None:
-    """Let commands make vectors without a model: damage to vectors does not depend on who made them."""
-    import sqlite_utils  # noqa: F401 (check imports it: not again in each fork)
-    from bag_of_words import BagOfWords
-
-    from memos_cli.runtime import embedder
-
-    embedder.open_embedder = lambda *given, **named: BagOfWords()
-
-
-def build(campaign: Campaign, name: str, *options: str) -> Subject:
-    """A vault with some of everything, made by commands."""
-    subject = Subject(name, campaign.folder / name)
-    if options:
-        subject.key = campaign.folder / f"{name}.key"
-        options = (*options, "--key-file", str(subject.key))
-    _do(subject, "init", *options)
-    files = _write_sources(campaign, campaign.folder / f"{name}-sources")
-    for step, given in enumerate(_steps(campaign, subject, files)):
-        _do(subject, *given)
-        _remember(subject)
-        if step == 3:
-            subject.older = campaign.folder / f"{name}-older"
-            shutil.copytree(subject.folder, subject.older)
-    _add_derived(subject)
-    _remember(subject)
-    return subject
-
-
-def _do(subject: Subject, *arguments: str) -> Run:
-    done = run(subject, subject.folder, *arguments)
-    if done.code or done.signal:
-        raise RuntimeError(f"the vault could not be built: {done}")
-    return done
-
-
-def _write_sources(campaign: Campaign, folder: Path) -> list[Path]:
-    folder.mkdir()
-    sentence = campaign.sentence
-    notes = "".join(f"# {sentence()}\n\n{' '.join(sentence() for _ in range(8))}\n\n" for _ in range(12))
-    turns = "".join(
-        json.dumps(
-            {
-                "id": f"t{n}",
-                "role": "user",
-                "name": "Ann",
-                "time": f"2026-05-{n + 1:02}",
-                "content": sentence(),
-            }
-        )
-        + "\n"
-        for n in range(12)
-    )
-    table = "name,note\n" + "".join(f"n{n},{sentence()}\n" for n in range(12))
-    long = json.dumps([{"id": "long", "text": "\n".join(sentence() for _ in range(200))}])
-    page = f"<html><title>{sentence()}</title><body><h1>Tides</h1><p>{sentence()}</p><p>气候政策</p></body></html>"
-    contents = {
-        "notes.md": notes,
-        "talk.jsonl": turns,
-        "table.csv": table,
-        "long.json": long,
-        "page.html": page,
-    }
-    for name, content in contents.items():
-        (folder / name).write_text(content)
-    return [folder / name for name in contents]
-
-
-def _steps(campaign: Campaign, subject: Subject, files: list[Path]) -> Iterator[tuple[str, ...]]:
-    """The writes of a vault, the ids of which are known only when they have been made."""
-    for path in files:
-        yield "ingest", str(path), "--tag", f"from/{path.stem}"
-    ids = [*subject.moments[-1]]
-    for id in ids[:3]:
-        yield "edit", id, "--text", campaign.sentence()
-    yield "archive", ids[3]
-    yield "link", ids[4], "about", ids[5]
-    yield "pin", ids[6]
-    yield "mark", "personal", ids[7]
-    yield "grant", ids[8], "agent:bo"
-    yield "view", "set", "work", "--tag", "from/notes"
-    yield "forget", ids[9], "--yes"
-    yield "query", campaign.sentence(), "--quote"
-    yield "ingest", str(files[0]), "--reread"
-
-
-def _remember(subject: Subject) -> None:
-    """Note all texts that are there now."""
-    there = current(_do(subject, *ALL))
-    subject.moments.append(there)
-    subject.texts |= {*there.items()}
-
-
-def current(listed: Run) -> dict[str, str]:
-    """The texts by id that a list shows."""
-    return {row["id"]: row["text"] for row in listed.values if row["payload"] == "plaintext"}
-
-
-def _add_derived(subject: Subject) -> None:
-    """Put a converted document, a saved state and an adapter into the vault, and an index file."""
-    from array import array
-
-    from conftest import NOW, WHO
-    from teaching import teach
-
-    from memos_cli.cube import Draft, Origin, Span
-    from memos_cli.infrastructure import derived, index
-    from memos_cli.infrastructure.blobs import piece_digests
-    from memos_cli.infrastructure.changes import Terms
-    from memos_cli.infrastructure.derived import State
-    from memos_cli.infrastructure.vault import Vault
-    from memos_cli.interface.keys import KeyKeeper
-
-    lock = KeyKeeper(subject.key, lambda vault, twice: "")
-    with Vault.open(subject.folder, timeout=5.0, lock=lock) as vault:
-        text = "Converted text of a document."
-        blob = vault.blobs.put(text.encode())
-        state = bytes(range(256)) * 40
-        name = vault.blobs.put(state)
-        stored = vault.blobs.path(name).read_bytes()  # sizes and pieces are of the file, encrypted or not
-        with vault.change(WHO, NOW) as change:
-            row, _ = change.claim_source(Origin("file:///a.pdf", "pdf", "", 9), blob)
-            made = Draft(text, Span(0, len(text)))
-            change.add(row, [(made, made.digest(), bytes(32))], Terms())
-            tokens = array("i", range(64))
-            kept = State(
-                "", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1
-            )
-            derived.keep(
-                change, kept, [(1, 1, "document"), (2, 1, "document")], title="State", digest=bytes(32)
-            )
-        if not subject.key:
-            teach(vault, 5, 6, content=b"some weights" * 200)
-        (row, dimension), *_ = vault.whole.execute("SELECT n, dimension FROM embedder").fetchall()
-        index.refresh(vault.whole, vault.snapshots, row, dimension, force=True)
-
-
-def with_log(campaign: Campaign, plain: Subject) -> Subject:
-    """The same vault copied while it is open: its last writes are only in the write-ahead log."""
-    from contextlib import closing
-
-    from memos_cli.infrastructure.database import connect
-
-    live = Subject("log", campaign.folder / "live", texts={*plain.texts}, moments=[plain.moments[-1]])
-    shutil.copytree(plain.folder, live.folder)
-    with closing(connect(live.folder / "memos.db", 5.0)):
-        ids = [*plain.moments[-1]]
-        for id in (ids[0], ids[2], ids[10]):
-            _do(live, "edit", id, "--text", campaign.sentence())
-            _remember(live)
-        _do(live, "ingest", "-", "--type", "fact")
-        copy = campaign.folder / "log"
-        shutil.copytree(live.folder, copy)
-    live.folder = copy
-    return live
-
-
-def unfinished(campaign: Campaign) -> Subject | None:
-    """A vault whose ``init`` was killed with a rollback journal; None if no kill hit the moment."""
-    subject = Subject("init", campaign.folder / "init", moments=[{}])
-    for _ in range(40):
-        shutil.rmtree(subject.folder, ignore_errors=True)
-        wait = campaign.chance.uniform(0.002, 0.08)
-        memos("--vault", subject.folder, "--as", "user:ann", "init", kill_after=wait)
-        if (subject.folder / "memos.db-journal").exists():
-            return subject
-    return None
-
-
 # --- damage --------------------------------------------------------------------------------------
 
 Damage = Callable[[bytearray, Random, bytes], None]
@@ -343,10 +162,12 @@ def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
     """Commands that read, the same for each try of a vault."""
     ids = [*subject.moments[-1]] or ["01"] * 9
     words = subject.moments[-1].get(ids[0], "some text").split()[:3]
+    asked, model = " ".join(words), str(campaign.folder / "tiny.gguf")
     return [
-        ALL, ("show", ids[0], "--json"), ("show", ids[-1]), ("history", ids[0], "--json"), ("stats", "--json"),
-        ("search", " ".join(words), "--json"), ("search", "气候政策", "--json"), ("audit", "verify"), ("audit",),
-        ("query", " ".join(words), "--explain", "--json", "--model", str(campaign.folder / "tiny.gguf")), ("query", " ".join(words), "--quote", "--json"),
+        ALL, ("show", ids[0], "--json"), ("show", ids[-1]), ("history", ids[0], "--json"),
+        ("stats", "--json"), ("search", asked, "--json"), ("search", "气候政策", "--json"),
+        ("audit", "verify"), ("audit",), ("query", asked, "--explain", "--json", "--model", model),
+        ("query", asked, "--quote", "--json"),
         ("export", "--format", "jsonl", "--up-to", "secret"), ("list", "--payload", "activation", "--json"),
         ("list", "--payload", "parametric", "--json"), ("conflicts", "--json"), ("pin", "--json"),
         ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", ids[8]),
@@ -370,21 +191,9 @@ def texts_in(value: Any) -> Iterator[Text]:
             yield from texts_in(each)
 
 
-def judge(campaign: Campaign, done: Run) -> str:
-    """What is wrong with the end of a command, or an empty text."""
-    campaign.counts["commands"] += 1
-    if done.broke:
-        return "broke"
-    if done.signal or done.code not in CODES:
-        return "undocumented end"
-    if done.code and not done.err.strip() and not (done.code in (1, 3) and done.out.strip()):
-        return "error without words"
-    return ""
-
-
 def wrong(subject: Subject, done: Run) -> tuple[str, str]:
     """A wrong answer of a command that ended well: what kind, and details; empty where there is none."""
-    if done.code not in (0, 3) or "--json" not in done.arguments and "jsonl" not in done.arguments:
+    if done.code not in (0, 3) or ("--json" not in done.arguments and "jsonl" not in done.arguments):
         return "", ""
     try:
         values = done.values

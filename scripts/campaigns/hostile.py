@@ -1,4 +1,4 @@
-"""Hostile input, drawn at random: values of JSON, texts of every kind that is read, bytes and archives.
+"""Hostile input, drawn at random: values of JSON, damaged bytes, and archives.
 
 Nothing here knows memos. Structured input is a small grammar (nested, deep, long, of the wrong type, with
 characters that harm a terminal); ``damage`` changes bytes of what was valid.
@@ -11,18 +11,62 @@ import json
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
 BIDI = "\u202e\u2066\u2069"
 ODD = (
-    "", " ", "\n", "\t", "\0", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x9b2J", "\x7f", "\r", "\u2028", BIDI, "\ufeff",
-    "\ud800", "\udfff", "é", "e\u0301" * 40, "🎉", "👨‍👩‍👧", "\u200b", "气候政策", "ﷺ" * 20, "../../etc/passwd", "<script>", "${x}",
-    "{{7*7}}", "%s%n", "=cmd|' /C calc'!A0", "'; DROP TABLE cube;--", "---", "```", "\\", '"', "\x00\x01", "<|im_start|>system",
-    "password: hunter2hunter2", "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5", "true", "NaN", "1e999", "-1", "9" * 400,
-    "2026-05-01", "0000-00-00", "9999-12-31T23:59:59Z", "Sat, 32 Foo 99999 25:61:61 +9999", "P1Y", "a/b//c", "feed/x", "user:ann",
-)  # fmt: skip
+    "",
+    " ",
+    "\n",
+    "\t",
+    "\0",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "\x9b2J",
+    "\x7f",
+    "\r",
+    "\u2028",
+    BIDI,
+    "\ufeff",
+    "\ud800",
+    "\udfff",
+    "é",
+    "e\u0301" * 40,
+    "🎉",
+    "👨‍👩‍👧",
+    "\u200b",
+    "气候政策",
+    "ﷺ" * 20,
+    "../../etc/passwd",
+    "<script>",
+    "${x}",
+    "{{7*7}}",
+    "%s%n",
+    "=cmd|' /C calc'!A0",
+    "'; DROP TABLE cube;--",
+    "---",
+    "```",
+    "\\",
+    '"',
+    "\x00\x01",
+    "<|im_start|>system",
+    "password: hunter2hunter2",
+    "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5",
+    "true",
+    "NaN",
+    "1e999",
+    "-1",
+    "9" * 400,
+    "2026-05-01",
+    "0000-00-00",
+    "9999-12-31T23:59:59Z",
+    "Sat, 32 Foo 99999 25:61:61 +9999",
+    "P1Y",
+    "a/b//c",
+    "feed/x",
+    "user:ann",
+)
 NUMBERS = (
     0,
     -1,
@@ -120,7 +164,7 @@ def _place(whole: Value, chance: Random) -> tuple[Any, Any]:
 
 
 def as_json(whole: Value, chance: Random) -> bytes:
-    """A value as text of JSON, as different writers write it; sometimes with what JSON lacks or nested deeply."""
+    """A value as text of JSON, as different writers write it; sometimes broken, or nested deeply."""
     written = json.dumps(whole, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, None, 2)))
     if chance.random() < 0.04:
         deep = chance.choice((500, 5_000, 200_000))
@@ -167,201 +211,6 @@ def damage(data: bytes, chance: Random) -> bytes:
             case _ if content:
                 content[at] ^= 1 << chance.randrange(8)
     return bytes(content)
-
-
-# --- texts -----------------------------------------------------------------------------------------
-
-
-def markdown(chance: Random) -> str:
-    def block() -> str:
-        deep = chance.choice((1, 2, 3, 10, 300))
-        return chance.choice(
-            (
-                "#" * chance.randint(1, 9) + " " + text(chance),
-                text(chance),
-                "".join("  " * n + "- " + text(chance, 50) + "\n" for n in range(deep)),
-                "> " * deep + text(chance),
-                "```" + chance.choice(("", "py", "\x1b")) + "\n" + text(chance) + chance.choice(("\n```", "", "\n~~~")),
-                "|" + "a|" * deep + "\n|" + "-|" * chance.choice((deep, 1)) + "\n" + ("|" + text(chance, 50) + "|\n") * 3,
-                "[" * deep + "x" + "](y)" * deep,
-                "*" * deep + "a" + "_" * deep + "[[" + text(chance, 20) + "]]",
-                "<div>" * deep + text(chance) + "<!-- " + "</div>" * chance.choice((0, deep)),
-                "![](data:image/png;base64," + "A" * chance.choice((10, 5000)) + ")",
-                "[^1]: " + text(chance) + "\n\n[a]: <" + text(chance, 20),
-                "%%" + text(chance) + "\n" + "=" * 5 + "\n#tag #" + text(chance, 10),
-            )
-        )  # fmt: skip
-
-    front = f"---\n{yaml(chance)}\n{chance.choice(('---', '...', ''))}\n" if chance.random() < 0.4 else ""
-    return front + "\n\n".join(block() for _ in range(chance.randint(0, 8)))
-
-
-def yaml(chance: Random) -> str:
-    deep = chance.choice((3, 30, 2000))
-    bomb = "\n".join(
-        ["a0: &a0 [x,x]", *(f"a{n}: &a{n} [*a{n - 1},*a{n - 1},*a{n - 1},*a{n - 1}]" for n in range(1, 14))]
-    )
-    lines = (
-        "title: " + json.dumps(chance.choice(ODD)), "tags: [a, b, [c, {d: e}]]", "tags: " + "[" * deep + "]" * deep, bomb,
-        "date: 2026-13-45", "date: 2026-05-01", "date: 99999-01-01", "x: !!python/object/apply:os.system ['touch owned']", "type: fact",
-        "author: &x {<<: *x}", "n: " + "9" * 5000, "? [a]\n: b", "title: |\n  " + text(chance).replace("\n", " "), "title: a\ntitle: b",
-        "time: 1e400", "o: 0o" + "7" * 3000, "s: 1:2:3:4:5" + ":59" * 500, "!!binary x: y", "%YAML 9.9", "\tx: y", "k: 'open", "type: [x]",
-        "date: 0001-01-01T00:00:00+14:00", "aliases: {a: 1}", "b: " + text(chance, 20),
-    )  # fmt: skip
-    return "\n".join(chance.choices(lines, k=chance.randint(1, 6)))
-
-
-def html(chance: Random) -> str:
-    def part(depth: int = 0) -> str:
-        tag = chance.choice(("div", "p", "table", "tr", "td", "ul", "li", "script", "style", "pre", "a", "b", "svg", "template", "select",
-                             "math", "textarea", "title", "nav", "h1", "h9", "br", "plaintext", "x-y", "form", "details"))  # fmt: skip
-        inner = part(depth + 1) if depth < 6 and chance.random() < 0.6 else text(chance)
-        attribute = chance.choice(
-            (
-                "",
-                " hidden",
-                ' style="display:none"',
-                ' href="javascript:x"',
-                f' title="{chance.choice(ODD)}"',
-                ' x="',
-            )
-        )
-        return f"<{tag}{attribute}>{inner}" + chance.choice((f"</{tag}>", f"</{tag}>", "", "</p>"))
-
-    body = [part() for _ in range(chance.randint(0, 6))]
-    deep = chance.choice((10, 300, 20_000))
-    body.append(chance.choice(("", "<div>" * deep, "<b><i>" * deep + "x", "&#x110000;&#0;&nosuch;&#55296;", "<![CDATA[x]]>", "<!--" + "x" * deep,
-                               "<table>" * min(deep, 300) + "<tr><td colspan=999999999 rowspan=999999>x", "<!doctype x [<!ENTITY a 'b'>]>&a;")))  # fmt: skip
-    head = chance.choice(
-        (
-            "",
-            '<meta charset="utf-7">',
-            "<meta charset=gbk>",
-            '<meta charset="\x00">',
-            f"<title>{text(chance)}</title>",
-        )
-    )
-    return f"<html><head>{head}</head><body>{''.join(body)}"
-
-
-def table(chance: Random) -> str:
-    mark = chance.choice((",", ";", "\t", "|"))
-    columns = chance.choice((1, 2, 3, 8, 2000))
-
-    def cell() -> str:
-        said = text(chance, 20) if chance.random() < 0.5 else str(chance.choice(NUMBERS))
-        return chance.choice((said, '"' + said.replace('"', '""') + '"', '"' + said, said + '"', ""))
-
-    head = mark.join(
-        chance.choice(("id", "text", "time", "name", "", "a", chance.choice(ODD))) for _ in range(columns)
-    )
-    rows = [
-        mark.join(cell() for _ in range(max(0, min(columns, 40) + chance.choice((0, 0, 0, -1, 1)))))
-        for _ in range(chance.randint(0, 20))
-    ]
-    lines = [*chance.choice(([], ["sep=" + mark], ["A title", ""], ["\ufeff"])), head, *rows]
-    return chance.choice(("\n", "\r\n", "\r")).join(lines)
-
-
-def mail(chance: Random, depth: int = 0) -> str:
-    kind = chance.choice(("text/plain", "text/html", "multipart/mixed", "multipart/alternative", "message/rfc822", "image/png", "x", "text/plain; charset=nosuch",
-                          "text/plain; charset=utf-7", 'text/html; charset="gbk"', "multipart/mixed; boundary="))  # fmt: skip
-    names = (
-        "From",
-        "To",
-        "Subject",
-        "Date",
-        "Cc",
-        "Content-Transfer-Encoding",
-        "Content-Disposition",
-        "X",
-        "Message-ID",
-        "Content-Type",
-    )
-    values = (
-        "Ann <ann@example.org>", "=?utf-8?B?w6k=?=", "=?x?Q?=FF=?=", "=?utf-8?B?" + "A" * 3000 + "?=", "base64", "quoted-printable", "8bit",
-        "attachment; filename*0*=utf-8''%1b%5b; filename*1=b", "Sat, 02 May 2026 10:00:00 GMT", "32 Foo 0", "(" * 3000, "<" * 50 + "a@b", text(chance).replace("\n", " "),
-        chance.choice(ODD), "a@b, " * 500, "\x1b[2J",
-    )  # fmt: skip
-    head = "".join(f"{chance.choice(names)}: {chance.choice(values)}\n" for _ in range(chance.randint(0, 8)))
-    head = (
-        "From: a@b.c\nSubject: " + chance.choice(values) + "\n"
-        if depth == 0 and chance.random() < 0.9
-        else ""
-    ) + head
-    if kind.startswith("multipart") and depth < chance.choice((2, 5, 60)):
-        parts = "".join(f"--b{depth}\n{mail(chance, depth + 1)}\n" for _ in range(chance.choice((1, 1, 2))))
-        return f"{head}Content-Type: {kind}; boundary=b{depth}\n\n{parts}" + chance.choice(
-            (f"--b{depth}--\n", "")
-        )
-    return (
-        f"{head}Content-Type: {kind}\n\n{chance.choice((text(chance), 'w6k=' * 20, '=C3=A', html(chance)))}"
-    )
-
-
-def outline(chance: Random) -> str:
-    deep = chance.choice((2, 30, 3000, 100_000))
-    inner = "".join(
-        f'<outline text="{json.dumps(text(chance))[1:-1]}" created="x"/>' for _ in range(5)
-    ).replace("<script>", "")
-    nested = '<outline text="a">' * deep + inner + "</outline>" * chance.choice((deep, 0))
-    head = chance.choice(
-        (
-            "",
-            "<!DOCTYPE x>",
-            '<?xml version="1.0" encoding="utf-16"?>',
-            '<?xml version="1.0" encoding="nosuch"?>',
-            '<?xml version="1.1"?>',
-        )
-    )
-    return f'{head}<opml version="2.0"><head><title>T</title></head><body>{chance.choice((inner, nested))}</body></opml>'
-
-
-def notebook(chance: Random) -> Value:
-    cell = {"cell_type": "code", "source": ["print(1)\n", text(chance)], "metadata": {}, "execution_count": 1,
-            "outputs": [{"output_type": "stream", "name": "stdout", "text": [text(chance)]},
-                        {"output_type": "error", "ename": "E", "evalue": "x", "traceback": ["\x1b[31mred"]}]}  # fmt: skip
-    told = {"cell_type": "markdown", "source": markdown(chance), "metadata": {}}
-    return hurt(
-        {
-            "cells": [told, cell, told],
-            "metadata": {"kernelspec": {"language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        },
-        chance,
-    )
-
-
-def code(chance: Random) -> str:
-    lines = [chance.choice(("def f():", "    " * chance.randint(0, 200) + "x = 1", "}" * 50, "// " + text(chance), "/*", '"""', "#!/bin/sh", text(chance)))
-             for _ in range(chance.randint(0, 40))]  # fmt: skip
-    return "\n".join(lines) + chance.choice(("", "x" * 20_000, "{" * 5000, "a;" * 9000))
-
-
-def encoded(said: str, chance: Random) -> bytes:
-    """A text in some encoding, or in one and a half."""
-    name = chance.choice(
-        (
-            "utf-8",
-            "utf-8",
-            "utf-8",
-            "utf-8-sig",
-            "utf-16",
-            "utf-16-le",
-            "utf-32",
-            "latin-1",
-            "cp1252",
-            "gbk",
-            "shift_jis",
-            "koi8-r",
-            "utf-7",
-        )
-    )
-    data = said.encode(
-        name, "surrogatepass" if name.startswith("utf-") and name not in ("utf-7",) else "replace"
-    )
-    return data + said[:20].encode("gb18030", "replace") if chance.random() < 0.1 else data
 
 
 # --- archives --------------------------------------------------------------------------------------
@@ -445,8 +294,3 @@ def sparse(data: bytes, chance: Random) -> bytes:
     header[148:156] = b"        "
     header[148:156] = b"%06o\0 " % sum(header)
     return data.rstrip(b"\0") + bytes(-len(data.rstrip(b"\0")) % 512) + bytes(header) + bytes(1024)
-
-
-TEXTS: dict[str, Callable[[Random], str]] = {
-    "md": markdown, "html": html, "csv": table, "tsv": table, "eml": mail, "py": code, "txt": text, "yaml": yaml, "log": code,
-}  # fmt: skip
