@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ class Subject:
     """The current texts by id, as they were after each write; the last is what is there."""
     answers: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
     """What the reading commands answer while nothing is damaged."""
+    first: Callable[[], None] = limited
+    """Runs in each fork before the command."""
 
 
 def run(subject: Subject, vault: Path, *arguments: str, stdin: str = "") -> Run:
     given = ("--vault", vault, "--as", "user:ann", *arguments)
-    return memos(*given, stdin=stdin, env=subject.environment, timeout=30, first=limited)
+    return memos(*given, stdin=stdin, env=subject.environment, timeout=30, first=subject.first)
 
 
 def use_fake_embedder() -> None:
@@ -69,8 +71,8 @@ def build(campaign: Campaign, name: str, *options: str) -> Subject:
     return subject
 
 
-def _do(subject: Subject, *arguments: str) -> Run:
-    done = run(subject, subject.folder, *arguments)
+def _do(subject: Subject, *arguments: str, stdin: str = "") -> Run:
+    done = run(subject, subject.folder, *arguments, stdin=stdin)
     if done.code or done.signal:
         raise RuntimeError(f"the vault could not be built: {done}")
     return done
@@ -197,13 +199,29 @@ def with_log(campaign: Campaign, plain: Subject) -> Subject:
     return live
 
 
-def unfinished(campaign: Campaign) -> Subject | None:
-    """A vault whose ``init`` was killed with a rollback journal; None if no kill hit the moment."""
+def with_passphrase(campaign: Campaign) -> Subject:
+    """A small vault whose key is in it, under a passphrase."""
+    subject = Subject("passphrase", campaign.folder / "passphrase", first=_type_passphrase)
+    _do(subject, "init", "--encrypt")
+    _do(subject, "ingest", "-", "--type", "fact", stdin=campaign.sentence())
+    _remember(subject)
+    return subject
+
+
+def _type_passphrase() -> None:
+    from memos_cli.cli import context
+
+    limited()
+    context.ask_passphrase = lambda vault, twice: "a passphrase"
+
+
+def unfinished(campaign: Campaign) -> list[Subject]:
+    """A vault whose ``init`` was killed with a rollback journal; none if no kill hit the moment."""
     subject = Subject("init", campaign.folder / "init", moments=[{}])
     for _ in range(40):
         shutil.rmtree(subject.folder, ignore_errors=True)
         wait = campaign.chance.uniform(0.002, 0.08)
         memos("--vault", subject.folder, "--as", "user:ann", "init", kill_after=wait)
         if (subject.folder / "memos.db-journal").exists():
-            return subject
-    return None
+            return [subject]
+    return []

@@ -4,8 +4,8 @@
     scripts/campaigns/flips.py [--seed 1] [--seconds 60] [--count N] [--keep]
 
 Each try copies a vault (plain or encrypted, with or without a write-ahead log, or one whose ``init`` was
-killed), damages one file of the copy (flipped bits, zeroed, overwritten, repeated or outdated blocks, a cut,
-a tail), and runs commands that read, `check`, `check --repair`, and a write. A finding is
+killed) or a model, damages one file of it (flipped bits, zeroed, overwritten, repeated or outdated blocks, a
+cut, a tail), and runs commands that read, `check`, `check --repair`, and a write. A finding is
 
 - a traceback, an abort, a hang, more than LARGEST bytes of memory, an undocumented exit code, an error
   without words;
@@ -28,8 +28,21 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from common import Campaign, Run, main
-from flip_vaults import ALL, Subject, Text, build, current, run, unfinished, use_fake_embedder, with_log
+from flip_vaults import (
+    ALL,
+    Subject,
+    Text,
+    build,
+    current,
+    run,
+    unfinished,
+    use_fake_embedder,
+    with_log,
+    with_passphrase,
+)
 from judging import judge
+
+from memos_cli.runtime.gguf_header import read_header
 
 UNPROTECTED = frozenset(
     [
@@ -160,9 +173,9 @@ def damage(campaign: Campaign, subject: Subject, vault: Path) -> tuple[str, str]
 
 def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
     """Commands that read, the same for each try of a vault."""
-    ids = [*subject.moments[-1]] or ["01"] * 9
+    ids = [*subject.moments[-1]] or ["01"]
     words = subject.moments[-1].get(ids[0], "some text").split()[:3]
-    asked, model = " ".join(words), str(campaign.folder / "tiny.gguf")
+    asked, model = " ".join(words), str(campaign.folder / "llama.gguf")
     return [
         ALL, ("show", ids[0], "--json"), ("show", ids[-1]), ("history", ids[0], "--json"),
         ("stats", "--json"), ("search", asked, "--json"), ("search", "气候政策", "--json"),
@@ -170,7 +183,7 @@ def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
         ("query", asked, "--quote", "--json"),
         ("export", "--format", "jsonl", "--up-to", "secret"), ("list", "--payload", "activation", "--json"),
         ("list", "--payload", "parametric", "--json"), ("conflicts", "--json"), ("pin", "--json"),
-        ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", ids[8]),
+        ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", ids[8 % len(ids)]),
     ]  # fmt: skip
 
 
@@ -230,9 +243,7 @@ def differing(one: Any, other: Any, name: str = "") -> Iterator[str]:
 
 def attempt(campaign: Campaign, subject: Subject) -> None:
     """Damage one file of a copy, and run commands on it."""
-    vault = campaign.folder / "tried"
-    shutil.rmtree(vault, ignore_errors=True)
-    shutil.copytree(subject.folder, vault)
+    vault = copy(campaign, subject.folder, "tried")
     if subject.key:
         shutil.copy(subject.key, key := campaign.folder / "tried.key")
         subject.environment["MEMOS_KEY_FILE"] = str(key)
@@ -240,41 +251,79 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     where = f"{subject.name} {file} {how}"
     campaign.counts[f"file {subject.name} {file}"] += 1
     campaign.counts[f"damage {how}"] += 1
-    is_log = file.endswith(("-wal", "-shm"))
-    lost_end = False
-    kept = campaign.folder / "damaged"
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(vault, kept)
-    several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 3)]
+    kept = copy(campaign, vault, "damaged")
+    several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
     several.sort(key=lambda given: "--quote" in given)  # it counts uses
     said: list[tuple[str, str, Run]] = []
     before: dict[str, str] = {}
-    for given in several:
+    for given in several[: 1 if subject.name == "passphrase" else None]:  # which takes a second each time
         done = run(subject, vault, *given)
         if problem := judge(campaign, done):
             report(campaign, f"{where}: {problem}", kept, done)
         kind, details = wrong(subject, done)
         if kind:
             said.append((kind, details, done))
-            lost_end |= kind == "older" and is_log
         elif given == ALL and not done.code:
             before = current(done)
-    examined = run(subject, vault, "check", "--json")
-    silent = examined.code == 0
-    campaign.counts["check " + ("found nothing" if silent else "found damage")] += 1
-    for kind, details, done in said:
-        explained = kind == "unprotected" or (lost_end and kind != "text")  # SQLite takes it for a crash
-        if silent and not explained:
-            report(campaign, f"{where}: silent wrong answer: {kind}: {details}", kept, done)
-        elif silent:
-            campaign.counts[f"silent, {kind}: {details if kind == 'unprotected' else file}"] += 1
-        else:
-            campaign.counts[f"wrong and told, {kind}"] += 1
-    judged = judge(campaign, examined)
-    if judged:
-        report(campaign, f"{where}: {judged}", kept, examined)
-    if not campaign.chance.randrange(3):
+    compare(campaign, subject, vault, kept, where, said)
+    if not campaign.chance.randrange(4):
         after(campaign, subject, vault, kept, where, before)
+
+
+def compare(
+    campaign: Campaign,
+    subject: Subject,
+    vault: Path,
+    kept: Path,
+    where: str,
+    said: list[tuple[str, str, Run]],
+) -> None:
+    """Let `check` look at a damaged copy, and report wrong answers that it does not explain."""
+    examined = run(subject, vault, "check", "--json")
+    if problem := judge(campaign, examined):
+        report(campaign, f"{where}: {problem}", kept, examined)
+    rules = {each["rule"] for each in examined.values[0]["findings"]} if examined.out.strip() else {"must"}
+    campaign.counts[f"check found {' and '.join(sorted(rules)) or 'nothing'}"] += 1
+    is_log = "memos.db-wal" in where or "memos.db-shm" in where
+    lost_end = is_log and any(kind == "older" for kind, _, _ in said)  # SQLite takes it for a crash
+    for kind, details, done in said:
+        if "must" in rules or (rules and kind in ("answer", "unprotected")):
+            campaign.counts[f"wrong and told, {kind}"] += 1
+        elif kind == "unprotected" or (lost_end and kind != "text"):
+            campaign.counts[f"silent, {kind}: {'end of the log' if lost_end else details}"] += 1
+        else:
+            report(campaign, f"{where}: silent wrong answer: {kind}: {details}", kept, done)
+
+
+def copy(campaign: Campaign, folder: Path, name: str) -> Path:
+    """A fresh copy of a folder."""
+    made = campaign.folder / name
+    shutil.rmtree(made, ignore_errors=True)
+    shutil.copytree(folder, made)
+    return made
+
+
+def attempt_model(campaign: Campaign, subject: Subject, models: dict[str, bytes]) -> None:
+    """Damage a model, mostly its header, and ask it."""
+    vault, chance = copy(campaign, subject.folder, "tried"), campaign.chance
+    name = chance.choice([*models])
+    data = bytearray(models[name])
+    end = chance.choice(
+        (data.index(b"tokenizer.ggml"), len(data), read_header(campaign.folder / name).data_start)
+    )
+    part = data[:end]
+    how = chance.choices([*DAMAGES], WEIGHTS)[0]
+    DAMAGES[how](part, chance, bytes(part))
+    data[:end] = part
+    model = vault / "tmp" / name
+    model.write_bytes(data)
+    campaign.counts[f"file model {name}"] += 1
+    asked = ("query", "Where is the harbour?", "--generate", "--max-tokens", "4", "--model", str(model))
+    for given in (asked, ("models", str(model))):
+        done = run(subject, vault, *given)
+        campaign.counts[f"model, exit {done.code}"] += 1
+        if problem := judge(campaign, done):
+            report(campaign, f"model {name} {how}: {problem}", vault, done)
 
 
 def after(
@@ -308,18 +357,23 @@ def report(campaign: Campaign, what: str, kept: Path, done: Run) -> None:
 
 
 def work(campaign: Campaign) -> None:
-    from tiny_models import write_model
+    from tiny_models import ARCHITECTURES, UNFIT, write_model
 
     use_fake_embedder()
-    write_model(campaign.folder / "tiny.gguf", "llama")
+    models = {}
+    for architecture in (*ARCHITECTURES, *UNFIT):
+        path = write_model(campaign.folder / f"{architecture}.gguf", architecture)
+        models[path.name] = path.read_bytes()
     plain = build(campaign, "plain")
     subjects = [plain, build(campaign, "encrypted", "--encrypt"), with_log(campaign, plain)]
     for subject in subjects:
         subject.answers = right_answers(campaign, subject)
-    if started := unfinished(campaign):
-        subjects.append(started)
+    subjects += [with_passphrase(campaign), *unfinished(campaign)]
     for _ in campaign.tries():
-        attempt(campaign, campaign.chance.choices(subjects, (5, 4, 3, 1)[: len(subjects)])[0])
+        if campaign.chance.random() < 0.1:
+            attempt_model(campaign, plain, models)
+        else:
+            attempt(campaign, campaign.chance.choices(subjects, (10, 8, 6, 1, 2)[: len(subjects)])[0])
 
 
 def right_answers(campaign: Campaign, subject: Subject) -> dict[tuple[str, ...], list[Any]]:
