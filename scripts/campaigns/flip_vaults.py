@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from common import Campaign, Run, memos
-from judging import limited
+from judging import limited, memos_in_turn
 
+LONGEST = 30.0
+"""Seconds that a command may take on a busy machine."""
 ALL = ("list", "--state", "all", "--json")
 Text = tuple[str, str]
 """A memory's id and one of its texts."""
@@ -38,8 +40,14 @@ class Subject:
 
 
 def run(subject: Subject, vault: Path, *arguments: str, stdin: str = "") -> Run:
-    given = ("--vault", vault, "--as", "user:ann", *arguments)
-    return memos(*given, stdin=stdin, env=subject.environment, timeout=30, first=subject.first)
+    return run_all(subject, vault, [arguments], stdin=stdin)[0]
+
+
+def run_all(subject: Subject, vault: Path, commands: list[tuple[str, ...]], *, stdin: str = "") -> list[Run]:
+    """Run commands on a vault, one after the other, until one ends the process."""
+    given = [("--vault", vault, "--as", "user:ann", *each) for each in commands]
+    timeout = LONGEST * len(commands)
+    return memos_in_turn(given, stdin=stdin, env=subject.environment, timeout=timeout, first=subject.first)
 
 
 def use_fake_embedder() -> None:
@@ -60,12 +68,12 @@ def build(campaign: Campaign, name: str, *options: str) -> Subject:
         options = (*options, "--key-file", str(subject.key))
     _do(subject, "init", *options)
     files = _write_sources(campaign, campaign.folder / f"{name}-sources")
-    for step, given in enumerate(_steps(campaign, subject, files)):
+    _do(subject, "ingest", *map(str, files), "--tag", "from/files")
+    subject.older = campaign.folder / f"{name}-older"
+    shutil.copytree(subject.folder, subject.older)
+    _remember(subject)
+    for given in _steps(campaign, [*subject.moments[-1]]):
         _do(subject, *given)
-        _remember(subject)
-        if step == 3:
-            subject.older = campaign.folder / f"{name}-older"
-            shutil.copytree(subject.folder, subject.older)
     _add_derived(subject)
     _remember(subject)
     return subject
@@ -110,22 +118,18 @@ def _write_sources(campaign: Campaign, folder: Path) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def _steps(campaign: Campaign, subject: Subject, files: list[Path]) -> Iterator[tuple[str, ...]]:
-    """The writes of a vault, the ids of which are known only when they have been made."""
-    for path in files:
-        yield "ingest", str(path), "--tag", f"from/{path.stem}"
-    ids = [*subject.moments[-1]]
-    for id in ids[:3]:
+def _steps(campaign: Campaign, ids: list[str]) -> Iterator[tuple[str, ...]]:
+    """Writes of many kinds to memories that are there."""
+    for id in ids[:2]:
         yield "edit", id, "--text", campaign.sentence()
     yield "archive", ids[3]
     yield "link", ids[4], "about", ids[5]
     yield "pin", ids[6]
     yield "mark", "personal", ids[7]
     yield "grant", ids[8], "agent:bo"
-    yield "view", "set", "work", "--tag", "from/notes"
+    yield "view", "set", "work", "--tag", "from"
     yield "forget", ids[9], "--yes"
     yield "query", campaign.sentence(), "--quote"
-    yield "ingest", str(files[0]), "--reread"
 
 
 def _remember(subject: Subject) -> None:
@@ -215,13 +219,13 @@ def _type_passphrase() -> None:
     context.ask_passphrase = lambda vault, twice: "a passphrase"
 
 
-def unfinished(campaign: Campaign) -> list[Subject]:
-    """A vault whose ``init`` was killed with a rollback journal; none if no kill hit the moment."""
+def unfinished(campaign: Campaign) -> Subject:
+    """A vault whose ``init`` was killed, with a rollback journal if a kill hit the moment."""
     subject = Subject("init", campaign.folder / "init", moments=[{}])
     for _ in range(40):
         shutil.rmtree(subject.folder, ignore_errors=True)
         wait = campaign.chance.uniform(0.002, 0.08)
         memos("--vault", subject.folder, "--as", "user:ann", "init", kill_after=wait)
         if (subject.folder / "memos.db-journal").exists():
-            return [subject]
-    return []
+            break
+    return subject

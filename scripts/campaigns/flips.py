@@ -21,6 +21,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,6 +36,7 @@ from flip_vaults import (
     build,
     current,
     run,
+    run_all,
     unfinished,
     use_fake_embedder,
     with_log,
@@ -77,7 +79,8 @@ UNPROTECTED = frozenset(
     ]
 )
 """Fields that no hash covers for every memory (store_format.md, section 11)."""
-IGNORED = frozenset(("vault", "database", "bytes", "heat", "heats"))
+CHECK = ("check", "--json")
+IGNORED = frozenset(("vault", "database", "bytes", "heat", "heats", "start", "search", "total"))
 """Fields that depend on the place and the time of a command."""
 # --- damage --------------------------------------------------------------------------------------
 
@@ -175,6 +178,7 @@ def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
     """Commands that read, the same for each try of a vault."""
     ids = [*subject.moments[-1]] or ["01"]
     words = subject.moments[-1].get(ids[0], "some text").split()[:3]
+    some = ids[8 % len(ids)]
     asked, model = " ".join(words), str(campaign.folder / "llama.gguf")
     return [
         ALL, ("show", ids[0], "--json"), ("show", ids[-1]), ("history", ids[0], "--json"),
@@ -183,7 +187,7 @@ def commands(campaign: Campaign, subject: Subject) -> list[tuple[str, ...]]:
         ("query", asked, "--quote", "--json"),
         ("export", "--format", "jsonl", "--up-to", "secret"), ("list", "--payload", "activation", "--json"),
         ("list", "--payload", "parametric", "--json"), ("conflicts", "--json"), ("pin", "--json"),
-        ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", ids[8 % len(ids)]),
+        ("list", "--view", "work", "--json"), ("maintain", "--dry-run", "--json"), ("access", some),
     ]  # fmt: skip
 
 
@@ -204,7 +208,7 @@ def texts_in(value: Any) -> Iterator[Text]:
             yield from texts_in(each)
 
 
-def wrong(subject: Subject, done: Run) -> tuple[str, str]:
+def wrong(campaign: Campaign, subject: Subject, done: Run) -> tuple[str, str]:
     """A wrong answer of a command that ended well: what kind, and details; empty where there is none."""
     if done.code not in (0, 3) or ("--json" not in done.arguments and "jsonl" not in done.arguments):
         return "", ""
@@ -221,9 +225,9 @@ def wrong(subject: Subject, done: Run) -> tuple[str, str]:
         there = current(done)
         if there != subject.moments[-1]:
             return ("older" if there in subject.moments else "memories"), f"{len(there)} memories"
-    if given not in subject.answers or values == subject.answers[given]:
+    if given[0] == "maintain" or subject.name == "init":  # tells of times; no vault was whole before
         return "", ""
-    fields = sorted({*differing(values, subject.answers[given])} - IGNORED)
+    fields = sorted({*differing(values, right_answer(campaign, subject, given))} - IGNORED)
     if not fields:
         return "", ""
     return ("unprotected" if set(fields) <= UNPROTECTED else "answer"), ", ".join(fields)
@@ -253,36 +257,32 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     campaign.counts[f"damage {how}"] += 1
     kept = copy(campaign, vault, "damaged")
     several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
+    if subject.name == "passphrase":  # which takes a second each time
+        del several[1:]
     several.sort(key=lambda given: "--quote" in given)  # it counts uses
+    *runs, examined = run_all(subject, vault, [*several, CHECK])
     said: list[tuple[str, str, Run]] = []
     before: dict[str, str] = {}
-    for given in several[: 1 if subject.name == "passphrase" else None]:  # which takes a second each time
-        done = run(subject, vault, *given)
+    for done in (*runs, examined):
         if problem := judge(campaign, done):
             report(campaign, f"{where}: {problem}", kept, done)
-        kind, details = wrong(subject, done)
+    for done in runs:
+        kind, details = wrong(campaign, subject, done)
         if kind:
             said.append((kind, details, done))
-        elif given == ALL and not done.code:
+        elif done.arguments[4:] == ALL and not done.code:
             before = current(done)
-    compare(campaign, subject, vault, kept, where, said)
+    compare(campaign, examined, kept, where, said)
     if not campaign.chance.randrange(4):
         after(campaign, subject, vault, kept, where, before)
 
 
 def compare(
-    campaign: Campaign,
-    subject: Subject,
-    vault: Path,
-    kept: Path,
-    where: str,
-    said: list[tuple[str, str, Run]],
+    campaign: Campaign, examined: Run, kept: Path, where: str, said: list[tuple[str, str, Run]]
 ) -> None:
-    """Let `check` look at a damaged copy, and report wrong answers that it does not explain."""
-    examined = run(subject, vault, "check", "--json")
-    if problem := judge(campaign, examined):
-        report(campaign, f"{where}: {problem}", kept, examined)
-    rules = {each["rule"] for each in examined.values[0]["findings"]} if examined.out.strip() else {"must"}
+    """Report wrong answers that are not explained by what `check` found in a damaged copy."""
+    has_findings = examined.arguments[4:] == CHECK and examined.out.strip()
+    rules = {each["rule"] for each in examined.values[0]["findings"]} if has_findings else {"must"}
     campaign.counts[f"check found {' and '.join(sorted(rules)) or 'nothing'}"] += 1
     is_log = "memos.db-wal" in where or "memos.db-shm" in where
     lost_end = is_log and any(kind == "older" for kind, _, _ in said)  # SQLite takes it for a crash
@@ -319,8 +319,7 @@ def attempt_model(campaign: Campaign, subject: Subject, models: dict[str, bytes]
     model.write_bytes(data)
     campaign.counts[f"file model {name}"] += 1
     asked = ("query", "Where is the harbour?", "--generate", "--max-tokens", "4", "--model", str(model))
-    for given in (asked, ("models", str(model))):
-        done = run(subject, vault, *given)
+    for done in run_all(subject, vault, [("models", str(model)), asked]):
         campaign.counts[f"model, exit {done.code}"] += 1
         if problem := judge(campaign, done):
             report(campaign, f"model {name} {how}: {problem}", vault, done)
@@ -330,19 +329,18 @@ def after(
     campaign: Campaign, subject: Subject, vault: Path, kept: Path, where: str, before: dict[str, str]
 ) -> None:
     """Repair the damaged copy and write to it: no crash, and no text that was right is changed."""
-    for given in (
-        ("init",),
+    several: list[tuple[str, ...]] = [
         ("check", "--repair", "--json"),
         ("ingest", "-", "--type", "fact"),
         ALL,
-        ("check",),
-    ):
-        if given == ("init",) and "VAULT.toml" not in where and subject.name != "init":
-            continue
-        done = run(subject, vault, *given, stdin="A new memory.")
+        CHECK,
+    ]
+    if "VAULT.toml" in where or subject.name == "init":
+        several.insert(0, ("init",))
+    for done in run_all(subject, vault, several, stdin="A new memory."):
         if problem := judge(campaign, done):
             report(campaign, f"{where}: then {problem}", kept, done)
-        if given == ALL and before and not done.code:
+        if done.arguments[4:] == ALL and before and not done.code:
             there = current(done)
             if lost := [id for id, text in before.items() if there.get(id) != text]:
                 report(campaign, f"{where}: repair or write changed {lost}", kept, done)
@@ -364,28 +362,32 @@ def work(campaign: Campaign) -> None:
     for architecture in (*ARCHITECTURES, *UNFIT):
         path = write_model(campaign.folder / f"{architecture}.gguf", architecture)
         models[path.name] = path.read_bytes()
-    plain = build(campaign, "plain")
-    subjects = [plain, build(campaign, "encrypted", "--encrypt"), with_log(campaign, plain)]
-    for subject in subjects:
-        subject.answers = right_answers(campaign, subject)
-    subjects += [with_passphrase(campaign), *unfinished(campaign)]
+    made = {"plain": build(campaign, "plain")}
+    makers: dict[str, tuple[int, Callable[[], Subject]]] = {
+        "plain": (10, lambda: made["plain"]),
+        "encrypted": (8, lambda: build(campaign, "encrypted", "--encrypt")),
+        "log": (6, lambda: with_log(campaign, made["plain"])),
+        "passphrase": (1, lambda: with_passphrase(campaign)),
+        "init": (2, lambda: unfinished(campaign)),
+    }
+    weights = [weight for weight, _ in makers.values()]
     for _ in campaign.tries():
         if campaign.chance.random() < 0.1:
-            attempt_model(campaign, plain, models)
-        else:
-            attempt(campaign, campaign.chance.choices(subjects, (10, 8, 6, 1, 2)[: len(subjects)])[0])
+            attempt_model(campaign, made["plain"], models)
+            continue
+        name = campaign.chance.choices([*makers], weights)[0]
+        if name not in made:  # made when it is needed: a short run has time for tries
+            made[name] = makers[name][1]()
+        attempt(campaign, made[name])
 
 
-def right_answers(campaign: Campaign, subject: Subject) -> dict[tuple[str, ...], list[Any]]:
-    """What commands answer while nothing is damaged; without those that never answer the same twice."""
-    answers: list[dict[tuple[str, ...], list[Any]]] = [{}, {}]
-    for given in commands(campaign, subject):
-        for each in answers if "--json" in given else ():
-            vault = campaign.folder / "whole"
-            shutil.copytree(subject.folder, vault)
-            each[given] = run(subject, vault, *given).values
-            shutil.rmtree(vault)
-    return {given: answer for given, answer in answers[0].items() if answers[1][given] == answer}
+def right_answer(campaign: Campaign, subject: Subject, given: tuple[str, ...]) -> list[Any]:
+    """What a command answers while nothing is damaged."""
+    if given not in subject.answers:
+        vault = copy(campaign, subject.folder, "whole")
+        key = {"MEMOS_KEY_FILE": str(subject.key)} if subject.key else {}
+        subject.answers[given] = run(replace(subject, environment=key), vault, *given).values
+    return subject.answers[given]
 
 
 if __name__ == "__main__":
