@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,12 @@ class Subject:
 
 
 def run(subject: Subject, vault: Path, *arguments: str, stdin: str = "") -> Run:
-    return run_all(subject, vault, [arguments], stdin=stdin)[0]
+    return run_all(subject, vault, [arguments], stdin=[stdin.encode()])[0]
 
 
-def run_all(subject: Subject, vault: Path, commands: list[tuple[str, ...]], *, stdin: str = "") -> list[Run]:
+def run_all(
+    subject: Subject, vault: Path, commands: list[tuple[str, ...]], *, stdin: Sequence[bytes] = ()
+) -> list[Run]:
     """Run commands on a vault, one after the other, until one ends the process."""
     given = [("--vault", vault, "--as", "user:ann", *each) for each in commands]
     timeout = LONGEST * len(commands)

@@ -337,7 +337,7 @@ def after(
     ]
     if "VAULT.toml" in where or subject.name == "init":
         several.insert(0, ("init",))
-    for done in run_all(subject, vault, several, stdin="A new memory."):
+    for done in run_all(subject, vault, several, stdin=[b"A new memory."] * len(several)):
         if problem := judge(campaign, done):
             report(campaign, f"{where}: then {problem}", kept, done)
         if done.arguments[4:] == ALL and before and not done.code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,13 @@ class Input:
     command: tuple[str, ...]
     path: Path | None = None
     stdin: bytes = b""
+    vault: Path = Path()
+    """The copy that it is given to."""
+
+    @property
+    def line(self) -> tuple[object, ...]:
+        """The whole command line."""
+        return ("--vault", self.vault, "--as", "user:ann", *self.command, *([self.path] if self.path else []))
 
     @property
     def size(self) -> int:
@@ -278,9 +285,7 @@ def _import(chance: Random, kind: str) -> tuple[str, ...]:
 
 def put(campaign: Campaign, files: dict[str, bytes], chance: Random, *, plain: bool = False) -> Path:
     """Write files: one as it is, several as a folder, or all as an archive."""
-    folder = campaign.folder / "input"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="input-"))
     if not plain and chance.random() < 0.35:
         (folder / "export.zip").write_bytes(hostile.archive(files, chance))
         return folder / "export.zip"

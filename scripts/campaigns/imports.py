@@ -24,6 +24,7 @@ import shutil
 import sqlite3
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,15 @@ import exports
 from common import Campaign, Run, main, memos
 from flip_vaults import use_fake_embedder
 from import_inputs import DRAWS, TEXTS, Base, Input
-from judging import judge, limited
+from judging import judge, limited, memos_in_turn
 
 from memos_cli.infrastructure.check import examine
 from memos_cli.interface.exchange import bundle
 
 SLOWEST, PER_MEGABYTE = 20.0, 10.0
 """Seconds that a command may take, and those that a megabyte of input adds: the machine may be busy."""
+TOGETHER = 8
+"""Inputs that share a process; a vault each."""
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 """What rich writes on a terminal: colours."""
 RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -141,23 +144,44 @@ def answers_of(folder: Path, known: frozenset[str] | None = None) -> dict[str, A
 # --- tries ---------------------------------------------------------------------------------------
 
 
-def attempt(campaign: Campaign, base: Base) -> None:
-    """Give one input to a copy of the vault, and look at what is there then."""
-    vault = campaign.folder / "vault"
-    shutil.rmtree(vault, ignore_errors=True)
-    shutil.copytree(base.folder, vault)
-    given = campaign.chance.choices([*DRAWS], [*DRAWS.values()])[0](campaign, base)
-    campaign.counts[f"input {given.kind}"] += 1
-    command = [*given.command, *([given.path] if given.path else [])]
-    limit = SLOWEST + PER_MEGABYTE * given.size / 1e6
-    done = memos(
-        "--vault", vault, "--as", "user:ann", *command, stdin=given.stdin, timeout=limit, first=limited
-    )
-    campaign.counts[f"exit {done.code}"] += 1
-    if problem := judge(campaign, done):
-        report(campaign, given, problem, done)
-    if raw := RAW.search(done.err.replace("\r\n", "\n")):
-        report(campaign, given, f"a raw {raw[0]!r} in its messages", done)
+def attempt(campaign: Campaign, base: Base, count: int) -> None:
+    """Give some inputs to a copy of the vault each, and look at what is there then."""
+    trials = []
+    for number in range(count):
+        vault = campaign.folder / f"vault-{number}"
+        shutil.rmtree(vault, ignore_errors=True)
+        shutil.copytree(base.folder, vault)
+        draw = campaign.chance.choices([*DRAWS], [*DRAWS.values()])[0]
+        trials.append(replace(draw(campaign, base), vault=vault))
+    limit = sum(SLOWEST + PER_MEGABYTE * each.size / 1e6 for each in trials)
+    stdin = [each.stdin for each in trials]
+    runs = memos_in_turn([each.line for each in trials], stdin=stdin, timeout=limit)
+    whole: list[Input] = []
+    looks: list[tuple[object, ...]] = []
+    for given, done in zip(trials, runs, strict=False):
+        campaign.counts[f"input {given.kind}"] += 1
+        campaign.counts[f"exit {done.code}"] += 1
+        if problem := judge(campaign, done):
+            report(campaign, given, problem, done)
+        if done.seconds > SLOWEST + PER_MEGABYTE * given.size / 1e6:
+            report(campaign, given, f"took {done.seconds:.0f} s", done)
+        if raw := RAW.search(done.err.replace("\r\n", "\n")):
+            report(campaign, given, f"a raw {raw[0]!r} in its messages", done)
+        whole.append(given)
+        looks.append(compare(campaign, base, given, done))
+    for given, shown in zip(whole, memos_in_turn(looks, first=on_terminal, timeout=limit), strict=False):
+        look(campaign, given, shown)
+    for given in trials:
+        if given.path:
+            folder = given.path
+            while folder.parent != campaign.folder:
+                folder = folder.parent
+            shutil.rmtree(folder)
+
+
+def compare(campaign: Campaign, base: Base, given: Input, done: Run) -> tuple[object, ...]:
+    """Compare a vault with what was there before. Returns a command that shows something of what is new."""
+    vault, chance = given.vault, campaign.chance
     rows, _ = rows_of(vault, base.last)
     wanted = base.rows
     if given.command[0] == "query":  # which counts as a use
@@ -169,38 +193,35 @@ def attempt(campaign: Campaign, base: Base) -> None:
         report(campaign, given, f"what was there before has changed: {changed}", done)
     if broken := examine(vault, timeout=5.0):  # in this process, which is quicker: a plain vault
         report(campaign, given, f"check: {broken[:3]}", done)
-    if not done.hung:
-        look(campaign, base, given, vault)
-
-
-def look(campaign: Campaign, base: Base, given: Input, vault: Path) -> None:
-    """Show what came in as on a terminal, and see that its places read as they did."""
-    find, chance = ("--vault", vault, "--as", "user:ann"), campaign.chance
     with closing(sqlite3.connect(f"file:{vault / 'memos.db'}?mode=ro", uri=True)) as db:
         new = [id for (id,) in db.execute("SELECT id FROM cube WHERE n > ? ORDER BY n", (base.last,))]
-    chance.shuffle(new)
     campaign.counts["memories that came"] += len(new)
-    looks: list[tuple[str, ...]] = [("show", id) for id in new[:3]]
-    looks += [("list", "--state", "all"), ("search", "harbour otter"), ("history", (new or base.ids)[0])]
-    looks += [("export", "--format", "markdown"), ("list", "--json"), ("stats",)]
-    each = chance.choice(looks)
-    shown = memos(*find, *each, first=on_terminal)
+    if given.kind.startswith("bundle") and not chance.randrange(8):
+        known = frozenset(row[0] for row in base.rows["memories"])
+        here = answers_of(vault, known)
+        right = {name: [id for id in ids if id in known] for name, ids in base.answers.items()}
+        if here != right:
+            report(campaign, given, f"answers have changed: {here} {right}", done)
+    chance.shuffle(new)
+    ways: list[tuple[str, ...]] = [("list", "--state", "all"), ("search", "harbour otter"), ("stats",)]
+    ways += [("history", (new or base.ids)[0]), ("export", "--format", "markdown"), ("list", "--json")]
+    ways += [("show", id) for id in new[:1] * 3]
+    if new and given.command[0] == "ingest" and given.path and chance.random() < 0.5:
+        ways = [("show", new[0], "--json")]
+    return ("--vault", vault, "--as", "user:ann", *chance.choice(ways))
+
+
+def look(campaign: Campaign, given: Input, shown: Run) -> None:
+    """What a command shows on a terminal has no control characters, and a place reads as it did."""
     if problem := judge(campaign, shown):
         report(campaign, given, f"then {problem}", shown)
     if raw := RAW.search(ESCAPES.sub("", shown.out)):
         report(campaign, given, f"a raw {raw[0]!r} on a terminal", shown)
-    for id in new[:1] if given.command[0] == "ingest" and given.path else ():
-        shown = memos(*find, "show", id, "--json", first=limited)
-        for place in shown.values[0]["places"] if not shown.code else ():
+    if "show" in shown.arguments and "--json" in shown.arguments and not shown.code:
+        for place in shown.values[0]["places"]:
             campaign.counts[f"place reads {place['reads']}"] += 1
             if place["reads"] not in ("same", "masked"):
                 report(campaign, given, f"its place reads {place['reads']}", shown)
-    if given.kind.startswith("bundle") and not chance.randrange(5):
-        known = frozenset(row[0] for row in base.rows["memories"])
-        here = answers_of(vault, known)
-        wanted = {name: [id for id in ids if id in known] for name, ids in base.answers.items()}
-        if here != wanted:
-            report(campaign, given, f"answers have changed: {here} {wanted}", shown)
 
 
 def report(campaign: Campaign, given: Input, what: str, done: Run) -> None:
@@ -208,7 +229,8 @@ def report(campaign: Campaign, given: Input, what: str, done: Run) -> None:
     aside = campaign.folder / f"finding-{len(campaign.found)}"
     aside.mkdir()
     if given.path:
-        shutil.copytree(campaign.folder / "input", aside / "input", symlinks=True)
+        whole = given.path if given.path.is_dir() else given.path.parent
+        shutil.copytree(whole, aside / "input", symlinks=True)
     else:
         (aside / "stdin").write_bytes(given.stdin)
     campaign.find(
@@ -219,8 +241,9 @@ def report(campaign: Campaign, given: Input, what: str, done: Run) -> None:
 def work(campaign: Campaign) -> None:
     use_fake_embedder()
     base = build(campaign)
-    for _ in campaign.tries():
-        attempt(campaign, base)
+    for number in campaign.tries():
+        if number % TOGETHER == 0:
+            attempt(campaign, base, min(TOGETHER, campaign.count - number))
 
 
 if __name__ == "__main__":

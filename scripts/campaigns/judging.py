@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import shutil
@@ -27,11 +28,16 @@ def limited() -> None:
 
 
 def memos_in_turn(
-    commands: Sequence[Sequence[object]], *, first: Callable[[], None] = limited, **options: Any
+    commands: Sequence[Sequence[object]],
+    *,
+    stdin: Sequence[bytes] = (),
+    first: Callable[[], None] = limited,
+    **options: Any,
 ) -> list[Run]:
     """Run commands one after the other in a single fork, which costs a fraction of a fork each.
 
-    The runs end with the command that ended the fork, if one did. ``options`` are those of ``memos``.
+    The runs end with the command that ended the fork, if one did. ``stdin`` has the standard input of each;
+    ``options`` are those of ``memos``.
     """
     folder = Path(tempfile.mkdtemp())
     given = [tuple(map(str, command)) for command in commands]
@@ -39,7 +45,7 @@ def memos_in_turn(
     def run_all() -> None:
         first()
         for number, arguments in enumerate(given):
-            _run_here(arguments, folder / str(number))
+            _run_here(arguments, folder / str(number), stdin[number] if stdin else b"")
         os._exit(0)  # the command of the fork itself is not wanted
 
     last = memos("--version", first=run_all, **options)
@@ -57,11 +63,16 @@ def memos_in_turn(
     return runs
 
 
-def _run_here(arguments: tuple[str, ...], path: Path) -> None:
+def _run_here(arguments: tuple[str, ...], path: Path, stdin: bytes) -> None:
     """Run a command in this process; write its output, and at its end its exit code and seconds."""
     from memos_cli.cli.app import main
 
     start, code = time.monotonic(), FAILED_TO_END
+    with tempfile.TemporaryFile() as typed:
+        typed.write(stdin)
+        typed.seek(0)
+        os.dup2(typed.fileno(), 0)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False))
     for number, part in enumerate(("out", "err"), 1):
         with path.with_name(f"{path.name}.{part}").open("wb") as file:
             os.dup2(file.fileno(), number)
