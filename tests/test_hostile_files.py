@@ -126,6 +126,21 @@ def test_a_time_beyond_all_years_is_damage(memos: Shell, time: int) -> None:
         db.commit()
 
 
+def test_an_unexpected_value_in_a_damaged_vault_is_damage(memos: Shell) -> None:
+    (id,) = memos.keep("Owls nest low.")
+    for value, code in (("warm", 12), (0.0, 0)):
+        with closing(sqlite3.connect(memos.vault / "memos.db")) as db:
+            db.execute("UPDATE cube SET hits = 1, last_hit = 1, heat = ?", (value,))
+            db.commit()
+        said = memos("stats", code=code).err
+        assert "internal error" not in said
+        assert ("is damaged" in said) == bool(code)
+    with closing(sqlite3.connect(memos.vault / "memos.db")) as db:
+        db.execute("UPDATE cube SET hits = 0, last_hit = NULL")
+        db.commit()
+    assert memos.ids() == {id}
+
+
 @with_models
 def test_a_vocabulary_with_two_tokens_alike_is_not_loaded(memos: Shell) -> None:
     """llama.cpp would end the process: exit code 134."""
