@@ -17,7 +17,7 @@ from memos_cli.infrastructure.vault import Vault
 from memos_cli.zones import use_zone
 
 # How long an example takes is the machine's affair; and each run tries the same ones. New ones of what others
-# could send are drawn by scripts/bench/importing.py.
+# could send are drawn by scripts/campaigns/imports.py.
 settings.register_profile("memos", deadline=None, derandomize=True)
 settings.load_profile("memos")
 

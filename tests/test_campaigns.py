@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command import REPOSITORY
 
-CAMPAIGNS = ("kills", "faults", "soak", "walls")
+CAMPAIGNS = ("kills", "faults", "flips", "imports", "soak", "walls")
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)

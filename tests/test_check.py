@@ -181,6 +181,16 @@ def test_a_word_that_was_changed_in_the_full_text_alone_is_found(folder: Path) -
     assert told(folder) == []
 
 
+def test_a_word_that_no_search_comes_to_is_found(folder: Path) -> None:
+    """The full-text index finds words by a table of its own, which reading all of them does not use."""
+    db = sqlite3.connect(folder / "memos.db", isolation_level=None)
+    assert db.execute("UPDATE words_idx SET pgno = pgno + 20").rowcount
+    db.close()
+    assert told(folder) == [("should", "words-differ")]
+    repaired(folder)
+    assert told(folder) == []
+
+
 def blob_of(folder: Path) -> Path:
     (path,) = (path for path in (folder / "blobs").rglob("*") if path.is_file())
     return path

@@ -290,6 +290,18 @@ def test_a_bundle_is_what_its_manifest_says() -> None:
         bundle.read(io.BytesIO(lacking))
 
 
+def test_a_sparse_member_is_refused_before_its_zeros_are_read() -> None:
+    entry = tarfile.TarInfo("zeros.jsonl")
+    header = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[483:495] = b"%011o\0" % (1 << 30)  # what it claims; the file has none of them
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    whole = packed((bundle.MANIFEST, b'{"format":"mip","version":1,"members":{}}')).rstrip(b"\0")
+    with pytest.raises(Damaged, match="not a bundle: zeros"):
+        bundle.read(io.BytesIO(whole + bytes(-len(whole) % 512) + header + bytes(1024)))
+
+
 @given(st.data())
 def test_a_damaged_bundle_is_refused(data: st.DataObject) -> None:
     whole = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 
@@ -125,6 +126,21 @@ def test_a_time_beyond_all_years_is_damage(memos: Shell, time: int) -> None:
         db.commit()
 
 
+def test_an_unexpected_value_in_a_damaged_vault_is_damage(memos: Shell) -> None:
+    (id,) = memos.keep("Owls nest low.")
+    for value, code in (("warm", 12), (0.0, 0)):
+        with closing(sqlite3.connect(memos.vault / "memos.db")) as db:
+            db.execute("UPDATE cube SET hits = 1, last_hit = 1, heat = ?", (value,))
+            db.commit()
+        said = memos("stats", code=code).err
+        assert "internal error" not in said
+        assert ("is damaged" in said) == bool(code)
+    with closing(sqlite3.connect(memos.vault / "memos.db")) as db:
+        db.execute("UPDATE cube SET hits = 0, last_hit = NULL")
+        db.commit()
+    assert memos.ids() == {id}
+
+
 @with_models
 def test_a_vocabulary_with_two_tokens_alike_is_not_loaded(memos: Shell) -> None:
     """llama.cpp would end the process: exit code 134."""
@@ -135,6 +151,41 @@ def test_a_vocabulary_with_two_tokens_alike_is_not_loaded(memos: Shell) -> None:
     memos.keep("Owls nest low.")
     said = memos.process("query", "Where do owls nest?", "--model", model, "--text", code=15).err
     assert "the same" in said
+
+
+@pytest.mark.parametrize(
+    ("architecture", "key", "value"),
+    [
+        ("qwen2", "block_count", 0),
+        ("llama", "block_count", 65_535),
+        ("mamba", "block_count", 0),
+        ("qwen2", "attention.head_count", 2),
+        ("lfm2", "attention.head_count", 8),
+        ("phi3", "attention.head_count_kv", 3),
+        ("qwen2", "attention.key_length", 31),
+        ("qwen2", "attention.key_length", 1 << 20),
+        ("gemma", "attention.value_length", 64),
+        ("qwen3", "rope.dimension_count", 16),
+        ("phi3", "rope.dimension_count", 31),
+        ("lfm2", "rope.dimension_count", 0),
+        ("gemma3", "attention.sliding_window_pattern", 1),
+        ("llama", "attention.layer_norm_rms_epsilon", -1.0),
+        ("qwen2", "attention.layer_norm_rms_epsilon", float("nan")),
+    ],
+)
+def test_a_model_whose_sizes_disagree_is_refused(
+    tmp_path: Path, architecture: str, key: str, value: float
+) -> None:
+    """llama.cpp would end the process, or not end at all."""
+    model = write_model(tmp_path / "tiny.gguf", architecture, context=512)
+    read_header(model)
+    data = bytearray(model.read_bytes())
+    name = f"{architecture}.{key}".encode()
+    at = data.index(struct.pack("<Q", len(name)) + name) + 8 + len(name) + 4
+    data[at : at + 4] = struct.pack("<f" if isinstance(value, float) else "<I", value)
+    model.write_bytes(data)
+    with pytest.raises(ModelUnfit, match="not a usable GGUF file"):
+        read_header(model)
 
 
 def test_a_pipe_in_place_of_an_index_or_a_publication_is_not_waited_for(memos: Shell) -> None:

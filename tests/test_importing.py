@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing import IMPORTS, open_export, recognise, streaming
+from memos_cli.interface.importing.plain import NEAREST
 from memos_cli.interface.importing.streaming import Broken, elements
 
 QUIET = ("--no-embed",)
@@ -344,6 +345,8 @@ def test_an_outline_with_entities_is_refused(memos: Shell) -> None:
     assert "document type" in failed["failed"][0]["reason"]
     deep = "<opml><body>" + '<outline text="x">' * 5000 + "</outline>" * 5000 + "</body></opml>"
     memos("import", memos.write("deep.opml", deep), "--no-embed")
+    (row,) = memos("list", "--json").records  # a title of all that lies above would be quadratic
+    assert row["title"].count("/") == NEAREST
 
 
 @pytest.mark.parametrize("way", ["list", "export"])

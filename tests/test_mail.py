@@ -56,6 +56,23 @@ def test_a_mail_of_html_alone_is_what_it_shows() -> None:
     assert "<p>" not in draft.text
 
 
+@pytest.mark.parametrize("header", ["Cc: " + "(" * 5000, "From: " + "<" * 5000, "To: " + "a:" * 5000])
+def test_a_mail_whose_headers_are_nested_too_deeply_is_no_internal_error(header: str) -> None:
+    try:
+        reading(f"{header}\nSubject: Keys\n\nThey are here.\n".encode())
+    except MemosError as error:
+        assert "nested" in str(error)
+
+
+@pytest.mark.parametrize("part", ["=?utf-8?Q?a?= ", "a@b.c, ", "word "])
+def test_of_a_long_header_the_beginning_is_read(part: str) -> None:
+    """Of all of it, Python's parser would take minutes, and gigabytes."""
+    data = f"From: Ann <a@b.c>\nTo: {part * 100_000}\nSubject: {part * 100_000}\n\nThey are here.\n"
+    drafts = reading(data.encode()).drafts
+    assert drafts[0].author == "Ann"
+    assert "They are here." in drafts[-1].text
+
+
 @pytest.mark.parametrize("charset", ["no-such-charset", "utf-8"])
 def test_a_wrong_encoding_loses_no_mail(charset: str) -> None:
     data = b"From: a@b.example\nSubject: Hi\nContent-Type: text/plain; charset=%s\n\nKeys \xff are here.\n"

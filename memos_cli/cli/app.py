@@ -15,9 +15,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from memos_cli import __version__
-from memos_cli.cli.context import View, with_global_options
+from memos_cli.cli.context import View, find_damage, with_global_options
 from memos_cli.cli.output import clean, to_json
-from memos_cli.errors import MemosError
+from memos_cli.errors import Damaged, MemosError
 
 EXIT_CODES = """\b
 Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a problem · 2 usage
@@ -109,8 +109,10 @@ def main() -> NoReturn:
         _fail("an argument is not valid UTF-8", "type it again, or use stdin", 2)
     except OverflowError:
         _fail("a number or a time is too large", "", 2)
-    except Exception as error:  # noqa: BLE001 (a bug of ours: said without a traceback, as the last resort)
-        _fail(
+    except Exception as error:  # noqa: BLE001 (said without a traceback, as the last resort)
+        if damage := find_damage():  # a value that no write leaves, where the code expects another
+            _fail(damage, "`memos check` lists all of it; restore a backup", Damaged.code)
+        _fail(  # a bug of ours
             f"internal error: {type(error).__name__}: {error}", "run it again with --debug, and report it", 1
         )
     sys.exit(0)

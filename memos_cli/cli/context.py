@@ -36,7 +36,33 @@ class State:
         from memos_cli.settings import load_settings
 
         settings, _ = load_settings({**self.flags, **flags})
-        return Memos(settings, ask=ask_passphrase)
+        OPENED.append(Memos(settings, ask=ask_passphrase))
+        return OPENED[-1]
+
+
+OPENED: list[Memos] = []
+"""What this process has opened: if it fails unexpectedly, the vault may be damaged."""
+
+
+def find_damage() -> str:
+    """Return what is lost or altered in the vaults that this process opened; "" if nothing is.
+
+    Looks at the rows, not at every text: for use after an unexpected failure.
+    """
+    from memos_cli.errors import MemosError
+    from memos_cli.infrastructure.check import examine
+
+    for memos in OPENED:
+        if "vault" not in memos.__dict__:
+            continue
+        try:
+            found = examine(memos.folder, timeout=1.0, full=False, cipher=memos.vault.cipher)
+        except (MemosError, OSError):
+            continue
+        for finding in found:
+            if finding.rule == "must":
+                return f"{memos.folder} is damaged: {finding.where}: {finding.message}"
+    return ""
 
 
 def ask_passphrase(vault: str, twice: bool) -> str:

@@ -31,6 +31,11 @@ _MAX_KEY = (1 << 16) - 1  # the specification's own limit
 _MAX_TEXT = 1 << 24
 _MAX_ITEMS = 1 << 23  # the largest vocabularies in use have 2^18 tokens and 2^19 merges
 _MAX_NESTING = 4
+_MAX_LAYERS = 512  # llama.cpp's LLAMA_MAX_LAYERS
+_SAME_HEADS = frozenset(("llama", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "gemma3", "lfm2"))
+"""Architectures whose matrices of attention have a row for each number of each head."""
+_ALL_TURNED = frozenset(("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3"))
+"""Those in which positions turn all of them."""
 _BLOCK = 1 << 18
 
 
@@ -87,7 +92,9 @@ def read_header(path: Path) -> GgufHeader:
     """Read the metadata of ``path``. Raises ModelUnfit if it isn't a sound GGUF file."""
     try:
         with open_regular(path) as file:
-            return _parse(_Cursor(file, path.stat().st_size))
+            header = _parse(_Cursor(file, path.stat().st_size))
+        _check_shape(header)
+        return header
     except FileNotFoundError:
         raise ModelUnfit(f"no such model file: {path}", "memos models") from None
     except OSError as error:
@@ -140,6 +147,55 @@ def _parse_tensor(cursor: _Cursor) -> GgufTensor:
         raise _Unsound(f"a tensor of {count} dimensions")
     dimensions = tuple(cursor.number("Q") for _ in range(count))
     return GgufTensor(name, dimensions, cursor.number("I"), cursor.number("Q"))
+
+
+def _check_shape(header: GgufHeader) -> None:
+    """Compare sizes in the metadata with each other and the tensors. llama.cpp aborts if they disagree.
+
+    Source: the assertions in llama.cpp's src/llama-model.cpp, src/models/*.cpp and ggml/src/ggml-cpu/ops.cpp.
+    """
+    layers = header.number(f"{header.architecture}.block_count", 1)
+    if not 0 < layers <= _MAX_LAYERS:
+        raise _Unsound(f"{layers} layers; 1 to {_MAX_LAYERS} are sensible")
+    for key, value in header.values.items():
+        if isinstance(value, float) and (
+            (key.endswith("_epsilon") and not 0 <= value < 1) or math.isnan(value)
+        ):
+            raise _Unsound(f"{key} is {value}")
+    if header.architecture == "gemma3" and header.number("gemma3.attention.sliding_window_pattern") == 1:
+        raise _Unsound("no layer has the sliding window of its architecture")
+    if header.architecture in _SAME_HEADS:
+        _check_heads(header)
+
+
+def _check_heads(header: GgufHeader) -> None:
+    """Compare the heads of attention with the matrices that make them."""
+
+    def number(key: str, default: int = 0) -> int:
+        return header.number(f"{header.architecture}.{key}", default)
+
+    heads, width = number("attention.head_count"), number("embedding_length")
+    if heads < 1:
+        return  # an adapter; or none, and llama.cpp says so
+    key = number("attention.key_length", width // heads)
+    value = number("attention.value_length", width // heads)
+    rows = {"attn_q": heads * key}
+    if f"{header.architecture}.attention.head_count_kv" not in header.lengths:  # else layers differ
+        shared = number("attention.head_count_kv", heads)
+        rows |= {"attn_k": shared * key, "attn_v": shared * value}
+        rows["attn_qkv"] = sum(rows.values())
+        if shared < 1 or heads % shared:
+            raise _Unsound(f"{heads} heads share {shared} heads of keys")
+    for tensor in header.listed:
+        part = tensor.name.removesuffix(".weight").rpartition(".")[2]
+        if tensor.name.endswith(".weight") and (
+            (part in rows and tensor.dimensions[1:] != (rows[part],))
+            or (part == "attn_output" and tensor.dimensions[0] != heads * value)
+        ):
+            raise _Unsound(f"{tensor.name} does not fit {heads} heads of {key} numbers")
+    turned = number("rope.dimension_count", key)
+    if not 0 < turned <= key or turned % 2 or (header.architecture in _ALL_TURNED and turned != key):
+        raise _Unsound(f"positions turn {turned} of the {key} numbers of a head")
 
 
 class _Cursor:

@@ -53,7 +53,7 @@ class Run:
     @property
     def values(self) -> list[Any]:
         """The lines of JSON."""
-        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+        return [json.loads(line) for line in self.out.split("\n") if line.strip()]
 
     @property
     def broke(self) -> bool:

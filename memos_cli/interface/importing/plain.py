@@ -11,6 +11,8 @@ from memos_cli.interface.importing.bundles import Bundle, time
 from memos_cli.interface.importing.opening import Export
 from memos_cli.interface.sources import Hints, read_bytes
 
+NEAREST = 50
+"""Levels of an outline above an entry that its title names at most."""
 ENDINGS = ("*.jsonl", "*.ndjson", "*.csv", "*.json", "*.opml")
 
 
@@ -62,4 +64,4 @@ def _outline(data: bytes, bundle: Bundle) -> None:
                 title=" / ".join(filter(None, path)), time=time(entry.get("created", "")),
                 tags=tuple(filter(None, tags)),
             )  # fmt: skip
-        waiting += [(each, [*path, said]) for each in reversed(below)]
+        waiting += [(each, [*path[-NEAREST:], said]) for each in reversed(below)]

@@ -110,9 +110,17 @@ def _import_command(path: Path) -> str:
 def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
 
-    Raises MemosError for binary data and for documents without a converter, UsageError for a kind
-    that does not exist. Parts that cannot be taken do not raise: they are in ``failed`` and the notes.
+    Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
+    UsageError for a kind that does not exist. Parts that cannot be taken do not raise: they are in ``failed``
+    and the notes.
     """
+    try:
+        return _read_bytes(data, uri, name, hints)
+    except RecursionError as error:  # of a parser that is not ours: mails in mails, documents
+        raise MemosError("it is nested too deeply", "save its parts as files of their own") from error
+
+
+def _read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
     if hints.kind and hints.kind not in _READERS:
         raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
     kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)

@@ -13,7 +13,16 @@ from email.message import EmailMessage
 from memos_cli.errors import MemosError
 
 _HEADERS = ("From", "To", "Cc", "Date")
+_LONGEST = 20_000
+"""Characters of a header that are read. Of a longer one, Python's parser takes minutes, and gigabytes."""
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
+
+
+class _Policy(policy.EmailPolicy):
+    """The usual policy, with headers of bounded length."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        return super().header_fetch_parse(name, value[:_LONGEST])  # type: ignore[no-any-return]
 
 
 def convert_mail(data: bytes) -> bytes:
@@ -22,7 +31,8 @@ def convert_mail(data: bytes) -> bytes:
     Attachments are named and left out. Raises MemosError where it is no mail.
     """
     try:
-        mail = message_from_bytes(data, policy=policy.default)
+        mail = message_from_bytes(data, policy=_Policy())
+        assert isinstance(mail, EmailMessage)
         found = {name: " ".join(str(mail[name] or "").split()) for name in (*_HEADERS, "Subject")}
         body = _body(mail)
         attached = [part.get_filename() or part.get_content_type() for part in mail.iter_attachments()]
