@@ -122,9 +122,13 @@ def read_part(path: Path, start: int, end: int) -> bytes:
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[IO[bytes]]:
-    """Open a regular file for reading, without blocking. Raises OSError for a pipe, device or folder."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def open_regular(path: Path, *, follow: bool = True) -> Iterator[IO[bytes]]:
+    """Open a regular file for reading, without blocking. Raises OSError for a pipe, device or folder.
+
+    Unless ``follow``, also for a symbolic link.
+    """
+    link = 0 if follow else os.O_NOFOLLOW
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | link)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
