@@ -34,9 +34,7 @@ def backup(
     ] = 0,
     weekly: Annotated[
         int,
-        typer.Option(
-            "--keep-weekly", metavar="N", min=0, help="Keep the newest of each of the last N weeks."
-        ),
+        typer.Option("--keep-weekly", metavar="N", min=0, help="The same for each of the last N weeks."),
     ] = 0,
     check: Annotated[
         bool, typer.Option("--check", help="Read and verify all snapshots in DIR; back up nothing.")
@@ -44,10 +42,10 @@ def backup(
 ) -> None:
     """Back up the whole vault to a folder, while others may use it. A second run writes only what changed.
 
-    DIR holds snapshots of one vault. With any --keep option, snapshots that none of them keeps are removed
-    (the rules are those of restic); without, all are kept. What you forget stays in older snapshots until they
-    are removed: --keep-last 1 leaves only the new one. A backup of an encrypted vault is encrypted with the
-    same key, and does not contain a key file. Only the vault's creator may back it up.
+    DIR holds snapshots of one vault. The --keep options remove the snapshots that none of them keeps, by the
+    rules of restic; without them, all are kept. Old snapshots contain what you have forgotten since: with
+    --keep-last 1, only the new one is left. The backup of an encrypted vault is encrypted with the same key,
+    and does not contain the key file. Only the vault's creator may back it up.
 
     \b
     Example:

@@ -231,8 +231,8 @@ def forget(
         )
     for folder in gone.backups:
         output.note(
-            f"note: snapshots in {folder} still contain the text; to remove them: memos backup {quote(folder)}"
-            " --keep-last 1"
+            f"note: snapshots in {folder} still contain the text; to remove them:"
+            f" memos backup {quote(folder)} --keep-last 1"
         )
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")

@@ -60,7 +60,7 @@ class StableDatabase:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def lasting_stamp(self, first: Stamp) -> Stamp | None:
-        """Return the stamp if it was ``first`` all the time and no later write can get the same one; else None.
+        """Return the stamp if it is still ``first`` and no later write can get the same one; else None.
 
         Every write sets the times of a file, but two within one tick of the clock set the same.
         """

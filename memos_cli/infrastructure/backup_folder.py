@@ -1,8 +1,8 @@
 """A folder of backups: snapshots of one vault, which share what they have in common.
 
 Every object is a file that is named by the sha256 of its bytes: a blob of the vault, a piece of its database,
-or the tree of a snapshot, which lists the files of the vault and their pieces. A snapshot is complete when its
-manifest is there; that is written last. What no manifest leads to is unfinished, and is never trusted: it
+or the tree of a snapshot, which lists the files of the vault and their pieces. A snapshot is complete when
+its manifest is there; that is written last. What no manifest leads to is unfinished, and is never trusted: it
 is overwritten or swept. ``store_format.md`` describes the files.
 
 What lies in the folder may come from anywhere: names, sizes and links are checked before they are used.
@@ -118,6 +118,7 @@ class BackupFolder:
     def __init__(self, folder: Path, vault: str) -> None:
         self.folder, self.vault = folder, vault
         self.scratch = folder / "tmp"
+        self._list = f'memos restore-vault "{folder}" --list'
         self._made: set[Path] = set()
 
     @classmethod
@@ -132,9 +133,7 @@ class BackupFolder:
             make_folder(folder)
             names = {path.name for path in folder.iterdir()}
         except OSError as error:
-            raise UsageError(
-                f"{folder}: {error.strerror}", "name another folder: memos backup DIR"
-            ) from error
+            raise UsageError(f"{folder}: {error.strerror}", "name another folder") from error
         if strangers := sorted(names - _OWN_NAMES):
             if "VAULT.toml" in names or "memos.db" in names:
                 raise UsageError(f"{folder} is a vault", "name a new folder for its backups")
@@ -218,9 +217,7 @@ class BackupFolder:
     def manifest(self, name: str) -> Manifest:
         """Read the manifest of a snapshot. Raises UsageError, Damaged."""
         if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"{name!r} is no name of a snapshot", f'memos restore-vault "{self.folder}" --list'
-            )
+            raise UsageError(f"{name!r} is no name of a snapshot", self._list)
         return self._manifest(self.folder / "snapshots" / f"{name}.json")
 
     def _manifest(self, path: Path) -> Manifest:
@@ -239,9 +236,7 @@ class BackupFolder:
                 name, _time_of(name), tree, size, str(known["audit"]), tuple(stamp) if is_stamp else None
             )
         except FileNotFoundError:
-            raise UsageError(
-                f"there is no snapshot {name}", f'memos restore-vault "{self.folder}" --list'
-            ) from None
+            raise UsageError(f"there is no snapshot {name}", self._list) from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {self.folder} readable by you") from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:

@@ -241,7 +241,7 @@ def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
 def verify(
     folder: Path, *, is_open: bool, on_bytes: Callable[[int], None] = lambda count: None
 ) -> tuple[int, list[str]]:
-    """Read every object of a folder of backups. Returns the number of complete snapshots, and what is wrong."""
+    """Read every object of a folder of backups. Returns how many snapshots are complete, and what is wrong."""
     backup = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open)
     survey = backup.survey()
     problems = [f"the snapshot {name} is damaged: {why}" for name, why in survey.broken.items()]

@@ -185,7 +185,7 @@ class Memos(Session):
     def backup(
         self, folder: Path, keep: Retention, *, on_bytes: Callable[[int], None] = lambda count: None
     ) -> BackedUp:
-        """Add a snapshot of the whole vault to a folder of backups, and remove those that ``keep`` does not."""
+        """Add a snapshot of the whole vault to a folder, and remove those that ``keep`` does not keep."""
         from memos_cli.interface.backups import back_up
 
         return back_up(self, folder, keep, on_bytes)
@@ -193,7 +193,7 @@ class Memos(Session):
     def restore_vault(
         self, folder: Path, snapshot: str = "", *, on_bytes: Callable[[int], None] = lambda count: None
     ) -> RestoredVault:
-        """Restore a snapshot ("": the newest) of a folder of backups as this vault, which must not exist yet."""
+        """Restore a snapshot ("": the newest) of a folder as this vault, which must not exist yet."""
         from memos_cli.interface.restoring import restore
 
         return restore(self, folder, snapshot, on_bytes)

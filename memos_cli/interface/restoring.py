@@ -1,7 +1,7 @@
 """Restore a vault from a folder of backups.
 
-All of it is made and examined in ``tmp/restore`` of the new vault, and moved into place at the end, VAULT.toml
-last: a restore that was cut short is no vault, and the next one starts over.
+All of it is made and examined in ``tmp/restore`` of the new vault, and moved into place at the end,
+VAULT.toml last: a restore that was cut short is no vault, and the next one starts over.
 """
 
 from __future__ import annotations
@@ -103,8 +103,10 @@ def _require_free(target: Path) -> None:
         return
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}", advice) from error
-    is_started = (target / RESTORING).is_dir() and not (target / RESTORING).is_symlink()
-    if not names <= (OWN_NAMES if is_started else {"lock"}):
+    scratch, begun = target / "tmp", target / RESTORING
+    is_bare = not scratch.is_symlink() and (not scratch.exists() or not any(scratch.iterdir()))
+    is_begun = begun.is_dir() and not begun.is_symlink() and not scratch.is_symlink()
+    if not names <= (OWN_NAMES if is_begun else {"lock", "tmp"} if is_bare else {"lock"}):
         stranger = sorted(names - {"lock"})[0]
         raise UsageError(f"{target} is not empty (it has {stranger})", advice)
 
