@@ -24,7 +24,8 @@ from memos_cli.errors import Damaged, Locked, Unwritable
 from memos_cli.files import PRIVATE_FILE, open_regular, read_small
 from memos_cli.infrastructure import audit, tables
 from memos_cli.infrastructure.audit import Head
-from memos_cli.infrastructure.backup_folder import PIECE, BackupFolder, Entry, Stamp, blob_path
+from memos_cli.infrastructure.backup_folder import BackupFolder
+from memos_cli.infrastructure.backup_format import PIECE, Entry, Stamp, blob_path, to_tree
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect, explain, has_log, raw_descriptor
 from memos_cli.infrastructure.encryption import Cipher
@@ -181,8 +182,7 @@ class Copying:
 
     def write_tree(self, entries: Sequence[Entry]) -> str:
         """Write the object that lists the files of a snapshot. Returns its name."""
-        data = "".join(f"{entry.sha256} {entry.bytes} {entry.path}\n" for entry in entries).encode()
-        return self._put("", data).sha256
+        return self._put("", to_tree(entries)).sha256
 
     def _run(self, jobs: Sequence[Callable[[], Entry]], beside: Callable[[], None]) -> list[Entry]:
         """Do ``jobs`` on several threads, and ``beside`` on this one. Returns the entries in their order."""

@@ -15,15 +15,11 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from memos_cli.cube import format_time, parse_time, utc
 from memos_cli.errors import Damaged, MemosError, Refused, TooNew, UsageError
 from memos_cli.files import (
     PRIVATE_FILE,
@@ -35,57 +31,21 @@ from memos_cli.files import (
     sync_folder,
     write_whole,
 )
-from memos_cli.infrastructure import policies
-from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.backup_format import (
+    FORMAT,
+    NAME,
+    SHA256,
+    VERSION,
+    Entry,
+    Manifest,
+    read_manifest,
+    read_tree,
+)
 
-VERSION = 1
-"""The version of the format of a backup folder."""
-PIECE = 1 << 18
-"""Bytes of the database in one object. SQLite changes single pages: smaller pieces share more, and more of
-them are slower to write."""
-_FORMAT = "memos-backup"
 _MARK = "BACKUP.json"
 _OWN_NAMES = frozenset((_MARK, "lock", "objects", "snapshots", "tmp"))
-_KNOWN = "backup:"
-"""How the names of policies begin that name a folder; the value is the time of its newest content."""
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_ENTRY = re.compile(
-    r"([0-9a-f]{64}) (0|[1-9]\d{0,14}) (VAULT\.toml|key\.age|memos\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
-)
 _LONGEST_TREE = 1 << 30
 _BUFFER = 1 << 20
-
-Stamp = tuple[int, ...]
-"""What tells whether the file of a database was written to: its device, inode, size and times."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file of a vault in a snapshot, or one of its pieces, in their order."""
-
-    path: str
-    """In the vault: ``VAULT.toml``, ``key.age``, ``memos.db`` or ``blobs/ab/abcd…``."""
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """A snapshot: the vault at one time."""
-
-    name: str
-    time: int
-    """Milliseconds since 1970 UTC."""
-    tree: str
-    """The object that lists its files."""
-    bytes: int
-    """Of its files together."""
-    audit: str = ""
-    """The head of the vault's audit; empty for an encrypted vault."""
-    stamp: Stamp | None = None
-    """That of the database when it was copied; None if another write could have the same one."""
 
 
 @dataclass(slots=True)
@@ -101,15 +61,6 @@ class Survey:
     """Objects that snapshots need."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of the objects that are there."""
-
-
-def name_of(time: int) -> str:
-    """The name of a snapshot that was taken at ``time``."""
-    return utc(time).strftime("%Y%m%dT%H%M%S.") + f"{time % 1000:03}Z"
-
-
-def _time_of(name: str) -> int:
-    return parse_time(datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ").isoformat())  # without a zone it is UTC
 
 
 class BackupFolder:
@@ -147,8 +98,8 @@ class BackupFolder:
             for name in ("objects", "snapshots", "tmp"):
                 make_folder(folder / name)
             if not (folder / _MARK).exists():
-                mark = {"format": _FORMAT, "version": VERSION, "vault": vault}
-                write_whole(folder / _MARK, _line(mark), scratch=folder / "tmp")
+                mark = {"format": FORMAT, "version": VERSION, "vault": vault}
+                write_whole(folder / _MARK, json.dumps(mark).encode() + b"\n", scratch=folder / "tmp")
                 sync_folder(folder.parent)
         opened = cls.open(folder, is_open=is_open)
         if opened.vault != vault:
@@ -164,7 +115,7 @@ class BackupFolder:
         path = folder / _MARK
         try:
             known = json.loads(read_small(path))
-            if known["format"] != _FORMAT or not isinstance(known["version"], int):
+            if known["format"] != FORMAT or not isinstance(known["version"], int):
                 raise ValueError("it is of another program")
             vault = str(known["vault"])
         except (FileNotFoundError, NotADirectoryError):
@@ -210,38 +161,28 @@ class BackupFolder:
         entries = self.tree(manifest)
         found.named.update(entry.sha256 for entry in entries)
         for entry in entries:
-            if found.sizes.get(entry.sha256) != entry.bytes:
+            if found.sizes.get(entry.sha256) != entry.size:
                 return f"the object {entry.sha256} of {entry.path} is missing or of another length"
         return ""
 
     def manifest(self, name: str) -> Manifest:
         """Read the manifest of a snapshot. Raises UsageError, Damaged."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise UsageError(f"{name!r} is no name of a snapshot", self._list)
         return self._manifest(self.folder / "snapshots" / f"{name}.json")
 
     def _manifest(self, path: Path) -> Manifest:
         name = path.name.removesuffix(".json")
         try:
-            if not _NAME.fullmatch(name) or path.is_symlink():
-                raise ValueError("not a file of ours")
-            known: dict[str, Any] = json.loads(read_small(path))
-            if known["format"] != _FORMAT or known["vault"] != self.vault or known["version"] != VERSION:
-                raise ValueError("of another vault or version")
-            stamp, tree, size = known["stamp"], known["tree"], known["bytes"]
-            if not _SHA256.fullmatch(tree) or not isinstance(size, int) or size < 0:
-                raise ValueError("no tree")
-            is_stamp = isinstance(stamp, list) and all(isinstance(each, int) for each in stamp)
-            made = Manifest(
-                name, _time_of(name), tree, size, str(known["audit"]), tuple(stamp) if is_stamp else None
-            )
+            if path.is_symlink():
+                raise ValueError("a symbolic link")
+            return read_manifest(name, read_small(path), self.vault)
         except FileNotFoundError:
             raise UsageError(f"there is no snapshot {name}", self._list) from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {self.folder} readable by you") from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             raise Damaged(f"the manifest of the snapshot {name} is damaged", f'rm "{path}"') from error
-        return made
 
     def tree(self, manifest: Manifest) -> list[Entry]:
         """The files of a snapshot, pieces of one file in their order. Raises Damaged."""
@@ -252,26 +193,14 @@ class BackupFolder:
             raise self._damaged(manifest.tree, error.strerror or "") from error
         if hashlib.sha256(data).hexdigest() != manifest.tree:
             raise self._damaged(manifest.tree, "its bytes are not those that its name tells")
-        entries, seen, last = [], set(), ""
-        for line in data.decode("ascii", "replace").splitlines():
-            match = _ENTRY.fullmatch(line)
-            if match is None:
-                raise self._damaged(manifest.tree, "a line of it names no file of a vault")
-            entry = Entry(match[3], int(match[2]), match[1])
-            if entry.path.startswith("blobs/") and entry.path != blob_path(entry.sha256):
-                raise self._damaged(manifest.tree, "it names a blob that is another one")
-            if entry.path in seen and not entry.path == last == "memos.db":
-                raise self._damaged(manifest.tree, "it names a file twice")
-            seen.add(entry.path)
-            last = entry.path
-            entries.append(entry)
-        if not {"VAULT.toml", "memos.db"} <= seen or sum(entry.bytes for entry in entries) != manifest.bytes:
-            raise self._damaged(manifest.tree, "it is not the tree of a vault")
-        return entries
+        try:
+            return read_tree(data, manifest.size)
+        except ValueError as error:
+            raise self._damaged(manifest.tree, str(error)) from error
 
     def path(self, sha256: str) -> Path:
         """Where an object lies. Its name must be a sha256 in hexadecimal."""
-        assert _SHA256.fullmatch(sha256)
+        assert SHA256.fullmatch(sha256)
         return self.folder / "objects" / sha256[:2] / sha256
 
     def read(self, entry: Entry) -> Iterator[memoryview]:
@@ -279,7 +208,7 @@ class BackupFolder:
 
         Raises Damaged if they are others, or more.
         """
-        digest, left = hashlib.sha256(), entry.bytes
+        digest, left = hashlib.sha256(), entry.size
         try:
             descriptor = os.open(self.path(entry.sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -300,7 +229,7 @@ class BackupFolder:
                     yield part
         if digest.hexdigest() != entry.sha256:
             raise self._damaged(entry.sha256, "its bytes are not those that its name tells")
-        if entry.bytes:
+        if entry.size:
             yield part
 
     def _damaged(self, sha256: str, why: str) -> Damaged:
@@ -315,7 +244,7 @@ class BackupFolder:
         for folder in self._object_folders():
             with os.scandir(folder) as found:
                 for each in found:
-                    if _SHA256.fullmatch(each.name) and each.is_file(follow_symlinks=False):
+                    if SHA256.fullmatch(each.name) and each.is_file(follow_symlinks=False):
                         sizes[each.name] = each.stat(follow_symlinks=False).st_size
         return sizes
 
@@ -362,18 +291,16 @@ class BackupFolder:
         if self._made:
             sync_folder(self.folder / "objects")
             self._made.clear()
-        known = {
-            "format": _FORMAT, "version": VERSION, "vault": self.vault, "time": format_time(manifest.time),
-            "tree": manifest.tree, "bytes": manifest.bytes, "audit": manifest.audit, "stamp": manifest.stamp,
-        }  # fmt: skip
         write_whole(
-            self.folder / "snapshots" / f"{manifest.name}.json", _line(known), scratch=self.folder / "tmp"
+            self.folder / "snapshots" / f"{manifest.name}.json",
+            manifest.line(self.vault),
+            scratch=self.folder / "tmp",
         )
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove snapshots. Their objects stay until ``sweep``."""
         for name in names:
-            assert _NAME.fullmatch(name)
+            assert NAME.fullmatch(name)
             (self.folder / "snapshots" / f"{name}.json").unlink(missing_ok=True)
         if names:
             sync_folder(self.folder / "snapshots")
@@ -393,7 +320,7 @@ class BackupFolder:
 
         While a snapshot cannot be read, no object is deleted: it may need any of them.
         """
-        for path in (self.folder / "tmp").iterdir():
+        for path in self.scratch.iterdir():
             if not path.is_dir() or path.is_symlink():
                 path.unlink(missing_ok=True)
         gone = 0
@@ -402,30 +329,6 @@ class BackupFolder:
                 self.path(sha256).unlink(missing_ok=True)
                 gone += survey.sizes.pop(sha256)
         return gone
-
-
-def blob_path(sha256: str) -> str:
-    """Where a blob lies in a vault."""
-    return f"blobs/{sha256[:2]}/{sha256}"
-
-
-def note_backup(change: Change, folder: Path, time: int) -> None:
-    """Leave in the vault that it is copied to ``folder``: what is in it now is there, too, from then on."""
-    change.note("backup", {"folder": folder.as_uri(), "snapshot": name_of(time)})
-    policies.put(change, _KNOWN + folder.as_uri(), str(time))
-
-
-def holding(db: Connection, created: int) -> tuple[str, ...]:
-    """The folders of backups that may hold a memory that was created at ``created``."""
-    return tuple(
-        unquote(urlsplit(uri).path)
-        for uri, time in policies.starting(db, _KNOWN).items()
-        if time.isdecimal() and created <= int(time)
-    )
-
-
-def _line(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
 
 
 def _guard(folder: Path, *, is_open: bool) -> None:

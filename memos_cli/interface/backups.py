@@ -15,14 +15,8 @@ from memos_cli.errors import Damaged, Unwritable, UsageError
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.backup_copy import BlobGone, Copying, StableDatabase, stable_database
-from memos_cli.infrastructure.backup_folder import (
-    BackupFolder,
-    Entry,
-    Manifest,
-    Survey,
-    name_of,
-    note_backup,
-)
+from memos_cli.infrastructure.backup_folder import BackupFolder, Survey
+from memos_cli.infrastructure.backup_format import Entry, Manifest, name_of, note_backup
 from memos_cli.infrastructure.database import Connection
 from memos_cli.operation.retention import Retention, kept
 from memos_cli.zones import local_zone
@@ -135,7 +129,7 @@ class _Run:
         if self._memos.vault.identity.encryption is not None:
             self._notes.append(_about_key(self._memos))
         return BackedUp(
-            str(self._backup.folder), made.name, made.time, made.bytes, self.copying.written, unchanged,
+            str(self._backup.folder), made.name, made.time, made.size, self.copying.written, unchanged,
             notes=tuple(self._notes),
         )  # fmt: skip
 
@@ -195,7 +189,7 @@ class _Run:
     def _manifest(self, large: Sequence[Entry]) -> Manifest:
         entries = [*self.copying.small_files(), *large]
         tree = self.copying.write_tree(entries)
-        return Manifest(self.name, self._time, tree, sum(entry.bytes for entry in entries))
+        return Manifest(self.name, self._time, tree, sum(entry.size for entry in entries))
 
     def _record(self) -> None:
         """Leave in the audit that the vault is copied, before any of it is."""
@@ -233,7 +227,7 @@ def _about_key(memos: Memos) -> str:
 def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
     """The snapshots in a folder of backups, newest first. Names and sizes are compared, contents are not."""
     survey = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open).survey()
-    found = [Listed(each.name, each.time, each.bytes, "") for each in survey.complete]
+    found = [Listed(each.name, each.time, each.size, "") for each in survey.complete]
     found += [Listed(name, None, None, why) for name, why in survey.broken.items()]
     return sorted(found, key=lambda each: each.snapshot, reverse=True)
 
@@ -241,7 +235,7 @@ def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
 def verify(
     folder: Path, *, is_open: bool, on_bytes: Callable[[int], None] = lambda count: None
 ) -> tuple[int, list[str]]:
-    """Read every object of a folder of backups. Returns how many snapshots are complete, and what is wrong."""
+    """Read every object of a folder. Returns how many snapshots are complete, and what is wrong."""
     backup = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open)
     survey = backup.survey()
     problems = [f"the snapshot {name} is damaged: {why}" for name, why in survey.broken.items()]

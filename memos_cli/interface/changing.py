@@ -10,7 +10,7 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
 from memos_cli.infrastructure import (
     adapters,
-    backup_folder,
+    backup_format,
     catalogue,
     derived,
     forgotten,
@@ -86,7 +86,7 @@ def forget(
         counts = count("version", cubes), count("vector", cubes)
         made = tuple(sorted(states - named)), tuple(sorted(taught - named))
         names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
-        copies = backup_folder.holding(db, min(cube.created for cube in cubes)) if cubes else ()
+        copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
         return Forgotten(cubes, *counts, dry_run, *made, published=names, backups=copies)
 
     if dry_run:

@@ -18,7 +18,8 @@ from memos_cli.cube import format_time
 from memos_cli.errors import Damaged, Unwritable, UsageError
 from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, sync, sync_folder
 from memos_cli.infrastructure import check
-from memos_cli.infrastructure.backup_folder import BackupFolder, Entry, Manifest, Survey
+from memos_cli.infrastructure.backup_folder import BackupFolder, Survey
+from memos_cli.infrastructure.backup_format import Entry, Manifest
 from memos_cli.infrastructure.identity import OWN_NAMES
 from memos_cli.infrastructure.vault import RESTORING, Vault
 from memos_cli.interface.backups import apart
@@ -66,7 +67,7 @@ def restore(
         make_folder(target)
         stack.enter_context(hold(target / "lock", timeout=timeout))
         _require_free(target)  # another process may have made a vault there meanwhile
-        _require_room(target, chosen.bytes)
+        _require_room(target, chosen.size)
         _clear(target)
         staging = target / RESTORING
         _write(source, entries, staging, on_bytes)
@@ -77,7 +78,7 @@ def restore(
         f"memories that were forgotten after {when} are here again: forget them again",
         f"tokens, grants and trusted signers are those of {when}: revoke again what you revoked since",
     )
-    return RestoredVault(str(target), id, chosen.name, chosen.time, chosen.bytes, memories, notes)
+    return RestoredVault(str(target), id, chosen.name, chosen.time, chosen.size, memories, notes)
 
 
 def _choose(source: BackupFolder, survey: Survey, name: str) -> Manifest:
