@@ -72,7 +72,7 @@ def _show(state: State, done: BackedUp) -> None:
     if output.json:
         output.record(asdict(done))
     elif not output.quiet:  # as cron wants it
-        what = "unchanged" if done.unchanged else f"{done.written:,} of them new"
+        what = "unchanged" if done.unchanged else f"written {done.written:,}"
         output.text(f"snapshot  {done.snapshot}")
         output.text(f"bytes     {done.bytes:,}, {what}")
         output.text(

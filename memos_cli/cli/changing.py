@@ -231,7 +231,7 @@ def forget(
         )
     for folder in gone.backups:
         output.note(
-            f"note: snapshots in {folder} still contain the text; to remove them:"
+            f"note: snapshots in {folder} may still contain the text; to remove them:"
             f" memos backup {quote(folder)} --keep-last 1"
         )
     if gone.adapters and not dry_run:

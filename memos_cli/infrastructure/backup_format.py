@@ -31,7 +31,9 @@ _ENTRY = re.compile(
     r"([0-9a-f]{64}) (0|[1-9]\d{0,14}) (VAULT\.toml|key\.age|memos\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
 )
 _KNOWN = "backup:"
-"""How the names of policies begin that name a folder; the value is the time of its newest content."""
+"""How the names of policies begin that name a folder. What is older than their value may be there."""
+_BEGINS = 60_000
+"""Milliseconds within which a backup begins to copy after that note."""
 
 Stamp = tuple[int, ...]
 """What tells whether the file of a database was written to: its device, inode, size and times."""
@@ -84,7 +86,7 @@ def time_of(name: str) -> int:
 
 
 def read_manifest(name: str, data: bytes, vault: str) -> Manifest:
-    """Read the manifest of a snapshot of ``vault``. Raises ValueError, TypeError or KeyError: it is damaged."""
+    """Read the manifest of a snapshot of ``vault``. Raises ValueError, TypeError, KeyError."""
     known: dict[str, Any] = json.loads(data)
     if not NAME.fullmatch(name) or (known["format"], known["version"], known["vault"]) != (
         FORMAT,
@@ -133,7 +135,7 @@ def blob_path(sha256: str) -> str:
 def note_backup(change: Change, folder: Path, time: int) -> None:
     """Leave in the vault that it is copied to ``folder``: what is in it now is there, too, from then on."""
     change.note("backup", {"folder": folder.as_uri(), "snapshot": name_of(time)})
-    policies.put(change, _KNOWN + folder.as_uri(), str(time))
+    policies.put(change, _KNOWN + folder.as_uri(), str(time + _BEGINS))
 
 
 def holding(db: Connection, created: int) -> tuple[str, ...]:
