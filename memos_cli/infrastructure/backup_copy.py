@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,12 +33,18 @@ from memos_cli.infrastructure.schema import NAMED_BLOBS
 
 _TRIES = 5
 """How often to empty the log again if another process writes in between."""
+_PATIENCE = 1.0
+"""Seconds to wait until the log can be emptied; other writers wait meanwhile."""
 _WORKERS = 4
 _BUFFER = 1 << 20
 _TICK = 50_000_000
 """Nanoseconds within which two writes to a file may have the same times."""
 _SMALL = ("VAULT.toml", "key.age")
 _REPAIR = "`memos check` shows what is wrong; `memos check --repair` repairs what it can"
+
+
+class _Stopped(Exception):
+    """Another thread failed, or the run was interrupted."""
 
 
 class BlobGone(Damaged):
@@ -83,7 +89,7 @@ def stable_database(
     """
     with ExitStack() as stack:
         reader = stack.enter_context(closing(connect(path, timeout, cipher)))
-        with closing(connect(path, timeout, cipher)) as writer:
+        with closing(connect(path, min(timeout, _PATIENCE), cipher)) as writer:
             is_original = _read_file_alone(reader, writer, path)
         if is_original:
             descriptor = raw_descriptor(path, os.O_RDONLY)
@@ -187,25 +193,36 @@ class Copying:
     def _run(self, jobs: Sequence[Callable[[], Entry]], beside: Callable[[], None]) -> list[Entry]:
         """Do ``jobs`` on several threads, and ``beside`` on this one. Returns the entries in their order."""
         waiting, made = iter(enumerate(jobs)), dict[int, Entry]()
+        self._is_stopped = False
 
         def work() -> None:
-            while not self._is_stopped:
-                with self._lock:
-                    number, job = next(waiting, (-1, None))
-                if job is None:
-                    return
-                made[number] = job()
+            try:
+                while True:
+                    with self._lock:
+                        number, job = next(waiting, (-1, None))
+                    if job is None:
+                        return
+                    self._check_stopped()
+                    made[number] = job()
+            except BaseException:
+                self._is_stopped = True
+                raise
 
         with ThreadPoolExecutor(_WORKERS) as workers:
             running = [workers.submit(work) for _ in range(_WORKERS)]
             try:
                 beside()
-                for each in as_completed(running):
-                    each.result()
             except BaseException:
                 self._is_stopped = True
                 raise
+        errors = [error for each in running if (error := each.exception())]
+        for error in sorted(errors, key=lambda error: isinstance(error, _Stopped)):
+            raise error
         return [made[number] for number in range(len(jobs))]
+
+    def _check_stopped(self) -> None:
+        if self._is_stopped:
+            raise _Stopped
 
     def _put_piece(self, descriptor: int, start: int) -> Entry:
         return self._put("memos.db", os.pread(descriptor, PIECE, start))
@@ -216,8 +233,9 @@ class Copying:
         try:
             with open_regular(path, follow=False) as file:
                 size = os.fstat(file.fileno()).st_size
-                if self._is_new(name, size):
-                    self._copy_blob(name, file)
+                with self._new(name, size) as is_new:
+                    if is_new:
+                        self._copy_blob(name, file)
         except FileNotFoundError:
             raise BlobGone(f"blob {name} is missing", _REPAIR) from None
         self._count(size)
@@ -229,15 +247,17 @@ class Copying:
             while count := file.readinto(buffer):  # type: ignore[attr-defined]
                 view = memoryview(buffer)[:count]
                 digest.update(view)
-                while view and not self._is_stopped:
+                self._check_stopped()
+                while view:
                     view = view[os.write(descriptor, view) :]
             if digest.hexdigest() != name:
                 raise Damaged(f"blob {name} is damaged", _REPAIR)
 
     def _put(self, path: str, data: bytes) -> Entry:
         sha256 = hashlib.sha256(data).hexdigest()
-        if self._is_new(sha256, len(data)):
-            self.backup.put(data, sha256)
+        with self._new(sha256, len(data)) as is_new:
+            if is_new:
+                self.backup.put(data, sha256)
         self._count(len(data))
         return Entry(path, len(data), sha256)
 
@@ -245,14 +265,22 @@ class Copying:
         with self._lock:
             self.on_bytes(count)
 
-    def _is_new(self, sha256: str, size: int) -> bool:
-        """Return whether this object must be written, by the caller."""
+    @contextmanager
+    def _new(self, sha256: str, size: int) -> Iterator[bool]:
+        """Whether the block must write this object. If it raises, the object counts as not written."""
         with self._lock:
-            if self.present.get(sha256) == size or sha256 in self.new:
-                return False
-            self.new.add(sha256)
-            self.written += size
-            return True
+            is_new = self.present.get(sha256) != size and sha256 not in self.new
+            if is_new:
+                self.new.add(sha256)
+        try:
+            yield is_new
+        except BaseException:
+            if is_new:
+                self.new.discard(sha256)
+            raise
+        if is_new:
+            with self._lock:
+                self.written += size
 
 
 def _examine(db: Connection, head: Head | None) -> None:
