@@ -10,6 +10,7 @@ What lies in the folder may come from anywhere: names, sizes and links are check
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from memos_cli.files import (
     forbid_vault,
     hold,
     make_folder,
+    open_regular,
     read_small,
     sync,
     sync_folder,
@@ -44,7 +46,7 @@ from memos_cli.infrastructure.backup_format import (
 
 _MARK = "BACKUP.json"
 _OWN_NAMES = frozenset((_MARK, "lock", "objects", "snapshots", "tmp"))
-_LONGEST_TREE = 1 << 30
+_LONGEST_TREE = 1 << 28
 _BUFFER = 1 << 20
 
 
@@ -57,8 +59,8 @@ class Survey:
     """Snapshots that cannot be restored, by name, and why."""
     unreadable: bool = False
     """Whether it is unknown what one of these needs."""
-    named: set[str] = field(default_factory=set)
-    """Objects that snapshots need."""
+    named: dict[str, int] = field(default_factory=dict)
+    """Bytes of the objects that snapshots need."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of the objects that are there."""
 
@@ -157,9 +159,9 @@ class BackupFolder:
 
     def _needs(self, manifest: Manifest, found: Survey) -> str:
         """Add what a snapshot needs to ``found``. Returns what is missing of it."""
-        found.named.add(manifest.tree)
+        found.named[manifest.tree] = found.sizes.get(manifest.tree, 0)
         entries = self.tree(manifest)
-        found.named.update(entry.sha256 for entry in entries)
+        found.named.update((entry.sha256, entry.size) for entry in entries)
         for entry in entries:
             if found.sizes.get(entry.sha256) != entry.size:
                 return f"the object {entry.sha256} of {entry.path} is missing or of another length"
@@ -188,7 +190,10 @@ class BackupFolder:
         """The files of a snapshot, pieces of one file in their order. Raises Damaged."""
         path = self.path(manifest.tree)
         try:
-            data = read_small(path, _LONGEST_TREE)
+            if path.lstat().st_size > _LONGEST_TREE:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+            with open_regular(path, follow=False) as file:
+                data = file.read(_LONGEST_TREE)
         except OSError as error:
             raise self._damaged(manifest.tree, error.strerror or "") from error
         if hashlib.sha256(data).hexdigest() != manifest.tree:
@@ -325,7 +330,7 @@ class BackupFolder:
                 path.unlink(missing_ok=True)
         gone = 0
         if not survey.unreadable:
-            for sha256 in survey.sizes.keys() - survey.named:
+            for sha256 in survey.sizes.keys() - survey.named.keys():
                 self.path(sha256).unlink(missing_ok=True)
                 gone += survey.sizes.pop(sha256)
         return gone

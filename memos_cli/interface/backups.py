@@ -81,7 +81,7 @@ def back_up(
             done = run.add()
         except BaseException as error:
             if not backup.has(run.name):
-                backup.discard(run.copying.new - survey.named)
+                backup.discard(run.copying.new - survey.named.keys())
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise Unwritable(
                     f"the disk of {place} is full; the earlier snapshots are complete",
@@ -112,7 +112,7 @@ class _Run:
     ) -> None:
         self._memos, self._backup = memos, backup
         self._before = survey.complete[-1] if survey.complete else None
-        present = {sha256: survey.sizes[sha256] for sha256 in survey.named & survey.sizes.keys()}
+        present = dict(survey.named.items() & survey.sizes.items())
         self.copying = Copying(backup, memos.folder, present, on_bytes)
         self._notes: list[str] = []
         taken = {*survey.broken, *(each.name for each in survey.complete)}
@@ -239,9 +239,9 @@ def verify(
     backup = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open)
     survey = backup.survey()
     problems = [f"the snapshot {name} is damaged: {why}" for name, why in survey.broken.items()]
-    for sha256 in sorted(survey.named & survey.sizes.keys()):
+    for sha256, size in sorted(survey.named.items() & survey.sizes.items()):
         try:
-            for part in backup.read(Entry("", survey.sizes[sha256], sha256)):
+            for part in backup.read(Entry("", size, sha256)):
                 on_bytes(len(part))
         except Damaged as error:
             problems.append(f"{error}; {error.hint}")

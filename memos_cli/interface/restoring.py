@@ -83,13 +83,19 @@ def restore(
 
 def _choose(source: BackupFolder, survey: Survey, name: str) -> Manifest:
     if not name:
+        if not survey.complete and survey.broken:
+            newest, problem = max(survey.broken.items())
+            raise Damaged(
+                f"no snapshot in {source.folder} is complete; of {newest}, {problem}",
+                "use another folder of backups",
+            )
         if not survey.complete:
             raise UsageError(f"{source.folder} has no complete snapshot", "memos backup DIR makes one")
         return survey.complete[-1]
     chosen = source.manifest(name)
-    if why := survey.broken.get(name):
+    if problem := survey.broken.get(name):
         others = f"--snapshot {survey.complete[-1].name}" if survey.complete else "use another folder"
-        raise Damaged(f"the snapshot {name} is damaged: {why}", others)
+        raise Damaged(f"the snapshot {name} is damaged: {problem}", others)
     return chosen
 
 
