@@ -93,9 +93,9 @@ def _choose(source: BackupFolder, survey: Survey, name: str) -> Manifest:
             raise UsageError(f"{source.folder} has no complete snapshot", "memos backup DIR makes one")
         return survey.complete[-1]
     chosen = source.manifest(name)
-    if problem := survey.broken.get(name):
+    if (wrong := survey.broken.get(name)) is not None:
         others = f"--snapshot {survey.complete[-1].name}" if survey.complete else "use another folder"
-        raise Damaged(f"the snapshot {name} is damaged: {problem}", others)
+        raise Damaged(f"the snapshot {name} is damaged: {wrong}", others)
     return chosen
 
 
