@@ -363,12 +363,21 @@ def test_the_day_of_a_snapshot_is_the_users(filled: Shell, folder: Path) -> None
     assert made["removed"] == [name]  # of today the newest, of 2 January the newest, and the oldest
 
 
+def test_a_snapshot_of_the_future_is_told(filled: Shell, folder: Path) -> None:
+    filled("backup", folder)
+    (name,) = names(folder)
+    later = folder / "snapshots" / "20990101T000000.000Z.json"
+    shutil.copy(folder / "snapshots" / f"{name}.json", later)
+    assert "in the future" in filled("backup", folder).err
+    later.unlink()
+    assert filled("backup", folder).err == ""
+
+
 def test_what_is_forgotten_stays_in_old_snapshots_until_they_go(filled: Shell, folder: Path) -> None:
     filled("backup", folder)
     id = filled("search", MARK + "en", "--json").records[0]["id"]
     forgot = filled("forget", id, "--yes")
     assert f"snapshots in {folder} may still contain" in forgot.err
-    assert MARK.encode() in everything(folder)
     assert MARK.encode() in everything(folder)
     filled("backup", folder)
     assert MARK.encode() in everything(folder)

@@ -155,7 +155,7 @@ def test_an_empty_folder_and_the_usual_vault_will_do(backed: Shell) -> None:
 
 def test_a_killed_restore_is_done_again(backed: Shell) -> None:
     shutil.rmtree(backed.vault)
-    writes = kill_everywhere(backed, "restore-vault", folder(backed), codes=(0, 2))
+    writes = kill_everywhere(backed, "restore-vault", folder(backed), codes=(0, 2), limit=20)
     assert writes["os.rename"] >= 4 and writes["os.write"] >= 3
     (backed.folder / "c").mkdir()
     assert kill_everywhere(

@@ -111,12 +111,17 @@ class _Run:
         self, memos: Memos, backup: BackupFolder, survey: Survey, on_bytes: Callable[[int], None]
     ) -> None:
         self._memos, self._backup = memos, backup
+        self._notes: list[str] = []
         self._before = survey.complete[-1] if survey.complete else None
         present = dict(survey.named.items() & survey.sizes.items())
         self.copying = Copying(backup, memos.folder, present, on_bytes)
-        self._notes: list[str] = []
         taken = {*survey.broken, *(each.name for each in survey.complete)}
         self._time = memos.now()
+        if self._before and self._before.time > self._time:
+            self._notes.append(
+                f"the snapshot {self._before.name} has a time in the future, so that restore-vault takes it for"
+                " the newest: check the clock, and remove its file in snapshots/"
+            )
         while name_of(self._time) in taken:
             self._time += 1
         self.name = name_of(self._time)
