@@ -351,7 +351,7 @@ def test_removed_snapshots_leave_nothing(filled: Shell, folder: Path) -> None:
     assert restored(filled, folder, "--snapshot", third) == read_content(filled.vault)
     filled("backup", folder, "--keep-last", "1")
     survey = BackupFolder.open(folder).survey()
-    assert survey.named == survey.sizes.keys() == objects(folder).keys()
+    assert survey.named == survey.sizes and survey.sizes.keys() == objects(folder).keys()
 
 
 def test_the_day_of_a_snapshot_is_the_users(filled: Shell, folder: Path) -> None:

@@ -119,8 +119,8 @@ class _Run:
         self._time = memos.now()
         if self._before and self._before.time > self._time:
             self._notes.append(
-                f"the snapshot {self._before.name} has a time in the future, so that restore-vault takes it for"
-                " the newest: check the clock, and remove its file in snapshots/"
+                f"the snapshot {self._before.name} has a time in the future, so restore-vault takes it for the"
+                f' newest; check the clock, then: rm "{backup.folder / "snapshots" / self._before.name}.json"'
             )
         while name_of(self._time) in taken:
             self._time += 1

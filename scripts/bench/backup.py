@@ -76,8 +76,8 @@ def add_blob(vault: Vault, number: int) -> None:
             change.claim_source(Origin(f"file:///{number}.pdf", "text", "", 0), name)
 
 
-def run(*arguments: str, folder: Path) -> tuple[float, dict[str, object], int]:
-    """Run ``memos``. Returns its seconds, its result, and its most memory in bytes."""
+def run(*arguments: str, folder: Path) -> tuple[float, float, dict[str, object], int]:
+    """Run ``memos``. Returns its seconds, those of processors, its result, and its most memory in bytes."""
     os.sync()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("MEMOS_")},
@@ -93,7 +93,7 @@ def run(*arguments: str, folder: Path) -> tuple[float, dict[str, object], int]:
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - begin
     assert process.returncode == 0, (arguments, process.returncode)
-    return seconds, json.loads(out or "{}"), used.ru_maxrss << 10
+    return seconds, used.ru_utime + used.ru_stime, json.loads(out or "{}"), used.ru_maxrss << 10
 
 
 def main() -> None:
@@ -122,18 +122,19 @@ def main() -> None:
         named = ("--vault", str(vault))
         for what in ("first", "unchanged", "again unchanged", "one memory edited"):
             if what.startswith("one"):
-                _, newest, _ = run("list", "-n", "1", *named, folder=folder)
+                _, _, newest, _ = run("list", "-n", "1", *named, folder=folder)
                 run("tag", str(newest["id"]), "--add", "x", *named, folder=folder)
-            seconds, done, memory = run("backup", backups, *named, folder=folder)
+            seconds, used, done, memory = run("backup", backups, *named, folder=folder)
             found |= {
-                f"{what}, seconds": round(seconds, 2), f"{what}, MiB of memory": memory >> 20,
+                f"{what}, seconds": round(seconds, 2), f"{what}, of processors": round(used, 2),
+                f"{what}, MiB of memory": memory >> 20,
                 f"{what}, bytes written": done["written"],
             }  # fmt: skip
             if what == "first":
                 found["first, MB/s"] = round(size / seconds / 1e6)
-        seconds, _, memory = run("backup", backups, "--check", *named, folder=folder)
+        seconds, _, _, _ = run("backup", backups, "--check", *named, folder=folder)
         found |= {"--check, seconds": round(seconds, 2)}
-        seconds, _, memory = run("restore-vault", backups, "--vault", str(folder / "new"), folder=folder)
+        seconds, _, _, memory = run("restore-vault", backups, "--vault", str(folder / "new"), folder=folder)
         found |= {"restore, seconds": round(seconds, 2), "restore, MiB of memory": memory >> 20}
     for name, value in found.items():
         print(f"{name:34} {value:>14,}")
