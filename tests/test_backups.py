@@ -144,13 +144,17 @@ def test_only_changed_pieces_are_written(
 
 
 @pytest.mark.parametrize("is_busy", [False, True])
-def test_a_backup_is_of_one_time_while_others_write(filled: Shell, folder: Path, is_busy: bool) -> None:
+def test_a_backup_is_of_one_time_while_others_write(
+    filled: Shell, folder: Path, is_busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each transaction adds two rows: a snapshot never has one of them alone. An old reader keeps the log."""
     env = {"MEMOS_LOCK_TIMEOUT": "5"} if is_busy else {}
     stop, count = threading.Event(), [0]
+    monkeypatch.setattr(backup_copy, "PIECE", 4096)
 
     def write() -> None:
         with Vault.open(filled.vault, timeout=9.0) as vault:
+            vault.whole.execute("PRAGMA wal_autocheckpoint = 1")
             while not stop.wait(0.002):
                 with vault.change("user:ann", 1_700_000_000_000) as change:
                     count[0] += 1

@@ -118,9 +118,10 @@ class _Run:
         taken = {*survey.broken, *(each.name for each in survey.complete)}
         self._time = memos.now()
         if self._before and self._before.time > self._time:
+            path = backup.folder / "snapshots" / f"{self._before.name}.json"
             self._notes.append(
-                f"the snapshot {self._before.name} has a time in the future, so restore-vault takes it for the"
-                f' newest; check the clock, then: rm "{backup.folder / "snapshots" / self._before.name}.json"'
+                f"the snapshot {self._before.name} has a time in the future, so restore-vault takes it for"
+                f' the newest; check the clock, then: rm "{path}"'
             )
         while name_of(self._time) in taken:
             self._time += 1
