@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
 
+_to_json = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 FIRST = bytes(32)
 """What stands in for the seal before the first row."""
 _COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
@@ -91,8 +92,7 @@ def rows(
 
 def sealed_bytes(row: AuditRow) -> bytes:
     """The row as its seal covers it: a JSON array of its columns, ASCII, without spaces."""
-    values = [row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]
-    return json.dumps(values, separators=(",", ":"), default=repr).encode()
+    return _to_json([row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]).encode()
 
 
 def seal(db: sqlite3.Connection) -> None:

@@ -29,7 +29,7 @@ from memos_cli.files import (
     make_folder,
     open_regular,
     read_small,
-    sync,
+    sync_files,
     sync_folder,
     write_whole,
 )
@@ -72,7 +72,7 @@ class BackupFolder:
         self.folder, self.vault = folder, vault
         self.scratch = folder / "tmp"
         self._list = f'memos restore-vault "{folder}" --list'
-        self._made: set[Path] = set()
+        self._unsynced: list[Path] = []
 
     @classmethod
     def make(cls, folder: Path, vault: str, timeout: float, *, is_open: bool = False) -> BackupFolder:
@@ -274,14 +274,12 @@ class BackupFolder:
     def writing(self, sha256: str) -> Iterator[int]:
         """A descriptor for the bytes of a new object; if the block raises, there is none."""
         path = self.path(sha256)
-        if path.parent not in self._made:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._made.add(path.parent)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
         try:
             yield descriptor
-            sync(descriptor)
+            self._unsynced.append(path)
         except BaseException:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -291,11 +289,10 @@ class BackupFolder:
 
     def commit(self, manifest: Manifest) -> None:
         """Make a snapshot whose objects are written complete: durable, with its manifest last."""
-        for folder in sorted(self._made):
-            sync_folder(folder)
-        if self._made:
+        if self._unsynced:
+            sync_files(self._unsynced)
             sync_folder(self.folder / "objects")
-            self._made.clear()
+            self._unsynced.clear()
         write_whole(
             self.folder / "snapshots" / f"{manifest.name}.json",
             manifest.line(self.vault),
