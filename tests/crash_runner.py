@@ -198,6 +198,14 @@ def find_broken(folder: Path) -> list[str]:
     return [f"{f.what} {f.where}: {f.message}" for f in findings if f.rule == "must"]
 
 
+def find_wrong(command: list[str]) -> list[str]:
+    """What is wrong outside the vault, by a command that says so; none without one."""
+    code, signalled = in_child(lambda: run(command)) if command else (0, 0)
+    return (
+        [f"memos {command} ended with {code}, signal {signalled}"] if code not in (0, 2) or signalled else []
+    )
+
+
 def find_left(folder: Path) -> list[str]:
     """The files in a vault that nothing names: who is interrupted has the time to remove them."""
     from memos_cli.infrastructure import check
@@ -268,10 +276,12 @@ def examine_command(plan: dict[str, Any]) -> dict[str, Any]:
         if plan["signal"] == signal.SIGINT:
             problems += [f"{where}: {left}" for left in find_left(vault)]
         problems += [f"{where}: {broken}" for broken in find_broken(vault)]
+        problems += [f"{where}: {wrong}" for wrong in find_wrong(plan["verify"])]
         code, signalled = in_child(lambda: run(arguments))
         if code not in plan["codes"] or signalled:
             problems.append(f"{where}: the retry ended with {code}, signal {signalled}")
         problems += [f"{where}, after the retry: {broken}" for broken in find_broken(vault)]
+        problems += [f"{where}, after the retry: {wrong}" for wrong in find_wrong(plan["verify"])]
         if (content := read_content(vault)) != wanted:
             problems.append(f"{where}: the retry left {content}, not {wanted}")
         code, _ = in_child(lambda: run(["check", "--repair"]))

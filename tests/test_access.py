@@ -27,6 +27,7 @@ from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.activation import Restored
+from memos_cli.operation.retention import Retention
 from memos_cli.settings import Settings
 
 ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
@@ -111,6 +112,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "select": lambda m, id: [*m.select(ALL)],
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
+    "backup": lambda m, id: m.backup(m.folder.parent / "backups", Retention()),
     "maintain": lambda m, id: m.maintain(),
     "conflicts": lambda m, id: m.conflicts(similar=True),
     "resolve": lambda m, id: m.resolve("keep-newest", [id]),
@@ -167,7 +169,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "access.require_tokens": lambda m, id: m.access.require_tokens(True),
 }
 REFUSING = {
-    "propose",
+    "propose", "backup",
     "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze",
     "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several",
     "show", "tag", "mark", "review", "set_view", "remove_view", "forget", "access.explain",
@@ -186,7 +188,7 @@ NOT_ASKED = {
     "publish", "use", "tell_looks", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_making", "access.require_sharing", "access.require_owner", "access.audited_reads",
-    "access.require_lasting_grants",
+    "access.require_lasting_grants", "access.require_maker", "restore_vault",
     "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip
 

@@ -53,11 +53,13 @@ def kill_everywhere(
     codes: tuple[int, ...] = (0,),
     beside: Path | None = None,
     by: signal.Signals = signal.SIGKILL,
+    verify: tuple[object, ...] = (),
 ) -> dict[str, int]:
     """Kill ``command`` at every point. The vault of ``shell`` is what it starts from. Returns its writes.
 
     ``codes`` are those with which a second run may end; ``beside`` is a folder that it changes, too. Killed
-    ``by`` SIGINT, it must leave no file that nothing names.
+    ``by`` SIGINT, it must leave no file that nothing names. ``verify`` is a command that says whether what
+    lies beside the vault is whole.
     """
     prepared, vault = shell.folder / "prepared", shell.vault
     if vault.exists():
@@ -74,6 +76,7 @@ def kill_everywhere(
         "beside": str(beside or ""),
         "part": 2,
         "signal": by,
+        "verify": [str(argument) for argument in verify],
     }
     path = shell.folder / "plan.json"
     path.write_text(json.dumps(plan))

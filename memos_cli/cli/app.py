@@ -36,6 +36,7 @@ FAMILIES = {
     "promoting": ("promote", "demote", "pin", "unpin"),
     "distilling": ("gate",),
     "guarding": ("mark", "review"),
+    "backing": ("backup", "restore-vault"),
     "maintaining": ("maintain", "conflicts", "cron"),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),

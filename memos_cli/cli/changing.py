@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -209,6 +210,7 @@ def forget(
                 "adapters": list(gone.adapters),
                 "settled": gone.settled,
                 **({"published": list(gone.published)} if gone.published else {}),
+                **({"backups": list(gone.backups)} if gone.backups else {}),
             }
         )
         return
@@ -235,6 +237,11 @@ def forget(
     for name in gone.published:
         output.note(
             f"note: the publication {name} still contains the text; withdraw it: memos publish {name}"
+        )
+    for folder in gone.backups:
+        output.note(
+            f"note: snapshots in {folder} may still contain the text; to remove them:"
+            f" memos backup {quote(folder)} --keep-last 1"
         )
     if gone.adapters and not dry_run:
         output.note(f"note: to train them without what was forgotten: memos show {gone.adapters[0]}")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
 
+_to_json = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 FIRST = bytes(32)
 """What stands in for the seal before the first row."""
 _COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
@@ -91,8 +92,7 @@ def rows(
 
 def sealed_bytes(row: AuditRow) -> bytes:
     """The row as its seal covers it: a JSON array of its columns, ASCII, without spaces."""
-    values = [row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]
-    return json.dumps(values, separators=(",", ":"), default=repr).encode()
+    return _to_json([row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]).encode()
 
 
 def seal(db: sqlite3.Connection) -> None:
@@ -113,11 +113,16 @@ def head(db: sqlite3.Connection) -> Head:
     return Head(*row) if row else Head(0, FIRST)
 
 
-def verify(db: Connection, kept: Head | None = None) -> Iterator[Break]:
-    """Where the audit was changed, shortened or put in another order; with ``kept``, against that head."""
-    wanted, before = 1, FIRST
+def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) -> Iterator[Break]:
+    """Where the audit was changed, shortened or put in another order; with ``kept``, against that head.
+
+    With ``only_new``, the rows up to ``kept`` are not read.
+    """
+    wanted, before = (kept.n + 1, kept.seal) if kept and only_new else (1, FIRST)
     for *values, hash in db.execute(
-        f"SELECT {_COLUMNS}, s.hash FROM audit a LEFT JOIN seal s ON s.n = a.n ORDER BY a.n"
+        f"""SELECT {_COLUMNS}, s.hash FROM audit a LEFT JOIN seal s ON s.n = a.n
+            WHERE a.n >= ? ORDER BY a.n""",
+        (wanted,),
     ):
         row = AuditRow(*values)
         if row.n != wanted:
@@ -132,10 +137,14 @@ def verify(db: Connection, kept: Head | None = None) -> Iterator[Break]:
     last = max(given[0] if given and isinstance(given[0], int) else 0, head(db).n)
     if last >= wanted:
         yield Break(wanted, _missing(wanted, last))
-    if kept is not None:
-        found = db.execute("SELECT hash FROM seal WHERE n = ?", (kept.n,)).fetchone()
-        if found is None or found[0] != kept.seal:
-            yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+    if kept is not None and not stands(db, kept):
+        yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+
+
+def stands(db: Connection, kept: Head) -> bool:
+    """Return whether a head that was kept is still in the audit: the rows up to it are those of then."""
+    found = db.execute("SELECT hash FROM seal WHERE n = ?", (kept.n,)).fetchone()
+    return (found[0] if found else FIRST) == kept.seal and (found is not None or kept.n == 0)
 
 
 def _missing(first: int, last: int) -> str:

@@ -29,6 +29,9 @@ _PAUSE = 0.02
 _Value = TypeVar("_Value")
 _SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
 
+_descriptors: dict[tuple[int, int, int], int] = {}
+"""Descriptors of database files, by device, inode and flags: see ``raw_descriptor``."""
+
 # What both SQLite and SQLCipher have; their own classes come after these.
 if TYPE_CHECKING:
     from sqlite3 import Connection as _AnyConnection
@@ -130,7 +133,7 @@ def connect(
         try:
             return _connect(path, timeout, cipher, "mode=rw")
         except Unwritable:
-            if log.exists() and log.stat().st_size:
+            if has_log(path):
                 raise
     connection = _connect(path, timeout, cipher, "mode=ro&immutable=1")
     connection.is_immutable = True
@@ -160,6 +163,26 @@ def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Co
         connection.close()
         raise
     return connection
+
+
+def raw_descriptor(path: Path, flags: int) -> int:
+    """Open the file of a database beside SQLite. Do not close it: it stays open until the process ends.
+
+    Closing any descriptor of a file drops the locks that SQLite holds on it in this process.
+    """
+    found = path.stat()
+    key = (found.st_dev, found.st_ino, flags)
+    if key not in _descriptors:
+        _descriptors[key] = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return _descriptors[key]
+
+
+def has_log(path: Path) -> bool:
+    """Return whether the database at ``path`` has a write-ahead log that is not empty."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @cache

@@ -15,17 +15,13 @@ from pathlib import Path
 
 from memos_cli.errors import Damaged
 from memos_cli.files import sync
-from memos_cli.infrastructure.database import Connection
+from memos_cli.infrastructure.database import Connection, has_log, raw_descriptor
 
 _TRIES = 5
 """How often to truncate the log again if another process writes in between."""
 _INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
 _HEADER = 100
 """Bytes of the file header at the start of page 1."""
-
-_descriptors: dict[tuple[int, int], int] = {}
-"""Descriptors of scrubbed databases, by device and inode. They are never closed: closing any descriptor of a
-file drops the locks that SQLite holds on it in this process."""
 
 
 def scrub(db: Connection, path: Path) -> bool:
@@ -38,9 +34,9 @@ def scrub(db: Connection, path: Path) -> bool:
             return False
         db.execute("BEGIN IMMEDIATE")  # from here on nobody else writes
         try:
-            if _is_empty(path.with_name(f"{path.name}-wal")):
+            if not has_log(path):
                 roots = db.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0").fetchall()
-                descriptor = _open(path)
+                descriptor = raw_descriptor(path, os.O_RDWR)
                 _Scrubber(descriptor).run([1, *(root for (root,) in roots)])
                 sync(descriptor)
                 # A commit makes every process drop the pages that it has in memory.
@@ -53,21 +49,6 @@ def scrub(db: Connection, path: Path) -> bool:
                 db.execute("ROLLBACK")
             db.execute("PRAGMA shrink_memory")  # and so must this one
     return False
-
-
-def _is_empty(log: Path) -> bool:
-    try:
-        return log.stat().st_size == 0
-    except FileNotFoundError:
-        return True
-
-
-def _open(path: Path) -> int:
-    found = path.stat()
-    key = (found.st_dev, found.st_ino)
-    if key not in _descriptors:
-        _descriptors[key] = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    return _descriptors[key]
 
 
 class _Scrubber:

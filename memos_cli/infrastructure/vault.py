@@ -45,6 +45,8 @@ _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
 """Files that processes hold with flock: to look after the vault, and while a model is asked."""
+RESTORING = "tmp/restore"
+"""Folder in a vault that is being restored from a backup."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -102,6 +104,8 @@ class Vault:
             raise UsageError(
                 f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
             )
+        if (folder / RESTORING).exists() and not made.exists():
+            raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
         with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
             if not made.exists():  # another process may have made it meanwhile
                 cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)

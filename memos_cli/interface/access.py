@@ -308,7 +308,7 @@ class Access:
 
     def join(self, group: str, principals: Sequence[str], *, remove: bool = False) -> int:
         """Put principals into a group, or take them out. Returns how many that changed."""
-        self._require_maker("change groups")
+        self.require_maker("change groups")
         if not remove:
             self._require_lasting("the membership")
         known = self.groups()
@@ -324,7 +324,7 @@ class Access:
         name = principal_named(principal)
         self.require_owner("make tokens")
         if name != self.caller.principal:
-            self._require_maker("make tokens for others")
+            self.require_maker("make tokens for others")
         if role not in ROLES:
             raise UsageError(f"{role!r} is not a role", f"one of {', '.join(ROLES)}")
         self._require_lasting("the token", expires)
@@ -355,7 +355,7 @@ class Access:
 
         Raises UsageError where the maker holds none: it would lock itself out.
         """
-        self._require_maker("require tokens")
+        self.require_maker("require tokens")
         self._require_lasting("this policy")
         mine = (self.caller.principal, self._clock())
         held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
@@ -374,7 +374,7 @@ class Access:
 
     def set_audited_reads(self, which: str) -> None:
         """Make the audit record ``all`` reads, or only memories in a prompt (``prompts``)."""
-        self._require_maker("choose which reads are audited")
+        self.require_maker("choose which reads are audited")
         self._require_lasting("this policy")
         if which not in ("all", "prompts"):
             raise UsageError(f"{which!r} is neither all nor prompts", "memos audit reads all")
@@ -390,7 +390,8 @@ class Access:
         ).fetchone()
         return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most
 
-    def _require_maker(self, what: str) -> None:
+    def require_maker(self, what: str) -> None:
+        """Raise Refused unless the caller is the maker; ``what`` completes the message."""
         if not self.is_maker:
             raise Refused(
                 f"only the vault's creator may {what}", "memos audit --action init shows who that is"

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure import adapters, catalogue, derived, forgotten, links, publications
+from memos_cli.infrastructure import (
+    adapters,
+    backup_format,
+    catalogue,
+    derived,
+    forgotten,
+    links,
+    publications,
+)
 from memos_cli.interface.linking import take_apart
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 from memos_cli.interface.secrecy import cover, guard
@@ -88,7 +96,8 @@ def forget(
         counts = count("version", cubes), count("vector", cubes)
         made = tuple(sorted(states - named)), tuple(sorted(taught - named))
         names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
-        return Forgotten(cubes, *counts, dry_run, *made, published=names)
+        copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
+        return Forgotten(cubes, *counts, dry_run, *made, published=names, backups=copies)
 
     if dry_run:
         shown = told(meant())

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.encryption import Keeper
     from memos_cli.infrastructure.feeds import Feed
     from memos_cli.infrastructure.publications import Publication
+    from memos_cli.interface.backups import BackedUp
     from memos_cli.interface.distilling import Prepared, Wanted
     from memos_cli.interface.exchange.exporting import Exported
     from memos_cli.interface.importing.job import Imported
@@ -52,10 +53,12 @@ if TYPE_CHECKING:
     from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
     from memos_cli.interface.market.publishing import Proposal, Published
     from memos_cli.interface.market.subscribing import Left, Updated
+    from memos_cli.interface.restoring import RestoredVault
     from memos_cli.interface.rivalry import Conflict
     from memos_cli.interface.standing import Diff
     from memos_cli.operation.activation import Promoted, Restored
     from memos_cli.operation.parametric import Distilled, Watch
+    from memos_cli.operation.retention import Retention
 
 _NEXT_EMBEDDER = "embedder.next"
 """The policy with the name of the embedder that a vault is changing to."""
@@ -179,6 +182,22 @@ class Memos(Session):
 
         most = up_to or self.settings.sensitivity_export
         return export(self, ids, filter, format=format, up_to=most, stream=stream, signed=signed)
+
+    def backup(
+        self, folder: Path, keep: Retention, *, on_bytes: Callable[[int], None] = lambda count: None
+    ) -> BackedUp:
+        """Add a snapshot of the whole vault to a folder, and remove those that ``keep`` does not keep."""
+        from memos_cli.interface.backups import back_up
+
+        return back_up(self, folder, keep, on_bytes)
+
+    def restore_vault(
+        self, folder: Path, snapshot: str = "", *, on_bytes: Callable[[int], None] = lambda count: None
+    ) -> RestoredVault:
+        """Restore a snapshot ("": the newest) of a folder as this vault, which must not exist yet."""
+        from memos_cli.interface.restoring import restore
+
+        return restore(self, folder, snapshot, on_bytes)
 
     def propose(
         self,

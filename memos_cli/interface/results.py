@@ -136,6 +136,8 @@ class Forgotten:
     """Whether the vault's files contain no byte of them; else the next ``forget`` overwrites the rest."""
     published: tuple[str, ...] = ()
     """The publications that still contain their text, each with its publisher."""
+    backups: tuple[str, ...] = ()
+    """The folders of backups that may still contain it."""
 
 
 @dataclass(frozen=True, slots=True)
