@@ -43,14 +43,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` and its parents, readable by the owner alone. An existing one stays as it is."""
+def make_folder(folder: Path, mode: int = PRIVATE_FOLDER) -> None:
+    """Make ``folder`` and its parents, durable; with this mode. An existing one stays as it is."""
     if not folder.is_dir():
-        make_folder(folder.parent)
+        make_folder(folder.parent, mode)
         with suppress(FileExistsError):
-            folder.mkdir(mode=PRIVATE_FOLDER)
+            folder.mkdir(mode=mode)
             with suppress(PermissionError):  # the folder is writable but cannot be listed
                 sync_folder(folder.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, if it is there, so that no power cut brings it back."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+        sync_folder(path.parent)
 
 
 def open_input(path: Path, hint: str) -> BinaryIO:
@@ -76,23 +83,28 @@ def open_input(path: Path, hint: str) -> BinaryIO:
 
 
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
-    """Write ``data`` to ``path``: afterwards there is the old file or the whole new one, durable.
+    """Write ``data`` to ``path``: see ``replacing``."""
+    with replacing(path, scratch=scratch) as part, part.open("wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
 
-    The bytes go first to a file in ``scratch`` (by default beside ``path``; made if missing; on the
-    same file system). A killed process leaves that one behind.
+
+@contextmanager
+def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[Path]:
+    """Yield an empty private file, which replaces ``path`` when the block ends, durable.
+
+    There is the old file or the whole new one, whatever happens. The new one is written in ``scratch`` (by
+    default beside ``path``; made if missing; on the same file system). A killed process leaves it behind.
     """
     folder = scratch or path.parent
     make_folder(folder)
     part = folder / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:  # from here on: an interruption may come between any two steps
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            sync(descriptor)
-        finally:
-            os.close(descriptor)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+        yield part
+        with part.open("rb") as file:
+            sync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew
-from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
+from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold, remove
 from memos_cli.infrastructure import adapters, derived, index, schema, tables
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
@@ -127,7 +127,7 @@ def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
 def _sweep(vault: Vault) -> list[Finding]:
     found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
     for finding in found:
-        (vault.folder / finding.where).unlink(missing_ok=True)
+        remove(vault.folder / finding.where)
     return found
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, write_whole
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, uninterrupted, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
@@ -120,16 +120,9 @@ class Vault:
         encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
         for name in ("blobs", "index", "tmp"):
             make_folder(folder / name)
-        for left in (folder / "tmp").glob(".*.part"):
+        for left in (folder / "tmp").glob(".*.part*"):
             left.unlink()  # a killed process left it: the lock is exclusive
-        # Made here, so that SQLite's own default permissions never apply.
-        os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-        if not encrypt and is_encrypted(folder / "memos.db"):
-            raise Refused(
-                f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
-                "memos init --encrypt --key-file FILE, with the file of its key",
-            )
-        with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
+        with _database(folder, encrypt) as path, closing(connect(path, timeout, cipher)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             if version_of(connection) > FORMAT:
                 raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
@@ -379,7 +372,7 @@ class Vault:
         remain: another process uses the vault, or the disk is full.
         """
         for file in (self.folder / "index").glob("vectors-*.bin"):
-            file.unlink(missing_ok=True)  # made again by the next search
+            remove(file)  # made again by the next search
         try:
             while self._merge_words():
                 self.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # or the log would grow
@@ -429,3 +422,21 @@ class Vault:
     ) -> None:
         with suppress(Locked) if kind else nullcontext():
             self.close()
+
+
+@contextmanager
+def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
+    """Yield the database of a vault whose VAULT.toml is missing; a new one takes its place when complete."""
+    database = folder / "memos.db"
+    if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
+        with replacing(database, scratch=folder / "tmp") as part:
+            yield part
+        return
+    # Made here, so that SQLite's own default permissions never apply.
+    os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+    if not encrypt and is_encrypted(database):
+        raise Refused(
+            f"{database} is encrypted, and VAULT.toml is gone",
+            "memos init --encrypt --key-file FILE, with the file of its key",
+        )
+    yield database

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from memos_cli.files import PRIVATE_FILE, make_folder, sync, sync_folder
+from memos_cli.files import replacing
 
 
 @contextmanager
@@ -20,21 +19,12 @@ def write_gguf(target: Path, architecture: str) -> Iterator[Any]:
     """
     import gguf
 
-    make_folder(target.parent)
-    part = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
-    writer = gguf.GGUFWriter(part, architecture)
-    try:
-        yield writer
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        part.chmod(PRIVATE_FILE)
-        with part.open("rb") as file:
-            sync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        writer.close()
-        part.unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
+    with replacing(target) as part:
+        writer = gguf.GGUFWriter(part, architecture)
+        try:
+            yield writer
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+        finally:
+            writer.close()
