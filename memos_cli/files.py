@@ -144,24 +144,30 @@ def open_regular(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write ``data`` to a file that the user named; symbolic links are followed.
+    """Write ``data`` to a file that the user named: see ``open_output``."""
+    with open_output(path) as file:
+        file.write(data)
 
-    A regular file is replaced atomically. A pipe or character device such as ``/dev/null`` is written to.
-    Raises UsageError for a folder, a block device, and any path inside a vault.
+
+@contextmanager
+def open_output(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that the user named, for writing; symbolic links are followed.
+
+    A regular file is replaced atomically when the block ends. A pipe or character device such as
+    ``/dev/null`` is written to. Raises UsageError for a folder, a block device, and any path inside a vault.
     """
     kind = _kind(path)
     if kind is not None and not stat.S_ISREG(kind):
         if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
-            with path.open("wb", buffering=0) as file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
+            with path.open("wb") as file:
+                yield file
             return
         what = "a folder" if stat.S_ISDIR(kind) else "not a file"
         raise UsageError(f"{path} is {what}", "name a file to write to")
     real = Path(os.path.realpath(path))
     forbid_vault(real)
-    write_whole(real, data)
+    with replacing(real) as part, part.open("wb") as file:
+        yield file
 
 
 def forbid_vault(path: Path) -> None:

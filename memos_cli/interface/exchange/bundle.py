@@ -7,12 +7,11 @@ what it holds before it takes any of it in.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 from memos_cli.errors import Damaged, MemosError
 
@@ -24,6 +23,9 @@ LINES = ".jsonl"
 """How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
 """Members that every bundle has."""
+
+
+_Item = TypeVar("_Item")
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
@@ -49,51 +51,88 @@ Sign = Callable[[bytes], Mapping[str, str]]
 """Gives the signature of a manifest."""
 
 
+class Again(Generic[_Item]):
+    """What can be iterated again and again, each time made anew: so that nothing of it is kept."""
+
+    def __init__(self, make: Callable[[], Iterable[_Item]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[_Item]:
+        return iter(self._make())
+
+
 def write(
     stream: IO[bytes],
     parts: Mapping[str, Iterable[Mapping[str, Any]]],
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
-) -> str:
-    """Write a bundle of ``parts``, lists of records by the names of members, and of ``files``.
+) -> None:
+    """Write a bundle of ``parts``, records by the names of members, and of ``files``.
 
-    Returns the sha256 of the bundle, in hexadecimal.
+    The records are iterated twice, because the manifest comes first: ``Again``.
     """
-    lines = {name: b"".join(map(to_line, records)) for name, records in parts.items()}
-    return write_lines(stream, lines, sign, files)
+    write_lines(stream, {name: _lines_of(records) for name, records in parts.items()}, sign, files)
+
+
+def _lines_of(records: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
+    return Again(lambda: map(to_line, records))
 
 
 def write_lines(
     stream: IO[bytes],
-    parts: Mapping[str, bytes],
+    parts: Mapping[str, Iterable[bytes]],
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
-) -> str:
+) -> None:
     """The same, of records that are lines already."""
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
-    members = {name: parts.get(name, b"") for name in names}
-    members |= {name: files[name] for name in sorted(files)} if files else {}
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "members": {
-            name: {
-                "bytes": len(data),
-                **({"records": data.count(b"\n")} if name.endswith(LINES) else {}),
-                "sha256": hashlib.sha256(data).hexdigest(),
-            }
-            for name, data in members.items()
-        },
-    }
-    whole, head = io.BytesIO(), to_line(manifest)
-    signed = [(SIGNATURE, to_line(sign(head)))] if sign else []
-    with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in ((MANIFEST, head), *members.items(), *signed):
-            entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
-            entry.size, entry.mode = len(data), 0o600
-            archive.addfile(entry, io.BytesIO(data))
-    stream.write(whole.getbuffer())
-    return hashlib.sha256(whole.getbuffer()).hexdigest()
+    members = {name: parts.get(name, ()) for name in names}
+    members |= {name: [files[name]] for name in sorted(files)} if files else {}
+    told = {name: _described(name, pieces) for name, pieces in members.items()}
+    head = to_line({"format": FORMAT, "version": VERSION, "members": told})
+    archive = _Archive(stream)
+    archive.add(MANIFEST, len(head), [head])
+    for name, pieces in members.items():
+        archive.add(name, told[name]["bytes"], pieces)
+    if sign:
+        signature = to_line(sign(head))
+        archive.add(SIGNATURE, len(signature), [signature])
+    archive.end()
+
+
+def _described(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+    """Return what the manifest says of a member."""
+    size = records = 0
+    sha256 = hashlib.sha256()
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+        records += piece.count(b"\n")
+    counted = {"records": records} if name.endswith(LINES) else {}
+    return {"bytes": size, **counted, "sha256": sha256.hexdigest()}
+
+
+class _Archive:
+    """A tar that is written member by member; nothing of it is kept."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._size = stream, 0
+
+    def _write(self, data: bytes) -> None:
+        self._stream.write(data)
+        self._size += len(data)
+
+    def add(self, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
+        entry.size, entry.mode = size, 0o600
+        self._write(entry.tobuf(tarfile.USTAR_FORMAT))
+        for piece in pieces:
+            self._write(piece)
+        self._write(bytes(-size % tarfile.BLOCKSIZE))
+
+    def end(self) -> None:
+        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(bytes(-self._size % tarfile.RECORDSIZE))
 
 
 def is_bundle(head: bytes) -> bool:
