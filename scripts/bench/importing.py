@@ -99,7 +99,7 @@ def read_bundle(export: Export) -> Iterator[object]:
 
 
 def read_lines(export: Export) -> Iterator[object]:
-    yield from _memories(lines.read(export.read(export.names[0]))[0])
+    yield from _memories(lines.read(io.BytesIO(export.read(export.names[0])))[0])
 
 
 def _memories(found: bundle.Bundle) -> Iterator[object]:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import IO, Any, Generic, TypeVar
 
 from memos_cli.errors import Damaged, MemosError
 
 FORMAT, VERSION = "mip", 1
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
-MOST = 1 << 30
-"""Bytes of a member that is read."""
+MOST, MOST_LINES = 1 << 30, 32 << 30
+"""Bytes of a member that is read: of a file, and of one of lines."""
+LONGEST = 256 << 20
+"""Bytes of a record that is read."""
+_PIECE = 1 << 20
 LINES = ".jsonl"
 """How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
@@ -38,7 +41,7 @@ def to_line(record: Mapping[str, Any]) -> bytes:
 class Bundle:
     """What a bundle holds, verified against its manifest."""
 
-    parts: dict[str, list[dict[str, Any]]]
+    parts: Mapping[str, Sequence[dict[str, Any]]]
     """Records by member."""
     files: dict[str, bytes]
     """What is no list of records, by member."""
@@ -140,22 +143,54 @@ def is_bundle(head: bytes) -> bool:
     return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
 
 
+class Records(Sequence[dict[str, Any]]):
+    """The records of a member, read anew whenever they are iterated."""
+
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        """Raises ValueError for a line that is no record, and for one of more than LONGEST bytes."""
+        self._stream, self._start, self._end = stream, start, start + size
+        self._count = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        at = self._start
+        while at < self._end:
+            self._stream.seek(at)  # another member may have been read meanwhile
+            line = self._stream.readline(min(self._end - at, LONGEST + 1))
+            if not line or len(line) > LONGEST:
+                raise ValueError("a record that does not end")
+            at += len(line)
+            yield _record(line)
+
+    def __getitem__(self, at: Any) -> Any:
+        return [*self][at]
+
+
 def read(stream: IO[bytes]) -> Bundle:
-    """A bundle, once its members are those that its manifest names.
+    """A bundle in memory: see ``scan``."""
+    found = scan(stream)
+    return replace(found, parts={name: [*records] for name, records in found.parts.items()})
+
+
+def scan(stream: IO[bytes]) -> Bundle:
+    """A bundle, once its members are those that its manifest names. Its records are read from ``stream``.
 
     Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
     """
-    found: dict[str, bytes] = {}
+    places: dict[str, tuple[int, int]] = {}
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             for entry in archive:
-                if not entry.isreg() or entry.size > MOST or entry.name in found:
+                most = MOST_LINES if entry.name.endswith(LINES) else MOST
+                if not entry.isreg() or entry.issparse() or entry.size > most or entry.name in places:
                     raise Damaged(f"not a bundle: {entry.name}")
-                held = archive.extractfile(entry)
-                found[entry.name] = held.read() if held else b""
-        head = found.pop(MANIFEST)
+                places[entry.name] = (entry.offset_data, entry.size)
+        head = b"".join(_bytes(stream, *places.pop(MANIFEST)))
         manifest = json.loads(head)
-        signature = _record(found.pop(SIGNATURE)) if SIGNATURE in found else None
+        signed = places.pop(SIGNATURE, None)
+        signature = _record(b"".join(_bytes(stream, *signed))) if signed else None
         version, told = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
             raise Damaged("not a bundle of memories")
@@ -163,17 +198,14 @@ def read(stream: IO[bytes]) -> Bundle:
             raise MemosError(
                 f"the bundle is of version {version}, newer than this program", "update memos-cli"
             )
-        for name, data in found.items():
-            if told[name]["sha256"] != hashlib.sha256(data).hexdigest():
+        for name, place in places.items():
+            if told[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
                 raise Damaged(f"{name} is not what the manifest says")
-        if missing := told.keys() - found.keys():
+        if missing := told.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing")
-        parts = {
-            name: [_record(line) for line in found.pop(name).splitlines()]
-            for name in [*found]
-            if name.endswith(LINES)
-        }
-        return Bundle(parts, found, head, signature)
+        parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}
+        files = {name: b"".join(_bytes(stream, *places[name])) for name in places.keys() - parts.keys()}
+        return Bundle(parts, files, head, signature)
     except (
         tarfile.TarError,
         ValueError,
@@ -184,6 +216,17 @@ def read(stream: IO[bytes]) -> Bundle:
         EOFError,
     ) as error:
         raise Damaged(f"not a whole bundle: {error}") from error
+
+
+def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
+    """The bytes of a member, a piece at a time. Raises EOFError where it is cut short."""
+    stream.seek(start)
+    while size:
+        piece = stream.read(min(size, _PIECE))
+        if not piece:
+            raise EOFError("it is cut short")
+        size -= len(piece)
+        yield piece
 
 
 def _record(line: bytes) -> dict[str, Any]:
