@@ -36,7 +36,7 @@ class State:
         from memos_cli.settings import load_settings
 
         settings, _ = load_settings({**self.flags, **flags})
-        return Memos(settings, ask=ask_passphrase)
+        return Memos(settings, ask=ask_passphrase, warn=self.output.note)
 
 
 def ask_passphrase(vault: str, twice: bool) -> str:

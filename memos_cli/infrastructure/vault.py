@@ -68,6 +68,8 @@ class Vault:
         self._names: set[str] | None = None
         self._refusals: list[tuple[object, ...]] = []
         self._looks: list[tuple[object, ...]] = []
+        self.unaudited = ""
+        """Why reads could not be recorded in the audit: the vault is read-only, or the disk is full."""
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
         self.snapshots = Snapshots(folder / "index", cipher)
@@ -264,7 +266,7 @@ class Vault:
         """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
 
         A reader waits for no writer: what cannot be written at once is written with the next look, or when
-        the vault is closed. A vault that cannot be written at all is no reason to fail.
+        the vault is closed. A vault that cannot be written at all is no reason to fail: see ``unaudited``.
         """
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
@@ -283,8 +285,8 @@ class Vault:
                 Change(db, "", 0).insert_audit(self._looks)
         except Locked:
             raise
-        except (MemosError, OSError):
-            pass
+        except (MemosError, OSError) as error:
+            self.unaudited = str(error)
         self._looks = []
 
     def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
@@ -299,8 +301,16 @@ class Vault:
 
     def _tell_refusals(self, principal: str, now: int) -> None:
         rows, self._refusals = self._refusals, []
-        with suppress(MemosError, OSError), self.change(principal, now) as change:
+        with self.if_writable(), self.change(principal, now) as change:
             change.insert_audit(rows)
+
+    @contextmanager
+    def if_writable(self) -> Iterator[None]:
+        """Record in this block what was read; if that fails, ``unaudited`` says why."""
+        try:
+            yield
+        except (MemosError, OSError) as error:
+            self.unaudited = str(error)
 
     @contextmanager
     def unswept(self) -> Iterator[None]:

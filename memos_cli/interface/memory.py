@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, MemoryCall, Plan
-from memos_cli.errors import MemosError, ModelUnfit, Refused, UsageError
+from memos_cli.errors import ModelUnfit, Refused, UsageError
 from memos_cli.infrastructure import audit, catalogue, policies, rules
 from memos_cli.infrastructure.audit import Head
 from memos_cli.interface.results import (
@@ -425,7 +425,7 @@ class Memos(Session):
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
         heats |= {a.cube: heat_after_use(a.heat, a.last_hit, now=now, half_life=half_life) for a in adapters}
-        with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
+        with self.vault.if_writable(), self.vault.change(self.principal, now) as change:
             if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
                 derived.count_saving(change, state.cube, restored.saved)
