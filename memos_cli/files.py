@@ -81,14 +81,21 @@ def _sync_file_system(path: Path) -> bool:
     return True
 
 
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` and its parents, readable by the owner alone. An existing one stays as it is."""
+def make_folder(folder: Path, mode: int = PRIVATE_FOLDER) -> None:
+    """Make ``folder`` and its parents, durable; with this mode. An existing one stays as it is."""
     if not folder.is_dir():
-        make_folder(folder.parent)
+        make_folder(folder.parent, mode)
         with suppress(FileExistsError):
-            folder.mkdir(mode=PRIVATE_FOLDER)
+            folder.mkdir(mode=mode)
             with suppress(PermissionError):  # the folder is writable but cannot be listed
                 sync_folder(folder.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, if it is there, so that no power cut brings it back."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+        sync_folder(path.parent)
 
 
 def open_input(path: Path, hint: str) -> BinaryIO:
@@ -114,24 +121,20 @@ def open_input(path: Path, hint: str) -> BinaryIO:
 
 
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
-    """Write ``data`` to ``path``: afterwards there is the old file or the whole new one, durable.
-
-    The bytes go first to a file in ``scratch`` (by default beside ``path``; made if missing; on the
-    same file system). A killed process leaves that one behind: see ``replacing``.
-    """
-    with replacing(path, scratch=scratch) as (_, descriptor):
+    """Write ``data`` to ``path``: see ``replacing``."""
+    with replacing(path, scratch=scratch) as part, part.open("wb", buffering=0) as file:
         view = memoryview(data)
         while view:
-            view = view[os.write(descriptor, view) :]
+            view = view[file.write(view) :]
 
 
 @contextmanager
-def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[tuple[Path, int]]:
-    """Yield a new private file, and a descriptor for it; it replaces ``path``, durable, when the block ends.
+def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[Path]:
+    """Yield an empty private file, which replaces ``path`` when the block ends, durable.
 
-    If the block raises, nothing of it is left. A killed process leaves it in ``scratch``, by default beside
-    ``path``; the next one that replaces ``path`` from there deletes it. Those in a vault ``memos maintain``
-    deletes, too.
+    There is the old file or the whole new one, whatever happens. The new one is written in ``scratch`` (by
+    default beside ``path``; made if missing; on the same file system). A killed process leaves it behind; the
+    next one that replaces ``path`` from there deletes it. Those in a vault ``memos maintain`` deletes, too.
     """
     folder = scratch or path.parent
     make_folder(folder)
@@ -140,7 +143,7 @@ def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[tuple[Path
     try:  # from here on: an interruption may come between any two steps
         descriptor = _create_locked(part)
         try:
-            yield part, descriptor
+            yield part
             sync(descriptor)
             part.replace(path)  # still locked: nobody deletes it before
         finally:
@@ -212,24 +215,30 @@ def open_regular(path: Path, *, follow: bool = True) -> Iterator[IO[bytes]]:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write ``data`` to a file that the user named; symbolic links are followed.
+    """Write ``data`` to a file that the user named: see ``open_output``."""
+    with open_output(path) as file:
+        file.write(data)
 
-    A regular file is replaced atomically. A pipe or character device such as ``/dev/null`` is written to.
-    Raises UsageError for a folder, a block device, and any path inside a vault.
+
+@contextmanager
+def open_output(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that the user named, for writing; symbolic links are followed.
+
+    A regular file is replaced atomically when the block ends. A pipe or character device such as
+    ``/dev/null`` is written to. Raises UsageError for a folder, a block device, and any path inside a vault.
     """
     kind = _kind(path)
     if kind is not None and not stat.S_ISREG(kind):
         if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
-            with path.open("wb", buffering=0) as file:
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
+            with path.open("wb") as file:
+                yield file
             return
         what = "a folder" if stat.S_ISDIR(kind) else "not a file"
         raise UsageError(f"{path} is {what}", "name a file to write to")
     real = Path(os.path.realpath(path))
     forbid_vault(real)
-    write_whole(real, data)
+    with replacing(real) as part, part.open("wb") as file:
+        yield file
 
 
 def forbid_vault(path: Path) -> None:

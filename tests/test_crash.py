@@ -118,7 +118,7 @@ def test_init_is_completed_by_a_second_one(tmp_path: Path) -> None:
     writes = kill_everywhere(Shell(tmp_path), "init", env={"MEMOS_EMBEDDER": "/nowhere"})
     assert writes["CREATE"] > 10
     assert writes["os.mkdir"] >= 4
-    assert writes["os.rename"] == 2  # VAULT.toml: of the new vault, and with its embedder
+    assert writes["os.rename"] == 3  # memos.db; VAULT.toml: of the new vault, and with its embedder
 
 
 @with_models

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import stat
 import subprocess
@@ -68,11 +67,11 @@ def test_the_next_write_deletes_what_a_killed_one_left_and_nothing_else(tmp_path
     left = tmp_path / ".a.4194304.00000000.part"
     for path in (left, *others):
         path.write_bytes(b"half")
-    with files.replacing(tmp_path / "a") as (part, descriptor):
+    with files.replacing(tmp_path / "a") as part:
         assert not left.exists()
         write_whole(tmp_path / "a", b"meanwhile")
         assert part.exists()
-        os.write(descriptor, b"whole")
+        part.write_bytes(b"whole")
     assert (tmp_path / "a").read_bytes() == b"whole"
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a", *others])
 

@@ -210,3 +210,21 @@ def test_a_pipe_is_no_source(memos: Shell, command: str) -> None:
     assert process.returncode in (1, 2, 3)
     memos.process(command, "folder", "--no-embed")
     assert memos("list", "--json").record["text"] == "Owls nest low."
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("query owls --model FILE", 15), ("embed --embedder FILE", 15), ("import FILE", 2),
+        ("import sealed --identity FILE", 14),
+    ],
+)  # fmt: skip
+def test_a_pipe_or_device_in_an_option_is_refused(memos: Shell, kind: str, command: str, code: int) -> None:
+    memos.keep("Owls nest low.")
+    path = hostile(memos, kind)
+    memos.write("sealed", "age-encryption.org/v1\n")
+    parts = [str(path) if part == "FILE" else part for part in command.split()]
+    said = memos.process(*parts, code=code).err
+    assert any(word in said for word in (kind, "FIFO", "/dev/zero")), said
+    assert "internal error" not in said

@@ -154,4 +154,5 @@ def _list(state: State, folder: Path) -> None:
         shown = "" if each.time is None else show_time(each.time)
         size = "" if each.bytes is None else f"{each.bytes:,}"
         items.append(({**asdict(each), "time": time}, (each.snapshot, shown, size, each.problem)))
-    state.output.listing(("snapshot", "time", "bytes", "problem"), items)
+    headers = ("snapshot", "time", "bytes", "problem")
+    state.output.listing(headers, items, empty="there is no snapshot: `memos backup DIR` makes one")

@@ -36,7 +36,7 @@ class State:
         from memos_cli.settings import load_settings
 
         settings, _ = load_settings({**self.flags, **flags})
-        OPENED.append(Memos(settings, ask=ask_passphrase))
+        OPENED.append(Memos(settings, ask=ask_passphrase, warn=self.output.note))
         return OPENED[-1]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -41,9 +41,10 @@ from memos_cli.cli.keeping import (
 from memos_cli.cli.standing import SomeIds
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
-from memos_cli.files import write_output
+from memos_cli.files import open_output, write_output
 
 if TYPE_CHECKING:
+    from memos_cli.cli.output import Output
     from memos_cli.interface.memory import Memos
 
 SHOWN = 20
@@ -221,19 +222,10 @@ def export(
         raise UsageError("name memories by id or by filters, not both", "memos export --tag TAG")
     with state.open() as memos:
         filter = None if ids else make_filter(memos, state.view, wanted)
-        whole = io.BytesIO()
-        made = memos.export(
-            read_ids(ids or []), stream=whole, filter=filter, format=format, up_to=up_to, signed=sign
-        )
-        data = whole.getvalue()
-        if to:
-            from memos_cli.interface.exchange.signing import seal
-
-            data = seal(data, to)
-        if output == "-":
-            state.output.data(data)
-        else:
-            write_output(Path(output), data)
+        with _destination(output, to or (), state.output) as stream:
+            made = memos.export(
+                read_ids(ids or []), stream=stream, filter=filter, format=format, up_to=up_to, signed=sign
+            )
     report = state.output
     if output != "-":
         if report.json:
@@ -244,3 +236,29 @@ def export(
         report.note(f"note: {note}")
     for why, count in made.held_back.items():
         report.note(f"note: {counted(count, 'memory is', 'memories are')} not exported: {why}")
+
+
+@contextmanager
+def _destination(name: str, recipients: Sequence[str], output: Output) -> Iterator[IO[bytes]]:
+    """Yield what an export is written to: the file ``name`` or standard output, as it comes where it can.
+
+    What a terminal shows is cleaned first, and what is encrypted for ``recipients`` is so as a whole.
+    """
+    if recipients or (name == "-" and sys.stdout.isatty()):
+        whole = io.BytesIO()
+        yield whole
+        data = whole.getvalue()
+        if recipients:
+            from memos_cli.interface.exchange.signing import seal
+
+            data = seal(data, recipients)
+        if name == "-":
+            output.data(data)
+        else:
+            write_output(Path(name), data)
+    elif name == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with open_output(Path(name)) as stream:
+            yield stream

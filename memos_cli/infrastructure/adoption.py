@@ -101,7 +101,7 @@ class Adoption:
         self.brought: dict[str, int] = {}
         """The memories that are new from this bundle: row numbers by the ids in the bundle."""
         self._ids: dict[str, str] = {}
-        """The ids of memories here, by the ids in the bundle; nearly always the same."""
+        """The ids of memories here, by the ids in the bundle, where they differ."""
         self._may_stand: dict[str, bool] = {}
 
     def take(self, cube: Foreign) -> Outcome:
@@ -118,7 +118,8 @@ class Adoption:
         places = tuple(place for place in cube.places if self._may_stand_in(place.uri))
         state = "quarantined" if self._quarantine else cube.state
         self.brought[cube.id] = insert(self._change, replace(cube, id=id, places=places), state)
-        self._ids[cube.id] = id
+        if id != cube.id:
+            self._ids[cube.id] = id
         self._tell(id, cube.versions)
         return "added"
 
@@ -142,18 +143,18 @@ class Adoption:
 
     def grant(self, wanted: ForeignGrant) -> bool:
         """Apply a grant on a memory of the bundle. Returns whether it is granted now."""
-        me, id = self._change.principal, self._ids.get(wanted.target)
-        if id is not None:
-            now = self._change.now
+        is_theirs = wanted.target in self.brought
+        if is_theirs:
+            me, id, now = self._change.principal, self.here(wanted.target), self._change.now
             rule = Rule(me, "cube", id, wanted.principal, wanted.right, me, now, wanted.expires)
             rules.grant(self._change, rule)
-        return id is not None
+        return is_theirs
 
     def request(self, view: str, document: Sequence[str]) -> bool:
         """Request a saved state of memories of the bundle. Returns whether it is requested now."""
-        is_theirs = bool(document) and self._ids.keys() >= {*document} and not self._quarantine
+        is_theirs = bool(document) and self.brought.keys() >= {*document} and not self._quarantine
         if is_theirs:
-            derived.request(self._change, {"view": view, "document": [self._ids[id] for id in document]})
+            derived.request(self._change, {"view": view, "document": [self.here(id) for id in document]})
         return is_theirs
 
     def _go_on(self, cube: Foreign, n: int) -> Outcome:

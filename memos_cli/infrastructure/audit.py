@@ -13,8 +13,9 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.database import Connection
@@ -98,13 +99,15 @@ def sealed_bytes(row: AuditRow) -> bytes:
 def seal(db: sqlite3.Connection) -> None:
     """Seal the rows that have no seal yet. Called at the end of each transaction."""
     last = head(db)
-    before, new = last.seal, []
-    for values in db.execute(f"SELECT {_COLUMNS} FROM main.audit a WHERE n > ? ORDER BY n", (last.n,)):
+    rows = db.execute(f"SELECT {_COLUMNS} FROM main.audit a WHERE n > ? ORDER BY n", (last.n,))
+    db.executemany("INSERT INTO main.seal (n, hash) VALUES (?, ?)", _seals(rows, last.seal))
+
+
+def _seals(rows: Iterable[Sequence[Any]], before: bytes) -> Iterator[tuple[int, bytes]]:
+    for values in rows:
         row = AuditRow(*values)
         before = _next(before, row)
-        new.append((row.n, before))
-    if new:
-        db.executemany("INSERT INTO main.seal (n, hash) VALUES (?, ?)", new)
+        yield row.n, before
 
 
 def head(db: sqlite3.Connection) -> Head:

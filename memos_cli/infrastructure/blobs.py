@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memos_cli.errors import Damaged
-from memos_cli.files import make_folder, write_whole
+from memos_cli.files import make_folder, remove, write_whole
 from memos_cli.infrastructure.encryption import Cipher
 
 _PIECE = 1 << 20
@@ -156,7 +156,7 @@ class Blobs:
 
     def remove(self, sha256: str) -> None:
         """Delete a blob. The caller has made sure that no row names it."""
-        self.path(sha256).unlink(missing_ok=True)
+        remove(self.path(sha256))
 
 
 @contextmanager

@@ -392,7 +392,7 @@ class Change:
 
     def tell_out(self, action: str, cubes: Iterable[tuple[str, int]]) -> None:
         """Record in the audit that cubes left the vault, by ids and versions."""
-        self.insert_audit([(self.now, self.principal, action, *cube, None) for cube in cubes])
+        self.insert_audit((self.now, self.principal, action, *cube, None) for cube in cubes)
 
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
         """Note a question, with the form in which its plan used each of ``cubes``; the newest ``keep`` stay.
@@ -501,7 +501,7 @@ class Change:
             [(*row[:4], _sha256(row[3]), *(row[4:] or (self.now, self.principal))) for row in rows],
         )
 
-    def insert_audit(self, rows: Sequence[tuple[object, ...]]) -> None:
+    def insert_audit(self, rows: Iterable[tuple[object, ...]]) -> None:
         self.db.executemany(
             # The table itself: a narrowed connection has a view of this name.
             """INSERT INTO main.audit (time, principal, action, cube, version, detail)

@@ -20,8 +20,8 @@ from itertools import chain
 from pathlib import Path
 
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew
-from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold
-from memos_cli.infrastructure import adapters, derived, index, schema, tables
+from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold, remove
+from memos_cli.infrastructure import adapters, derived, index, schema, tables, word_sums
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.database import Connection, connect
 from memos_cli.infrastructure.encryption import Cipher
@@ -127,7 +127,7 @@ def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
 def _sweep(vault: Vault) -> list[Finding]:
     found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
     for finding in found:
-        (vault.folder / finding.where).unlink(missing_ok=True)
+        remove(vault.folder / finding.where)
     return found
 
 
@@ -177,7 +177,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
         return [must("database-empty", "memos.db", "it has no tables; restore a backup")]
     if version < schema.FORMAT:
         return [should("format-old", "memos.db", "any other command brings it up to date", repairable=False)]
-    tables.watch_words(db)
+    word_sums.watch(db)
     db.execute("PRAGMA query_only = ON")
     db.execute("BEGIN")  # the rows of one moment
     findings: list[Finding] = []

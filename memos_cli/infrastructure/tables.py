@@ -11,11 +11,11 @@ from pathlib import Path
 from memos_cli.counts import counted
 from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
-from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema
+from memos_cli.infrastructure import adapters, audit, catalogue, lineage, schema, word_sums
 from memos_cli.infrastructure.blobs import Blobs, piece_digests
 from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.identity import read_identity
-from memos_cli.infrastructure.repairs import BAD_LESSON_VECTORS, BAD_VECTORS, WITHOUT_VECTOR, live_words
+from memos_cli.infrastructure.repairs import BAD_LESSON_VECTORS, BAD_VECTORS, WITHOUT_VECTOR
 from memos_cli.infrastructure.schema import LIVE_TEXT
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
@@ -47,16 +47,10 @@ def should(what: str, where: str, message: str, *, repairable: bool = True) -> F
     return Finding("should", what, where, message, repairable)
 
 
-def watch_words(db: Connection) -> None:
-    """Make the words of ``words`` readable one by one, as the temporary table ``words_seen``."""
-    db.execute("CREATE VIRTUAL TABLE temp.words_seen USING fts5vocab(main, words, instance)")
-
-
 def expected() -> Connection:
     """Return an empty database of the newest format, in memory: a full disk does not stop a check."""
     fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     schema.migrate(fresh)
-    watch_words(fresh)
     return fresh
 
 
@@ -182,17 +176,10 @@ def digests(db: Connection) -> Iterator[Finding]:
 
 
 def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
-    """Whether the full-text table holds the live cubes, and (``full``) just their words.
-
-    It keeps no text that could be compared, so a second table is made from the cubes: every word, its
-    place and every length must be the same in both.
-    """
-    if full:
-        fresh.execute("BEGIN")
-        fresh.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", live_words(db))
-        fresh.execute("COMMIT")
+    """Whether the full-text table holds the live cubes, and (``full``) just their words: ``word_sums``."""
+    wanted = word_sums.of_cubes(db, fresh) if full else []
     try:
-        same = _same_words(db, fresh) if full else _same_rows(db)
+        same = word_sums.of_table(db) == wanted and _are_found(db) if full else _same_rows(db)
     except Locked:
         raise
     except MemosError:  # the cubes could be read, so it is the full-text table that could not
@@ -201,31 +188,11 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
         yield should("words-differ", "words", "the full-text table does not hold what the memories say")
 
 
-def _same_words(db: Connection, fresh: Connection) -> bool:
-    return all(
-        _same_answers(db, fresh, query)
-        for query in (
-            "SELECT id, sz FROM words_docsize ORDER BY id",
-            # the number of rows and the sums of lengths, which BM25 needs; a new table has none
-            "SELECT block FROM words_data WHERE id = 1 AND EXISTS (SELECT 1 FROM words_docsize)",
-            "SELECT term, doc, col, offset FROM words_seen",
-        )
-    ) and _are_found(db)
-
-
 def _are_found(db: Connection) -> bool:
     """Whether a search for each word finds all of its places; it does not read them in order."""
     lost = """SELECT 1 FROM (SELECT term, count(*) AS places FROM words_seen GROUP BY term) t
       WHERE places <> (SELECT count(*) FROM words_seen s WHERE s.term = t.term) LIMIT 1"""
     return db.execute(lost).fetchone() is None
-
-
-def _same_answers(db: Connection, fresh: Connection, query: str) -> bool:
-    rows, others = db.execute(query), fresh.execute(query)
-    while part := rows.fetchmany(10_000):
-        if part != others.fetchmany(10_000):
-            return False
-    return others.fetchone() is None
 
 
 def _same_rows(db: Connection) -> bool:

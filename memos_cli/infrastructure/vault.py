@@ -17,7 +17,7 @@ from types import TracebackType
 
 from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, uninterrupted, write_whole
+from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, uninterrupted, write_whole
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
@@ -70,6 +70,8 @@ class Vault:
         self._names: set[str] | None = None
         self._refusals: list[tuple[object, ...]] = []
         self._looks: list[tuple[object, ...]] = []
+        self.unaudited = ""
+        """Why reads could not be recorded in the audit: the vault is read-only, or the disk is full."""
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
         self.snapshots = Snapshots(folder / "index", cipher)
@@ -124,16 +126,9 @@ class Vault:
         encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
         for name in ("blobs", "index", "tmp"):
             make_folder(folder / name)
-        for left in (folder / "tmp").glob(".*.part"):
+        for left in (folder / "tmp").glob(".*.part*"):
             left.unlink()  # a killed process left it: the lock is exclusive
-        # Made here, so that SQLite's own default permissions never apply.
-        os.close(os.open(folder / "memos.db", os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-        if not encrypt and is_encrypted(folder / "memos.db"):
-            raise Refused(
-                f"{folder / 'memos.db'} is encrypted, and VAULT.toml is gone",
-                "memos init --encrypt --key-file FILE, with the file of its key",
-            )
-        with closing(connect(folder / "memos.db", timeout, cipher)) as connection:
+        with _database(folder, encrypt) as path, closing(connect(path, timeout, cipher)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             if version_of(connection) > FORMAT:
                 raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
@@ -280,7 +275,7 @@ class Vault:
         """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
 
         A reader waits for no writer: what cannot be written at once is written with the next look, or when
-        the vault is closed. A vault that cannot be written at all is no reason to fail.
+        the vault is closed. A vault that cannot be written at all is no reason to fail: see ``unaudited``.
         """
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
@@ -299,8 +294,8 @@ class Vault:
                 Change(db, "", 0).insert_audit(self._looks)
         except Locked:
             raise
-        except (MemosError, OSError):
-            pass
+        except (MemosError, OSError) as error:
+            self.unaudited = str(error)
         self._looks = []
 
     def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
@@ -315,8 +310,16 @@ class Vault:
 
     def _tell_refusals(self, principal: str, now: int) -> None:
         rows, self._refusals = self._refusals, []
-        with suppress(MemosError, OSError), self.change(principal, now) as change:
+        with self.if_writable(), self.change(principal, now) as change:
             change.insert_audit(rows)
+
+    @contextmanager
+    def if_writable(self) -> Iterator[None]:
+        """Record in this block what was read; if that fails, ``unaudited`` says why."""
+        try:
+            yield
+        except (MemosError, OSError) as error:
+            self.unaudited = str(error)
 
     @contextmanager
     def unswept(self) -> Iterator[None]:
@@ -388,7 +391,7 @@ class Vault:
         remain: another process uses the vault, or the disk is full.
         """
         for file in (self.folder / "index").glob("vectors-*.bin"):
-            file.unlink(missing_ok=True)  # made again by the next search
+            remove(file)  # made again by the next search
         try:
             while self._merge_words():
                 self.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # or the log would grow
@@ -438,3 +441,21 @@ class Vault:
     ) -> None:
         with suppress(Locked) if kind else nullcontext():
             self.close()
+
+
+@contextmanager
+def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
+    """Yield the database of a vault whose VAULT.toml is missing; a new one takes its place when complete."""
+    database = folder / "memos.db"
+    if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
+        with replacing(database, scratch=folder / "tmp") as part:
+            yield part
+        return
+    # Made here, so that SQLite's own default permissions never apply.
+    os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+    if not encrypt and is_encrypted(database):
+        raise Refused(
+            f"{database} is encrypted, and VAULT.toml is gone",
+            "memos init --encrypt --key-file FILE, with the file of its key",
+        )
+    yield database

@@ -8,7 +8,6 @@ Memos.query    question -> MemReader -> hits -> MemScheduler -> prompt -> model 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.counts import counted
 from memos_cli.cube import STATES, Cube, Filter, MemoryCall, Plan
-from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused, Unwritable, UsageError
+from memos_cli.errors import Locked, ModelUnfit, Refused, Unwritable, UsageError
 from memos_cli.infrastructure import audit, catalogue, policies, rules
 from memos_cli.infrastructure.audit import Head
 from memos_cli.interface.results import (
@@ -456,7 +455,7 @@ class Memos(Session):
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
         heats |= {a.cube: heat_after_use(a.heat, a.last_hit, now=now, half_life=half_life) for a in adapters}
-        with suppress(MemosError, OSError), self.vault.change(self.principal, now) as change:
+        with self.vault.if_writable(), self.vault.change(self.principal, now) as change:
             if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
                 derived.count_saving(change, state.cube, restored.saved)

@@ -54,14 +54,16 @@ class Session:
         *,
         clock: Callable[[], int] = wall_clock,
         ask: Callable[[str, bool], str] | None = None,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """``ask`` asks a person for a passphrase: of which vault, and whether twice."""
+        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` is given what
+        the user should know when the session is closed."""
         self.settings = settings
         use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
-        self._ask = ask
+        self._ask, self._warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Pace | None = None
@@ -247,6 +249,8 @@ class Session:
             self._embedder.close()
         if "vault" in self.__dict__:
             self.vault.close()
+            if self.vault.unaudited:
+                self._warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
 
     def __enter__(self) -> Self:
         return self

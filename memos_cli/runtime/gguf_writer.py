@@ -19,7 +19,7 @@ def write_gguf(target: Path, architecture: str) -> Iterator[Any]:
     """
     import gguf
 
-    with replacing(target) as (part, _):
+    with replacing(target) as part:
         writer = gguf.GGUFWriter(part, architecture)
         try:
             yield writer

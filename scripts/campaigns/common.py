@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -77,6 +77,8 @@ class Campaign:
     seconds: float
     count: int
     folder: Path
+    chosen: tuple[str, ...] = ()
+    """Which of its choices were named on the command line: none, to try all."""
     counts: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
     chance: random.Random = field(init=False)
@@ -116,7 +118,13 @@ class Campaign:
 
 
 def main(
-    name: str, help_text: str, work: Callable[[Campaign], None], *, count: int = 10**9, seconds: float = 60
+    name: str,
+    help_text: str,
+    work: Callable[[Campaign], None],
+    *,
+    count: int = 10**9,
+    seconds: float = 60,
+    choices: Collection[str] = (),
 ) -> None:
     """Run a campaign from the command line, in a folder of its own, and exit."""
     parser = argparse.ArgumentParser(description=help_text, formatter_class=argparse.RawTextHelpFormatter)
@@ -124,10 +132,15 @@ def main(
     parser.add_argument("--seconds", type=float, default=seconds, help=f"longest run (default {seconds:g})")
     parser.add_argument("--count", type=int, default=count, help="most tries (default: no limit)")
     parser.add_argument("--keep", action="store_true", help="leave the folder it worked in, and name it")
+    if choices:
+        parser.add_argument("chosen", nargs="*", metavar="NAME", help=f"only these of {', '.join(choices)}")
     given = parser.parse_args()
+    chosen = tuple(given.chosen) if choices else ()
+    if unknown := set(chosen) - set(choices):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     folder = Path(tempfile.mkdtemp(prefix=f"memos-{name}-"))
     settle(folder)
-    campaign = Campaign(name, given.seed, given.seconds, given.count, folder)
+    campaign = Campaign(name, given.seed, given.seconds, given.count, folder, chosen)
     try:
         work(campaign)
     finally:

@@ -28,7 +28,7 @@ TOLD = "told"
 """Under which an adapter that came from elsewhere keeps the report card that came with it."""
 
 
-def outgoing(memos: Memos, ids: Mapping[int, str]) -> list[Adapter]:
+def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
     """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
     found = adapters.adapters(
         memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
@@ -41,13 +41,11 @@ def outgoing(memos: Memos, ids: Mapping[int, str]) -> list[Adapter]:
         and not each.expired
         and each.state != "generated"
         and _card(each).get("passed") is True
-        and {source.cube for source in each.sources} <= ids.keys()
+        and all(source.cube in numbers for source in each.sources)
     ]
 
 
-def to_member(
-    memos: Memos, adapter: Adapter, ids: Mapping[int, str], *, public: bool = False
-) -> tuple[dict[str, Any], str, bytes]:
+def to_member(memos: Memos, adapter: Adapter, *, public: bool = False) -> tuple[dict[str, Any], str, bytes]:
     """An adapter as a bundle holds it: its record, and its file with its name.
 
     What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
@@ -62,6 +60,7 @@ def to_member(
         if not is_private(each) and not (public and _is_telling(each))
     ]
     asked = {each.question for each in lessons}
+    ids = {each.cube: each.id for each in adapter.sources}
     report = {name: value for name, value in _card(adapter).items() if not public or name in _SUMMARY}
     if "astray" in report:
         report["astray"] = [question for question in report["astray"] if question in asked]

@@ -1,13 +1,14 @@
 """A bundle into a vault: each memory with its id, its times and all its versions, as it was there.
 
-Every record is checked before anything is stored, and everything is stored in one transaction.
+Every record is checked before it is stored, a few at a time, and everything is stored in one transaction.
 ``infrastructure.adoption.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memos_cli.counts import counted
@@ -15,6 +16,7 @@ from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_tim
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure import catalogue, forgotten
 from memos_cli.infrastructure.adoption import Adoption, Foreign, ForeignGrant, ForeignPlace, ForeignVersion
+from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.governance import RIGHTS
 from memos_cli.interface.access import principal_named
 from memos_cli.interface.exchange import adapters, signing
@@ -33,17 +35,8 @@ _WHY = {
     "left": "has later versions in the bundle, but was not imported from this signer; it stays unchanged",
 }
 _Record = TypeVar("_Record")
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """The valid records of a bundle."""
-
-    cubes: list[Foreign]
-    links: list[tuple[str, str, str]]
-    grants: list[ForeignGrant]
-    requests: list[tuple[str, list[str]]]
-    """Saved states to make again: the view, and the ids of the document."""
+_PART = 100
+"""Memories that are read before they are stored."""
 
 
 def adopt(
@@ -61,32 +54,60 @@ def adopt(
     ``with_grants`` applies its grants to others; ``reread`` brings back memories that were forgotten here;
     ``signer`` is the trusted signer of the bundle.
     """
-    records = read_records(found, job)
-    left = _forgotten(memos, records.cubes)
-    job.forgotten += 0 if reread else len(left)
-    cubes = [cube for cube in records.cubes if reread or cube.id not in left]
+    links = [link for link in _read(found, "links.jsonl", _to_link, job) if link[1] in PORTABLE]
+    grants = [*_read(found, "access.jsonl", _to_grant, job)]
     key = signing.own_key() if signer else None
     is_own = key is not None and signing.name_of(key) == signer
     with memos.vault.change(memos.principal, memos.now()) as change:
         import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
-        forgotten.lift(change, (digest for cube in cubes for digest in left.get(cube.id, ())))
-        outcomes = [(cube, import_.take(cube)) for cube in cubes]
-        linked = sum(import_.link(*each) for each in records.links)
-        apart = sum(not import_.is_linked(*each) for each in records.links)
-        granted = sum(map(import_.grant, records.grants)) if with_grants else 0
-        for view, document in records.requests:
+        others: set[str] = set()
+        cubes = _distinct(found, import_.brought, others, job)
+        while part := [*islice(cubes, _PART)]:
+            left = _forgotten(change.db, memos.principal, part)
+            job.forgotten += 0 if reread else len(left)
+            forgotten.lift(change, (digest for each in left.values() for digest in each if reread))
+            for cube in part:
+                if reread or cube.id not in left:
+                    _take(import_, cube, job, held=quarantine)
+                if cube.id in import_.brought:
+                    others.remove(cube.id)
+        linked = sum(import_.link(*each) for each in links)
+        apart = sum(not import_.is_linked(*each) for each in links)
+        granted = sum(map(import_.grant, grants)) if with_grants else 0
+        for view, document in _read(found, "rebuild.jsonl", _to_request, job):
             import_.request(view, document)
-    for cube, outcome in outcomes:
-        job.count(outcome, import_.here(cube.id), held=quarantine)
-        if outcome in _WHY:
-            job.failed.append(Failure("bundle", f"{cube.id} {_WHY[outcome]}"))
-    wanted = [grant for grant in records.grants if with_grants or grant.target in import_.brought]
+    wanted = [grant for grant in grants if with_grants or grant.target in import_.brought]
     job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
     if members := found.parts.get(adapters.MEMBER):
-        ids = [cube.id for cube in records.cubes]
+        ids = [str(each.get("id")) for each in found.parts.get("cubes.jsonl", ())]
         numbers = catalogue.by_ids(memos.vault.whole, ids, memos.principal) | import_.brought
         _keep_adapters(memos, members, found, numbers, import_.brought, job, quarantine=quarantine)
     return linked
+
+
+def _distinct(found: Bundle, brought: Collection[str], others: set[str], job: Ingestion) -> Iterator[Foreign]:
+    """Yield the valid memories of a bundle, each id once: what is neither ``brought`` nor of ``others``."""
+
+    def to_covered(value: dict[str, Any]) -> Foreign:
+        came = to_foreign(value)
+        held = covered(came, job.secrets)
+        for was, now in zip(came.versions, held.versions, strict=True):
+            job.masked += find_secrets(was.text) if was.text != now.text else []
+        return held
+
+    for cube in _read(found, "cubes.jsonl", to_covered, job):
+        if cube.id in brought or cube.id in others:
+            job.failed.append(Failure("bundle", f"memory {cube.id} is a duplicate id"))
+        else:
+            others.add(cube.id)
+            yield cube
+
+
+def _take(import_: Adoption, cube: Foreign, job: Ingestion, *, held: bool) -> None:
+    outcome = import_.take(cube)
+    job.count(outcome, import_.here(cube.id), held=held)
+    if outcome in _WHY:
+        job.failed.append(Failure("bundle", f"{cube.id} {_WHY[outcome]}"))
 
 
 def _left_out(*, links: int, grants: int, with_grants: bool) -> Iterator[str]:
@@ -123,43 +144,23 @@ def _keep_adapters(
 # --- records ---------------------------------------------------------------------------------------
 
 
-def read_records(found: Bundle, job: Ingestion) -> Records:
-    """Return the valid records of a bundle; an invalid one is reported and does not stop the others."""
-    parts = found.parts
-
-    def to_covered(value: dict[str, Any]) -> Foreign:
-        came = to_foreign(value)
-        held = covered(came, job.secrets)
-        for was, now in zip(came.versions, held.versions, strict=True):
-            job.masked += find_secrets(was.text) if was.text != now.text else []
-        return held
-
-    cubes = {}
-    for number, cube in _read(parts.get("cubes.jsonl", ()), to_covered, "memory", job):
-        if cube.id in cubes:
-            job.failed.append(Failure("bundle", f"memory {number}: {cube.id} is a duplicate id"))
-        else:
-            cubes[cube.id] = cube
-    links = _read(parts.get("links.jsonl", ()), _to_link, "link", job)
-    grants = _read(parts.get("access.jsonl", ()), _to_grant, "grant", job)
-    requests = _read(parts.get("rebuild.jsonl", ()), _to_request, "request", job)
-    return Records(
-        [*cubes.values()],
-        [link for _, link in links if link[1] in PORTABLE],
-        [grant for _, grant in grants],
-        [request for _, request in requests],
-    )
+_WHAT = {
+    "cubes.jsonl": "memory", "links.jsonl": "link", "access.jsonl": "grant", "rebuild.jsonl": "request"
+}  # fmt: skip
 
 
 def _read(
-    records: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], _Record], what: str, job: Ingestion
-) -> Iterator[tuple[int, _Record]]:
-    for number, each in enumerate(records, 1):
+    found: Bundle, member: str, read: Callable[[dict[str, Any]], _Record], job: Ingestion
+) -> Iterator[_Record]:
+    """Yield the valid records of a member; an invalid one is reported and does not stop the others."""
+    for number, each in enumerate(found.parts.get(member, ()), 1):
         try:
-            yield number, read(each)
+            record = read(each)
         except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
             kind = "" if isinstance(error, UsageError) else f"{type(error).__name__} "
-            job.failed.append(Failure("bundle", f"{what} {number}: {kind}{error}"))
+            job.failed.append(Failure("bundle", f"{_WHAT[member]} {number}: {kind}{error}"))
+        else:
+            yield record
 
 
 def _to_link(value: dict[str, Any]) -> tuple[str, str, str]:
@@ -197,14 +198,13 @@ def covered(cube: Foreign, policy: str) -> Foreign:
     )
 
 
-def _forgotten(memos: Memos, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
+def _forgotten(db: Connection, owner: str, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
     """Return the memories that were forgotten here, by id, or by their text in a source: id to digests."""
-    db = memos.vault.connection
-    found = forgotten.find_ids(db, memos.principal, [cube.id for cube in cubes])
+    found = forgotten.find_ids(db, owner, [cube.id for cube in cubes])
     for cube in cubes:
         draft = Draft(cube.versions[-1].text, Span(0, 0), ref=cube.ref, role=cube.role)
         for place in cube.places:
-            for digests in forgotten.find(db, memos.principal, place.uri, [draft]).values():
+            for digests in forgotten.find(db, owner, place.uri, [draft]).values():
                 found[cube.id] = [*found.get(cube.id, ()), *digests]
     return found
 

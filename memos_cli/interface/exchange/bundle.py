@@ -7,24 +7,29 @@ what it holds before it takes any of it in.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Any, Generic, TypeVar
 
 from memos_cli.errors import Damaged, MemosError
 
 FORMAT, VERSION = "mip", 1
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
-MOST = 1 << 30
-"""Bytes of a member that is read."""
+MOST, MOST_LINES = 1 << 30, 32 << 30
+"""Bytes of a member that is read: of a file, and of one of lines."""
+LONGEST = 256 << 20
+"""Bytes of a record that is read."""
+_PIECE = 1 << 20
 LINES = ".jsonl"
 _AGAIN = "copy the whole file again, or export it again"
 """How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
 """Members that every bundle has."""
+
+
+_Item = TypeVar("_Item")
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
@@ -37,7 +42,7 @@ def to_line(record: Mapping[str, Any]) -> bytes:
 class Bundle:
     """What a bundle holds, verified against its manifest."""
 
-    parts: dict[str, list[dict[str, Any]]]
+    parts: Mapping[str, Sequence[dict[str, Any]]]
     """Records by member."""
     files: dict[str, bytes]
     """What is no list of records, by member."""
@@ -50,51 +55,88 @@ Sign = Callable[[bytes], Mapping[str, str]]
 """Gives the signature of a manifest."""
 
 
+class Again(Generic[_Item]):
+    """What can be iterated again and again, each time made anew: so that nothing of it is kept."""
+
+    def __init__(self, make: Callable[[], Iterable[_Item]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[_Item]:
+        return iter(self._make())
+
+
 def write(
     stream: IO[bytes],
     parts: Mapping[str, Iterable[Mapping[str, Any]]],
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
-) -> str:
-    """Write a bundle of ``parts``, lists of records by the names of members, and of ``files``.
+) -> None:
+    """Write a bundle of ``parts``, records by the names of members, and of ``files``.
 
-    Returns the sha256 of the bundle, in hexadecimal.
+    The records are iterated twice, because the manifest comes first: ``Again``.
     """
-    lines = {name: b"".join(map(to_line, records)) for name, records in parts.items()}
-    return write_lines(stream, lines, sign, files)
+    write_lines(stream, {name: _lines_of(records) for name, records in parts.items()}, sign, files)
+
+
+def _lines_of(records: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
+    return Again(lambda: map(to_line, records))
 
 
 def write_lines(
     stream: IO[bytes],
-    parts: Mapping[str, bytes],
+    parts: Mapping[str, Iterable[bytes]],
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
-) -> str:
+) -> None:
     """The same, of records that are lines already."""
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
-    members = {name: parts.get(name, b"") for name in names}
-    members |= {name: files[name] for name in sorted(files)} if files else {}
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "members": {
-            name: {
-                "bytes": len(data),
-                **({"records": data.count(b"\n")} if name.endswith(LINES) else {}),
-                "sha256": hashlib.sha256(data).hexdigest(),
-            }
-            for name, data in members.items()
-        },
-    }
-    whole, head = io.BytesIO(), to_line(manifest)
-    signed = [(SIGNATURE, to_line(sign(head)))] if sign else []
-    with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in ((MANIFEST, head), *members.items(), *signed):
-            entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
-            entry.size, entry.mode = len(data), 0o600
-            archive.addfile(entry, io.BytesIO(data))
-    stream.write(whole.getbuffer())
-    return hashlib.sha256(whole.getbuffer()).hexdigest()
+    members = {name: parts.get(name, ()) for name in names}
+    members |= {name: [files[name]] for name in sorted(files)} if files else {}
+    told = {name: _described(name, pieces) for name, pieces in members.items()}
+    head = to_line({"format": FORMAT, "version": VERSION, "members": told})
+    archive = _Archive(stream)
+    archive.add(MANIFEST, len(head), [head])
+    for name, pieces in members.items():
+        archive.add(name, told[name]["bytes"], pieces)
+    if sign:
+        signature = to_line(sign(head))
+        archive.add(SIGNATURE, len(signature), [signature])
+    archive.end()
+
+
+def _described(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+    """Return what the manifest says of a member."""
+    size = records = 0
+    sha256 = hashlib.sha256()
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+        records += piece.count(b"\n")
+    counted = {"records": records} if name.endswith(LINES) else {}
+    return {"bytes": size, **counted, "sha256": sha256.hexdigest()}
+
+
+class _Archive:
+    """A tar that is written member by member; nothing of it is kept."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._size = stream, 0
+
+    def _write(self, data: bytes) -> None:
+        self._stream.write(data)
+        self._size += len(data)
+
+    def add(self, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        entry = tarfile.TarInfo(name)  # no time, no owner: nothing but the content
+        entry.size, entry.mode = size, 0o600
+        self._write(entry.tobuf(tarfile.USTAR_FORMAT))
+        for piece in pieces:
+            self._write(piece)
+        self._write(bytes(-size % tarfile.BLOCKSIZE))
+
+    def end(self) -> None:
+        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(bytes(-self._size % tarfile.RECORDSIZE))
 
 
 def is_bundle(head: bytes) -> bool:
@@ -102,23 +144,55 @@ def is_bundle(head: bytes) -> bool:
     return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
 
 
+class Records(Sequence[dict[str, Any]]):
+    """The records of a member, read anew whenever they are iterated."""
+
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        """Raises ValueError for a line that is no record, and for one of more than LONGEST bytes."""
+        self._stream, self._start, self._end = stream, start, start + size
+        self._count = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        at = self._start
+        while at < self._end:
+            self._stream.seek(at)  # another member may have been read meanwhile
+            line = self._stream.readline(min(self._end - at, LONGEST + 1))
+            if not line or len(line) > LONGEST:
+                raise ValueError("a record that does not end")
+            at += len(line)
+            yield _record(line)
+
+    def __getitem__(self, at: Any) -> Any:
+        return [*self][at]
+
+
 def read(stream: IO[bytes]) -> Bundle:
-    """A bundle, once its members are those that its manifest names.
+    """A bundle in memory: see ``scan``."""
+    found = scan(stream)
+    return replace(found, parts={name: [*records] for name, records in found.parts.items()})
+
+
+def scan(stream: IO[bytes]) -> Bundle:
+    """A bundle, once its members are those that its manifest names. Its records are read from ``stream``.
 
     Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
     """
-    found: dict[str, bytes] = {}
+    places: dict[str, tuple[int, int]] = {}
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             for entry in archive:
                 # A sparse member may claim any size: its zeros are not in the file.
-                if not entry.isreg() or entry.issparse() or entry.size > MOST or entry.name in found:
+                most = MOST_LINES if entry.name.endswith(LINES) else MOST
+                if not entry.isreg() or entry.issparse() or entry.size > most or entry.name in places:
                     raise Damaged(f"not a bundle: {entry.name}", _AGAIN)
-                held = archive.extractfile(entry)
-                found[entry.name] = held.read() if held else b""
-        head = found.pop(MANIFEST)
+                places[entry.name] = (entry.offset_data, entry.size)
+        head = b"".join(_bytes(stream, *places.pop(MANIFEST)))
         manifest = json.loads(head)
-        signature = _record(found.pop(SIGNATURE)) if SIGNATURE in found else None
+        signed = places.pop(SIGNATURE, None)
+        signature = _record(b"".join(_bytes(stream, *signed))) if signed else None
         version, told = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
             raise Damaged("not a bundle of memories", _AGAIN)
@@ -126,17 +200,14 @@ def read(stream: IO[bytes]) -> Bundle:
             raise MemosError(
                 f"the bundle is of version {version}, newer than this program", "update memos-cli"
             )
-        for name, data in found.items():
-            if told[name]["sha256"] != hashlib.sha256(data).hexdigest():
+        for name, place in places.items():
+            if told[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
                 raise Damaged(f"{name} is not what the manifest says", _AGAIN)
-        if missing := told.keys() - found.keys():
+        if missing := told.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
-        parts = {
-            name: [_record(line) for line in found.pop(name).splitlines()]
-            for name in [*found]
-            if name.endswith(LINES)
-        }
-        return Bundle(parts, found, head, signature)
+        parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}
+        files = {name: b"".join(_bytes(stream, *places[name])) for name in places.keys() - parts.keys()}
+        return Bundle(parts, files, head, signature)
     except (
         tarfile.TarError,
         ValueError,
@@ -147,6 +218,17 @@ def read(stream: IO[bytes]) -> Bundle:
         EOFError,
     ) as error:
         raise Damaged(f"not a whole bundle: {error}", _AGAIN) from error
+
+
+def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
+    """The bytes of a member, a piece at a time. Raises EOFError where it is cut short."""
+    stream.seek(start)
+    while size:
+        piece = stream.read(min(size, _PIECE))
+        if not piece:
+            raise EOFError("it is cut short")
+        size -= len(piece)
+        yield piece
 
 
 def _record(line: bytes) -> dict[str, Any]:

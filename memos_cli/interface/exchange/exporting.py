@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import Unwritable, UsageError
 from memos_cli.infrastructure import catalogue, derived, links, rules
 from memos_cli.infrastructure.catalogue import MASKED
+from memos_cli.infrastructure.database import Connection
 from memos_cli.infrastructure.governance import is_feeds
 from memos_cli.interface.exchange import adapters, bundle
 from memos_cli.interface.exchange.formats import (
-    write_data,
     write_letta,
     write_markdown,
     write_mem0,
@@ -29,6 +31,10 @@ PORTABLE = frozenset(
     {"part_of", "follows", "derived_from", "contradicts", "similar_to", "about", "both_hold"}
 )
 """The links that go along: a merged memory's parts are not live, and stay."""
+_PART = 100
+"""Memories that are read at once."""
+_ID = 26
+"""Characters of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +63,88 @@ def export(
         raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
+    hashed = _Hashed(stream)
+    counted = cast("IO[bytes]", hashed)
     with memos.vault.snapshot(memos.vault.connection):
         cubes, held_back = _chosen(memos, ids, filter, up_to)
-        sha256 = _mip(memos, cubes, stream, sign) if signed else FORMATS[format](memos, cubes, stream)
+        if signed:
+            _mip(memos, cubes, counted, sign)
+        else:
+            FORMATS[format](memos, cubes, counted)
+    sha256 = hashed.sha256.hexdigest()
     notes: tuple[str, ...] = ()
     try:
         with memos.vault.change(memos.principal, memos.now()) as change:
-            change.tell_out("export", [(cube.id, cube.version) for cube in cubes])
+            change.tell_out("export", cubes.versions())
             change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     except Unwritable as error:  # a vault on read-only media can still be exported
         notes = (f"this export is not in the audit: {error}",)
     return Exported(format, len(cubes), sha256, held_back, notes)
 
 
+class _Hashed:
+    """A stream that is written to, and the sha256 of what was."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.sha256 = stream, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self._stream.write(data)
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The memories that go out, by id: read a few at a time, whenever they are iterated."""
+
+    db: Connection
+    numbers: dict[int, int] = field(default_factory=dict)
+    """Versions by row numbers, in the order of the ids."""
+    _ids: bytearray = field(default_factory=bytearray)
+
+    def add(self, id: str, n: int, version: int) -> None:
+        self.numbers[n] = version
+        self._ids += id.encode()
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """The ids and versions; they are known here, whatever becomes of the memories."""
+        for at, version in enumerate(self.numbers.values()):
+            yield self._ids[at * _ID : (at + 1) * _ID].decode(), version
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Cube]:
+        rest = iter(self.numbers)
+        while part := list(islice(rest, _PART)):
+            found = catalogue.by_number(self.db, part)
+            yield from (found[n] for n in part)
+
+    def have(self, ids: Collection[str]) -> bool:
+        """Return whether all memories with these ids go out."""
+        found = catalogue.by_ids(self.db, [*ids])
+        return len(found) == len(set(ids)) and self.numbers.keys() >= set(found.values())
+
+
 def _chosen(
     memos: Memos, ids: Sequence[str], filter: Filter | None, up_to: str
-) -> tuple[list[Cube], dict[str, int]]:
-    """Return the memories to export, by id, and how many others are held back, by reason."""
-    chosen = memos.several(ids) if filter is None else [*memos.select(filter)]
+) -> tuple[Chosen, dict[str, int]]:
+    """Return the memories to export, and how many others are held back, by reason."""
+    chosen: Iterable[Cube] = memos.several(ids) if filter is None else memos.select(filter)
     held_back: dict[str, int] = {}
-    cubes = []
+    numbers = set()
     for cube in chosen:
         if cube.payload != "plaintext":
             continue
         if why := why_held(memos, cube, up_to):
             held_back[why] = held_back.get(why, 0) + 1
         else:
-            cubes.append(cube)
-    return sorted(cubes, key=lambda cube: cube.id), held_back
+            numbers.add(cube.n)
+    made = Chosen(memos.vault.connection)
+    for id, n, version in made.db.execute("SELECT id, n, version FROM cube ORDER BY id"):
+        if n in numbers:
+            made.add(id, n, version)
+    return made, held_back
 
 
 def why_held(memos: Memos, cube: Cube, up_to: str) -> str:
@@ -102,31 +162,31 @@ def why_held(memos: Memos, cube: Cube, up_to: str) -> str:
 
 
 def _mip(
-    memos: Memos,
-    cubes: Sequence[Cube],
-    stream: IO[bytes],
-    sign: Callable[[bytes], Mapping[str, str]] | None = None,
-) -> str:
-    ids = {cube.n: cube.id for cube in cubes}
+    memos: Memos, cubes: Chosen, stream: IO[bytes], sign: Callable[[bytes], Mapping[str, str]] | None = None
+) -> None:
+    db, numbers = memos.vault.connection, cubes.numbers.keys()
     linked = sorted(
         (link.source_id, link.kind, link.target_id)
-        for link in links.links_among(memos.vault.connection, ids.keys())
+        for link in links.links_among(db, numbers)
         if link.kind in PORTABLE
     )
-    carried = [adapters.to_member(memos, each, ids) for each in adapters.outgoing(memos, ids)]
+    carried = [adapters.to_member(memos, each) for each in adapters.outgoing(memos, numbers)]
     carried.sort(key=lambda each: (each[0]["title"], each[1]))
-    granted = [rule for rule in rules.all_rules(memos.vault.whole) if rule.kind == "cube"]
-    return bundle.write(
+    granted = [
+        rule
+        for rule in rules.all_rules(memos.vault.whole)
+        if rule.kind == "cube" and rule.owner == memos.principal and cubes.have([rule.target])
+    ]
+    bundle.write(
         stream,
         {
-            "cubes.jsonl": (record(memos, cube) for cube in cubes),
-            "links.jsonl": ({"source": s, "kind": kind, "target": t} for s, kind, t in linked),
-            "access.jsonl": (
+            "cubes.jsonl": bundle.Again(lambda: (record(memos, cube) for cube in cubes)),
+            "links.jsonl": [{"source": s, "kind": kind, "target": t} for s, kind, t in linked],
+            "access.jsonl": [
                 {"target": r.target, "principal": r.principal, "right": r.right, "expires": r.expires}
                 for r in sorted(granted, key=lambda r: (r.target, r.principal, r.right))
-                if r.target in ids.values() and r.owner == memos.principal
-            ),
-            "rebuild.jsonl": _requests(memos, ids) if cubes else (),
+            ],
+            "rebuild.jsonl": _requests(memos, cubes) if cubes else (),
             **({adapters.MEMBER: [record for record, _, _ in carried]} if carried else {}),
         },
         sign,
@@ -134,17 +194,20 @@ def _mip(
     )
 
 
-def _requests(memos: Memos, ids: dict[int, str]) -> list[dict[str, Any]]:
+def _requests(memos: Memos, cubes: Chosen) -> list[dict[str, Any]]:
     """The states that were made of these memories alone, to be made again; and those still to be made."""
     made: list[dict[str, Any]] = [
-        {"view": each.state.view, "document": [ids[n] for n in each.cubes("document")]}
+        {
+            "view": each.state.view,
+            "document": [source.id for source in each.sources if source.part == "document"],
+        }
         for each in memos.activations()
-        if each.cubes("document") and {source.cube for source in each.sources} <= ids.keys()
+        if each.cubes("document") and {source.cube for source in each.sources} <= cubes.numbers.keys()
     ]
     waiting = [
         dict(each)
         for each in derived.requests(memos.vault.connection)
-        if set(each["document"]) <= set(ids.values()) and each not in made
+        if cubes.have(each["document"]) and each not in made
     ]
     return sorted(made + waiting, key=lambda each: json.dumps(each, sort_keys=True))
 
@@ -174,11 +237,12 @@ def record(memos: Memos, cube: Cube) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _jsonl(memos: Memos, cubes: Sequence[Cube], stream: IO[bytes]) -> str:
-    return write_data(stream, b"".join(bundle.to_line(record(memos, cube)) for cube in cubes))
+def _jsonl(memos: Memos, cubes: Chosen, stream: IO[bytes]) -> None:
+    for cube in cubes:
+        stream.write(bundle.to_line(record(memos, cube)))
 
 
-FORMATS: dict[str, Callable[[Memos, Sequence[Cube], IO[bytes]], str]] = {
+FORMATS: dict[str, Callable[[Memos, Chosen, IO[bytes]], None]] = {
     "mip": _mip, "jsonl": _jsonl, "markdown": write_markdown, "mem0": write_mem0, "memos": write_memos,
     "letta": write_letta,
 }  # fmt: skip

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import IO, Any
 
 from memos_cli.cube import parse_time
-from memos_cli.interface.exchange.bundle import Bundle
+from memos_cli.interface.exchange.bundle import LONGEST, Bundle, Records
 
 _TIMES = ("time", "created", "updated", "expires")
 
@@ -17,25 +18,53 @@ def is_memory(value: Mapping[str, Any]) -> bool:
     return {"id", "versions", "places"} <= value.keys() or {"id", "payload", "state", "owner"} <= value.keys()
 
 
-def read(data: bytes) -> tuple[Bundle, list[str]]:
+def read(stream: IO[bytes]) -> tuple[Bundle, list[str]]:
     """The memories of all lines, as a bundle has them, and what could not be read.
 
     A line of ``list`` tells only what the memory says now: that is its first version here. What was made
-    from memories is left.
+    from memories is left. ``stream`` must stay open: the lines are read again whenever they are iterated.
     """
-    records, faults = [], []
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line.decode("utf-8", "surrogatepass"))
-            if not isinstance(value, dict) or not is_memory(value):
-                raise ValueError("no memory")
-            if value.get("payload", "plaintext") == "plaintext":
-                records.append(value if "versions" in value else _as_record(value))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            faults.append(f"line {number}: {type(error).__name__} {error}")
-    return Bundle({"cubes.jsonl": records}, {}, b"", None), faults
+    faults: list[str] = []
+    return Bundle({"cubes.jsonl": _Lines(stream, faults)}, {}, b"", None), faults
+
+
+class _Lines(Records):
+    """The memories of lines."""
+
+    def __init__(self, stream: IO[bytes], faults: list[str]) -> None:
+        self._lines, self._count = stream, 0
+        for each in self._read():
+            if isinstance(each, str):
+                faults.append(each)
+            else:
+                self._count += 1
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (each for each in self._read() if not isinstance(each, str))
+
+    def _read(self) -> Iterator[dict[str, Any] | str]:
+        self._lines.seek(0)
+        for number in count(1):
+            line = self._lines.readline(LONGEST)
+            if not line:
+                return
+            try:
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.strip() and (record := _to_record(line)) is not None:
+                    yield record
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                yield f"line {number}: {type(error).__name__} {error}"
+
+
+def _to_record(line: bytes) -> dict[str, Any] | None:
+    """The memory of a line; None for what was made from memories. Raises ValueError and others."""
+    value = json.loads(line.decode("utf-8", "surrogatepass"))
+    if not isinstance(value, dict) or not is_memory(value):
+        raise ValueError("no memory")
+    if value.get("payload", "plaintext") != "plaintext":
+        return None
+    return value if "versions" in value else _as_record(value)
 
 
 def _as_record(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,25 +134,26 @@ def _adopt(
     from memos_cli.interface.exchange.adopting import adopt
 
     with export.open(export.names[0]) as stream:
-        data = stream.read()
-    if signing.is_sealed(data):
-        data = signing.unseal(data, identity)
-    if kind == LINES:
-        found, faults = lines.read(data)
-        job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
-    else:
-        found = bundle.read(io.BytesIO(data))
-    signer = ""
-    if found.signature is not None:
-        signer = signing.verify(found.manifest, found.signature)
-        job.notes.append(f"signed by {signer}")
-        require_trust(memos, signer, trust=trust and not dry_run)
-    count, linked = len(found.parts.get("cubes.jsonl", ())), 0
-    if not dry_run:
-        held = wishes.quarantine == "always"
-        linked = adopt(
-            memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread, signer=signer
-        )
+        head = stream.read(512)
+        stream.seek(0)
+        readable = io.BytesIO(signing.unseal(stream.read(), identity)) if signing.is_sealed(head) else stream
+        if kind == LINES:
+            found, faults = lines.read(readable)
+            job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
+        else:
+            found = bundle.scan(readable)
+        signer = ""
+        if found.signature is not None:
+            signer = signing.verify(found.manifest, found.signature)
+            job.notes.append(f"signed by {signer}")
+            require_trust(memos, signer, trust=trust and not dry_run)
+        count, linked = len(found.parts.get("cubes.jsonl", ())), 0
+        if not dry_run:
+            held = wishes.quarantine == "always"
+            linked = adopt(
+                memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
+                signer=signer,
+            )  # fmt: skip
     if job.masked and job.ids:
         job.notes.append(f"{export.path}: {note_masked(job.masked)}")
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)

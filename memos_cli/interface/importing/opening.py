@@ -89,7 +89,8 @@ def open_export(path: Path) -> Iterator[Export]:
     if path.is_dir():
         yield Export(path, tuple(_below(path)))
     elif not path.is_file():
-        raise UsageError(f"{path}: no such file or folder", "memos import PATH")
+        problem = "is a pipe, socket or device" if path.exists() else "does not exist"
+        raise UsageError(f"{path} {problem}", "name a file or folder: memos import PATH")
     elif zipfile.is_zipfile(path):
         export = Export(path, entries={})
         with _archive(path, str(path)) as archive:

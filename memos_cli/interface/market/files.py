@@ -86,18 +86,18 @@ def _write(ids: Iterable[str], items: Mapping[str, Lines], gone: Sequence[str]) 
     bundle.write_lines(
         stream,
         {
-            "cubes.jsonl": b"".join(items[id].memory for id in chosen),
-            "links.jsonl": b"".join(line for id in chosen for line in items[id].links),
-            **({WITHDRAWN: b"".join(bundle.to_line({"id": id}) for id in gone)} if gone else {}),
+            "cubes.jsonl": [items[id].memory for id in chosen],
+            "links.jsonl": [line for id in chosen for line in items[id].links],
+            **({WITHDRAWN: [bundle.to_line({"id": id}) for id in gone]} if gone else {}),
         },
         signing.sign,
     )
     return stream.getvalue()
 
 
-def carry(memos: Memos, adapter: Adapter, ids: Mapping[int, str]) -> tuple[str, StoredAdapter, bytes]:
+def carry(memos: Memos, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
     """An adapter of memories of which nothing is covered, as a bundle of its own, with its name."""
-    record, name, data = adapters.to_member(memos, adapter, ids, public=True)
+    record, name, data = adapters.to_member(memos, adapter, public=True)
     for source in record["sources"]:
         source["version"] = 1  # a publication has one version of each
     stream = io.BytesIO()

@@ -132,8 +132,8 @@ def propose(
     now = files.remember(before, items, serial)
     whole = files.write_bundle(items)
     deltas = files.write_deltas(items, now, serial, len(whole) // 2) if follows else []
-    uncovered = {cube.n: cube.id for cube, out in zip(cubes, leaving, strict=True) if not out.covered}
-    carried = [files.carry(memos, each, uncovered) for each in adapters.outgoing(memos, uncovered)]
+    uncovered = {cube.n for cube, out in zip(cubes, leaving, strict=True) if not out.covered}
+    carried = [files.carry(memos, each) for each in adapters.outgoing(memos, uncovered)]
     index = Index(
         name=name, serial=serial, time=memos.now(), licence=made.licence if made else "",
         expires=_end(memos, made), memories=len(items),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
-from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, write_whole
+from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, remove, write_whole
 from memos_cli.settings import expand_home
 
 INDEX = "index.jsonl"
@@ -127,7 +127,7 @@ class Registry:
             path = self._path(name)
             if _is(self._files, "file"):
                 forbid_vault(Path(path))
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                make_folder(Path(path).parent, 0o777)
                 write_whole(Path(path), data)
                 Path(path).chmod(0o644)  # it is published
             else:
@@ -145,7 +145,10 @@ class Registry:
     def remove(self, name: str) -> None:
         """Take a file away."""
         with self._reaching(name):
-            self._files.rm_file(self._path(name))
+            if _is(self._files, "file"):
+                remove(Path(self._path(name)))
+            else:
+                self._files.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
