@@ -219,7 +219,9 @@ _ACCOUNT = re.compile(
 )  # begins with what is quick to find
 _CARD = re.compile(r"\d(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
 _DIGITS = re.compile(r"\d\d\d")
-_PLUS = re.compile("[+＋]")
+_PLUS = re.compile(r"[+＋].{0,9}\d")
+_APART = re.compile(r"[\nb-df-hj-mp-ru-wyzB-DF-HJ-MP-RU-WYZ]")
+"""What is in no phone number; other letters are in "extension" in several languages."""
 
 
 def _personal(text: str) -> Iterator[Sensitive]:
@@ -238,9 +240,11 @@ def _personal(text: str) -> Iterator[Sensitive]:
             yield Sensitive(*match.span(), "card number")
     end = 0
     while "+" in text and (plus := _PLUS.search(text, end)):  # without its country it may be any number
-        start, end = text.rfind("\n", 0, plus.start()) + 1, text.find("\n", plus.start())
-        end = len(text) if end < 0 else end
-        for number in phonenumbers.PhoneNumberMatcher(text[start:end], None):
+        start, stop = plus.start(), _APART.search(text, plus.end())
+        while start > end and not _APART.match(text, start - 1):
+            start -= 1
+        start, end = max(0, start - 1), stop.start() if stop else len(text)
+        for number in phonenumbers.PhoneNumberMatcher(text[start : end + 1], None):
             yield Sensitive(start + number.start, start + number.end, "phone number")
 
 
