@@ -97,7 +97,7 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
         return
     said = parts_of(content.get("parts")) or text(content.get("text"))
     if role == "assistant":
-        said = _MARK.sub(_shown, said)
+        said = _MARK.sub(_shown, said) if "\ue200" in said or "【" in said else said
         if kind == "code" and said.strip():
             said = f"```{text(content.get('language'))}\n{said}\n```"
     bundle.add(

@@ -165,10 +165,13 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion) -> Iterator[Draft]:
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
     held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
+    # Most pieces share their title and a few authors.
+    names = {name: cover(name, held) for name in {n for d in bundle.drafts for n in (d.title, d.author)}}
     for draft in bundle.drafts:
         if draft.tags:
             draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
-        draft = replace(draft, title=cover(draft.title, held), author=cover(draft.author, held))
+        if (title := names[draft.title]) != draft.title or names[draft.author] != draft.author:
+            draft = replace(draft, title=title, author=names[draft.author])
         if has_secrets and (found := find_secrets(draft.text)):
             if secrets == "refuse":
                 job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {found[0].what}, refused"))
