@@ -145,8 +145,7 @@ def _scan(text: str) -> list[_Token]:
         else:
             if name in ("title", "textarea", "xmp"):
                 closing = _MARKUP.match(ending[0])
-                tokens.append((start, at, *about))
-                tokens.append((at, ending.start(), *_TEXT))
+                tokens += [(start, at, *about), (at, ending.start(), *_TEXT)]
                 tokens.append((*ending.span(), *(_read_tag(closing) if closing else _TEXT)))
             at = ending.end()
     if at < len(text):
@@ -164,8 +163,7 @@ def _find_tag(text: str, at: int, missing: set[str]) -> re.Match[str] | None:
     """Return the next tag after a "<" that opens none."""
     if not (tag := _MARKUP.search(text, at)):
         return None
-    opening = _OPENING.search(text, at, tag.start()) if "quote" not in missing else None
-    if opening:  # a "<" in an attribute
+    if "quote" not in missing and (opening := _OPENING.search(text, at, tag.start())):  # "<" in an attribute
         tag = _LONG_TAG.match(text, opening.start()) or tag
         if tag.start() > opening.start():
             missing.add("quote")

@@ -167,12 +167,9 @@ class _Page:
             self._start, self._end = self.blocks[-1].start, self.blocks[-1].end
         if text:
             end = self._end or self._length
-            row = 0 if around.preformatted or around.level else around.row
-            self.blocks.append(
-                _Block(
-                    self._start, end, text, around.level, around.group, row, around.column, around.is_header
-                )
-            )
+            level, group, row, column, is_header, is_preformatted, _ = around
+            row = 0 if is_preformatted or level else row
+            self.blocks.append(_Block(self._start, end, text, level, group, row, column, is_header))
         self._words, self._start, self._end = [], 0, 0
 
 
