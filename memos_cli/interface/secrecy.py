@@ -11,48 +11,52 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.secret_names import find_assigned, find_in_tables, is_secret, split_words
+from memos_cli.interface.secret_cues import find_suspects, lower, split_words
+from memos_cli.interface.secret_names import find_named, is_secret
 
 MASK = "*"
 _ADDRESS = "password in an address"
 _DETECTORS = (
-    ("aws", "AWSKeyDetector", "AWS key"),
-    ("azure_storage_key", "AzureStorageKeyDetector", "Azure storage key"),
-    ("discord", "DiscordBotTokenDetector", "Discord token"),
-    ("github_token", "GitHubTokenDetector", "GitHub token"),
-    ("gitlab_token", "GitLabTokenDetector", "GitLab token"),
-    ("mailchimp", "MailchimpDetector", "Mailchimp key"),
-    ("npm", "NpmDetector", "npm token"),
-    ("openai", "OpenAIDetector", "OpenAI key"),
-    ("pypi_token", "PypiTokenDetector", "PyPI token"),
-    ("sendgrid", "SendGridDetector", "SendGrid key"),
-    ("slack", "SlackDetector", "Slack token"),
-    ("square_oauth", "SquareOAuthDetector", "Square secret"),
-    ("stripe", "StripeDetector", "Stripe key"),
-    ("telegram_token", "TelegramBotTokenDetector", "Telegram token"),
-)
-"""Module and class of detect-secrets, and the name of its findings. Not used: the Twilio detector flags names
-of accounts and keys (AC…, SK…), which are not secret, and parts of hashes; the detector of passwords in URLs
-flags image digests."""
+    ("aws", "AWSKeyDetector", "AWS key", "a3t abia acca akia asia aws"),
+    ("azure_storage_key", "AzureStorageKeyDetector", "Azure storage key", "accountkey="),
+    ("discord", "DiscordBotTokenDetector", "Discord token", "."),
+    ("github_token", "GitHubTokenDetector", "GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_"),
+    (
+        "gitlab_token", "GitLabTokenDetector", "GitLab token",
+        "glpat- gldt- glft- glsoat- glrt- gr1348941 glcbt- glimt- glptt- glagent- gloas-",
+    ),
+    ("mailchimp", "MailchimpDetector", "Mailchimp key", "-us"),
+    ("npm", "NpmDetector", "npm token", "_authtoken"),
+    ("openai", "OpenAIDetector", "OpenAI key", "sk-"),
+    ("pypi_token", "PypiTokenDetector", "PyPI token", "pypi-age"),
+    ("sendgrid", "SendGridDetector", "SendGrid key", "sg."),
+    ("slack", "SlackDetector", "Slack token", "xox hooks.slack.com"),
+    ("square_oauth", "SquareOAuthDetector", "Square secret", "sq0csp-"),
+    ("stripe", "StripeDetector", "Stripe key", "k_live_"),
+    ("telegram_token", "TelegramBotTokenDetector", "Telegram token", ":"),
+)  # fmt: skip
+"""Module and class of detect-secrets, the name of its findings, and hints: in lower case, texts of which each
+line with a finding has one. Not used: the Twilio detector flags names of accounts and keys (AC…, SK…), which
+are not secret, and parts of hashes; the detector of passwords in URLs flags image digests."""
 
 _FORMS = (
-    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token"),
-    (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{40,}"), "GitHub token"),
-    (re.compile(r"\bsk-(?:ant-|proj-|or-v1-|svcacct-)[A-Za-z0-9_-]{20,}"), "API key"),
-    (re.compile(r"\bsk-[A-Za-z0-9]{40,}\b"), "API key"),
-    (re.compile(r"\bhf_[A-Za-z0-9]{30,}\b"), "Hugging Face token"),
-    (re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), "Google API key"),
-    (re.compile(r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"), "age key"),
-    (re.compile(r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{20,}"), "Stripe key"),
-    (re.compile(r"\bmemos_[A-Za-z0-9_-]{40,}"), "memos token"),
-    (re.compile(r"\bBearer\s+([A-Za-z0-9._~+/-]{24,}=*)"), "bearer token"),
+    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token", "eyj"),
+    (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{40,}"), "GitHub token", "github_pat_"),
+    (re.compile(r"\bsk-(?:ant-|proj-|or-v1-|svcacct-)[A-Za-z0-9_-]{20,}"), "API key", "sk-"),
+    (re.compile(r"\bsk-[A-Za-z0-9]{40,}\b"), "API key", "sk-"),
+    (re.compile(r"\bhf_[A-Za-z0-9]{30,}\b"), "Hugging Face token", "hf_"),
+    (re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), "Google API key", "aiza"),
+    (re.compile(r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"), "age key", "age-secret-key"),
+    (re.compile(r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{20,}"), "Stripe key", "k_live_ k_test_"),
+    (re.compile(r"\bmemos_[A-Za-z0-9_-]{40,}"), "memos token", "memos_"),
+    (re.compile(r"\bBearer\s+([A-Za-z0-9._~+/-]{24,}=*)"), "bearer token", "bearer"),
 )
-"""Forms that detect-secrets 1.5 does not know (a pattern, whose group is the secret), named."""
+"""Forms that detect-secrets 1.5 lacks (a pattern, whose group is the secret), their name and hints."""
 
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
@@ -79,39 +83,17 @@ _AUTHORIZATION = re.compile(
     r"""(?P<value>[a-z0-9+/._~:-]{8,}=*)""",
     re.IGNORECASE,
 )
-_GIVEN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
-    (_USER, lambda match: _is_password(match["value"], match["user"], match["scheme"])),
-    (_LOGIN, lambda match: _is_password(match["value"], "", "")),
-    (_COMMAND, lambda match: _is_password(match["value"], "", "")),
-    (_AUTHORIZATION, lambda match: bool(re.search(r"\d|[a-z][A-Z]", match["value"]))),
+_COMMANDS = split_words("sshpass docker podman mongo redis-cli ldap sqlcmd mysql mariadb")
+_GIVEN: tuple[tuple[re.Pattern[str], Collection[str], Callable[[re.Match[str]], bool]], ...] = (
+    (_USER, ["://"], lambda match: _is_password(match["value"], match["user"], match["scheme"])),
+    (_LOGIN, ["-u", "-auth"], lambda match: _is_password(match["value"], "", "")),
+    (_COMMAND, _COMMANDS, lambda match: _is_password(match["value"], "", "")),
+    (_AUTHORIZATION, ["authorization"], lambda match: bool(re.search(r"\d|[a-z][A-Z]", match["value"]))),
 )
-"""Notations of logins, each with the test whether a match is a secret."""
+"""Notations of logins, their hints, and the test whether a match is a secret."""
 
-_CUES = (
-    " key",
-    "docker login",
-    "podman login",
-    *split_words(
-        "akia asia abia acca a3t accountkey= ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glft- "
-        "glsoat- glrt- gr1348941 glcbt- glimt- glptt- glagent- gloas- eyj sk- k_live_ k_test_ xox "
-        "hooks.slack.com sg. :aa pypi-age _authtoken sq0csp- hf_ aiza age-secret-key memos_ bearer "
-        "authorization -us passw passphrase passcode passord pass: pass= pass* _pass psk pwd pw: pw= pw* "
-        "secret apikey _key -key token accesskey privatekey requirepass identified phrase mnemonic "
-        "kennwort passe mdp contrase senha wachtwoord haslo heslo adgangskode salasana parola sandi schl "
-        "api -u --auth --user sshpass mysql mariadb redis-cli ldap sqlcmd mongo"
-    ),
-)
-_WIDER_CUES = split_words(
-    "密 令 トークン パスワード apiキー 비밀 암호 토큰 كلمة סיסמ รหัส पासवर्ड парол ключ κωδικ hasło lösen "
-    "jelsz şifre khẩu clé contraseñ"
-)
-"""More cues, for texts that are not ASCII. In lower case: a line without a cue, and without a match of
-``_LOOKS``, contains no secret."""
-_LOOKS = (re.compile(r"://[^\s/:@]{0,100}:[^\s/@]{1,200}@"),)
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
-_BEFORE, _AFTER = 300, 3000
-"""Characters around a cue that are looked at, within its line."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -126,10 +108,10 @@ class Sensitive:
 def find_secrets(text: str) -> list[Sensitive]:
     """The secrets in ``text``, in order, without overlaps. Not every secret is found."""
     found: list[Sensitive] = []
-    for start, end in _suspected(text):
-        found += _in_stretch(text[start:end], start)
-        spans = {*find_assigned(text, start, end), *find_in_tables(text, start, end)}
-        found += [Sensitive(*span, "password or key") for span in spans]
+    for start, end in find_suspects(text):
+        line = lower(text[start:end])
+        found += _in_stretch(text[start:end], line, start)
+        found += [Sensitive(*span, "password or key") for span in {*find_named(text, start, end, line)}]
     if "PRIVATE KEY" in text:
         found += [Sensitive(*match.span(), "private key") for match in _PRIVATE_KEY.finditer(text)]
     return _merged(found)
@@ -192,44 +174,27 @@ def summary(found: Sequence[Sensitive]) -> str:
     return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items()))
 
 
-def _suspected(text: str) -> list[tuple[int, int]]:
-    """The stretches that are worth a closer look: around each cue, within its line."""
-    at = {match.start() for look in _LOOKS for match in look.finditer(text)}
-    small = text.lower()
-    cues = (*_CUES, *(() if text.isascii() else _WIDER_CUES))
-    if len(small) != len(text):  # "İ" becomes two
-        small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    for cue in cues:
-        place = small.find(cue)
-        while place >= 0:
-            at.add(place)
-            place = small.find(cue, place + len(cue))
-    stretches: list[tuple[int, int]] = []
-    for place in sorted(at):
-        start = max(text.rfind("\n", 0, place) + 1, place - _BEFORE)
-        end = text.find("\n", place, place + _AFTER)
-        end = min(len(text), place + _AFTER) if end < 0 else end
-        if stretches and start < stretches[-1][1]:
-            start, end = stretches[-1][0], max(end, stretches.pop()[1])
-        stretches.append((start, end))
-    return stretches
-
-
-def _in_stretch(line: str, offset: int) -> Iterator[Sensitive]:
-    for form, what in (*_FORMS, *_known_forms()):
-        for match in form.finditer(line):
-            # Some patterns name the secret by a group, others only group their beginnings.
-            longest = max(range(1, form.groups + 1), key=lambda n: len(match[n] or ""), default=0)
-            is_named = longest and (len(match[longest] or "") >= 12 or what == _ADDRESS)
-            start, end = match.span(longest if is_named else 0)
-            yield Sensitive(offset + start, offset + end, what)
-    for pattern, is_held in _GIVEN:
-        for match in pattern.finditer(line):
+def _in_stretch(line: str, lowered: str, offset: int) -> Iterator[Sensitive]:
+    for patterns, what, hints in _forms():
+        for pattern in patterns if _has_one(lowered, hints) else ():
+            for match in pattern.finditer(line):
+                # Some patterns name the secret by a group, others only group their beginnings.
+                longest = max(range(1, pattern.groups + 1), key=lambda n: len(match[n] or ""), default=0)
+                start, end = match.span(longest if longest and len(match[longest] or "") >= 12 else 0)
+                yield Sensitive(offset + start, offset + end, what)
+    for pattern, hints, is_held in _GIVEN:
+        for match in pattern.finditer(line) if _has_one(lowered, hints) else ():
             if is_held(match):
                 start, end = match.span("value")
-                yield Sensitive(
-                    offset + start, offset + end, _ADDRESS if pattern is _USER else "password or key"
-                )
+                what = _ADDRESS if pattern is _USER else "password or key"
+                yield Sensitive(offset + start, offset + end, what)
+
+
+def _has_one(line: str, hints: Collection[str]) -> bool:
+    for hint in hints:  # noqa: SIM110 (any() takes three times as long)
+        if hint in line:
+            return True
+    return False
 
 
 def _is_password(value: str, user: str, scheme: str) -> bool:
@@ -240,27 +205,33 @@ def _is_password(value: str, user: str, scheme: str) -> bool:
 
 
 @cache
-def _known_forms() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The patterns of detect-secrets. (Its own ``analyze_string`` gives the groups of a pattern, where it has
-    some: of a GitHub token the first three letters.)"""
+def _forms() -> tuple[tuple[tuple[re.Pattern[str], ...], str, Collection[str]], ...]:
+    """The patterns of ``_FORMS`` and of detect-secrets, their name and hints. (Its own ``analyze_string``
+    gives the groups of a pattern, where it has some: of a GitHub token the first three letters.)"""
     from importlib import import_module
 
-    return tuple(
-        (pattern, what)
-        for module, name, what in _DETECTORS
-        for pattern in getattr(import_module(f"detect_secrets.plugins.{module}"), name).denylist
-    )
+    found = [((pattern,), what, split_words(hints)) for pattern, what, hints in _FORMS]
+    for module, name, what, hints in _DETECTORS:
+        detector = getattr(import_module(f"detect_secrets.plugins.{module}"), name)
+        found.append((tuple(detector.denylist), what, split_words(hints)))
+    return tuple(found)
 
 
-_MAIL = re.compile(r"\b[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
-_ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
-_CARD = re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
+_MAIL_NAME = re.compile(r"\b[\w.+-]{1,64}\Z")
+_MAIL_HOST = re.compile(r"(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
+_ACCOUNT = re.compile(
+    r"[A-Z](?<!\w[A-Z])[A-Z]\d\d(?: ?[A-Z0-9]{2,4}){3,8}\b"
+)  # begins with what is quick to find
+_CARD = re.compile(r"\d(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
+_DIGITS = re.compile(r"\d\d\d")
+_PLUS = re.compile(r"[+＋].{0,9}\d")
+_APART = re.compile(r"[\nb-df-hj-mp-ru-wyzB-DF-HJ-MP-RU-WYZ]")
+"""What is in no phone number; other letters are in "extension" in several languages."""
 
 
 def _personal(text: str) -> Iterator[Sensitive]:
-    for match in _MAIL.finditer(text):
-        yield Sensitive(*match.span(), "mail address")
-    if not re.search(r"\d{3}", text):
+    yield from _find_mail(text)
+    if not _DIGITS.search(text):
         return
     import phonenumbers
     from stdnum import iban, luhn
@@ -272,9 +243,24 @@ def _personal(text: str) -> Iterator[Sensitive]:
         digits = re.sub(r"\D", "", match[0])
         if digits[0] in "3456" and luhn.is_valid(digits):
             yield Sensitive(*match.span(), "card number")
-    if "+" in text:  # without its country a number cannot be told from another
-        for number in phonenumbers.PhoneNumberMatcher(text, None):
-            yield Sensitive(number.start, number.end, "phone number")
+    end = 0
+    while "+" in text and (plus := _PLUS.search(text, end)):  # without its country it may be any number
+        start, stop = plus.start(), _APART.search(text, plus.end())
+        while start > end and not _APART.match(text, start - 1):
+            start -= 1
+        start, end = max(0, start - 1), stop.start() if stop else len(text)
+        for number in phonenumbers.PhoneNumberMatcher(text[start : end + 1], None):
+            yield Sensitive(start + number.start, start + number.end, "phone number")
+
+
+def _find_mail(text: str) -> Iterator[Sensitive]:
+    start = 0
+    while (place := text.find("@", start)) >= 0:
+        name = _MAIL_NAME.search(text, max(start, place - 64), place)
+        start = place + 1
+        if name and (host := _MAIL_HOST.match(text, start)):
+            start = host.end()
+            yield Sensitive(name.start(), start, "mail address")
 
 
 def _merged(found: Iterable[Sensitive]) -> list[Sensitive]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from memos_cli.errors import MemosError
@@ -42,8 +43,7 @@ def read_chatgpt(export: Export) -> Iterator[Bundle]:
     """
     told: set[str] = set()
     for name in conversations(export) or export.named("*.json"):
-        for record in _records(export, name):
-            yield _chatgpt(record, told) if isinstance(record, dict) else _broken(export, name, record)
+        yield from _bundles(export, name, partial(_chatgpt, told=told))
 
 
 def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
@@ -97,7 +97,7 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
         return
     said = parts_of(content.get("parts")) or text(content.get("text"))
     if role == "assistant":
-        said = _MARK.sub(_shown, said)
+        said = _MARK.sub(_shown, said) if "\ue200" in said or "【" in said else said
         if kind == "code" and said.strip():
             said = f"```{text(content.get('language'))}\n{said}\n```"
     bundle.add(
@@ -124,16 +124,13 @@ def _shown(mark: re.Match[str]) -> str:
 def read_claude(export: Export) -> Iterator[Bundle]:
     """`conversations.json`, projects (`projects.json`, `projects/*.json`) and memories (likewise)."""
     for name in conversations(export) or export.named("*.json"):
-        for record in _records(export, name):
-            yield _claude(record) if isinstance(record, dict) else _broken(export, name, record)
+        yield from _bundles(export, name, _claude)
     for name in export.named("*.json"):
         place = f"/{name}"
         if "/projects/" in place or _last(name) == "projects.json":
-            for record in _records(export, name):
-                yield _project(record) if isinstance(record, dict) else _broken(export, name, record)
+            yield from _bundles(export, name, _project)
         elif "/memories/" in place or _last(name) == "memories.json":
-            for record in _records(export, name):
-                yield _memories(record) if isinstance(record, dict) else _broken(export, name, record)
+            yield from _bundles(export, name, _memories)
 
 
 def _claude(record: Mapping[str, Any]) -> Bundle:
@@ -205,16 +202,18 @@ def _memories(record: Mapping[str, Any]) -> Bundle:
     return bundle
 
 
-def _records(export: Export, name: str) -> Iterator[Any]:
+def _bundles(export: Export, name: str, read: Callable[[dict[str, Any]], Bundle]) -> Iterator[Bundle]:
+    """The bundle of each record in a file, or its fault."""
+    for record in _records(export, name):
+        yield Bundle("", faults=[f"{name}: {record}"]) if isinstance(record, Broken) else read(record)
+
+
+def _records(export: Export, name: str) -> Iterator[dict[str, Any] | Broken]:
     try:
         with export.open(name) as stream:
             yield from records(stream)
     except MemosError as error:
         yield Broken(str(error))
-
-
-def _broken(export: Export, name: str, error: Broken) -> Bundle:
-    return Bundle("", faults=[f"{name}: {error}"])
 
 
 def _last(name: str) -> str:

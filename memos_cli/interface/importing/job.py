@@ -66,7 +66,6 @@ def import_export(
         on_source=on_source, on_drafts=on_drafts,
     )  # fmt: skip
     sources: list[tuple[str, str, int]] = []
-    linked = pinned = 0
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
@@ -107,11 +106,9 @@ def import_export(
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
-        for bundle in loose:
-            linked += _link(memos, bundle, uris)
-            pinned += _pin(memos, bundle, uris)
-            _end(memos, bundle, uris)
+        made = [_connect(memos, bundle, uris) for bundle in loose]
     done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+    linked, pinned = (sum(each[at] for each in made) for at in (0, 1))
     return Imported(found, tuple(sources), done, linked, pinned, dry_run)
 
 
@@ -175,10 +172,13 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
     held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
+    # Most pieces share their title and a few authors.
+    names = {name: cover(name, held) for name in {n for d in bundle.drafts for n in (d.title, d.author)}}
     for draft in bundle.drafts:
         if draft.tags:
             draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
-        draft = replace(draft, title=cover(draft.title, held), author=cover(draft.author, held))
+        if (title := names[draft.title]) != draft.title or names[draft.author] != draft.author:
+            draft = replace(draft, title=title, author=names[draft.author])
         if has_secrets and (found := find_secrets(draft.text)):
             if secrets == "refuse":
                 job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {found[0].what}, refused"))
@@ -233,35 +233,21 @@ def _take(
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
 
 
-def _link(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
-    """Link the memories of this export, from the sources ``uris``, as they are linked in it."""
-    refs = [end for each in bundle.relations for end in (each.source, each.target)]
-    if not refs:
-        return 0
+def _connect(memos: Memos, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
+    """Link, pin and expire the memories of this export, from the sources ``uris``, as in the export.
+
+    What waits for a review is not pinned. Returns how many links and pins are new.
+    """
     with memos.vault.change(memos.principal, memos.now()) as change:
-        known = adoption.of_sources(change.db, refs, memos.principal, uris)
-        return sum(
+        find = partial(adoption.of_sources, change.db, owner=memos.principal, uris=uris)
+        known = find([end for each in bundle.relations for end in (each.source, each.target)])
+        linked = sum(
             links.add(change, known[each.source], each.kind, known[each.target])
             for each in bundle.relations
             if each.source in known and each.target in known and known[each.source] != known[each.target]
         )
-
-
-def _pin(memos: Memos, bundle: Bundle, uris: Collection[str]) -> int:
-    """Pin what is pinned where it comes from, unless it waits for a review."""
-    if not bundle.pinned:
-        return 0
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        known = adoption.of_sources(change.db, bundle.pinned, memos.principal, uris)
-        live = [n for n in known.values() if (catalogue.standing(change.db, n) or ("",))[0] in LIVE_STATES]
-        return sum(change.pin("", n) for n in live)
-
-
-def _end(memos: Memos, bundle: Bundle, uris: Collection[str]) -> None:
-    """Let memories expire when they do where they come from."""
-    if not bundle.ends:
-        return
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        known = adoption.of_sources(change.db, list(bundle.ends), memos.principal, uris)
-        for ref, n in known.items():
+        pins = find(bundle.pinned).values()
+        live = [n for n in pins if (catalogue.standing(change.db, n) or ("",))[0] in LIVE_STATES]
+        for ref, n in find([*bundle.ends]).items():
             change.renew(n, bundle.ends[ref])
+        return linked, sum(change.pin("", n) for n in live)

@@ -7,9 +7,9 @@ elements that are never closed, self-closed ones as in XHTML, nesting without en
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import escape
 
+_CDATA = "<![CDATA["
 _DEPTH = 256
 """Deepest nesting that is kept: the time of a tree builder grows with the square of the depth."""
 
@@ -32,25 +32,34 @@ INLINE = _NAMES["inline"]
 VOID = _NAMES["void"]
 _OPEN_END = _NAMES["open end"]
 """Elements whose closing tag may be omitted: they end with the next of their kind or with their parent."""
+_UNPAIRED = VOID | _OPEN_END | {_CDATA}
 _BOUNDS = _NAMES["bounds"]
 """Elements that the closing tag of an element around them does not close."""
-_MARKUP = re.compile(
-    r"<!--|<!\[CDATA\[|<[!?][^<>]*>?"
-    r"""|<(/?)([a-zA-Z][^\s/><]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*+|[^<>]*)>"""
+_TAG = (
+    r"(?:<!--|<!\[CDATA\[|<[!?][^<>]*>?"
+    r"""|<(/?)([a-zA-Z][^\s/><]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*+|[^<>]*)>)"""
 )
+# Group 1 of these ends where the tag starts.
+_NEXT = re.compile(f"([^<]*+){_TAG}")
+_MARKUP = re.compile(f"(){_TAG}")
+_LONG_TAG = re.compile(r"""()<(/?)([a-zA-Z][^\s/><]*)((?:[^<>"']|"[^"]*"|'[^']*')*+)>""")
 _OPENING = re.compile("<[a-zA-Z]")
-_LONG_TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/><]*)((?:[^<>"']|"[^"]*"|'[^']*')*+)>""")
 _SELF_CLOSED = re.compile(r"""(?<!=)(?:["'\s]|^|\s[\w:-]+)/\s*$""")
 _ENDS = {
     "<!--": re.compile("--!?>|(?<=<!--)-?>"),
-    "<![CDATA[": re.compile(r"\]\]>"),
+    _CDATA: re.compile(r"\]\]>"),
     **{name: re.compile(f"</{name}[^<>]*>?", re.IGNORECASE) for name in _RAW},
 }
 _LONGEST = 2000
 """Most characters of a tag's attributes; longer attributes are ignored."""
-_SHOWS = re.compile(r"hidden|style|open|popover|content", re.IGNORECASE)
+_SHOWS = re.compile("hidden|style|open|popover|content")
 _MARK, _MARK_END = "\ufdd0", "\ufdd1"
 MARKS = re.compile(f"{_MARK}(\\d+){_MARK_END}|[{_MARK}{_MARK_END}]")
+
+_Token = tuple[int, int, str, bool, str, bool]
+"""A tag, text or CDATA: its start and end, its name in lower case (empty, or ``_CDATA``), whether it is a
+closing tag, its attributes, and whether it closes itself."""
+_TEXT = ("", False, "", False)
 
 
 def mark(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -59,34 +68,33 @@ def mark(text: str) -> tuple[str, list[tuple[int, int]]]:
     Tags that only format are left out, with the attributes that hide nothing; so is the opening tag of an
     element that is never closed and would hide what follows.
     """
-    tokens = list(_scan(text))
+    tokens = _scan(text)
     unclosed = _find_unclosed(tokens)
+    is_marked = MARKS.search(text) is not None
     parts: list[str] = []
     stretches: list[tuple[int, int]] = []
     opened: dict[str, list[str]] = {}
     depth = 0
-    for start, end, tag in tokens:
-        if tag is None or not tag[2]:
-            words = escape(text[start + 9 : end - 3]) if tag else text[start:end]
-            trimmed = words.lstrip()
-            if trimmed:
-                shown = MARKS.sub("\ufffd", trimmed)
+    for start, end, name, is_closing, attributes, is_closed in tokens:
+        if not name or name == _CDATA:
+            words = escape(text[start + 9 : end - 3]) if name else text[start:end]
+            if trimmed := words.lstrip():
+                shown = MARKS.sub("\ufffd", trimmed) if is_marked else trimmed
                 parts.append(f"{words[: -len(trimmed)]}{_MARK}{len(stretches)}{_MARK_END}{shown}")
-                stretches.append((start, end) if tag else (end - len(trimmed), start + len(words.rstrip())))
+                stretches.append((start, end) if name else (end - len(trimmed), start + len(words.rstrip())))
             else:
                 parts.append(words)
             continue
-        name, attributes = tag[2].lower(), tag[3]
         if name in VOID:
-            parts.append(tag[0] if name == "meta" and len(attributes) < _LONGEST else f"<{name}>")
+            parts.append(text[start:end] if name == "meta" and len(attributes) < _LONGEST else f"<{name}>")
             continue
         waiting = opened.setdefault(name, [])
-        if tag[1]:
+        if is_closing:
             if waiting and (emitted := waiting.pop()):
                 depth -= name not in _OPEN_END
                 parts.append(f"</{emitted}>")
             continue
-        if len(attributes) >= _LONGEST or not _SHOWS.search(attributes):
+        if attributes and (len(attributes) >= _LONGEST or not _SHOWS.search(attributes.lower())):
             attributes = ""
         emitted = "span" if name in INLINE else name
         if (start in unclosed and (attributes or name in HIDDEN)) or (
@@ -98,72 +106,85 @@ def mark(text: str) -> tuple[str, list[tuple[int, int]]]:
             emitted = ""
         else:
             parts.append(f"<{emitted} {attributes}>")
-            if _closes_itself(tag):
+            if is_closed:
                 parts.append(f"</{emitted}>")
                 continue
             depth += name not in _OPEN_END
-        if not _closes_itself(tag):
+        if not is_closed:
             waiting.append(emitted)
     return "".join(parts), stretches
 
 
-def _scan(text: str) -> Iterator[tuple[int, int, re.Match[str] | None]]:
-    """Yield the places of the tags of a page and, with None, of the text between them.
+def _scan(text: str) -> list[_Token]:
+    """Return the tags of a page and the text between them.
 
     Comments, scripts and the like are left out, and what opens one that is never closed. No part of the page
     is looked at more than a few times.
     """
+    tokens: list[_Token] = []
     at = 0
     missing: set[str] = set()
-    while tag := _MARKUP.search(text, at):
-        opening = _OPENING.search(text, at, tag.start()) if "quote" not in missing else None
-        if opening:  # a "<" in an attribute
-            tag = _LONG_TAG.match(text, opening.start()) or tag
-            if tag.start() > opening.start():
-                missing.add("quote")
-        if tag.start() > at:
-            yield at, tag.start(), None
+    while tag := _NEXT.match(text, at) or _find_tag(text, at, missing):
+        start = tag.end(1)
+        if start > at:
+            tokens.append((at, start, *_TEXT))
         at = tag.end()
-        name = (tag[2] or "").lower()
-        opens = name or tag[0]
-        if opens not in _ENDS or tag[1] or (name and _closes_itself(tag)):
-            if name and name not in _RAW:
-                yield tag.start(), at, tag
+        about = name, is_closing, _, is_closed = _read_tag(tag)
+        if name and name not in _RAW:
+            tokens.append((start, at, *about))
+            continue
+        opens = name or text[start:at]
+        if opens not in _ENDS or is_closing or is_closed:
             continue
         ending = None if opens in missing else _ENDS[opens].search(text, at)
         if not ending:
             missing.add(opens)
-        elif opens == "<![CDATA[":
+        elif opens == _CDATA:
             at = ending.end()
-            yield tag.start(), at, tag
+            tokens.append((start, at, _CDATA, *_TEXT[1:]))
         else:
             if name in ("title", "textarea", "xmp"):
-                yield tag.start(), at, tag
-                yield at, ending.start(), None
-                yield ending.start(), ending.end(), _MARKUP.match(ending[0])
+                closing = _MARKUP.match(ending[0])
+                tokens += [(start, at, *about), (at, ending.start(), *_TEXT)]
+                tokens.append((*ending.span(), *(_read_tag(closing) if closing else _TEXT)))
             at = ending.end()
     if at < len(text):
-        yield at, len(text), None
+        tokens.append((at, len(text), *_TEXT))
+    return tokens
 
 
-def _find_unclosed(tokens: list[tuple[int, int, re.Match[str] | None]]) -> set[int]:
+def _read_tag(tag: re.Match[str]) -> tuple[str, bool, str, bool]:
+    """Return what a token says of a tag: its name and so on."""
+    _, slash, name, attributes = tag.groups("")
+    return name.lower(), slash != "", attributes, attributes != "" and _closes_itself(attributes)
+
+
+def _find_tag(text: str, at: int, missing: set[str]) -> re.Match[str] | None:
+    """Return the next tag after a "<" that opens none."""
+    if not (tag := _MARKUP.search(text, at)):
+        return None
+    if "quote" not in missing and (opening := _OPENING.search(text, at, tag.start())):  # "<" in an attribute
+        tag = _LONG_TAG.match(text, opening.start()) or tag
+        if tag.start() > opening.start():
+            missing.add("quote")
+    return tag
+
+
+def _find_unclosed(tokens: list[_Token]) -> set[int]:
     """Return the starts of elements that neither a closing tag nor the end of their parent closes."""
     inline: dict[str, list[int]] = {}
     stack: list[tuple[str, int]] = []
     count: dict[str, int] = {}
-    for start, _, tag in tokens:
-        if tag is None or not tag[2]:
-            continue
-        name = tag[2].lower()
-        if name in VOID or name in _OPEN_END or _closes_itself(tag):
+    for start, _, name, is_closing, _, is_closed in tokens:
+        if not name or name in _UNPAIRED or is_closed:
             continue
         if name in INLINE:
             waiting = inline.setdefault(name, [])
-            if not tag[1]:
+            if not is_closing:
                 waiting.append(start)
             elif waiting:
                 waiting.pop()
-        elif not tag[1]:
+        elif not is_closing:
             stack.append((name, start))
             count[name] = count.get(name, 0) + 1
         else:
@@ -175,6 +196,6 @@ def _find_unclosed(tokens: list[tuple[int, int, re.Match[str] | None]]) -> set[i
     return {start for waiting in inline.values() for start in waiting} | {start for _, start in stack}
 
 
-def _closes_itself(tag: re.Match[str]) -> bool:
+def _closes_itself(attributes: str) -> bool:
     """Return whether a tag ends with a slash that is not part of an attribute's value."""
-    return tag[3].rstrip().endswith("/") and bool(_SELF_CLOSED.search(tag[3]))
+    return attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))

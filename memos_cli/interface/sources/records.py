@@ -168,19 +168,17 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
         return ()
     if len(text) <= LONGEST:
         return (draft if text is draft.text else replace(draft, text=text),)
-    parts = [text[start:end] for start, end in cut(text, setting.size)]
-    refs = [
-        f"{draft.ref}#{number}" if draft.ref and number > 1 else draft.ref
-        for number in range(1, len(parts) + 1)
+    return [
+        replace(
+            draft, text=text[start:end], ref=f"{draft.ref}#{part}" if draft.ref and part > 1 else draft.ref
+        )
+        for part, (start, end) in enumerate(cut(text, setting.size), 1)
     ]
-    return [replace(draft, text=part, ref=ref) for part, ref in zip(parts, refs, strict=True)]
 
 
 def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) -> Draft:
     """Return the draft of one record, from fields with common names in upper or lower case."""
-    names: dict[str, str] = {}
-    for key in record:
-        names.setdefault(key.lower(), key)
+    names = {key.lower(): key for key in reversed([*record])}  # the first of two
     used = set[str]()
 
     def take(keys: Sequence[str], read: Callable[[Any], Any]) -> Any:

@@ -9,9 +9,8 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.sources.decoding import clean
@@ -30,8 +29,7 @@ _AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
 """A distance by which something is moved out of the page."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(NamedTuple):
     """A paragraph, heading, cell or the like: its characters in the source, and its text as shown."""
 
     start: int
@@ -47,8 +45,7 @@ class _Block:
     is_header: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(NamedTuple):
     """The state that an element passes to its children."""
 
     level: int = 0
@@ -126,7 +123,7 @@ class _Page:
         if "display" in invisible:
             return None
         if name in INLINE:
-            return replace(around, invisible=invisible)
+            return around if invisible == around.invisible else around._replace(invisible=invisible)
         self._end_block(around)
         group = around.group
         if name in ("pre", "table") and not group:
@@ -150,15 +147,18 @@ class _Page:
     def _add(self, words: str, around: _Around) -> None:
         if around.invisible:
             return
-        for found in MARKS.finditer(words):
-            if found[1] and int(found[1]) < len(self._stretches):
-                start, end = self._stretches[int(found[1])]
+        parts = MARKS.split(words)
+        for number in parts[1::2]:
+            if number and int(number) < len(self._stretches):
+                start, end = self._stretches[int(number)]
                 self._start = min(self._start, start) if self._end else start
                 self._end = max(self._end, end)
-        words = MARKS.sub("", words)
+        words = "".join(parts[::2])
         self._words.append(words if around.preformatted else words.replace("\n", " "))
 
     def _end_block(self, around: _Around) -> None:
+        if not self._words:
+            return
         text = "".join(self._words)
         if not around.preformatted:
             text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
@@ -167,12 +167,9 @@ class _Page:
             self._start, self._end = self.blocks[-1].start, self.blocks[-1].end
         if text:
             end = self._end or self._length
-            row = 0 if around.preformatted or around.level else around.row
-            self.blocks.append(
-                _Block(
-                    self._start, end, text, around.level, around.group, row, around.column, around.is_header
-                )
-            )
+            level, group, row, column, is_header, is_preformatted, _ = around
+            row = 0 if is_preformatted or level else row
+            self.blocks.append(_Block(self._start, end, text, level, group, row, column, is_header))
         self._words, self._start, self._end = [], 0, 0
 
 
@@ -263,7 +260,7 @@ def _find_rows(blocks: list[_Block]) -> list[_Block]:
     held = Counter((block.row, block.column) for block in blocks)
     layout = {row for (row, _), count in held.items() if count > 1}
     return [
-        replace(block, row=0) if block.row in layout else replace(block, text=block.text.replace("\n", " "))
+        block._replace(row=0) if block.row in layout else block._replace(text=block.text.replace("\n", " "))
         if block.row else block
         for block in blocks
     ]  # fmt: skip
