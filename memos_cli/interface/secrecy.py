@@ -41,7 +41,7 @@ of accounts and keys (AC…, SK…), which are not secret, and parts of hashes; 
 flags image digests."""
 
 _FORMS = (
-    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token"),
+    (re.compile(r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token"),
     (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{40,}"), "GitHub token"),
     (re.compile(r"\bsk-(?:ant-|proj-|or-v1-|svcacct-)[A-Za-z0-9_-]{20,}"), "API key"),
     (re.compile(r"\bsk-[A-Za-z0-9]{40,}\b"), "API key"),
@@ -61,7 +61,8 @@ _PRIVATE_KEY = re.compile(
 )
 _USER = re.compile(
     # postgres://ann:PASSWORD@host; what follows "@" is a host, and no version or digest of an image.
-    r"""(?P<scheme>\w+)://(?P<user>[^\s/:@"'<>]{0,100}):(?P<value>[^\s/@"'<>]{1,200})@"""
+    # (Without the boundary, a long word would take quadratic time.)
+    r"""\b(?P<scheme>\w+)://(?P<user>[^\s/:@"'<>]{0,100}):(?P<value>[^\s/@"'<>]{1,200})@"""
     r"""(?!sha\d|md5|v?\d+(?:\.\d+){0,2}(?![\w.])|[a-z]+\d*:[0-9a-f]{8})[\w\[]"""
 )
 _LOGIN = re.compile(
@@ -110,6 +111,9 @@ _WIDER_CUES = split_words(
 _LOOKS = (re.compile(r"://[^\s/:@]{0,100}:[^\s/@]{1,200}@"),)
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
+_ENDLESS = re.compile(r"\S{6000}")
+_WINDOW, _OVERLAP = 6000, 2000
+"""Characters of a text with an endless word that are looked at together, and those that are looked at twice."""
 _BEFORE, _AFTER = 300, 3000
 """Characters around a cue that are looked at, within its line."""
 
@@ -127,7 +131,8 @@ def find_secrets(text: str) -> list[Sensitive]:
     """The secrets in ``text``, in order, without overlaps. Not every secret is found."""
     found: list[Sensitive] = []
     for start, end in _suspected(text):
-        found += _in_stretch(text[start:end], start)
+        for first, last in _windows(text, start, end):
+            found += _in_stretch(text[first:last], first)
         spans = {*find_assigned(text, start, end), *find_in_tables(text, start, end)}
         found += [Sensitive(*span, "password or key") for span in spans]
     if "PRIVATE KEY" in text:
@@ -208,6 +213,15 @@ def _suspected(text: str) -> list[tuple[int, int]]:
             start, end = stretches[-1][0], max(end, stretches.pop()[1])
         stretches.append((start, end))
     return stretches
+
+
+def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A stretch; one with an endless word in parts that overlap: some patterns take quadratic time on a word."""
+    if not _ENDLESS.search(text, start, end):
+        yield start, end
+        return
+    for first in range(start, end, _WINDOW - _OVERLAP):
+        yield first, min(end, first + _WINDOW)
 
 
 def _in_stretch(line: str, offset: int) -> Iterator[Sensitive]:
