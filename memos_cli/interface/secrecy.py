@@ -113,7 +113,7 @@ _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
 _ENDLESS = re.compile(r"\S{6000}")
 _WINDOW, _OVERLAP = 6000, 2000
-"""Characters of a text with an endless word that are looked at together, and those that are looked at twice."""
+"""Characters of a text with an endless word that are looked at together, and twice."""
 _BEFORE, _AFTER = 300, 3000
 """Characters around a cue that are looked at, within its line."""
 
@@ -216,7 +216,7 @@ def _suspected(text: str) -> list[tuple[int, int]]:
 
 
 def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A stretch; one with an endless word in parts that overlap: some patterns take quadratic time on a word."""
+    """Yield a stretch; one with an endless word, on which some patterns take quadratic time, in parts."""
     if not _ENDLESS.search(text, start, end):
         yield start, end
         return
