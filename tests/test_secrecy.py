@@ -146,6 +146,14 @@ def test_a_long_line_is_looked_through_quickly_and_wholly() -> None:
     assert AWS not in mask(line, find_secrets(line))
 
 
+@pytest.mark.parametrize("unit", ["password", "sk-", "eyJ-", "://a:b", "ghp_"])
+def test_an_endless_word_is_looked_through_in_linear_time(unit: str) -> None:
+    """Some patterns need quadratic time, which is hours for this text; a secret at its end is still found."""
+    token = "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5"
+    text = unit * (150_000 // len(unit)) + "," + token
+    assert any(text[each.start : each.end].endswith(token) for each in find_secrets(text))
+
+
 def test_the_three_ways() -> None:
     text, secret = SECRETS["a password in code"]
     assert guard(text, "allow") == (text, "secret")

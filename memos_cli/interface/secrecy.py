@@ -45,7 +45,7 @@ line with a finding has one. Not used: the Twilio detector flags names of accoun
 are not secret, and parts of hashes; the detector of passwords in URLs flags image digests."""
 
 _FORMS = (
-    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token", "eyj"),
+    (re.compile(r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]*"), "JSON web token", "eyj"),
     (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{40,}"), "GitHub token", "github_pat_"),
     (re.compile(r"\bsk-(?:ant-|proj-|or-v1-|svcacct-)[A-Za-z0-9_-]{20,}"), "API key", "sk-"),
     (re.compile(r"\bsk-[A-Za-z0-9]{40,}\b"), "API key", "sk-"),
@@ -65,7 +65,8 @@ _PRIVATE_KEY = re.compile(
 )
 _USER = re.compile(
     # postgres://ann:PASSWORD@host; what follows "@" is a host, and no version or digest of an image.
-    r"""(?P<scheme>\w+)://(?P<user>[^\s/:@"'<>]{0,100}):(?P<value>[^\s/@"'<>]{1,200})@"""
+    # (Without the boundary, a long word would take quadratic time.)
+    r"""\b(?P<scheme>\w+)://(?P<user>[^\s/:@"'<>]{0,100}):(?P<value>[^\s/@"'<>]{1,200})@"""
     r"""(?!sha\d|md5|v?\d+(?:\.\d+){0,2}(?![\w.])|[a-z]+\d*:[0-9a-f]{8})[\w\[]"""
 )
 _LOGIN = re.compile(
@@ -94,6 +95,9 @@ _GIVEN: tuple[tuple[re.Pattern[str], Collection[str], Callable[[re.Match[str]], 
 
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
 """What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
+_ENDLESS = re.compile(r"\S{6000}")
+_WINDOW, _OVERLAP = 6000, 2000
+"""Characters of a text with an endless word that are looked at together, and twice."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,7 +114,8 @@ def find_secrets(text: str) -> list[Sensitive]:
     found: list[Sensitive] = []
     for start, end in find_suspects(text):
         line = lower(text[start:end])
-        found += _in_stretch(text[start:end], line, start)
+        for first, last in _windows(text, start, end):
+            found += _in_stretch(text[first:last], line[first - start : last - start], first)
         found += [Sensitive(*span, "password or key") for span in {*find_named(text, start, end, line)}]
     if "PRIVATE KEY" in text:
         found += [Sensitive(*match.span(), "private key") for match in _PRIVATE_KEY.finditer(text)]
@@ -172,6 +177,15 @@ def summary(found: Sequence[Sensitive]) -> str:
     for each in found:
         counts[each.what] = counts.get(each.what, 0) + 1
     return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items()))
+
+
+def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield a stretch; one with an endless word, on which some patterns take quadratic time, in parts."""
+    if not _ENDLESS.search(text, start, end):
+        yield start, end
+        return
+    for first in range(start, end, _WINDOW - _OVERLAP):
+        yield first, min(end, first + _WINDOW)
 
 
 def _in_stretch(line: str, lowered: str, offset: int) -> Iterator[Sensitive]:
