@@ -123,17 +123,20 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
-def part(memos: Memos, id: str) -> Merged:
-    """Undo a merge: the memories that it was made from are back, and it is archived."""
+def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
+    """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
+    parted = []
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "admin")
-        require_thawed([cube])
-        back = take_apart(change, cube.n)
-        if not back:
-            raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
-        if cube.state in LIVE_STATES:
-            change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
-    return Merged(cube.id, tuple(back))
+        for id in ids:
+            cube = memos.access.one(id, "admin")
+            require_thawed([cube])
+            back = take_apart(change, cube.n)
+            if not back:
+                raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
+            if cube.state in LIVE_STATES:
+                change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+            parted.append(Merged(cube.id, tuple(back)))
+    return parted
 
 
 def take_apart(change: Change, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
