@@ -9,7 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from command import Shell, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
 from memos_cli.infrastructure import database
+from memos_cli.infrastructure.changes import Change
 from memos_cli.interface.market.registry import Registry
 
 MARK = "Zyxomat"
@@ -190,3 +191,25 @@ def test_a_change_is_done_although_its_vectors_are_not(memos: Shell, monkeypatch
         done = memos(*command)
         assert done.out
         assert ("run `memos embed`" in done.err) == (command[0] != "archive")
+
+
+def test_a_command_that_fails_in_the_middle_has_done_nothing(
+    memos: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a tag without the removal of another, nor one of two merges undone."""
+    ids = memos.keep("Owls nest low.", "Owls nest high.", options=("--tag", "owls"))
+    merged = memos("merge", *ids, "--json").record["id"]
+    assert "not merged" in memos("merge", "--undo", merged, ids[0], code=2).err
+    assert {memos("show", id, "--json").record["state"] for id in ids} == {"merged"}
+    assert len(memos("merge", "--undo", merged, "--json").records) == 1
+
+    real = Change.tag
+
+    def full(change: Change, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
+        if remove:
+            raise Unwritable("the disk is full")
+        return real(change, cube, tags)
+
+    monkeypatch.setattr(Change, "tag", full)
+    memos("tag", *ids, "--add", "birds", "--remove", "owls", code=1)
+    assert memos("show", ids[0], "--json").record["tags"] == ["owls"]

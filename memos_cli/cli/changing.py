@@ -149,11 +149,8 @@ def tag(
         raise UsageError("no tag was given", "use --add TAG or --remove TAG")
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
-        wanted = read_ids(ids)
-        results = [memos.tag(wanted, read_names(add))] if add else []
-        results += [memos.tag(wanted, remove, remove=True)] if remove else []
-    changed = max(result.changed for result in results)
-    tell_changed(output, results[0].cubes, changed)
+        done = memos.tag(read_ids(ids), read_names(add or []), untag=remove or [])
+    tell_changed(output, done.cubes, done.changed)
 
 
 def forget(

@@ -75,7 +75,7 @@ def merge(
     if text == "-":
         text = decode_input(state_of(ctx).output, read_stdin(), "stdin").rstrip("\n")
     with state_of(ctx).open() as memos:
-        done = [memos.part(id) for id in wanted] if undo else [memos.merge(wanted, text=text, title=title)]
+        done = memos.part(*wanted) if undo else [memos.merge(wanted, text=text, title=title)]
         embed_changed(memos, state_of(ctx).output)
     for each in done:
         _tell(ctx, each, "parted into" if undo else "merged from")

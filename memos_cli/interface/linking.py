@@ -123,20 +123,22 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
-def part(memos: Memos, id: str) -> Merged:
-    """Undo a merge: the memories that it was made from are back, and it is archived."""
+def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
+    """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
+    parted = []
     with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "admin")
-        require_thawed([cube])
-        back = take_apart(change, cube.n)
-        if not back:
-            raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
-        if cube.state in LIVE_STATES:
-            change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
-    seen = catalogue.by_ids(
-        memos.vault.connection, back
-    )  # who may change it may not read all that was merged
-    return Merged(cube.id, tuple(id for id in back if id in seen))
+        for id in ids:
+            cube = memos.access.one(id, "admin")
+            require_thawed([cube])
+            back = take_apart(change, cube.n)
+            if not back:
+                raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
+            if cube.state in LIVE_STATES:
+                change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+            parted.append((cube.id, back))
+    # Who may change a memory may not read all that was merged into it.
+    seen = catalogue.by_ids(memos.vault.connection, [id for _, back in parted for id in back])
+    return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 
 def take_apart(change: Change, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:

@@ -659,8 +659,10 @@ class Memos(Session):
 
         return standing.freeze(self, ids, thaw=thaw)
 
-    def tag(self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False) -> Tagged:
-        """Add tags to cubes, or remove them."""
+    def tag(
+        self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False, untag: Sequence[str] = ()
+    ) -> Tagged:
+        """Add ``tags`` to cubes, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
         from memos_cli.interface.secrecy import cover
         from memos_cli.interface.standing import require_thawed
 
@@ -670,7 +672,10 @@ class Memos(Session):
             cubes = self.several(ids, "write")
             require_thawed(cubes)
             self.access.require(cubes, "share")  # tags decide who sees a memory
-            changed = sum(change.tag(cube.n, tags, remove=remove) > 0 for cube in cubes)
+            changed = sum(
+                change.tag(cube.n, tags, remove=remove) + change.tag(cube.n, untag, remove=True) > 0
+                for cube in cubes
+            )
         return Tagged(len(cubes), changed)
 
     def maintain(
@@ -720,11 +725,11 @@ class Memos(Session):
 
         return linking.merge(self, ids, text, title)
 
-    def part(self, id: str) -> Merged:
-        """Undo a merge."""
+    def part(self, *ids: str) -> list[Merged]:
+        """Undo merges, all or none."""
         from memos_cli.interface import linking
 
-        return linking.part(self, id)
+        return linking.part(self, ids)
 
     def slice(self, id: str, *, size: int) -> Merged:
         """Keep the parts of a long memory, of about ``size`` characters, as memories of their own."""

@@ -136,7 +136,7 @@ def _with_suffixes(index: str) -> str:
 def _acknowledged(run: Run) -> bool:
     """Whether the command has said in JSON that it is done."""
     try:
-        return "--json" in run.arguments and bool(run.values)
+        return not run.code and "--json" in run.arguments and bool(run.values)
     except ValueError:
         return False
 

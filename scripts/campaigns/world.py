@@ -29,6 +29,8 @@ TESTS = Path(__file__).resolve().parents[2] / "tests"
 LIVE = ("generated", "activated")
 STANDING = ("state", "version", "expiry", "frozen", "versions", "tags", "links")
 """What ``common.contents`` says of a memory, in its order."""
+GUESSED = "similar_to"
+"""Links that ingest and update make when their work is done, and `memos maintain` where they are missing."""
 RANDOM = ("signing.key", "vault.key", "new.key")
 """Files whose bytes are drawn each time they are made."""
 ROWS = {
@@ -41,7 +43,7 @@ ROWS = {
     " JOIN version v ON v.cube = c.n AND v.version = c.version",
     "feeds": "SELECT name, quarantine, principal FROM feed",
     "serials of feeds": "SELECT name, serial FROM feed WHERE serial",  # 0: followed, and not fetched yet
-    "feed memories": "SELECT feed, id FROM feed_cube",
+    "feed memories": "SELECT f.name, i.id FROM feed_cube i JOIN feed f ON f.n = i.feed",
     # Their serials say how often it was tried. Readers follow them, which looks at the rest.
     "publications": "SELECT name, wanted FROM publication",
     "published": "SELECT p.name, i.id FROM published i JOIN publication p ON p.n = i.publication"
@@ -301,7 +303,8 @@ def _standing(memory: tuple[Any, ...] | None, held: Mapping[str, tuple[Any, ...]
     state, *rest, links = memory
     if rest[3][-1][2] == "" and rest[3][-1][1].startswith("State of "):
         return ("saved state", rest[3][-1][1])  # how often it was made is no matter
-    return (LIVE[0] if state in LIVE else state, *rest, tuple(sorted(_named(links, held))))
+    told = sorted(link for link in _named(links, held) if link[0] != GUESSED)
+    return (LIVE[0] if state in LIVE else state, *rest, tuple(told))
 
 
 def _named(links: tuple[Any, ...], held: Mapping[str, tuple[Any, ...]]) -> list[tuple[str, str]]:
