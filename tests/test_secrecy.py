@@ -12,6 +12,7 @@ from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.secrecy import find_personal, find_secrets, guard, knows_personal, mask
+from memos_cli.interface.secret_cues import _CUES, _WIDER_CUES, find_suspects
 from memos_cli.interface.sources import Hints, read_bytes
 
 # Put together here, so that no scanner of repositories takes them for real ones.
@@ -154,6 +155,31 @@ def test_an_endless_word_is_looked_through_in_linear_time(unit: str) -> None:
     assert any(text[each.start : each.end].endswith(token) for each in find_secrets(text))
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "é ", "1"])
+@pytest.mark.parametrize("cue", sorted(_CUES | _WIDER_CUES))
+def test_each_cue_is_noticed_wherever_it_stands(cue: str, blank: str) -> None:
+    """A cue is looked for by a rare letter of it, so the letters around it must not hide it."""
+    for text in (cue, f"{cue}{cue}", cue.join([cue[-1] * 400, cue[:1] * 4000])):
+        whole = f"{blank}{text}{blank}"
+        is_wider = not cue.isascii() or cue not in _CUES
+        if is_wider and whole.isascii():
+            continue
+        near = find_suspects(whole)
+        places = [match.start() for match in re.finditer(f"(?={re.escape(cue)})", whole.lower())]
+        assert places
+        assert all(any(start <= place < end for start, end in near) for place in places)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PAROLA", "ΚΩΔΙΚΌΣ", "κωδικός", "şifre", "ПАРОЛЬ", "HASŁO", "To\u212aen", "密码", "Ключ API"],
+)  # fmt: skip
+def test_a_name_is_found_in_small_letters_and_capitals(name: str) -> None:
+    value = "k4rtoffel9k4rtoffel9"
+    line = f"{name}: {value}"
+    assert mask(line, find_secrets(line)) == f"{name}: {'*' * len(value)}"
+
+
 def test_the_three_ways() -> None:
     text, secret = SECRETS["a password in code"]
     assert guard(text, "allow") == (text, "secret")
@@ -177,6 +203,9 @@ def test_the_three_ways() -> None:
 def test_personal_data_is_found(text: str, what: str) -> None:
     assert [each.what for each in find_personal(text)] == [what]
     assert guard(text, "mask") == (text, "personal")
+    twice = f"2 + 2 is 4, x@y {text}; 40% of 1+1 \u2013 or {text}"  # on one line, beside what is none
+    alone = [twice[each.start : each.end] for each in find_personal(twice)]
+    assert alone == [text[each.start : each.end] for each in find_personal(text)] * 2
 
 
 @pytest.mark.skipif(not knows_personal(), reason="needs phonenumbers and python-stdnum")

@@ -163,8 +163,7 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
         draft = _draft(value, span, setting, seen)
     else:
         draft = Draft(_show(value), span, setting.type or "document", setting.title, time=setting.time)
-    text = draft.text.strip()
-    if not text:
+    if not (text := draft.text.strip()):
         return ()
     if len(text) <= LONGEST:
         return (draft if text is draft.text else replace(draft, text=text),)
