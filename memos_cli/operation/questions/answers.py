@@ -11,18 +11,17 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from memos_cli.operation.wording.facts import Fact
-from memos_cli.operation.wording.lists import listed, word_set
+from memos_cli.operation.questions.facts import Fact
 
-_NUMBERS = listed("zero one two three four five six seven eight nine ten eleven twelve")
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _NUMBER_OF = {word: str(number) for number, word in enumerate(_NUMBERS)}
 _TENS = {
     name: 10 * at
-    for at, name in enumerate(listed("twenty thirty forty fifty sixty seventy eighty ninety"), 2)
+    for at, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
-_ORDINALS = listed("""first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""")
+_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""".split()
 _ORDINAL_OF = {word: str(number) for number, word in enumerate(_ORDINALS, 1)}
-_MONTHS = listed("""january february march april may june july august september october november december""")
+_MONTHS = """january february march april may june july august september october november december""".split()
 _MONTH_OF = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
 _UNITS = {
     "mins": "minutes", "min": "minutes", "minute": "minutes", "hrs": "hours", "hour": "hours",
@@ -34,7 +33,7 @@ _UNITS = {
     "percent": "%", "gigabytes": "gb", "terabytes": "tb", "colour": "color",
     "grey": "gray", "favourite": "favorite",
 }  # fmt: skip
-_DROPPED = word_set("the a an my your our his her its their")
+_DROPPED = frozenset("the a an my your our his her its their".split())
 _CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
     (r"\bcan't\b|\bcannot\b", "can not"),
@@ -56,7 +55,7 @@ _UNKNOWING = re.compile(
     r"|je ne sais pas|no lo sé|no sé\b",
     re.IGNORECASE,
 )
-_DENIALS = word_set("not never no neither nor isn wasn without")
+_DENIALS = frozenset("not never no neither nor isn wasn without".split())
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -192,10 +191,8 @@ def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
     return False
 
 
-_SMALL_WORDS = word_set(
-    """i you we is are was were be to of in on at for and or with it that this as by from do does did has
-    have had will 的 了 是 在 和 我 你"""
-)
+_SMALL_WORDS = frozenset("""i you we is are was were be to of in on at for and or with it that this as by from do does did has
+    have had will 的 了 是 在 和 我 你""".split())
 
 
 def _covered(wanted: list[str], said: list[str]) -> bool:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from memos_cli.operation.wording.answers import said_words
-from memos_cli.operation.wording.facts import Fact
-from memos_cli.operation.wording.lists import word_set
+from memos_cli.operation.questions.answers import said_words
+from memos_cli.operation.questions.facts import Fact
 
 LIMIT = 0.97
 """A cosine from which two phrasings count as the same question (all-MiniLM-L6-v2 puts a change of frame,
 "Do you know where the key is?", at 0.85 to 0.98 of the plain question)."""
 ODDEST = 3
 """One in so many of the phrasings that could be held out is too odd to stand for the others."""
-_EMPTY = word_set("a an the of to is are was were be do does did has have")
+_EMPTY = frozenset("a an the of to is are was were be do does did has have".split())
 
 
 def split_phrasings(

@@ -1,0 +1,243 @@
+"""The parts of an English sentence: who, does what, to what, where and when. The lexicon is lemminflect's. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from memos_cli.operation.questions.spans import join_spans, kind_of, part_spans
+
+DETERMINERS = frozenset("the a an my our your his her its their this that these those no some any".split())
+POSSESSIVE = {"i": "my", "we": "our", "you": "your", "he": "his", "she": "her", "it": "its", "they": "their"}
+PREPOSITIONS = frozenset(
+    "in on at to from with without by for under behind near until till since before after into onto over above below"
+    " between beside inside outside through via as about against during within opposite around".split()
+)  # "of" binds what it stands between
+BE = frozenset("am is are was were be been".split())
+AUXILIARIES = BE | frozenset("has have had do does did will would can could may might must shall should cannot".split())
+TIME_UNITS = re.compile(r"\b(?:second|minute|hour|day|night|week|month|year|min|sec|hr|h)s?\b", re.IGNORECASE)
+_ADVERBS = frozenset("only also still usually always already just currently mostly often again now".split())
+_RELATIVE = frozenset("today yesterday tomorrow tonight".split())
+"""When that is, a note cannot say once it is old."""
+_CUTS = re.compile(r",? (?:because|since we|so that|although|while|which|who|whose|if|when|unless|than)\b.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of what is said: "behind the tank", "port 5433", "every night"."""
+
+    preposition: str
+    words: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return part_spans(" ".join([*([self.preposition] if self.preposition else []), *self.words]))
+
+    @property
+    def noun(self) -> str:
+        """Without its preposition and article."""
+        return part_spans(" ".join(self.bare))
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        first = self.words[0].casefold() if self.words else ""
+        return self.words[1:] if first in DETERMINERS and len(self.words) > 1 else self.words
+
+    @property
+    def kind(self) -> str:
+        """The shape of what it says; "" for a plain thing."""
+        kinds = [kind_of(part_spans(word)) for word in self.words]
+        return next((kind for kind in reversed(kinds) if kind), "")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it speaks of something known: "the scheduler", "my tea"."""
+        first = self.words[0].casefold() if self.words else ""
+        return not self.kind and (first in DETERMINERS - {"a", "an", "no", "some", "any"} or first in _PRONOUNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A statement in its parts, in the words of the note."""
+
+    subject: str
+    auxiliary: str
+    """"is", "will"; "" where the verb stands alone."""
+    verb: str
+    """"listens", "stored"; "" behind a bare "is"."""
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, [self.subject, self.predicate, *(chunk.text for chunk in self.chunks)]))
+
+    @property
+    def predicate(self) -> str:
+        return " ".join(filter(None, [self.auxiliary, self.verb]))
+
+
+_PRONOUNS = frozenset("it them him her me us you he she they".split())
+
+
+@lru_cache(maxsize=5000)
+def tags_of(word: str) -> frozenset[str]:
+    """The Penn tags that a word can have as a noun, verb or adjective; empty for one the lexicon lacks."""
+    import lemminflect
+
+    tags: set[str] = set()
+    for part, lemmas in lemminflect.getAllLemmas(word).items():
+        for lemma in lemmas:
+            if part == "NOUN":
+                tags.add("NN" if lemma == word else "NNS")
+            elif part in ("VERB", "AUX"):
+                forms = ("VB", "VBP", "VBZ", "VBD", "VBN", "VBG")
+                tags |= {tag for tag in forms if word in lemminflect.getInflection(lemma, tag)}
+            else:
+                tags.add(part)
+    return frozenset(tags)
+
+
+def inflect(verb: str, tag: str) -> str:
+    """Another form of a verb: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
+    import lemminflect
+
+    lemma = lemminflect.getLemma(verb, "VERB")[0]
+    return str((lemminflect.getInflection(lemma, tag) or (lemma,))[0])
+
+
+def clauses_of(sentence: str) -> list[Clause]:
+    """The statements of a sentence. Those without a subject take that of the one before."""
+    text = _CUTS.sub("", sentence.strip().rstrip(".!"))
+    found: list[Clause] = []
+    held = ""
+    for part in re.split(r"(,? (?:and|but|so) |, |: | [–—-] )", join_spans(text)):
+        if re.fullmatch(r"(?:,? (?:and|but|so) |, |: | [–—-] )", part):
+            held += part
+            continue
+        clause = _parse(part.split(), found[-1] if found else None)
+        if clause is not None and (found or not held.strip(" ,:–—-")):
+            found.append(clause)
+            held = ""
+        elif clause is not None:
+            found, held = [clause], ""
+        elif found and held.strip() in (",", "and", ", and") and part:
+            last = found[-1]
+            chunks = _chunks(part.split())
+            if chunks and (chunks[0].preposition or not last.chunks):
+                found[-1] = replace(last, chunks=(*last.chunks, *chunks))
+            elif last.chunks:
+                end = last.chunks[-1]
+                words = (*end.words[:-1], end.words[-1] + held.replace(" ", "\ue000") + "\ue000".join(part.split()))
+                found[-1] = replace(last, chunks=(*last.chunks[:-1], replace(end, words=words)))
+            held = ""
+        else:
+            held = held + part if not found else ""
+    return found
+
+
+def _parse(words: list[str], before: Clause | None) -> Clause | None:
+    words = _fronted([word for word in words if word.casefold() not in _RELATIVE | _ADVERBS])
+    if len(words) < 2:
+        return None
+    at = _verb_at(words)
+    if at == 0 and before is not None and not (before.subject == "I" and before.auxiliary == "should"):
+        subject = before.subject
+    elif at == 0:
+        subject, words = "I", [words[0].lower(), *words[1:]]
+        if "VBD" not in tags_of(words[0]) or "VB" in tags_of(words[0]):
+            words = ["should", *words]
+    elif at is None:
+        return None
+    else:
+        subject = part_spans(" ".join(words[:at]))
+    rest = words[at:] if at else words
+    auxiliary = ""
+    verbs: list[str] = []
+    while rest and rest[0].casefold() in AUXILIARIES and not verbs:
+        auxiliary = f"{auxiliary} {rest[0].casefold()}".strip()
+        rest = rest[1:]
+    if rest and rest[0].islower() and (not auxiliary or _is_participle(rest, auxiliary)):
+        verbs.append(rest[0])
+        rest = rest[1:]
+    if not rest and not verbs:
+        return None
+    return Clause(subject, auxiliary, " ".join(verbs), tuple(_chunks(rest)))
+
+
+def _is_participle(rest: Sequence[str], auxiliary: str) -> bool:
+    tags = tags_of(rest[0])
+    if auxiliary.split()[-1] in BE:
+        follows = rest[1].casefold() if len(rest) > 1 else ""
+        return bool(tags & {"VBN", "VBG"}) and not ("NN" in tags and "VBN" not in tags and not follows)
+    return bool(tags & {"VB", "VBN"})
+
+
+def _fronted(words: list[str]) -> list[str]:
+    """What stands before the subject moves behind: "On Mondays we swim" -> "we swim On Mondays"."""
+    first = words[0].casefold() if words else ""
+    kind = kind_of(part_spans(words[0])) if words else ""
+    size = 1 if kind in ("date", "often", "time") else 2 if first in ("in", "on", "at", "since") else 0
+    if size and len(words) > size + 1 and words[size].casefold() in (*POSSESSIVE, *DETERMINERS):
+        return [*words[size:], *words[:size]]
+    return words
+
+
+def _verb_at(words: Sequence[str]) -> int | None:
+    """Where the finite verb stands; 0 where the subject is left out; None if there is none."""
+    for at, word in enumerate(words):
+        low = word.casefold()
+        if low in AUXILIARIES:
+            return at
+        if not at or not word.islower() or "\ue000" in word:
+            continue
+        before = words[at - 1].casefold()
+        follows = words[at + 1].casefold() if at + 1 < len(words) else ""
+        if before in DETERMINERS or before in PREPOSITIONS or before in ("of", "and") or before.endswith("'s"):
+            continue
+        tags = tags_of(low)
+        if follows == "of" or "NN" in tags and "VBD" not in tags and before not in POSSESSIVE:
+            if not (tags & {"VBP"} and _is_plural(words[:at])):
+                continue
+        if tags & {"VBZ", "VBD"}:
+            ambiguous = "NNS" in tags and follows
+            if ambiguous and (follows in AUXILIARIES or tags_of(follows) & {"VBZ", "VBD"} and "NNS" not in tags_of(follows)):
+                continue
+            if "VBZ" in tags and "VBD" not in tags and _is_plural(words[:at]):
+                continue
+            return at
+        if "VBP" in tags and _is_plural(words[:at]):
+            return at
+    first = tags_of(words[0].lower())
+    is_verb = bool(first & {"VBD", "VBZ", "VB"}) and not first & {"NN", "NNS"} or (
+        bool(first & {"VB", "VBZ"}) and len(words) > 1 and words[1].casefold() in DETERMINERS | PREPOSITIONS
+    )
+    return 0 if is_verb and words[0].casefold() not in DETERMINERS else None
+
+
+def _is_plural(subject: Sequence[str]) -> bool:
+    last = subject[-1].casefold()
+    head = subject[subject.index("of") - 1].casefold() if "of" in subject and subject.index("of") else last
+    return last in ("i", "we", "you", "they") or "and" in subject or "NNS" in tags_of(head)
+
+
+def _chunks(words: Sequence[str]) -> list[Chunk]:
+    """The rest of a sentence, cut before each preposition and before what tells a time."""
+    found: list[list[str]] = []
+    for word in words:
+        kind = kind_of(part_spans(word.rstrip(",")))
+        low = word.casefold()
+        opens = low in PREPOSITIONS or (kind in ("date", "time", "often") and found and len(found[-1]) > 1)
+        opens = opens or (kind in ("date", "time", "often") and bool(found) and found[-1][0] not in PREPOSITIONS)
+        if opens or not found:
+            found.append([word])
+        else:
+            found[-1].append(word)
+    chunks = []
+    for part in found:
+        has = part[0].casefold() in PREPOSITIONS
+        words_ = tuple(word.rstrip(",;") for word in (part[1:] if has else part))
+        if words_ or has:
+            chunks.append(Chunk(part[0].casefold() if has else "", words_))
+    return chunks

@@ -1,0 +1,342 @@
+"""Questions in English: a clause or a named value, turned around the part that is asked for. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from memos_cli.operation.questions.english import (
+    BE,
+    DETERMINERS,
+    POSSESSIVE,
+    PREPOSITIONS,
+    TIME_UNITS,
+    Chunk,
+    Clause,
+    inflect,
+    tags_of,
+)
+from memos_cli.operation.questions.spans import kind_of, part_spans
+
+MOST = 3
+"""Parts of a clause that are asked for."""
+_PLACES = frozenset(
+    "in on at under behind near above below between beside inside outside opposite into onto from to over around".split()
+)
+_UNTIL = {"until": "Until when", "till": "Until when", "by": "By when", "since": "Since when", "from": "From when"}
+_TELLS = {"i": "you", "me": "you", "my": "your", "mine": "yours", "we": "you", "us": "you", "our": "your",
+          "am": "are", "myself": "yourself"}  # fmt: skip
+_ASKS = {"your": "my", "you": "I", "yours": "mine"}
+_MONEY = re.compile(r"[€$£¥]|\b(?:euros?|dollars?|pounds?|francs?|cents?|EUR|USD|GBP|CHF)\b")
+_PEOPLE = re.compile(r"(?:er|or|ist|ian|ant|man|woman|person|wife|doctor|boss|nurse|coach|owner|lead)\Z")
+_THINGS = re.compile(r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user)\Z")
+_TITLED = re.compile(r"(?:Dr|Mrs?|Ms|Prof)\.?\s")
+_LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {}?")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A fact in the making."""
+
+    answer: str
+    full: str
+    about: str
+    single: bool = False
+    frames: list[str] = field(default_factory=list)
+    cloze: list[str] = field(default_factory=list)
+    keywords: list[str] = field(default_factory=list)
+    topic: list[str] = field(default_factory=list)
+
+
+def as_told(text: str) -> str:
+    """What the user said, said to the user: "I use my bike" -> "You use your bike"."""
+    text = re.sub(r"\b(I|We|we) was\b", "you were", text)
+    text = re.sub(r"[^\W\d_]+(?!['’]\w|\.\w)", lambda found: _like(found[0], _TELLS), text)
+    return text[:1].upper() + text[1:]
+
+
+def as_asked(text: str) -> str:
+    """What is said to the user, asked by the user: "your flight" -> "my flight"."""
+    return re.sub(r"[^\W\d_]+", lambda found: _like(found[0], _ASKS), text)
+
+
+def _like(word: str, table: dict[str, str]) -> str:
+    new = table.get(word.casefold())
+    if new is None or (word.isupper() and len(word) > 1):
+        return word
+    return new.capitalize() if word[0].isupper() and word != "I" else new
+
+
+def lower_first(phrase: str) -> str:
+    """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
+    first = phrase.split(" ")[0]
+    is_word = first.casefold() in DETERMINERS or first.casefold() in POSSESSIVE or bool(tags_of(first.lower()))
+    if first == "I" or not is_word or not first[1:].islower():
+        return phrase
+    return phrase[0].lower() + phrase[1:]
+
+
+def bare(phrase: str) -> str:
+    """A phrase without its article or possessive."""
+    first, _, rest = phrase.partition(" ")
+    return rest if rest and first.casefold() in DETERMINERS else phrase
+
+
+def with_article(phrase: str) -> str:
+    """A heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
+    phrase = lower_first(phrase)
+    first = phrase.split(" ")[0]
+    if first.casefold() in DETERMINERS or first[:1].isupper() or not tags_of(first.lower()) or "'s " in phrase:
+        return phrase
+    return f"the {phrase}"
+
+
+def nominal(noun: str, owner: str) -> str:
+    """The noun of an owner: "my name", "Ana's port", "the port of the server"."""
+    if owner.casefold() in POSSESSIVE:
+        return f"{POSSESSIVE[owner.casefold()]} {noun}"
+    if owner[:1].isupper() and " " not in owner:
+        return f"{owner}'s {noun}"
+    return f"the {noun} of {owner}"
+
+
+# --- named values ----------------------------------------------------------------------------------
+
+
+def draft_of_value(name: str, value: str, topic: str) -> Draft:
+    """The fact of ``Port: 5433`` under a topic, or without one."""
+    name, topic = name.strip(" ,-"), topic.strip()
+    noun = lower_first(name)
+    lead, _, last = noun.rpartition(" ")
+    preposition = last if last in PREPOSITIONS and lead else ""
+    noun = lead if preposition else noun
+    owner = with_article(topic) if topic and topic.casefold() not in noun.casefold() else ""
+    thing = bare(noun)
+    whole = as_asked(nominal(thing, owner) if owner else with_article(noun))
+    said = f"{value}" if not preposition else f"{preposition} {value}"
+    draft = Draft(value, as_told(f"{whole} is {said}."), owner or whole, single=True)
+    wh = _wh_of_value(thing, value, preposition)
+    draft.frames = [
+        f"{wh} is {whole}?", f"{wh}'s {whole}?", *(lead.format(f"{wh.lower()} {whole} is") for lead in _LEADS[:2]),
+        f"{_upper(whole)}, please?", f"What do you know about {whole}?",
+    ]  # fmt: skip
+    if owner:
+        other = f"{bare(owner)} {thing}"
+        draft.frames[2:2] = [
+            f"What {thing} does {owner} have?", f"Which {thing} belongs to {owner}?", f"What is the {other}?",
+            f"I need the {other}.", f"For {owner}, {wh.lower()} is the {thing}?",
+        ]  # fmt: skip
+    draft.cloze = [f"{_upper(whole)} is {preposition + ' ' if preposition else ''}…", f"{_upper(whole)}: …"]
+    draft.keywords = [f"{bare(owner)} {thing}".strip(), f"{thing}, {bare(owner)}" if owner else f"{thing}?"]
+    return draft
+
+
+def _wh_of_value(name: str, value: str, preposition: str) -> str:
+    kind = kind_of(value)
+    if preposition in _UNTIL and kind in ("date", "time"):
+        return _UNTIL[preposition]
+    if kind in ("date", "time"):
+        return "When"
+    if kind == "often":
+        return "How often"
+    if kind == "amount" and _MONEY.search(value):
+        return "How much"
+    if kind == "name" and (_TITLED.match(value) or _is_person(name)):
+        return "Who"
+    return "What"
+
+
+def _is_person(noun: str) -> bool:
+    head = noun.split(" of ")[0].split(" ")[-1].casefold()
+    return bool(_PEOPLE.search(head)) and not _THINGS.search(head)
+
+
+# --- clauses ---------------------------------------------------------------------------------------
+
+
+def drafts_of_clause(clause: Clause) -> list[Draft]:
+    """The facts of a clause: what has the shape of news, else its last part, else who does it."""
+    if not clause.chunks:
+        return []
+    shaped = [at for at, chunk in enumerate(clause.chunks) if chunk.kind and chunk.words]
+    if not shaped:
+        if _asks_for_subject(clause):
+            return [_subject_draft(clause)]
+        last = len(clause.chunks) - 1
+        if not clause.chunks[last].words or clause.chunks[last].noun.casefold() in ("it", "them", "him", "her"):
+            return []
+        shaped = [last]
+    return [_chunk_draft(clause, at, shaped) for at in shaped[:MOST]]
+
+
+def _asks_for_subject(clause: Clause) -> bool:
+    """Whether who does it is the news: "Wanda looks after the billing service"."""
+    first = clause.chunks[0]
+    place = first.preposition in _PLACES and first.preposition not in ("for", "to")
+    is_name = kind_of(clause.subject) == "name" and not tags_of(clause.subject.split(" ")[0].lower())
+    is_bare_be = clause.auxiliary in BE and not clause.verb and bool(first.preposition)
+    return is_name and all(chunk.is_given for chunk in clause.chunks[:1]) and not place and not is_bare_be and (
+        len(clause.chunks) == 1
+    )
+
+
+def _subject_draft(clause: Clause) -> Draft:
+    rest = as_asked(" ".join(filter(None, [clause.predicate, *(chunk.text for chunk in clause.chunks)])))
+    thing = as_asked(clause.chunks[-1].text if not clause.chunks[-1].preposition else clause.chunks[-1].noun)
+    told = as_told(f"{clause.subject} {rest}.")
+    draft = Draft(clause.subject, told, thing, single=True)
+    draft.frames = [f"Who {rest}?", f"Which person {rest}?", *(lead.format(f"who {rest}") for lead in _LEADS), f"Who is it that {rest}?"]
+    if clause.verb and not clause.auxiliary:
+        whole = as_asked(clause.chunks[0].words and " ".join(clause.chunks[0].words) or thing).replace("\ue000", " ")
+        passive = f"{inflect(clause.verb, 'VBN')} {clause.chunks[0].preposition}".strip()
+        be = "was" if "VBD" in tags_of(clause.verb) else "are" if whole.endswith("s") else "is"
+        draft.frames[2:2] = [f"By whom {be} {whole} {passive}?", f"{_upper(whole)} {be} {passive} by whom?"]
+    draft.about = thing = as_asked(part_spans(" ".join(clause.chunks[-1].words)))
+    draft.frames.append(f"{_upper(thing)}: who?")
+    draft.cloze = [f"… {rest}.", f"The person who {rest} is …"]
+    verb = inflect(clause.verb, "VB") if clause.verb else clause.auxiliary
+    draft.keywords = [f"{bare(thing)} {verb} who", f"who {bare(thing)}", f"person {verb} {bare(thing)}"]
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """How a part is asked for: the words in front, the preposition that stays behind, the noun if it has one."""
+
+    words: tuple[str, ...]
+    behind: str = ""
+    noun: str = ""
+    answer: str = ""
+
+
+def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
+    chunk = clause.chunks[at]
+    ask = _ask_for(clause, chunk)
+    # Other news is left out, but for what the verb needs: "takes metoprolol".
+    before = [each for n, each in enumerate(clause.chunks[:at]) if n not in shaped or not (n or each.preposition)]
+    before = [each for each in before if each.words]
+    others = [as_asked(each.text) for each in before]
+    subject = as_asked(lower_first(clause.subject))
+    kept = " ".join([clause.subject, clause.predicate, *(each.text for each in before)])
+    single = bool(chunk.kind and chunk.kind != "name") or clause.verb in ("called", "named") or clause.predicate in BE
+    draft = Draft(ask.answer or chunk.noun, as_told(f"{kept} {chunk.text}."), subject, single)
+    for word in ask.words:
+        draft.frames += _direct(clause, subject, word, others, ask.behind)
+    embedded = " ".join(filter(None, [ask.words[0].lower(), subject, clause.predicate, *others, ask.behind]))
+    draft.frames += [lead.format(embedded) for lead in _LEADS]
+    draft.frames += _more(clause, chunk, ask, subject, others)
+    short = bare(subject)
+    core = " ".join(filter(None, [subject, clause.predicate, *others]))
+    wh = ask.words[0].lower()
+    draft.frames.append(f"{_upper(core)} {ask.behind} {wh}?".replace("  ", " "))
+    if subject.casefold() not in POSSESSIVE:
+        draft.frames.append(f"{_upper(subject)}: {wh}?")
+    lead = " ".join(filter(None, [chunk.preposition, *_before_answer(chunk, draft.answer)]))
+    draft.cloze = [f"{_upper(core)} {lead}".strip() + end for end in (" …", " ___")]
+    thing = _content(" ".join([short, *others]))
+    noun = ask.noun or ("name" if clause.verb in ("called", "named") else "")
+    draft.keywords = [f"{thing} {noun or clause.verb or wh}", f"{noun or wh} {thing}", f"{thing} {wh}"]
+    return draft
+
+
+def _content(text: str) -> str:
+    """The words that tell what a text is on."""
+    small = DETERMINERS | PREPOSITIONS | {"of", "and"}
+    return " ".join(word for word in text.split() if word.casefold() not in small)
+
+
+def _before_answer(chunk: Chunk, answer: str) -> list[str]:
+    text = " ".join(chunk.words).replace("\ue000", " ")
+    found = text.rfind(answer)
+    return text[:found].split() if found > 0 else []
+
+
+def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind: str) -> list[str]:
+    first, *more = clause.auxiliary.split() or [""]
+    if first:
+        middle = [subject, *more, clause.verb]
+        short = f"{wh}'s" if first == "is" and wh in ("What", "Where", "Who", "When") else ""
+    else:
+        tags = tags_of(clause.verb)
+        first = "did" if "VBD" in tags else "does" if "VBZ" in tags else "do"
+        middle, short = [subject, inflect(clause.verb, "VB")], ""
+    rest = " ".join(filter(None, [*middle, *others, behind]))
+    return [f"{wh} {first} {rest}?"] + ([f"{short} {rest}?"] if short else [])
+
+
+def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequence[str]) -> Iterator[str]:
+    """Other ways, by what the part is."""
+    if ask.noun:
+        yield f"What is {nominal(ask.noun, subject)}?"
+        yield f"Tell me {nominal(ask.noun, subject)}."
+    if clause.verb in ("called", "named"):
+        yield f"What is {nominal('name', subject)}?"
+        yield f"What name does {subject} have?"
+    if clause.auxiliary in BE and not clause.verb and not chunk.preposition:
+        yield f"{_upper(subject)}, please?"
+        head, of, owner = subject.partition(" of ")
+        if of and bare(head) != head:
+            yield f"What {bare(head)} does {owner} have?"
+            yield f"What is the {bare(owner)} {bare(head)}?"
+    if chunk.preposition == "by" and clause.auxiliary in BE and clause.verb and chunk.kind == "name":
+        active = inflect(clause.verb, "VBD" if clause.auxiliary in ("was", "were") else "VBZ")
+        yield f"Who {active} {subject}?"
+        yield f"Tell me who {active} {subject}."
+    if ask.words[0] == "Where":
+        yield f"In which place {_turned(clause, subject, others)}?"
+        yield f"What is {nominal('location', subject)}?" if not clause.verb or clause.auxiliary else f"Which place {_turned(clause, subject, others)} {chunk.preposition}?"
+
+
+def _turned(clause: Clause, subject: str, others: Sequence[str]) -> str:
+    return _direct(clause, subject, "", others, "")[0].strip(" ?")
+
+
+def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
+    """The question words for a part."""
+    words, kind, preposition = chunk.bare, chunk.kind, chunk.preposition
+    texts = [word.replace("\ue000", " ") for word in words]
+    kinds = [kind_of(text) for text in texts]
+    if kind in ("date", "time") and len(words) == 1:
+        when = _UNTIL.get(preposition, "When")
+        day = "At what time" if kind == "time" else "In which year" if re.fullmatch(r"\d{4}", texts[0]) else "On which date" if re.search(r"\d", texts[0]) else "On which day"
+        return _Ask((when, day) if preposition not in _UNTIL else (when,), "", "")
+    if kind == "number" and preposition in ("at", *_UNTIL) and len(words) == 1 and not re.search(r"\d{3}", texts[0]):
+        return _Ask((_UNTIL.get(preposition, "When"),))
+    if kind == "often" or (kind == "date" and texts[0].casefold().startswith("every")):
+        return _Ask(("How often", "When"))
+    if kind == "amount" and len(words) == 1:
+        return _ask_amount(clause, texts[0], preposition)
+    if len(words) > 1 and kinds[-1] in ("code", "number", "name", "quoted") and texts[0].islower():
+        noun = " ".join(texts[:-1])
+        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, texts[-1])
+    if len(words) > 1 and kinds[0] == "name" and not kinds[-1] and texts[-1].islower():
+        noun = " ".join(texts[1:])
+        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, texts[0])
+    if kind == "name" and preposition in ("by", "with", "for", "to") and (preposition == "by" or _TITLED.match(texts[-1])):
+        return _Ask(("Who",), preposition)
+    if kind == "name" and not preposition and (_TITLED.match(texts[-1]) or (clause.predicate in BE and _is_person(clause.subject))):
+        return _Ask(("Who",))
+    if preposition in _PLACES and kind not in ("amount", "number"):
+        return _Ask(("Where",))
+    if preposition in ("with", "without", "as"):
+        behind = "" if preposition == "without" else preposition
+        return _Ask(("How", "What") if not behind else ("What", "How"), behind, "", chunk.text if not behind else "")
+    return _Ask(("What",), preposition)
+
+
+def _ask_amount(clause: Clause, text: str, preposition: str) -> _Ask:
+    number, _, unit = text.partition(" ")
+    is_be = clause.predicate in BE
+    if TIME_UNITS.search(unit) and not is_be and not _MONEY.search(text):
+        return _Ask(("For how long" if preposition else "How long", "How much time" if not preposition else "How long"))
+    if _MONEY.search(text):
+        return _Ask(("How much", "What") if is_be or clause.verb.startswith("cost") else ("How much",), preposition)
+    head = unit.split(" ")[0]
+    if "NNS" in tags_of(head):
+        return _Ask((f"How many {head}",), preposition)
+    return _Ask(("What",) if is_be else ("How much", "What"), preposition)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
