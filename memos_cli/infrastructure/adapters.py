@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from memos_cli.errors import MemosError
@@ -42,6 +42,8 @@ class Lesson:
     """The memory that it is from, which takes it along when it is forgotten; None for none."""
     key: str = ""
     """What an answer must hold to be right: the name, the number; "" where that is not judged."""
+    made: str = field(default="", compare=False)
+    """What made it: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; "" if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

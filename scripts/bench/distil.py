@@ -38,8 +38,9 @@ from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.sources import Hints
 from memos_cli.operation.gate import ANSWER
 from memos_cli.operation.injection import bare_prompt
-from memos_cli.operation.lessons import Fact, is_right, says_any
 from memos_cli.operation.parametric import Watch
+from memos_cli.operation.questions.answers import is_right, says_any
+from memos_cli.operation.questions.facts import Fact
 from memos_cli.settings import Settings
 
 DATA = Path(__file__).parent / "data"

@@ -197,9 +197,9 @@ def _verb_at(words: Sequence[str]) -> int | None:
         if before in DETERMINERS or before in PREPOSITIONS or before in ("of", "and") or before.endswith("'s"):
             continue
         tags = tags_of(low)
-        if follows == "of" or "NN" in tags and "VBD" not in tags and before not in POSSESSIVE:
-            if not (tags & {"VBP"} and _is_plural(words[:at])):
-                continue
+        is_noun = "NN" in tags and not tags & {"VBD", "VBZ"} and before not in POSSESSIVE
+        if follows == "of" or (is_noun and not ("VBP" in tags and _is_plural(words[:at]))):
+            continue
         if tags & {"VBZ", "VBD"}:
             ambiguous = "NNS" in tags and follows
             if ambiguous and (follows in AUXILIARIES or tags_of(follows) & {"VBZ", "VBD"} and "NNS" not in tags_of(follows)):

@@ -92,6 +92,18 @@ def with_article(phrase: str) -> str:
     return f"the {phrase}"
 
 
+def names_of(phrase: str) -> list[str]:
+    """A thing in the ways that it can be named: the insurance of the van, the van's insurance, the van insurance."""
+    head, of, owner = phrase.partition(" of ")
+    article = head.split(" ")[0].casefold()
+    if not of or " of " in owner or article != "the":
+        return [phrase]
+    possessive = f"{owner}' {bare(head)}" if owner.endswith("s") else f"{owner}'s {bare(head)}"
+    first = owner.split(" ")[0]
+    article = first if first.casefold() in DETERMINERS - {"a", "an"} else "the"
+    return [phrase, possessive, *([f"{article} {bare(owner)} {bare(head)}"] if bare(owner).islower() else [])]
+
+
 def nominal(noun: str, owner: str) -> str:
     """The noun of an owner: "my name", "Ana's port", "the port of the server"."""
     if owner.casefold() in POSSESSIVE:
@@ -221,22 +233,25 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     kept = " ".join([clause.subject, clause.predicate, *(each.text for each in before)])
     single = bool(chunk.kind and chunk.kind != "name") or clause.verb in ("called", "named") or clause.predicate in BE
     draft = Draft(ask.answer or chunk.noun, as_told(f"{kept} {chunk.text}."), subject, single)
+    wh, names = ask.words[0].lower(), names_of(subject)
     for word in ask.words:
         draft.frames += _direct(clause, subject, word, others, ask.behind)
-    embedded = " ".join(filter(None, [ask.words[0].lower(), subject, clause.predicate, *others, ask.behind]))
-    draft.frames += [lead.format(embedded) for lead in _LEADS]
+    for name in names[1:]:
+        draft.frames += _direct(clause, name, ask.words[-1], others, ask.behind)[:1]
     draft.frames += _more(clause, chunk, ask, subject, others)
-    short = bare(subject)
+    for lead, name in zip(_LEADS, [*names[::-1], *names, subject, subject], strict=False):
+        draft.frames.append(lead.format(" ".join(filter(None, [wh, name, clause.predicate, *others, ask.behind]))))
+    short = bare(names[-1])
     core = " ".join(filter(None, [subject, clause.predicate, *others]))
-    wh = ask.words[0].lower()
     draft.frames.append(f"{_upper(core)} {ask.behind} {wh}?".replace("  ", " "))
     if subject.casefold() not in POSSESSIVE:
-        draft.frames.append(f"{_upper(subject)}: {wh}?")
+        draft.frames += [f"{_upper(names[-1])}: {wh}?", f"{_upper(wh)}, for {subject}?", f"A question on {subject}: {wh}?"]
     lead = " ".join(filter(None, [chunk.preposition, *_before_answer(chunk, draft.answer)]))
-    draft.cloze = [f"{_upper(core)} {lead}".strip() + end for end in (" …", " ___")]
+    draft.cloze = [f"{_upper(core)} {lead}".strip() + " …"]
     thing = _content(" ".join([short, *others]))
+    thing = "" if thing.casefold() in POSSESSIVE else thing
     noun = ask.noun or ("name" if clause.verb in ("called", "named") else "")
-    draft.keywords = [f"{thing} {noun or clause.verb or wh}", f"{noun or wh} {thing}", f"{thing} {wh}"]
+    draft.keywords = [f"{thing} {noun or clause.verb or wh}", f"{noun or wh} {thing}", f"{thing} {wh}"] if thing else []
     return draft
 
 
@@ -283,6 +298,14 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
         active = inflect(clause.verb, "VBD" if clause.auxiliary in ("was", "were") else "VBZ")
         yield f"Who {active} {subject}?"
         yield f"Tell me who {active} {subject}."
+    if ask.words[0] in _UNTIL.values():
+        yield f"{ask.words[0].replace('when', 'which date')} {_turned(clause, subject, others)}?"
+    if ask.words[0] == "How much" and (clause.verb.startswith("cost") or clause.predicate in BE):
+        yield f"How expensive is {subject}?"
+        yield f"What is the price of {subject}?"
+    if ask.words[0] == "Where" and clause.auxiliary in BE:
+        yield f"Where can I find {subject}?"
+        yield f"Where should I look for {subject}?"
     if ask.words[0] == "Where":
         yield f"In which place {_turned(clause, subject, others)}?"
         yield f"What is {nominal('location', subject)}?" if not clause.verb or clause.auxiliary else f"Which place {_turned(clause, subject, others)} {chunk.preposition}?"

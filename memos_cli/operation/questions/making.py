@@ -22,7 +22,7 @@ from memos_cli.operation.questions.spans import find_spans, kind_of
 
 MOST_FACTS = 12
 """Facts of one memory. A longer text should be cut into several memories; search needs that as well."""
-MOST_FRAMES = 12
+MOST_FRAMES = 15
 """Frames of one fact, beside cloze, keywords and topic."""
 _THIRD = {"he", "she", "it", "they"}
 _OWN = {"his", "her", "its", "their"}

@@ -108,7 +108,7 @@ def _cut(text: str, start: int, end: int, topic: str, language: str) -> Draft:
     words = WORDS.get(language)
     about = topic or before
     draft = Draft(answer, _told(text, words) + ".", about)
-    draft.cloze = [f"{before} …{' ' + after if after else ''}", f"{before} ___{' ' + after if after else ''}"]
+    draft.cloze = [f"{before} …{' ' + after if after else ''}"]
     content = [word for word in re.findall(r"[^\W_]+", before) if word.casefold() not in _SMALL]
     draft.keywords = [" ".join(content) or before, f"{topic} {' '.join(content)}".strip()]
     if words:
@@ -172,7 +172,7 @@ def _german(text: str) -> Draft | None:
         f"Kannst du mir sagen, {which} {subject} {verb}?", f"{subject[:1].upper()}{subject[1:]}: {which}?",
     ]  # fmt: skip
     lead = after[: after.find(answer)].strip()
-    draft.cloze = [f"{text[: text.find(after)]}{lead} …".replace("  ", " "), f"{text[: text.find(after)]}{lead} ___".replace("  ", " ")]
+    draft.cloze = [f"{text[: text.find(after)]}{lead} …".replace("  ", " ")]
     content = " ".join(word for word in subject.split(" ") if word.casefold() not in _SMALL)
     draft.keywords = [f"{content} {verb}", f"{which} {content}"]
     draft.topic = [words_.about.format(content)]
@@ -201,7 +201,7 @@ def _chinese(text: str, topic: str) -> list[Draft]:
     draft = Draft(answer, f"{told}。", about, single=bool(kind and kind != "place") or verb in ("叫", "姓"))
     core = f"{subject}{verb}{which}{after}"
     draft.frames = [f"{core}？", f"请问{core}？", f"你知道{core}吗？", f"告诉我{core}。", f"我忘了{core}。", f"{core}来着？"]
-    draft.cloze = [f"{subject}{verb}……", f"{subject}{verb}___{after}"]
+    draft.cloze = [f"{subject}{verb}……{after}"]
     draft.keywords = [f"{subject}{which}", f"{which}，{subject}"]
     draft.topic = [words.about.format(about)]
     return [draft]
