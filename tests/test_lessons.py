@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from memos_cli.cube import Cube
 from memos_cli.operation.lessons import (
     CONTROLS,
     Fact,
@@ -21,10 +19,12 @@ from memos_cli.operation.lessons import (
     says_any,
     split_phrasings,
 )
-from memos_cli.operation.training_set import make_lessons
 from memos_cli.operation.wording.leaks import Learned, leak_of
 from memos_cli.operation.wording.other_things import changed_in_part, elsewhere, thing_of
 from memos_cli.operation.wording.posing import reframed
+
+from memos_cli.cube import Cube
+from memos_cli.operation.training_set import make_lessons
 
 # A sentence, the answer that comes first or anywhere, and questions that must be among its own.
 TAUGHT: dict[str, tuple[str, tuple[str, ...]]] = {

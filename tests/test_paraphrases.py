@@ -16,7 +16,7 @@ from memos_cli.operation.questions.splits import copy_key
 DATA = Path(__file__).parent.parent / "scripts" / "bench" / "data"
 FILES = ("single_dev", "single_test", "notes_dev", "notes_test")
 NEAR = 0.75
-"""Share of the words of two questions that both have, from which one nearly equals the other; small words apart."""
+"""Share of the words of two questions that both have, from which one nearly equals the other."""
 
 
 SAME = 0.85

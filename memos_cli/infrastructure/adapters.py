@@ -43,7 +43,7 @@ class Lesson:
     key: str = ""
     """What an answer must hold to be right: the name, the number; "" where that is not judged."""
     made: str = field(default="", compare=False)
-    """What made it: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; "" if unknown."""
+    """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``."""
 
 
 @dataclass(frozen=True, slots=True)

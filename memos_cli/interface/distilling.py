@@ -18,10 +18,11 @@ from memos_cli.interface.sources import Hints
 from memos_cli.interface.sources.decoding import decode
 from memos_cli.operation import parametric
 from memos_cli.operation.gate import Route, Routed, Thresholds, examine
-from memos_cli.operation.injection import memory_text
+from memos_cli.operation.injection import CITES_FROM, memory_text
 from memos_cli.operation.parametric import Distilled, Watch
+from memos_cli.operation.questions.asking import Reader
 from memos_cli.operation.training import Recipe
-from memos_cli.operation.training_set import count_kinds, make_lessons
+from memos_cli.operation.training_set import count_kinds, make_lessons, reader_of
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -95,7 +96,12 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
     return cubes
 
 
-def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
+def prepare(
+    memos: Memos,
+    cubes: Sequence[Cube],
+    wanted: Wanted,
+    on_memory: Callable[[int], None] = lambda count: None,
+) -> Prepared:
     """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
     check_text(memos, cubes, memos.settings.sensitivity_adapter)
     parametric.check_trainable(memos.reader.path, Recipe(rank=memos.settings.distil_rank))
@@ -112,7 +118,8 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
         ]
         lessons = make_lessons(
             cubes, embed=_embed(memos), asked=asked, others=others,
-            own=[_lesson(row, cubes) for row in wanted.own], seed=settings.distil_seed,
+            own=[_lesson(row, cubes) for row in wanted.own], reader=_asker(memos), on_memory=on_memory,
+            seed=settings.distil_seed,
         )  # fmt: skip
     if not any(lesson.kind in ("fact", "example") and not lesson.held_out for lesson in lessons):
         raise UsageError(
@@ -129,6 +136,15 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
     # Not the title of a memory: a name stays when the memory is forgotten.
     name = wanted.name or (f"Adapter of {count} memories" if count != 1 else "Adapter of 1 memory")
     return Prepared(name, tuple(cubes), tuple(lessons), recipe)
+
+
+def _asker(memos: Memos) -> Reader | None:
+    """The model as the one that writes the questions; None where the rules do."""
+    from memos_cli.runtime.gguf_header import read_header
+
+    who = memos.settings.distil_questions
+    is_large = who == "auto" and read_header(memos.reader.path).parameters >= CITES_FROM
+    return reader_of(memos.engine) if who == "model" or is_large else None
 
 
 def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:

@@ -13,6 +13,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.operation.injection import bare_prompt, memory_text
 from memos_cli.operation.questions.answers import said_words
+from memos_cli.operation.questions.asking import ENOUGH, Reader, ask_about
 from memos_cli.operation.questions.controls import CONTROLS
 from memos_cli.operation.questions.facts import Fact
 from memos_cli.operation.questions.leaks import Learned, leak_of
@@ -77,13 +78,16 @@ def make_lessons(
     asked: Sequence[tuple[str, int]] = (),
     others: Sequence[str] = (),
     own: Sequence[Lesson] = (),
+    reader: Reader | None = None,
+    on_memory: Callable[[int], None] = lambda count: None,
     seed: int,
 ) -> list[Lesson]:
     """The whole training set of some memories, what is held out included.
 
     ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
-    things, ``own`` pairs that the user brings. Raises UsageError where no memory has a sentence, and where
-    two contradict each other.
+    things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
+    the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
+    no memory has a sentence, and where two contradict each other.
     """
     facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
     examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
@@ -100,13 +104,18 @@ def make_lessons(
             f"{one.questions[0]!r}: {one.answer!r} and {other.answer!r}",
             "forget, edit or archive one of them, or leave one out",
         )
-    lessons = [*_hold_out(_merge(facts), embed), *(replace(each, made="own") for each in own), *examples]
+    asked_by_model, near = _ask_reader(cubes, reader, on_memory)
+    lessons = [
+        *_with_model(_hold_out(_merge(facts), embed), asked_by_model),
+        *(replace(each, made="own") for each in own),
+        *examples,
+    ]
     known = {_plain(lesson.question) for lesson in lessons}
     lessons += [
         Lesson(text, "", "fact", False, cube, made="log") for text, cube in asked if _is_new(text, known)
     ]
     drawn = (near_misses(facts, seed=seed + more) for more in range(DRAWS))
-    missed = _shuffled((text for each in drawn for _, text in each), seed)
+    missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
     missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * len(cubes)]
     held = HELD_OUT * len(cubes)
     lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
@@ -134,7 +143,9 @@ def _merge(facts: Iterable[Fact]) -> list[Fact]:
     known: set[str] = set()
     merged = []
     for fact in facts:
-        kept = [(text, made) for text, made in zip(fact.questions, fact.made, strict=True) if _is_new(text, known)]
+        kept = [
+            (text, made) for text, made in zip(fact.questions, fact.made, strict=True) if _is_new(text, known)
+        ]
         if kept:
             questions, ways = zip(*kept, strict=True)
             merged.append(replace(fact, questions=questions, made=ways))
@@ -159,7 +170,11 @@ def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
     vectors = (
         embed(texts)
         if embed and texts
-        else [[float(at == n) for n in range(len(fact.questions))] for fact in facts for at in range(len(fact.questions))]
+        else [
+            [float(at == n) for n in range(len(fact.questions))]
+            for fact in facts
+            for at in range(len(fact.questions))
+        ]
     )
     lessons, at = [], 0
     for turn, fact in enumerate(facts):
@@ -171,6 +186,40 @@ def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
             for question, made, is_held in zip(fact.questions, fact.made, held, strict=True)
         ]
     return lessons
+
+
+def _ask_reader(
+    cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
+) -> tuple[list[Fact], list[str]]:
+    """What the model asks about each memory, where enough of it holds; and near misses."""
+    facts: list[Fact] = []
+    near: list[str] = []
+    for cube in cubes if reader else ():
+        if reader and cube.type != "skill":
+            found = ask_about(reader, memory_text(cube), source=cube.n)
+            if sum(len(fact.questions) for fact in found.facts) >= ENOUGH:
+                facts += found.facts
+                near += found.near
+        on_memory(1)
+    return facts, near
+
+
+def _with_model(lessons: list[Lesson], facts: Sequence[Fact]) -> list[Lesson]:
+    """The lessons of memories that the model asked about: its questions are learned, the others test them.
+
+    A question of the rules whose answer the model did not ask for is learned as well.
+    """
+    learned: dict[int, set[str]] = {}
+    for fact in facts:
+        learned.setdefault(fact.source, set()).add(_plain(fact.answer))
+    known = {_plain(lesson.question) for lesson in lessons}
+    out = [Lesson(text, fact.full, "fact", False, fact.source, fact.answer, "model")
+           for fact in facts for text in fact.questions if _is_new(text, known)]  # fmt: skip
+    for lesson in lessons:
+        key = f" {_plain(lesson.key)} "
+        is_asked = any(f" {one} " in key or key in f" {one} " for one in learned.get(lesson.source or 0, ()))
+        out.append(replace(lesson, held_out=lesson.made != "topic") if is_asked else lesson)
+    return out
 
 
 _EXAMPLE = re.compile(
@@ -261,6 +310,8 @@ def make_tasks(
         teacher: tuple[int, ...] = ()
         if lesson.answer:
             answer = (*engine.tokenize(lesson.answer), *end)
+            if lesson.made == "model" and (text := texts.get(lesson.source or 0)):
+                teacher = tuple(bare_prompt(engine, lesson.question, text).prefix)
         elif kind == "near miss" and learned:
             answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
         else:
@@ -280,7 +331,7 @@ def make_tasks(
                 tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
             ]
         kind = "fact" if kind == "example" else kind
-        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer)))
+        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer) and not teacher))
     prefix = tuple(bare_prompt(engine, "?").prefix)
     return Tasks(
         prefix,
@@ -330,3 +381,13 @@ def _reword(question: str, draw: random.Random) -> str:
     if way < 0.85:
         return f"{draw.choice(_OPENINGS)}{question}"
     return f"{plain}{draw.choice((', please?', ' again?', '??', ' by the way?'))}"
+
+
+def reader_of(engine: Engine) -> Reader:
+    """The engine as one who reads a note and does what it is asked."""
+
+    def read(text: str, request: str, limit: int, seed: int) -> str:
+        engine.read_prompt(bare_prompt(engine, request, text), [])
+        return "".join(engine.generate(limit=limit, temperature=0.7 if seed else 0.0, seed=seed)).strip()
+
+    return read

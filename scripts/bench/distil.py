@@ -10,8 +10,8 @@
 
 It prints the recall of three sorts of questions apart: *trained*, *reworded* (held out by the program) and
 *never seen* (written by hand, in scripts/bench/data). Each is asked with ``memos query``, as a user would;
-``reach`` is the share that the adapter answered, and not the text. Beside them stand the adapter alone (without
-routing), the base model without the text and with it.
+``reach`` is the share that the adapter answered, and not the text. Beside them stand the adapter alone
+(without routing), the base model without the text and with it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def fresh_vault(model: str, seed: int) -> Iterator[Memos]:
     """A new vault whose adapters are used whatever their gate says."""
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(
-            Settings(vault=str(Path(folder) / "vault"), principal="user:bench", reader=model, distil_seed=seed),
+            Settings(
+                vault=str(Path(folder) / "vault"), principal="user:bench", reader=model, distil_seed=seed
+            ),
             **LENIENT,
         )
         with Memos(settings) as memos:

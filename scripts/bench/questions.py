@@ -4,9 +4,9 @@
     .venv/bin/python scripts/bench/questions.py              the 40 notes of notes_test.jsonl
     .venv/bin/python scripts/bench/questions.py --data notes_dev --show
 
-Of each recorded fact: *right*, its span is the answer of a fact whose first questions name what is asked about;
-*vague*, the span is there, but the questions do not name it; *missed*. Beside them, how many facts were made that
-nobody recorded: some are sound, some are not; ``--show`` prints them.
+Of each recorded fact: *right*, its span is the answer of a fact whose first questions name what is asked
+about; *vague*, the span is there, but the questions do not name it; *missed*. Beside them, how many facts
+were made that nobody recorded: some are sound, some are not; ``--show`` prints them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ MORE = 3
 """Words that an answer may have beyond the recorded span."""
 
 
-def rate(rows: Sequence[dict[str, Any]], make: Callable[[str], Sequence[Fact]], show: bool = False) -> Counter[str]:
+def rate(
+    rows: Sequence[dict[str, Any]], make: Callable[[str], Sequence[Fact]], show: bool = False
+) -> Counter[str]:
     """Count recorded facts by what became of them, and the facts that nobody recorded."""
     found: Counter[str] = Counter()
     for row in rows:

@@ -49,7 +49,7 @@ _UNKNOWING = re.compile(
     r"(?:know|have (?:any |that |this |the |access|enough|information|personal)|recall|remember|tell|say"
     r"|determine|find|answer|provide|mention|specify)"
     r"|\b(?:not sure|no idea|no information|unknown|unsure|not mentioned|not specified|not known"
-    r"|isn't mentioned|no record|not certain)\b"
+    r"|isn't mentioned|(?:does not|doesn't) (?:mention|say|specify)|no record|not certain)\b"
     r"|\bas an ai\b|不知道|不清楚|没有(?:提到|信息|记录)|无法(?:回答|确定)"
     r"|weiß (?:ich )?(?:es )?nicht|keine ahnung"
     r"|je ne sais pas|no lo sé|no sé\b",
@@ -157,6 +157,11 @@ def _dates(words: list[str]) -> list[str]:
     return out
 
 
+def is_unknowing(answer: str) -> bool:
+    """Whether an answer says that it does not know."""
+    return bool(_UNKNOWING.search(answer.replace("’", "'")))
+
+
 def is_right(answer_text: str, fact: Fact) -> bool:
     """Whether an answer holds the fact's answer, says it affirmatively, and does not claim not to know.
 
@@ -166,7 +171,7 @@ def is_right(answer_text: str, fact: Fact) -> bool:
     wanted, said = said_words(fact.answer), said_words(answer_text)
     if not wanted or not said:
         return False
-    if _UNKNOWING.search(answer_text.replace("’", "'")) and not _UNKNOWING.search(fact.answer):
+    if is_unknowing(answer_text) and not is_unknowing(fact.answer):
         return False
     if _affirmed(wanted, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
         return True
@@ -191,8 +196,10 @@ def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
     return False
 
 
-_SMALL_WORDS = frozenset("""i you we is are was were be to of in on at for and or with it that this as by from do does did has
-    have had will 的 了 是 在 和 我 你""".split())
+_SMALL_WORDS = frozenset(
+    """i you we is are was were be to of in on at for and or with it that this as by from do does did has
+    have had will 的 了 是 在 和 我 你""".split()
+)
 
 
 def _covered(wanted: list[str], said: list[str]) -> bool:

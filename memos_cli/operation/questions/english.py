@@ -1,4 +1,4 @@
-"""The parts of an English sentence: who, does what, to what, where and when. The lexicon is lemminflect's. Pure."""
+"""The parts of an English sentence: who, does what, to what, where and when. Verbs by lemminflect. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from memos_cli.operation.questions.spans import join_spans, kind_of, part_spans
+from memos_cli.operation.questions.spans import JOIN, join_spans, joined, kind_of, part_spans
 
 DETERMINERS = frozenset("the a an my our your his her its their this that these those no some any".split())
 POSSESSIVE = {"i": "my", "we": "our", "you": "your", "he": "his", "she": "her", "it": "its", "they": "their"}
 PREPOSITIONS = frozenset(
-    "in on at to from with without by for under behind near until till since before after into onto over above below"
-    " between beside inside outside through via as about against during within opposite around".split()
+    "in on at to from with without by for under behind near until till since before after into onto over"
+    " above below between beside inside outside through via as about against during within opposite"
+    " around".split()
 )  # "of" binds what it stands between
 BE = frozenset("am is are was were be been".split())
-AUXILIARIES = BE | frozenset("has have had do does did will would can could may might must shall should cannot".split())
+AUXILIARIES = BE | frozenset(
+    "has have had do does did will would can could may might must shall should cannot".split()
+)
 TIME_UNITS = re.compile(r"\b(?:second|minute|hour|day|night|week|month|year|min|sec|hr|h)s?\b", re.IGNORECASE)
 _ADVERBS = frozenset("only also still usually always already just currently mostly often again now".split())
 _RELATIVE = frozenset("today yesterday tomorrow tonight".split())
@@ -33,12 +36,12 @@ class Chunk:
 
     @property
     def text(self) -> str:
-        return part_spans(" ".join([*([self.preposition] if self.preposition else []), *self.words]))
+        return joined([self.preposition, *self.words])
 
     @property
     def noun(self) -> str:
         """Without its preposition and article."""
-        return part_spans(" ".join(self.bare))
+        return joined(self.bare)
 
     @property
     def bare(self) -> tuple[str, ...]:
@@ -55,7 +58,9 @@ class Chunk:
     def is_given(self) -> bool:
         """Whether it speaks of something known: "the scheduler", "my tea"."""
         first = self.words[0].casefold() if self.words else ""
-        return not self.kind and (first in DETERMINERS - {"a", "an", "no", "some", "any"} or first in _PRONOUNS)
+        return not self.kind and (
+            first in DETERMINERS - {"a", "an", "no", "some", "any"} or first in PRONOUNS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Clause:
         return " ".join(filter(None, [self.auxiliary, self.verb]))
 
 
-_PRONOUNS = frozenset("it them him her me us you he she they".split())
+PRONOUNS = frozenset("it them him her me us you he she they".split())
 
 
 @lru_cache(maxsize=5000)
@@ -129,7 +134,10 @@ def clauses_of(sentence: str) -> list[Clause]:
                 found[-1] = replace(last, chunks=(*last.chunks, *chunks))
             elif last.chunks:
                 end = last.chunks[-1]
-                words = (*end.words[:-1], end.words[-1] + held.replace(" ", "\ue000") + "\ue000".join(part.split()))
+                words = (
+                    *end.words[:-1],
+                    end.words[-1] + held.replace(" ", JOIN) + JOIN.join(part.split()),
+                )
                 found[-1] = replace(last, chunks=(*last.chunks[:-1], replace(end, words=words)))
             held = ""
         else:
@@ -187,33 +195,27 @@ def _fronted(words: list[str]) -> list[str]:
 def _verb_at(words: Sequence[str]) -> int | None:
     """Where the finite verb stands; 0 where the subject is left out; None if there is none."""
     for at, word in enumerate(words):
-        low = word.casefold()
-        if low in AUXILIARIES:
+        if word.casefold() in AUXILIARIES or (at and word.islower() and _is_verb(words, at)):
             return at
-        if not at or not word.islower() or "\ue000" in word:
-            continue
-        before = words[at - 1].casefold()
-        follows = words[at + 1].casefold() if at + 1 < len(words) else ""
-        if before in DETERMINERS or before in PREPOSITIONS or before in ("of", "and") or before.endswith("'s"):
-            continue
-        tags = tags_of(low)
-        is_noun = "NN" in tags and not tags & {"VBD", "VBZ"} and before not in POSSESSIVE
-        if follows == "of" or (is_noun and not ("VBP" in tags and _is_plural(words[:at]))):
-            continue
-        if tags & {"VBZ", "VBD"}:
-            ambiguous = "NNS" in tags and follows
-            if ambiguous and (follows in AUXILIARIES or tags_of(follows) & {"VBZ", "VBD"} and "NNS" not in tags_of(follows)):
-                continue
-            if "VBZ" in tags and "VBD" not in tags and _is_plural(words[:at]):
-                continue
-            return at
-        if "VBP" in tags and _is_plural(words[:at]):
-            return at
-    first = tags_of(words[0].lower())
-    is_verb = bool(first & {"VBD", "VBZ", "VB"}) and not first & {"NN", "NNS"} or (
-        bool(first & {"VB", "VBZ"}) and len(words) > 1 and words[1].casefold() in DETERMINERS | PREPOSITIONS
-    )
-    return 0 if is_verb and words[0].casefold() not in DETERMINERS else None
+    first, second = tags_of(words[0].lower()), words[1].casefold()
+    is_verb = first & {"VBD", "VBZ", "VB"} and not first & {"NN", "NNS"}
+    is_order = first & {"VB", "VBZ"} and second in DETERMINERS | PREPOSITIONS
+    return 0 if (is_verb or is_order) and words[0].casefold() not in DETERMINERS else None
+
+
+def _is_verb(words: Sequence[str], at: int) -> bool:
+    """Whether a word that may be a verb is one here, and agrees with what stands before it."""
+    word, before, tags = words[at], words[at - 1].casefold(), tags_of(words[at])
+    follows = words[at + 1].casefold() if at + 1 < len(words) else ""
+    if before in DETERMINERS | PREPOSITIONS | {"of", "and"} or before.endswith("'s") or follows == "of":
+        return False
+    is_plural = _is_plural(words[:at])
+    if not tags & {"VBZ", "VBD"}:
+        return "VBP" in tags and is_plural
+    after = tags_of(follows) if follows else frozenset()
+    is_verb_next = follows in AUXILIARIES or (after & {"VBZ", "VBD"} and "NNS" not in after)
+    is_noun = "NNS" in tags and is_verb_next
+    return not is_noun and ("VBD" in tags or not is_plural) and JOIN not in word
 
 
 def _is_plural(subject: Sequence[str]) -> bool:
@@ -229,7 +231,9 @@ def _chunks(words: Sequence[str]) -> list[Chunk]:
         kind = kind_of(part_spans(word.rstrip(",")))
         low = word.casefold()
         opens = low in PREPOSITIONS or (kind in ("date", "time", "often") and found and len(found[-1]) > 1)
-        opens = opens or (kind in ("date", "time", "often") and bool(found) and found[-1][0] not in PREPOSITIONS)
+        opens = opens or (
+            kind in ("date", "time", "often") and bool(found) and found[-1][0] not in PREPOSITIONS
+        )
         if opens or not found:
             found.append([word])
         else:

@@ -11,26 +11,36 @@ from memos_cli.operation.questions.english import (
     DETERMINERS,
     POSSESSIVE,
     PREPOSITIONS,
+    PRONOUNS,
     TIME_UNITS,
     Chunk,
     Clause,
     inflect,
     tags_of,
 )
-from memos_cli.operation.questions.spans import kind_of, part_spans
+from memos_cli.operation.questions.spans import joined, kind_of, part_spans
 
 MOST = 3
 """Parts of a clause that are asked for."""
 _PLACES = frozenset(
-    "in on at under behind near above below between beside inside outside opposite into onto from to over around".split()
+    "in on at under behind near above below between beside inside outside opposite into onto from to over"
+    " around".split()
 )
-_UNTIL = {"until": "Until when", "till": "Until when", "by": "By when", "since": "Since when", "from": "From when"}
+_UNTIL = {
+    "until": "Until when",
+    "till": "Until when",
+    "by": "By when",
+    "since": "Since when",
+    "from": "From when",
+}
 _TELLS = {"i": "you", "me": "you", "my": "your", "mine": "yours", "we": "you", "us": "you", "our": "your",
           "am": "are", "myself": "yourself"}  # fmt: skip
 _ASKS = {"your": "my", "you": "I", "yours": "mine"}
 _MONEY = re.compile(r"[€$£¥]|\b(?:euros?|dollars?|pounds?|francs?|cents?|EUR|USD|GBP|CHF)\b")
 _PEOPLE = re.compile(r"(?:er|or|ist|ian|ant|man|woman|person|wife|doctor|boss|nurse|coach|owner|lead)\Z")
-_THINGS = re.compile(r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user)\Z")
+_THINGS = re.compile(
+    r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user)\Z"
+)
 _TITLED = re.compile(r"(?:Dr|Mrs?|Ms|Prof)\.?\s")
 _LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {}?")
 
@@ -71,7 +81,9 @@ def _like(word: str, table: dict[str, str]) -> str:
 def lower_first(phrase: str) -> str:
     """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
     first = phrase.split(" ")[0]
-    is_word = first.casefold() in DETERMINERS or first.casefold() in POSSESSIVE or bool(tags_of(first.lower()))
+    is_word = (
+        first.casefold() in DETERMINERS or first.casefold() in POSSESSIVE or bool(tags_of(first.lower()))
+    )
     if first == "I" or not is_word or not first[1:].islower():
         return phrase
     return phrase[0].lower() + phrase[1:]
@@ -87,13 +99,18 @@ def with_article(phrase: str) -> str:
     """A heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
     phrase = lower_first(phrase)
     first = phrase.split(" ")[0]
-    if first.casefold() in DETERMINERS or first[:1].isupper() or not tags_of(first.lower()) or "'s " in phrase:
+    if (
+        first.casefold() in DETERMINERS
+        or first[:1].isupper()
+        or not tags_of(first.lower())
+        or "'s " in phrase
+    ):
         return phrase
     return f"the {phrase}"
 
 
 def names_of(phrase: str) -> list[str]:
-    """A thing in the ways that it can be named: the insurance of the van, the van's insurance, the van insurance."""
+    """The names of a thing: the insurance of the van, the van's insurance, the van insurance."""
     head, of, owner = phrase.partition(" of ")
     article = head.split(" ")[0].casefold()
     if not of or " of " in owner or article != "the":
@@ -130,7 +147,8 @@ def draft_of_value(name: str, value: str, topic: str) -> Draft:
     draft = Draft(value, as_told(f"{whole} is {said}."), owner or whole, single=True)
     wh = _wh_of_value(thing, value, preposition)
     draft.frames = [
-        f"{wh} is {whole}?", f"{wh}'s {whole}?", *(lead.format(f"{wh.lower()} {whole} is") for lead in _LEADS[:2]),
+        f"{wh} is {whole}?", f"{wh}'s {whole}?",
+        *(lead.format(f"{wh.lower()} {whole} is") for lead in _LEADS[:2]),
         f"{_upper(whole)}, please?", f"What do you know about {whole}?",
     ]  # fmt: skip
     if owner:
@@ -169,42 +187,35 @@ def _is_person(noun: str) -> bool:
 
 def drafts_of_clause(clause: Clause) -> list[Draft]:
     """The facts of a clause: what has the shape of news, else its last part, else who does it."""
-    if not clause.chunks:
-        return []
     shaped = [at for at, chunk in enumerate(clause.chunks) if chunk.kind and chunk.words]
-    if not shaped:
+    if not shaped and clause.chunks:
         if _asks_for_subject(clause):
             return [_subject_draft(clause)]
         last = len(clause.chunks) - 1
-        if not clause.chunks[last].words or clause.chunks[last].noun.casefold() in ("it", "them", "him", "her"):
-            return []
-        shaped = [last]
+        is_told = clause.chunks[last].words and clause.chunks[last].noun.casefold() not in PRONOUNS
+        shaped = [last] if is_told else []
     return [_chunk_draft(clause, at, shaped) for at in shaped[:MOST]]
 
 
 def _asks_for_subject(clause: Clause) -> bool:
     """Whether who does it is the news: "Wanda looks after the billing service"."""
     first = clause.chunks[0]
-    place = first.preposition in _PLACES and first.preposition not in ("for", "to")
     is_name = kind_of(clause.subject) == "name" and not tags_of(clause.subject.split(" ")[0].lower())
-    is_bare_be = clause.auxiliary in BE and not clause.verb and bool(first.preposition)
-    return is_name and all(chunk.is_given for chunk in clause.chunks[:1]) and not place and not is_bare_be and (
-        len(clause.chunks) == 1
-    )
+    is_place = first.preposition in _PLACES - {"for", "to"} or (clause.predicate in BE and first.preposition)
+    return bool(is_name and first.is_given and not is_place and len(clause.chunks) == 1)
 
 
 def _subject_draft(clause: Clause) -> Draft:
-    rest = as_asked(" ".join(filter(None, [clause.predicate, *(chunk.text for chunk in clause.chunks)])))
-    thing = as_asked(clause.chunks[-1].text if not clause.chunks[-1].preposition else clause.chunks[-1].noun)
-    told = as_told(f"{clause.subject} {rest}.")
-    draft = Draft(clause.subject, told, thing, single=True)
-    draft.frames = [f"Who {rest}?", f"Which person {rest}?", *(lead.format(f"who {rest}") for lead in _LEADS), f"Who is it that {rest}?"]
+    first = clause.chunks[0]
+    thing = as_asked(joined(first.words))
+    rest = as_asked(joined([clause.predicate, first.preposition, *first.words]))
+    draft = Draft(clause.subject, as_told(f"{clause.subject} {rest}."), thing, single=True)
+    draft.frames = [f"Who {rest}?", f"Which person {rest}?"]
     if clause.verb and not clause.auxiliary:
-        whole = as_asked(clause.chunks[0].words and " ".join(clause.chunks[0].words) or thing).replace("\ue000", " ")
-        passive = f"{inflect(clause.verb, 'VBN')} {clause.chunks[0].preposition}".strip()
-        be = "was" if "VBD" in tags_of(clause.verb) else "are" if whole.endswith("s") else "is"
-        draft.frames[2:2] = [f"By whom {be} {whole} {passive}?", f"{_upper(whole)} {be} {passive} by whom?"]
-    draft.about = thing = as_asked(part_spans(" ".join(clause.chunks[-1].words)))
+        passive = f"{inflect(clause.verb, 'VBN')} {first.preposition}".strip()
+        be = "was" if "VBD" in tags_of(clause.verb) else "are" if thing.endswith("s") else "is"
+        draft.frames += [f"By whom {be} {thing} {passive}?", f"{_upper(thing)} {be} {passive} by whom?"]
+    draft.frames += [*(lead.format(f"who {rest}") for lead in _LEADS), f"Who is it that {rest}?"]
     draft.frames.append(f"{_upper(thing)}: who?")
     draft.cloze = [f"… {rest}.", f"The person who {rest} is …"]
     verb = inflect(clause.verb, "VB") if clause.verb else clause.auxiliary
@@ -214,7 +225,7 @@ def _subject_draft(clause: Clause) -> Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """How a part is asked for: the words in front, the preposition that stays behind, the noun if it has one."""
+    """How a part is asked for: words in front, the preposition that stays behind, the noun if it has one."""
 
     words: tuple[str, ...]
     behind: str = ""
@@ -226,13 +237,17 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     chunk = clause.chunks[at]
     ask = _ask_for(clause, chunk)
     # Other news is left out, but for what the verb needs: "takes metoprolol".
-    before = [each for n, each in enumerate(clause.chunks[:at]) if n not in shaped or not (n or each.preposition)]
-    before = [each for each in before if each.words]
-    others = [as_asked(each.text) for each in before]
+    before = [
+        each.text
+        for n, each in enumerate(clause.chunks[:at])
+        if each.words and (n not in shaped or not (n or each.preposition))
+    ]
+    others = [as_asked(text) for text in before]
     subject = as_asked(lower_first(clause.subject))
-    kept = " ".join([clause.subject, clause.predicate, *(each.text for each in before)])
-    single = bool(chunk.kind and chunk.kind != "name") or clause.verb in ("called", "named") or clause.predicate in BE
-    draft = Draft(ask.answer or chunk.noun, as_told(f"{kept} {chunk.text}."), subject, single)
+    is_named = clause.verb in ("called", "named")
+    single = chunk.kind not in ("", "name") or is_named or clause.predicate in BE
+    told = as_told(joined([clause.subject, clause.predicate, *before, chunk.text]) + ".")
+    draft = Draft(ask.answer or chunk.noun, told, subject, single)
     wh, names = ask.words[0].lower(), names_of(subject)
     for word in ask.words:
         draft.frames += _direct(clause, subject, word, others, ask.behind)
@@ -240,18 +255,22 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
         draft.frames += _direct(clause, name, ask.words[-1], others, ask.behind)[:1]
     draft.frames += _more(clause, chunk, ask, subject, others)
     for lead, name in zip(_LEADS, [*names[::-1], *names, subject, subject], strict=False):
-        draft.frames.append(lead.format(" ".join(filter(None, [wh, name, clause.predicate, *others, ask.behind]))))
-    short = bare(names[-1])
-    core = " ".join(filter(None, [subject, clause.predicate, *others]))
-    draft.frames.append(f"{_upper(core)} {ask.behind} {wh}?".replace("  ", " "))
+        draft.frames.append(lead.format(joined([wh, name, clause.predicate, *others, ask.behind])))
+    core = _upper(joined([subject, clause.predicate, *others]))
+    draft.frames.append(f"{joined([core, ask.behind, wh])}?")
+    draft.cloze = [f"{joined([core, chunk.preposition, *_before_answer(chunk, draft.answer)])} …"]
     if subject.casefold() not in POSSESSIVE:
-        draft.frames += [f"{_upper(names[-1])}: {wh}?", f"{_upper(wh)}, for {subject}?", f"A question on {subject}: {wh}?"]
-    lead = " ".join(filter(None, [chunk.preposition, *_before_answer(chunk, draft.answer)]))
-    draft.cloze = [f"{_upper(core)} {lead}".strip() + " …"]
-    thing = _content(" ".join([short, *others]))
-    thing = "" if thing.casefold() in POSSESSIVE else thing
-    noun = ask.noun or ("name" if clause.verb in ("called", "named") else "")
-    draft.keywords = [f"{thing} {noun or clause.verb or wh}", f"{noun or wh} {thing}", f"{thing} {wh}"] if thing else []
+        asks = (
+            f"{_upper(names[-1])}: {wh}?",
+            f"{_upper(wh)}, for {subject}?",
+            f"A question on {subject}: {wh}?",
+        )
+        draft.frames += asks
+    thing = _content(joined([bare(names[-1]), *others]))
+    if thing.casefold() not in POSSESSIVE:
+        noun = ask.noun or ("name" if is_named else "")
+        last = noun or clause.verb or wh
+        draft.keywords = [f"{thing} {last}", f"{noun or wh} {thing}", f"{thing} {wh}"]
     return draft
 
 
@@ -262,9 +281,8 @@ def _content(text: str) -> str:
 
 
 def _before_answer(chunk: Chunk, answer: str) -> list[str]:
-    text = " ".join(chunk.words).replace("\ue000", " ")
-    found = text.rfind(answer)
-    return text[:found].split() if found > 0 else []
+    """What stands before the answer in its part: "the editor" Helix."""
+    return joined(chunk.words).partition(answer)[0].split()
 
 
 def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind: str) -> list[str]:
@@ -299,7 +317,7 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
         yield f"Who {active} {subject}?"
         yield f"Tell me who {active} {subject}."
     if ask.words[0] in _UNTIL.values():
-        yield f"{ask.words[0].replace('when', 'which date')} {_turned(clause, subject, others)}?"
+        yield from _direct(clause, subject, ask.words[0].replace("when", "which date"), others, "")
     if ask.words[0] == "How much" and (clause.verb.startswith("cost") or clause.predicate in BE):
         yield f"How expensive is {subject}?"
         yield f"What is the price of {subject}?"
@@ -307,54 +325,63 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
         yield f"Where can I find {subject}?"
         yield f"Where should I look for {subject}?"
     if ask.words[0] == "Where":
-        yield f"In which place {_turned(clause, subject, others)}?"
-        yield f"What is {nominal('location', subject)}?" if not clause.verb or clause.auxiliary else f"Which place {_turned(clause, subject, others)} {chunk.preposition}?"
-
-
-def _turned(clause: Clause, subject: str, others: Sequence[str]) -> str:
-    return _direct(clause, subject, "", others, "")[0].strip(" ?")
+        yield from _direct(clause, subject, "In which place", others, "")
+        if clause.auxiliary:
+            yield f"What is {nominal('location', subject)}?"
+        else:
+            yield from _direct(clause, subject, "Which place", others, chunk.preposition)
 
 
 def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
     """The question words for a part."""
-    words, kind, preposition = chunk.bare, chunk.kind, chunk.preposition
-    texts = [word.replace("\ue000", " ") for word in words]
-    kinds = [kind_of(text) for text in texts]
-    if kind in ("date", "time") and len(words) == 1:
-        when = _UNTIL.get(preposition, "When")
-        day = "At what time" if kind == "time" else "In which year" if re.fullmatch(r"\d{4}", texts[0]) else "On which date" if re.search(r"\d", texts[0]) else "On which day"
-        return _Ask((when, day) if preposition not in _UNTIL else (when,), "", "")
-    if kind == "number" and preposition in ("at", *_UNTIL) and len(words) == 1 and not re.search(r"\d{3}", texts[0]):
-        return _Ask((_UNTIL.get(preposition, "When"),))
-    if kind == "often" or (kind == "date" and texts[0].casefold().startswith("every")):
+    texts, kind, preposition = [part_spans(word) for word in chunk.bare], chunk.kind, chunk.preposition
+    first, last = texts[0], texts[-1]
+    is_one = len(texts) == 1
+    is_hour = kind == "number" and preposition in ("at", *_UNTIL) and not re.search(r"\d{3}", first)
+    if kind == "often" or (kind == "date" and first.casefold().startswith("every")):
         return _Ask(("How often", "When"))
-    if kind == "amount" and len(words) == 1:
-        return _ask_amount(clause, texts[0], preposition)
-    if len(words) > 1 and kinds[-1] in ("code", "number", "name", "quoted") and texts[0].islower():
+    if is_one and (kind in ("date", "time") or is_hour):
+        until = _UNTIL.get(preposition)
+        return _Ask((until,) if until else ("When", _wh_of_day(first, kind)))
+    if is_one and kind == "amount":
+        return _ask_amount(clause, first, preposition)
+    if not is_one and kind_of(last) in ("code", "number", "name", "quoted") and first.islower():
         noun = " ".join(texts[:-1])
-        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, texts[-1])
-    if len(words) > 1 and kinds[0] == "name" and not kinds[-1] and texts[-1].islower():
+        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, last)
+    if not is_one and kind_of(first) == "name" and not kind_of(last) and last.islower():
         noun = " ".join(texts[1:])
-        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, texts[0])
-    if kind == "name" and preposition in ("by", "with", "for", "to") and (preposition == "by" or _TITLED.match(texts[-1])):
-        return _Ask(("Who",), preposition)
-    if kind == "name" and not preposition and (_TITLED.match(texts[-1]) or (clause.predicate in BE and _is_person(clause.subject))):
-        return _Ask(("Who",))
+        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, first)
+    if kind == "name" and preposition in ("", "by", "with", "for", "to"):
+        is_person = clause.predicate in BE and not preposition and _is_person(clause.subject)
+        if is_person or preposition == "by" or _TITLED.match(last):
+            return _Ask(("Who",), preposition)
     if preposition in _PLACES and kind not in ("amount", "number"):
         return _Ask(("Where",))
-    if preposition in ("with", "without", "as"):
-        behind = "" if preposition == "without" else preposition
-        return _Ask(("How", "What") if not behind else ("What", "How"), behind, "", chunk.text if not behind else "")
-    return _Ask(("What",), preposition)
+    if preposition == "without":
+        return _Ask(("How", "What"), "", "", chunk.text)
+    return _Ask(("What", "How") if preposition == "with" else ("What",), preposition)
+
+
+def _wh_of_day(text: str, kind: str) -> str:
+    if kind != "date":
+        return "At what time"
+    return (
+        "On which day"
+        if not re.search(r"\d", text)
+        else "In which year"
+        if text.isdigit()
+        else "On which date"
+    )
 
 
 def _ask_amount(clause: Clause, text: str, preposition: str) -> _Ask:
-    number, _, unit = text.partition(" ")
+    unit = text.partition(" ")[2]
     is_be = clause.predicate in BE
-    if TIME_UNITS.search(unit) and not is_be and not _MONEY.search(text):
-        return _Ask(("For how long" if preposition else "How long", "How much time" if not preposition else "How long"))
     if _MONEY.search(text):
-        return _Ask(("How much", "What") if is_be or clause.verb.startswith("cost") else ("How much",), preposition)
+        asks = ("How much", "What") if is_be or clause.verb.startswith("cost") else ("How much",)
+        return _Ask(asks, preposition)
+    if TIME_UNITS.search(unit) and not is_be:
+        return _Ask(("For how long", "How long") if preposition else ("How long", "How much time"))
     head = unit.split(" ")[0]
     if "NNS" in tags_of(head):
         return _Ask((f"How many {head}",), preposition)

@@ -18,7 +18,7 @@ from memos_cli.operation.questions.frames import (
     with_article,
 )
 from memos_cli.operation.questions.notes import Statement, language_of, statements_of
-from memos_cli.operation.questions.spans import find_spans, kind_of
+from memos_cli.operation.questions.spans import find_spans
 
 MOST_FACTS = 12
 """Facts of one memory. A longer text should be cut into several memories; search needs that as well."""
@@ -48,9 +48,14 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     if not found and (whole := _whole(text, title, language)):
         found = [whole]
     topics = [draft.about.casefold() for _, draft in found]
-    facts, known = [], set[str]()
+    facts: list[Fact] = []
+    known: set[str] = set()
     for statement, draft in found:
-        if language == "en" and topics.count(draft.about.casefold()) == 1 and draft.about.casefold() not in POSSESSIVE:
+        if (
+            language == "en"
+            and topics.count(draft.about.casefold()) == 1
+            and draft.about.casefold() not in POSSESSIVE
+        ):
             draft.topic = [f"Tell me about {draft.about}.", f"What do you know about {draft.about}?"]
         elif topics.count(draft.about.casefold()) > 1:
             draft.topic = []
@@ -81,7 +86,11 @@ class _Subjects:
                 auxiliary = {"am": "is", "have": "has", "do": "does"}.get(auxiliary, auxiliary)
                 from memos_cli.operation.questions.english import inflect
 
-                verb = inflect(verb, "VBZ") if not auxiliary and "VBP" in tags_of(verb) and "VBD" not in tags_of(verb) else verb
+                verb = (
+                    inflect(verb, "VBZ")
+                    if not auxiliary and "VBP" in tags_of(verb) and "VBD" not in tags_of(verb)
+                    else verb
+                )
             clause = replace(clause, subject=subject, verb=verb, auxiliary=auxiliary)
         elif low in _THIRD or low in _OWN:
             if not self.last:
@@ -148,7 +157,11 @@ def _whole(text: str, title: str, language: str) -> tuple[Statement, Draft] | No
             draft = Draft(statement.text.rstrip(".!"), as_told(statement.text), about)
             draft.frames = [asks.format(about)]
             if language == "en":
-                draft.frames += [f"Tell me about {about}.", f"What did I note on {about}?", f"Remind me of {about}."]
+                draft.frames += [
+                    f"Tell me about {about}.",
+                    f"What did I note on {about}?",
+                    f"Remind me of {about}.",
+                ]
             draft.keywords = [topic]
             return statement, draft
     return None
@@ -160,7 +173,12 @@ def _fact(statement: Statement, draft: Draft, source: int, language: str, known:
     key = " ".join(said_words(answer))
     if not key or not draft.full or len(answer) > 160:
         return None
-    kinds = (("frame", draft.frames[:MOST_FRAMES]), ("topic", draft.topic), ("cloze", draft.cloze), ("keywords", draft.keywords))
+    kinds = (
+        ("frame", draft.frames[:MOST_FRAMES]),
+        ("topic", draft.topic),
+        ("cloze", draft.cloze),
+        ("keywords", draft.keywords),
+    )
     questions, made = [], []
     for kind, texts in kinds:
         for text in texts:
@@ -170,10 +188,18 @@ def _fact(statement: Statement, draft: Draft, source: int, language: str, known:
                 known.add(plain_text)
                 questions.append(text[:1].upper() + text[1:] if kind == "frame" else text)
                 made.append(kind)
+    full = " ".join(draft.full.split()).replace("..", ".")
     fact = Fact(
-        statement.text, answer, " ".join(draft.full.split()).replace("..", "."), tuple(questions), source, draft.about,
-        draft.single, tuple(made), language,
-    )  # fmt: skip
+        statement.text,
+        answer,
+        full,
+        tuple(questions),
+        source,
+        draft.about,
+        draft.single,
+        tuple(made),
+        language,
+    )
     return fact if len(questions) > 1 and is_right(fact.full, fact) else None
 
 

@@ -1,8 +1,9 @@
+# ruff: noqa: E501  (tables)
 """Questions close to the facts that none of them answers: "What is my dog called?" beside a cat. Pure.
 
-Made by changing one thing of a real question: whom or what it asks about (another subject of the memories, or a
-word of the same sort), a part of its name, whose it is, or what is asked of it; and by general questions on such
-a thing. Deterministic: the order is a hash of seed and text.
+Made by changing one thing of a real question: whom or what it asks about (another subject of the memories, or
+a word of the same sort), a part of its name, whose it is, or what is asked of it; and by general questions on
+such a thing. Deterministic: the order is a hash of seed and text.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _STOCK = tuple(
         "password, port, address, colour, size, price, weight, age, version, brand, number",
     )
 )
-_NAMES = "Alice Boris Carmen Dieter Elif Frank Greta Hiro Ivan Julia Karim Laura Mehmet Nora Otto Paula".split()
+_NAMES = (
+    "Alice Boris Carmen Dieter Elif Frank Greta Hiro Ivan Julia Karim Laura Mehmet Nora Otto Paula".split()
+)
 _OF_PEOPLE = (
     "How old is {}?", "When is the birthday of {}?", "What is the phone number of {}?", "What is the job of {}?",
     "Where was {} born?", "Which car does {} drive?", "What does {} eat for breakfast?", "Who is the boss of {}?",
@@ -73,7 +76,9 @@ _PLAIN_ASKS = {
 def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
     """(Source of the fact it came from, question), up to ``EACH`` for each fact."""
     known = {" ".join(said_words(text)) for fact in facts for text in fact.questions}
-    answered = [{word for text in (*fact.questions, fact.answer) for word in copy_key(text)} for fact in facts]
+    answered = [
+        {word for text in (*fact.questions, fact.answer) for word in copy_key(text)} for fact in facts
+    ]
     others = list(dict.fromkeys(fact.about for fact in facts))
     found: list[tuple[int, str]] = []
     for at, fact in enumerate(facts):
@@ -113,8 +118,12 @@ def _candidates(fact: Fact, others: Sequence[str], seed: int) -> Iterator[Iterat
 def _swapped(fact: Fact, others: Sequence[str]) -> Iterator[str]:
     """The questions of a fact, with another subject."""
     about, short = fact.about, bare(fact.about)
-    whole = re.compile(rf"(?<!\w){re.escape(about)}(?!\w)" if about.isascii() else re.escape(about), re.IGNORECASE)
-    part = re.compile(rf"(?<!\w){re.escape(short)}(?!\w)" if short.isascii() else re.escape(short), re.IGNORECASE)
+    whole = re.compile(
+        rf"(?<!\w){re.escape(about)}(?!\w)" if about.isascii() else re.escape(about), re.IGNORECASE
+    )
+    part = re.compile(
+        rf"(?<!\w){re.escape(short)}(?!\w)" if short.isascii() else re.escape(short), re.IGNORECASE
+    )
     for number, question in enumerate(fact.questions):
         for other in others:
             # Not all questions with all others: a sample by number keeps the list short.
@@ -154,9 +163,17 @@ def _altered(fact: Fact) -> list[str]:
     head, found = _head_at(words), []
     parts = [word for group in _STOCK for word in group[:4]]
     for at, word in enumerate(words):
-        if at != head and word.casefold() not in DETERMINERS and word.casefold() not in ("of", "in", "on", "for", "at", "to"):
+        if (
+            at != head
+            and word.casefold() not in DETERMINERS
+            and word.casefold() not in ("of", "in", "on", "for", "at", "to")
+        ):
             start = crc32(word.encode()) % 7
-            found += [" ".join([*words[:at], new, *words[at + 1 :]]) for new in parts[start::7] if new != word.casefold()]
+            found += [
+                " ".join([*words[:at], new, *words[at + 1 :]])
+                for new in parts[start::7]
+                if new != word.casefold()
+            ]
     if words[0].casefold() in DETERMINERS:
         rest = " ".join(words[1:])
         found += [f"{name}'s {rest}" for name in _NAMES[::3]]

@@ -1,4 +1,5 @@
-"""A note's statements: its sentences, ``key: value`` lines, rows of tables and fragments, under a topic. Pure."""
+# ruff: noqa: E501  (tables)
+"""A note's statements: sentences, ``key: value`` lines, rows of tables and fragments, under a topic. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +14,14 @@ LONGEST = 300
 """Characters of a sentence that is taken apart; a longer one says too much for one question."""
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,3}[.)、])[ \t]+(?:\[[ xX]\] )?")
 _MARKS = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?=[^\]]+\]\()|(?<=\w)\]\([^)]*\)")
-_FIELD = re.compile(r"(?P<name>[^\W\d_][^:：=|.!?]{0,38}?)\s*(?:[:：]\s+|：|=\s*)(?P<value>\S.*)\Z", re.DOTALL)
+_FIELD = re.compile(
+    r"(?P<name>[^\W\d_][^:：=|.!?]{0,38}?)\s*(?:[:：]\s+|：|=\s*)(?P<value>\S.*)\Z", re.DOTALL
+)
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
 _QUESTION = re.compile(r"[?？]\s*\Z")
-_CODE = re.compile(r"[{};]\s*\Z|^\s*(?:import|def|class|return|from \w+ import|if .*:|for .*:|#include|\$ )|\w\(.*\)\s*\Z")
+_CODE = re.compile(
+    r"[{};]\s*\Z|^\s*(?:import|def|class|return|from \w+ import|if .*:|for .*:|#include|\$ )|\w\(.*\)\s*\Z"
+)
 _MARK_WORDS = {
     "de": "der die das und ist nicht ein eine mit für im den dem auf sind wird am zum zur von ich wir mein meine unser"
           " unsere bei seit vom es",
@@ -40,7 +45,7 @@ class Statement:
 
 
 def language_of(text: str) -> str:
-    """``zh`` for a text in Chinese, Japanese or Korean; else by the commonest small words; ``en`` if none is."""
+    """``zh`` for Chinese, Japanese and Korean; else by the commonest small words; ``en`` if there are none."""
     if is_wide(text):
         return "zh"
     words = re.findall(r"[^\W\d_]+", text.casefold())
@@ -85,7 +90,9 @@ def _lines(body: str) -> Iterator[str]:
     for line in body.split("\n") if _is_list(body) else [" ".join(body.split("\n"))]:
         line = _clean(_ITEM.sub("", line))
         start = 0
-        for stop in re.finditer(r"(?<=[^\W\d]{3})[.!;]\s+(?=[^\W_])|(?<=[\d%)\"”’'])[.!;]\s+(?=[A-ZÄÖÜ])|[。！；]", line):
+        for stop in re.finditer(
+            r"(?<=[^\W\d]{3})[.!;]\s+(?=[^\W_])|(?<=[\d%)\"”’'])[.!;]\s+(?=[A-ZÄÖÜ])|[。！；]", line
+        ):
             if not re.search(r"\b(?:Dr|Mrs?|Ms|Prof|St|No|Nr)\Z", line[start : stop.start()]):
                 yield line[start : stop.start() + 1]
                 start = stop.end()
@@ -131,4 +138,8 @@ def _row(body: str, columns: str, heading: str) -> list[Statement]:
     if len(names) != len(cells) or not cells[0]:
         return []
     del heading  # the first cell says more
-    return [Statement(cell, name, cells[0]) for name, cell in zip(names[1:], cells[1:], strict=True) if cell and name]
+    return [
+        Statement(cell, name, cells[0])
+        for name, cell in zip(names[1:], cells[1:], strict=True)
+        if cell and name
+    ]

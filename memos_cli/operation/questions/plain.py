@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables)
 """Questions that need no grammar, in any language: cloze, keywords, topic; and the plainest frames of German
 and Chinese, in which a question word stands in for the answer. Pure."""
 
@@ -70,13 +71,23 @@ def draft_of_value(name: str, value: str, topic: str, language: str) -> Draft:
     joint = "的" if language == "zh" else ", "
     about = name if same else f"{topic}{joint}{name}"
     colon = "：" if language == "zh" else ": "
-    draft = Draft(value, f"{about}{colon}{value}" + ("。" if language == "zh" else "."), topic or name, single=True)
+    draft = Draft(
+        value, f"{about}{colon}{value}" + ("。" if language == "zh" else "."), topic or name, single=True
+    )
     space = "" if language == "zh" else " "
-    draft.keywords = [f"{name}{space}{'' if same else topic}".strip(), f"{about}？" if language == "zh" else f"{about}?"]
+    draft.keywords = [
+        f"{name}{space}{'' if same else topic}".strip(),
+        f"{about}？" if language == "zh" else f"{about}?",
+    ]
     draft.cloze = [f"{about}{colon}…", f"{about} = ?"]
     if words and language == "zh":
         which = "谁" if name[-1] in "人者师员长东" else words.which.get(kind_of(value), words.what)
-        draft.frames = [f"{about}是{which}？", f"请问{about}是{which}？", f"告诉我{about}。", f"{about}你记得吗？"]
+        draft.frames = [
+            f"{about}是{which}？",
+            f"请问{about}是{which}？",
+            f"告诉我{about}。",
+            f"{about}你记得吗？",
+        ]
     elif words:
         which = words.which.get(kind_of(value), words.what)
         draft.frames = [f"{about}: {which}?", words.about.format(about), f"{which.capitalize()}: {about}?"]
@@ -141,7 +152,16 @@ def _german(text: str) -> Draft | None:
     at = 0
     for at, word in enumerate(words):  # noqa: B007
         if noun and word[:1].islower() and word.casefold() not in _SMALL - {"ist", "sind", "war", "hat"}:
-            if word.casefold() in WORDS["de"].places.split() or word in ("mit", "von", "für", "zum", "zur", "aus", "und", "seit"):
+            if word.casefold() in WORDS["de"].places.split() or word in (
+                "mit",
+                "von",
+                "für",
+                "zum",
+                "zur",
+                "aus",
+                "und",
+                "seit",
+            ):
                 return None
             break
         noun = noun or (word[:1].isupper() and word.casefold() not in _SMALL)
@@ -159,12 +179,22 @@ def _german(text: str) -> Draft | None:
     if kind:
         which = words_.which.get(kind, words_.what)
     else:
-        which = "wo" if first in words_.places.split() else "wie" if verb.startswith(("heiß", "lautet")) else "wer oder was" if verb == "ist" else "was"
+        which = (
+            "wo"
+            if first in words_.places.split()
+            else "wie"
+            if verb.startswith(("heiß", "lautet"))
+            else "wer oder was"
+            if verb == "ist"
+            else "was"
+        )
     which = f"bis {which}" if first == "bis" and which == "wann" else which
     strip = 1 if first in (*words_.places.split(), "bis", "um", "für", "seit", "von", "aus", "zu") else 0
     strip += len(rest) > strip + 1 and rest[strip].casefold() in _SMALL
     answer = after[shaped[0].start : shaped[0].end] if kind else " ".join(rest[strip:])
-    draft = Draft(answer, _told(text, words_)[:1].upper() + _told(text, words_)[1:] + ".", subject, single=bool(kind))
+    draft = Draft(
+        answer, _told(text, words_)[:1].upper() + _told(text, words_)[1:] + ".", subject, single=bool(kind)
+    )
     whole = f"{verb} {subject}"
     draft.frames = [
         f"{which.capitalize()} {whole}?", f"{subject[:1].upper()}{subject[1:]} {verb} {which}?",
@@ -200,7 +230,14 @@ def _chinese(text: str, topic: str) -> list[Draft]:
     told = text.replace("我", "你")
     draft = Draft(answer, f"{told}。", about, single=bool(kind and kind != "place") or verb in ("叫", "姓"))
     core = f"{subject}{verb}{which}{after}"
-    draft.frames = [f"{core}？", f"请问{core}？", f"你知道{core}吗？", f"告诉我{core}。", f"我忘了{core}。", f"{core}来着？"]
+    draft.frames = [
+        f"{core}？",
+        f"请问{core}？",
+        f"你知道{core}吗？",
+        f"告诉我{core}。",
+        f"我忘了{core}。",
+        f"{core}来着？",
+    ]
     draft.cloze = [f"{subject}{verb}……{after}"]
     draft.keywords = [f"{subject}{which}", f"{which}，{subject}"]
     draft.topic = [words.about.format(about)]

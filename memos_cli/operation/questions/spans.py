@@ -1,8 +1,10 @@
+# ruff: noqa: E501  (tables)
 """Find answers by their shape: numbers with units, dates, times, names, codes, quotations. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memos_cli.letters import CJK
@@ -16,9 +18,7 @@ _DAY = (
     r"|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag(?:s\b|\b)|Mittwochs?\b"
 )
 _NUMBER = r"\d+(?:[.,]\d+)*"
-_COUNT = (
-    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn"
-)
+_COUNT = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn"
 _HAN = "[零〇一二两三四五六七八九十百千万\\d]"
 _NAME = r"[^\W\d_a-z][^\W_]*(?:[-'’&][^\W_]+)*"
 _TITLE = r"(?:Dr|Mrs?|Ms|Prof|St)\.|Frau|Herr"
@@ -43,8 +43,8 @@ _SHAPES = (
     ),
     ("often", r"\b(?:[Ee]very|[Ee]ach|alle) (?:\w+ )?(?:second|minute|hour|day|morning|evening|night|week|weekend|month"
               r"|year|Tage|Wochen|Monate)s?\b|\b(?:once|twice|(?:two|three|four) times) an? \w+|\b(?:daily|weekly|monthly|yearly)\b"),
-    ("code", rf"\b(?=\w*\d)(?=\w*[A-Za-z])\w{{2,}}(?:[-_./:]\w+)+|\b\w+(?:[-_./]\w+)*[_/]\w+(?:[-_./]\w+)*|\b[A-Za-z]+(?:[-.]\w+)*-\d+\w*"
-             rf"|\b(?=[A-Za-z]*\d)(?=\d*[A-Z])[A-Za-z\d]{{3,}}\b(?! ?%)|\b[a-z]+\d+\b|\b0\d+(?: \d{{2,}})+|\b\d{{3,}}(?:[- ]\d{{3,}})+\b"),
+    ("code", r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{2,}(?:[-_./:]\w+)+|\b\w+(?:[-_./]\w+)*[_/]\w+(?:[-_./]\w+)*|\b[A-Za-z]+(?:[-.]\w+)*-\d+\w*"
+             r"|\b(?=[A-Za-z]*\d)(?=\d*[A-Z])[A-Za-z\d]{3,}\b(?! ?%)|\b[a-z]+\d+\b|\b0\d+(?: \d{2,})+|\b\d{3,}(?:[- ]\d{3,})+\b"),
     (
         "amount",
         rf"[€$£¥] ?{_NUMBER}(?: (?:an?|per|the) \w+)?|\b{_NUMBER} ?(?:%|€|°C?|元|块|公斤|公里|米|次|个|分钟|小时|天)"
@@ -102,6 +102,11 @@ def join_spans(text: str) -> str:
 def part_spans(text: str) -> str:
     """The text with its spaces again."""
     return text.replace(JOIN, " ")
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as a text, the spaces within spans restored."""
+    return part_spans(" ".join(word for word in words if word))
 
 
 def is_wide(text: str) -> bool:

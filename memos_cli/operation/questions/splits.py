@@ -1,4 +1,4 @@
-"""Which questions of a fact are kept back to test it: some of a kind that is trained, all of another kind. Pure."""
+"""Which questions of a fact are held out: some of a kind that is trained, and all of another kind. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from memos_cli.operation.questions.answers import said_words
 from memos_cli.operation.questions.facts import Fact
 
 LIMIT = 0.97
-"""A cosine from which two questions count as the same (all-MiniLM-L6-v2 puts a change of frame, "Do you know where
-the key is?", at 0.85 to 0.98 of the plain question)."""
+"""A cosine from which two questions count as the same (all-MiniLM-L6-v2 puts a change of frame, "Do you know
+where the key is?", at 0.85 to 0.98 of the plain question)."""
 SHARE = 6
 """One in so many frames of a fact is held out; at least one of four."""
 APART = ("cloze", "keywords")
@@ -19,13 +19,15 @@ adapter has not seen for this fact, from another generator than that of the fram
 _EMPTY = frozenset("a an the of to is are was were be do does did has have".split())
 
 
-def split_questions(fact: Fact, vectors: Sequence[Sequence[float]], turn: int, *, limit: float = LIMIT) -> list[bool]:
+def split_questions(
+    fact: Fact, vectors: Sequence[Sequence[float]], turn: int, *, limit: float = LIMIT
+) -> list[bool]:
     """Of each question of ``fact``, whether it is held out.
 
-    ``vectors`` are unit vectors of the questions; ``turn`` decides which kind is trained and which is held out. No
-    question is held out that copies a trained one: the same words in any order, without articles and auxiliaries, or
-    nearer than ``limit``. The first question is always trained. Held-out frames are those that differ most from
-    what is trained, but for the oddest.
+    ``vectors`` are unit vectors of the questions; ``turn`` decides which kind is trained and which is held
+    out. No question is held out that copies a trained one: the same words in any order, without articles and
+    auxiliaries, or nearer than ``limit``. The first question is always trained. Held-out frames are those
+    that differ most from what is trained, but for the oddest.
     """
     questions, made = fact.questions, fact.made or ("frame",) * len(fact.questions)
     if len(vectors) != len(questions):
