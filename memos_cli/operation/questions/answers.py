@@ -34,7 +34,7 @@ _UNITS = {
     "grey": "gray", "favourite": "favorite",
 }  # fmt: skip
 _DROPPED = frozenset("the a an my your our his her its their".split())
-_CONTRACTIONS = (
+CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
     (r"\bcan't\b|\bcannot\b", "can not"),
     (r"n't\b", " not"),
@@ -65,7 +65,7 @@ def said_words(text: str) -> list[str]:
     text = unicodedata.normalize(
         "NFC", "".join(letter for letter in text if not unicodedata.combining(letter))
     )
-    for pattern, whole in _CONTRACTIONS:
+    for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from memos_cli.operation.questions.answers import CONTRACTIONS
 from memos_cli.operation.questions.spans import JOIN, join_spans, joined, kind_of, part_spans
 
 DETERMINERS = frozenset("the a an my our your his her its their this that these those no some any".split())
@@ -18,7 +19,7 @@ PREPOSITIONS = frozenset(
 )  # "of" binds what it stands between
 BE = frozenset("am is are was were be been".split())
 AUXILIARIES = BE | frozenset(
-    "has have had do does did will would can could may might must shall should cannot".split()
+    "has have had do does did will would can could may might must shall should not never".split()
 )
 TIME_UNITS = re.compile(r"\b(?:second|minute|hour|day|night|week|month|year|min|sec|hr|h)s?\b", re.IGNORECASE)
 _ADVERBS = frozenset("only also still usually always already just currently mostly often again now".split())
@@ -75,10 +76,6 @@ class Clause:
     chunks: tuple[Chunk, ...]
 
     @property
-    def text(self) -> str:
-        return " ".join(filter(None, [self.subject, self.predicate, *(chunk.text for chunk in self.chunks)]))
-
-    @property
     def predicate(self) -> str:
         return " ".join(filter(None, [self.auxiliary, self.verb]))
 
@@ -115,6 +112,8 @@ def inflect(verb: str, tag: str) -> str:
 def clauses_of(sentence: str) -> list[Clause]:
     """The statements of a sentence. Those without a subject take that of the one before."""
     text = _CUTS.sub("", sentence.strip().rstrip(".!"))
+    for pattern, whole in CONTRACTIONS:
+        text = re.sub(pattern, whole, text, flags=re.IGNORECASE)
     found: list[Clause] = []
     held = ""
     for part in re.split(r"(,? (?:and|but|so) |, |: | [–—-] )", join_spans(text)):
@@ -176,7 +175,7 @@ def _parse(words: list[str], before: Clause | None) -> Clause | None:
 
 def _is_participle(rest: Sequence[str], auxiliary: str) -> bool:
     tags = tags_of(rest[0])
-    if auxiliary.split()[-1] in BE:
+    if auxiliary.split()[0] in BE:
         follows = rest[1].casefold() if len(rest) > 1 else ""
         return bool(tags & {"VBN", "VBG"}) and not ("NN" in tags and "VBN" not in tags and not follows)
     return bool(tags & {"VB", "VBN"})
@@ -228,20 +227,14 @@ def _chunks(words: Sequence[str]) -> list[Chunk]:
     """The rest of a sentence, cut before each preposition and before what tells a time."""
     found: list[list[str]] = []
     for word in words:
-        kind = kind_of(part_spans(word.rstrip(",")))
-        low = word.casefold()
-        opens = low in PREPOSITIONS or (kind in ("date", "time", "often") and found and len(found[-1]) > 1)
-        opens = opens or (
-            kind in ("date", "time", "often") and bool(found) and found[-1][0] not in PREPOSITIONS
-        )
-        if opens or not found:
-            found.append([word])
-        else:
-            found[-1].append(word)
+        is_time = kind_of(part_spans(word.rstrip(","))) in ("date", "time", "often")
+        is_after_preposition = found and found[-1][-1].casefold() in PREPOSITIONS
+        if not found or word.casefold() in PREPOSITIONS or (is_time and not is_after_preposition):
+            found.append([])
+        found[-1].append(word)
     chunks = []
-    for part in found:
-        has = part[0].casefold() in PREPOSITIONS
-        words_ = tuple(word.rstrip(",;") for word in (part[1:] if has else part))
-        if words_ or has:
-            chunks.append(Chunk(part[0].casefold() if has else "", words_))
+    for first, *rest in found:
+        preposition = first.casefold() if first.casefold() in PREPOSITIONS else ""
+        parts = rest if preposition else [first, *rest]
+        chunks.append(Chunk(preposition, tuple(word.rstrip(",;") for word in parts)))
     return chunks

@@ -56,7 +56,6 @@ class Draft:
     frames: list[str] = field(default_factory=list)
     cloze: list[str] = field(default_factory=list)
     keywords: list[str] = field(default_factory=list)
-    topic: list[str] = field(default_factory=list)
 
 
 def as_told(text: str) -> str:

@@ -44,6 +44,7 @@ _STOCK = tuple(
 _NAMES = (
     "Alice Boris Carmen Dieter Elif Frank Greta Hiro Ivan Julia Karim Laura Mehmet Nora Otto Paula".split()
 )
+_LINKS = frozenset("of in on for at to".split())
 _OF_PEOPLE = (
     "How old is {}?", "When is the birthday of {}?", "What is the phone number of {}?", "What is the job of {}?",
     "Where was {} born?", "Which car does {} drive?", "What does {} eat for breakfast?", "Who is the boss of {}?",
@@ -79,136 +80,111 @@ def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
     answered = [
         {word for text in (*fact.questions, fact.answer) for word in copy_key(text)} for fact in facts
     ]
-    others = list(dict.fromkeys(fact.about for fact in facts))
+    subjects = list(dict.fromkeys(fact.about for fact in facts if fact.about.strip()))
     found: list[tuple[int, str]] = []
     for at, fact in enumerate(facts):
-        kinds = [
-            sorted(dict.fromkeys(kind), key=lambda text: crc32(f"{seed} {at} {text}".encode()))
-            for kind in _candidates(fact, [about for about in others if about != fact.about], seed)
-        ]
-        count = 0
+        others = [about for about in subjects if about != fact.about]
+        kinds = (
+            [_shuffled(kind, f"{seed} {at}") for kind in _candidates(fact, others)]
+            if fact.about.strip()
+            else []
+        )
+        chosen: list[str] = []
         for text in (text for round in zip_longest(*kinds) for text in round if text):
             key, content = " ".join(said_words(text)), set(copy_key(text))
-            if count == EACH:
-                break
-            if not key or key in known or any(content <= words for words in answered):
-                continue
-            known.add(key)
-            found.append((fact.source, text))
-            count += 1
+            is_new = key and key not in known and not any(content <= words for words in answered)
+            if is_new and len(chosen) < EACH:
+                known.add(key)
+                chosen.append(text)
+        found += [(fact.source, text) for text in chosen]
     return found
 
 
-def _candidates(fact: Fact, others: Sequence[str], seed: int) -> Iterator[Iterator[str]]:
+def _shuffled(texts: Iterator[str], seed: str) -> list[str]:
+    return sorted(dict.fromkeys(texts), key=lambda text: crc32(f"{seed} {text}".encode()))
+
+
+def _candidates(fact: Fact, others: Sequence[str]) -> Iterator[Iterator[str]]:
     """Candidates in kinds, of which each gives its share."""
     if fact.language == "en":
-        yield _swapped(fact, _siblings(fact))
-        yield _swapped(fact, _altered(fact))
+        yield _swapped(fact, _siblings(fact.about.split()))
+        yield _swapped(fact, _altered(fact.about.split()))
         yield _asked_else(fact)
         yield _swapped(fact, others)
-        yield _general(fact)
+        yield _general(fact.about.split())
     else:
-        stock = _PLAIN_STOCK.get(fact.language, _NAMES)
+        stock, asks = _PLAIN_STOCK.get(fact.language, _NAMES), _PLAIN_ASKS.get(fact.language, ())
         yield _swapped(fact, stock)
         yield _swapped(fact, others)
-        yield (text.format(fact.about) for text in _PLAIN_ASKS.get(fact.language, ("{} ?!",)))
-        yield (text.format(word) for word in stock for text in _PLAIN_ASKS.get(fact.language, ()))
+        yield (text.format(fact.about) for text in asks)
+        yield (text.format(word) for word in stock for text in asks)
 
 
 def _swapped(fact: Fact, others: Sequence[str]) -> Iterator[str]:
-    """The questions of a fact, with another subject."""
-    about, short = fact.about, bare(fact.about)
-    whole = re.compile(
-        rf"(?<!\w){re.escape(about)}(?!\w)" if about.isascii() else re.escape(about), re.IGNORECASE
-    )
-    part = re.compile(
-        rf"(?<!\w){re.escape(short)}(?!\w)" if short.isascii() else re.escape(short), re.IGNORECASE
-    )
+    """The questions of a fact, with another subject. A sample by number: all with all would be too many."""
+    forms = {fact.about: str, bare(fact.about): bare}
     for number, question in enumerate(fact.questions):
-        for other in others:
-            # Not all questions with all others: a sample by number keeps the list short.
-            if (number + len(other)) % 3:
-                continue
-            new = whole.sub(other, question, 1)
-            new = part.sub(bare(other), question, 1) if new == question else new
-            if new != question:
-                yield new[:1].upper() + new[1:] if question[:1].isupper() else new
+        for other in (other for other in others if (number + len(other)) % 3 == 0):
+            for form, cut in forms.items():
+                edges = (r"(?<!\w)", r"(?!\w)") if form.isascii() else ("", "")
+                new = re.sub(re.escape(form).join(edges), lambda _: cut(other), question, count=1, flags=re.I)  # noqa: B023
+                if new != question:
+                    yield new[:1].upper() + new[1:] if question[:1].isupper() else new
+                    break
 
 
 def _head_at(words: Sequence[str]) -> int:
     """Which word of a phrase names the thing: the last, or that before "of"."""
-    lowered = [word.casefold() for word in words]
-    cuts = [lowered.index(word) for word in ("of", "in", "on", "for", "at", "to") if word in lowered[1:]]
-    return max(0, min([*cuts, len(words)]) - 1)
+    cuts = [at for at, word in enumerate(words) if at and word.casefold() in _LINKS]
+    return min([*cuts, len(words)]) - 1
 
 
-def _siblings(fact: Fact) -> list[str]:
+def _siblings(words: list[str]) -> list[str]:
     """The subject with another head: words of the same sort, and a few of each other sort."""
-    words = fact.about.split()
     at = _head_at(words)
     head = words[at].casefold()
-    if head[:1].isalpha() and (words[at][0].isupper() or not tags_of(head)) and len(words) - at == 1:
-        own = " ".join(words[:at])
-        return [f"{own} {name}".strip() if at and own.casefold() in DETERMINERS else name for name in _NAMES]
+    if head[:1].isalpha() and (words[at][0].isupper() or not tags_of(head)) and at == len(words) - 1:
+        front = words[:1] if words[0].casefold() in DETERMINERS else []
+        return [" ".join([*front, name]) for name in _NAMES]
     same = next((group for group in _STOCK if head in group), [])
     others = [word for group in _STOCK for word in group if word not in same]
-    start = crc32(fact.about.encode()) % len(others)
+    start = crc32(" ".join(words).encode()) % len(others)
     picked = [*same, *others[start::9], *others[start % 9 :: 13]]
     return [" ".join([*words[:at], word, *words[at + 1 :]]) for word in picked if word != head]
 
 
-def _altered(fact: Fact) -> list[str]:
+def _altered(words: list[str]) -> list[str]:
     """The subject with another word in front or behind, or of somebody else."""
-    words = fact.about.split()
     head, found = _head_at(words), []
     parts = [word for group in _STOCK for word in group[:4]]
     for at, word in enumerate(words):
-        if (
-            at != head
-            and word.casefold() not in DETERMINERS
-            and word.casefold() not in ("of", "in", "on", "for", "at", "to")
-        ):
-            start = crc32(word.encode()) % 7
+        if at != head and word.casefold() not in DETERMINERS | _LINKS:
+            some = parts[crc32(word.encode()) % 7 :: 7]
             found += [
-                " ".join([*words[:at], new, *words[at + 1 :]])
-                for new in parts[start::7]
-                if new != word.casefold()
+                " ".join([*words[:at], new, *words[at + 1 :]]) for new in some if new != word.casefold()
             ]
     if words[0].casefold() in DETERMINERS:
-        rest = " ".join(words[1:])
-        found += [f"{name}'s {rest}" for name in _NAMES[::3]]
-        found += [f"{whose} {rest}" for whose in ("your", "the neighbour's", "the old", "the other")]
+        owners = [*(f"{name}'s" for name in _NAMES[::3]), "your", "the neighbour's", "the old", "the other"]
+        found += [" ".join([owner, *words[1:]]) for owner in owners]
     return found
 
 
 def _asked_else(fact: Fact) -> Iterator[str]:
     """Something else about the subject, of what no question of the fact speaks."""
+    words = fact.about.split()
     is_name = fact.about[:1].isupper()
+    is_person = any(words[_head_at(words)].casefold() in group for group in _STOCK[1:4])
     known = {word for text in fact.questions for word in said_words(text)}
-    for text in (*_OF_PEOPLE, *(() if is_name else _OF_THINGS)):
-        words = [word for word in said_words(text) if len(word) > 3]
-        if not is_name and text in _OF_PEOPLE and not _is_person(fact.about):
-            continue
-        if not known & set(words[1:]):
-            new = text.format(fact.about)
-            yield new[:1].upper() + new[1:]
-    if is_name or _is_person(fact.about):
-        return
-    words_ = bare(fact.about)
-    for noun in _STOCK[-1]:
+    for text in (*(_OF_PEOPLE if is_name or is_person else ()), *(() if is_name else _OF_THINGS)):
+        if not known & {word for word in said_words(text)[1:] if len(word) > 3}:
+            yield text.format(fact.about) if text[0] != "{" else text.format(bare(fact.about))
+    for noun in () if is_name or is_person else _STOCK[-1]:
         if noun not in known:
             yield f"What is the {noun} of {fact.about}?"
-            yield f"{words_} {noun}"
+            yield f"{bare(fact.about)} {noun}"
 
 
-def _is_person(about: str) -> bool:
-    words = about.split()
-    return any(words[_head_at(words)].casefold() in group for group in _STOCK[1:4])
-
-
-def _general(fact: Fact) -> Iterator[str]:
-    words = fact.about.split()
+def _general(words: list[str]) -> Iterator[str]:
     head = words[_head_at(words)]
     if head.islower() and "NN" in tags_of(head):
-        for text in _GENERAL:
-            yield re.sub(r"\ba (?=[aeiou])", "an ", text.format(head))
+        yield from (re.sub(r"\ba (?=[aeiou])", "an ", text.format(head)) for text in _GENERAL)
