@@ -25,7 +25,7 @@ ENOUGH = 4
 WRITTEN, ANSWER = 200, 40
 """Tokens of a list of questions, and of an answer."""
 LIKE = 0.6
-"""Share of the words of two answers that must be the same."""
+"""Share of the words of two answers that must be the same, where they have no name or number in common."""
 _PROMPTS = {
     "en": (
         "Write eight short questions that this note answers, one on each line. Write only the questions.",
@@ -114,10 +114,9 @@ def _answered(reader: Reader, text: str, question: str) -> tuple[str, str] | Non
     said, other = said_words(answer), said_words(again)
     if not said or is_unknowing(answer) or is_unknowing(again) or find_unsupported(answer, [text], question):
         return None
-    if len(set(said) & set(other)) < LIKE * max(len(set(said)), len(set(other))):
-        return None
     key = _common(text, said, other, question)
-    return (answer, key) if key else None
+    is_alike = len({*said} & {*other}) >= LIKE * max(len({*said}), len({*other}))
+    return (answer, key) if key and (is_alike or _weight(key) > 1) else None
 
 
 def _first_sentence(answer: str) -> str:
@@ -127,31 +126,31 @@ def _first_sentence(answer: str) -> str:
 
 
 def _common(text: str, said: Sequence[str], other: Sequence[str], question: str) -> str:
-    """The longest run of words of the text that both answers hold, without words of the question; "" if none.
+    """The run of words of the text that both answers hold and the question does not: a name, a number.
 
-    It is what the question asks for: a name, a number.
+    Of several, that with the most capitals and digits, then the longest; "" if there is none.
     """
-    asked = set(said_words(question))
-    spans = [
-        (found[0], said_words(found[0]))
-        for found in re.finditer(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+", text)
-    ]
-    words = [(part, word) for part, parts in spans for word in parts]
-    here = [word for _, word in words]
-    found = SequenceMatcher(None, here, list(said), autojunk=False).get_matching_blocks()
-    best: list[tuple[str, str]] = []
-    for block in found:
-        run: list[tuple[str, str]] = []
-        for part, word in [*words[block.a : block.a + block.size], ("", "")]:
-            if word and word not in asked and word in other:
-                run.append((part, word))
+    asked = {word[:4] for word in said_words(question)}
+    spans = re.finditer(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+", text)
+    words = [(found, word) for found in spans for word in said_words(found[0])]
+    blocks = SequenceMatcher(
+        None, [word for _, word in words], list(said), autojunk=False
+    ).get_matching_blocks()
+    best, most = "", 0
+    for block in blocks:
+        run: list[re.Match[str]] = []
+        for found, word in [*words[block.a : block.a + block.size], (None, "")]:
+            if found and word[:4] not in asked and word in other:
+                run.append(found)
                 continue
-            best, run = (run if len(run) > len(best) else best), []
-    if not any(len(word) > 2 or word[:1].isdigit() or not word.isascii() for _, word in best):
-        return ""
-    joint = (
-        ""
-        if not " ".join(part for part, _ in best).isascii() and all(len(part) == 1 for part, _ in best)
-        else " "
-    )
-    return joint.join(dict.fromkeys(part for part, _ in best)).strip(" .,;:!?\"'()。，")
+            weight = sum(_weight(each[0]) for each in run)
+            if weight > most:
+                best, most = text[run[0].start() : run[-1].end()], weight
+            run = []
+    return best.strip(" .,;:!?\"'()。，")
+
+
+def _weight(word: str) -> int:
+    if word[:1].isupper() or re.search(r"[\d\u3400-\u9fff]", word):
+        return 9
+    return int(len(word) > 3)

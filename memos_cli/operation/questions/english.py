@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from memos_cli.operation.questions.answers import CONTRACTIONS
-from memos_cli.operation.questions.spans import JOIN, join_spans, joined, kind_of, part_spans
+from memos_cli.operation.questions.spans import JOIN, find_spans, join_spans, joined, kind_of, part_spans
 
 DETERMINERS = frozenset("the a an my our your his her its their this that these those no some any".split())
 POSSESSIVE = {"i": "my", "we": "our", "you": "your", "he": "his", "she": "her", "it": "its", "they": "their"}
@@ -22,9 +22,11 @@ AUXILIARIES = BE | frozenset(
     "has have had do does did will would can could may might must shall should not never".split()
 )
 TIME_UNITS = re.compile(r"\b(?:second|minute|hour|day|night|week|month|year|min|sec|hr|h)s?\b", re.IGNORECASE)
+_MAIN = frozenset("has have had does do did".split())
 _ADVERBS = frozenset("only also still usually always already just currently mostly often again now".split())
 _RELATIVE = frozenset("today yesterday tomorrow tonight".split())
 """When that is, a note cannot say once it is old."""
+_APPOSITION = re.compile(r"^((?:The|My|Our|His|Her|Their|Your)(?: [\w'’-]+){1,4}), [^,]{2,40}, (?=[a-z])")
 _CUTS = re.compile(r",? (?:because|since we|so that|although|while|which|who|whose|if|when|unless|than)\b.*")
 
 
@@ -52,8 +54,8 @@ class Chunk:
     @property
     def kind(self) -> str:
         """The shape of what it says; "" for a plain thing."""
-        kinds = [kind_of(part_spans(word)) for word in self.words]
-        return next((kind for kind in reversed(kinds) if kind), "")
+        spans = find_spans(self.text)  # with its preposition: "in 2019" is a date
+        return spans[-1].kind if spans else ""
 
     @property
     def is_given(self) -> bool:
@@ -109,18 +111,29 @@ def inflect(verb: str, tag: str) -> str:
     return str((lemminflect.getInflection(lemma, tag) or (lemma,))[0])
 
 
+def lower_first(phrase: str) -> str:
+    """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
+    first = phrase.split(" ")[0]
+    small = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys()
+    is_word = first.casefold() in small or bool(tags_of(first.lower()))
+    if first == "I" or not is_word or not first[1:].islower():
+        return phrase
+    return phrase[0].lower() + phrase[1:]
+
+
 def clauses_of(sentence: str) -> list[Clause]:
     """The statements of a sentence. Those without a subject take that of the one before."""
     text = _CUTS.sub("", sentence.strip().rstrip(".!"))
     for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text, flags=re.IGNORECASE)
+    text = lower_first(_APPOSITION.sub(r"\1 ", text))
     found: list[Clause] = []
     held = ""
     for part in re.split(r"(,? (?:and|but|so) |, |: | [–—-] )", join_spans(text)):
         if re.fullmatch(r"(?:,? (?:and|but|so) |, |: | [–—-] )", part):
             held += part
             continue
-        clause = _parse(part.split(), found[-1] if found else None)
+        clause = _parse(part.split(), found[-1] if found else None, is_first=not held)
         if clause is not None and (found or not held.strip(" ,:–—-")):
             found.append(clause)
             held = ""
@@ -144,30 +157,32 @@ def clauses_of(sentence: str) -> list[Clause]:
     return found
 
 
-def _parse(words: list[str], before: Clause | None) -> Clause | None:
+def _parse(words: list[str], before: Clause | None, *, is_first: bool) -> Clause | None:
     words = _fronted([word for word in words if word.casefold() not in _RELATIVE | _ADVERBS])
     if len(words) < 2:
         return None
     at = _verb_at(words)
     if at == 0 and before is not None and not (before.subject == "I" and before.auxiliary == "should"):
         subject = before.subject
-    elif at == 0:
+    elif at == 0 and is_first:
         subject, words = "I", [words[0].lower(), *words[1:]]
         if "VBD" not in tags_of(words[0]) or "VB" in tags_of(words[0]):
             words = ["should", *words]
-    elif at is None:
+    elif not at:
         return None
     else:
         subject = part_spans(" ".join(words[:at]))
     rest = words[at:] if at else words
     auxiliary = ""
     verbs: list[str] = []
-    while rest and rest[0].casefold() in AUXILIARIES and not verbs:
+    while rest and rest[0].casefold() in AUXILIARIES:
         auxiliary = f"{auxiliary} {rest[0].casefold()}".strip()
         rest = rest[1:]
     if rest and rest[0].islower() and (not auxiliary or _is_participle(rest, auxiliary)):
         verbs.append(rest[0])
         rest = rest[1:]
+    if auxiliary in _MAIN and not verbs:
+        auxiliary, verbs = "", [auxiliary]
     if not rest and not verbs:
         return None
     return Clause(subject, auxiliary, " ".join(verbs), tuple(_chunks(rest)))

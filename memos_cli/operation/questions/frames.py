@@ -16,6 +16,7 @@ from memos_cli.operation.questions.english import (
     Chunk,
     Clause,
     inflect,
+    lower_first,
     tags_of,
 )
 from memos_cli.operation.questions.spans import joined, kind_of, part_spans
@@ -26,6 +27,7 @@ _PLACES = frozenset(
     "in on at under behind near above below between beside inside outside opposite into onto from to over"
     " around".split()
 )
+_INSIDE = frozenset("in under behind near above below between beside inside outside opposite".split())
 _UNTIL = {
     "until": "Until when",
     "till": "Until when",
@@ -75,17 +77,6 @@ def _like(word: str, table: dict[str, str]) -> str:
     if new is None or (word.isupper() and len(word) > 1):
         return word
     return new.capitalize() if word[0].isupper() and word != "I" else new
-
-
-def lower_first(phrase: str) -> str:
-    """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
-    first = phrase.split(" ")[0]
-    is_word = (
-        first.casefold() in DETERMINERS or first.casefold() in POSSESSIVE or bool(tags_of(first.lower()))
-    )
-    if first == "I" or not is_word or not first[1:].islower():
-        return phrase
-    return phrase[0].lower() + phrase[1:]
 
 
 def bare(phrase: str) -> str:
@@ -186,7 +177,11 @@ def _is_person(noun: str) -> bool:
 
 def drafts_of_clause(clause: Clause) -> list[Draft]:
     """The facts of a clause: what has the shape of news, else its last part, else who does it."""
-    shaped = [at for at, chunk in enumerate(clause.chunks) if chunk.kind and chunk.words]
+    shaped = [
+        at
+        for at, each in enumerate(clause.chunks)
+        if each.words and (each.kind or each.preposition in _INSIDE)
+    ]
     if not shaped and clause.chunks:
         if _asks_for_subject(clause):
             return [_subject_draft(clause)]
@@ -320,7 +315,7 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
     if ask.words[0] == "How much" and (clause.verb.startswith("cost") or clause.predicate in BE):
         yield f"How expensive is {subject}?"
         yield f"What is the price of {subject}?"
-    if ask.words[0] == "Where" and clause.auxiliary in BE:
+    if ask.words[0] == "Where" and clause.auxiliary in BE and subject.casefold() not in POSSESSIVE:
         yield f"Where can I find {subject}?"
         yield f"Where should I look for {subject}?"
     if ask.words[0] == "Where":
@@ -354,7 +349,8 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
         is_person = clause.predicate in BE and not preposition and _is_person(clause.subject)
         if is_person or preposition == "by" or _TITLED.match(last):
             return _Ask(("Who",), preposition)
-    if preposition in _PLACES and kind not in ("amount", "number"):
+    is_quality = clause.predicate in BE and not clause.chunks[0].preposition  # "allergic to"
+    if preposition in _PLACES and kind not in ("amount", "number") and not is_quality:
         return _Ask(("Where",))
     if preposition == "without":
         return _Ask(("How", "What"), "", "", chunk.text)

@@ -9,14 +9,20 @@ from dataclasses import replace
 
 from memos_cli.operation.questions import plain
 from memos_cli.operation.questions.answers import is_right, said_words
-from memos_cli.operation.questions.english import POSSESSIVE, Clause, clauses_of, inflect, tags_of
+from memos_cli.operation.questions.english import (
+    POSSESSIVE,
+    Clause,
+    clauses_of,
+    inflect,
+    lower_first,
+    tags_of,
+)
 from memos_cli.operation.questions.facts import Fact
 from memos_cli.operation.questions.frames import (
     Draft,
     as_told,
     draft_of_value,
     drafts_of_clause,
-    lower_first,
     with_article,
 )
 from memos_cli.operation.questions.notes import Statement, language_of, statements_of
@@ -136,7 +142,8 @@ def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Stateme
             text[each.start : each.end] for each in find_spans(text) if each.start and each.kind == "name"
         ]
         topic = statement.topic or next(iter(names), "")
-        if len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 and topic:
+        is_known = text.split(" ")[0].casefold() not in _THIRD
+        if is_known and len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 and topic:
             about = with_article(topic) if language == "en" else topic
             draft = Draft(text.rstrip(".!"), as_told(text) if language == "en" else text, about)
             draft.frames = (

@@ -9,7 +9,7 @@ such a thing. Deterministic: the order is a hash of seed and text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from zlib import crc32
 
@@ -122,7 +122,7 @@ def _candidates(fact: Fact, others: Sequence[str]) -> Iterator[Iterator[str]]:
 
 def _swapped(fact: Fact, others: Sequence[str]) -> Iterator[str]:
     """The questions of a fact, with another subject. A sample by number: all with all would be too many."""
-    forms = {fact.about: str, bare(fact.about): bare}
+    forms: dict[str, Callable[[str], str]] = {fact.about: str, bare(fact.about): bare}
     for number, question in enumerate(fact.questions):
         for other in (other for other in others if (number + len(other)) % 3 == 0):
             for form, cut in forms.items():

@@ -127,8 +127,7 @@ def _is_long(value: str) -> bool:
     """Whether a value is rather a sentence, or a list of several things."""
     if is_wide(value):
         return len(value) > 16 or "，" in value
-    spans = sum(span.kind not in ("name",) for span in find_spans(value))
-    return len(value.split()) > 6 or ("," in value and spans > 1)
+    return len(value.split()) > 6 or ("," in value and len(find_spans(value)) > 1)
 
 
 def _row(body: str, columns: str, heading: str) -> list[Statement]:

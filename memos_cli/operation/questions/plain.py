@@ -42,7 +42,7 @@ _SMALL = frozenset(
 )
 _GERMAN_VERBS, _GERMAN_LINKS = {"ist", "sind", "war", "hat"}, "mit von für zum zur aus und seit".split()
 _CHINESE = re.compile(
-    r"(?P<subject>[^，。：]{1,16}?)(?P<verb>叫做?|名叫|(?:就?是)(?=\S)|姓|等于|[放住坐位存]?在|[到至]|喜欢|为|用|要|需要)(?P<rest>[^，。]{1,24})\Z"
+    r"(?P<subject>[^，。：]{1,16}?)(?P<verb>叫做?|名叫|(?:就?是)(?=\S)|姓|等于|[放住坐位存]?在|[到至]|喜欢|需要|有)(?P<rest>[^，。]{1,24})\Z"
 )
 
 
@@ -111,7 +111,7 @@ def _told(text: str, language: str) -> str:
     def other(found: re.Match[str]) -> str:
         word = found[0]
         for mine, yours in _TOLD.get(language, {}).items():
-            if word.casefold().startswith(mine) and len(word) <= len(mine) + 2:
+            if re.fullmatch(mine + ("(?:e[rnms]?)?" if language == "de" else ""), word, re.IGNORECASE):
                 new = (yours + word[len(mine) :]).replace("euere", "eure")
                 return new.capitalize() if word[0].isupper() else new
         return word

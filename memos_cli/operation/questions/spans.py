@@ -13,6 +13,7 @@ _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun"
     r"|Jul|Aug|Sept?|Oct|Nov|Dec|Januar|Februar|März|Mai|Juni|Juli|Oktober|Dezember)\b\.?"
 )
+_WITHIN = r"(?:(?<=\b[iI]n )|(?<=\b[iI]m )|(?<=\bsince )|(?<=\buntil )|(?<=\bseit ))"
 _DAY = (
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?:s\b|\b)"
     r"|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag(?:s\b|\b)|Mittwochs?\b"
@@ -20,7 +21,7 @@ _DAY = (
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _COUNT = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn"
 _HAN = "[零〇一二两三四五六七八九十百千万\\d]"
-_NAME = r"[^\W\d_a-z][^\W_]*(?:[-'’&][^\W_]+)*"
+_NAME = r"[A-ZÀ-ÖØ-ÞĂČĐĒĞĪŁŃŌŘŚŠŽŻА-ЯΑ-Ω][^\W_]*(?:[-'’&][^\W_]+)*"
 _TITLE = r"(?:Dr|Mrs?|Ms|Prof|St)\.|Frau|Herr"
 
 _SHAPES = (
@@ -31,8 +32,8 @@ _SHAPES = (
         rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}\b|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
         rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?(?: (?:to|bis|-|–) \d{{1,2}}(?:st|nd|rd|th|\.)?)? (?:of )?{_MONTH}(?: \d{{4}}\b)?"
         rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?|\b{_MONTH} \d{{4}}\b"
-        rf"|(?:(?<=[ (]in )|(?<=[ (]im )|(?<=\\AIn )|(?<=\\AIm )){_MONTH}|\b(?:[Ee]very|jeden) (?:\w+ )?(?:{_DAY})|\b(?:{_DAY})"
-        r"|(?:(?<=\b[iI]n )|(?<=\b[iI]m )|(?<=\bsince )|(?<=\bseit ))(?:19|20)\d\d\b"
+        rf"|{_WITHIN}{_MONTH}|\b(?:[Ee]very|jeden) (?:\w+ )?(?:{_DAY})|\b(?:{_DAY})"
+        rf"|{_WITHIN}(?:19|20)\d\d\b"
         rf"|{_HAN}+年(?:{_HAN}+月)?(?:{_HAN}+[日号])?|{_HAN}+月{_HAN}+[日号]|每?(?:星期|周|礼拜)[一二三四五六日天]"
         rf"(?:[上下]午|早上|晚上)?(?:{_HAN}+[点时](?:半|{_HAN}+分?)?)?",
     ),
