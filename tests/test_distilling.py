@@ -153,6 +153,23 @@ def test_a_bad_pair_is_named(user: Teacher, facts: list[str], content: str) -> N
     user("promote", "--tag", "me", "--to", "parametric", "--qa", "missing.jsonl", code=2)
 
 
+def test_the_model_may_write_the_questions(user: Teacher, facts: list[str]) -> None:
+    rules = user.distil("--tag", "me", "--dry-run")["lessons"]
+    # A model of random weights writes nothing that holds: then the rules ask.
+    env = {**LENIENT, "MEMOS_DISTIL_QUESTIONS": "model"}
+    assert user.distil("--tag", "me", "--dry-run", env=env)["lessons"] == rules
+    user(
+        "promote",
+        "--tag",
+        "me",
+        "--to",
+        "parametric",
+        "--dry-run",
+        env={"MEMOS_DISTIL_QUESTIONS": "me"},
+        code=2,
+    )
+
+
 def test_past_questions_become_lessons_and_those_on_other_things_controls(
     user: Teacher, facts: list[str]
 ) -> None:

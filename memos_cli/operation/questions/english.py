@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
+from memos_cli.errors import ModelUnfit
 from memos_cli.operation.questions.answers import CONTRACTIONS
 from memos_cli.operation.questions.spans import JOIN, find_spans, join_spans, joined, kind_of, part_spans
 
@@ -85,12 +87,19 @@ class Clause:
 PRONOUNS = frozenset("it them him her me us you he she they".split())
 
 
+def _lexicon() -> Any:
+    """The module lemminflect. Raises ModelUnfit if it is not installed."""
+    try:
+        import lemminflect
+    except ModuleNotFoundError as error:
+        raise ModelUnfit("lemminflect is not installed", "pip install 'memos-cli[distil]'") from error
+    return lemminflect
+
+
 @lru_cache(maxsize=5000)
 def tags_of(word: str) -> frozenset[str]:
     """The Penn tags that a word can have as a noun, verb or adjective; empty for one the lexicon lacks."""
-    import lemminflect
-
-    tags: set[str] = set()
+    lemminflect, tags = _lexicon(), set[str]()
     for part, lemmas in lemminflect.getAllLemmas(word).items():
         for lemma in lemmas:
             if part == "NOUN":
@@ -105,8 +114,7 @@ def tags_of(word: str) -> frozenset[str]:
 
 def inflect(verb: str, tag: str) -> str:
     """Another form of a verb: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
-    import lemminflect
-
+    lemminflect = _lexicon()
     lemma = lemminflect.getLemma(verb, "VERB")[0]
     return str((lemminflect.getInflection(lemma, tag) or (lemma,))[0])
 
