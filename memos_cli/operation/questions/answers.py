@@ -130,30 +130,16 @@ def _dates(words: list[str]) -> list[str]:
             out += [str(int(iso[3])), _MONTHS[int(iso[2]) - 1], iso[1]]
         else:
             out.append(_MONTH_OF.get(word, word) if word != "may" else word)
-    place = 0
-    while place < len(out) - 1:
-        if out[place] in _MONTHS:
-            following = _ORDINAL_OF.get(out[place + 1], out[place + 1])
-            if re.fullmatch(r"\d{1,2}", following) and (
-                place == 0 or not re.fullmatch(r"\d{1,2}", out[place - 1])
-            ):
-                out[place], out[place + 1] = following, out[place]
-                place += 1
-        elif (
-            out[place] in _ORDINAL_OF
-            and place + 2 < len(out)
-            and out[place + 1] == "of"
-            and out[place + 2] in _MONTHS
-        ):
-            out[place : place + 2] = [_ORDINAL_OF[out[place]]]
-        elif (
-            re.fullmatch(r"\d{1,2}", out[place])
-            and place + 2 < len(out)
-            and out[place + 1] == "of"
-            and out[place + 2] in _MONTHS
-        ):
-            del out[place + 1]
-        place += 1
+    for place in range(len(out) - 1):
+        if place >= len(out) - 1:  # it has become shorter
+            break
+        day, after = _ORDINAL_OF.get(out[place], out[place]), out[place + 1 :]
+        following = _ORDINAL_OF.get(after[0], after[0])
+        is_after_day = place > 0 and re.fullmatch(r"\d{1,2}", out[place - 1])
+        if out[place] in _MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
+            out[place], out[place + 1] = following, out[place]
+        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in _MONTHS:
+            out[place : place + 2] = [day]
     return out
 
 

@@ -62,10 +62,8 @@ class Chunk:
     @property
     def is_given(self) -> bool:
         """Whether it speaks of something known: "the scheduler", "my tea"."""
-        first = self.words[0].casefold() if self.words else ""
-        return not self.kind and (
-            first in DETERMINERS - {"a", "an", "no", "some", "any"} or first in PRONOUNS
-        )
+        known = (DETERMINERS | PRONOUNS) - {"a", "an", "no", "some", "any"}
+        return not self.kind and bool(self.words) and self.words[0].casefold() in known
 
 
 @dataclass(frozen=True, slots=True)

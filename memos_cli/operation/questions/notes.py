@@ -67,7 +67,7 @@ def statements_of(text: str, title: str = "") -> list[Statement]:
         topic = topic or heading
         body = text[part.start : part.end]
         if part.kind == "row":
-            found += _row(body, part.columns, heading)
+            found += _row(body, part.columns)
             continue
         for line in _lines(body):
             new, topic = _line(line, topic)
@@ -130,15 +130,9 @@ def _is_long(value: str) -> bool:
     return len(value.split()) > 6 or ("," in value and len(find_spans(value)) > 1)
 
 
-def _row(body: str, columns: str, heading: str) -> list[Statement]:
+def _row(body: str, columns: str) -> list[Statement]:
     """A row of a table: what its first cell names has what the others say."""
     names = [_clean(name) for name in columns.split(" | ")]
     cells = [_clean(cell) for cell in body.strip().strip("|").split("|")]
-    if len(names) != len(cells) or not cells[0]:
-        return []
-    del heading  # the first cell says more
-    return [
-        Statement(cell, name, cells[0])
-        for name, cell in zip(names[1:], cells[1:], strict=True)
-        if cell and name
-    ]
+    pairs = zip(names[1:], cells[1:], strict=False) if len(names) == len(cells) and cells[0] else ()
+    return [Statement(cell, name, cells[0]) for name, cell in pairs if cell and name]
