@@ -17,17 +17,19 @@ POSSESSIVE = {"i": "my", "we": "our", "you": "your", "he": "his", "she": "her", 
 PREPOSITIONS = frozenset(
     "in on at to from with without by for under behind near until till since before after into onto over"
     " above below between beside inside outside through via as about against during within opposite"
-    " around".split()
+    " around next\ue000to".split()
 )  # "of" binds what it stands between
 BE = frozenset("am is are was were be been".split())
 AUXILIARIES = BE | frozenset(
     "has have had do does did will would can could may might must shall should not never".split()
 )
 TIME_UNITS = re.compile(r"\b(?:second|minute|hour|day|night|week|month|year|min|sec|hr|h)s?\b", re.IGNORECASE)
+_NEVER_FIRST = frozenset("not never be been".split())
 _MAIN = frozenset("has have had does do did".split())
 _ADVERBS = frozenset("only also still usually always already just currently mostly often again now".split())
 _RELATIVE = frozenset("today yesterday tomorrow tonight".split())
 """When that is, a note cannot say once it is old."""
+_NEXT_TO = "next\ue000to"
 _APPOSITION = re.compile(r"^((?:The|My|Our|His|Her|Their|Your)(?: [\w'’-]+){1,4}), [^,]{2,40}, (?=[a-z])")
 _CUTS = re.compile(r",? (?:because|since we|so that|although|while|which|who|whose|if|when|unless|than)\b.*")
 
@@ -50,8 +52,11 @@ class Chunk:
 
     @property
     def bare(self) -> tuple[str, ...]:
-        first = self.words[0].casefold() if self.words else ""
-        return self.words[1:] if first in DETERMINERS and len(self.words) > 1 else self.words
+        return (
+            self.words[1:]
+            if self.words[:1] and self.words[0] in DETERMINERS and self.words[1:]
+            else self.words
+        )
 
     @property
     def kind(self) -> str:
@@ -111,10 +116,11 @@ def tags_of(word: str) -> frozenset[str]:
 
 
 def inflect(verb: str, tag: str) -> str:
-    """Another form of a verb: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
+    """Another form of a verb, whose first word changes: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
     lemminflect = _lexicon()
-    lemma = lemminflect.getLemma(verb, "VERB")[0]
-    return str((lemminflect.getInflection(lemma, tag) or (lemma,))[0])
+    head, *rest = verb.split(" ")
+    lemma = lemminflect.getLemma(head, "VERB")[0]
+    return " ".join([(lemminflect.getInflection(lemma, tag) or (lemma,))[0], *rest])
 
 
 def lower_first(phrase: str) -> str:
@@ -132,7 +138,8 @@ def clauses_of(sentence: str) -> list[Clause]:
     text = _CUTS.sub("", sentence.strip().rstrip(".!"))
     for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text, flags=re.IGNORECASE)
-    text = lower_first(_APPOSITION.sub(r"\1 ", text))
+    text = lower_first(_APPOSITION.sub(r"\1 ", re.sub(r" ?\([^()]*\)", "", text)))
+    text = text.replace(" next to ", f" {_NEXT_TO} ")
     found: list[Clause] = []
     held = ""
     for part in re.split(r"(,? (?:and|but|so) |, |: | [–—-] )", join_spans(text)):
@@ -185,8 +192,9 @@ def _parse(words: list[str], before: Clause | None, *, is_first: bool) -> Clause
         auxiliary = f"{auxiliary} {rest[0].casefold()}".strip()
         rest = rest[1:]
     if rest and rest[0].islower() and (not auxiliary or _is_participle(rest, auxiliary)):
-        verbs.append(rest[0])
-        rest = rest[1:]
+        verbs, rest = [rest[0]], rest[1:]
+        if len(rest) > 2 and rest[0] == "to" and "VB" in tags_of(rest[1]) and rest[2] not in PREPOSITIONS:
+            verbs, rest = [*verbs, *rest[:2]], rest[2:]  # "decided to use"
     if auxiliary in _MAIN and not verbs:
         auxiliary, verbs = "", [auxiliary]
     if not rest and not verbs:
@@ -215,7 +223,7 @@ def _fronted(words: list[str]) -> list[str]:
 def _verb_at(words: Sequence[str]) -> int | None:
     """Where the finite verb stands; 0 where the subject is left out; None if there is none."""
     for at, word in enumerate(words):
-        if word.casefold() in AUXILIARIES or (at and word.islower() and _is_verb(words, at)):
+        if word.casefold() in AUXILIARIES - _NEVER_FIRST or (at and word.islower() and _is_verb(words, at)):
             return at
     first, second = tags_of(words[0].lower()), words[1].casefold()
     is_verb = first & {"VBD", "VBZ", "VB"} and not first & {"NN", "NNS"}

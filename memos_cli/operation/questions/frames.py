@@ -25,9 +25,11 @@ MOST = 3
 """Parts of a clause that are asked for."""
 _PLACES = frozenset(
     "in on at under behind near above below between beside inside outside opposite into onto from to over"
-    " around".split()
+    " around next\ue000to".split()
 )
-_INSIDE = frozenset("in under behind near above below between beside inside outside opposite".split())
+_INSIDE = frozenset(
+    "in under behind near above below between beside inside outside opposite next\ue000to".split()
+)
 _UNTIL = {
     "until": "Until when",
     "till": "Until when",
@@ -41,7 +43,7 @@ _ASKS = {"your": "my", "you": "I", "yours": "mine"}
 _MONEY = re.compile(r"[€$£¥]|\b(?:euros?|dollars?|pounds?|francs?|cents?|EUR|USD|GBP|CHF)\b")
 _PEOPLE = re.compile(r"(?:er|or|ist|ian|ant|man|woman|person|wife|doctor|boss|nurse|coach|owner|lead)\Z")
 _THINGS = re.compile(
-    r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user)\Z"
+    r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user|restaurant|plant|grant)\Z"
 )
 _TITLED = re.compile(r"(?:Dr|Mrs?|Ms|Prof)\.?\s")
 _LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {}?")
@@ -261,7 +263,7 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
         )
         draft.frames += asks
     thing = _content(joined([bare(names[-1]), *others]))
-    if thing.casefold() not in POSSESSIVE:
+    if thing:
         noun = ask.noun or ("name" if is_named else "")
         last = noun or clause.verb or wh
         draft.keywords = [f"{thing} {last}", f"{noun or wh} {thing}", f"{thing} {wh}"]
@@ -270,7 +272,7 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
 
 def _content(text: str) -> str:
     """The words that tell what a text is on."""
-    small = DETERMINERS | PREPOSITIONS | {"of", "and"}
+    small = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys() | {"of", "and"}
     return " ".join(word for word in text.split() if word.casefold() not in small)
 
 
@@ -285,10 +287,10 @@ def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind
         middle = [subject, *more, clause.verb]
         short = f"{wh}'s" if first == "is" and wh in ("What", "Where", "Who", "When") else ""
     else:
-        tags = tags_of(clause.verb)
+        tags = tags_of(clause.verb.split(" ")[0])
         first = "did" if "VBD" in tags else "does" if "VBZ" in tags else "do"
         middle, short = [subject, inflect(clause.verb, "VB")], ""
-    rest = " ".join(filter(None, [*middle, *others, behind]))
+    rest = joined([*middle, *others, behind])
     return [f"{wh} {first} {rest}?"] + ([f"{short} {rest}?"] if short else [])
 
 
@@ -339,15 +341,14 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
         return _Ask((until,) if until else ("When", _wh_of_day(first, kind)))
     if is_one and kind == "amount":
         return _ask_amount(clause, first, preposition)
-    if not is_one and kind_of(last) in ("code", "number", "name", "quoted") and first.islower():
-        noun = " ".join(texts[:-1])
-        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, last)
-    if not is_one and kind_of(first) == "name" and not kind_of(last) and last.islower():
-        noun = " ".join(texts[1:])
-        return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, first)
-    if kind == "name" and preposition in ("", "by", "with", "for", "to"):
+    if not is_one and kind_of(last) in ("code", "number", "name", "quoted") and _is_noun(texts[:-1]):
+        return _which(" ".join(texts[:-1]), preposition, last)
+    if not is_one and kind_of(first) == "name" and not kind_of(last) and _is_noun(texts[1:]):
+        return _which(" ".join(texts[1:]), preposition, first)
+    if kind == "name" and preposition in ("", "by", "with", "for", "to") and chunk.bare == chunk.words:
         is_person = clause.predicate in BE and not preposition and _is_person(clause.subject)
-        if is_person or preposition == "by" or _TITLED.match(last):
+        is_given_to = preposition == "to" and not clause.chunks[0].preposition
+        if is_person or preposition == "by" or is_given_to or _TITLED.match(last):
             return _Ask(("Who",), preposition)
     is_quality = clause.predicate in BE and not clause.chunks[0].preposition  # "allergic to"
     if preposition in _PLACES and kind not in ("amount", "number") and not is_quality:
@@ -355,6 +356,18 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
     if preposition == "without":
         return _Ask(("How", "What"), "", "", chunk.text)
     return _Ask(("What", "How") if preposition == "with" else ("What",), preposition)
+
+
+def _is_noun(words: Sequence[str]) -> bool:
+    """Whether words in front of a name or behind one say what it is: "port", "S3 bucket"; not "used"."""
+    tags = tags_of(words[-1])
+    return (
+        words[-1].islower() and (not tags or bool(tags & {"NN", "NNS"})) and not TIME_UNITS.search(words[-1])
+    )
+
+
+def _which(noun: str, preposition: str, answer: str) -> _Ask:
+    return _Ask((f"Which {noun}", f"What {noun}"), preposition, noun, answer)
 
 
 def _wh_of_day(text: str, kind: str) -> str:

@@ -129,7 +129,7 @@ def _fragments(text: str, topic: str) -> list[Draft]:
         )
         if not span.start and after and len(after.split()) <= 3:
             drafts.append(draft_of_value(after, value, topic))
-        elif len(before.split()) <= 5 and re.search(r"[^\W\d]{2}", before):
+        elif not after and len(before.split()) <= 5 and re.search(r"[^\W\d]{2}", before):
             drafts.append(draft_of_value(before, value, topic))
     return drafts[:MOST_OF_ONE]
 

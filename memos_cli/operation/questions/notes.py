@@ -88,7 +88,7 @@ def _clean(text: str) -> str:
 def _lines(body: str) -> Iterator[str]:
     """The sentences of a block, which may have joined short ones and lines of fields."""
     for line in body.split("\n") if _is_list(body) else [" ".join(body.split("\n"))]:
-        line = _clean(_ITEM.sub("", line))
+        line = _clean(line[found.end() :] if (found := _ITEM.match(line)) else line)
         start = 0
         for stop in re.finditer(
             r"(?<=[^\W\d]{3})[.!;]\s+(?=[^\W_])|(?<=[\d%)\"”’'])[.!;]\s+(?=[A-ZÄÖÜ])|[。！；]", line
