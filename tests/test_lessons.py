@@ -192,7 +192,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=25).map(" ".join)), st.text(max_size=20))
 def test_any_text_is_survived(text: str, title: str) -> None:
     facts = facts_of(text, source=1, title=title)
@@ -204,7 +204,7 @@ def test_any_text_is_survived(text: str, title: str) -> None:
     assert not {*missed} & {" ".join(said_words(q)) for fact in facts[:2] for q in fact.questions}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=25).map(" ".join)))
 def test_spans_are_in_order_and_in_the_text(text: str) -> None:
     end = 0
@@ -560,7 +560,7 @@ def test_where_too_few_questions_of_the_model_hold_the_rules_ask() -> None:
     assert make_lessons([memory(1, NOTE)], embed=None, reader=mute, seed=1) == rules
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=120), st.lists(st.text(max_size=60), min_size=1, max_size=4))
 def test_whatever_a_model_says_is_survived(text: str, answers: list[str]) -> None:
     said = iter(answers * 200)

@@ -44,7 +44,7 @@ from memos_cli.operation.questions.facts import Fact
 from memos_cli.settings import Settings
 
 DATA = Path(__file__).parent / "data"
-MANY = 48
+MANY = 24
 """Trained questions that are asked at most: every so many-th of them."""
 LENIENT: dict[str, Any] = {
     "gate_recall": 0.0, "gate_gain": -1.0, "gate_near_misses": 1.0, "gate_drift": 1e9, "gate_perplexity": 1e9,

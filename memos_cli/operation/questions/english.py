@@ -116,7 +116,7 @@ def tags_of(word: str) -> frozenset[str]:
 
 
 def inflect(verb: str, tag: str) -> str:
-    """Another form of a verb, whose first word changes: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
+    """Another form of a verb, of its first word: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
     lemminflect = _lexicon()
     head, *rest = verb.split(" ")
     lemma = lemminflect.getLemma(head, "VERB")[0]
@@ -175,6 +175,8 @@ def _parse(words: list[str], before: Clause | None, *, is_first: bool) -> Clause
     if len(words) < 2:
         return None
     at = _verb_at(words)
+    if at is None and before is not None and tags_of(words[0].casefold()) & {"VBZ", "VBD"}:
+        at = 0  # "… and lasts ten weeks"
     if at == 0 and before is not None and not (before.subject == "I" and before.auxiliary == "should"):
         subject = before.subject
     elif at == 0 and is_first:

@@ -360,10 +360,9 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
 
 def _is_noun(words: Sequence[str]) -> bool:
     """Whether words in front of a name or behind one say what it is: "port", "S3 bucket"; not "used"."""
-    tags = tags_of(words[-1])
-    return (
-        words[-1].islower() and (not tags or bool(tags & {"NN", "NNS"})) and not TIME_UNITS.search(words[-1])
-    )
+    last, tags = words[-1], tags_of(words[-1])
+    is_word = last.isalpha() and last.islower() and not TIME_UNITS.search(last)
+    return is_word and (not tags or bool(tags & {"NN", "NNS"}))
 
 
 def _which(noun: str, preposition: str, answer: str) -> _Ask:

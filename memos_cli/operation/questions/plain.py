@@ -31,11 +31,11 @@ _PLACES = {
     "es": "en sobre bajo detrás junto",
 }
 _TOLD = {
-    "de": {"mein": "dein", "unser": "euer"},
-    "fr": {"mon": "ton", "ma": "ta", "mes": "tes", "notre": "votre", "nos": "vos"},
-    "es": {"mi": "tu", "mis": "tus"},
+    "de": "unsere eure unser euer meine deine mein dein",
+    "fr": "mon ton ma ta mes tes notre votre nos vos",
+    "es": "mi tu mis tus",
 }
-"""The user's "my" as "your"."""
+"""The user's "my", and "your" after it."""
 _SMALL = frozenset(
     "der die das den dem des ein eine einen und ist sind war hat mein meine unser unsere sein seine ihr ihre le la les un"
     " une des est mon ma mes notre son sa el los las una es mi mis su nuestro nuestra de del du".split()
@@ -107,16 +107,12 @@ def _content(text: str) -> str:
 
 def _told(text: str, language: str) -> str:
     """What the user said, said to the user, as far as possessives go."""
-
-    def other(found: re.Match[str]) -> str:
-        word = found[0]
-        for mine, yours in _TOLD.get(language, {}).items():
-            if re.fullmatch(mine + ("(?:e[rnms]?)?" if language == "de" else ""), word, re.IGNORECASE):
-                new = (yours + word[len(mine) :]).replace("euere", "eure")
-                return new.capitalize() if word[0].isupper() else new
-        return word
-
-    return re.sub(r"[^\W\d_]+", other, text) + "."
+    words = _TOLD.get(language, "").split()
+    for mine, yours in zip(words[::2], words[1::2], strict=True):
+        ending = "([nrms]?)" if mine.endswith("e") else "()"
+        text = re.sub(rf"\b{mine}{ending}\b", rf"{yours}\1", text)
+        text = re.sub(rf"\b{mine.capitalize()}{ending}\b", rf"{yours.capitalize()}\1", text)
+    return text + "."
 
 
 def _german(text: str) -> Draft | None:

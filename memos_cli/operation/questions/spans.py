@@ -49,12 +49,12 @@ _SHAPES = (
     (
         "amount",
         rf"[€$£¥] ?{_NUMBER}(?: (?:an?|per|the) \w+)?|\b{_NUMBER} ?(?:%|€|°C?|元|块|公斤|公里|米|次|个|分钟|小时|天)"
-        rf"|(?<![\w.])(?:{_NUMBER}|{_COUNT})(?: [x×] {_NUMBER})?(?: (?:more|new|full|of)\b)? (?!(?:and|or|in|on|at|to|of|from|with|for|und|per|bis|auf|bei|is|are|was|were|do|does|did|has|have|will|can|must|should)\b)"
-        rf"[^\W\d_]+\b(?: (?:an?|per|pro|im|am) [^\W\d_]+\b)?|(?<![\w.]){_NUMBER} [x×] {_NUMBER}",
+        rf"|(?<![\w.]){_NUMBER} [x×] {_NUMBER}|(?<![\w.])(?:{_NUMBER}|{_COUNT})(?: (?:more|new|full|of)\b)? (?!(?:and|or|in|on|at|to|of|from|with|for|und|per|bis|auf|bei|is|are|was|were|do|does|did|has|have|will|can|must|should)\b)"
+        rf"[^\W\d_]+\b(?: (?:an?|per|pro|im|am) [^\W\d_]+\b)?",
     ),
     (
         "name",
-        rf"(?:{_TITLE}) {_NAME}(?: {_NAME})*|{_NAME}(?: (?:(?:de|da|van|von|del?l?a?|of|the|and|&) )?{_NAME}| \d[\w.]*)*",
+        rf"(?:{_TITLE}) {_NAME}(?: {_NAME})*|{_NAME}(?: (?:(?:de|da|van|von|del?l?a?|of|the|and|&) )?{_NAME}| \d[\w.]*+(?!,\d))*",
     ),
     ("number", rf"(?<![\w.]){_NUMBER}\b|{_HAN}{{2,}}|(?<![\w.])(?:{_COUNT})\b"),
 )  # fmt: skip

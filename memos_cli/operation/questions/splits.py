@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from memos_cli.operation.questions.answers import said_words
 from memos_cli.operation.questions.facts import Fact
@@ -36,33 +37,19 @@ def split_questions(
     if trained_kind not in made and "frame" not in made:
         apart = ""
     keys = [copy_key(text) for text in questions]
-    held = [kind == apart for kind in made]
+    near = np.asarray(vectors) @ np.asarray(vectors).T - 2 * np.eye(len(questions))
+    copied = (near >= limit) | np.array([[one == other for other in keys] for one in keys])
+    held = np.array([kind == apart for kind in made])
     frames = [at for at, kind in enumerate(made) if kind in ("frame", "model")]
     wanted = 0 if len(frames) < 4 else max(1, round(len(frames) / SHARE))
-    ranked = sorted(frames[1:], key=lambda at: _nearness(at, frames, vectors))
+    ranked = sorted(frames[1:], key=lambda at: float(near[at, frames].max()))
     for at in ranked[len(ranked) // 4 :]:
-        rest = [other for other in range(len(questions)) if other != at and not held[other]]
-        if wanted and not _is_copied(at, rest, keys, vectors, limit):
+        if wanted and not (copied[at] & ~held & (np.arange(len(held)) != at)).any():
             held[at] = True
             wanted -= 1
-    trained = [at for at in range(len(questions)) if not held[at]]
-    return [is_held and not _is_copied(at, trained, keys, vectors, limit) for at, is_held in enumerate(held)]
+    return [bool(held[at] and not (copied[at] & ~held).any()) for at in range(len(held))]
 
 
 def copy_key(question: str) -> tuple[str, ...]:
     """What two questions share when one is a copy of the other."""
     return tuple(sorted(word for word in said_words(question) if word not in _EMPTY))
-
-
-def _is_copied(
-    at: int, others: Sequence[int], keys: Sequence[object], vectors: Sequence[Sequence[float]], limit: float
-) -> bool:
-    return any(keys[at] == keys[other] or _cosine(vectors[at], vectors[other]) >= limit for other in others)
-
-
-def _nearness(at: int, others: Sequence[int], vectors: Sequence[Sequence[float]]) -> float:
-    return max((_cosine(vectors[at], vectors[other]) for other in others if other != at), default=0.0)
-
-
-def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
-    return math.fsum(a * b for a, b in zip(left, right, strict=True))
