@@ -111,7 +111,9 @@ def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
 def _answered(reader: Reader, text: str, question: str) -> tuple[str, str] | None:
     """The answer to a question and the span of the text in it; None if it does not hold."""
     answer, again = (_first_sentence(reader(text, question, ANSWER, seed)) for seed in (0, 1))
-    said, other = said_words(answer), said_words(again)
+    said, other, asked = said_words(answer), said_words(again), said_words(question)
+    if not {word for word in asked if len(word) > 3 or not word.isascii()} & {*said_words(text)}:
+        return None  # it could be asked of any text
     if not said or is_unknowing(answer) or is_unknowing(again) or find_unsupported(answer, [text], question):
         return None
     key = _common(text, said, other, question)
