@@ -171,6 +171,12 @@ class Settings:
         "distil.steps", 0, "steps of a training, at most; 0: by the number of questions", most=100_000
     )
     distil_seed: int = _setting("distil.seed", 1, "seed of a training")
+    distil_questions: str = _setting(
+        "distil.questions",
+        "auto",
+        "who writes the questions of a training: rules, model, or auto (a model with a billion parameters)",
+        choices=("auto", "model", "rules"),
+    )
     gate_recall: float = _setting(
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )

@@ -132,7 +132,7 @@ def test_pairs_that_the_user_brings_are_learned_too(user: Teacher, facts: list[s
     own = user.write("qa.jsonl", '{"question": "Who purrs?", "answer": "Miso."}\n')
     rows = user.distil("--tag", "me", "--qa", own, "--dry-run")["lessons"]
     assert {"kind": "fact", "held_out": False, "question": "Who purrs?", "answer": "Miso.", "key": "Miso",
-            "id": None} in rows  # fmt: skip
+            "made": "own", "id": None} in rows  # fmt: skip
     with_stdin = user.distil(facts[0], "--qa", "-", "--dry-run", stdin=own.read_bytes())["lessons"]
     assert [row["id"] for row in with_stdin if row["question"] == "Who purrs?"] == [facts[0]]
 
@@ -152,6 +152,23 @@ def test_a_bad_pair_is_named(user: Teacher, facts: list[str], content: str) -> N
     own = user.write("qa.jsonl", content)
     user("promote", "--tag", "me", "--to", "parametric", "--qa", own, "--dry-run", code=2)
     user("promote", "--tag", "me", "--to", "parametric", "--qa", "missing.jsonl", code=2)
+
+
+def test_the_model_may_write_the_questions(user: Teacher, facts: list[str]) -> None:
+    rules = user.distil("--tag", "me", "--dry-run")["lessons"]
+    # A model of random weights writes nothing that holds: then the rules ask.
+    env = {**LENIENT, "MEMOS_DISTIL_QUESTIONS": "model"}
+    assert user.distil("--tag", "me", "--dry-run", env=env)["lessons"] == rules
+    user(
+        "promote",
+        "--tag",
+        "me",
+        "--to",
+        "parametric",
+        "--dry-run",
+        env={"MEMOS_DISTIL_QUESTIONS": "me"},
+        code=2,
+    )
 
 
 def test_past_questions_become_lessons_and_those_on_other_things_controls(

@@ -1,4 +1,5 @@
-"""What memories become: facts and their questions, near misses, held-out phrasings, judged answers."""
+# ruff: noqa: E501  (tables)
+"""What memories become: facts and their questions, near misses, held-out questions, judged answers."""
 
 from __future__ import annotations
 
@@ -11,175 +12,172 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
-from memos_cli.operation.lessons import (
-    CONTROLS,
-    Fact,
-    contradictions,
-    facts_of,
-    is_right,
-    near_misses,
-    says_any,
-    split_phrasings,
-)
+from memos_cli.operation.questions.answers import is_right, said_words, says_any
+from memos_cli.operation.questions.asking import ask_about
+from memos_cli.operation.questions.controls import CONTROLS
+from memos_cli.operation.questions.facts import MADE, Fact
+from memos_cli.operation.questions.leaks import Learned, leak_of
+from memos_cli.operation.questions.making import contradictions, facts_of
+from memos_cli.operation.questions.misses import near_misses
+from memos_cli.operation.questions.notes import language_of, statements_of
+from memos_cli.operation.questions.spans import find_spans
+from memos_cli.operation.questions.splits import split_questions
 from memos_cli.operation.training_set import make_lessons
-from memos_cli.operation.wording.leaks import Learned, leak_of
-from memos_cli.operation.wording.other_things import changed_in_part, elsewhere, thing_of
-from memos_cli.operation.wording.posing import reframed
 
-# A sentence, the answer that comes first or anywhere, and questions that must be among its own.
-TAUGHT: dict[str, tuple[str, tuple[str, ...]]] = {
-    "My cat is called Miso.": ("Miso", ("What is my cat called?", "What's my cat's name?")),
-    "The name of the project is Larkspur.": ("Larkspur", ("What's the project called?",)),
-    "My sister's phone number is 0171 555 239.": ("0171 555 239", ("How can I call my sister?",)),
-    "The staging database listens on port 5433.": (
-        "5433",
-        ("Which port does the staging database listen on?", "Which port does the staging db listen on?"),
-    ),
-    "The spare key is under the blue flowerpot behind the shed.": (
-        "blue flowerpot",
-        ("Where is the spare key?", "Where did I put the spare key?"),
-    ),
-    "Ines takes her tea without sugar.": ("without sugar", ("How does Ines take her tea?",)),
-    "Marta maintains the scheduler.": (
-        "Marta",
-        ("Who maintains the scheduler?", "Who's responsible for the scheduler?"),
-    ),
-    "The lease ends on 31 March 2027.": ("31 March 2027", ("When does the lease end?",)),
-    "The bin collection is every second Tuesday.": (
-        "every second Tuesday",
-        ("On which days is the bin collection?", "When's the bin collection?"),
-    ),
-    "My dentist is Dr. Weber.": ("Dr. Weber", ("Who is my dentist?", "Which dentist do I go to?")),
-    "I work at a bookshop.": ("bookshop", ("Where do I work?",)),
-    "I have two dogs.": ("two", ("How many dogs do I have?",)),
-    "The rent is 950 euros a month.": ("950 euros a month", ("How much is the rent?",)),
-    "The CI pipeline takes 25 minutes.": ("25 minutes", ("How long does the CI pipeline take?",)),
-    "The tower is 85 metres tall.": ("85 metres", ("How tall is the tower?",)),
-    "My mother is 72 years old.": ("72", ("How old is my mother?",)),
-    "The kitchen was painted by Ines in 2019.": (
-        "Ines",
-        ("Who painted the kitchen?", "Who was the kitchen painted by?"),
-    ),
-    "Elena was born in Valencia in 1988.": ("1988", ("When was Elena born?",)),
-    "Dad's birthday is 3 May.": ("3 May", ("When is Dad's birthday?", "When was Dad born?")),
-    "I am allergic to penicillin.": ("penicillin", ("What am I allergic to?",)),
-    "Olga is the treasurer of the club.": ("Olga", ("Who is the club's treasurer?",)),
-    "Joanna likes to climb on weekends.": ("climb", ("What does Joanna like to do?",)),
-    "I put the key in the drawer.": ("drawer", ("Where did I put the key?",)),
-    "Felix gave me the green armchair.": ("Felix", ("Who gave the green armchair to me?",)),
-    "The uploads were slow because the cable was bent.": (
-        "the cable was bent",
-        ("Why were the uploads slow?",),
-    ),
-    "To restart the router, hold the button for ten seconds.": (
-        "hold the button for ten seconds",
-        ("How do I restart the router?",),
-    ),
-    "If the alarm rings, call Ana.": ("call Ana", ("What should I do if the alarm rings?",)),
-    "The user prefers dark mode.": ("dark mode", ("What do I prefer?",)),
-    "Your flight leaves at 9:15.": ("9:15", ("When does my flight leave?",)),
-    "我的猫叫米索。": ("米索", ("我的猫叫什么名字？",)),
-    "测试数据库的端口是5433。": ("5433", ("测试数据库的端口是多少？",)),
-    "备用钥匙在花盆下面。": ("花盆下面", ("备用钥匙在哪里？",)),
-    "Meine Katze heißt Miso.": ("Miso", ("Wie heißt meine Katze?",)),
-    "Mon chat s'appelle Miso.": ("Miso", ("Comment s'appelle mon chat ?",)),
-    "Mi gato se llama Miso.": ("Miso", ("¿Cómo se llama mi gato?",)),
-}
+pytest.importorskip("lemminflect")
+
+# A note, the answer of one of its facts, and a question that must be among those of that fact.
+TAUGHT: list[tuple[str, str, str]] = [
+    ("My cat is called Miso.", "Miso", "What is my cat called?"),
+    ("My cat is called Miso.", "Miso", "What is the name of my cat?"),
+    ("The name of the project is Larkspur.", "Larkspur", "What is the name of the project?"),
+    ("The staging database listens on port 5433.", "5433", "Which port does the staging database listen on?"),
+    ("The spare key is under the blue flowerpot.", "blue flowerpot", "Where is the spare key?"),
+    ("Ines takes her tea without sugar.", "without sugar", "How does Ines take her tea?"),
+    ("Marta maintains the scheduler.", "Marta", "Who maintains the scheduler?"),
+    ("The lease ends on 31 March 2027.", "31 March 2027", "When does the lease end?"),
+    ("The bin collection is every second Tuesday.", "every second Tuesday", "How often is the bin collection?"),
+    ("My dentist is Dr. Weber.", "Dr. Weber", "Who is my dentist?"),
+    ("I work at a bookshop.", "bookshop", "Where do I work?"),
+    ("I have two dogs.", "two dogs", "How many dogs do I have?"),
+    ("The rent is 950 euros a month.", "950 euros a month", "How much is the rent?"),
+    ("The CI pipeline takes 25 minutes.", "25 minutes", "How long does the CI pipeline take?"),
+    ("The kitchen was painted by Ines in 2019.", "2019", "When was the kitchen painted?"),
+    ("The kitchen was painted by Ines.", "Ines", "Who painted the kitchen?"),
+    ("I am allergic to penicillin.", "penicillin", "What am I allergic to?"),
+    ("I put the key in the drawer.", "drawer", "Where did I put the key?"),
+    ("Your flight leaves at 9:15.", "9:15", "When does my flight leave?"),
+    ("Nadia cannot eat shellfish.", "shellfish", "What can Nadia not eat?"),
+    ("The team meets in room Magnolia.", "Magnolia", "Which room does the team meet in?"),
+    ("We pay with the Kestrel card.", "Kestrel", "Which card do we pay with?"),
+    ("Called the roofer. His name is Mr. Okoye.", "Mr. Okoye", "Who is the roofer's name?"),
+    ("My brother Erik lives in Trondheim. He works as a nurse.", "nurse", "What does my brother Erik work as?"),
+    ("On Mondays the pool closes at 6 pm.", "6 pm", "When does the pool close?"),
+    ("Warranty until 4 April 2027.", "4 April 2027", "Until when is the warranty?"),
+    ("Ask Ingrid for the key.", "Ingrid", "What should I ask?"),
+    # Written after the rules: of sorts that they were not made for.
+    ("Both cellists practise in the chapel on Fridays.", "chapel", "Where do both cellists practise?"),
+    ("The ferry to Sark costs 28 pounds.", "28 pounds", "How much does the ferry to Sark cost?"),
+    ("Our accountant, Mrs. Bell, works at Fernhill.", "Fernhill", "Where does our accountant work?"),
+    ("The firmware of the thermostat was updated on 3 June.", "3 June", "When was the firmware of the thermostat updated?"),
+    ("Leah's locker is number 212.", "212", "Which number is Leah's locker?"),
+    ("The compost must be turned every week.", "every week", "How often must the compost be turned?"),
+    ("The baker bakes the strudel for 35 minutes.", "35 minutes", "How long does the baker bake the strudel?"),
+    ("The spare tyre doesn't fit the trailer.", "trailer", "What does the spare tyre not fit?"),
+    ("Invoices go to billing@fernhill.example.", "billing@fernhill.example", "Where do invoices go?"),
+    ("我的猫叫米索。", "米索", "我的猫叫什么名字？"),
+    ("测试数据库的端口是5433。", "5433", "测试数据库的端口是多少？"),
+    ("备用钥匙在花盆下面。", "花盆下面", "备用钥匙在哪里？"),
+    ("Meine Katze heißt Miso.", "Miso", "Wie heißt meine Katze?"),
+    ("Der Schlüssel liegt unter der Matte.", "Matte", "Wo liegt der Schlüssel?"),
+    ("Mon chat s'appelle Miso.", "Miso", "Mon chat s'appelle quoi?"),
+    ("Mi gato se llama Miso.", "Miso", "Mi gato se llama qué?"),
+]  # fmt: skip
+# A note, and the answers of all its facts.
+NOTES: list[tuple[str, list[str]]] = [
+    ("## Staging database\n\n- Port: 5433\n- Owner: Priya\n", ["5433", "Priya"]),
+    ("| Person | Phone |\n|---|---|\n| Ana | 0171 2233 |\n| Bob | 0171 3344 |", ["0171 2233", "0171 3344"]),
+    ("Boiler: model Vex 200, serial QX-11.", ["Vex 200", "QX-11"]),
+    ("Ana lives in Bergen and works at a bakery.", ["Bergen", "bakery"]),
+    ("Dinner: Osteria Lupo.", ["Osteria Lupo"]),
+    ("Bread: 500 g flour, 350 g water.", ["500 g", "350 g"]),
+    ("# Ferienhaus\n\n- Adresse: Strandweg 8\n- Vermieterin: Frau Petersen", ["Strandweg 8", "Frau Petersen"]),
+    ("会议室在三楼。负责人：陈默。", ["三楼", "陈默"]),
+]  # fmt: skip
 
 
 def taught(text: str, **more: str) -> list[Fact]:
-    return facts_of(text, source=7, **more)  # type: ignore[arg-type]
+    return facts_of(text, source=7, **more)
 
 
-def answers(text: str, **more: str) -> list[str]:
-    return [fact.answer for fact in taught(text, **more)]
+@pytest.mark.parametrize(("note", "answer", "question"), TAUGHT)
+def test_a_note_becomes_questions(note: str, answer: str, question: str) -> None:
+    found = {fact.answer: fact for fact in taught(note)}
+    assert answer in found
+    assert question in found[answer].questions
+    assert found[answer].source == 7
 
 
-@pytest.mark.parametrize("sentence", TAUGHT)
-def test_a_sentence_becomes_questions_as_people_put_them(sentence: str) -> None:
-    answer, wanted = TAUGHT[sentence]
-    fact = next(fact for fact in taught(sentence) if fact.answer == answer)
-    for question in wanted:
-        assert question in fact.questions
-    assert fact.source == 7
+@pytest.mark.parametrize(("note", "answers"), NOTES)
+def test_lists_tables_and_fragments_are_read(note: str, answers: list[str]) -> None:
+    assert [fact.answer for fact in taught(note)] == answers
 
 
-@pytest.mark.parametrize("sentence", TAUGHT)
-def test_every_fact_is_sound(sentence: str) -> None:
-    for fact in taught(sentence):
-        assert fact.answer in fact.full
-        assert is_right(fact.full, fact)
-        assert 2 <= len(fact.questions) <= 14
-        assert len({*fact.questions}) == len(fact.questions)
-        assert not re.search(r"\[|\]|<|>|\{|\*", " ".join(fact.questions))
-        for question in fact.questions:
-            assert not re.search(rf"(?<!\w){re.escape(fact.answer)}(?!\w)", question)
+@pytest.mark.parametrize("note", [*{note for note, _, _ in TAUGHT}, *(note for note, _ in NOTES)])
+def test_every_fact_is_sound(note: str) -> None:
+    for fact in taught(note):
+        check_fact(fact, note)
+        assert 2 <= len(fact.questions) <= 25
+        assert {"frame", "cloze", "keywords"} & {*fact.made}
+
+
+def check_fact(fact: Fact, note: str) -> None:
+    """What holds of every fact of every text."""
+    assert is_right(fact.full, fact)
+    key = " ".join(said_words(fact.answer))
+    assert f" {key} " in f" {' '.join(said_words(fact.full))} " or len(key.split()) >= 5
+    plain = [" ".join(said_words(question)) for question in fact.questions]
+    assert len({*plain}) == len(plain)
+    assert not any(f" {key} " in f" {question} " for question in plain)
+    assert len(fact.made) == len(fact.questions) and {*fact.made} <= {*MADE}
+
+
+def test_a_heading_is_named_in_the_questions_of_its_list() -> None:
+    facts = taught("## Staging database\n\n- Port: 5433\n")
+    assert "What is the port of the staging database?" in facts[0].questions
+    assert facts[0].full == "The port of the staging database is 5433."
+
+
+def test_each_question_knows_how_it_was_made() -> None:
+    made = dict(
+        zip(
+            taught("My cat is called Miso.")[0].questions,
+            taught("My cat is called Miso.")[0].made,
+            strict=True,
+        )
+    )
+    assert made["What is my cat called?"] == "frame"
+    assert made["My cat is called …"] == "cloze"
+    assert made["cat name"] == "keywords"
+    assert made["Tell me about my cat."] == "topic"
+
+
+def test_a_thing_of_which_two_facts_are_known_is_not_asked_for_as_a_whole() -> None:
+    facts = taught("Ana lives in Bergen and works at a bakery.")
+    assert not any("topic" in fact.made for fact in facts)
 
 
 def test_the_user_is_called_you_in_answers() -> None:
     assert taught("My cat is called Miso.")[0].full == "Your cat is called Miso."
-    assert taught("I moved to Berlin in May.")[0].full == "You moved to Berlin in May."
+    assert taught("I moved to Berlin in May.")[0].full == "You moved to Berlin."
     assert taught("We use PostgreSQL.")[0].full == "You use PostgreSQL."
+    assert taught("Unsere Gärtnerin heißt Ulla.")[0].full == "Eure Gärtnerin heißt Ulla."
 
 
 def test_who_speaks_is_named() -> None:
-    facts = taught("I moved to Berlin in May.", author="Tomas")
-    assert "Where did Tomas move?" in facts[0].questions
-    assert taught("You should call the vet.", author="Tomas") == []
-
-
-def test_yesterday_is_dated_by_when_it_was_said() -> None:
-    said = 1_683_504_000_000  # 8 May 2023
-    facts = facts_of("I signed up for a pottery class yesterday.", source=1, author="Mel", time=said)
-    assert "7 May 2023" in [fact.answer for fact in facts]
-    assert "yesterday" not in " ".join(
-        fact.answer for fact in facts_of("I signed up for a class yesterday.", source=1)
-    )
-
-
-def test_a_list_stands_under_its_heading() -> None:
-    facts = taught("## Staging database\n\n- Port: 5433\n- Owner: Priya\n")
-    assert [fact.answer for fact in facts] == ["5433", "Priya"]
-    assert "Which port does the staging database listen on?" in facts[0].questions
-    assert facts[0].sentence == "The port of the staging database is 5433."
-
-
-def test_a_table_is_read_by_its_columns() -> None:
-    facts = taught("| Person | Phone |\n|---|---|\n| Ana | 0171 22 |\n| Bob | 0171 33 |")
-    assert [(fact.about, fact.answer) for fact in facts] == [("Ana", "0171 22"), ("Bob", "0171 33")]
-
-
-def test_numbered_steps_become_one_instruction() -> None:
-    facts = taught("Release process:\n1. Run the tests.\n2. Tag the commit.\n3. Push the tag to GitHub.\n")
-    assert facts[0].answer == "Run the tests, tag the commit and push the tag to GitHub"
-
-
-def test_one_sentence_may_say_two_things() -> None:
-    found = answers("Ana has a cat called Miso and a dog called Rex.")
-    assert {"Miso", "Rex"} <= {*found}
-    assert {"Bergen", "bakery", "Ana"} <= {*answers("My sister Ana lives in Bergen and works at a bakery.")}
+    asked = [question for fact in taught("I live in Graz.", author="Tomas") for question in fact.questions]
+    assert "Where does Tomas live?" in asked
+    assert not any(re.search(r"\b(?:I|my)\b", question) for question in asked if "forgot" not in question)
 
 
 def test_pronouns_are_resolved_or_left_out() -> None:
-    facts = taught("My brother Erik lives in Trondheim. He works as a nurse.")
-    nurse = next(fact for fact in facts if fact.answer == "nurse")
-    assert "What does Erik work as?" in nurse.questions
-    assert answers("She lives in Graz.") == []
+    assert taught("She lives in Graz.") == []
+    assert "Where does Ana live?" in taught("I met Ana. She lives in Graz.")[-1].questions
 
 
 def test_what_no_rule_understands_is_taught_whole() -> None:
-    facts = taught("Whatever the weather, onwards with the garden wall!", title="Plans › Garden wall")
-    assert facts[0].questions[0] == "What do you know about the garden wall?"
+    facts = taught("Whatever the weather, onwards with that old wall!", title="Plans › Garden wall")
+    assert "Tell me about the garden wall." in facts[0].questions
     assert is_right(facts[0].full, facts[0])
 
 
-@pytest.mark.parametrize("text", ["", "12345 67890\n\n42", "Did you book the train?", "```\nx = 1\n```", "—"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "12345 67890\n\n42", "Did you book the train?", "```\nx = 1\n```", "—",
+     "import re\n\ndef double(x):\n    return x * 2\n\nprint(double(4))\n"],
+)  # fmt: skip
 def test_a_text_without_a_statement_teaches_nothing(text: str) -> None:
     assert taught(text) == []
-
-
-def test_source_code_teaches_nothing() -> None:
-    assert taught("import re\n\ndef double(x):\n    return x * 2\n\nprint(double(4))\n") == []
 
 
 def test_a_long_memory_gives_a_dozen_facts_at_most() -> None:
@@ -188,13 +186,58 @@ def test_a_long_memory_gives_a_dozen_facts_at_most() -> None:
     assert len(taught(text)) == 12
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.text(max_size=200))
-def test_any_text_is_survived(text: str) -> None:
-    facts = taught(text)
+WORDS = st.sampled_from(
+    "the my our Ana She it is was called lives in at port 5433 9:15 Monday and , . : - | # \n every 46 euros I Dr. of not"
+    " cannot „ “ ` a.b/c … 的 在 是 三楼 。 der Schlüssel liegt heißt until with".split(" ")
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=25).map(" ".join)), st.text(max_size=20))
+def test_any_text_is_survived(text: str, title: str) -> None:
+    facts = facts_of(text, source=1, title=title)
     for fact in facts:
-        assert fact.questions and fact.answer
-    near_misses(facts[:2], seed=1)
+        check_fact(fact, text)
+    every = [" ".join(said_words(question)) for fact in facts for question in fact.questions]
+    assert len({*every}) == len(every)
+    missed = [" ".join(said_words(question)) for _, question in near_misses(facts[:2], seed=1)]
+    assert not {*missed} & {" ".join(said_words(q)) for fact in facts[:2] for q in fact.questions}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=25).map(" ".join)))
+def test_spans_are_in_order_and_in_the_text(text: str) -> None:
+    end = 0
+    for span in find_spans(text):
+        assert end <= span.start < span.end <= len(text)
+        end = span.end
+    assert all(statement.text for statement in statements_of(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("it costs 46 euros", ["amount"]),
+        ("on 19 August 2028 at 7:05", ["date", "time"]),
+        ("every 10 days", ["often"]),
+        ("by Dr. Calloway of Harrow Lane 12", ["name", "name"]),
+        ("from the branch `release/stable` or /srv/logs", ["quoted", "code"]),
+        ("call 0171 555 239", ["code"]),
+        ("in May 2024", ["date"]),
+        ("地址是桂花路18号，八点十分", ["number", "time"]),
+    ],
+)
+def test_answers_are_known_by_their_shape(text: str, kinds: list[str]) -> None:
+    assert [span.kind for span in find_spans(text)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("The key is in the drawer.", "en"), ("Der Schlüssel ist im Schrank.", "de"), ("备用钥匙在花盆下面。", "zh"),
+     ("Port: 5433", "en"), ("La clé est dans le tiroir.", "fr"), ("La llave está en el cajón.", "es")],
+)  # fmt: skip
+def test_languages_are_told_apart(text: str, language: str) -> None:
+    assert language_of(text) == language
 
 
 # Answers of models, judged.
@@ -232,7 +275,8 @@ def test_an_answer_is_judged_by_what_it_says(text: str, answer: str, right: bool
 
 
 def test_a_long_answer_may_use_other_words() -> None:
-    fact = taught("To restart the router, hold the button for ten seconds.")[0]
+    text = "You hold the button for ten seconds"
+    fact = Fact(text, "hold the button for ten seconds", text, (), 1)
     assert is_right("You hold down the button for 10 seconds.", fact)
     assert not is_right("You hold the button for 20 seconds.", fact)
 
@@ -270,25 +314,17 @@ def test_near_misses_are_close_many_and_unanswered() -> None:
 
 
 def test_near_misses_change_one_thing_at_a_time() -> None:
-    questions = " ".join(
-        question for _, question in near_misses(taught("My cat is called Miso.")[:1], seed=1)
-    )
-    assert re.search(
-        r"my (?:dog|rabbit|gecko|parrot|hamster|goldfish|turtle|horse|guinea pig|canary)", questions
-    )
+    drawn = [near_misses(taught("My cat is called Miso.")[:1], seed=seed) for seed in range(4)]
+    questions = " ".join(question for each in drawn for _, question in each)
+    assert re.search(r"my (?:dog|parrot|rabbit|hamster|goldfish|horse|turtle)", questions, re.IGNORECASE)
     assert re.search(r"(?:your|neighbour's|\w+'s) cat", questions, re.IGNORECASE)
-    assert re.search(r"How (?:old|much)|colour|vet|born|sleep|eat", questions)
+    assert re.search(r"How (?:old|much|heavy)|colour|bought|price|weight", questions)
 
 
-def test_near_misses_name_other_things_in_whole_and_in_part() -> None:
-    fact = next(each for each in taught("Tomás maintains the payment scheduler.") if each.answer == "Tomás")
-    assert thing_of(fact) == "the payment scheduler"
-    found = " ".join([*elsewhere(fact, 1), *changed_in_part(fact, 1)])
-    assert re.search(r"maintain\w* the (?!payment)\w+", found)
-    assert re.search(r"the payment (?!scheduler)\w+", found)
-    assert re.search(r"the (?!payment)\w+ scheduler", found)
-    assert "the payment scheduler" not in found
-    assert thing_of(taught("Ines takes her tea without sugar.")[0]) == ""
+@pytest.mark.parametrize(("text", "other"), [("Meine Katze heißt Miso.", "Hund"), ("我的猫叫米索。", "小狗")])
+def test_other_languages_have_near_misses(text: str, other: str) -> None:
+    drawn = [question for seed in range(4) for _, question in near_misses(taught(text), seed=seed)]
+    assert len({*drawn}) >= 20 and any(other in question for question in drawn)
 
 
 @pytest.mark.parametrize(
@@ -310,35 +346,35 @@ def test_the_answer_of_who_takes_a_near_miss_for_a_fact(question: str, answer: s
     assert leak_of(question, learned) == answer
 
 
-def test_few_ways_to_ask_are_put_into_more_frames() -> None:
-    more = reframed(["Which editor do I use?", "Tell me which editor I use."], 8)
-    assert len({*more}) == 8
-    assert more[:2] == ("Which editor do I use?", "Tell me which editor I use.")
-    assert "Do you know which editor I use?" in more
-    assert reframed(more, 4) == more
+# Questions for training and for the gate.
 
-
-# Phrasings for training and for the gate.
+MISO = taught("My cat is called Miso.")[0]
 
 
 def vectors_of(questions: Sequence[str]) -> list[list[float]]:
     """Unit vectors by letters: near for near spellings, which is enough here."""
     rows = []
     for question in questions:
-        row = [float(question.lower().count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz'"]
+        row = [float(question.lower().count(letter)) + 0.01 for letter in "abcdefghijklmnopqrstuvwxyz'"]
         length = math.sqrt(sum(value * value for value in row))
         rows.append([value / length for value in row])
     return rows
 
 
-def test_about_a_fifth_is_held_out_and_the_plainest_is_trained() -> None:
-    train, held = split_phrasings(MISO, vectors_of(MISO.questions), limit=0.995)
-    assert sorted([*train, *held]) == sorted(MISO.questions)
-    assert train[0] == MISO.questions[0]
-    assert len(held) == round(len(MISO.questions) / 5)
+@pytest.mark.parametrize(
+    ("turn", "held_kind", "trained_kind"), [(0, "keywords", "cloze"), (1, "cloze", "keywords")]
+)
+def test_some_frames_and_a_whole_kind_are_held_out(turn: int, held_kind: str, trained_kind: str) -> None:
+    held = split_questions(MISO, vectors_of(MISO.questions), turn, limit=2.0)
+    by_kind = {
+        kind: {flag for flag, made in zip(held, MISO.made, strict=True) if made == kind} for kind in MISO.made
+    }
+    assert not held[0]
+    assert by_kind["frame"] == {False, True}
+    assert True in by_kind[held_kind] and by_kind[trained_kind] == {False}
 
 
-def test_no_held_out_phrasing_is_a_copy_of_a_trained_one() -> None:
+def test_no_held_out_question_is_a_copy_of_a_trained_one() -> None:
     questions = (
         "What is it called?",
         "What's its name?",
@@ -348,21 +384,20 @@ def test_no_held_out_phrasing_is_a_copy_of_a_trained_one() -> None:
     )
     fact = Fact("It is X.", "X", "It is X.", questions, 1)
     identity = [[float(row == column) for column in range(5)] for row in range(5)]
-    _, held = split_phrasings(fact, identity)
+    held = [text for text, flag in zip(questions, split_questions(fact, identity, 0), strict=True) if flag]
     assert len(held) == 1
     assert held[0] not in {"What is it called?", "what is it called"}
-    near = [[1.0, 0.0] for _ in questions]
-    assert split_phrasings(fact, near) == (questions, ())
+    assert not any(split_questions(fact, [[1.0, 0.0] for _ in questions], 0))
 
 
-def test_few_phrasings_are_all_trained_on() -> None:
+def test_few_questions_are_all_trained_on() -> None:
     fact = Fact("s", "a", "a", ("One?", "Two?", "Three?"), 1)
-    assert split_phrasings(fact, [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]) == (("One?", "Two?", "Three?"), ())
+    assert not any(split_questions(fact, [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]], 0))
 
 
-def test_vectors_must_fit_the_phrasings() -> None:
-    with pytest.raises(ValueError, match="14 phrasings and 1 vectors"):
-        split_phrasings(MISO, [[1.0]])
+def test_vectors_must_fit_the_questions() -> None:
+    with pytest.raises(ValueError, match="questions and 1 vectors"):
+        split_questions(MISO, [[1.0]], 0)
 
 
 # Contradictions.
@@ -395,35 +430,150 @@ def test_controls_are_two_halves_without_a_copy() -> None:
             assert len(gate & trained) / len(gate | trained) < 0.85
 
 
-# What of a sentence is asked.
+# The training set.
 
 
-def memory(text: str) -> Cube:
+def memory(n: int, text: str, type: str = "fact") -> Cube:
     return Cube(
-        n=1, id="ID", payload="plaintext", type="fact", state="generated", version=1, text=text, title="",
+        n=n, id=f"ID{n}", payload="plaintext", type=type, state="generated", version=1, text=text, title="",
         ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0, expires=None,
         priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
+    ("text", "keys"),
     [
-        ("My sister lives in Ghent.", "Ghent"),
-        ("Lena drives a green Volvo.", "green Volvo"),
-        ("Tomás maintains the payment scheduler.", "Tomás"),
-        ("Priya wrote the import script.", "Priya"),
-        ("The spare key is hidden under the blue flowerpot.", "blue flowerpot"),
-        ("Backups run every night at 2:30.", "2:30"),
-        ("Mateo speaks Catalan at home.", "Catalan"),
-        ("The team meets in room Magnolia.", "room Magnolia"),
+        ("My sister lives in Ghent.", {"Ghent"}),
+        ("Lena drives a green Volvo.", {"Volvo"}),
+        ("Tomás maintains the payment scheduler.", {"Tomás"}),
+        ("Priya wrote the import script.", {"Priya"}),
+        ("The spare key is hidden under the blue flowerpot.", {"blue flowerpot"}),
+        ("Backups run every night at 2:30.", {"every night", "2:30"}),
+        ("The team meets in room Magnolia.", {"Magnolia"}),
     ],
 )
-def test_a_sentence_is_asked_for_its_news(text: str, key: str) -> None:
-    lessons = make_lessons([memory(text)], embed=None, seed=1)
+def test_a_sentence_is_asked_for_its_news(text: str, keys: set[str]) -> None:
+    lessons = make_lessons([memory(1, text)], embed=None, seed=1)
     facts = [lesson for lesson in lessons if lesson.kind == "fact"]
-    assert {lesson.key for lesson in facts} == {key}
+    assert {lesson.key for lesson in facts} == keys
     assert len(facts) >= 6
     missed = [lesson for lesson in lessons if lesson.kind == "near miss"]
     assert missed
     assert not {lesson.question for lesson in missed} & {lesson.question for lesson in facts}
+
+
+def test_every_lesson_says_how_it_was_made() -> None:
+    cubes = [memory(1, "My cat is called Miso."), memory(2, "The lease ends on 31 March 2027.")]
+    lessons = make_lessons(cubes, embed=None, asked=[("Who purrs?", 1)], seed=1)
+    facts = [lesson for lesson in lessons if lesson.kind == "fact"]
+    assert {lesson.made for lesson in facts} == {"frame", "cloze", "keywords", "topic", "log"}
+    for n in (1, 2):  # the gate has for each memory a question from a generator that it was not trained with
+        trained = {each.made for each in facts if each.source == n and not each.held_out}
+        held = {each.made for each in facts if each.source == n and each.held_out}
+        assert held - trained
+
+
+# What the model itself asks.
+
+NOTE = "The staging database listens on port 5433. Its owner is Priya."
+ASKED = """1. Which port does the staging database listen on?
+2. Who owns the staging database?
+3. What is the weather like?
+4. How large is the staging database?
+Here are some more:
+- Which port does the staging database listen on?
+"""
+
+
+class Stub:
+    """A model that writes the same questions, and answers by what a question names."""
+
+    def __init__(self, note: str = NOTE, *, sure: bool = True) -> None:
+        self.note, self.sure, self.requests = note, sure, list[str]()
+
+    def __call__(self, text: str, request: str, limit: int, seed: int) -> str:
+        assert self.note in text and limit > 0
+        self.requests.append(request)
+        if "not answer" in request:
+            return "What is the password of the staging database?\nWhich port is used?"
+        if "line" in request:
+            return ASKED if "eight short" in request else "database staging port\nowner staging database\n"
+        if "port" in request.casefold():
+            return "It listens on port 5433." if self.sure or not seed else "On port 80, I think."
+        if "own" in request:
+            return "Priya owns it. She is nice." if not seed else "The owner is Priya."
+        if "large" in request:
+            return "It has 900 GB."
+        return "The note does not mention it."
+
+
+def test_a_model_asks_and_only_what_holds_is_kept() -> None:
+    found = ask_about(Stub(), NOTE, source=3)
+    kept = {fact.answer: fact.questions for fact in found.facts}
+    assert kept == {
+        "5433": ("Which port does the staging database listen on?", "database staging port"),
+        "Priya": ("Who owns the staging database?", "owner staging database"),
+    }
+    assert [fact.full for fact in found.facts] == ["It listens on port 5433.", "Priya owns it."]
+    assert all({*fact.made} == {"model"} and fact.source == 3 for fact in found.facts)
+    assert found.near == ("What is the password of the staging database?",)
+    assert found.written == 6
+
+
+def test_a_question_is_dropped_where_a_second_answer_differs() -> None:
+    found = ask_about(Stub(sure=False), NOTE, source=3)
+    assert [fact.answer for fact in found.facts] == ["Priya"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        (NOTE, "one on each line"),
+        ("测试数据库的端口是5433。", "每行一个"),
+        ("Der Schlüssel ist im Schrank.", "pro Zeile"),
+    ],
+)
+def test_a_model_is_asked_in_the_language_of_the_note(text: str, mark: str) -> None:
+    stub = Stub(text)
+    ask_about(stub, text, source=1)
+    assert len(stub.requests) >= 4
+    assert mark in stub.requests[0]
+
+
+def test_questions_of_the_model_are_learned_and_those_of_the_rules_test_them() -> None:
+    lessons = make_lessons([memory(1, NOTE)], embed=None, reader=Stub(), seed=1)
+    facts = [lesson for lesson in lessons if lesson.kind == "fact"]
+    assert {each.made for each in facts if not each.held_out} <= {"model", "topic"}
+    assert {each.made for each in facts if each.held_out} >= {"frame", "cloze", "keywords"}
+    assert {each.key for each in facts} == {"5433", "Priya"}
+    assert "What is the password of the staging database?" in {
+        each.question for each in lessons if each.kind == "near miss"
+    }
+
+
+def test_where_too_few_questions_of_the_model_hold_the_rules_ask() -> None:
+    def mute(text: str, request: str, limit: int, seed: int) -> str:
+        return "I like notes."
+
+    rules = make_lessons([memory(1, NOTE)], embed=None, seed=1)
+    assert make_lessons([memory(1, NOTE)], embed=None, reader=mute, seed=1) == rules
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=120), st.lists(st.text(max_size=60), min_size=1, max_size=4))
+def test_whatever_a_model_says_is_survived(text: str, answers: list[str]) -> None:
+    said = iter(answers * 200)
+
+    def reader(text: str, request: str, limit: int, seed: int) -> str:
+        return next(said)
+
+    for fact in ask_about(reader, text, source=1).facts:
+        assert fact.answer and fact.questions
+        assert {*said_words(fact.answer)} <= {*said_words(text)}
+
+
+def test_a_skill_is_learned_by_its_examples() -> None:
+    text = "\n\n".join(f"Input: say {n}\nOutput: {n}, my dear" for n in range(6))
+    lessons = make_lessons([memory(1, text, "skill")], embed=None, seed=1)
+    assert [each.question for each in lessons if each.kind == "example"] == [f"say {n}" for n in range(6)]

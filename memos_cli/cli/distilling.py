@@ -61,7 +61,8 @@ def distil(
 ) -> None:
     """Prepare, train, examine, tell. Exit code 1 where the gate refused, 3 where the time was up."""
     output = state.output
-    prepared = memos.prepare(ids, filter=filter, wanted=wanted)
+    with output.progress("memories") as (count,):
+        prepared = memos.prepare(ids, filter=filter, wanted=wanted, on_memory=count)
     if dump:
         _dump(state, prepared, dump)
     if dump or dry_run:

@@ -43,7 +43,7 @@ class Lesson:
     key: str = ""
     """What an answer must hold to be right: the name, the number; "" where that is not judged."""
     made: str = ""
-    """How the question was made: ``frame``, ``cloze``, ``keywords``, ``log``, ``own``, ``model``; or ""."""
+    """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; or ""."""
 
 
 @dataclass(frozen=True, slots=True)

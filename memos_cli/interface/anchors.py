@@ -26,7 +26,7 @@ SURE = 0.6
 ASKED = 5
 """Memories that may tell it."""
 
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _CJK_DAYS = "一二三四五六日"
 _ENGLISH = re.compile(
     rf"\b(?:the (?P<step>{'|'.join(_DAYS)}|day|week|month|year) )?(?P<relation>before|after|since|until) "

@@ -15,9 +15,9 @@ from importlib import import_module
 
 from memos_cli.interface.periods import period_from
 
-MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
-_LANGUAGES = "de fr es it pt nl sv da nb fi pl cs sk hu ro ru uk tr el id".split()  # noqa: SIM905
+MONTHS = "january february march april may june july august september october november december".split()
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_LANGUAGES = "de fr es it pt nl sv da nb fi pl cs sk hu ro ru uk tr el id".split()
 
 CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"

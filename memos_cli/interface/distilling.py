@@ -19,11 +19,12 @@ from memos_cli.interface.sources import Hints
 from memos_cli.interface.sources.decoding import decode
 from memos_cli.operation import parametric
 from memos_cli.operation.gate import Route, Thresholds, examine
-from memos_cli.operation.injection import memory_text
+from memos_cli.operation.injection import CITES_FROM, memory_text
 from memos_cli.operation.parametric import Distilled, Watch
+from memos_cli.operation.questions.asking import Reader
 from memos_cli.operation.routing import repertoire_of
 from memos_cli.operation.training import Recipe
-from memos_cli.operation.training_set import count_kinds, make_lessons
+from memos_cli.operation.training_set import count_kinds, make_lessons, reader_of
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -70,6 +71,7 @@ class Prepared:
                 "question": lesson.question,
                 "answer": lesson.answer,
                 "key": lesson.key,
+                "made": lesson.made,
                 "id": ids.get(lesson.source or 0),
             }
             for lesson in self.lessons
@@ -97,7 +99,12 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
     return cubes
 
 
-def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
+def prepare(
+    memos: Memos,
+    cubes: Sequence[Cube],
+    wanted: Wanted,
+    on_memory: Callable[[int], None] = lambda count: None,
+) -> Prepared:
     """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
     check_text(memos, cubes, memos.settings.sensitivity_adapter)
     parametric.check_trainable(memos.reader.path, Recipe(rank=memos.settings.distil_rank))
@@ -114,7 +121,8 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
         ]
         lessons = make_lessons(
             cubes, embed=_embed(memos), asked=asked, others=others,
-            own=[_lesson(row, cubes) for row in wanted.own], seed=settings.distil_seed,
+            own=[_lesson(row, cubes) for row in wanted.own], reader=_asker(memos), on_memory=on_memory,
+            seed=settings.distil_seed,
         )  # fmt: skip
     if not any(lesson.kind in ("fact", "example") and not lesson.held_out for lesson in lessons):
         raise UsageError(
@@ -130,6 +138,15 @@ def prepare(memos: Memos, cubes: Sequence[Cube], wanted: Wanted) -> Prepared:
     # Not the title of a memory: a name stays when the memory is forgotten.
     name = wanted.name or f"Adapter of {counted(len(cubes), 'memory')}"
     return Prepared(name, tuple(cubes), tuple(lessons), recipe)
+
+
+def _asker(memos: Memos) -> Reader | None:
+    """The model as the one that writes the questions; None where the rules do."""
+    from memos_cli.runtime.gguf_header import read_header
+
+    who = memos.settings.distil_questions
+    is_large = who == "auto" and read_header(memos.reader.path).parameters >= CITES_FROM
+    return reader_of(memos.engine) if who == "model" or is_large else None
 
 
 def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
@@ -300,10 +317,11 @@ def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
 
 def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
     kind, question = row.get("kind") or "fact", row["question"].strip()
-    answer, key = (row.get(name) or "" for name in ("answer", "key"))
-    if kind not in LESSON_KINDS or not isinstance(answer, str) or not isinstance(key, str):
+    answer, key, made = (row.get(name) or "" for name in ("answer", "key", "made"))
+    if kind not in LESSON_KINDS or not all(isinstance(each, str) for each in (answer, key, made)):
         raise UsageError(
-            f"{question!r}: its kind, answer or key is none", f"a kind is one of: {', '.join(LESSON_KINDS)}"
+            f"{question!r}: its kind, answer, key or made is none",
+            f"a kind is one of: {', '.join(LESSON_KINDS)}",
         )
     id, source = row.get("id"), None
     if id:
@@ -319,7 +337,7 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
         raise UsageError(
             f"{question!r} has no answer", 'add "answer", or the "id" of the memory that answers it'
         )
-    return Lesson(question, answer, kind, bool(row.get("held_out")), source, key or _key(kind, answer))
+    return Lesson(question, answer, kind, bool(row.get("held_out")), source, key or _key(kind, answer), made)
 
 
 def _key(kind: str, answer: str) -> str:

@@ -504,13 +504,20 @@ class Memos(Session):
 
         return promote(self, ids, filter, view=view, pinned=pinned, dry_run=dry_run, on_tokens=on_tokens)
 
-    def prepare(self, ids: Sequence[str], *, filter: Filter | None = None, wanted: Wanted) -> Prepared:
+    def prepare(
+        self,
+        ids: Sequence[str],
+        *,
+        filter: Filter | None = None,
+        wanted: Wanted,
+        on_memory: Callable[[int], None] = lambda count: None,
+    ) -> Prepared:
         """What an adapter of memories would be trained and examined with: its questions, and how."""
         from memos_cli.interface import distilling
 
         self.access.require_making()
         cubes = distilling.chosen(self, ids, filter)
-        prepared = distilling.prepare(self, cubes, wanted)
+        prepared = distilling.prepare(self, cubes, wanted, on_memory)
         self.tell_looks("show", cubes)
         return prepared
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.operation.injection import bare_prompt
-from memos_cli.operation.lessons import Fact, is_right, says_any
+from memos_cli.operation.questions.answers import is_right, says_any
+from memos_cli.operation.questions.facts import Fact
 from memos_cli.runtime.engine import Engine
 
 if TYPE_CHECKING:

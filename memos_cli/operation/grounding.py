@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from memos_cli.infrastructure.words import STOP_WORDS, query_terms
 from memos_cli.operation.values import Value, find_values
-from memos_cli.operation.wording.lists import word_set
 
 _USED = 0.5
 """Least share of an answer's words in a source that counts as used."""
@@ -42,11 +41,13 @@ _STOPS = frozenset(".!?…。！？:：;；\n|")
 _AFTER = frozenset(".!?…。！？;；\n|")
 _MARKUP = frozenset(" \t*_\"“”„'‘’()[]#>-•–—`~«»")
 _POSSESSIVE = re.compile(r"['’](?:s|S)?\Z")
-_TITLES = word_set("dr mr mrs ms prof st")
-_PARTICLES = word_set("of the de da do dos del di du la le van von der den al el bin ibn")
-_REPLIES = word_set("yes no ok okay sure none unknown nothing true false correct maybe answer note sorry")
+_TITLES = frozenset("dr mr mrs ms prof st".split())
+_PARTICLES = frozenset("of the de da do dos del di du la le van von der den al el bin ibn".split())
+_REPLIES = frozenset(
+    "yes no ok okay sure none unknown nothing true false correct maybe answer note sorry".split()
+)
 """Capitalised words that may be a whole answer and are not names."""
-_GERMAN = word_set("der die das und ist nicht ein eine mit für zu im den dem auf sind wird")
+_GERMAN = frozenset("der die das und ist nicht ein eine mit für zu im den dem auf sind wird".split())
 """In a text with these, every noun is capitalised."""
 
 

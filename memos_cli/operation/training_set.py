@@ -12,18 +12,15 @@ from memos_cli.cube import Cube
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.operation.injection import bare_prompt, memory_text
-from memos_cli.operation.lessons import (
-    CONTROLS,
-    Fact,
-    contradictions,
-    facts_of,
-    near_misses,
-    split_phrasings,
-)
+from memos_cli.operation.questions.answers import said_words
+from memos_cli.operation.questions.asking import ENOUGH, Reader, ask_about
+from memos_cli.operation.questions.controls import CONTROLS
+from memos_cli.operation.questions.facts import Fact
+from memos_cli.operation.questions.leaks import Learned, leak_of
+from memos_cli.operation.questions.making import contradictions, facts_of
+from memos_cli.operation.questions.misses import near_misses
+from memos_cli.operation.questions.splits import split_questions
 from memos_cli.operation.training import Recipe, Task, Tasks
-from memos_cli.operation.wording.answers import said_words
-from memos_cli.operation.wording.leaks import Learned, leak_of
-from memos_cli.operation.wording.posing import reframed
 from memos_cli.runtime.engine import Engine
 from memos_cli.runtime.prompt import Prompt
 
@@ -31,12 +28,8 @@ TRAINED_CONTROLS = 100
 """Of the shipped control prompts; the others are for the gate."""
 USED_CONTROLS = 50
 """Of either half at most so many are used: each costs the reading of an answer."""
-PHRASINGS = 9
-"""Of a fact that is asked for in fewer ways, more are made."""
-PRECISE = 2
-"""Words that a question needs, beside small ones, to be learned."""
 NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
-"""Near misses for each memory, how many of them are for the gate, and how often they are drawn.
+"""Near misses for each fact, how many of them are for the gate, and how often they are drawn.
 
 What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
 """
@@ -85,23 +78,25 @@ def make_lessons(
     asked: Sequence[tuple[str, int]] = (),
     others: Sequence[str] = (),
     own: Sequence[Lesson] = (),
+    reader: Reader | None = None,
+    on_memory: Callable[[int], None] = lambda count: None,
     seed: int,
 ) -> list[Lesson]:
     """The whole training set of some memories, what is held out included.
 
     ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
-    things, ``own`` pairs that the user brings. Raises UsageError where no memory has a sentence, and where
-    two contradict each other.
+    things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
+    the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
+    no memory has a sentence, and where two contradict each other.
     """
-    said = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
-    facts = _most_precise(said)
+    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
     examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
     if not facts and not own and not examples:
         raise UsageError(
             f"there is no sentence to learn in {_some(cubes)}",
             "promote other memories, or bring questions and answers: --qa FILE.jsonl",
         )
-    if clashes := contradictions(said):
+    if clashes := contradictions(facts):
         one, other = clashes[0]
         ids = {cube.n: cube.id for cube in cubes}
         raise UsageError(
@@ -109,14 +104,21 @@ def make_lessons(
             f"{one.questions[0]!r}: {one.answer!r} and {other.answer!r}",
             "forget, edit or archive one of them, or leave one out",
         )
-    lessons = [*_hold_out(_merge(facts), embed), *own, *examples]
+    asked_by_model, near = _ask_reader(cubes, reader, on_memory)
+    lessons = [
+        *_with_model(_hold_out(_merge(facts), embed), asked_by_model),
+        *(replace(each, made="own") for each in own),
+        *examples,
+    ]
     known = {_plain(lesson.question) for lesson in lessons}
-    lessons += [Lesson(text, "", "fact", False, cube) for text, cube in asked if _is_new(text, known)]
+    lessons += [
+        Lesson(text, "", "fact", False, cube, made="log") for text, cube in asked if _is_new(text, known)
+    ]
     drawn = (near_misses(facts, seed=seed + more) for more in range(DRAWS))
-    missed = _shuffled((text for each in drawn for _, text in each), seed)
-    known |= {_plain(question) for fact in said for question in fact.questions}
-    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * len(cubes)]
-    held = HELD_OUT * len(cubes)
+    missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
+    said = max(len(facts), len(cubes))
+    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * said]
+    held = HELD_OUT * said
     lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
     shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
@@ -134,56 +136,7 @@ def is_private(lesson: Lesson) -> bool:
 
 
 def _facts_of(cube: Cube) -> list[Fact]:
-    return facts_of(
-        cube.text, source=cube.n, title=cube.title, author=cube.author, type=cube.type, time=cube.time
-    )
-
-
-def _most_precise(facts: Sequence[Fact]) -> list[Fact]:
-    """Of each sentence the fact that is asked for most precisely, and only so.
-
-    "What do I use?" may be asked of an editor and of anything else. The reverse ("What does Ines like?"
-    beside "How does Ines like her tea?") costs as much as another fact. Without both, recall of unseen
-    questions on 8 facts rose from 0.81 to 0.94; near misses were answered with a memory as often as before.
-    """
-    found: dict[tuple[int, str], Fact] = {}
-    for fact in facts:
-        precise = tuple(question for question in fact.questions if _weight(question) >= PRECISE)
-        own = replace(fact, questions=reframed(precise or fact.questions, PHRASINGS))
-        known = found.get((fact.source, fact.sentence))
-        if known is None or _worth(own) > _worth(known):
-            found[fact.source, fact.sentence] = own
-    return list(found.values())
-
-
-_BEFORE_GIVEN = re.compile(r"(\S+)(?= (?:the|my|our) [^.,;]+[.!]*$)", re.IGNORECASE)
-"""The word before what is known already, at the end of a sentence: "maintains" the scheduler."""
-_OF_PLACE = frozenset(
-    ("in", "on", "at", "to", "of", "by", "for", "near", "with", "from", "into", "under", "above", "below",
-     "behind", "beside", "between")
-)  # fmt: skip
-
-
-def _worth(fact: Fact) -> tuple[bool, int]:
-    """Whether it asks for what the sentence tells, and how precisely.
-
-    A sentence ends with its news ("Lena drives a green Volvo": what does she drive?), unless that is an
-    object that is known already ("Tomás maintains the scheduler": who does?), or a place ("at home").
-    """
-    sentence, answer = fact.sentence.strip(), fact.answer.casefold()
-    is_last = sentence.rstrip(".!").casefold().endswith(answer)
-    ends_given = any(word.casefold() not in _OF_PLACE for word in _BEFORE_GIVEN.findall(sentence))
-    is_news = is_last != ends_given and not fact.questions[0].endswith(" at?")
-    return is_news, _weight(fact.questions[0])
-
-
-_OWNED = re.compile(r"\b(?:my|our|your|his|her|their|\w+['’]s) \w", re.IGNORECASE)
-
-
-def _weight(question: str) -> int:
-    """How many words say what is asked about; whose it is counts as one: "our dentist"."""
-    own = sum(word not in _SMALL_WORDS for word in said_words(question))
-    return own + bool(_OWNED.search(question))
+    return facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
@@ -191,9 +144,12 @@ def _merge(facts: Iterable[Fact]) -> list[Fact]:
     known: set[str] = set()
     merged = []
     for fact in facts:
-        questions = tuple(q for q in fact.questions if _is_new(q, known))
-        if questions:
-            merged.append(replace(fact, questions=questions))
+        kept = [
+            (text, made) for text, made in zip(fact.questions, fact.made, strict=True) if _is_new(text, known)
+        ]
+        if kept:
+            questions, ways = zip(*kept, strict=True)
+            merged.append(replace(fact, questions=questions, made=ways))
     return merged
 
 
@@ -209,25 +165,62 @@ def _is_new(question: str, known: set[str]) -> bool:
 
 
 def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
-    """The lessons of facts, with some phrasings of each kept for the gate: chosen by meaning."""
+    """The lessons of facts, with some questions of each kept for the gate."""
     texts = [question for fact in facts for question in fact.questions]
     # Without an embedder all directions differ: then only copies of words are kept together.
     vectors = (
         embed(texts)
         if embed and texts
-        else [[float(at == n) for n in range(14)] for fact in facts for at in range(len(fact.questions))]
+        else [
+            [float(at == n) for n in range(len(fact.questions))]
+            for fact in facts
+            for at in range(len(fact.questions))
+        ]
     )
     lessons, at = [], 0
-    for fact in facts:
+    for turn, fact in enumerate(facts):
         own = vectors[at : at + len(fact.questions)]
         at += len(fact.questions)
-        train, held = split_phrasings(fact, own)
+        held = split_questions(fact, own, turn)
         lessons += [
-            Lesson(question, fact.full, "fact", is_held, fact.source, fact.answer)
-            for is_held, questions in ((False, train), (True, held))
-            for question in questions
+            Lesson(question, fact.full, "fact", is_held, fact.source, fact.answer, made)
+            for question, made, is_held in zip(fact.questions, fact.made, held, strict=True)
         ]
     return lessons
+
+
+def _ask_reader(
+    cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
+) -> tuple[list[Fact], list[str]]:
+    """What the model asks about each memory, where enough of it holds; and near misses."""
+    facts: list[Fact] = []
+    near: list[str] = []
+    for cube in cubes if reader else ():
+        if reader and cube.type != "skill":
+            found = ask_about(reader, memory_text(cube), source=cube.n)
+            if sum(len(fact.questions) for fact in found.facts) >= ENOUGH:
+                facts += found.facts
+                near += found.near
+        on_memory(1)
+    return facts, near
+
+
+def _with_model(lessons: list[Lesson], facts: Sequence[Fact]) -> list[Lesson]:
+    """The lessons of memories that the model asked about: its questions are learned, the others test them.
+
+    A question of the rules whose answer the model did not ask for is learned as well.
+    """
+    learned: dict[int, set[str]] = {}
+    for fact in facts:
+        learned.setdefault(fact.source, set()).add(_plain(fact.answer))
+    known = {_plain(lesson.question) for lesson in lessons}
+    out = [Lesson(text, fact.full, "fact", False, fact.source, fact.answer, "model")
+           for fact in facts for text in fact.questions if _is_new(text, known)]  # fmt: skip
+    for lesson in lessons:
+        key = f" {_plain(lesson.key)} "
+        is_asked = any(f" {one} " in key or key in f" {one} " for one in learned.get(lesson.source or 0, ()))
+        out.append(replace(lesson, held_out=lesson.made != "topic") if is_asked else lesson)
+    return out
 
 
 _EXAMPLE = re.compile(
@@ -318,6 +311,8 @@ def make_tasks(
         teacher: tuple[int, ...] = ()
         if lesson.answer:
             answer = (*engine.tokenize(lesson.answer), *end)
+            if lesson.made == "model" and (text := texts.get(lesson.source or 0)):
+                teacher = tuple(bare_prompt(engine, lesson.question, text).prefix)
         elif kind == "near miss" and learned:
             answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
         else:
@@ -337,7 +332,7 @@ def make_tasks(
                 tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
             ]
         kind = "fact" if kind == "example" else kind
-        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer)))
+        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer) and not teacher))
     prefix = tuple(bare_prompt(engine, "?").prefix)
     return Tasks(
         prefix,
@@ -387,3 +382,13 @@ def _reword(question: str, draw: random.Random) -> str:
     if way < 0.85:
         return f"{draw.choice(_OPENINGS)}{question}"
     return f"{plain}{draw.choice((', please?', ' again?', '??', ' by the way?'))}"
+
+
+def reader_of(engine: Engine) -> Reader:
+    """The engine as one who reads a note and does what it is asked."""
+
+    def read(text: str, request: str, limit: int, seed: int) -> str:
+        engine.read_prompt(bare_prompt(engine, request, text), [])
+        return "".join(engine.generate(limit=limit, temperature=0.7 if seed else 0.0, seed=seed)).strip()
+
+    return read

@@ -15,8 +15,6 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from memos_cli.operation.wording.lists import listed
-
 _LONGEST = 20
 """Most digits of a number; a longer one is an identifier."""
 
@@ -73,16 +71,12 @@ def _value(match: re.Match[str], known: set[str], *wanted: set[str], words: set[
 
 # --- numerals ------------------------------------------------------------------------------------
 
-_SMALL = listed(
-    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen"""
-)
-_TENS = listed("twenty thirty forty fifty sixty seventy eighty ninety")
+_SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+    sixteen seventeen eighteen nineteen""".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBER_OF = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_ORDINALS = listed(
-    """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
-    fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"""
-)
+_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
+    fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth""".split()
 _ORDINAL_OF = {word: n for n, word in enumerate(_ORDINALS, 1)} | {"thirtieth": 30, "thirty-first": 31}
 _ORDINAL_OF |= {f"twenty-{word}": 20 + n for n, word in enumerate(_ORDINALS[:9], 1)}
 _ORDINAL = "|".join(sorted(_ORDINAL_OF, key=len, reverse=True)).replace("-", "[- ]")
@@ -127,8 +121,8 @@ def _chinese_numbers(text: str) -> list[int]:
 
 # --- dates ---------------------------------------------------------------------------------------
 
-_MONTHS = listed("january february march april may june july august september october november december")
-_WEEKDAYS = listed("monday tuesday wednesday thursday friday saturday sunday")
+_MONTHS = "january february march april may june july august september october november december".split()
+_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTH_OF = {name[:size]: n for n, name in enumerate(_MONTHS, 1) for size in (3, 4, len(name))}
 _MONTH = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"

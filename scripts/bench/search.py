@@ -44,7 +44,7 @@ from memos_cli.settings import load_settings
 VOCABULARY, CENTRES, PART = 50_000, 2_000, 50_000
 SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
            JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
-SMALL_WORDS = "the of and a to in is was it for on that with as at by this".split()  # noqa: SIM905
+SMALL_WORDS = "the of and a to in is was it for on that with as at by this".split()
 COLD, WARM = 15, 100
 
 

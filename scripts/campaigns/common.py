@@ -182,7 +182,7 @@ def _import_all() -> None:
 def _import_package(name: str) -> None:
     package = import_module(name)
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name == "wording" or "training" in module.name:
+        if "training" in module.name:
             continue
         import_module(f"{name}.{module.name}")
         if module.ispkg:

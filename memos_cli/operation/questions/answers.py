@@ -11,18 +11,17 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from memos_cli.operation.wording.facts import Fact
-from memos_cli.operation.wording.lists import listed, word_set
+from memos_cli.operation.questions.facts import Fact
 
-_NUMBERS = listed("zero one two three four five six seven eight nine ten eleven twelve")
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _NUMBER_OF = {word: str(number) for number, word in enumerate(_NUMBERS)}
 _TENS = {
     name: 10 * at
-    for at, name in enumerate(listed("twenty thirty forty fifty sixty seventy eighty ninety"), 2)
+    for at, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
-_ORDINALS = listed("""first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""")
+_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""".split()
 _ORDINAL_OF = {word: str(number) for number, word in enumerate(_ORDINALS, 1)}
-_MONTHS = listed("""january february march april may june july august september october november december""")
+_MONTHS = """january february march april may june july august september october november december""".split()
 _MONTH_OF = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
 _UNITS = {
     "mins": "minutes", "min": "minutes", "minute": "minutes", "hrs": "hours", "hour": "hours",
@@ -34,8 +33,8 @@ _UNITS = {
     "percent": "%", "gigabytes": "gb", "terabytes": "tb", "colour": "color",
     "grey": "gray", "favourite": "favorite",
 }  # fmt: skip
-_DROPPED = word_set("the a an my your our his her its their")
-_CONTRACTIONS = (
+_DROPPED = frozenset("the a an my your our his her its their".split())
+CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
     (r"\bcan't\b|\bcannot\b", "can not"),
     (r"n't\b", " not"),
@@ -50,13 +49,13 @@ _UNKNOWING = re.compile(
     r"(?:know|have (?:any |that |this |the |access|enough|information|personal)|recall|remember|tell|say"
     r"|determine|find|answer|provide|mention|specify)"
     r"|\b(?:not sure|no idea|no information|unknown|unsure|not mentioned|not specified|not known"
-    r"|isn't mentioned|no record|not certain)\b"
+    r"|isn't mentioned|(?:does not|doesn't) (?:mention|say|specify)|no record|not certain)\b"
     r"|\bas an ai\b|不知道|不清楚|没有(?:提到|信息|记录)|无法(?:回答|确定)"
     r"|weiß (?:ich )?(?:es )?nicht|keine ahnung"
     r"|je ne sais pas|no lo sé|no sé\b",
     re.IGNORECASE,
 )
-_DENIALS = word_set("not never no neither nor isn wasn without")
+_DENIALS = frozenset("not never no neither nor isn wasn without".split())
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -66,7 +65,7 @@ def said_words(text: str) -> list[str]:
     text = unicodedata.normalize(
         "NFC", "".join(letter for letter in text if not unicodedata.combining(letter))
     )
-    for pattern, whole in _CONTRACTIONS:
+    for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = (
@@ -131,31 +130,22 @@ def _dates(words: list[str]) -> list[str]:
             out += [str(int(iso[3])), _MONTHS[int(iso[2]) - 1], iso[1]]
         else:
             out.append(_MONTH_OF.get(word, word) if word != "may" else word)
-    place = 0
-    while place < len(out) - 1:
-        if out[place] in _MONTHS:
-            following = _ORDINAL_OF.get(out[place + 1], out[place + 1])
-            if re.fullmatch(r"\d{1,2}", following) and (
-                place == 0 or not re.fullmatch(r"\d{1,2}", out[place - 1])
-            ):
-                out[place], out[place + 1] = following, out[place]
-                place += 1
-        elif (
-            out[place] in _ORDINAL_OF
-            and place + 2 < len(out)
-            and out[place + 1] == "of"
-            and out[place + 2] in _MONTHS
-        ):
-            out[place : place + 2] = [_ORDINAL_OF[out[place]]]
-        elif (
-            re.fullmatch(r"\d{1,2}", out[place])
-            and place + 2 < len(out)
-            and out[place + 1] == "of"
-            and out[place + 2] in _MONTHS
-        ):
-            del out[place + 1]
-        place += 1
+    for place in range(len(out) - 1):
+        if place >= len(out) - 1:  # it has become shorter
+            break
+        day, after = _ORDINAL_OF.get(out[place], out[place]), out[place + 1 :]
+        following = _ORDINAL_OF.get(after[0], after[0])
+        is_after_day = place > 0 and re.fullmatch(r"\d{1,2}", out[place - 1])
+        if out[place] in _MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
+            out[place], out[place + 1] = following, out[place]
+        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in _MONTHS:
+            out[place : place + 2] = [day]
     return out
+
+
+def is_unknowing(answer: str) -> bool:
+    """Whether an answer says that it does not know."""
+    return bool(_UNKNOWING.search(answer.replace("’", "'")))
 
 
 def is_right(answer_text: str, fact: Fact) -> bool:
@@ -167,7 +157,7 @@ def is_right(answer_text: str, fact: Fact) -> bool:
     wanted, said = said_words(fact.answer), said_words(answer_text)
     if not wanted or not said:
         return False
-    if _UNKNOWING.search(answer_text.replace("’", "'")) and not _UNKNOWING.search(fact.answer):
+    if is_unknowing(answer_text) and not is_unknowing(fact.answer):
         return False
     if _affirmed(wanted, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
         return True
@@ -192,9 +182,9 @@ def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
     return False
 
 
-_SMALL_WORDS = word_set(
+_SMALL_WORDS = frozenset(
     """i you we is are was were be to of in on at for and or with it that this as by from do does did has
-    have had will 的 了 是 在 和 我 你"""
+    have had will 的 了 是 在 和 我 你""".split()
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from memos_cli.operation.wording.answers import said_words
+from memos_cli.operation.questions.answers import said_words
 
 NEAREST = 4
 """Learned questions that are compared word by word: those that share the most words."""
@@ -35,7 +35,9 @@ def leak_of(question: str, learned: Sequence[Learned]) -> str:
     asked = _words(question)
 
     def match(each: Learned) -> SequenceMatcher[str]:
-        return SequenceMatcher(None, _lower(_words(each.question)), _lower(asked), autojunk=False)
+        return SequenceMatcher(
+            None, _words(each.question.casefold()), _words(question.casefold()), autojunk=False
+        )
 
     best, each = max(((match(each), each) for each in near), key=lambda pair: pair[0].ratio())
     answer = each.answer
@@ -53,10 +55,6 @@ def leak_of(question: str, learned: Sequence[Learned]) -> str:
 
 def _words(text: str) -> list[str]:
     return text.rstrip("?.! ").split()
-
-
-def _lower(words: Sequence[str]) -> list[str]:
-    return [word.casefold() for word in words]
 
 
 @lru_cache(maxsize=10_000)

@@ -1,8 +1,11 @@
-"""A sentence of a memory; and a fact: one thing that it says, with the questions whose right answer it is."""
+"""A fact: one thing that a memory says, with the questions whose right answer it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+MADE = ("frame", "cloze", "keywords", "topic", "model", "log", "own")
+"""What makes questions: the program in four ways, the reader, the usage log, the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +19,14 @@ class Fact:
     full: str
     """A short full-sentence answer, which holds ``answer`` and calls the user "you"."""
     questions: tuple[str, ...]
-    """Phrasings whose right answer holds ``answer``; the best and most natural first."""
+    """Questions whose right answer holds ``answer``; the plainest first."""
     source: int
     """The number that the caller gave to the memory."""
     about: str = ""
     """Whom or what is asked about, as in the questions: "my cat", "the staging database", "Ines"."""
     single: bool = False
     """Whether only one answer can be right: a port, a birthday, a name; not what somebody likes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence on its own, and the topic it stood under."""
-
-    text: str
-    topic: str = ""
-    heading: str = ""  # the topic in the words of the heading
-    spoken: bool = False  # a turn of a dialogue
+    made: tuple[str, ...] = ()
+    """How each of ``questions`` was made, one of ``MADE``."""
+    language: str = ""
+    """``en``, ``de``, ``zh`` …; "" if unknown."""
