@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
+from weakref import WeakSet
 
 import typer
 
@@ -36,12 +37,13 @@ class State:
         from memos_cli.settings import load_settings
 
         settings, _ = load_settings({**self.flags, **flags})
-        OPENED.append(Memos(settings, ask=ask_passphrase, warn=self.output.note))
-        return OPENED[-1]
+        memos = Memos(settings, ask=ask_passphrase, warn=self.output.note)
+        _OPENED.add(memos)
+        return memos
 
 
-OPENED: list[Memos] = []
-"""What this process has opened: if it fails unexpectedly, the vault may be damaged."""
+_OPENED: WeakSet[Memos] = WeakSet()
+"""What the command has opened: if it fails unexpectedly, the vault may be damaged."""
 
 
 def find_damage() -> str:
@@ -52,7 +54,7 @@ def find_damage() -> str:
     from memos_cli.errors import MemosError
     from memos_cli.infrastructure.check import examine
 
-    for memos in OPENED:
+    for memos in _OPENED:
         if "vault" not in memos.__dict__:
             continue
         try:
