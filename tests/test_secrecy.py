@@ -172,7 +172,7 @@ def test_each_cue_is_noticed_wherever_it_stands(cue: str, blank: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["PAROLA", "ΚΩΔΙΚΌΣ", "κωδικός", "şifre", "ПАРОЛЬ", "HASŁO", "To\u212aen", "密码", "Ключ API"],
+    ["PAROLA", "ΚΩΔΙΚΌΣ", "κωδικός", "şifre", "ŞİFRE", "ПАРОЛЬ", "HASŁO", "To\u212aen", "密码", "Ключ API"],
 )  # fmt: skip
 def test_a_name_is_found_in_small_letters_and_capitals(name: str) -> None:
     value = "k4rtoffel9k4rtoffel9"

@@ -44,14 +44,16 @@ def lower(text: str) -> str:
 
     Letters of the cues and names that match each other under ``re.IGNORECASE`` become the same letter.
     """
-    small = _lower(text)
+    small = text.lower()
+    if len(small) != len(text):  # "İ" becomes two
+        small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     return small if small.isascii() or not _UNLIKE.search(small) else small.translate(_ALIKE)
 
 
 def find_suspects(text: str) -> list[tuple[int, int]]:
     """Return the ranges of ``text`` that may contain a secret: around each cue, within its line."""
     stretches: list[tuple[int, int]] = []
-    for place in sorted({*(match.start() for match in _LOGIN.finditer(text)), *_find_cues(_lower(text))}):
+    for place in sorted({*(match.start() for match in _LOGIN.finditer(text)), *_find_cues(lower(text))}):
         start = max(text.rfind("\n", max(0, place - _BEFORE), place) + 1, place - _BEFORE)
         end = text.find("\n", place, place + _AFTER)
         end = min(len(text), place + _AFTER) if end < 0 else end
@@ -59,13 +61,6 @@ def find_suspects(text: str) -> list[tuple[int, int]]:
             start, end = stretches[-1][0], max(end, stretches.pop()[1])
         stretches.append((start, end))
     return stretches
-
-
-def _lower(text: str) -> str:
-    small = text.lower()
-    if len(small) != len(text):  # "İ" becomes two
-        small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    return small
 
 
 def _find_cues(small: str) -> Iterator[int]:
