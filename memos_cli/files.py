@@ -122,10 +122,13 @@ def open_input(path: Path, hint: str) -> BinaryIO:
 
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
     """Write ``data`` to ``path``: see ``replacing``."""
-    with replacing(path, scratch=scratch) as part, part.open("wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+    with replacing(path, scratch=scratch) as part:
+        view, descriptor = memoryview(data), os.open(part, os.O_WRONLY)
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from command import Shell, with_models
@@ -38,9 +40,10 @@ NOTES = (
 def known(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Shell:
     """A vault with a few notes and their vectors. Tests only read it."""
     shell = Shell(tmp_path_factory.mktemp("known"))
-    shell("init", env={"MEMOS_CACHE": str(shared_cache)})
-    for note in NOTES:
-        shell("ingest", "-", "--lines", stdin=note.encode())
+    with mock.patch.dict(os.environ, {"MEMOS_CACHE": str(shared_cache)}):  # before the fixtures of a test
+        shell("init")
+        for note in NOTES:
+            shell("ingest", "-", "--lines", stdin=note.encode())
     return shell
 
 

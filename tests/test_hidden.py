@@ -75,7 +75,7 @@ def test_taking_a_merge_apart_names_no_hidden_memory(folder: Path) -> None:
         ann.access.grant(merged, CODER, "admin")
         ann.access.grant(mine, CODER, "read")
     with enter(folder, CODER) as coder:
-        assert coder.part(merged).of == (mine,)
+        assert [each.of for each in coder.part(merged)] == [(mine,)]
 
 
 def test_rivals_are_found_behind_many_hidden_memories(folder: Path) -> None:

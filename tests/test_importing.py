@@ -207,7 +207,7 @@ def test_secrets_are_covered_as_on_ingest(memos: Shell, tmp_path: Path) -> None:
 def test_what_is_no_export_is_refused(memos: Shell, tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_text("Hello.")
     assert "--from" in memos("import", tmp_path / "plain.txt", code=2).err
-    assert "no such file" in memos("import", tmp_path / "nothing.zip", code=2).err
+    assert "does not exist" in memos("import", tmp_path / "nothing.zip", code=2).err
     assert "no kind of export" in memos("import", tmp_path / "plain.txt", "--from", "fax", code=2).err
 
 

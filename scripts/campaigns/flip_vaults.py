@@ -222,12 +222,14 @@ def _type_passphrase() -> None:
 
 
 def unfinished(campaign: Campaign) -> Subject:
-    """A vault whose ``init`` was killed, with a rollback journal if a kill hit the moment."""
+    """A vault whose ``init`` was killed after it had written something, or a new one if no kill hit that."""
     subject = Subject("init", campaign.folder / "init", moments=[{}])
     for _ in range(40):
         shutil.rmtree(subject.folder, ignore_errors=True)
         wait = campaign.chance.uniform(0.002, 0.08)
         memos("--vault", subject.folder, "--as", "user:ann", "init", kill_after=wait)
-        if (subject.folder / "memos.db-journal").exists():
-            break
+        written = [path.name for path in subject.folder.rglob("*") if path.is_file() and path.stat().st_size]
+        if written and "VAULT.toml" not in written:
+            return subject
+    memos("--vault", subject.folder, "--as", "user:ann", "init")
     return subject
