@@ -127,8 +127,8 @@ def adapters(db: Connection, *, now: int, where: str = "1", values: Sequence[obj
               CAST(p.bytes AS INTEGER), CAST(p.model AS TEXT), CAST(p.fingerprint AS TEXT),
               CAST(p.recipe AS TEXT), CAST(p.report AS TEXT), CAST(p.seconds AS REAL), c.hits, c.last_hit,
               c.heat, c.expires IS NOT NULL AND c.expires <= ?
-            FROM parametric p JOIN cube c ON c.n = p.cube
-            JOIN version v ON v.cube = c.n AND v.version = c.version
+            FROM parametric p CROSS JOIN cube c ON c.n = p.cube  -- in this order: adapters are few
+            CROSS JOIN version v ON v.cube = c.n AND v.version = c.version
             WHERE {where} ORDER BY c.n""",
         (now, *values),
     ).fetchall()

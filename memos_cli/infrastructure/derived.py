@@ -95,8 +95,8 @@ def activations(
               CAST(a.tokens AS BLOB), a.prompt, a.model, CAST(a.fingerprint AS TEXT),
               CAST(a.seconds AS REAL), CAST(a.saved AS REAL), c.hits, c.last_hit, c.heat,
               c.expires IS NOT NULL AND c.expires <= ?
-            FROM activation a JOIN cube c ON c.n = a.cube
-            JOIN version v ON v.cube = c.n AND v.version = c.version
+            FROM activation a CROSS JOIN cube c ON c.n = a.cube  -- in this order: states are few
+            CROSS JOIN version v ON v.cube = c.n AND v.version = c.version
             WHERE {where} ORDER BY c.n""",
         (now, *values),
     ).fetchall()
