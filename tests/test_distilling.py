@@ -35,7 +35,17 @@ DISTILLED = {
     "id", "version", "name", "passed", "new", "reason", "memories", "lessons", "steps", "seconds", "bytes",
     "report",
 }  # fmt: skip
-CHECKS = ["loading", "recall", "gain", "reach", "near misses", "drift", "perplexity", "routing"]
+CHECKS = [
+    "loading",
+    "recall",
+    "independent",
+    "gain",
+    "reach",
+    "near misses",
+    "drift",
+    "perplexity",
+    "routing",
+]
 
 
 @dataclass(frozen=True)
