@@ -62,7 +62,7 @@ def prune(
     half = len(known) > MANY and 2 * len(gone) > len(known)
     if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
         share = f"{len(gone)} of {counted(len(known), 'source')}"
-        reason = f"{share} of this folder gone at once; nothing was archived"
+        reason = f"gone at once: {share} of this folder; nothing was archived"
         return 0, Failure(str(folder), reason, "if they are gone for good: --prune-all")
     archived = 0
     for row, paths in gone:
