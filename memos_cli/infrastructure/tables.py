@@ -113,7 +113,8 @@ def versions(db: Connection) -> Iterator[Finding]:
         """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
     ):
-        yield must("version-missing", id, f"it has {count} of its {wanted} version{'' if wanted == 1 else 's'}")
+        noun = "version" if wanted == 1 else "versions"
+        yield must("version-missing", id, f"it has {count} of its {wanted} {noun}")
     for id, version in db.execute(
         """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
