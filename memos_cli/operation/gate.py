@@ -41,7 +41,7 @@ class Thresholds:
     recall: float = 0.8
     independent: float = 0.4
     gain: float = 0.6
-    reach: float = 0.9
+    reach: float = 0.5
     near_misses: float = 0.1
     drift: float = 0.1
     perplexity: float = 0.05
