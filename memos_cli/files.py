@@ -123,12 +123,18 @@ def open_input(path: Path, hint: str) -> BinaryIO:
 def write_whole(path: Path, data: bytes | memoryview, *, scratch: Path | None = None) -> None:
     """Write ``data`` to ``path``: see ``replacing``."""
     with replacing(path, scratch=scratch) as part:
-        view, descriptor = memoryview(data), os.open(part, os.O_WRONLY)
+        descriptor = os.open(part, os.O_WRONLY)
         try:
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of ``data``: the system may take only a part of it at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 @contextmanager

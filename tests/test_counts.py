@@ -12,7 +12,10 @@ import pytest
 import memos_cli
 from memos_cli.counts import counted
 
-NOUNS = "memor|version|source|link|grant|adapter|state|vector|date|hit|token|row|record|file|note|day"
+NOUNS = (
+    "memor|version|source|link|grant|adapter|state|vector|date|hit|token|row|record|file|note|day|snapshot"
+    "|question|conflict|step|place|object|try"
+)
 
 
 @pytest.mark.parametrize(

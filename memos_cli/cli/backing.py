@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.context import State, state_of, with_global_options
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,9 +76,8 @@ def _show(state: State, done: BackedUp) -> None:
         what = "unchanged" if done.unchanged else f"written {done.written:,}"
         output.text(f"snapshot  {done.snapshot}")
         output.text(f"bytes     {done.bytes:,}, {what}")
-        output.text(
-            f"kept      {done.snapshots} snapshots" + (f", removed {len(done.removed)}" * bool(done.removed))
-        )
+        removed = f", removed {len(done.removed)}" if done.removed else ""
+        output.text(f"kept      {counted(done.snapshots, 'snapshot')}{removed}")
     for note in done.notes:
         output.note(f"note: {note}")
 
@@ -96,7 +96,7 @@ def _check(state: State, folder: Path) -> None:
         for problem in problems:
             output.text(problem)
         if not problems:
-            output.text(f"ok  {complete} snapshots")
+            output.text(f"ok  {counted(complete, 'snapshot')}")
     if problems:
         raise typer.Exit(1)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from memos_cli.errors import Damaged, Locked, Unwritable
-from memos_cli.files import PRIVATE_FILE, open_regular, read_small
+from memos_cli.files import PRIVATE_FILE, open_regular, read_small, write_all
 from memos_cli.infrastructure import audit, tables
 from memos_cli.infrastructure.audit import Head
 from memos_cli.infrastructure.backup_folder import BackupFolder
@@ -248,8 +248,7 @@ class Copying:
                 view = memoryview(buffer)[:count]
                 digest.update(view)
                 self._check_stopped()
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                write_all(descriptor, view)
             if digest.hexdigest() != name:
                 raise Damaged(f"blob {name} is damaged", _REPAIR)
 

@@ -31,6 +31,7 @@ from memos_cli.files import (
     read_small,
     sync_files,
     sync_folder,
+    write_all,
     write_whole,
 )
 from memos_cli.infrastructure.backup_format import (
@@ -266,9 +267,7 @@ class BackupFolder:
     def put(self, data: bytes | memoryview, sha256: str) -> None:
         """Write an object, durable once ``commit`` returns; an unfinished one of this name is replaced."""
         with self.writing(sha256) as descriptor:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data)
 
     @contextmanager
     def writing(self, sha256: str) -> Iterator[int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import format_time
 from memos_cli.errors import Damaged, Unwritable, UsageError
-from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, sync, sync_folder
+from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, sync, sync_folder, write_all
 from memos_cli.infrastructure import check
 from memos_cli.infrastructure.backup_folder import BackupFolder, Survey
 from memos_cli.infrastructure.backup_format import Entry, Manifest
@@ -150,9 +150,7 @@ def _write(
         descriptor = os.open(path, flags, PRIVATE_FILE)
         try:
             for part in source.read(entry):
-                left = part
-                while left:
-                    left = left[os.write(descriptor, left) :]
+                write_all(descriptor, part)
                 on_bytes(len(part))
             if entry.path != "memos.db":
                 sync(descriptor)

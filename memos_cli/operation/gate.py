@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.adapters import Lesson
 from memos_cli.operation.injection import bare_prompt
@@ -166,7 +167,7 @@ def _judge(
         most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} of its tokens"),
         most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
         least("routing", 1 - touched / max(1, len(astray)), limits.routing,
-              f"{touched} of {len(astray)} questions on other things were touched"),
+              f"{touched} of {counted(len(astray), 'question')} on other things touched"),
     ]  # fmt: skip
     if independent:
         about = f"of {len(independent)} unseen questions of a form that was not trained"

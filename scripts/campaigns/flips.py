@@ -259,7 +259,8 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
     if subject.name == "passphrase":  # which takes a second each time
         del several[1:]
-    several.sort(key=lambda given: "--quote" in given)  # it counts uses
+    # Last comes what leaves a trace that others show: a use is counted, and an export is in the history.
+    several.sort(key=lambda given: "--quote" in given or given[0] == "export")
     *runs, examined = run_all(subject, vault, [*several, CHECK])
     said: list[tuple[str, str, Run]] = []
     before: dict[str, str] = {}
