@@ -82,7 +82,7 @@ def test_a_backup_holds_the_vault(filled: Shell, folder: Path) -> None:
         )
     )
     assert restored(filled, folder) == read_content(filled.vault)
-    assert filled("backup", folder, "--check").out == "ok  1 snapshots\n"
+    assert filled("backup", folder, "--check").out == "ok  1 snapshot\n"
     for path in (folder, *folder.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     (row,) = [row for row in filled("audit", "--action", "backup", "--json").records]
@@ -458,7 +458,7 @@ def test_a_full_disk_keeps_earlier_snapshots(filled: Shell, tmp_path: Path) -> N
       M backup '{disk}/b' && M ingest '{more}' --lines --no-embed &&
       ! M backup '{disk}/b' && M backup '{disk}/b' --check"""
     done = apart(filled, script)
-    assert b"ok  1 snapshots" in done.stdout
+    assert b"ok  1 snapshot\n" in done.stdout
     assert b"free some space" in done.stderr
 
 
