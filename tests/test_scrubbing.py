@@ -20,6 +20,7 @@ def make(path: Path, page: int, seed: int) -> Connection:
     """A database whose rows came and went in many sizes; what went had the mark."""
     chance = random.Random(seed)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.create_function("chance", 0, lambda: chance.randrange(3))
         db.execute(f"PRAGMA page_size = {page}")
         db.execute("PRAGMA secure_delete = OFF")
         db.execute("PRAGMA journal_mode = WAL")
@@ -35,14 +36,17 @@ def make(path: Path, page: int, seed: int) -> Connection:
                 db.execute("INSERT INTO one (text, other) VALUES (?, ?)", (text, key))
                 db.execute("INSERT OR REPLACE INTO two VALUES (?, ?)", (key, text))
             for table in ("one", "two"):
-                db.execute(f"DELETE FROM {table} WHERE text LIKE 'Zyxo%' AND random() % 3")
+                db.execute(f"DELETE FROM {table} WHERE text LIKE 'Zyxo%' AND chance() < 2")
             db.execute("COMMIT")
         db.execute("DELETE FROM one WHERE text LIKE 'Zyxo%'")
         db.execute("DELETE FROM two WHERE text LIKE 'Zyxo%'")
     return connect(path, 0.1)
 
 
-@pytest.mark.parametrize(("page", "seed"), [(512, 1), (1024, 2), (4096, 3), (4096, 4), (65536, 5)])
+PAGES = [(512, 1), (512, 8), (512, 9), (1024, 2), (4096, 3), (4096, 4), (65536, 5)]
+
+
+@pytest.mark.parametrize(("page", "seed"), PAGES)
 def test_only_rows_remain(tmp_path: Path, page: int, seed: int) -> None:
     path = tmp_path / "memos.db"
     with closing(make(path, page, seed)) as db:

@@ -128,8 +128,9 @@ class _Scrubber:
     def _scrub_overflow(self, page: bytes, kind: int, cells: Sequence[int]) -> None:
         """Scrub the unused ends of the overflow pages of a page's cells."""
         most, skipped = self._most[kind], 4 if kind == _INDEX_INNER else 0
-        # A payload that overflows has a length of several bytes: one byte rules out most cells.
-        for cell in (cell for cell in cells if page[cell + skipped] >= 0x80):
+        # The first byte of the length rules out most cells: from 0x80 on, the length has more bytes.
+        short = min(most, 0x7F)
+        for cell in (cell for cell in cells if page[cell + skipped] > short):
             payload, at = _number(page, cell + skipped)
             if payload <= most:
                 continue
