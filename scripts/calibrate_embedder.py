@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from memos_cli.runtime import e5
-from memos_cli.runtime.centring import CENTRE, centre
+from memos_cli.models.embed import e5
+from memos_cli.models.embed.centring import CENTRE, centre
 
 XQUAD = ("en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
 TATOEBA = (

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from memos_cli.cube import Filter
 from memos_cli.interface.memory import Memos
-from memos_cli.operation.relevance import CALIBRATIONS
+from memos_cli.operation.search.relevance import CALIBRATIONS
 from memos_cli.settings import Settings
 
 NAMES = ("bias", "cosine", "gap", "words", "foreign")

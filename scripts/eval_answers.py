@@ -29,11 +29,11 @@ from pathlib import Path
 from eval_data import Corpus, Question, holds, load
 
 from memos_cli.cube import Cube, Filter
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.results import Answer
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.quoting import count_words
+from memos_cli.operation.ask.quoting import count_words
 from memos_cli.settings import Settings
 
 FAR = 60

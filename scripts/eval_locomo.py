@@ -33,14 +33,14 @@ from typing import Any
 from eval_data import turns
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import catalogue
-from memos_cli.infrastructure.words import fts_query, query_terms
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
+from memos_cli.interface.ask.question_parser import read_asked, read_question
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
-from memos_cli.interface.reader import read_asked, read_question
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.ranking import WEIGHTS, Asked, Weights, rank
-from memos_cli.operation.search import Gathered, gather
+from memos_cli.operation.search.ranking import WEIGHTS, Asked, Weights, rank
+from memos_cli.operation.search.search import Gathered, gather
 from memos_cli.settings import Settings
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop"}
@@ -115,7 +115,7 @@ def ask_all(memos: Memos, sample: Mapping[str, Any], sessions: Mapping[str, int]
         question = each["question"]
         hits = memos.find(question, filter=Filter(), k=LIMIT).hits
         words = dict(
-            catalogue.matches(db, fts_query(query_terms(question)), Filter(), now=now, limit=len(cubes))
+            queries.matches(db, fts_query(query_terms(question)), Filter(), now=now, limit=len(cubes))
         )
         gathered = gather(
             memos.vault, question, filter=Filter(), now=now, embedder=memos.embedder, limit=LIMIT
@@ -250,8 +250,8 @@ def open_judge(name: str) -> Callable[[str], str]:
                 return str(json.load(reply)["choices"][0]["message"]["content"])
 
         return ask
-    from memos_cli.operation.injection import bare_prompt
-    from memos_cli.runtime.engine import Engine
+    from memos_cli.models.llama.engine import Engine
+    from memos_cli.operation.ask.prompt_layout import bare_prompt
 
     engine = Engine(Path(name), context=2048)
 

@@ -233,8 +233,8 @@ def memos(tmp_path: Path) -> Iterator[Shell]:
 
 def make_vault(shell: Shell) -> None:
     """An empty vault with the default embedder, made without opening any model."""
-    from memos_cli.infrastructure.vault import Vault
-    from memos_cli.runtime.embedder import DEFAULT
+    from memos_cli.infrastructure.vault.vault import Vault
+    from memos_cli.models.embed.embedder import DEFAULT
 
     with Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0) as vault:
         vault.set_models("", DEFAULT)

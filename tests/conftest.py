@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 from memos_cli.cube import Draft, Origin, Span
-from memos_cli.infrastructure import check
-from memos_cli.infrastructure.changes import Kept, Terms
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.memories.transaction import Kept, Terms
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.zones import use_zone
 
 # How long an example takes is the machine's affair; and each run tries the same ones. New ones of what others

@@ -34,7 +34,7 @@ QUESTIONS = ("SELECT", "PRAGMA")
 
 def watch_writes(before_write: Callable[[str], None]) -> None:
     """Call ``before_write`` with a description before each write of this process, from now on."""
-    from memos_cli.infrastructure.database import Connection, Cursor
+    from memos_cli.infrastructure.storage.database import Connection, Cursor
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[2], int):
@@ -187,7 +187,7 @@ def find_broken(folder: Path) -> list[str]:
     VAULT.toml comes last: a folder without it, and without a memory, has nothing that could be lost.
     """
     from memos_cli.errors import NoVault
-    from memos_cli.infrastructure import check
+    from memos_cli.infrastructure.vault import check
 
     if not (folder / "VAULT.toml").exists() and not _has_cubes(folder / "memos.db"):
         return []
@@ -208,7 +208,7 @@ def find_wrong(command: list[str]) -> list[str]:
 
 def find_left(folder: Path) -> list[str]:
     """The files in a vault that nothing names: who is interrupted has the time to remove them."""
-    from memos_cli.infrastructure import check
+    from memos_cli.infrastructure.vault import check
 
     if not (folder / "VAULT.toml").exists():
         return []
@@ -298,10 +298,17 @@ def main() -> None:
     import typer.main
 
     from memos_cli.cli import app
-    from memos_cli.infrastructure import adapters, check  # noqa: F401
-    from memos_cli.interface import ingestion, inspection, memory, promotion  # noqa: F401
-    from memos_cli.operation import activation, embedding, search  # noqa: F401
-    from memos_cli.runtime import bert, embedder, engine, models, prompt  # noqa: F401
+    from memos_cli.infrastructure.derived import adapters  # noqa: F401
+    from memos_cli.infrastructure.vault import check  # noqa: F401
+    from memos_cli.interface import memory  # noqa: F401
+    from memos_cli.interface.ingest import ingestion
+    from memos_cli.interface.states import promotion  # noqa: F401
+    from memos_cli.interface.vault import inspection  # noqa: F401
+    from memos_cli.models import model_files  # noqa: F401
+    from memos_cli.models.embed import bert, embedder  # noqa: F401
+    from memos_cli.models.llama import engine, prompt  # noqa: F401
+    from memos_cli.operation.search import embedding, search  # noqa: F401
+    from memos_cli.operation.states import activation  # noqa: F401
 
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment,misc]  # made once, not in each child

@@ -16,14 +16,14 @@ import pytest
 from tiny_models import write_model
 
 from memos_cli.cube import Filter, Plan, parse_time
-from memos_cli.infrastructure.database import connect
-from memos_cli.infrastructure.derived import Activation
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.derived.saved_states import Activation
+from memos_cli.infrastructure.storage.database import connect
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.results import Answer
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.activation import Promoted
-from memos_cli.runtime.engine import Engine
+from memos_cli.models.llama.engine import Engine
+from memos_cli.operation.states.activation import Promoted
 from memos_cli.settings import Settings
 
 START = parse_time("2026-06-15T12:00:00Z")

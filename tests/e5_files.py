@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from memos_cli.runtime.gguf_writer import write_gguf
-from memos_cli.runtime.unigram import UnigramVocabulary
+from memos_cli.models.embed.unigram import UnigramVocabulary
+from memos_cli.models.gguf.gguf_writer import write_gguf
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a", "a", "b", "▁ab", "abc", "c", "▁passage", "▁query", ":"]
 PIECES += ["上", "上海", "<mask>"]

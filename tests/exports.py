@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from memos_cli.interface.exchange import bundle
+from memos_cli.interface.share import bundle
 
 MAY = 1_746_000_000.0
 

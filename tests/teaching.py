@@ -7,9 +7,10 @@ from typing import Any
 
 from conftest import NOW, WHO
 
-from memos_cli.infrastructure import adapters, catalogue
-from memos_cli.infrastructure.adapters import Adapter, Lesson, Weights
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.derived import adapters
+from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.vault.vault import Vault
 
 REPORT: dict[str, Any] = {
     "passed": True,
@@ -61,7 +62,7 @@ def teach(
     now: int = NOW,
 ) -> tuple[Adapter, list[str]]:
     """Keep an adapter of memories as they are now. Returns it, and the blobs that may be deleted."""
-    found = catalogue.by_number(vault.connection, cubes)
+    found = queries.by_number(vault.connection, cubes)
     with vault.unswept():
         kept = weights(vault, content, report=report)
         with vault.change(WHO, now) as change:
@@ -70,7 +71,7 @@ def teach(
                 name=name, sources=[(n, found[n].version) for n in cubes],
                 lessons=lessons_of(*cubes) if lessons is None else lessons, state=state,
             )  # fmt: skip
-    made = adapters.by_cube(vault.connection, catalogue.one(vault.connection, id).n, now=now)
+    made = adapters.by_cube(vault.connection, queries.one(vault.connection, id).n, now=now)
     assert made is not None
     assert made.version == version
     return made, old

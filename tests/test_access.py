@@ -17,17 +17,18 @@ from test_changes import keep_state
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.infrastructure import catalogue, check
-from memos_cli.infrastructure.adapters import Lesson
-from memos_cli.interface.access import Access
-from memos_cli.interface.distilling import Wanted
-from memos_cli.interface.exchange import signing
-from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.vault import check
+from memos_cli.interface.access.access import Access
+from memos_cli.interface.adapters.distillation import Wanted
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.activation import Restored
-from memos_cli.operation.retention import Retention
+from memos_cli.interface.share import signing
+from memos_cli.interface.share.feeds.outgoing import Wanted as PublicationWanted
+from memos_cli.operation.lifecycle.retention import Retention
+from memos_cli.operation.states.activation import Restored
 from memos_cli.settings import Settings
 
 ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
@@ -70,7 +71,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def learn(memos: Memos, text: str, *tags: str) -> str:
-    from memos_cli.infrastructure.changes import Terms
+    from memos_cli.infrastructure.memories.transaction import Terms
 
     done = memos.ingest(wishes=Wishes(hints=LINES, terms=Terms(tags=tags)), text=text.encode(), embed=False)
     return done.ids[0] if done.ids else ""
@@ -394,7 +395,7 @@ def test_what_was_made_from_two_needs_both(folder: Path) -> None:
         learn(ann, "The goose is loud.")
         one, two = sorted(cube.n for cube in ann.cubes(filter=Filter()))
         keep_state(ann.vault, one, two, content=b"both")
-        ann.access.grant(catalogue.by_number(ann.vault.whole, [two])[two].id, CODER, "read")
+        ann.access.grant(queries.by_number(ann.vault.whole, [two])[two].id, CODER, "read")
         with enter(folder, CODER) as coder:
             assert coder.activations() == []
             ann.access.grant("tag:work", CODER, "read")

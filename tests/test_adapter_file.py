@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tiny_models import TRAINABLE, draw_adapter, write_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.adapter import adapter_bytes, check_adapter, read_adapter, read_matrices
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.gguf_header import GgufHeader, read_header
+from memos_cli.models.gguf.adapter_format import adapter_bytes, check_adapter, read_adapter, read_matrices
+from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
+from memos_cli.models.llama.engine import Engine
 
 F32, F16, Q8_0, BF16, Q4_0 = 0, 1, 8, 30, 2
 BASE = "blk.0.ffn_up.weight"

@@ -11,10 +11,12 @@ from teaching import MODEL, REFUSED, REPORT, lessons_of, teach, weights
 
 from memos_cli.cube import Filter
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import adapters, audit, catalogue, lineage
-from memos_cli.infrastructure.adapters import Adapter, Lesson, digest_of
-from memos_cli.infrastructure.audit import AuditRow
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.derived import adapters, lineage
+from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, digest_of
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.audit import AuditRow
+from memos_cli.infrastructure.vault.vault import Vault
 
 ARCHIVED = "a source is archived, expired or merged"
 
@@ -46,7 +48,7 @@ def detail(vault: Vault, id: str) -> object:
 
 
 def id_of(vault: Vault, cube: int) -> str:
-    return catalogue.by_number(vault.connection, [cube])[cube].id
+    return queries.by_number(vault.connection, [cube])[cube].id
 
 
 # --- keeping ---------------------------------------------------------------------------------------
@@ -75,15 +77,14 @@ def test_an_adapter_is_kept_with_all_that_it_is_made_of(vault: Vault, birds: lis
     ids = [id_of(vault, n) for n in birds[:2]]
     assert last(vault, made.id).action == "promote"
     assert detail(vault, made.id) == {"to": "parametric", "from": ids, "state": "activated"}
-    cube = catalogue.by_number(vault.connection, [made.cube])[made.cube]
+    cube = queries.by_number(vault.connection, [made.cube])[made.cube]
     assert (cube.payload, cube.text, cube.owner) == ("parametric", "", WHO)
-    states = [catalogue.standing(vault.connection, n) for n in birds]
+    states = [queries.standing(vault.connection, n) for n in birds]
     assert states == [("activated", False), ("activated", False), ("generated", False)]
     # It has no words of its own, and is no memory.
-    assert [each.n for each in catalogue.cubes(vault.connection, Filter(), now=NOW)] == birds
+    assert [each.n for each in queries.cubes(vault.connection, Filter(), now=NOW)] == birds
     assert (
-        catalogue.matches(vault.connection, '"Birds"', Filter(payloads=("parametric",)), now=NOW, limit=9)
-        == []
+        queries.matches(vault.connection, '"Birds"', Filter(payloads=("parametric",)), now=NOW, limit=9) == []
     )
 
 
@@ -168,7 +169,7 @@ def test_a_checkpoint_is_found_again_and_becomes_the_adapter(vault: Vault, birds
     ids = [id_of(vault, n) for n in birds]
     half, _ = teach(vault, *birds, state="generated", content=b"half", report={})
     assert (half.state, half.good, last(vault, half.id).action) == ("generated", False, "checkpoint")
-    assert {catalogue.standing(vault.connection, n) for n in birds} == {("generated", False)}
+    assert {queries.standing(vault.connection, n) for n in birds} == {("generated", False)}
     assert adapters.covering(vault.connection, birds, now=NOW) == []
     assert adapters.unfinished(vault.connection, MODEL, "Birds", ids, now=NOW) == half
     assert adapters.unfinished(vault.connection, MODEL, "Owls", ids, now=NOW) is None
@@ -257,7 +258,7 @@ def test_a_memory_that_changes_makes_it_stale_from_that_moment_on(vault: Vault, 
         change.set_state(birds[1], "activated", "restore")
     assert again(vault, made).stale == ""
     with vault.change(WHO, NOW) as change:
-        change.edit(catalogue.by_number(vault.connection, birds)[birds[0]], "Larks nest high.", "")
+        change.edit(queries.by_number(vault.connection, birds)[birds[0]], "Larks nest high.", "")
     assert again(vault, made).stale == "source changed"
     assert again(vault, made).blob == made.blob
 
@@ -270,7 +271,7 @@ def test_it_ends_with_the_first_of_its_memories(vault: Vault, birds: list[int]) 
     for cube, end in ((birds[1], NOW + 20), (birds[1], NOW + 90), (birds[0], None), (birds[1], None)):
         with vault.change(WHO, NOW) as change:
             change.renew(cube, end)
-        ends.append(catalogue.by_number(vault.connection, [made.cube])[made.cube].expires)
+        ends.append(queries.by_number(vault.connection, [made.cube])[made.cube].expires)
     assert ends == [NOW + 20, NOW + 50, NOW + 90, None]
     with vault.change(WHO, NOW) as change:
         change.renew(birds[1], NOW + 20)
@@ -348,7 +349,7 @@ def test_a_view_pins_adapters_that_are_used(vault: Vault, birds: list[int]) -> N
         change.pin("", other.cube)
     assert adapters.pinned(vault.connection, "work", now=NOW) == [made]
     assert adapters.pinned(vault.connection, "", now=NOW) == []
-    assert catalogue.pinned(vault.connection, "work", now=NOW) == []
+    assert queries.pinned(vault.connection, "work", now=NOW) == []
 
 
 def test_use_warms_an_adapter_and_finishes_no_training(vault: Vault, birds: list[int]) -> None:
@@ -429,7 +430,7 @@ def test_what_is_left_ends_with_the_first_of_the_memories_that_are_left(
     with vault.change(WHO, NOW) as change:
         vault_blobs = change.forget(birds[0])
     vault.discard_blobs(vault_blobs)
-    assert catalogue.by_number(vault.connection, [made.cube])[made.cube].expires == NOW + 20
+    assert queries.by_number(vault.connection, [made.cube])[made.cube].expires == NOW + 20
 
 
 def test_a_forgotten_adapter_leaves_its_memories(vault: Vault, birds: list[int]) -> None:
@@ -438,7 +439,7 @@ def test_a_forgotten_adapter_leaves_its_memories(vault: Vault, birds: list[int])
         assert change.forget(made.cube) == [made.blob]
     vault.discard_blobs([made.blob or ""])
     assert every(vault) == []
-    assert len(catalogue.passing(vault.connection, birds, now=NOW)) == 3
+    assert len(queries.passing(vault.connection, birds, now=NOW)) == 3
     assert vault.connection.execute("SELECT count(*) FROM lesson").fetchone() == (0,)
 
 
@@ -460,22 +461,22 @@ def log(vault: Vault, text: str, forms: dict[int, str] | None = None, keep: int 
 
 
 def asked(vault: Vault) -> list[str]:
-    return [each.text for each in catalogue.questions(vault.connection)]
+    return [each.text for each in queries.questions(vault.connection)]
 
 
 def test_questions_are_kept_newest_first_with_what_their_plans_used(vault: Vault, birds: list[int]) -> None:
     log(vault, "Where do larks nest?", {birds[0]: "text"})
     log(vault, "Who is the mayor?", now=NOW + 1)
     log(vault, "Where do birds nest?", {birds[0]: "state", birds[1]: "adapter"}, now=NOW + 2)
-    newest, second, first = catalogue.questions(vault.connection)
+    newest, second, first = queries.questions(vault.connection)
     assert (newest.text, newest.time, newest.principal) == ("Where do birds nest?", NOW + 2, WHO)
     assert newest.forms == {birds[0]: "state", birds[1]: "adapter"}
     assert (second.forms, first.forms) == ({}, {birds[0]: "text"})
-    assert catalogue.questions(vault.connection, limit=1) == [newest]
-    assert catalogue.questions_on(vault.connection, birds[:1]) == [newest, first]
-    assert catalogue.questions_on(vault.connection, birds, limit=1) == [newest]
-    assert catalogue.questions_on(vault.connection, birds[2:]) == []
-    assert catalogue.questions_on(vault.connection, []) == []
+    assert queries.questions(vault.connection, limit=1) == [newest]
+    assert queries.questions_on(vault.connection, birds[:1]) == [newest, first]
+    assert queries.questions_on(vault.connection, birds, limit=1) == [newest]
+    assert queries.questions_on(vault.connection, birds[2:]) == []
+    assert queries.questions_on(vault.connection, []) == []
 
 
 def test_only_the_newest_questions_are_kept(vault: Vault, birds: list[int]) -> None:

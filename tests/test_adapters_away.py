@@ -12,7 +12,7 @@ from command import make_vault
 from test_distilling import LENIENT, OTHER, QUESTION, Teacher
 from tiny_models import write_model
 
-from memos_cli.interface.exchange import bundle
+from memos_cli.interface.share import bundle
 
 pytest.importorskip("torch")
 
@@ -160,7 +160,7 @@ def _other_shape(folder: Path) -> bytes:
     """An adapter that is sound, and for a model of other measures."""
     import numpy as np
 
-    from memos_cli.runtime.adapter import adapter_bytes
+    from memos_cli.models.gguf.adapter_format import adapter_bytes
 
     pair = (np.zeros((2, 8), np.float32), np.zeros((8, 2), np.float32))
     return adapter_bytes({"blk.0.attn_q.weight": pair}, architecture="llama", alpha=2.0, name="x", extra={})

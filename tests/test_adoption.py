@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.infrastructure import check
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.links import LINK_KINDS
-from memos_cli.interface.exchange import bundle, signing
-from memos_cli.interface.exchange.adopting import adopt
-from memos_cli.interface.exchange.bundle import Bundle
-from memos_cli.interface.ingestion import Ingestion, Wishes
+from memos_cli.infrastructure.memories.links import LINK_KINDS
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.vault import check
+from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
+from memos_cli.interface.share import bundle, signing
+from memos_cli.interface.share.bundle import Bundle
+from memos_cli.interface.share.bundle_import import adopt
 from memos_cli.settings import Settings
 
 ANN, BO = "user:ann", "user:bo"

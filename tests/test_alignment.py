@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Span
-from memos_cli.infrastructure.catalogue import Place
-from memos_cli.operation.alignment import Alignment, align
+from memos_cli.infrastructure.memories.queries import Place
+from memos_cli.operation.lifecycle.source_diff import Alignment, align
 
 
 def digest(text: str) -> bytes:

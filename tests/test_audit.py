@@ -15,10 +15,11 @@ import pytest
 from command import Shell
 from conftest import NOW, WHO, draft, keep
 
-from memos_cli.infrastructure import audit, check
-from memos_cli.infrastructure.audit import Head
-from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.audit import Head
+from memos_cli.infrastructure.storage.database import Connection, connect
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import Settings
 

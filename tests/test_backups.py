@@ -20,10 +20,10 @@ from crash_runner import read_content
 from test_crash import kill_everywhere
 from test_full_disk import apart
 
-from memos_cli.infrastructure import backup_copy, backup_folder
-from memos_cli.infrastructure.backup_folder import BackupFolder
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.operation.retention import Retention, kept
+from memos_cli.infrastructure.backup import backup_copy, backup_folder
+from memos_cli.infrastructure.backup.backup_folder import BackupFolder
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.operation.lifecycle.retention import Retention, kept
 
 MARK = "Zyxomat"
 

@@ -11,12 +11,12 @@ from tiny_models import UNFIT, write_model
 
 from memos_cli.cube import Filter
 from memos_cli.errors import MemosError, ModelUnfit, UsageError
-from memos_cli.interface import benchmark
-from memos_cli.interface.benchmark import Measured, Spread, measure_first_token
+from memos_cli.interface.bench import first_token
+from memos_cli.interface.bench.bench_corpus import keep_memories, write_question
+from memos_cli.interface.bench.first_token import Measured, Spread, measure_first_token
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.specimen import keep_memories, write_question
-from memos_cli.operation import activation
-from memos_cli.runtime.engine import Engine
+from memos_cli.models.llama.engine import Engine
+from memos_cli.operation.states import activation
 from memos_cli.settings import Settings
 
 QUESTION = 60
@@ -74,7 +74,7 @@ def test_ratios_are_those_of_the_medians(settings: Settings) -> None:
 
 
 def test_spread_is_the_median_between_the_least_and_the_most() -> None:
-    assert benchmark._spread([3.0, 1.0, 9.0]) == Spread(3.0, 1.0, 9.0, 3)
+    assert first_token._spread([3.0, 1.0, 9.0]) == Spread(3.0, 1.0, 9.0, 3)
 
 
 def test_nothing_is_left_and_the_users_vault_is_not_touched(settings: Settings, scratch: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_state_that_is_not_used_ends_the_measurement(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missed = activation.Restored(misses={1: "blob damaged"})
-    monkeypatch.setattr(benchmark.activation, "restore", lambda *arguments: missed)
+    monkeypatch.setattr(first_token.activation, "restore", lambda *arguments: missed)
     with pytest.raises(MemosError, match="not used: blob damaged"):
         measure(settings, 512)
 

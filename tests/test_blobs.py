@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import Damaged
-from memos_cli.infrastructure.blobs import Blobs, piece_digests
+from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
 
 
 @pytest.fixture

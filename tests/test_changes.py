@@ -15,12 +15,15 @@ from teaching import teach
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure import audit, catalogue, check, derived
-from memos_cli.infrastructure.blobs import piece_digests
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.derived import State
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.infrastructure.words import fts_query, query_terms
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.blobs import piece_digests
+from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
 
 PARTS = [(0, 5, bytes(6)), (6, 9, bytes(6))]
 """The vectors of two sentences."""
@@ -30,13 +33,13 @@ EVER = ("generated", "activated", "merged", "archived", "expired")
 def found(vault: Vault, question: str, states: tuple[str, ...] = EVER) -> list[str]:
     """The texts that full-text search finds, in the order of their cubes."""
     expression = fts_query(query_terms(question))
-    rows = catalogue.matches(vault.connection, expression, Filter(states=states), now=NOW, limit=100)
-    cubes = catalogue.by_number(vault.connection, [n for n, _ in rows])
+    rows = queries.matches(vault.connection, expression, Filter(states=states), now=NOW, limit=100)
+    cubes = queries.by_number(vault.connection, [n for n, _ in rows])
     return [cubes[n].text for n in sorted(cubes)]
 
 
 def cube(vault: Vault, n: int) -> Cube:
-    return catalogue.by_number(vault.connection, [n])[n]
+    return queries.by_number(vault.connection, [n])[n]
 
 
 def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
@@ -55,7 +58,7 @@ def keep_state(
     No model is asked: nothing here looks into a state.
     """
     blob = vault.blobs.put(content)
-    cubes = catalogue.by_number(vault.connection, [*pinned, *document])
+    cubes = queries.by_number(vault.connection, [*pinned, *document])
     sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
     state = State(
         view,
@@ -69,7 +72,7 @@ def keep_state(
         2.5,
     )
     with vault.change(WHO, NOW) as change:
-        id, _, _ = derived.keep(change, state, sources, title="State of some", digest=content.ljust(32))
+        id, _, _ = saved_states.keep(change, state, sources, title="State of some", digest=content.ljust(32))
     return id, blob
 
 
@@ -84,7 +87,7 @@ def test_a_draft_becomes_a_cube_with_a_version_a_place_words_and_an_audit_row(va
     assert one.source == "file:///notes.md"
     assert one.span is not None
     assert (one.span.start, one.span.end) == (40, 55)
-    (version,) = catalogue.versions(vault.connection, kept.cube)
+    (version,) = queries.versions(vault.connection, kept.cube)
     assert (version.text, version.principal) == ("Larks nest low.", WHO)
     (stored,) = vault.connection.execute("SELECT sha256 FROM version").fetchone()
     assert stored == hashlib.sha256(b"Larks nest low.").digest()
@@ -99,7 +102,7 @@ def test_the_same_text_is_one_cube_with_two_places(vault: Vault) -> None:
     (elsewhere,) = keep(vault, "Larks nest low.", uri="file:///other.md", tags=["b"])
     assert [first.new, again.new, elsewhere.new] == [True, False, False]
     assert {first.id} == {again.id, elsewhere.id}
-    assert len(catalogue.places_of(vault.connection, first.cube)) == 3
+    assert len(queries.places_of(vault.connection, first.cube)) == 3
     assert cube(vault, first.cube).tags == ("b",)
 
 
@@ -120,7 +123,7 @@ def test_a_new_version_replaces_the_words_and_keeps_the_old_text(vault: Vault) -
         change.revise(kept.cube, "Owls nest high.", "Night", "edit")
     assert (found(vault, "larks"), found(vault, "birds")) == ([], [])
     assert found(vault, "owl") == found(vault, "night") == ["Owls nest high."]
-    assert [v.text for v in catalogue.versions(vault.connection, kept.cube)] == [
+    assert [v.text for v in queries.versions(vault.connection, kept.cube)] == [
         "Owls nest high.",
         "Larks nest low.",
     ]
@@ -132,7 +135,7 @@ def test_a_version_from_the_source_takes_its_header_along(vault: Vault) -> None:
     old = draft("See you.", type="dialogue", ref="D1", author="Ann", time=NOW)
     (kept,) = keep(vault, old)
     new = draft("See you soon.", 7, type="dialogue", ref="D1", author="Bo", time=NOW + 86_400_000)
-    (place,) = catalogue.places(vault.connection, 1)
+    (place,) = queries.places(vault.connection, 1)
     with vault.change(WHO, NOW) as change:
         change.revise_from_source(kept.cube, place.n, new, bytes(32))
     one = cube(vault, kept.cube)
@@ -168,9 +171,9 @@ def test_with_a_memory_go_the_states_that_were_made_from_it_and_their_blobs_are_
     assert sorted(blobs) == sorted([blob, other])
     vault.discard_blobs(blobs)
     assert list(vault.blobs.names()) == [kept_blob]
-    assert [each.id for each in derived.activations(vault.connection, now=NOW)] == [stays]
+    assert [each.id for each in saved_states.activations(vault.connection, now=NOW)] == [stays]
     assert [actions(vault, id)[-1] for id in (one.id, first, second)] == [("forget", 1)] * 3
-    assert {each.text for each in catalogue.cubes(vault.connection, Filter(), now=NOW)} == {
+    assert {each.text for each in queries.cubes(vault.connection, Filter(), now=NOW)} == {
         "Larks nest low.",
         "Owls nest high.",
     }
@@ -180,9 +183,9 @@ def test_a_state_that_is_forgotten_leaves_its_memories(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     id, blob = keep_state(vault, kept.cube)
     with vault.change(WHO, NOW) as change:
-        assert change.forget(catalogue.one(vault.connection, id).n) == [blob]
+        assert change.forget(queries.one(vault.connection, id).n) == [blob]
     vault.discard_blobs([blob])
-    assert derived.activations(vault.connection, now=NOW) == []
+    assert saved_states.activations(vault.connection, now=NOW) == []
     assert found(vault, "larks") == ["Larks nest low."]
     assert vault.connection.execute("SELECT count(*) FROM derived").fetchone() == (0,)
 
@@ -196,7 +199,7 @@ def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
         change.put_vectors(row, [(kept.cube, 1, PARTS)])  # came too late
     assert entered(vault) == 0
     assert vault.connection.execute("SELECT count(*) FROM vector").fetchone() == (0,)
-    assert catalogue.waiting(vault.connection, row, limit=5) == []
+    assert queries.waiting(vault.connection, row, limit=5) == []
     with vault.change(WHO, NOW) as change:
         change.set_state(kept.cube, "activated", "restore")
     assert entered(vault) == 1
@@ -218,8 +221,8 @@ def test_new_vectors_of_a_cube_replace_its_old_ones(vault: Vault) -> None:
     with vault.change(WHO, NOW) as change:
         change.drop_embedders(keep=later)
     assert vault.connection.execute(counts).fetchall() == [(later, kept.cube, 2)]
-    assert [item[0] for item in catalogue.waiting(vault.connection, later, limit=5)] == [other.cube]
-    assert catalogue.waiting(vault.connection, row, limit=5) == []
+    assert [item[0] for item in queries.waiting(vault.connection, later, limit=5)] == [other.cube]
+    assert queries.waiting(vault.connection, row, limit=5) == []
 
 
 def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
@@ -228,7 +231,7 @@ def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
         row = change.embedder("f", "name", 2)
         change.revise(kept.cube, "Owls nest high.", "", "edit")
         change.put_vectors(row, [(kept.cube, 1, PARTS)])
-    assert [item[0] for item in catalogue.waiting(vault.connection, row, limit=5)] == [kept.cube]
+    assert [item[0] for item in queries.waiting(vault.connection, row, limit=5)] == [kept.cube]
 
 
 def test_use_warms_a_memory_and_activates_it_once(vault: Vault) -> None:
@@ -261,20 +264,20 @@ def test_a_second_reader_of_a_source_takes_the_claim(vault: Vault) -> None:
         assert change.holds_claim(source, second)
         change.finish_source(source, "ab", "recipe")
         assert not change.holds_claim(source, second)
-    row = catalogue.source(vault.connection, "file:///a", WHO)
+    row = queries.source(vault.connection, "file:///a", WHO)
     assert row is not None
     assert (row.sha256, row.recipe) == ("ab", "recipe")
 
 
 def test_views_are_saved_replaced_and_removed(vault: Vault) -> None:
     with vault.change(WHO, NOW) as change:
-        change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
-        change.set_view("work", catalogue.filter_to_json(Filter(tags=("b",), after=5)))
-    assert catalogue.views(vault.connection) == {"work": Filter(tags=("b",), after=5)}
+        change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
+        change.set_view("work", queries.filter_to_json(Filter(tags=("b",), after=5)))
+    assert queries.views(vault.connection) == {"work": Filter(tags=("b",), after=5)}
     with vault.change(WHO, NOW) as change:
         assert change.remove_view("work")
         assert not change.remove_view("work")
-    assert catalogue.views(vault.connection) == {}
+    assert queries.views(vault.connection) == {}
 
 
 def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) -> None:
@@ -286,7 +289,7 @@ def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) 
         assert not change.pin("", two.cube)
 
     def pinned(view: str) -> list[str]:
-        return [each.id for each in catalogue.pinned(vault.connection, view, now=NOW)]
+        return [each.id for each in queries.pinned(vault.connection, view, now=NOW)]
 
     assert (pinned(""), pinned("work"), pinned("home")) == ([two.id, one.id], [one.id], [])
     with vault.change(WHO, NOW) as change:
@@ -304,7 +307,7 @@ def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) 
 def test_pins_go_with_their_view_and_with_their_memory(vault: Vault) -> None:
     one, two = keep(vault, "Larks nest low.", "Owls nest high.")
     with vault.change(WHO, NOW) as change:
-        change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
+        change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
         for view in ("", "work"):
             for each in (one, two):
                 change.pin(view, each.cube)
@@ -331,7 +334,7 @@ def test_a_full_disk_undoes_the_whole_change_and_the_next_one_succeeds(vault: Va
     vault.connection.execute(f"PRAGMA max_page_count = {pages + 3}")
     with pytest.raises(MemosError, match="disk is full"):
         keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")
-    assert catalogue.source(vault.connection, "file:///big", WHO) is None
+    assert queries.source(vault.connection, "file:///big", WHO) is None
     assert entered(vault) == 1
     vault.connection.execute("PRAGMA max_page_count = 1000000")
     assert len(keep(vault, *(f"{n} " + "x" * 500 for n in range(500)), uri="file:///big")) == 500
@@ -372,7 +375,7 @@ def test_words_follow_the_live_cubes_through_any_changes(steps: list[tuple[str, 
     ):
         _apply(vault, steps)
         assert check.examine(vault.folder, timeout=1.0) == []
-        live = list(catalogue.cubes(vault.connection, Filter(), now=NOW))
+        live = list(queries.cubes(vault.connection, Filter(), now=NOW))
         assert entered(vault) == len(live)
         for word, spelled in (("lark", "lark"), ("政策", "政策"), ("cafe", "café")):
             texts = [one.text for one in live if spelled in f"{one.title} {one.author} {one.text}"]
@@ -382,7 +385,7 @@ def test_words_follow_the_live_cubes_through_any_changes(steps: list[tuple[str, 
 def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
     keep(vault, "start")
     for action, which, text in steps:
-        cubes = list(catalogue.cubes(vault.connection, Filter(states=EVER), now=NOW))
+        cubes = list(queries.cubes(vault.connection, Filter(states=EVER), now=NOW))
         target = cubes[which % len(cubes)] if cubes else None
         if action == "add" or target is None:
             keep(vault, draft(f"{text} {which}", author=text[:3], time=NOW if which % 2 else None))
@@ -392,7 +395,7 @@ def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
                 keep_state(vault, target.n, content=text.encode() or b"state")
             continue
         if action == "teach":
-            live = catalogue.passing(vault.connection, [each.n for each in cubes], now=NOW)
+            live = queries.passing(vault.connection, [each.n for each in cubes], now=NOW)
             state = ("generated", "activated", "archived")[which % 3]
             _, blobs = teach(vault, *live[: which + 1], name=text[:1], state=state, content=text.encode())
             vault.discard_blobs(blobs)

@@ -17,12 +17,15 @@ from teaching import teach
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.errors import MemosError, NoVault
-from memos_cli.infrastructure import adapters, audit, catalogue, derived, index
-from memos_cli.infrastructure.adapters import Adapter
-from memos_cli.infrastructure.blobs import piece_digests
-from memos_cli.infrastructure.check import MANY, Finding, examine, repair
-from memos_cli.infrastructure.derived import State
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived.adapters import Adapter
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.blobs import piece_digests
+from memos_cli.infrastructure.vault.check import MANY, Finding, examine, repair
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors import vector_index
 
 EVER = ("generated", "activated", "merged", "archived", "expired")
 
@@ -41,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
             change.claim_source(Origin("file:///a.pdf", "pdf", "", 9), blob)
             row = change.embedder("fingerprint", "name", 8)
             vectors = np.eye(8, dtype=np.float32)
-            codes = index.encode(vectors)
+            codes = vector_index.encode(vectors)
             change.put_vectors(
                 row, [(n + 1, 1, [(0, 4, data), (5, 9, codes[n - 1])]) for n, data in enumerate(codes)]
             )
@@ -50,8 +53,8 @@ def folder(tmp_path: Path) -> Path:
             change.forget(5)
             change.tag(1, ["a/b"])
             change.use({1: 1.0})
-            change.set_view("work", catalogue.filter_to_json(Filter(tags=("a",))))
-        index.refresh(vault.connection, vault.snapshots, row, 8, force=True)
+            change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
+        vector_index.refresh(vault.connection, vault.snapshots, row, 8, force=True)
     assert examine(path, timeout=1.0) == examine(path, timeout=1.0, full=False) == []
     return path
 
@@ -77,8 +80,8 @@ def texts(folder: Path) -> dict[tuple[str, int], str]:
     with Vault.open(folder, timeout=1.0) as vault:
         return {
             (cube.id, version.version): version.text
-            for cube in catalogue.cubes(vault.connection, Filter(states=EVER), now=NOW)
-            for version in catalogue.versions(vault.connection, cube.n)
+            for cube in queries.cubes(vault.connection, Filter(states=EVER), now=NOW)
+            for version in queries.versions(vault.connection, cube.n)
         }
 
 
@@ -161,7 +164,7 @@ def test_a_memory_that_lost_the_vector_of_one_sentence_waits_for_all(folder: Pat
     assert "vectors-useless" in [what for _, what in told(folder)]
     repaired(folder)
     with Vault.open(folder, timeout=1.0) as vault:
-        assert 1 in [item[0] for item in catalogue.waiting(vault.connection, 1, limit=99)]
+        assert 1 in [item[0] for item in queries.waiting(vault.connection, 1, limit=99)]
 
 
 def test_a_word_that_was_changed_in_the_full_text_alone_is_found(folder: Path) -> None:
@@ -317,7 +320,7 @@ def promoted(folder: Path) -> tuple[Path, Path]:
                 1.5,
             )
             with vault.change(WHO, NOW) as change:
-                derived.keep(
+                saved_states.keep(
                     change, state, [(n, 1, "document") for n in cubes],
                     title="State", digest=bytes([number]) * 32,
                 )  # fmt: skip
@@ -328,7 +331,7 @@ def promoted(folder: Path) -> tuple[Path, Path]:
 
 def states_in(folder: Path) -> int:
     with Vault.open(folder, timeout=1.0) as vault:
-        return len(derived.activations(vault.connection, now=NOW))
+        return len(saved_states.activations(vault.connection, now=NOW))
 
 
 def flip(path: Path) -> None:
@@ -390,7 +393,7 @@ def test_a_state_whose_row_does_not_fit_is_told_and_dropped(
     folder, _ = promoted
     before = {key: text for key, text in texts(folder).items() if text}
     with Vault.open(folder, timeout=1.0) as vault:
-        n = derived.activations(vault.connection, now=NOW)[-1].cube
+        n = saved_states.activations(vault.connection, now=NOW)[-1].cube
     break_rows(folder, statement.format(n=n))
     findings = examine(folder, timeout=1.0)
     assert {finding.what for finding in findings} <= {"state-broken", "state-missing", "blob-orphan"}
@@ -404,8 +407,8 @@ def test_a_state_whose_row_does_not_fit_is_told_and_dropped(
 def test_an_orphan_state_is_swept(promoted: tuple[Path, Path]) -> None:
     folder, path = promoted
     with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW) as change:
-        last = derived.activations(vault.connection, now=NOW)[-1]
-        assert vault.blobs.path(derived.drop(change, last.cube)) == path
+        last = saved_states.activations(vault.connection, now=NOW)[-1]
+        assert vault.blobs.path(saved_states.drop(change, last.cube)) == path
     assert told(folder) == [("should", "blob-orphan")]
     repaired(folder)
     assert told(folder) == []
@@ -590,8 +593,8 @@ def check_damage(folder: Path, path: Path, damaged: bytes, intact: Callable[[], 
     try:
         findings = examine(folder, timeout=0.2)
         with Vault.open(folder, timeout=0.2) as vault:
-            list(catalogue.cubes(vault.connection, Filter(states=EVER), now=NOW))
-            catalogue.matches(vault.connection, '"lark"', Filter(), now=NOW, limit=10)
+            list(queries.cubes(vault.connection, Filter(states=EVER), now=NOW))
+            queries.matches(vault.connection, '"lark"', Filter(), now=NOW, limit=10)
     except MemosError:
         return "refused"
     if findings:

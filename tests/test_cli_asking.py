@@ -14,8 +14,8 @@ from tiny_models import write_model
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import NOTHING
 from memos_cli.interface.session import Session
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.models import resolve_reader
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.model_files import resolve_reader
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ def test_a_model_of_a_billion_parameters_writes_the_answer(
 
 
 def test_without_a_reader_a_query_quotes(kept: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    import memos_cli.runtime.models as models
+    import memos_cli.models.model_files as models
 
     def not_installed(*arguments: object) -> None:
         raise ModelUnfit("no model is installed", "pip install 'memos-cli[models]'")

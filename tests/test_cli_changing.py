@@ -8,7 +8,7 @@ import pytest
 from command import Shell
 from teaching import teach
 
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 
 
 @pytest.fixture

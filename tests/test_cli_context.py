@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import Shell, make_vault
 
-from memos_cli.infrastructure.schema import FORMAT
+from memos_cli.infrastructure.storage.schema import FORMAT
 
 NEED_A_VAULT = [
     ("ingest", "-"), ("embed",), ("search", "x"), ("query", "x"), ("list",), ("show", "01"),

@@ -11,8 +11,8 @@ import pytest
 from command import Shell, make_vault, with_models
 from teaching import REFUSED, teach
 
-from memos_cli.infrastructure.adapters import Adapter
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.derived.adapters import Adapter
+from memos_cli.infrastructure.vault.vault import Vault
 
 # --- list ------------------------------------------------------------------------------------------
 

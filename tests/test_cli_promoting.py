@@ -18,7 +18,7 @@ from tiny_models import write_model
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.memory import Memos
-from memos_cli.runtime.engine import Engine
+from memos_cli.models.llama.engine import Engine
 from memos_cli.settings import Settings
 
 LINES = (
@@ -274,7 +274,7 @@ def test_the_form_must_be_named(user: Promoter, ids: list[str]) -> None:
 def test_less_than_a_batch_is_too_short(
     user: Promoter, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memos_cli.runtime.engine.BATCH", 1024)
+    monkeypatch.setattr("memos_cli.models.llama.engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
     assert "less than a state holds (1024)" in error["message"]
     assert error["hint"] == "so short a text is read quickly; promote more with it"
@@ -449,7 +449,7 @@ def test_when_the_row_cannot_be_written_the_bytes_go_too(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("memos_cli.infrastructure.derived.keep", full)
+        patch.setattr("memos_cli.infrastructure.derived.saved_states.keep", full)
         user("promote", *ids, "--to", "activation", code=1)
     assert user.trace() == (set(), [], [])
 

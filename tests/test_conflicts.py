@@ -7,7 +7,7 @@ import json
 import pytest
 from command import Shell, with_models
 
-from memos_cli.interface.exchange import bundle
+from memos_cli.interface.share import bundle
 
 PAIR = ("The ferry leaves at 9:00.", "The ferry leaves at 10:00.")
 QUESTION = "When does the ferry leave?"

@@ -18,7 +18,7 @@ from teaching import teach
 from test_embedding import unpack
 from tiny_models import write_model
 
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 
 RUNNER = REPOSITORY / "tests" / "crash_runner.py"
 LIMIT = 32

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from memos_cli.errors import Damaged, Locked, MemosError
-from memos_cli.infrastructure import database
-from memos_cli.infrastructure.database import Connection, connect
+from memos_cli.infrastructure.storage import database
+from memos_cli.infrastructure.storage.database import Connection, connect
 
 
 @pytest.fixture

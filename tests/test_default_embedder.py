@@ -8,7 +8,7 @@ import pytest
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.memory import Memos
-from memos_cli.runtime.embedder import DEFAULT, LEGACY
+from memos_cli.models.embed.embedder import DEFAULT, LEGACY
 from memos_cli.settings import Settings
 
 

@@ -15,9 +15,9 @@ import pytest
 from command import Shell, make_vault
 from tiny_models import write_model
 
-from memos_cli.infrastructure import adapters
+from memos_cli.infrastructure.derived import adapters
 from memos_cli.interface.memory import Memos
-from memos_cli.operation import parametric
+from memos_cli.operation.adapters import parametric
 from memos_cli.settings import Settings
 
 pytest.importorskip("torch")

@@ -13,7 +13,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from memos_cli.cli.app import FAMILIES, build
-from memos_cli.infrastructure.schema import migrate
+from memos_cli.infrastructure.storage.schema import migrate
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]

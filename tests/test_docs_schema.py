@@ -15,8 +15,8 @@ from conftest import NOW, WHO, draft, keep
 from teaching import REFUSED, teach
 
 from memos_cli.cube import Origin
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.vault.vault import Vault
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "store_format.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_scheduler import memory
 
 from memos_cli.cube import Cube
-from memos_cli.operation.duplicates import COPY, TRANSLATION, find_duplicates
+from memos_cli.operation.search.duplicates import COPY, TRANSLATION, find_duplicates
 
 PAGE = (
     "The harbour lantern is lit by the keeper at dusk, and put out again when the first boat has left it. "

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from numpy_bert import run_bert
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime import e5, llama
-from memos_cli.runtime.centring import centre, read_centre
-from memos_cli.runtime.e5_file import E5Files, convert_e5, dequantise, read_e5
-from memos_cli.runtime.embedder import DEFAULT, open_embedder
+from memos_cli.models.embed import e5
+from memos_cli.models.embed.centring import centre, read_centre
+from memos_cli.models.embed.e5_file import E5Files, convert_e5, dequantise, read_e5
+from memos_cli.models.embed.embedder import DEFAULT, open_embedder
+from memos_cli.models.llama import llama
 
 START = [PIECES.index(piece) for piece in ("<s>", "▁passage", ":")]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.economy import POLICIES, Choice, bytes_kept, decide
-from memos_cli.operation.lifecycle import DAY, heat_after_use, heat_now
+from memos_cli.operation.lifecycle.states import DAY, heat_after_use, heat_now
+from memos_cli.operation.states.eviction import POLICIES, Choice, bytes_kept, decide
 
 choices = st.lists(
     st.builds(

@@ -19,10 +19,18 @@ from hypothesis import strategies as st
 from numpy_bert import run_bert
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime import embedder, llama, llama_embedder, models
-from memos_cli.runtime.bert import Uncompilable
-from memos_cli.runtime.embedder import LEGACY, LlamaEmbedder, compile_embedder, open_embedder, vault_embedder
-from memos_cli.runtime.word_pieces import WordPieces, is_plain, split_words
+from memos_cli.models import model_files
+from memos_cli.models.embed import embedder, llama_embedder
+from memos_cli.models.embed.bert import Uncompilable
+from memos_cli.models.embed.embedder import (
+    LEGACY,
+    LlamaEmbedder,
+    compile_embedder,
+    open_embedder,
+    vault_embedder,
+)
+from memos_cli.models.embed.word_pieces import WordPieces, is_plain, split_words
+from memos_cli.models.llama import llama
 
 PIECES = [
     "[PAD]",
@@ -198,7 +206,7 @@ def test_a_compiled_file_is_private_and_a_failure_leaves_nothing_behind(folder: 
     target = tmp_path / "out" / "m.gguf"
     compile_embedder(folder, target)
     assert target.stat().st_mode & 0o777 == 0o600
-    assert models.describe(target).kind == "embedder"
+    assert model_files.describe(target).kind == "embedder"
     whole = (folder / "model.safetensors").read_bytes()
     for data in (whole[:-100], whole[:50], b"", b"\xff" * 64):
         (folder / "model.safetensors").write_bytes(data)

@@ -15,14 +15,16 @@ from conftest import NOW, WHO, draft, keep
 
 from memos_cli.cube import Filter
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure import catalogue, check, index
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation import embedding
-from memos_cli.operation.embedding import SENTENCES, embed_waiting, embedded_texts, row_in_use
-from memos_cli.operation.sentences import split_sentences
+from memos_cli.operation.search import embedding
+from memos_cli.operation.search.embedding import SENTENCES, embed_waiting, embedded_texts, row_in_use
+from memos_cli.operation.search.sentences import split_sentences
 from memos_cli.settings import Settings
 
 ALL = Filter()
@@ -62,7 +64,7 @@ def sentences(vault: Vault) -> dict[int, list[tuple[int, int]]]:
     """The ranges of the sentences of all live memories."""
     return {
         cube.n: [(each.start, each.end) for each in split_sentences(cube.text)]
-        for cube in catalogue.cubes(vault.whole, ALL, now=NOW)
+        for cube in queries.cubes(vault.whole, ALL, now=NOW)
     }
 
 
@@ -80,7 +82,7 @@ def test_each_cube_is_embedded_once(vault: Vault) -> None:
     assert embed(vault, embedder) == 3
     assert embedder.texts == ["One.", "Two.", "Three."]
     assert embed(vault, embedder) == 0
-    assert catalogue.count_waiting(vault.connection) == 0
+    assert queries.count_waiting(vault.connection) == 0
 
 
 def test_each_sentence_has_a_vector_with_its_place(vault: Vault) -> None:
@@ -105,7 +107,7 @@ def test_what_was_made_before_a_failure_stays(vault: Vault) -> None:
     keep(vault, "One.", "Two.", "Three.", "Four.")
     with pytest.raises(ModelUnfit):
         embed(vault, BagOfWords(most=3))
-    assert catalogue.count_waiting(vault.connection) == 2
+    assert queries.count_waiting(vault.connection) == 2
     rest = BagOfWords()
     assert embed(vault, rest) == 2
     assert rest.texts == ["Three.", "Four."]
@@ -113,7 +115,7 @@ def test_what_was_made_before_a_failure_stays(vault: Vault) -> None:
 
 def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault: Vault) -> None:
     keep(vault, LARKS)
-    cube = next(catalogue.cubes(vault.connection, catalogue.Filter(), now=NOW))
+    cube = next(queries.cubes(vault.connection, queries.Filter(), now=NOW))
     embedder = Interrupted()
 
     def edit() -> None:
@@ -127,7 +129,7 @@ def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault
     embed(vault, embedder)
     assert embedder.texts[2:] == ["Uno."]
     assert embedded(vault, 1) == {1: [(0, 4)]}
-    assert catalogue.count_waiting(vault.connection) == 0
+    assert queries.count_waiting(vault.connection) == 0
 
 
 def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
@@ -135,7 +137,7 @@ def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
     embedder = BagOfWords()
     embed(vault, embedder)
     with vault.change(WHO, NOW) as change:
-        change.edit(catalogue.one(vault.connection, first.id), "Larks nest high.", "")
+        change.edit(queries.one(vault.connection, first.id), "Larks nest high.", "")
     assert embed(vault, embedder) == 1
     assert embedder.texts[3:] == ["Larks nest high."]
     assert embedded(vault, 1) == {1: [(0, 16)], 2: [(0, 5)]}
@@ -212,17 +214,17 @@ def test_renewing_drops_other_embedders_when_complete(vault: Vault) -> None:
     keep(vault, LARKS, "Owls.", "Crows.")
     old, new = BagOfWords(), BagOfWords(32)
     embed(vault, old)
-    assert catalogue.embedder_in_use(vault.connection) == 1
+    assert queries.embedder_in_use(vault.connection) == 1
     new.most = 3
     with pytest.raises(ModelUnfit):
         embed(vault, new, renew=True)
     assert [n for n, _ in rows(vault)] == [1, 2]
-    assert catalogue.embedder_in_use(vault.connection) == 1
+    assert queries.embedder_in_use(vault.connection) == 1
     assert row_in_use(vault.connection, old) == 1  # type: ignore[arg-type]
     new.most = 99
     assert embed(vault, new, renew=True) == 1
     assert rows(vault) == [(2, new.fingerprint + SENTENCES)]
-    assert catalogue.embedder_in_use(vault.connection) == 2
+    assert queries.embedder_in_use(vault.connection) == 2
     assert new.texts == [LARKS[:51], LARKS[52:], "Owls.", "Crows."]
     assert embedded(vault, 2) == sentences(vault)
 
@@ -242,7 +244,7 @@ def test_old_vectors_stay_if_a_memory_changed_meanwhile(vault: Vault) -> None:
     keep(vault, LARKS)
     old, new = BagOfWords(), Interrupted(32)
     embed(vault, old)
-    cube = next(catalogue.cubes(vault.connection, ALL, now=NOW))
+    cube = next(queries.cubes(vault.connection, ALL, now=NOW))
 
     def edit() -> None:
         new.meanwhile = lambda: None
@@ -252,13 +254,13 @@ def test_old_vectors_stay_if_a_memory_changed_meanwhile(vault: Vault) -> None:
     new.meanwhile = edit
     embed(vault, new, renew=True)
     assert [n for n, _ in rows(vault)] == [1, 2]
-    assert catalogue.embedder_in_use(vault.connection) == 1
+    assert queries.embedder_in_use(vault.connection) == 1
     embed(vault, new, renew=True)
     assert [n for n, _ in rows(vault)] == [2]
 
 
 def test_the_index_of_a_dropped_embedder_is_deleted(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "FEW", 0)
+    monkeypatch.setattr(vector_index, "FEW", 0)
     keep(vault, LARKS, "Owls.")
     embed(vault, BagOfWords())
     assert [path.name for path in (vault.folder / "index").iterdir()] == ["vectors-1.bin"]
@@ -391,7 +393,7 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
             assert all("cosine" in hit.why for hit in found)
         assert not set(embedder.texts) & {cube.text for cube in memos.cubes(filter=ALL)}
         assert sorted(embedder.questions) == sorted(expected(old))
-        whole = {cube.n: [(0, len(cube.text))] for cube in catalogue.cubes(memos.vault.whole, ALL, now=NOW)}
+        whole = {cube.n: [(0, len(cube.text))] for cube in queries.cubes(memos.vault.whole, ALL, now=NOW)}
         assert len(whole) == 9
         assert embedded(memos.vault, 1) == whole
         assert embedded(memos.vault, 2) == {n: whole[n] for n in (1, 2, 3)}
@@ -521,10 +523,10 @@ def test_a_vault_that_is_used_with_another_embedder_uses_its_vectors(folder: Pat
         done = memos.ingest(wishes=Wishes(), text=b"The raven nests high.")
         assert (done.embedded, done.without_vector) == (2, 0)
         assert memos.count_waiting() == 0
-        assert catalogue.embedder_in_use(memos.vault.connection) == 2
+        assert queries.embedder_in_use(memos.vault.connection) == 2
         assert [n for n, _ in rows(memos.vault)] == [1, 2], "nothing is dropped unasked"
         assert [deed for deed in memos.maintain(steps=("embed",)).deeds] == []
     with enter(folder, BagOfWords()) as memos:
         take(memos, "The crow nests anywhere.")
         assert memos.count_waiting() == 0
-        assert catalogue.embedder_in_use(memos.vault.connection) == 1
+        assert queries.embedder_in_use(memos.vault.connection) == 1

@@ -15,10 +15,10 @@ pytest.importorskip("pyrage")
 pytest.importorskip("sqlcipher3")
 
 from memos_cli.errors import Damaged, Refused
-from memos_cli.infrastructure.encryption import cipher_of, new_cipher, unwrap, wrap
-from memos_cli.infrastructure.identity import read_identity
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface.keys import KeyKeeper
+from memos_cli.infrastructure.storage.encryption import cipher_of, new_cipher, unwrap, wrap
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vault.vault_file import read_identity
+from memos_cli.interface.access.vault_keys import KeyKeeper
 
 CAT = "My cat is called Miso, and her favourite place is the oven."
 
@@ -236,10 +236,10 @@ def test_vectors_are_sealed_and_found(sealed: Shell) -> None:
         "ids"
     ]
     with Vault.open(sealed.vault, timeout=1.0, lock=KeyKeeper(None, lambda vault, twice: "")) as vault:
-        from memos_cli.infrastructure import index
+        from memos_cli.infrastructure.vectors import vector_index
 
-        assert index.refresh(vault.connection, vault.snapshots, 1, 384, force=True)
-        assert index.agrees(vault.connection, vault.snapshots, 1, 384)
+        assert vector_index.refresh(vault.connection, vault.snapshots, 1, 384, force=True)
+        assert vector_index.agrees(vault.connection, vault.snapshots, 1, 384)
         assert vault.snapshots.path(1).read_bytes().startswith(b"age-encryption.org")
     assert sealed("search", "What is the pet's name?", "--json").records[0]["id"] == ids[0]
     sealed.check()

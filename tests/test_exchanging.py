@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, MemosError
-from memos_cli.infrastructure import derived
-from memos_cli.interface.exchange import bundle
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.share import bundle
 
 CHAT = "".join(
     json.dumps({"id": f"t{n}", "role": "user", "name": "Ann", "time": f"2026-05-0{n}", "content": text})
@@ -199,7 +199,7 @@ def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[
         assert deed.reason == "it came with an import"
     assert [each.cubes("document") for each in there.states()] != []
     with there.open() as memos:
-        assert derived.requests(memos.vault.connection) == []
+        assert saved_states.requests(memos.vault.connection) == []
 
 
 # --- signed, and for some eyes only ------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import Any
 import exports
 import pytest
 
-from memos_cli.interface.importing import IMPORTS, kind_of, open_export
-from memos_cli.interface.importing.notes import tags_of
+from memos_cli.interface.importing.importers import IMPORTS, kind_of, open_export
+from memos_cli.interface.importing.note_exports import tags_of
 
 
 def imported(path: Path, kind: str = "") -> tuple[list[str], list[str]]:

@@ -17,12 +17,12 @@ from teaching import teach
 from tiny_models import write_model
 
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface.exchange import bundle
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.results import Found
-from memos_cli.interface.sources import Hints, read_bytes
-from memos_cli.interface.times import parse_when
+from memos_cli.interface.share import bundle
+from memos_cli.interface.time.times import parse_when
 
 SECRET = "password: hunter22x"
 NOTES = (

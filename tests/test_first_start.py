@@ -14,10 +14,10 @@ import pytest
 from command import Shell
 
 from memos_cli import files
-from memos_cli.infrastructure.encryption import new_cipher
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface import keys
-from memos_cli.interface.keys import KeyKeeper
+from memos_cli.infrastructure.storage.encryption import new_cipher
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.access import vault_keys
+from memos_cli.interface.access.vault_keys import KeyKeeper
 
 QUICK = {"MEMOS_EMBEDDER": "/nowhere"}
 
@@ -129,9 +129,9 @@ def test_a_key_in_the_keyring_is_found_again(tmp_path: Path, monkeypatch: pytest
         def set_password(self, service: str, name: str, secret: str) -> None:
             kept[name] = secret
 
-    monkeypatch.setattr(keys, "_keyring", Keyring)
+    monkeypatch.setattr(vault_keys, "_keyring", Keyring)
     with monkeypatch.context() as patch:
-        patch.setattr("memos_cli.infrastructure.vault.write_whole", _killed)
+        patch.setattr("memos_cli.infrastructure.vault.vault.write_whole", _killed)
         with pytest.raises(KeyboardInterrupt):
             _make(tmp_path / "v")
     with _make(tmp_path / "v") as vault:

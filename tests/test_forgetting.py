@@ -11,11 +11,11 @@ from conftest import NOW, WHO, draft
 from teaching import teach
 
 from memos_cli.cube import Filter, Origin
-from memos_cli.infrastructure import derived
-from memos_cli.infrastructure.adapters import Lesson
-from memos_cli.infrastructure.blobs import piece_digests
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.derived import State
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import Settings
 
@@ -82,7 +82,7 @@ def test_nothing_that_was_made_of_it_holds_it(tmp_path: Path) -> None:
             1.0,
         )
         with vault.change(WHO, NOW) as change:
-            derived.keep(change, state, [(first.cube, 1, "document")], title="State", digest=bytes(32))
+            saved_states.keep(change, state, [(first.cube, 1, "document")], title="State", digest=bytes(32))
         (folder / "index" / "vectors-1.bin").write_bytes(secret.encode())
         assert len(holding(folder, SECRET.encode())) > 4
         memos.forget([first.id], dry_run=False)

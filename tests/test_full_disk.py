@@ -17,9 +17,9 @@ import pytest
 from command import Shell, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
-from memos_cli.infrastructure import database
-from memos_cli.infrastructure.changes import Change
-from memos_cli.interface.market.registry import Registry
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.storage import database
+from memos_cli.interface.share.feeds.remote import Registry
 
 MARK = "Zyxomat"
 
@@ -153,7 +153,7 @@ def test_a_publication_on_a_full_disk_is_reported(
     def full(*arguments: object, **options: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("memos_cli.interface.market.registry.write_whole", full)
+    monkeypatch.setattr("memos_cli.interface.share.feeds.remote.write_whole", full)
     with pytest.raises(MemosError, match=os.strerror(number)) as caught:
         Registry(str(tmp_path)).write("index.jsonl", b"{}")
     assert advice in caught.value.hint
@@ -182,7 +182,7 @@ def test_a_change_is_done_although_its_vectors_are_not(memos: Shell, monkeypatch
     def full(*arguments: object, **options: object) -> None:
         raise Unwritable("the disk is full")
 
-    monkeypatch.setattr("memos_cli.operation.embedding.embed_waiting", full)
+    monkeypatch.setattr("memos_cli.operation.search.embedding.embed_waiting", full)
     ids = memos.keep("Owls nest low. " * 9, "Owls nest high.", "Owls hunt.", "Owls sleep.")
     for command in (
         ("edit", ids[1], "--text", "Owls nest here."), ("rollback", ids[1], "--to", "1"), ("archive", ids[1]),

@@ -10,12 +10,13 @@ import pytest
 from conftest import NOW, draft
 
 from memos_cli.cube import Filter, new_ulids
-from memos_cli.infrastructure import catalogue, rules
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.database import connect
-from memos_cli.infrastructure.governance import RIGHTS, Caller, Header, Rule, decide
-from memos_cli.infrastructure.scope import Scope
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.access.governance import RIGHTS, Caller, Header, Rule, decide
+from memos_cli.infrastructure.access.row_access import Scope
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.storage.database import connect
+from memos_cli.infrastructure.vault.vault import Vault
 
 PRINCIPALS = ("user:ann", "user:bo", "agent:coder")
 GROUPS = {"group:team": ("user:bo", "agent:coder"), "group:bots": ("agent:coder",)}
@@ -76,7 +77,7 @@ def test_the_decision_the_narrowed_database_and_the_oracle_agree(vault: Vault) -
             rules.join(change, group, members, remove=False)
     for name, (owner, tag) in VIEWS.items():
         with vault.change(owner, NOW) as change:
-            change.set_view(name, catalogue.filter_to_json(Filter(tags=(tag,))))
+            change.set_view(name, queries.filter_to_json(Filter(tags=(tag,))))
     memories = list(_memories(vault, draw))
     cases = allowed = 0
     while cases < CASES:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.grounding import cited_labels, find_unsupported, order_by_use, used
-from memos_cli.operation.values import find_values
+from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use, used
+from memos_cli.operation.ask.values import find_values
 
 KILN = (
     "Kilns: The big kiln goes to 1,280 °C and takes eleven hours to cool down. Brandt replaced the element in"

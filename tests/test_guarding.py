@@ -13,8 +13,8 @@ from test_secrecy import AWS, GITHUB, HEX, KEY
 
 from memos_cli.cube import Filter
 from memos_cli.errors import UsageError
-from memos_cli.interface.distilling import Wanted
-from memos_cli.interface.secrecy import knows_personal
+from memos_cli.interface.adapters.distillation import Wanted
+from memos_cli.interface.redaction.redaction import knows_personal
 
 NOTES = f"""# Server
 

@@ -12,7 +12,7 @@ from test_access import ANN, BO, CODER, enter, learn
 
 from memos_cli.cube import STATES, Filter
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure import derived
+from memos_cli.infrastructure.derived import saved_states
 from memos_cli.interface.memory import Memos
 
 
@@ -96,13 +96,13 @@ def test_maintenance_leaves_what_another_principal_asked_for(folder: Path) -> No
     with enter(folder, ANN) as ann:
         mine = learn(ann, "The heron nests in May.")
         with ann.vault.change(ANN, NOW) as change:
-            derived.request(change, {"view": "", "document": [mine]})
+            saved_states.request(change, {"view": "", "document": [mine]})
     with enter(folder, CODER) as coder:
         learn(coder, "The swan sleeps.")
         for dry_run in (True, False):
             assert coder.maintain(steps=("states",), dry_run=dry_run).deeds == []
     with enter(folder, ANN) as ann:
-        assert [each["document"] for each in derived.requests(ann.vault.connection)] == [[mine]]
+        assert [each["document"] for each in saved_states.requests(ann.vault.connection)] == [[mine]]
 
 
 def test_planner_statistics_are_made_in_a_transaction_that_waited(memos: Shell) -> None:

@@ -15,8 +15,8 @@ from tiny_models import write_model
 from memos_cli.cube import format_time, utc
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.files import read_part, read_small
-from memos_cli.infrastructure.snapshots import Snapshots
-from memos_cli.runtime.gguf_header import read_header
+from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
+from memos_cli.models.gguf.gguf_header import read_header
 
 
 def hostile(shell: Shell, kind: str) -> Path:

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing import IMPORTS, open_export, recognise, streaming
-from memos_cli.interface.importing.plain import NEAREST
-from memos_cli.interface.importing.streaming import Broken, elements
+from memos_cli.interface.importing import json_streaming
+from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
+from memos_cli.interface.importing.json_streaming import Broken, elements
+from memos_cli.interface.importing.plain_files import NEAREST
 
 QUIET = ("--no-embed",)
 
@@ -250,18 +251,18 @@ def test_elements_are_those_of_the_array(
     some: list[Any], chunk: int, ascii: bool, indent: int | None
 ) -> None:
     text = json.dumps(some, ensure_ascii=ascii, indent=indent)
-    usual, streaming.CHUNK = streaming.CHUNK, chunk
+    usual, json_streaming.CHUNK = json_streaming.CHUNK, chunk
     try:
         assert [*elements(io.BytesIO(text.encode("utf-8", "surrogatepass")))] == some or not ascii
         if ascii:
             assert [*elements(io.BytesIO(b"\xef\xbb\xbf " + text.encode()))] == some
     finally:
-        streaming.CHUNK = usual
+        json_streaming.CHUNK = usual
 
 
 def test_what_is_too_large_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "CHUNK", 10)
-    monkeypatch.setattr(streaming, "LARGEST", 40)
+    monkeypatch.setattr(json_streaming, "CHUNK", 10)
+    monkeypatch.setattr(json_streaming, "LARGEST", 40)
     large = json.dumps([1, {"a": ["x"] * 30}, 2, {"b": "y" * 25}])
     first, second, third, fourth = elements(io.BytesIO(large.encode()))
     assert (first, third, fourth) == (1, 2, {"b": "y" * 25})

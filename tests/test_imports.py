@@ -62,7 +62,7 @@ def test_an_ingest_of_text_and_a_search_by_words_load_no_model(memos: Shell) -> 
 @with_models
 def test_search_and_query_with_real_models_load_nothing_heavy(memos: Shell) -> None:
     memos("ingest", "-", stdin=b"The staging port is 5433.")  # the embedder is compiled here, once
-    assert "memos_cli.runtime.embedder" in loaded(memos, "search", "port")
+    assert "memos_cli.models.embed.embedder" in loaded(memos, "search", "port")
     for arguments in (
         ("ingest", "-"),
         ("search", "port"),

@@ -9,9 +9,10 @@ import pytest
 from conftest import NOW, WHO, keep
 from numpy.typing import NDArray
 
-from memos_cli.infrastructure import check, index
-from memos_cli.infrastructure.repairs import repair_vectors
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.memories.repairs import repair_vectors
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors import vector_index
 
 Floats = NDArray[np.float32]
 SIZE = 72  # not a multiple of 64: the last word of signs is half full
@@ -30,7 +31,7 @@ def embed(vault: Vault, vectors: Floats, first: int = 1, *, sentences: int = 1) 
 
     Returns the embedder's row.
     """
-    codes = index.encode(vectors)
+    codes = vector_index.encode(vectors)
     with vault.change(WHO, NOW) as change:
         row = change.embedder("fingerprint", "name", vectors.shape[1])
         change.put_vectors(
@@ -61,7 +62,7 @@ def truth_of_sentences(vectors: Floats, query: Floats, sentences: int) -> list[t
 
 
 def ask(vault: Vault, row: int, query: Floats, k: int, allowed: list[int] | None = None) -> list[int]:
-    found = index.nearest(vault.connection, vault.snapshots, row, query, k, allowed)
+    found = vector_index.nearest(vault.connection, vault.snapshots, row, query, k, allowed)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     assert len({cube for cube, _ in found}) == len(found)
     return [cube for cube, _ in found]
@@ -74,7 +75,7 @@ def fill(vault: Vault, rows: int, seed: int = 1) -> tuple[int, Floats]:
 
 
 def refresh(vault: Vault, row: int, *, force: bool = True) -> bool:
-    return index.refresh(vault.connection, vault.snapshots, row, SIZE, force=force)
+    return vector_index.refresh(vault.connection, vault.snapshots, row, SIZE, force=force)
 
 
 def snapshot(vault: Vault, row: int) -> Path:
@@ -83,11 +84,11 @@ def snapshot(vault: Vault, row: int) -> Path:
 
 def test_codes_keep_a_vector_to_within_half_a_step() -> None:
     vectors = unit(50, 3)
-    for vector, data in zip(vectors, index.encode(vectors), strict=True):
+    for vector, data in zip(vectors, vector_index.encode(vectors), strict=True):
         scale = np.frombuffer(data[:4], "<f4")[0]
         assert len(data) == 4 + SIZE
         assert np.abs(np.frombuffer(data[4:], np.int8) * scale - vector).max() <= scale / 2 * 1.001
-    assert index.encode(np.zeros((1, 4), np.float32))[0][4:] == bytes(4)
+    assert vector_index.encode(np.zeros((1, 4), np.float32))[0][4:] == bytes(4)
 
 
 @pytest.mark.parametrize("taken", [0, 60, 120])
@@ -102,7 +103,7 @@ def test_the_nearest_are_those_that_looking_at_every_vector_finds(vault: Vault, 
     assert snapshot(vault, row).exists() == (taken > 0)
     for query in unit(20, 2):
         for k in (1, 7, 120, 500):
-            found = index.nearest(vault.connection, vault.snapshots, row, query, k)
+            found = vector_index.nearest(vault.connection, vault.snapshots, row, query, k)
             assert len(found) == min(k, 120)
             exact = vectors @ query
             for cube, score in found:
@@ -141,8 +142,8 @@ def test_forgotten_and_changed_cubes_drop_out_of_the_snapshot(vault: Vault) -> N
 @pytest.fixture
 def by_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots of any size hold signs, and few rows are scored exactly."""
-    monkeypatch.setattr(index, "_BITS_FROM", 0)
-    monkeypatch.setattr(index, "_RESCORED", 150)
+    monkeypatch.setattr(vector_index, "_BITS_FROM", 0)
+    monkeypatch.setattr(vector_index, "_RESCORED", 150)
 
 
 @pytest.mark.usefixtures("by_signs")
@@ -190,7 +191,7 @@ def test_a_vault_without_vectors_finds_nothing(vault: Vault) -> None:
     query = unit(1, 1)[0]
     assert ask(vault, row, query, 5) == []
     refresh(vault, row)
-    assert index.agrees(vault.connection, vault.snapshots, row, SIZE)
+    assert vector_index.agrees(vault.connection, vault.snapshots, row, SIZE)
     assert ask(vault, row, query, 5) == []
 
 
@@ -199,25 +200,25 @@ def test_damage_of_any_bit_is_noticed_and_changes_no_answer(
     vault: Vault, signs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if signs:
-        monkeypatch.setattr(index, "_BITS_FROM", 0)
+        monkeypatch.setattr(vector_index, "_BITS_FROM", 0)
     row, _ = fill(vault, 80)
     refresh(vault, row)
     path = snapshot(vault, row)
     whole = path.read_bytes()
     query = unit(1, 5)[0]
     wanted = ask(vault, row, query, 10)
-    assert index.agrees(vault.connection, vault.snapshots, row, SIZE)
+    assert vector_index.agrees(vault.connection, vault.snapshots, row, SIZE)
     step = max(1, len(whole) // 150)
     for at in [*range(64), *range(64, len(whole), step)]:
         damaged = bytearray(whole)
         damaged[at] ^= 1 << (at % 8)
         path.write_bytes(damaged)
-        assert index.load(vault.snapshots, row, SIZE) is None, f"byte {at}"
+        assert vector_index.load(vault.snapshots, row, SIZE) is None, f"byte {at}"
         assert ask(vault, row, query, 10) == wanted
     for cut in (b"", whole[:10], whole[:64], whole[:-64], whole + bytes(64), bytes(len(whole))):
         path.write_bytes(cut)
         assert ask(vault, row, query, 10) == wanted
-        assert not index.agrees(vault.connection, vault.snapshots, row, SIZE)
+        assert not vector_index.agrees(vault.connection, vault.snapshots, row, SIZE)
     assert refresh(vault, row)
     assert path.read_bytes() == whole
 
@@ -230,7 +231,7 @@ def test_an_index_of_a_database_that_was_restored_from_a_backup_is_ignored(vault
     query = unit(1, 5)[0]
     wanted = truth(vectors[:30], query, 3)
     assert set(ask(vault, row, query, 3)) == set(wanted)
-    assert not index.agrees(vault.connection, vault.snapshots, row, SIZE)
+    assert not vector_index.agrees(vault.connection, vault.snapshots, row, SIZE)
     with vault.change(WHO, NOW) as change:
         repair_vectors(change)
     snapshot(vault, row).unlink()
@@ -245,8 +246,8 @@ def test_a_memory_is_found_once_by_its_nearest_sentence(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, taken: int, signs: bool
 ) -> None:
     """``taken``: how many of the memories are in the snapshot; the rest came later."""
-    monkeypatch.setattr(index, "_BITS_FROM", 0 if signs else 10_000)
-    monkeypatch.setattr(index, "_RESCORED", 10_000)
+    monkeypatch.setattr(vector_index, "_BITS_FROM", 0 if signs else 10_000)
+    monkeypatch.setattr(vector_index, "_RESCORED", 10_000)
     keep(vault, *(f"text {n}" for n in range(60)))
     vectors = unit(60 * 5, 1)
     row = embed(vault, vectors[: 5 * (taken or 60)], sentences=5)
@@ -257,7 +258,7 @@ def test_a_memory_is_found_once_by_its_nearest_sentence(
     for query in unit(20, 2):
         exact = dict(truth_of_sentences(vectors, query, 5))
         for k in (1, 7, 59, 60, 500):
-            found = index.nearest(vault.connection, vault.snapshots, row, query, k)
+            found = vector_index.nearest(vault.connection, vault.snapshots, row, query, k)
             assert len({cube for cube, _ in found}) == len(found) == min(k, 60)
             assert all(abs(score - exact[cube]) < 0.01 for cube, score in found)
             left_out = exact.keys() - {cube for cube, _ in found}
@@ -288,7 +289,7 @@ def test_memories_of_many_sentences_do_not_crowd_out_others(vault: Vault, later:
 def test_sentences_are_compared_with_a_question_in_their_order(vault: Vault) -> None:
     keep(vault, "one", "two", "three", "four")
     vectors = unit(12, 1)
-    codes = index.encode(vectors)
+    codes = vector_index.encode(vectors)
     with vault.change(WHO, NOW) as change:
         row = change.embedder("fingerprint", "name", SIZE)
         change.put_vectors(
@@ -300,7 +301,7 @@ def test_sentences_are_compared_with_a_question_in_their_order(vault: Vault) -> 
             ],
         )
     query = unit(1, 2)[0]
-    found = index.compare(vault.connection, row, query, [4, 3, 2, 1, 99])
+    found = vector_index.compare(vault.connection, row, query, [4, 3, 2, 1, 99])
     assert found.keys() == {1, 3, 4}
     for cube, start, end in ((1, 0, 3), (3, 3, 4), (4, 4, 12)):
         near, exact = found[cube], vectors[start:end] @ query
@@ -309,21 +310,21 @@ def test_sentences_are_compared_with_a_question_in_their_order(vault: Vault) -> 
         assert near.best == pytest.approx(exact.max(), abs=0.01)
         assert near.mean == pytest.approx(mean @ query / np.linalg.norm(mean), abs=0.01)
         assert near.meaning == pytest.approx((near.best + near.mean) / 2)
-        stored = index.stored(vault.connection, row, cube)
+        stored = vector_index.stored(vault.connection, row, cube)
         assert stored is not None
         assert stored == pytest.approx(mean / np.linalg.norm(mean), abs=0.02)
     assert [place[:2] for place in found[1].sentences] == [(0, 9), (10, 19), (20, 30)]
     assert found[3].best == pytest.approx(found[3].mean, abs=1e-3)
-    assert index.compare(vault.connection, row, query, []) == {}
-    assert index.compare(vault.connection, row, query[:64], [1, 3, 4]) == {}
-    assert index.compare(vault.connection, row + 1, query, [1, 3, 4]) == {}
-    assert index.stored(vault.connection, row, 2) is None
+    assert vector_index.compare(vault.connection, row, query, []) == {}
+    assert vector_index.compare(vault.connection, row, query[:64], [1, 3, 4]) == {}
+    assert vector_index.compare(vault.connection, row + 1, query, [1, 3, 4]) == {}
+    assert vector_index.stored(vault.connection, row, 2) is None
 
 
 def test_more_memories_than_one_statement_takes_are_compared(vault: Vault) -> None:
     row, vectors = fill(vault, 1200)
     query = unit(1, 2)[0]
-    found = index.compare(vault.connection, row, query, [*range(1, 1201)])
+    found = vector_index.compare(vault.connection, row, query, [*range(1, 1201)])
     assert [found[n].best for n in range(1, 1201)] == pytest.approx(vectors @ query, abs=0.01)
 
 
@@ -349,8 +350,8 @@ def test_the_index_holds_the_only_copy_of_nothing(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, bits: bool
 ) -> None:
     """Deleted, it is made again by `check --repair`, to the bit; and between, the same is found."""
-    monkeypatch.setattr(index, "_BITS_FROM", 10 if bits else 10_000)
-    monkeypatch.setattr(index, "FEW", 100)
+    monkeypatch.setattr(vector_index, "_BITS_FROM", 10 if bits else 10_000)
+    monkeypatch.setattr(vector_index, "FEW", 100)
     row, _ = fill(vault, 300)
     refresh(vault, row)
     queries = unit(5, 9)

@@ -15,12 +15,12 @@ from conftest import NOW, WHO
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Locked, UsageError
-from memos_cli.infrastructure import catalogue
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface import ingestion
-from memos_cli.interface.ingestion import Ingestion, Wishes
-from memos_cli.interface.sources import Hints
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.ingest import ingestion
+from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 
 LINES = Wishes(hints=Hints(lines=True))
 
@@ -39,7 +39,7 @@ def ingest(vault: Vault, text: str, wishes: Wishes = LINES, name: str = "notes")
 
 
 def cubes(vault: Vault, **wanted: Any) -> list[Cube]:
-    return list(catalogue.cubes(vault.connection, Filter(**wanted), now=NOW))
+    return list(queries.cubes(vault.connection, Filter(**wanted), now=NOW))
 
 
 def texts(vault: Vault) -> list[str]:
@@ -185,13 +185,13 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     file = tmp_path / "report.pdf"
     file.write_bytes(b"%PDF-1.7 not really")
     start(vault, Wishes()).take_files([file], "")
-    (source,) = catalogue.sources(vault.connection, WHO)
+    (source,) = queries.sources(vault.connection, WHO)
     assert source.blob is not None
     (cube,) = cubes(vault)
     assert cube.span is not None
     kept = vault.blobs.get(source.blob)
     assert kept[cube.span.start : cube.span.end].decode() == cube.text
-    from memos_cli.interface.inspection import show
+    from memos_cli.interface.vault.inspection import show
 
     file.unlink()
     assert [place.reads for place in show(vault, cube, NOW).places] == ["same"]

@@ -10,7 +10,7 @@ from test_prompt import Letters, text_of
 
 from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan, parse_time
 from memos_cli.errors import UsageError
-from memos_cli.operation.injection import (
+from memos_cli.operation.ask.prompt_layout import (
     CITES_FROM,
     SYSTEM,
     costs,

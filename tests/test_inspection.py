@@ -7,19 +7,20 @@ from pathlib import Path
 from conftest import NOW, WHO, draft, keep
 from test_changes import keep_state
 
-from memos_cli.infrastructure import catalogue, derived
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.interface.inspection import measure
-from memos_cli.interface.inspection import show as shown_of
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.results import Shown
+from memos_cli.interface.vault.inspection import measure
+from memos_cli.interface.vault.inspection import show as shown_of
 
 
 def show(vault: Vault, id: str, now: int) -> Shown:
-    return shown_of(vault, catalogue.one(vault.connection, id), now)
+    return shown_of(vault, queries.one(vault.connection, id), now)
 
 
 def test_a_span_is_proved_by_the_bytes_that_stand_there(vault: Vault, tmp_path: Path) -> None:
-    from memos_cli.interface.ingestion import Ingestion, Wishes
+    from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
 
     file = tmp_path / "Ärger im Büro.txt"
     file.write_text("Größe: fünf.\n")
@@ -70,7 +71,7 @@ def test_a_memory_is_shown_with_the_states_that_it_is_in_and_a_state_with_its_me
     ]  # fmt: skip
     assert shown.activation.stale == ""
     with vault.change(WHO, NOW) as change:
-        change.edit(catalogue.one(vault.connection, two.id), "Two and a half.", "")
+        change.edit(queries.one(vault.connection, two.id), "Two and a half.", "")
     changed = show(vault, id, NOW).activation
     assert changed is not None
     assert changed.stale == "source changed"
@@ -96,10 +97,10 @@ def test_saved_states_in_numbers_are_no_memories(vault: Vault) -> None:
     id, _ = keep_state(vault, one.cube)
     keep_state(vault, two.cube, content=b"a longer one")
     with vault.change(WHO, NOW) as change:
-        cube = catalogue.one(vault.connection, id).n
+        cube = queries.one(vault.connection, id).n
         change.use({cube: 5.0, two.cube: 1.0})
-        derived.count_saving(change, cube, 1.5)
-        derived.count_saving(change, cube, 0.25)
+        saved_states.count_saving(change, cube, 1.5)
+        saved_states.count_saving(change, cube, 0.25)
         change.revise(two.cube, "Two!", "", "edit")
     numbers = measure(vault, 2, NOW, 14.0)
     assert numbers.states == {"count": 2, "bytes": 17, "hits": 1, "seconds_saved": 1.75, "stale": 1}

@@ -30,7 +30,7 @@ from command import Shell, with_models
 from teaching import REPORT, teach
 from tiny_models import write_model
 
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 
 HIT = {
     "id", "ref", "score", "text", "title", "source", "span", "time", "tags", "why", "type", "author",

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
-from memos_cli.operation.questions.answers import is_right, said_words, says_any
-from memos_cli.operation.questions.asking import ask_about
-from memos_cli.operation.questions.controls import CONTROLS
-from memos_cli.operation.questions.facts import MADE, Fact
-from memos_cli.operation.questions.leaks import Learned, leak_of
-from memos_cli.operation.questions.making import contradictions, facts_of
-from memos_cli.operation.questions.misses import near_misses
-from memos_cli.operation.questions.notes import language_of, statements_of
-from memos_cli.operation.questions.spans import find_spans
-from memos_cli.operation.questions.splits import split_questions
-from memos_cli.operation.training_set import make_lessons
+from memos_cli.operation.adapters.questions.answers import is_right, said_words, says_any
+from memos_cli.operation.adapters.questions.asking import ask_about
+from memos_cli.operation.adapters.questions.controls import CONTROLS
+from memos_cli.operation.adapters.questions.facts import MADE, Fact
+from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.making import contradictions, facts_of
+from memos_cli.operation.adapters.questions.misses import near_misses
+from memos_cli.operation.adapters.questions.notes import language_of, statements_of
+from memos_cli.operation.adapters.questions.spans import find_spans
+from memos_cli.operation.adapters.questions.splits import split_questions
+from memos_cli.operation.adapters.training_set import make_lessons
 
 pytest.importorskip("lemminflect")
 

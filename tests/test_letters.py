@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.infrastructure.words import TOKENIZER, content_words, fts_query, index_text, query_terms
+from memos_cli.infrastructure.storage.fulltext import (
+    TOKENIZER,
+    content_words,
+    fts_query,
+    index_text,
+    query_terms,
+)
 from memos_cli.letters import fold, nfc
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import STATES
 from memos_cli.errors import UsageError
-from memos_cli.operation.lifecycle import DAY, TRANSITIONS, heat_after_use, next_state
+from memos_cli.operation.lifecycle.states import DAY, TRANSITIONS, heat_after_use, next_state
 
 
 def test_a_memory_is_used_archived_and_brought_back() -> None:

@@ -11,10 +11,10 @@ import pytest
 from conftest import draft
 
 from memos_cli.cube import Filter, Origin
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.interface.exchange.exporting import FORMATS
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.interface.ingest.ingestion import Wishes
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.share.exporting import FORMATS
 from memos_cli.settings import Settings
 
 COUNT, LENGTH = 2_500, 1_500

@@ -16,10 +16,10 @@ from desk import DAY, HARBOUR, KITCHEN, Desk
 from memos_cli.cube import Filter
 from memos_cli.errors import Locked
 from memos_cli.files import hold
-from memos_cli.interface import maintaining
-from memos_cli.interface.maintaining import STEPS, Deed
-from memos_cli.runtime import engine
-from memos_cli.runtime.engine import Engine
+from memos_cli.interface.vault import maintenance
+from memos_cli.interface.vault.maintenance import STEPS, Deed
+from memos_cli.models.llama import engine
+from memos_cli.models.llama.engine import Engine
 
 LONG = " ".join(
     f"On day {n} the harbour keeper of the lantern wrote down the {n}th of many things, and slept."
@@ -165,7 +165,7 @@ def test_a_state_with_the_date_in_its_prompt_is_made_again_each_day(
 def set_date(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
     """Make ``day`` the date that prompts and maintenance see."""
     fixed = type("Fixed", (date,), {"today": staticmethod(lambda: day)})
-    for module in (engine, maintaining):
+    for module in (engine, maintenance):
         monkeypatch.setattr(module, "date", fixed)
 
 

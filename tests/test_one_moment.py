@@ -11,17 +11,19 @@ from conftest import NOW
 from test_access import ANN, enter, learn
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import audit, catalogue, past
-from memos_cli.interface import standing
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.vault import as_of
+from memos_cli.interface.lifecycle import standing
 from memos_cli.interface.memory import Memos
 
 LOOKS: dict[str, tuple[Any, str, Callable[[Memos, str], Any]]] = {
     # In which function another process forgets the memory, and what is shown.
-    "show": (catalogue, "places_of", lambda memos, id: memos.show(id)),
+    "show": (queries, "places_of", lambda memos, id: memos.show(id)),
     "history": (audit, "rows", lambda memos, id: memos.history(id)),
     "diff": (standing, "version_of", lambda memos, id: memos.diff(id)),
-    "stats": (catalogue, "count_waiting", lambda memos, id: memos.stats().embedded),
-    "list --as-of": (past, "_tags", lambda memos, id: memos.cubes_at(NOW, filter=Filter())),
+    "stats": (queries, "count_waiting", lambda memos, id: memos.stats().embedded),
+    "list --as-of": (as_of, "_tags", lambda memos, id: memos.cubes_at(NOW, filter=Filter())),
 }
 
 
@@ -41,7 +43,7 @@ def test_a_memory_is_shown_whole_or_not_at_all(
         def overtaken(*arguments: Any, **named: Any) -> Any:
             monkeypatch.setattr(where, function, real)
             with other.vault.change(ANN, NOW) as change:
-                change.forget(catalogue.by_ids(change.db, [id])[id])
+                change.forget(queries.by_ids(change.db, [id])[id])
             return real(*arguments, **named)
 
         monkeypatch.setattr(where, function, overtaken)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from memos_cli.operation.questions.answers import said_words
-from memos_cli.operation.questions.making import facts_of
-from memos_cli.operation.questions.misses import near_misses
-from memos_cli.operation.questions.splits import copy_key
+from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.making import facts_of
+from memos_cli.operation.adapters.questions.misses import near_misses
+from memos_cli.operation.adapters.questions.splits import copy_key
 
 DATA = Path(__file__).parent.parent / "scripts" / "bench" / "data"
 FILES = ("single_dev", "single_test", "notes_dev", "notes_test")

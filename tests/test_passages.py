@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Draft, Span
-from memos_cli.interface.sources import Hints, Reading, markdown, prose, read_bytes
-from memos_cli.interface.sources.markdown import parse_blocks
-from memos_cli.interface.sources.pieces import Setting, read_time
+from memos_cli.interface.ingest.sources.pieces import Setting, read_time
+from memos_cli.interface.ingest.sources.reading import Hints, Reading, read_bytes
+from memos_cli.interface.ingest.sources.text import markdown, prose
+from memos_cli.interface.ingest.sources.text.markdown import parse_blocks
 
 SENTENCE = "Water the beds in the evening, never at noon. "
 CODE = "".join(f"step_{number:02}()\n" for number in range(30))

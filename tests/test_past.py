@@ -11,10 +11,10 @@ from command import Shell
 from conftest import NOW, WHO
 
 from memos_cli.cube import STATES, Cube, Filter
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
 from memos_cli.settings import Settings
 
 EVERYTHING = Filter(states=STATES)

@@ -11,10 +11,10 @@ from conftest import NOW, WHO
 from test_injection import CITES_FROM, Model, prompt_text
 
 from memos_cli.cube import Filter
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.ingest.ingestion import Wishes
 from memos_cli.interface.memory import Manner, Memos
-from memos_cli.operation.injection import make_prompt
-from memos_cli.operation.suspicion import suspicions
+from memos_cli.operation.ask.injection_cues import suspicions
+from memos_cli.operation.ask.prompt_layout import make_prompt
 from memos_cli.settings import Settings
 
 FOLDER = Path(__file__).parent / "poisoned"

@@ -10,7 +10,7 @@ from desk import DAY, ORCHARD, QUESTION, START, Desk
 from tiny_models import write_model
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure.tables import STATE_FINDINGS
+from memos_cli.infrastructure.vault.row_checks import STATE_FINDINGS
 
 # --- the end of a life -----------------------------------------------------------------------------
 

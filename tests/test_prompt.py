@@ -10,10 +10,10 @@ from datetime import date
 import pytest
 from command import with_models
 
-from memos_cli.runtime.chat_template import PLAIN
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.models import resolve_reader
-from memos_cli.runtime.prompt import Prompt, build_prompt
+from memos_cli.models.llama.chat_template import PLAIN
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.model_files import resolve_reader
 
 CHATML = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_scheduler import memory
 
 from memos_cli.cube import Hit, Injection, Sentence
-from memos_cli.interface.answering import quote_line
-from memos_cli.operation.quoting import MOST, WORDS, choose_quotes, count_words
+from memos_cli.interface.ask.answering import quote_line
+from memos_cli.operation.ask.quoting import MOST, WORDS, choose_quotes, count_words
 
 
 def item(*sentences: tuple[str, float], score: float = 1.0, label: int = 1, sure: float = 0.9) -> Injection:

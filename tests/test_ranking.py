@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.ranking import SESSION, TAIL, Asked, Candidate, Weights, rank
+from memos_cli.operation.search.ranking import SESSION, TAIL, Asked, Candidate, Weights, rank
 
 DAY = 86_400_000
 NOW = 20_000 * DAY

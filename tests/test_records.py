@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from memos_cli.interface.secrecy import find_secrets
-from memos_cli.interface.sources import Hints, Reading, read_bytes
+from memos_cli.interface.ingest.sources.reading import Hints, Reading, read_bytes
+from memos_cli.interface.redaction.redaction import find_secrets
 
 
 def reading(data: str | bytes, name: str) -> Reading:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.relevance import (
+from memos_cli.operation.search.relevance import (
     BY_WORDS,
     CALIBRATIONS,
     STANDS_OUT_FROM,
@@ -85,7 +85,7 @@ def test_extreme_signs_do_not_overflow() -> None:
 
 
 def test_the_default_embedder_has_a_calibration() -> None:
-    from memos_cli.runtime.embedder import DEFAULT, LEGACY
+    from memos_cli.models.embed.embedder import DEFAULT, LEGACY
 
     assert {DEFAULT, LEGACY} <= CALIBRATIONS.keys()
 

@@ -11,10 +11,10 @@ from command import REPOSITORY, with_models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.repetition import HELD, RepetitionGuard, SentenceStream, sentence_ends
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.models import resolve_reader
-from memos_cli.runtime.prompt import Prompt, build_prompt
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.model_files import resolve_reader
+from memos_cli.operation.ask.repetition import HELD, RepetitionGuard, SentenceStream, sentence_ends
 
 ROUNDS = 12
 

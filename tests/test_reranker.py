@@ -11,11 +11,11 @@ from conftest import keep
 
 from memos_cli.cube import Filter, Hit
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure import catalogue
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.operation import search as searching
-from memos_cli.operation.search import rerank
-from memos_cli.runtime.reranker import Reranker
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.models.reranker import Reranker
+from memos_cli.operation.search import search as searching
+from memos_cli.operation.search.search import rerank
 from memos_cli.settings import Settings
 
 
@@ -41,7 +41,7 @@ def write_reranker(folder: Path, outputs: int = 1) -> Path:
 
 def hits(vault: Vault, count: int) -> list[Hit]:
     keep(vault, *(f"Note {n}." for n in range(count)))
-    cubes = list(catalogue.cubes(vault.connection, Filter(), now=0))
+    cubes = list(queries.cubes(vault.connection, Filter(), now=0))
     return [Hit(cube, 1.0 - n / count, {"relevance": 0.5}) for n, cube in enumerate(cubes)]
 
 

@@ -17,8 +17,8 @@ from command import REPOSITORY, Shell, make_vault
 from crash_runner import read_content
 from test_crash import kill_everywhere
 
-from memos_cli.infrastructure import index
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors import vector_index
 
 CAT = "My cat is called Miso."
 
@@ -90,7 +90,7 @@ def test_the_restored_vault_is_backed_up_to_the_same_folder(backed: Shell) -> No
 
 
 def test_the_index_is_built_again(backed: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "FEW", 1)
+    monkeypatch.setattr(vector_index, "FEW", 1)
     with (
         Vault.open(backed.vault, timeout=1.0) as vault,
         vault.change("user:ann", 1_700_000_000_000) as change,

@@ -16,9 +16,9 @@ from test_access import ANN, BO, CODER, enter, learn
 from memos_cli.cli.app import build
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.interface.exchange import signing
-from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
 from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.share import signing
+from memos_cli.interface.share.feeds.outgoing import Wanted as PublicationWanted
 
 ROLES = ("nobody", "reader", "writer", "owner")
 FREE, READ, WRITE, OWNER = ROLES

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.operation.rivals import compare
+from memos_cli.operation.search.conflict_detection import compare
 
 CONTRADICT = [
     ("The staging database listens on port 5433.", "The staging database listens on port 5434."),

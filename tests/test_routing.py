@@ -11,11 +11,12 @@ from bag_of_words import BagOfWords
 from conftest import NOW, WHO, draft, keep
 from teaching import teach
 
-from memos_cli.infrastructure import adapters, check
-from memos_cli.infrastructure.adapters import Lesson
-from memos_cli.infrastructure.vault import Vault
-from memos_cli.operation.embedding import embed_waiting, row_in_use
-from memos_cli.operation.routing import repertoire_of, stored_repertoire
+from memos_cli.infrastructure.derived import adapters
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.operation.adapters.routing import repertoire_of, stored_repertoire
+from memos_cli.operation.search.embedding import embed_waiting, row_in_use
 
 LESSONS = (
     Lesson("What is the cat called?", "It is called Miso.", "fact", False, 1, "Miso"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube, Document, Hit, Learned, Likeness, MemoryCall, Plan
-from memos_cli.operation.scheduler import EACH, make_plan
+from memos_cli.operation.ask.scheduler import EACH, make_plan
 
 numbers = count(1)
 

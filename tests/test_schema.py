@@ -13,10 +13,13 @@ from teaching import teach
 
 from memos_cli.cube import STATES, Draft, Filter, Span
 from memos_cli.errors import MemosError, TooNew
-from memos_cli.infrastructure import audit, catalogue, check, derived, format_9, schema
-from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.identity import read_identity
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage import audit, format_9, schema
+from memos_cli.infrastructure.storage.database import Connection, connect
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vault.vault_file import read_identity
 
 VAULTS = Path(__file__).parent / "vaults"
 
@@ -80,17 +83,17 @@ def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Pat
         assert new.connection.execute("SELECT uri, owner FROM source").fetchall() == [
             ("file:///notes.md", WHO)
         ]
-        assert catalogue.view_owner(new.connection, "work") == WHO
-        assert catalogue.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
-        cubes = list(catalogue.cubes(new.connection, Filter(payloads=("plaintext",), states=STATES), now=NOW))
+        assert queries.view_owner(new.connection, "work") == WHO
+        assert queries.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
+        cubes = list(queries.cubes(new.connection, Filter(payloads=("plaintext",), states=STATES), now=NOW))
         read = "activated" if format >= 2 else "generated"  # a state was made of it
         assert [(cube.text, cube.version, cube.state, cube.tags) for cube in cubes] == [
             ("Larks nest high.", 2, read, ("work",)),
             ("Owls nest high.", 1, "activated", ("night", "work")),
             ("Crows nest anywhere.", 1, "archived", ("work",)),
         ]
-        assert len(catalogue.matches(new.connection, '"nest"', Filter(), now=NOW, limit=9)) == 2
-        states = derived.activations(new.connection, now=NOW)
+        assert len(queries.matches(new.connection, '"nest"', Filter(), now=NOW, limit=9)) == 2
+        states = saved_states.activations(new.connection, now=NOW)
         assert [each.state.tokens.tolist() for each in states] == [[*range(64)]] * (format >= 2)
         assert list(audit.verify(new.connection)) == []
         vectors = new.connection.execute(
@@ -155,7 +158,7 @@ def test_format_9_composes_names_and_finds_folded_letters(
     assert db.execute("SELECT n, ref FROM cube ORDER BY 1").fetchall() == [(1, nfc), (2, nfc), (3, "plain")]
     found = dict(db.execute("SELECT n, digest FROM cube").fetchall())
     assert {n: found[n] for n in (1, 2)} == {n: digests[n] for n in (1, 2)}
-    assert len(catalogue.matches(db, '"lodz"', Filter(), now=NOW, limit=9)) == 3
+    assert len(queries.matches(db, '"lodz"', Filter(), now=NOW, limit=9)) == 3
 
 
 def _columns(connection: sqlite3.Connection) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command import Shell
 
-from memos_cli.infrastructure import scratch
+from memos_cli.infrastructure.storage import scratch
 
 
 @pytest.mark.parametrize("runtime", [True, False])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from memos_cli.errors import Damaged
-from memos_cli.infrastructure.database import Connection, connect
-from memos_cli.infrastructure.scrubbing import scrub
+from memos_cli.infrastructure.storage.database import Connection, connect
+from memos_cli.infrastructure.storage.scrubbing import scrub
 
 MARK = b"Zyxomat"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.secrecy import find_personal, find_secrets, guard, knows_personal, mask
-from memos_cli.interface.secret_cues import _CUES, _WIDER_CUES, find_suspects
-from memos_cli.interface.sources import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.redaction.redaction import find_personal, find_secrets, guard, knows_personal, mask
+from memos_cli.interface.redaction.secret_cues import _CUES, _WIDER_CUES, find_suspects
 
 # Put together here, so that no scanner of repositories takes them for real ones.
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"

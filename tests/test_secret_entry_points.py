@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from command import Shell
 
-from memos_cli.interface.exchange import bundle
+from memos_cli.interface.share import bundle
 
 SECRET = "hunter22x"
 LINE = f"password={SECRET}"

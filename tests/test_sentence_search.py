@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from test_scheduler import memory
 
 from memos_cli.cube import Cube, Sentence
-from memos_cli.infrastructure.index import Near
-from memos_cli.infrastructure.words import query_terms
-from memos_cli.operation.sentence_search import score_sentences
-from memos_cli.operation.sentences import split_sentences
+from memos_cli.infrastructure.storage.fulltext import query_terms
+from memos_cli.infrastructure.vectors.vector_index import Near
+from memos_cli.operation.search.sentence_search import score_sentences
+from memos_cli.operation.search.sentences import split_sentences
 
 NOTE = (
     "The staging database listens on port 5433 since last week. "

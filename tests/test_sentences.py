@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memos_cli.cube import Sentence
-from memos_cli.operation.sentences import LONGEST, split_sentences
+from memos_cli.operation.search.sentences import LONGEST, split_sentences
 
 
 def parts(text: str) -> list[str]:

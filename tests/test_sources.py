@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Draft, parse_time
 from memos_cli.errors import MemosError, UsageError
-from memos_cli.interface.sources import Found, Hints, Reading, Unreadable, find, read, read_bytes
-from memos_cli.interface.sources.kinds import kind_of_text
-from memos_cli.interface.sources.pieces import cut, date_in, read_time
+from memos_cli.interface.ingest.sources.kinds import kind_of_text
+from memos_cli.interface.ingest.sources.pieces import cut, date_in, read_time
+from memos_cli.interface.ingest.sources.reading import (
+    Found,
+    Hints,
+    Reading,
+    Unreadable,
+    find,
+    read,
+    read_bytes,
+)
 
 LIMIT = 1_000_000
 

@@ -8,9 +8,9 @@ from desk import Desk
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.sources import Hints
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 
 CAT = "My cat is called Miso."
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tiny_models import ARCHITECTURES, CONTROL, UNFIT, WINDOW, write_model
 
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.llama import load
-from memos_cli.runtime.models import describe
-from memos_cli.runtime.prompt import build_prompt
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama import load
+from memos_cli.models.llama.prompt import build_prompt
+from memos_cli.models.model_files import describe
 
 ALL = (*ARCHITECTURES, *UNFIT)
 TEXT = "The other one, there: Größe 气候政策 😀\n\n\t<|im_end|> \x00\x7f  "

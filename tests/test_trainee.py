@@ -12,13 +12,13 @@ from command import with_models
 from tiny_models import CONTROL, TRAINABLE, UNFIT, draw_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.operation.training import _Teacher
-from memos_cli.runtime.adapter import adapter_bytes, read_matrices
-from memos_cli.runtime.engine import Engine
-from memos_cli.runtime.forward import Prefix
-from memos_cli.runtime.gguf_header import GgufTensor, read_header
-from memos_cli.runtime.models import resolve_reader
-from memos_cli.runtime.trainee import TARGETS, Trainee, memory_needed, trainable
+from memos_cli.models.gguf.adapter_format import adapter_bytes, read_matrices
+from memos_cli.models.gguf.gguf_header import GgufTensor, read_header
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.model_files import resolve_reader
+from memos_cli.models.train.forward import Prefix
+from memos_cli.models.train.trainee import TARGETS, Trainee, memory_needed, trainable
+from memos_cli.operation.adapters.training import _Teacher
 
 torch = pytest.importorskip("torch")
 
@@ -272,7 +272,7 @@ def test_a_sequence_in_a_batch_is_what_it_is_alone(tiny: Tiny, family: str) -> N
 def test_a_long_prefix_is_read_in_pieces(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     trainee, tokens = open_trainee(tiny("gemma3")), tokens_of(90)
     whole = trainee.read_prefix(tokens)
-    monkeypatch.setattr("memos_cli.runtime.trainee._CHUNK", 16)
+    monkeypatch.setattr("memos_cli.models.train.trainee._CHUNK", 16)
     pieces = trainee.read_prefix(tokens)
     assert len(whole) == len(pieces) == 90
     for mine, other in zip(whole.keys + whole.values, pieces.keys + pieces.values, strict=True):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.unigram import UnigramTokenizer, UnigramVocabulary, write_table
+from memos_cli.models.embed.unigram import UnigramTokenizer, UnigramVocabulary, write_table
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,11 @@ from conftest import NOW, WHO, keep
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
-from memos_cli.infrastructure import audit, catalogue, check, identity, schema, vault
-from memos_cli.infrastructure.identity import read_identity
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage import audit, schema
+from memos_cli.infrastructure.vault import check, vault, vault_file
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vault.vault_file import read_identity
 
 
 def create(folder: Path) -> None:
@@ -48,7 +50,7 @@ def test_making_a_vault_again_opens_the_one_that_is_there(vault: Vault) -> None:
     keep(vault, "Larks nest low.")
     with Vault.create(vault.folder, principal="user:bo", now=NOW + 5, timeout=1.0) as again:
         assert again.identity == vault.identity
-        assert len(list(catalogue.cubes(again.connection, Filter(), now=NOW))) == 1
+        assert len(list(queries.cubes(again.connection, Filter(), now=NOW))) == 1
 
 
 @pytest.mark.parametrize("lost", ["VAULT.toml", "index", "tmp", "blobs", "lock"])
@@ -177,7 +179,7 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
     for version in range(1, schema.FORMAT + 1):
         with monkeypatch.context() as patch:
             patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
-            for module in (schema, vault, identity):
+            for module in (schema, vault, vault_file):
                 patch.setattr(module, "FORMAT", version)
             if version < 4:
                 patch.setattr(audit, "seal", lambda db: None)
@@ -201,7 +203,7 @@ def _add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
         db.execute("CREATE TABLE later (n INTEGER PRIMARY KEY)")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
-    for module in (schema, vault, identity):
+    for module in (schema, vault, vault_file):
         monkeypatch.setattr(module, "FORMAT", schema.FORMAT + 1 if module is schema else schema.FORMAT)
 
 
@@ -238,7 +240,7 @@ def test_a_reader_is_never_locked_out_and_sees_whole_changes_only(vault: Vault) 
     with open_vault(vault.folder) as reader:
 
         def seen() -> int:
-            return len(list(catalogue.cubes(reader.connection, Filter(), now=NOW)))
+            return len(list(queries.cubes(reader.connection, Filter(), now=NOW)))
 
         with vault.change(WHO, NOW) as change:
             change.forget(1)
@@ -293,15 +295,15 @@ def test_two_writers_and_a_reader_at_once_lose_and_break_nothing(vault: Vault) -
         writer.stdin.flush()
     seen = [0]
     while any(writer.poll() is None for writer in writers):
-        cubes = list(catalogue.cubes(vault.connection, Filter(), now=NOW))
-        matched = catalogue.matches(vault.connection, '"pebbles"', Filter(), now=NOW, limit=1000)
+        cubes = list(queries.cubes(vault.connection, Filter(), now=NOW))
+        matched = queries.matches(vault.connection, '"pebbles"', Filter(), now=NOW, limit=1000)
         assert len(cubes) >= seen[-1]
         assert len(matched) >= len(cubes) - 1
         seen.append(len(cubes))
     for writer in writers:
         _, errors = writer.communicate()
         assert (writer.returncode, errors) == (0, "")
-    texts = [cube.text for cube in catalogue.cubes(vault.connection, Filter(), now=NOW)]
+    texts = [cube.text for cube in queries.cubes(vault.connection, Filter(), now=NOW)]
     assert len(texts) == len(set(texts)) == 2 * count + 1
     (places,) = vault.connection.execute("SELECT count(*) FROM place").fetchone()
     assert places == 4 * count
@@ -332,5 +334,5 @@ def test_a_file_that_may_not_grow_leaves_the_vault_as_it_was(vault: Vault) -> No
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "disk" in done.stdout
-    assert [c.text for c in catalogue.cubes(vault.connection, Filter(), now=NOW)] == ["small and kept"]
+    assert [c.text for c in queries.cubes(vault.connection, Filter(), now=NOW)] == ["small and kept"]
     assert len(keep(vault, *(f"{n} " + "x" * 900 for n in range(300)), uri="file:///big")) == 300

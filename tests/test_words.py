@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.infrastructure import schema
-from memos_cli.infrastructure.database import Connection
-from memos_cli.infrastructure.words import STOP_WORDS, TOKENIZER, fts_query, index_text, query_terms
+from memos_cli.infrastructure.storage import schema
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import (
+    STOP_WORDS,
+    TOKENIZER,
+    fts_query,
+    index_text,
+    query_terms,
+)
 
 OPERATORS = [*"*\"'^:{}()-+\x00", "AND", "OR", "NOT", "NEAR(", "a", "字"]
 

@@ -262,8 +262,8 @@ def _matrix(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 def draw_adapter(path: Path, *, rank: int = 4, seed: int = 1) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Random matrices A and B for every matrix of the model's layers, large enough to change what it says."""
-    from memos_cli.runtime.families import is_target
-    from memos_cli.runtime.gguf_header import read_header
+    from memos_cli.models.gguf.families import is_target
+    from memos_cli.models.gguf.gguf_header import read_header
 
     random = np.random.default_rng(seed)
     return {
@@ -278,8 +278,8 @@ def draw_adapter(path: Path, *, rank: int = 4, seed: int = 1) -> dict[str, tuple
 
 def write_adapter(path: Path, base: Path, *, alpha: float = 2.0, **options: int) -> Path:
     """Write an adapter of ``draw_adapter`` for the model ``base`` to ``path``, and return ``path``."""
-    from memos_cli.runtime.adapter import adapter_bytes
-    from memos_cli.runtime.gguf_header import read_header
+    from memos_cli.models.gguf.adapter_format import adapter_bytes
+    from memos_cli.models.gguf.gguf_header import read_header
 
     architecture = read_header(base).architecture
     matrices = draw_adapter(base, **options)

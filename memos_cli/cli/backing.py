@@ -13,7 +13,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.backups import BackedUp
+    from memos_cli.interface.vault.backups import BackedUp
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backups.")]
 
@@ -54,7 +54,7 @@ def backup(
       memos backup /mnt/disk/memos --keep-daily 7 --keep-weekly 4 --quiet
       memos backup /mnt/disk/memos --check
     """
-    from memos_cli.operation.retention import Retention
+    from memos_cli.operation.lifecycle.retention import Retention
 
     state = state_of(ctx)
     keep = Retention(last, daily, weekly)
@@ -83,7 +83,7 @@ def _show(state: State, done: BackedUp) -> None:
 
 
 def _check(state: State, folder: Path) -> None:
-    from memos_cli.interface.backups import verify
+    from memos_cli.interface.vault.backups import verify
     from memos_cli.settings import load_settings
 
     output = state.output
@@ -143,7 +143,7 @@ def restore_vault(
 
 def _list(state: State, folder: Path) -> None:
     from memos_cli.cube import format_time
-    from memos_cli.interface.backups import snapshots
+    from memos_cli.interface.vault.backups import snapshots
     from memos_cli.settings import load_settings
     from memos_cli.zones import show_time
 

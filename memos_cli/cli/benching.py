@@ -14,7 +14,7 @@ from memos_cli.cli.plots import plot_file, save
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.benchmark import Measured, Spread
+    from memos_cli.interface.bench.first_token import Measured, Spread
 
 app = typer.Typer(
     help="Measure on this machine, in a temporary vault: `memos bench ttft`.",
@@ -66,7 +66,7 @@ def ttft(
       memos bench ttft
       memos bench ttft --tokens 512,1024 --no-cold --plot speed-up.svg
     """
-    from memos_cli.interface.benchmark import measure_first_token
+    from memos_cli.interface.bench.first_token import measure_first_token
 
     lengths = _read_lengths(tokens)
     target = plot_file(plot) if plot else None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.counts import counted
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.adapters import Adapter
-    from memos_cli.infrastructure.derived import Activation
+    from memos_cli.infrastructure.derived.adapters import Adapter
+    from memos_cli.infrastructure.derived.saved_states import Activation
 
 _STANDINGS = {"generated": "unfinished", "activated": "used", "archived": "not used"}
 

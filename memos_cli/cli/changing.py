@@ -112,7 +112,7 @@ def _edit_in_editor(output: Output, text: str, vault: Path) -> str:
     import shlex
     import subprocess
 
-    from memos_cli.infrastructure.scratch import scratch_folder
+    from memos_cli.infrastructure.storage.scratch import scratch_folder
 
     with scratch_folder(vault) as folder:
         file = folder / "memory.txt"

@@ -52,7 +52,7 @@ def find_damage() -> str:
     Looks at the rows, not at every text: for use after an unexpected failure.
     """
     from memos_cli.errors import MemosError
-    from memos_cli.infrastructure.check import examine
+    from memos_cli.infrastructure.vault.check import examine
 
     for memos in _OPENED:
         if "vault" not in memos.__dict__:
@@ -244,7 +244,7 @@ def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
     for text that is not a time.
     """
     from memos_cli.cube import format_time
-    from memos_cli.interface.reader import parse_when
+    from memos_cli.interface.ask.question_parser import parse_when
     from memos_cli.zones import local_zone
 
     time = parse_when(text, now=memos.now(), zone=local_zone(), future=end, end=end)

@@ -19,9 +19,9 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
-    from memos_cli.interface.distilling import Prepared, Wanted
+    from memos_cli.interface.adapters.distillation import Prepared, Wanted
     from memos_cli.interface.memory import Memos
-    from memos_cli.operation.parametric import Distilled, Watch
+    from memos_cli.operation.adapters.parametric import Distilled, Watch
 
 SHOWN = 12
 """Lessons that a dry run shows."""
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> Wanted:
     """What the options of a distillation say. Raises UsageError."""
-    from memos_cli.interface.distilling import Wanted, read_rows
+    from memos_cli.interface.adapters.distillation import Wanted, read_rows
 
     hint = "name a JSONL file of questions, or -"
     if qa and lessons:
@@ -133,8 +133,8 @@ def _tell(state: State, made: Distilled) -> None:
 @contextmanager
 def _watch(state: State) -> Iterator[Watch]:
     """Progress on stderr while the block runs; silent unless on a terminal."""
-    from memos_cli.operation.parametric import Watch
-    from memos_cli.operation.training import Progress as Step
+    from memos_cli.operation.adapters.parametric import Watch
+    from memos_cli.operation.adapters.training import Progress as Step
 
     with state.output.phases() as (on_phase, on_part, on_text):
 

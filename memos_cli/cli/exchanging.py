@@ -97,9 +97,9 @@ def import_(
       memos import agent.af --quarantine
       memos export --tag team | memos import - --vault ~/team
     """
-    from memos_cli.infrastructure.changes import Terms
-    from memos_cli.interface.ingestion import Wishes
-    from memos_cli.interface.sources import Hints
+    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.interface.ingest.ingestion import Wishes
+    from memos_cli.interface.ingest.sources.reading import Hints
 
     check_secrets(secrets, "memos import")
     check_encoding(encoding)
@@ -152,7 +152,7 @@ def _named(path: Path, memos: Memos) -> Iterator[Path]:
         yield path
         return
     data = sys.stdin.buffer.read()
-    from memos_cli.infrastructure.scratch import scratch_folder
+    from memos_cli.infrastructure.storage.scratch import scratch_folder
 
     with scratch_folder(memos.vault.folder) as folder:
         file = folder / f"stdin{_ending(data)}"
@@ -249,7 +249,7 @@ def _destination(name: str, recipients: Sequence[str], output: Output) -> Iterat
         yield whole
         data = whole.getvalue()
         if recipients:
-            from memos_cli.interface.exchange.signing import seal
+            from memos_cli.interface.share.signing import seal
 
             data = seal(data, recipients)
         if name == "-":

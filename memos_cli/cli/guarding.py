@@ -61,7 +61,7 @@ def review(
     from dataclasses import replace
 
     from memos_cli.cli.rows import cube_row, place
-    from memos_cli.operation.suspicion import suspicions
+    from memos_cli.operation.ask.injection_cues import suspicions
 
     if approve and reject:
         raise UsageError("--approve and --reject exclude each other", "memos review")

@@ -34,7 +34,7 @@ def decode_input(output: Output, data: bytes, name: str) -> str:
 
     Raises MemosError for bytes that are not text.
     """
-    from memos_cli.interface.sources.decoding import decode
+    from memos_cli.interface.ingest.sources.decoding import decode
 
     decoded = decode(data)
     for note in decoded.notes:

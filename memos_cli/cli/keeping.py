@@ -15,7 +15,7 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cli.output import Output
-    from memos_cli.infrastructure.encryption import Keeper
+    from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.interface.memory import Memos
     from memos_cli.interface.results import Ingested
 
@@ -137,10 +137,10 @@ def ingest(
       echo "My cat is called Miso." | memos ingest - --type fact
     """
     from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
-    from memos_cli.infrastructure.changes import Terms
-    from memos_cli.interface.access import principal_named
-    from memos_cli.interface.ingestion import Wishes
-    from memos_cli.interface.sources import Hints
+    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.interface.access.access import principal_named
+    from memos_cli.interface.ingest.ingestion import Wishes
+    from memos_cli.interface.ingest.sources.reading import Hints
 
     if type and type not in SEMANTIC_TYPES:
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
@@ -205,7 +205,7 @@ def ingest(
 
 def check_encoding(name: str) -> None:
     """Raise UsageError for an --encoding that does not exist."""
-    from memos_cli.interface.sources.decoding import find_codec
+    from memos_cli.interface.ingest.sources.decoding import find_codec
 
     if name:
         find_codec(name)

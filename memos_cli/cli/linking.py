@@ -12,7 +12,7 @@ from memos_cli.cli.inputs import decode_input, read_ids, read_stdin
 from memos_cli.cli.looking import Id
 
 if TYPE_CHECKING:
-    from memos_cli.interface.linking import Merged
+    from memos_cli.interface.lifecycle.linking import Merged
 
 Kind = Annotated[
     str, typer.Argument(metavar="KIND", help="part_of, follows, contradicts, similar_to or about.")

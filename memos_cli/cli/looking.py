@@ -326,8 +326,8 @@ def models(
     """
     from pathlib import Path
 
-    from memos_cli.runtime.embedder import embedded_embedders
-    from memos_cli.runtime.models import find_models
+    from memos_cli.models.embed.embedder import embedded_embedders
+    from memos_cli.models.model_files import find_models
     from memos_cli.settings import cache_folder
 
     output = state_of(ctx).output

@@ -16,7 +16,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import Locked, UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.maintaining import Report
+    from memos_cli.interface.vault.maintenance import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def maintain(
       memos maintain --max-minutes 30 --quiet
       memos maintain --only states --only sweep
     """
-    from memos_cli.interface.maintaining import STEPS
+    from memos_cli.interface.vault.maintenance import STEPS
 
     for step in (*(only or ()), *(skip or ())):
         if step not in STEPS:

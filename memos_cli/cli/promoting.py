@@ -26,7 +26,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.operation.activation import Promoted
+    from memos_cli.operation.states.activation import Promoted
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and its cost; do nothing.")]
 

@@ -31,9 +31,9 @@ from memos_cli.errors import Conflict, UsageError
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.interface.market.publishing import Proposal, Published
-    from memos_cli.interface.market.subscribing import Updated
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.share.feeds.publishing import Proposal, Published
+    from memos_cli.interface.share.feeds.subscribing import Updated
 
 TRIES = 5
 """How often to propose again what other processes have overtaken."""
@@ -91,7 +91,7 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.interface.market.outgoing import Wanted
+    from memos_cli.interface.share.feeds.outgoing import Wanted
 
     state = state_of(ctx)
     output = state.output

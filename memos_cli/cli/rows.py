@@ -11,9 +11,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from memos_cli.cube import Attached, Cube, Hit, Injection, Plan, Quote, format_time
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.adapters import Adapter
-    from memos_cli.infrastructure.derived import Activation
-    from memos_cli.infrastructure.links import Link
+    from memos_cli.infrastructure.derived.adapters import Adapter
+    from memos_cli.infrastructure.derived.saved_states import Activation
+    from memos_cli.infrastructure.memories.links import Link
     from memos_cli.interface.results import Answer
 
 

@@ -10,8 +10,8 @@ import typer
 from memos_cli.cli.context import read_time, state_of, with_global_options
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.governance import Rule
-    from memos_cli.interface.access import Token
+    from memos_cli.infrastructure.access.governance import Rule
+    from memos_cli.interface.access.access import Token
 
 groups = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 tasks = typer.Typer(rich_markup_mode=None, no_args_is_help=True)

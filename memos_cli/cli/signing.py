@@ -49,7 +49,7 @@ def show(ctx: typer.Context) -> None:
 
 
 def _tell_key(ctx: typer.Context, *, make: bool) -> None:
-    from memos_cli.interface.exchange.signing import key_file, name_of, own_key
+    from memos_cli.interface.share.signing import key_file, name_of, own_key
 
     if (key := own_key(make=make)) is None:
         raise UsageError("there is no key", "memos key new")
@@ -67,7 +67,7 @@ def list_(ctx: typer.Context) -> None:
     Example:
       memos key list
     """
-    from memos_cli.interface.exchange.trust import trusted
+    from memos_cli.interface.share.trust import trusted
 
     with state_of(ctx).open() as memos:
         signers = trusted(memos)
@@ -96,7 +96,7 @@ def distrust(ctx: typer.Context, key: Signer) -> None:
 
 
 def _trust(ctx: typer.Context, key: str, *, remove: bool) -> None:
-    from memos_cli.interface.exchange.trust import trust
+    from memos_cli.interface.share.trust import trust
 
     with state_of(ctx).open() as memos:
         changed = trust(memos, key, remove=remove)

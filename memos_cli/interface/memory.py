@@ -16,8 +16,10 @@ from typing import IO, TYPE_CHECKING, Any
 from memos_cli.counts import counted
 from memos_cli.cube import STATES, Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import Locked, ModelUnfit, Refused, Unwritable, UsageError
-from memos_cli.infrastructure import audit, catalogue, policies, rules
-from memos_cli.infrastructure.audit import Head
+from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.audit import Head
 from memos_cli.interface.results import (
     Answer,
     Demoted,
@@ -35,29 +37,29 @@ from memos_cli.interface.session import Session
 from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.adapters import Adapter
-    from memos_cli.infrastructure.audit import AuditRow, Break
-    from memos_cli.infrastructure.check import Finding
-    from memos_cli.infrastructure.derived import Activation
-    from memos_cli.infrastructure.encryption import Keeper
-    from memos_cli.infrastructure.feeds import Feed
-    from memos_cli.infrastructure.publications import Publication
-    from memos_cli.interface.backups import BackedUp
-    from memos_cli.interface.distilling import Prepared, Wanted
-    from memos_cli.interface.exchange.exporting import Exported
-    from memos_cli.interface.importing.job import Imported
-    from memos_cli.interface.ingestion import Ingestion, Wishes
-    from memos_cli.interface.linking import Merged, Step
-    from memos_cli.interface.maintaining import Report
-    from memos_cli.interface.market.outgoing import Wanted as PublicationWanted
-    from memos_cli.interface.market.publishing import Proposal, Published
-    from memos_cli.interface.market.subscribing import Left, Updated
-    from memos_cli.interface.restoring import RestoredVault
-    from memos_cli.interface.rivalry import Conflict
-    from memos_cli.interface.standing import Diff
-    from memos_cli.operation.activation import Promoted, Restored
-    from memos_cli.operation.parametric import Distilled, Watch
-    from memos_cli.operation.retention import Retention
+    from memos_cli.infrastructure.derived.adapters import Adapter
+    from memos_cli.infrastructure.derived.saved_states import Activation
+    from memos_cli.infrastructure.share.feeds import Feed
+    from memos_cli.infrastructure.share.publications import Publication
+    from memos_cli.infrastructure.storage.audit import AuditRow, Break
+    from memos_cli.infrastructure.storage.encryption import Keeper
+    from memos_cli.infrastructure.vault.check import Finding
+    from memos_cli.interface.adapters.distillation import Prepared, Wanted
+    from memos_cli.interface.importing.import_job import Imported
+    from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
+    from memos_cli.interface.lifecycle.conflicts import Conflict
+    from memos_cli.interface.lifecycle.linking import Merged, Step
+    from memos_cli.interface.lifecycle.standing import Diff
+    from memos_cli.interface.share.exporting import Exported
+    from memos_cli.interface.share.feeds.outgoing import Wanted as PublicationWanted
+    from memos_cli.interface.share.feeds.publishing import Proposal, Published
+    from memos_cli.interface.share.feeds.subscribing import Left, Updated
+    from memos_cli.interface.vault.backups import BackedUp
+    from memos_cli.interface.vault.maintenance import Report
+    from memos_cli.interface.vault.restoring import RestoredVault
+    from memos_cli.operation.adapters.parametric import Distilled, Watch
+    from memos_cli.operation.lifecycle.retention import Retention
+    from memos_cli.operation.states.activation import Promoted, Restored
 
 _NEXT_EMBEDDER = "embedder.next"
 """The policy with the name of the embedder that a vault is changing to."""
@@ -98,7 +100,7 @@ class Memos(Session):
         ``encrypt`` says where the key of a new vault that is encrypted is to be kept.
         A model that is missing is told in ``notes``: a vault keeps and finds text without any.
         """
-        from memos_cli.interface.making import make
+        from memos_cli.interface.vault.init import make
 
         return make(self, reader, embedder, encrypt)
 
@@ -121,8 +123,8 @@ class Memos(Session):
         Text is durable and searchable first; vectors follow. What cannot be read is told in ``failed``
         and stops nothing else.
         """
-        from memos_cli.interface.ingestion import Ingestion
-        from memos_cli.interface.secrecy import cover
+        from memos_cli.interface.ingest.ingestion import Ingestion
+        from memos_cli.interface.redaction.redaction import cover
 
         self.access.require_making()
         policy = wishes.hints.secrets
@@ -159,7 +161,7 @@ class Memos(Session):
         the age key that opens an encrypted bundle; ``with_grants`` also grants what a bundle grants to others
         on memories that are new here.
         """
-        from memos_cli.interface.importing.job import import_export
+        from memos_cli.interface.importing.import_job import import_export
 
         return import_export(
             self, path, wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
@@ -177,7 +179,7 @@ class Memos(Session):
         signed: bool = False,
     ) -> Exported:
         """Write memories for another vault or program, but none more sensitive than ``up_to``."""
-        from memos_cli.interface.exchange.exporting import export
+        from memos_cli.interface.share.exporting import export
 
         most = up_to or self.settings.sensitivity_export
         return export(self, ids, filter, format=format, up_to=most, stream=stream, signed=signed)
@@ -186,7 +188,7 @@ class Memos(Session):
         self, folder: Path, keep: Retention, *, on_bytes: Callable[[int], None] = lambda count: None
     ) -> BackedUp:
         """Add a snapshot of the whole vault to a folder, and remove those that ``keep`` does not keep."""
-        from memos_cli.interface.backups import back_up
+        from memos_cli.interface.vault.backups import back_up
 
         return back_up(self, folder, keep, on_bytes)
 
@@ -194,7 +196,7 @@ class Memos(Session):
         self, folder: Path, snapshot: str = "", *, on_bytes: Callable[[int], None] = lambda count: None
     ) -> RestoredVault:
         """Restore a snapshot ("": the newest) of a folder as this vault, which must not exist yet."""
-        from memos_cli.interface.restoring import restore
+        from memos_cli.interface.vault.restoring import restore
 
         return restore(self, folder, snapshot, on_bytes)
 
@@ -212,7 +214,7 @@ class Memos(Session):
         What is not ``wanted`` anew is as it was the last time. ``withdraw`` takes all of it back, ``replace``
         puts it in the place of what was published there from elsewhere.
         """
-        from memos_cli.interface.market import publishing
+        from memos_cli.interface.share.feeds import publishing
 
         return publishing.propose(self, name, wanted, target, withdraw=withdraw, replace=replace)
 
@@ -220,13 +222,13 @@ class Memos(Session):
         self, proposal: Proposal, *, on_bytes: Callable[[int], None] = lambda count: None
     ) -> Published:
         """Send what was proposed to where it is followed."""
-        from memos_cli.interface.market import publishing
+        from memos_cli.interface.share.feeds import publishing
 
         return publishing.publish(self, proposal, on_bytes)
 
     def publications(self) -> list[Publication]:
         """What who asks publishes."""
-        from memos_cli.interface.market import publishing
+        from memos_cli.interface.share.feeds import publishing
 
         return publishing.publications(self)
 
@@ -240,25 +242,25 @@ class Memos(Session):
         on_bytes: Callable[[int], None] = lambda count: None,
     ) -> Updated:
         """Follow what is published at ``url``, and take it in as memories that stay as they are there."""
-        from memos_cli.interface.market import subscribing
+        from memos_cli.interface.share.feeds import subscribing
 
         return subscribing.subscribe(self, url, name, quarantine=quarantine, trust=trust, on_bytes=on_bytes)
 
     def update(self, name: str, *, on_bytes: Callable[[int], None] = lambda count: None) -> Updated:
         """Bring a feed to what is published now."""
-        from memos_cli.interface.market import subscribing
+        from memos_cli.interface.share.feeds import subscribing
 
         return subscribing.update(self, name, on_bytes)
 
     def unsubscribe(self, name: str, *, keep: bool = False) -> Left:
         """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""
-        from memos_cli.interface.market import subscribing
+        from memos_cli.interface.share.feeds import subscribing
 
         return subscribing.unsubscribe(self, name, keep=keep)
 
     def subscriptions(self) -> list[Feed]:
         """The feeds that who asks follows."""
-        from memos_cli.interface.market import subscribing
+        from memos_cli.interface.share.feeds import subscribing
 
         return subscribing.subscriptions(self)
 
@@ -280,7 +282,7 @@ class Memos(Session):
                 embedded = self.embed_new(on_vectors=on_vectors)
                 missing = self.count_waiting()
                 if compare and len(job.ids) <= FEW:  # memos maintain compares the others
-                    from memos_cli.interface.rivalry import link_new
+                    from memos_cli.interface.lifecycle.conflicts import link_new
 
                     notes += link_new(self, job.ids)
             except ModelUnfit as error:
@@ -298,7 +300,7 @@ class Memos(Session):
         Raises ModelUnfit without an embedder.
         """
         self.access.require_making()
-        embedder = embedder or policies.get(self.vault.connection, _NEXT_EMBEDDER)
+        embedder = embedder or key_values.get(self.vault.connection, _NEXT_EMBEDDER)
         if not embedder:
             return self.embed_new(renew=True, on_vectors=on_vectors)
         self.access.require_owner("choose the models of the vault")
@@ -308,18 +310,18 @@ class Memos(Session):
             self._embedder.close()
         self._embedder = chosen
         with self.vault.change(self.principal, self._clock()) as change:
-            policies.put(change, _NEXT_EMBEDDER, embedder)
+            key_values.put(change, _NEXT_EMBEDDER, embedder)
         done = self.embed_new(renew=True, on_vectors=on_vectors)
         self.vault.set_models(self.vault.identity.reader, embedder)
         with self.vault.change(self.principal, self._clock()) as change:
-            policies.remove(change, _NEXT_EMBEDDER)
+            key_values.remove(change, _NEXT_EMBEDDER)
         return done
 
     def embed_new(
         self, *, renew: bool = False, on_vectors: Callable[[int], None] = lambda count: None
     ) -> int:
         """Compute missing vectors with the vault's current embedder; ``renew`` also replaces old kinds."""
-        from memos_cli.operation.embedding import embed_waiting
+        from memos_cli.operation.search.embedding import embed_waiting
 
         if not self.vault.connection.execute("SELECT 1 FROM cube LIMIT 1").fetchone():
             return 0
@@ -344,7 +346,7 @@ class Memos(Session):
 
     def count_waiting(self) -> int:
         """Live cubes without a vector."""
-        return catalogue.count_waiting(self.vault.connection)
+        return queries.count_waiting(self.vault.connection)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -360,9 +362,9 @@ class Memos(Session):
         if at is None:
             found = self.find(query, filter=filter, k=k, aside=aside, now=now)
         else:
-            from memos_cli.interface import history
+            from memos_cli.interface.ask import past_search
 
-            found = history.search(self, query, self._asked(filter), k or self.settings.search_k, at)
+            found = past_search.search(self, query, self._asked(filter), k or self.settings.search_k, at)
         self.tell_looks("search", [hit.cube for hit in found.hits])
         if found.hits and all(hit.weak for hit in found.hits):
             asked = query if len(query) <= 40 else f"{query[:39]}…"
@@ -377,9 +379,9 @@ class Memos(Session):
 
         ``call`` is what was made of the question that ``query`` is taken from.
         """
-        from memos_cli.interface.anchors import understand
-        from memos_cli.interface.reader import read_asked
-        from memos_cli.operation.search import rerank, search, widen
+        from memos_cli.interface.ask.event_times import understand
+        from memos_cli.interface.ask.question_parser import read_asked
+        from memos_cli.operation.search.search import rerank, search, widen
         from memos_cli.zones import local_zone
 
         if not query.strip():
@@ -401,7 +403,7 @@ class Memos(Session):
 
     def plan(self, question: str, *, filter: Filter, manner: Manner = Manner()) -> Plan:
         """What ``query`` would put before the model; the model's weights are not read."""
-        from memos_cli.interface.answering import explain
+        from memos_cli.interface.ask.answering import explain
 
         plan = explain(self, question, self.told(filter), manner)
         hits = [each.hit for each in plan.chosen] + [each.hit for each in plan.left_out]
@@ -423,7 +425,7 @@ class Memos(Session):
         ``on_text`` gets the answer in pieces while it is generated. If no memory answers, the model is not
         run. ``started`` is how many seconds the process ran before this call.
         """
-        from memos_cli.interface.answering import answer
+        from memos_cli.interface.ask.answering import answer
 
         with self.vault.asking():
             found = answer(self, question, self.told(filter), manner, started, on_text)
@@ -448,9 +450,9 @@ class Memos(Session):
         A ``question`` goes into the usage log, with the form in which the plan used each memory (by its row
         number: ``text``, ``state`` or ``adapter``). A vault that cannot be written now is no reason to fail.
         """
-        from memos_cli.infrastructure import derived
-        from memos_cli.operation import pace
-        from memos_cli.operation.lifecycle import heat_after_use
+        from memos_cli.infrastructure.derived import saved_states
+        from memos_cli.operation.lifecycle.states import heat_after_use
+        from memos_cli.operation.states import throughput
 
         now, half_life, state = self._clock(), self.settings.heat_half_life, restored.cube
         heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
@@ -458,14 +460,14 @@ class Memos(Session):
         with self.vault.if_writable(), self.vault.change(self.principal, now) as change:
             if state and restored.loaded:
                 heats[state.cube] = heat_after_use(state.heat, state.last_hit, now=now, half_life=half_life)
-                derived.count_saving(change, state.cube, restored.saved)
-                pace.keep_restoring(change, state.state, restored.seconds)
+                saved_states.count_saving(change, state.cube, restored.saved)
+                throughput.keep_restoring(change, state.state, restored.seconds)
             change.use(heats)
             made = {adapter.cube: "adapter" for adapter in adapters}
             made |= {state.cube: "state"} if state and restored.loaded else {}
             change.tell_reads({**(forms or {}), **made})
             if question:
-                from memos_cli.interface.secrecy import find_secrets, mask
+                from memos_cli.interface.redaction.redaction import find_secrets, mask
 
                 covered = mask(question, find_secrets(question))
                 change.log_question(covered, forms or {}, self.settings.query_log)
@@ -500,7 +502,7 @@ class Memos(Session):
         on_tokens: Callable[[int], None] = lambda count: None,
     ) -> Promoted:
         """Read memories through the model once and keep its state, so that no query reads them again."""
-        from memos_cli.interface.promotion import promote
+        from memos_cli.interface.states.promotion import promote
 
         return promote(self, ids, filter, view=view, pinned=pinned, dry_run=dry_run, on_tokens=on_tokens)
 
@@ -513,32 +515,33 @@ class Memos(Session):
         on_memory: Callable[[int], None] = lambda count: None,
     ) -> Prepared:
         """What an adapter of memories would be trained and examined with: its questions, and how."""
-        from memos_cli.interface import distilling
+        from memos_cli.interface.adapters import distillation
 
         self.access.require_making()
-        cubes = distilling.chosen(self, ids, filter)
-        prepared = distilling.prepare(self, cubes, wanted, on_memory)
+        cubes = distillation.chosen(self, ids, filter)
+        prepared = distillation.prepare(self, cubes, wanted, on_memory)
         self.tell_looks("show", cubes)
         return prepared
 
     def distil(self, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
         """Train an adapter that knows its memories without their text; it is used if it passes its gate."""
-        from memos_cli.interface import distilling
+        from memos_cli.interface.adapters import distillation
 
-        return distilling.distil(self, prepared, wanted, watch)
+        return distillation.distil(self, prepared, wanted, watch)
 
     def gate(self, id: str, *, on_part: Callable[[int], None] = lambda count: None) -> Mapping[str, Any]:
         """Examine an adapter again."""
-        from memos_cli.interface import distilling
+        from memos_cli.interface.adapters import distillation
 
-        return distilling.gate(self, id, on_part)
+        return distillation.gate(self, id, on_part)
 
     def demote(self, ids: Sequence[str], *, dry_run: bool = False) -> Demoted:
         """Drop the states and detach the adapters of these ids, or of these memories; the text stays.
 
         An adapter whose memories are gone is put into words first.
         """
-        from memos_cli.interface import distilling, promotion
+        from memos_cli.interface.adapters import distillation
+        from memos_cli.interface.states import promotion
 
         self.access.require_making()
         states, learned = promotion.to_demote(self, ids)
@@ -546,19 +549,19 @@ class Memos(Session):
         if not dry_run:
             for adapter in learned:
                 if not adapter.sources:
-                    said += distilling.verbalise(self, adapter)
+                    said += distillation.verbalise(self, adapter)
             promotion.demote(self, states, learned)
         return Demoted(tuple(states), tuple(learned), tuple(said))
 
     def activations(self) -> list[Activation]:
         """The activation cubes, oldest first."""
-        from memos_cli.infrastructure import derived
+        from memos_cli.infrastructure.derived import saved_states
 
-        return derived.activations(self.vault.connection, now=self._clock())
+        return saved_states.activations(self.vault.connection, now=self._clock())
 
     def adapters(self) -> list[Adapter]:
         """The adapter cubes in any state, oldest first."""
-        from memos_cli.infrastructure import adapters
+        from memos_cli.infrastructure.derived import adapters
 
         return adapters.adapters(self.vault.connection, now=self._clock())
 
@@ -567,19 +570,19 @@ class Memos(Session):
 
         It leaves no audit row: it serves plans, which are audited.
         """
-        return catalogue.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
+        return queries.pinned(self.vault.connection, view, now=self._clock(), filter=self.told(Filter()))
 
     def pins(self, view: str = "") -> list[tuple[str, Cube]]:
         """Return what is pinned, in any state, as (view, memory): of ``view``, or else of all views."""
         if view:
             self.view(view)
-        found = catalogue.pins(self.vault.connection, view or None)
+        found = queries.pins(self.vault.connection, view or None)
         self.tell_looks("list", [cube for _, cube in found])
         return found
 
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
         """Let memories stand in every prompt of a view, or no longer."""
-        from memos_cli.interface.changing import pin
+        from memos_cli.interface.lifecycle.editing import pin
 
         return pin(self, ids, view, remove=remove)
 
@@ -587,9 +590,9 @@ class Memos(Session):
 
     def cubes_at(self, at: int, *, filter: Filter, limit: int = -1, newest: bool = True) -> list[Cube]:
         """The memories that passed ``filter`` at a time, as they were then."""
-        from memos_cli.interface import history
+        from memos_cli.interface.ask import past_search
 
-        found = history.cubes(self, filter, limit, newest, at)
+        found = past_search.cubes(self, filter, limit, newest, at)
         self.tell_looks("list", found)
         return found
 
@@ -599,13 +602,13 @@ class Memos(Session):
         if len(few) < NAMED or limit == NAMED:
             self.tell_looks("list", few)
             return iter(few)
-        count = catalogue.count(self.vault.connection, filter, now=self._clock())
+        count = queries.count(self.vault.connection, filter, now=self._clock())
         self.tell_looks("list", few, (count if limit < 0 else min(count, limit)) - len(few))
         return self.select(filter, limit=limit, newest=newest)
 
     def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
         """Return the cubes that match ``filter`` without an audit row, for callers that write their own."""
-        return catalogue.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
+        return queries.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
 
     def is_empty(self) -> bool:
         """Return whether the caller can read no memory, in any state."""
@@ -613,7 +616,7 @@ class Memos(Session):
 
     def show(self, id: str) -> Shown:
         """One cube in full, with proof of where its text stands."""
-        from memos_cli.interface.inspection import show
+        from memos_cli.interface.vault.inspection import show
 
         with self.vault.snapshot(self.vault.connection):
             cube = self.access.one(id)
@@ -626,43 +629,43 @@ class Memos(Session):
 
         ``seen`` is the version that it was made from, 0 for any. Raises Conflict where there is a newer one.
         """
-        from memos_cli.interface.changing import edit
+        from memos_cli.interface.lifecycle.editing import edit
 
         return edit(self, id, text, title, seen)
 
     def diff(self, id: str, *, old: int = 0, new: int = 0) -> Diff:
         """What changed from one version of a memory to another."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.diff(self, id, old, new)
 
     def rollback(self, id: str, to: int) -> Edited:
         """Give a memory a new version that says what an old one said."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.rollback(self, id, to)
 
     def archive(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
         """Keep memories from being found and used. Nothing of them is removed."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.move(self, ids, filter, "archive")
 
     def restore(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
         """Let archived and expired memories be found and used again."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.move(self, ids, filter, "restore")
 
     def expire(self, ids: Sequence[str], at: int | None, *, uses: int | None = None) -> Tagged:
         """Let memories expire at a time, or after so many uses; without both, never."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.expire(self, ids, at, uses)
 
     def freeze(self, ids: Sequence[str], *, thaw: bool = False) -> Tagged:
         """Let memories refuse every change, and to be forgotten; or no longer."""
-        from memos_cli.interface import standing
+        from memos_cli.interface.lifecycle import standing
 
         return standing.freeze(self, ids, thaw=thaw)
 
@@ -670,8 +673,8 @@ class Memos(Session):
         self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False, untag: Sequence[str] = ()
     ) -> Tagged:
         """Add ``tags`` to cubes, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
-        from memos_cli.interface.secrecy import cover
-        from memos_cli.interface.standing import require_thawed
+        from memos_cli.interface.lifecycle.standing import require_thawed
+        from memos_cli.interface.redaction.redaction import cover
 
         if not remove:
             tags = [cover(tag, self.settings.ingest_secrets) for tag in tags]
@@ -695,64 +698,64 @@ class Memos(Session):
         on_step: Callable[[str], None] = lambda step: None,
     ) -> Report:
         """Look after the vault: all ``steps``, or some. Raises Locked when another run is at it."""
-        from memos_cli.interface import maintaining
+        from memos_cli.interface.vault import maintenance
 
-        return maintaining.maintain(
-            self, steps=steps or maintaining.STEPS, distil=distil, dry_run=dry_run, minutes=minutes,
+        return maintenance.maintain(
+            self, steps=steps or maintenance.STEPS, distil=distil, dry_run=dry_run, minutes=minutes,
             on_step=on_step,
         )  # fmt: skip
 
     def conflicts(self, *, similar: bool = False) -> list[Conflict]:
         """Pairs of memories of which one contradicts the other; or, too, says the same."""
-        from memos_cli.interface import rivalry
+        from memos_cli.interface.lifecycle import conflicts
 
-        return rivalry.conflicts(self, similar=similar)
+        return conflicts.conflicts(self, similar=similar)
 
     def resolve(self, how: str, ids: Sequence[str] = ()) -> list[Conflict]:
         """Settle conflicts: ``keep-newest``, ``keep-both``, or the id of the memory to keep."""
-        from memos_cli.interface import rivalry
+        from memos_cli.interface.lifecycle import conflicts
 
-        return rivalry.resolve(self, how, ids)
+        return conflicts.resolve(self, how, ids)
 
     def link(self, id: str, kind: str, others: Sequence[str], *, remove: bool = False) -> Tagged:
         """Link a memory to others, or take these links away."""
-        from memos_cli.interface import linking
+        from memos_cli.interface.lifecycle import linking
 
         return linking.link(self, id, kind, others, remove=remove)
 
     def walk(self, id: str, *, depth: int = 1) -> list[Step]:
         """The memories that links lead to from one, the nearest first."""
-        from memos_cli.interface import linking
+        from memos_cli.interface.lifecycle import linking
 
         return linking.walk(self, id, depth)
 
     def merge(self, ids: Sequence[str], *, text: str | None = None, title: str | None = None) -> Merged:
         """Put memories together into one; they are kept, and come back when it is parted."""
-        from memos_cli.interface import linking
+        from memos_cli.interface.lifecycle import linking
 
         return linking.merge(self, ids, text, title)
 
     def part(self, *ids: str) -> list[Merged]:
         """Undo merges, all or none."""
-        from memos_cli.interface import linking
+        from memos_cli.interface.lifecycle import linking
 
         return linking.part(self, ids)
 
     def slice(self, id: str, *, size: int) -> Merged:
         """Keep the parts of a long memory, of about ``size`` characters, as memories of their own."""
-        from memos_cli.interface import linking
+        from memos_cli.interface.lifecycle import linking
 
         return linking.slice_up(self, id, size)
 
     def mark(self, ids: Sequence[str], level: str) -> Tagged:
         """Say how sensitive memories are: one of ``cube.SENSITIVITIES``."""
-        from memos_cli.interface.reviewing import mark
+        from memos_cli.interface.lifecycle.quarantine import mark
 
         return mark(self, ids, level)
 
     def review(self, ids: Sequence[str] = (), *, filter: Filter | None = None, approve: bool) -> list[Cube]:
         """Let quarantined memories in, or archive them."""
-        from memos_cli.interface.reviewing import review
+        from memos_cli.interface.lifecycle.quarantine import review
 
         return review(self, ids, filter, approve=approve)
 
@@ -763,7 +766,7 @@ class Memos(Session):
 
         With them goes what was merged or sliced of them, unless ``exactly`` these are meant.
         """
-        from memos_cli.interface.changing import forget
+        from memos_cli.interface.lifecycle.editing import forget
 
         return forget(self, ids, filter, dry_run=dry_run, exactly=exactly)
 
@@ -771,7 +774,7 @@ class Memos(Session):
         """The versions of a cube and what happened to it, newest first."""
         with self.vault.snapshot(self.vault.connection) as db:
             cube = self.access.one(id)
-            versions = tuple(catalogue.versions(db, cube.n))
+            versions = tuple(queries.versions(db, cube.n))
             rows = audit.rows(db, cube=cube.id, newest=True)
             past = History(cube.id, versions, tuple(row for row in rows if row.action not in audit.LOOKS))
         self.tell_looks("show", [cube])
@@ -808,7 +811,7 @@ class Memos(Session):
 
     def stats(self) -> Stats:
         """The vault in numbers."""
-        from memos_cli.interface.inspection import measure
+        from memos_cli.interface.vault.inspection import measure
 
         with_sizes = self.access.is_maker
         with self.vault.snapshot(self.vault.connection):
@@ -821,7 +824,7 @@ class Memos(Session):
 
     def views(self) -> dict[str, Filter]:
         """The saved filters by name."""
-        return catalogue.views(self.vault.connection)
+        return queries.views(self.vault.connection)
 
     def view(self, name: str) -> Filter:
         """A saved filter. Raises UsageError if there is none of this name."""
@@ -835,12 +838,12 @@ class Memos(Session):
 
     def set_view(self, name: str, filter: Filter) -> None:
         """Save a filter under a name, in place of an older one. Raises Refused where that is another's."""
-        from memos_cli.interface.secrecy import cover
+        from memos_cli.interface.redaction.redaction import cover
 
         name = cover(name, self.settings.ingest_secrets)
         self._require_view(name)
         with self.vault.change(self.principal, self._clock()) as change:
-            change.set_view(name, catalogue.filter_to_json(filter))
+            change.set_view(name, queries.filter_to_json(filter))
 
     def remove_view(self, name: str) -> None:
         """Delete a saved filter; the memories stay."""
@@ -851,14 +854,14 @@ class Memos(Session):
 
     def _require_view(self, name: str) -> None:
         self.access.require_making()
-        owner = catalogue.view_owner(self.vault.whole, name)
+        owner = queries.view_owner(self.vault.whole, name)
         if owner not in ("", self.principal):
             raise Refused(f"the view {name!r} is {owner}'s", "save yours under another name")
 
     def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
         """(what is wrong with the vault, what of it was repaired). Reads only, unless ``repair``."""
-        from memos_cli.infrastructure import check
-        from memos_cli.interface.identity import require_entry
+        from memos_cli.infrastructure.vault import check
+        from memos_cli.interface.access.callers import require_entry
 
         timeout = self.settings.lock_timeout
         cipher = check.cipher_of(self.folder, self.keys)

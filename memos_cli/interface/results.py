@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from memos_cli.cube import Cube, Hit, Plan, Quote, Span
-from memos_cli.infrastructure.adapters import Adapter
-from memos_cli.infrastructure.audit import AuditRow
-from memos_cli.infrastructure.catalogue import Version
-from memos_cli.infrastructure.derived import Activation
+from memos_cli.infrastructure.derived.adapters import Adapter
+from memos_cli.infrastructure.derived.saved_states import Activation
+from memos_cli.infrastructure.memories.queries import Version
+from memos_cli.infrastructure.storage.audit import AuditRow
 
 NOTHING = "Nothing in memory answers this."
 """The answer if no memory answers."""

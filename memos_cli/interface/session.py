@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Self
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused
-from memos_cli.infrastructure.identity import guard
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vault.vault_file import guard
 from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.encryption import Keeper
-    from memos_cli.infrastructure.governance import Right
-    from memos_cli.interface.access import Access
-    from memos_cli.interface.keys import KeyKeeper
-    from memos_cli.operation.activation import Shelf
-    from memos_cli.operation.pace import Pace
-    from memos_cli.operation.parametric import Rack
-    from memos_cli.runtime.embedder import Embedder
-    from memos_cli.runtime.engine import Engine
-    from memos_cli.runtime.models import Model
-    from memos_cli.runtime.reranker import Reranker
+    from memos_cli.infrastructure.access.governance import Right
+    from memos_cli.infrastructure.storage.encryption import Keeper
+    from memos_cli.interface.access.access import Access
+    from memos_cli.interface.access.vault_keys import KeyKeeper
+    from memos_cli.models.embed.embedder import Embedder
+    from memos_cli.models.llama.engine import Engine
+    from memos_cli.models.model_files import Model
+    from memos_cli.models.reranker import Reranker
+    from memos_cli.operation.adapters.parametric import Rack
+    from memos_cli.operation.states.activation import Shelf
+    from memos_cli.operation.states.throughput import Pace
 
 
 def wall_clock() -> int:
@@ -101,16 +101,16 @@ class Session:
     @cached_property
     def keys(self) -> KeyKeeper:
         """Where the key of an encrypted vault is."""
-        from memos_cli.interface.keys import KeyKeeper
+        from memos_cli.interface.access.vault_keys import KeyKeeper
 
         named = self.settings.key_file
         return KeyKeeper(expand_home(named) if named else None, self._ask or nobody_asks)
 
     def _enter(self, vault: Vault) -> Vault:
         """``vault``, as far as who asks may see it."""
-        from memos_cli.infrastructure.scratch import sweep
-        from memos_cli.interface.access import Access
-        from memos_cli.interface.identity import identify
+        from memos_cli.infrastructure.storage.scratch import sweep
+        from memos_cli.interface.access.access import Access
+        from memos_cli.interface.access.callers import identify
 
         sweep(vault.folder)
         try:
@@ -134,7 +134,7 @@ class Session:
     @cached_property
     def reader(self) -> Model:
         """The model that answers: of the settings, else the vault's own, else the embedded one."""
-        from memos_cli.runtime.models import resolve_reader
+        from memos_cli.models.model_files import resolve_reader
 
         return resolve_reader(self.settings.reader or self.vault.identity.reader)
 
@@ -150,7 +150,7 @@ class Session:
         return self._open_engine(vocabulary_only=True)
 
     def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
-        from memos_cli.runtime.engine import Engine
+        from memos_cli.models.llama.engine import Engine
 
         settings = self.settings
         return Engine(
@@ -163,8 +163,8 @@ class Session:
 
         Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
         """
-        from memos_cli.operation.activation import fingerprint_of
-        from memos_cli.runtime.models import fingerprint, stamp_of
+        from memos_cli.models.model_files import fingerprint, stamp_of
+        from memos_cli.operation.states.activation import fingerprint_of
 
         path, model = self.reader.path, ""
         with suppress(ModelUnfit):
@@ -174,24 +174,24 @@ class Session:
 
     def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Pace:
         """How quickly the reader reads and restores here: as it was measured last, or measured now."""
-        from memos_cli.operation import pace
+        from memos_cli.operation.states import throughput
 
         if self._pace is None:
-            known = pace.kept(self.vault.connection, fingerprint)
-            self._pace = known or pace.sample(engine)
+            known = throughput.kept(self.vault.connection, fingerprint)
+            self._pace = known or throughput.sample(engine)
         return self._pace
 
     @cached_property
     def shelf(self) -> Shelf:
         """The states that this process has verified."""
-        from memos_cli.operation.activation import Shelf
+        from memos_cli.operation.states.activation import Shelf
 
         return Shelf()
 
     @cached_property
     def rack(self) -> Rack:
         """The adapters that the reader has loaded."""
-        from memos_cli.operation.parametric import Rack
+        from memos_cli.operation.adapters.parametric import Rack
 
         return Rack()
 
@@ -200,7 +200,7 @@ class Session:
         """The cross-encoder of the settings; None where they name none."""
         if not self.settings.search_reranker:
             return None
-        from memos_cli.runtime.reranker import Reranker
+        from memos_cli.models.reranker import Reranker
 
         return Reranker(self.settings.search_reranker)
 
@@ -208,7 +208,7 @@ class Session:
     def embedder(self) -> Embedder:
         """The embedder: of the settings, else the vault's own, else the embedded one."""
         if self._embedder is None:
-            from memos_cli.runtime.embedder import vault_embedder
+            from memos_cli.models.embed.embedder import vault_embedder
 
             self._embedder = self.open_embedder(
                 self.settings.embedder or vault_embedder(self.vault.identity.embedder)
@@ -216,7 +216,7 @@ class Session:
         return self._embedder
 
     def open_embedder(self, name: str) -> Embedder:
-        from memos_cli.runtime.embedder import open_embedder
+        from memos_cli.models.embed.embedder import open_embedder
 
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
 
@@ -227,7 +227,7 @@ class Session:
         sees_none = self.vault.is_narrow and not self.vault.texts  # or all vectors would be looked through
         if sees_none or not db.execute(held).fetchone():
             return None, ()
-        from memos_cli.operation.embedding import row_in_use
+        from memos_cli.operation.search.embedding import row_in_use
 
         try:
             embedder = self.embedder

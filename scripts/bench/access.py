@@ -28,12 +28,13 @@ import numpy as np
 from ingest import WORDS, line
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import index, rules
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.governance import Rule
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.access.governance import Rule
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
 SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
@@ -68,11 +69,11 @@ def fill(folder: Path, cubes: int) -> None:
             rows = ann.vault.connection.execute(SIZED).fetchall()
             vectors = draw.standard_normal((len(rows), dimension), np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            packed = zip(rows, index.encode(vectors), strict=True)
+            packed = zip(rows, vector_index.encode(vectors), strict=True)
             change.put_vectors(
                 embedder, [(n, version, [(0, size, data)]) for (n, version, size), data in packed]
             )
-        index.refresh(ann.vault.connection, ann.vault.snapshots, embedder, dimension)
+        vector_index.refresh(ann.vault.connection, ann.vault.snapshots, embedder, dimension)
 
 
 def allow(folder: Path, count: int) -> None:

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from memos_cli.cube import Draft, Origin, Span
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings
 

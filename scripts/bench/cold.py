@@ -49,10 +49,10 @@ def seconds(command: list[str], environment: dict[str, str]) -> tuple[float, str
 def fill(vault: Path, cubes: int) -> None:
     import numpy as np
 
-    from memos_cli.infrastructure import index
-    from memos_cli.interface.ingestion import Wishes
+    from memos_cli.infrastructure.vectors import vector_index
+    from memos_cli.interface.ingest.ingestion import Wishes
     from memos_cli.interface.memory import Memos
-    from memos_cli.operation.embedding import SENTENCES
+    from memos_cli.operation.search.embedding import SENTENCES
     from memos_cli.settings import load_settings
 
     chance = random.Random(1)
@@ -64,7 +64,7 @@ def fill(vault: Path, cubes: int) -> None:
     with Memos(settings) as memos:
         memos.init()
         text = "\n".join([*lines, *FACTS]).encode()
-        from memos_cli.interface.sources import Hints
+        from memos_cli.interface.ingest.sources.reading import Hints
 
         memos.ingest(wishes=Wishes(hints=Hints(lines=True)), text=text, name="bench", embed=False)
         embedder, db = memos.embedder, memos.vault.connection
@@ -73,17 +73,17 @@ def fill(vault: Path, cubes: int) -> None:
             vectors = np.random.default_rng(1).standard_normal((cubes, embedder.dimension)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             numbers = [n for (n,) in db.execute("SELECT n FROM cube ORDER BY n LIMIT ?", (cubes,))]
-            packed = zip(numbers, lines, index.encode(vectors), strict=True)
+            packed = zip(numbers, lines, vector_index.encode(vectors), strict=True)
             change.put_vectors(row, [(n, 1, [(0, len(line), data)]) for n, line, data in packed])
         memos.embed()
-        index.refresh(db, memos.vault.snapshots, row, embedder.dimension, force=True)
+        vector_index.refresh(db, memos.vault.snapshots, row, embedder.dimension, force=True)
 
 
 def warm(vault: Path, rounds: int) -> list[float]:
     """Seconds from the first prompt token to the first answer token, in one process, model loaded."""
     from memos_cli.cube import Filter
     from memos_cli.interface.memory import Manner, Memos
-    from memos_cli.operation.injection import make_prompt
+    from memos_cli.operation.ask.prompt_layout import make_prompt
     from memos_cli.settings import load_settings
 
     settings, _ = load_settings({"vault": str(vault)})

@@ -30,17 +30,17 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import adapters
-from memos_cli.infrastructure.adapters import Lesson
-from memos_cli.interface.distilling import Wanted
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.derived import adapters
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.interface.adapters.distillation import Wanted
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Manner, Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.gate import ANSWER
-from memos_cli.operation.injection import bare_prompt
-from memos_cli.operation.parametric import Watch
-from memos_cli.operation.questions.answers import is_right, says_any
-from memos_cli.operation.questions.facts import Fact
+from memos_cli.operation.adapters.gate import ANSWER
+from memos_cli.operation.adapters.parametric import Watch
+from memos_cli.operation.adapters.questions.answers import is_right, says_any
+from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.ask.prompt_layout import bare_prompt
 from memos_cli.settings import Settings
 
 DATA = Path(__file__).parent / "data"

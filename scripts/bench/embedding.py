@@ -29,8 +29,8 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np
 
-from memos_cli.runtime import llama
-from memos_cli.runtime.embedder import DEFAULT, LEGACY, Embedder, open_embedder
+from memos_cli.models.embed.embedder import DEFAULT, LEGACY, Embedder, open_embedder
+from memos_cli.models.llama import llama
 
 SAMPLE = [
     "", " ", ".", "a", "\t\n", "The quick brown fox jumps over the lazy dog.",
@@ -117,10 +117,10 @@ def median(values: list[float]) -> float:
 def time_ingest(texts: list[str], cache: Path) -> tuple[float, float]:
     """Seconds of processor time to embed the texts of a new vault, and to embed the same sentences alone."""
     from memos_cli.cube import Filter
-    from memos_cli.interface.ingestion import Wishes
+    from memos_cli.interface.ingest.ingestion import Wishes
+    from memos_cli.interface.ingest.sources.reading import Hints
     from memos_cli.interface.memory import Memos
-    from memos_cli.interface.sources import Hints
-    from memos_cli.operation.embedding import embedded_texts
+    from memos_cli.operation.search.embedding import embedded_texts
     from memos_cli.settings import load_settings
 
     os.environ["MEMOS_CACHE"] = str(cache)

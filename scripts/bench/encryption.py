@@ -27,10 +27,10 @@ from access import questions
 from ingest import line
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import index
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
 SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
@@ -73,9 +73,9 @@ def fill(memos: Memos, way: str, text: bytes, times: Times) -> None:
         cubes = change.db.execute(SIZED).fetchall()
         vectors = np.random.default_rng(1).standard_normal((len(cubes), dimension), np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        packed = zip(cubes, index.encode(vectors), strict=True)
+        packed = zip(cubes, vector_index.encode(vectors), strict=True)
         change.put_vectors(row, [(n, version, [(0, size, data)]) for (n, version, size), data in packed])
-    index.refresh(memos.vault.connection, memos.vault.snapshots, row, dimension)
+    vector_index.refresh(memos.vault.connection, memos.vault.snapshots, row, dimension)
 
 
 def search_cold(folder: Path, way: str) -> None:

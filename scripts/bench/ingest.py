@@ -26,10 +26,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from memos_cli.infrastructure.words import TOKENIZER, word_row
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.storage.fulltext import TOKENIZER, word_row
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
 from memos_cli.settings import load_settings
 
 WORDS = [

@@ -26,7 +26,7 @@ from access import enter
 from ingest import WORDS
 
 from memos_cli.cube import Draft, Filter, Origin, Span
-from memos_cli.infrastructure.changes import Terms
+from memos_cli.infrastructure.memories.transaction import Terms
 from memos_cli.interface.memory import Memos
 
 LIMIT = 300 << 20

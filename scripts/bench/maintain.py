@@ -23,8 +23,8 @@ from pathlib import Path
 
 from access import enter, fill
 
-from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.sources import Hints
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 
 ROUNDS = 5
 QUESTION = "Which port does the staging database listen on?"

@@ -23,10 +23,10 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.activation import Restored, Shelf, restore
+from memos_cli.operation.states.activation import Restored, Shelf, restore
 from memos_cli.settings import load_settings
 
 HEADER = 16 + 64 * 12 + 8 + 12

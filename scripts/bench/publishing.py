@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure.changes import Terms
-from memos_cli.interface.exchange import signing
-from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.market.outgoing import Wanted
-from memos_cli.interface.market.registry import INDEX
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
+from memos_cli.interface.share import signing
+from memos_cli.interface.share.feeds.outgoing import Wanted
+from memos_cli.interface.share.feeds.remote import INDEX
 from memos_cli.settings import Settings
 
 _LETTERS = random.Random(1)

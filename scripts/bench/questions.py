@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from memos_cli.operation.questions.answers import said_words
-from memos_cli.operation.questions.facts import Fact
-from memos_cli.operation.questions.making import facts_of
+from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.adapters.questions.making import facts_of
 
 DATA = Path(__file__).parent / "data"
 FIRST = 3

@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure import index
-from memos_cli.interface.ingestion import Wishes
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.embedding import SENTENCES
+from memos_cli.operation.search.embedding import SENTENCES
 from memos_cli.settings import load_settings
 
 VOCABULARY, CENTRES, PART = 50_000, 2_000, 50_000
@@ -142,7 +142,7 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
             vectors = around(centres, sum(len(spans) for _, _, spans in some), start + 1)
             kept[at : at + len(vectors)] = vectors
             at += len(vectors)
-            codes = iter(index.encode(vectors))
+            codes = iter(vector_index.encode(vectors))
             with memos.vault.change("user:bench", memos.now()) as change:
                 embedder = change.embedder(
                     memos.embedder.fingerprint + SENTENCES, memos.embedder.name, dimension
@@ -152,7 +152,7 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
                     [(n, version, [(*span, next(codes)) for span in spans]) for n, version, spans in some],
                 )
         kept.flush()
-        index.refresh(memos.vault.connection, memos.vault.snapshots, embedder, dimension)
+        vector_index.refresh(memos.vault.connection, memos.vault.snapshots, embedder, dimension)
         indexed = time.perf_counter() - begin
         memos.maintain(steps=("optimize",))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -233,7 +233,7 @@ def vectors(folder: Path, exact: Path) -> dict[str, float]:
                 ten_best(np.load(exact), query, numbers)
                 times["from disk"].append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            near = {n for n, _ in index.nearest(db, snapshots, embedder, query, 10)}
+            near = {n for n, _ in vector_index.nearest(db, snapshots, embedder, query, 10)}
             times["ours"].append(time.perf_counter() - begin)
             hits["ours"].append(len(truth & near) / 10)
             stored = ten_best(kept, query, numbers, as_stored=True)

@@ -36,9 +36,9 @@ import llama_cpp  # first: memos_cli would load only its low-level part
 import numpy as np
 from llama_cpp.llama_cache import LlamaDiskCache
 
-from memos_cli.infrastructure.blobs import Blobs, piece_digests
-from memos_cli.runtime.engine import KV_TYPES, Engine
-from memos_cli.runtime.models import resolve_reader
+from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
+from memos_cli.models.llama.engine import KV_TYPES, Engine
+from memos_cli.models.model_files import resolve_reader
 
 ROOM = 64
 """Tokens of context beside those of the state."""

@@ -32,14 +32,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memos_cli.infrastructure import catalogue, check, derived
-from memos_cli.infrastructure.blobs import piece_digests
-from memos_cli.infrastructure.derived import State
-from memos_cli.interface.ingestion import Wishes
-from memos_cli.interface.maintaining import STEPS
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage.blobs import piece_digests
+from memos_cli.infrastructure.vault import check
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.reading import Hints
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.sources import Hints
-from memos_cli.operation.activation import Promoted, Restored
+from memos_cli.interface.vault.maintenance import STEPS
+from memos_cli.operation.states.activation import Promoted, Restored
 from memos_cli.settings import Settings
 
 DAY = 86_400_000
@@ -206,7 +208,7 @@ class Recorded(Memos):
         )  # fmt: skip
         with self.vault.change(self.principal, self.now()) as change:
             digest = bytes.fromhex(blob)
-            derived.keep(change, state, [(cube.n, cube.version, "document")], title="", digest=digest)
+            saved_states.keep(change, state, [(cube.n, cube.version, "document")], title="", digest=digest)
         self.tally.spent += seconds
         return made
 
@@ -230,7 +232,7 @@ def economy(
         numbers = [n for (n,) in memos.vault.connection.execute("SELECT n FROM cube ORDER BY n")]
         for number, day in enumerate(year):
             states = {each.cubes("document")[0]: each for each in memos.activations()}
-            cubes = catalogue.by_number(memos.vault.connection, [numbers[at] for at in set(day)])
+            cubes = queries.by_number(memos.vault.connection, [numbers[at] for at in set(day)])
             for at in day:
                 clock[0] += DAY // (len(day) + 1)
                 n = numbers[at]
@@ -240,7 +242,7 @@ def economy(
                     if state:
                         tally.hits += 1
                         tally.saved += gain(len(texts[at]) // 4)
-                fresh = catalogue.by_number(memos.vault.connection, [n])[n]
+                fresh = queries.by_number(memos.vault.connection, [n])[n]
                 memos.use([fresh], Restored(state, 64, bool(state)) if state else Restored())
             assert cubes
             clock[0] = START + (number + 1) * DAY

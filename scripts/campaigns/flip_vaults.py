@@ -57,7 +57,7 @@ def use_fake_embedder() -> None:
     import sqlite_utils  # noqa: F401 (check imports it: not again in each fork)
     from bag_of_words import BagOfWords
 
-    from memos_cli.runtime import embedder
+    from memos_cli.models.embed import embedder
 
     embedder.open_embedder = lambda *given, **named: BagOfWords()
 
@@ -154,12 +154,13 @@ def _add_derived(subject: Subject) -> None:
     from teaching import teach
 
     from memos_cli.cube import Draft, Origin, Span
-    from memos_cli.infrastructure import derived, index
-    from memos_cli.infrastructure.blobs import piece_digests
-    from memos_cli.infrastructure.changes import Terms
-    from memos_cli.infrastructure.derived import State
-    from memos_cli.infrastructure.vault import Vault
-    from memos_cli.interface.keys import KeyKeeper
+    from memos_cli.infrastructure.derived import saved_states
+    from memos_cli.infrastructure.derived.saved_states import State
+    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.infrastructure.storage.blobs import piece_digests
+    from memos_cli.infrastructure.vault.vault import Vault
+    from memos_cli.infrastructure.vectors import vector_index
+    from memos_cli.interface.access.vault_keys import KeyKeeper
 
     lock = KeyKeeper(subject.key, lambda vault, twice: "")
     with Vault.open(subject.folder, timeout=5.0, lock=lock) as vault:
@@ -176,20 +177,20 @@ def _add_derived(subject: Subject) -> None:
             kept = State(
                 "", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1
             )
-            derived.keep(
+            saved_states.keep(
                 change, kept, [(1, 1, "document"), (2, 1, "document")], title="State", digest=bytes(32)
             )
         if not subject.key:
             teach(vault, 5, 6, content=b"some weights" * 200)
         (row, dimension), *_ = vault.whole.execute("SELECT n, dimension FROM embedder").fetchall()
-        index.refresh(vault.whole, vault.snapshots, row, dimension, force=True)
+        vector_index.refresh(vault.whole, vault.snapshots, row, dimension, force=True)
 
 
 def with_log(campaign: Campaign, plain: Subject) -> Subject:
     """The same vault copied while it is open: its last writes are only in the write-ahead log."""
     from contextlib import closing
 
-    from memos_cli.infrastructure.database import connect
+    from memos_cli.infrastructure.storage.database import connect
 
     live = Subject("log", campaign.folder / "live", texts={*plain.texts}, moments=[plain.moments[-1]])
     shutil.copytree(plain.folder, live.folder)

@@ -44,7 +44,7 @@ from flip_vaults import (
 )
 from judging import judge
 
-from memos_cli.runtime.gguf_header import read_header
+from memos_cli.models.gguf.gguf_header import read_header
 
 UNPROTECTED = frozenset(
     [

@@ -17,7 +17,7 @@ import hostile
 import hostile_texts
 from common import Campaign
 
-from memos_cli.interface.exchange import bundle
+from memos_cli.interface.share import bundle
 
 TEXTS = ("The heron nests in May.", "The otter sleeps by day.", "The crane is grey.", "The swan is loud.")
 

@@ -36,8 +36,8 @@ from flip_vaults import use_fake_embedder
 from import_inputs import DRAWS, TEXTS, Base, Input
 from judging import judge, limited, memos_in_turn
 
-from memos_cli.infrastructure.check import examine
-from memos_cli.interface.exchange import bundle
+from memos_cli.infrastructure.vault.check import examine
+from memos_cli.interface.share import bundle
 
 SLOWEST, PER_MEGABYTE = 20.0, 10.0
 """Seconds that a command may take, and those that a megabyte of input adds: the machine may be busy."""

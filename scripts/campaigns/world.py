@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from common import Campaign, Run, contents, memos
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.encryption import Cipher
-    from memos_cli.infrastructure.tables import Finding
+    from memos_cli.infrastructure.storage.encryption import Cipher
+    from memos_cli.infrastructure.vault.row_checks import Finding
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 LIVE = ("generated", "activated")
@@ -160,7 +160,7 @@ class World:
             return vault
         if not (vault / "VAULT.toml").exists():
             return None
-        from memos_cli.infrastructure.database import connect
+        from memos_cli.infrastructure.storage.database import connect
 
         copy = self.campaign.folder / "plain"
         shutil.rmtree(copy, ignore_errors=True)
@@ -190,15 +190,15 @@ class World:
 
 def examine(vault: Path) -> list[Finding]:
     """What ``memos check`` says of a vault: here, because that takes a third of the time."""
-    from memos_cli.infrastructure import check
+    from memos_cli.infrastructure.vault import check
 
     return check.examine(vault, timeout=1.0, cipher=find_cipher(vault))
 
 
 def find_cipher(vault: Path) -> Cipher | None:
     """The cipher of an encrypted vault."""
-    from memos_cli.infrastructure.check import cipher_of
-    from memos_cli.interface.keys import KeyKeeper
+    from memos_cli.infrastructure.vault.check import cipher_of
+    from memos_cli.interface.access.vault_keys import KeyKeeper
 
     return cipher_of(vault, KeyKeeper(None, lambda what, twice: ""))
 
@@ -209,7 +209,7 @@ def use_small_models(folder: Path) -> None:
     import tiny_models
     from bag_of_words import BagOfWords
 
-    from memos_cli.runtime import embedder
+    from memos_cli.models.embed import embedder
 
     embedder.open_embedder = lambda *_, **__: BagOfWords()  # type: ignore[assignment]
     try:

@@ -25,12 +25,13 @@ from bag_of_words import BagOfWords  # noqa: E402
 
 from memos_cli.cube import Filter  # noqa: E402
 from memos_cli.errors import ModelUnfit  # noqa: E402
-from memos_cli.infrastructure import check, schema  # noqa: E402
-from memos_cli.infrastructure.changes import Terms  # noqa: E402
-from memos_cli.infrastructure.vault import Vault  # noqa: E402
-from memos_cli.interface.ingestion import Wishes  # noqa: E402
+from memos_cli.infrastructure.memories.transaction import Terms  # noqa: E402
+from memos_cli.infrastructure.storage import schema  # noqa: E402
+from memos_cli.infrastructure.vault import check  # noqa: E402
+from memos_cli.infrastructure.vault.vault import Vault  # noqa: E402
+from memos_cli.interface.ingest.ingestion import Wishes  # noqa: E402
 from memos_cli.interface.memory import Memos  # noqa: E402
-from memos_cli.operation import embedding  # noqa: E402
+from memos_cli.operation.search import embedding  # noqa: E402
 from memos_cli.settings import Settings  # noqa: E402
 
 NOW = 1_700_000_000_000

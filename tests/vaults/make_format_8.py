@@ -12,7 +12,7 @@ from pathlib import Path
 
 from make_format_7 import HERE, pack
 
-from memos_cli.infrastructure.vault import Vault, read_identity
+from memos_cli.infrastructure.vault.vault import Vault, read_identity
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as work:

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing.bundles import Bundle, decoded, items, mapping, parts_of, text, time
-from memos_cli.interface.importing.opening import Export
-from memos_cli.interface.importing.streaming import Broken, elements, records
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, parts_of, text, time
+from memos_cli.interface.importing.json_streaming import Broken, elements, records
 
 _ASIDE = {
     "thoughts", "reasoning_recap", "model_editable_context", "app_pairing_content", "system_error",

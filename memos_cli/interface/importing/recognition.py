@@ -7,12 +7,12 @@ import shlex
 from pathlib import Path
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.exchange import bundle
-from memos_cli.interface.exchange.lines import is_memory
-from memos_cli.interface.exchange.signing import is_sealed
-from memos_cli.interface.importing.bundles import items, mapping
+from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import conversations, first_record
-from memos_cli.interface.importing.opening import Export, open_export
+from memos_cli.interface.importing.entries import items, mapping
+from memos_cli.interface.share import bundle
+from memos_cli.interface.share.json_lines import is_memory
+from memos_cli.interface.share.signing import is_sealed
 
 _HEAD = 1 << 20
 

@@ -1,0 +1,1 @@
+"""Rules of access, and row-level access as SQL (MemGovernance)."""

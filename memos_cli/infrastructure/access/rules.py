@@ -1,0 +1,156 @@
+"""The rules of governance as rows: who was granted what, who is in which group, which tokens hold.
+
+Each write leaves its audit row. A connection that is read here sees all of the vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter
+from memos_cli.infrastructure.access.governance import Header, Rule
+from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.letters import nfc
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Change
+
+_RULES = "SELECT owner, kind, target, principal, right, giver, created, expires FROM rule"
+
+
+def all_rules(db: Connection) -> list[Rule]:
+    """All rules, in the order in which they were granted."""
+    return [Rule(*row) for row in db.execute(f"{_RULES} ORDER BY n")]
+
+
+def groups_of(db: Connection, principal: str) -> frozenset[str]:
+    """The groups that a principal is in."""
+    return frozenset(
+        row[0] for row in db.execute("SELECT circle FROM member WHERE principal = ?", (principal,))
+    )
+
+
+def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Header:
+    """What decides on a cube, by its row number; ``db`` sees all of the vault."""
+    id, owner, payload = db.execute("SELECT id, owner, payload FROM cube WHERE n = ?", (cube,)).fetchone()
+    tags = db.execute("SELECT tag FROM tag WHERE cube = ?", (cube,)).fetchall()
+    views = {rule.target for rule in rules if rule.kind == "view" and rule.owner == owner}
+    passed = [
+        name
+        for name in views
+        if (view := view_of(db, name, owner)) and queries.passing(db, [cube], now=now, filter=view)
+    ]
+    sources = db.execute(
+        "SELECT DISTINCT source FROM derived WHERE cube = ? ORDER BY source", (cube,)
+    ).fetchall()
+    bound = db.execute("SELECT principal FROM bound WHERE cube = ?", (cube,)).fetchone()
+    return Header(
+        id, owner, frozenset(tag for (tag,) in tags), frozenset(passed), payload,
+        tuple(header_of(db, source, rules, now) for (source,) in sources), bound[0] if bound else "",
+    )  # fmt: skip
+
+
+def view_of(db: Connection, name: str, owner: str) -> Filter | None:
+    """A saved filter of ``owner``'s."""
+    row = db.execute("SELECT filter FROM view WHERE name = ? AND owner = ?", (nfc(name), owner)).fetchone()
+    return queries.filter_from_json(row[0]) if row else None
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def grant(change: Change, rule: Rule) -> None:
+    """Keep a rule; the same one again only moves its end."""
+    change.db.execute(
+        """INSERT INTO rule (owner, kind, target, principal, right, giver, created, expires)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (owner, kind, target, principal, right) DO UPDATE SET expires = excluded.expires""",
+        astuple(rule),
+    )
+    _tell(change, "grant", rule)
+
+
+def revoke(change: Change, rule: Rule) -> None:
+    """Drop a rule."""
+    change.db.execute(
+        "DELETE FROM rule WHERE owner = ? AND kind = ? AND target = ? AND principal = ? AND right = ?",
+        (rule.owner, rule.kind, rule.target, rule.principal, rule.right),
+    )
+    _tell(change, "revoke", rule)
+
+
+def join(change: Change, group: str, principals: Sequence[str], *, remove: bool) -> int:
+    """Put principals into a group, or take them out. Returns how many that changed."""
+    statement = (
+        "DELETE FROM member WHERE circle = ? AND principal = ?"
+        if remove
+        else "INSERT OR IGNORE INTO member (circle, principal) VALUES (?, ?)"
+    )
+    changed = [each for each in principals if change.db.execute(statement, (group, each)).rowcount]
+    if changed:
+        change.note("group-leave" if remove else "group-join", {"group": group, "principals": changed})
+    return len(changed)
+
+
+def add_token(change: Change, principal: str, role: str, sha256: bytes, expires: int | None) -> int:
+    """Keep the hash of a token. Returns its number."""
+    (n,) = change.db.execute(
+        "INSERT INTO token (principal, role, sha256, created, expires) VALUES (?, ?, ?, ?, ?) RETURNING n",
+        (principal, role, sha256, change.now, expires),
+    ).fetchone()
+    change.note("token", {"n": n, "principal": principal, "role": role})
+    return int(n)
+
+
+def drop_token(change: Change, n: int, principal: str) -> None:
+    """Let a token hold no longer."""
+    change.db.execute("DELETE FROM token WHERE n = ?", (n,))
+    change.note("token-revoke", {"n": n, "principal": principal})
+
+
+def set_policy(change: Change, name: str, value: str) -> None:
+    """What the vault's maker wants of all who use it; "" takes it back."""
+    key_values.put(change, name, value)
+    change.note("policy", {name: value})
+
+
+def bind(change: Change, cube: int, principal: str, task: str) -> None:
+    """Keep a memory for one principal and one task."""
+    change.db.execute(
+        "INSERT OR REPLACE INTO bound (cube, principal, task) VALUES (?, ?, ?)", (cube, principal, task)
+    )
+    change.tell(cube, "bind", {"principal": principal, "task": task})
+
+
+def tasks(db: Connection) -> list[tuple[str, str, int, int]]:
+    """The tasks that memories are kept for: (task, principal, how many memories, how many of them live)."""
+    return db.execute(
+        """SELECT b.task, b.principal, count(*), sum(c.state IN ('generated', 'activated'))
+           FROM bound b JOIN cube c ON c.n = b.cube
+           GROUP BY b.task, b.principal ORDER BY b.task, b.principal"""
+    ).fetchall()
+
+
+def bound_to(db: Connection, task: str) -> list[int]:
+    """The memories that are kept for a task."""
+    rows = db.execute("SELECT c.n FROM bound b JOIN cube c ON c.n = b.cube WHERE b.task = ?", (task,))
+    return [n for (n,) in rows.fetchall()]
+
+
+def is_anything_bound(db: Connection) -> bool:
+    return db.execute("SELECT 1 FROM bound LIMIT 1").fetchone() is not None
+
+
+def _tell(change: Change, action: str, rule: Rule) -> None:
+    detail = {"principal": rule.principal, "right": rule.right, "owner": rule.owner}
+    if rule.kind != "cube":
+        change.note(action, {**detail, rule.kind: rule.target})
+        return
+    row = change.db.execute("SELECT n FROM cube WHERE id = ?", (rule.target,)).fetchone()
+    if row:
+        change.tell(row[0], action, detail)
+    else:
+        change.note(action, {**detail, "cube": rule.target})

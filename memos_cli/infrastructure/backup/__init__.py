@@ -1,0 +1,1 @@
+"""Copies of a vault in a folder of backups."""

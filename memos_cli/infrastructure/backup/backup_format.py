@@ -1,0 +1,147 @@
+"""The files of a backup folder: manifests, trees and names; and what a vault notes of its backups.
+
+``store_format.md`` describes them. What is read may come from anywhere: it can name only files of a vault.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from memos_cli.cube import format_time, parse_time, utc
+from memos_cli.infrastructure.memories import key_values
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.storage.database import Connection
+
+FORMAT = "memos-backup"
+VERSION = 1
+"""The version of the format of a backup folder."""
+PIECE = 1 << 18
+"""Bytes of the database in one object. SQLite changes single pages: smaller pieces share more, and more of
+them are slower to write."""
+NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+_ENTRY = re.compile(
+    r"([0-9a-f]{64}) (0|[1-9]\d{0,14}) (VAULT\.toml|key\.age|memos\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
+)
+_KNOWN = "backup:"
+"""How the names of policies begin that name a folder. What is older than their value may be there."""
+_BEGINS = 60_000
+"""Milliseconds within which a backup begins to copy after that note."""
+
+Stamp = tuple[int, ...]
+"""What tells whether the file of a database was written to: its device, inode, size and times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a vault in a snapshot, or one of its pieces, in their order."""
+
+    path: str
+    """In the vault: ``VAULT.toml``, ``key.age``, ``memos.db`` or ``blobs/ab/abcd…``."""
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A snapshot: the vault at one time."""
+
+    name: str
+    time: int
+    """Milliseconds since 1970 UTC."""
+    tree: str
+    """The object that lists its files."""
+    size: int
+    """Bytes of its files together."""
+    audit: str = ""
+    """The head of the vault's audit; empty for an encrypted vault."""
+    stamp: Stamp | None = None
+    """That of the database when it was copied; None if another write could have the same one."""
+
+    def line(self, vault: str) -> bytes:
+        """The content of its file; ``vault`` is the id of the vault."""
+        known = {
+            "format": FORMAT, "version": VERSION, "vault": vault, "time": format_time(self.time),
+            "tree": self.tree, "bytes": self.size, "audit": self.audit, "stamp": self.stamp,
+        }  # fmt: skip
+        return json.dumps(known).encode() + b"\n"
+
+
+def name_of(time: int) -> str:
+    """The name of a snapshot that was taken at ``time``."""
+    return utc(time).strftime("%Y%m%dT%H%M%S.") + f"{time % 1000:03}Z"
+
+
+def time_of(name: str) -> int:
+    """When the snapshot of this name was taken. Raises ValueError."""
+    return parse_time(datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ").isoformat())  # without a zone it is UTC
+
+
+def read_manifest(name: str, data: bytes, vault: str) -> Manifest:
+    """Read the manifest of a snapshot of ``vault``. Raises ValueError, TypeError, KeyError."""
+    known: dict[str, Any] = json.loads(data)
+    if not NAME.fullmatch(name) or (known["format"], known["version"], known["vault"]) != (
+        FORMAT,
+        VERSION,
+        vault,
+    ):
+        raise ValueError("of another vault or version")
+    stamp, tree, size = known["stamp"], known["tree"], known["bytes"]
+    if not SHA256.fullmatch(tree) or not isinstance(size, int) or size < 0:
+        raise ValueError("no tree")
+    is_stamp = isinstance(stamp, list) and all(isinstance(each, int) for each in stamp)
+    return Manifest(name, time_of(name), tree, size, str(known["audit"]), tuple(stamp) if is_stamp else None)
+
+
+def to_tree(entries: Sequence[Entry]) -> bytes:
+    """The object that lists the files of a snapshot: lines of sha256, bytes and path."""
+    return "".join(f"{entry.sha256} {entry.size} {entry.path}\n" for entry in entries).encode()
+
+
+def read_tree(data: bytes, size: int) -> list[Entry]:
+    """Read what ``to_tree`` wrote; the files have ``size`` bytes. Raises ValueError for anything else."""
+    entries: list[Entry] = []
+    seen: set[str] = set()
+    for line in data.decode("ascii").splitlines():
+        match = _ENTRY.fullmatch(line)
+        if match is None:
+            raise ValueError("a line of it names no file of a vault")
+        entry = Entry(match[3], int(match[2]), match[1])
+        if entry.path.startswith("blobs/") and entry.path != blob_path(entry.sha256):
+            raise ValueError("it names a blob that is another one")
+        is_next_piece = entry.path == "memos.db" and entries and entries[-1].path == "memos.db"
+        if entry.path in seen and not is_next_piece:
+            raise ValueError("it names a file twice")
+        seen.add(entry.path)
+        entries.append(entry)
+    if not {"VAULT.toml", "memos.db"} <= seen or sum(entry.size for entry in entries) != size:
+        raise ValueError("it is not the tree of a vault")
+    return entries
+
+
+def blob_path(sha256: str) -> str:
+    """Where a blob lies in a vault."""
+    return f"blobs/{sha256[:2]}/{sha256}"
+
+
+def note_backup(change: Change, folder: Path, time: int) -> None:
+    """Leave in the vault that it is copied to ``folder``: what is in it now is there, too, from then on."""
+    change.note("backup", {"folder": folder.as_uri(), "snapshot": name_of(time)})
+    key_values.put(change, _KNOWN + folder.as_uri(), str(time + _BEGINS))
+
+
+def holding(db: Connection, created: int) -> tuple[str, ...]:
+    """The folders of backups that may hold a memory that was created at ``created``."""
+    return tuple(
+        unquote(urlsplit(uri).path)
+        for uri, time in key_values.starting(db, _KNOWN).items()
+        if time.isdecimal() and created <= int(time)
+    )

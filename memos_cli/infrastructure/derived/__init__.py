@@ -1,0 +1,1 @@
+"""What is made from memories: saved states and adapters, and their sources."""

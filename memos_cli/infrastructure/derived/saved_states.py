@@ -1,0 +1,229 @@
+"""Activation cubes: which versions of which memories they were made from, and the state that was kept.
+
+Reads take no lock; the writes are those of one ``Change``. A state is found by its key: sha256 over its
+fingerprint and its tokens, so that it is used for a prompt that starts with just these tokens, read under
+just these conditions, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memos_cli.errors import MemosError
+from memos_cli.infrastructure.derived import lineage
+from memos_cli.infrastructure.derived.lineage import Reading, Source
+from memos_cli.infrastructure.memories import key_values
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.storage.database import Connection
+
+_REQUEST = "rebuild:"
+"""Of the policies that ask for a state: what another vault had, and is to be made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A saved state, before it is a cube."""
+
+    view: str
+    """Whose pinned memories stand before it; "" for no view."""
+    blob: str
+    size: int
+    """Of the blob, in bytes."""
+    pieces: bytes
+    """See ``blobs.piece_digests``."""
+    tokens: Sequence[int]
+    """What the state holds."""
+    prompt: int
+    """Tokens of instructions, pinned memories and document; those that the state does not hold are read."""
+    model: str
+    fingerprint: Mapping[str, str]
+    seconds: float
+    """How long reading ``tokens`` takes on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An activation cube."""
+
+    cube: int
+    id: str
+    version: int
+    title: str
+    state: State
+    saved: float
+    """Seconds that its use has saved so far."""
+    hits: int
+    last_hit: int | None
+    heat: float
+    expired: bool
+    sources: tuple[Source, ...]
+
+    def cubes(self, part: str) -> list[int]:
+        """The memories of one part, in the order of the prompt."""
+        return [source.cube for source in self.sources if source.part == part]
+
+    @property
+    def stale(self) -> str:
+        """Why it is not the state of its memories any more; "" if it is."""
+        return lineage.staleness(self.sources)
+
+
+def key_of(fingerprint: Mapping[str, str], tokens: Sequence[int]) -> bytes:
+    """What a state is found by."""
+    return hashlib.sha256(lineage.to_json(fingerprint).encode() + b"\0" + _pack(tokens)).digest()
+
+
+def _pack(tokens: Sequence[int]) -> bytes:
+    packed = array("i", tokens)
+    if packed.itemsize != 4:
+        raise MemosError("this platform's int is not of four bytes")
+    return packed.tobytes()
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+def activations(
+    db: Connection, *, now: int, where: str = "1", values: Sequence[object] = ()
+) -> list[Activation]:
+    """The activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation a``."""
+    rows = db.execute(
+        f"""SELECT c.n, c.id, c.version, v.title, a.view, CAST(a.blob AS TEXT), a.bytes, a.pieces,
+              CAST(a.tokens AS BLOB), a.prompt, a.model, CAST(a.fingerprint AS TEXT),
+              CAST(a.seconds AS REAL), CAST(a.saved AS REAL), c.hits, c.last_hit, c.heat,
+              c.expires IS NOT NULL AND c.expires <= ?
+            FROM activation a CROSS JOIN cube c ON c.n = a.cube  -- in this order: states are few
+            CROSS JOIN version v ON v.cube = c.n AND v.version = c.version
+            WHERE {where} ORDER BY c.n""",
+        (now, *values),
+    ).fetchall()
+    found = []
+    for row in rows:
+        view, blob, size, pieces, tokens, prompt, model, fingerprint, seconds = row[4:13]
+        saved, hits, last_hit, heat, expired = row[13:]
+        held = array("i")
+        held.frombytes(tokens[: len(tokens) // 4 * 4])
+        state = State(view, blob, size, pieces, held, prompt, model, lineage.from_json(fingerprint), seconds)
+        sources = lineage.sources_of(db, row[0], now)
+        usage = (saved, hits, last_hit, heat, bool(expired))
+        found.append(Activation(row[0], row[1], row[2], row[3], state, *usage, sources))
+    return found
+
+
+def by_cube(db: Connection, cube: int, *, now: int) -> Activation | None:
+    """The activation cube with this row number, if it is one."""
+    return next(iter(activations(db, now=now, where="c.n = ?", values=(cube,))), None)
+
+
+def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Activation]:
+    """The activation cubes whose document has one of ``cubes``."""
+    marks = ",".join("?" * len(cubes))
+    where = f"""EXISTS (SELECT 1 FROM derived d
+                  WHERE d.cube = c.n AND d.part = 'document' AND d.source IN ({marks}))"""
+    return activations(db, now=now, where=where, values=tuple(cubes))
+
+
+def made_from(db: Connection, cube: int, *, now: int) -> list[Activation]:
+    """The activation cubes that were made from a memory."""
+    where = "EXISTS (SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source = ?)"
+    return activations(db, now=now, where=where, values=(cube,))
+
+
+def lengths(db: Connection) -> list[int]:
+    """The different numbers of tokens that states hold, largest first."""
+    rows = db.execute("SELECT DISTINCT length(tokens) / 4 AS held FROM activation ORDER BY held DESC")
+    return [row[0] for row in rows]
+
+
+def holding(
+    db: Connection, fingerprint: Mapping[str, str], tokens: Sequence[int], *, now: int
+) -> list[Activation]:
+    """The activation cubes whose state holds just ``tokens``, made under ``fingerprint``, and not expired."""
+    where = "a.key = ? AND a.tokens = ? AND (c.expires IS NULL OR c.expires > ?)"
+    values = (key_of(fingerprint, tokens), _pack(tokens), now)
+    return activations(db, now=now, where=where, values=values)
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def keep(
+    change: Change, state: State, sources: Sequence[Reading], *, title: str, digest: bytes
+) -> tuple[str, int, list[str] | None]:
+    """Keep a state, whose blob is durable, as a cube. ``sources`` are (cube, version, part) in order.
+
+    A cube of the same ``digest`` gets a new version; if it holds this very state already, nothing changes.
+    Returns its id, its version, and the blobs that it no longer names (None: nothing changed).
+    Raises MemosError when a source is not what was read any more.
+    """
+    db = change.db
+    expires = lineage.earliest_end(change, sources)
+    key = key_of(state.fingerprint, state.tokens)
+    row = db.execute(
+        """SELECT c.n, c.id, c.version, c.expires, a.blob, a.key FROM cube c
+           JOIN activation a ON a.cube = c.n WHERE c.digest = ? AND c.payload = 'activation'""",
+        (digest,),
+    ).fetchone()
+    known, old = None, list[str]()
+    if row is not None:
+        known, id, version, *held = row
+        if held == [expires, state.blob, key] and lineage.readings(db, known) == list(sources):
+            return id, version, None
+        old = [row[4]]
+    cube, id, version = lineage.write_cube(
+        change, known,
+        payload="activation", state="activated", digest=digest, title=title, sources=sources, expires=expires,
+    )  # fmt: skip
+    db.execute(
+        """INSERT INTO activation (cube, view, blob, bytes, pieces, tokens, prompt, model, fingerprint, key,
+             seconds, saved)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+           ON CONFLICT (cube) DO UPDATE SET view = excluded.view, blob = excluded.blob,
+             bytes = excluded.bytes, pieces = excluded.pieces, tokens = excluded.tokens,
+             prompt = excluded.prompt, model = excluded.model, fingerprint = excluded.fingerprint,
+             key = excluded.key, seconds = excluded.seconds""",
+        (
+            cube, state.view, state.blob, state.size, state.pieces, _pack(state.tokens), state.prompt,
+            state.model, lineage.to_json(state.fingerprint), key, state.seconds,
+        ),
+    )  # fmt: skip
+    change.tell(cube, "promote", {"to": "activation", "from": lineage.ids_of(db, sources)})
+    lineage.activate(change, sources)
+    return id, version, old
+
+
+def drop(change: Change, cube: int, action: str = "demote") -> str:
+    """Remove an activation cube. Returns its blob, which may go after the commit; "" if it has none."""
+    row = change.db.execute("SELECT blob FROM activation WHERE cube = ?", (cube,)).fetchone()
+    change.tell(cube, action, None)
+    change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
+    return str(row[0]) if row else ""
+
+
+def count_saving(change: Change, cube: int, seconds: float) -> None:
+    """Note what a use of a state has saved."""
+    change.db.execute("UPDATE activation SET saved = saved + ? WHERE cube = ?", (seconds, cube))
+
+
+def request(change: Change, wanted: Mapping[str, Any]) -> None:
+    """Ask for the state of a document, ``{"view": …, "document": [ids]}``; the night makes it."""
+    text = lineage.to_json(wanted)
+    key_values.put(change, _request_name(text), text)
+
+
+def requests(db: Connection) -> list[Mapping[str, Any]]:
+    """The states that are asked for."""
+    return [lineage.from_json(value) for value in key_values.starting(db, _REQUEST).values()]
+
+
+def settle_request(change: Change, wanted: Mapping[str, Any]) -> None:
+    """What was asked for is made, or cannot be."""
+    key_values.remove(change, _request_name(lineage.to_json(wanted)))
+
+
+def _request_name(text: str) -> str:
+    return _REQUEST + hashlib.sha256(text.encode()).hexdigest()

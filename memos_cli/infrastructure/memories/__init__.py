@@ -1,0 +1,1 @@
+"""Rows of memories: queries, and the writes of a transaction."""

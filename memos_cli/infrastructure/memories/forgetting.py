@@ -1,0 +1,94 @@
+"""What goes when a cube is forgotten: the cube, and all that holds any of what it said.
+
+A state of a model that has read a memory is dropped with it. An adapter holds it in its weights, where it
+cannot be cut out: the weights go, the other memories' lessons stay, so that it can be trained anew. Questions
+whose plans used a memory go, because they tell what it was about. Of a document, the text that was made from
+it goes (``Change.disown_blobs``): it holds what all memories from it say.
+
+The bytes go too, not only the rows: see ``Vault.settle``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Change
+
+
+def forget(change: Change, cube: int) -> list[str]:
+    """Remove a cube, and what was made from it. Returns the blobs that may be deleted after the commit."""
+    db = change.db
+    row = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+    if row is None:
+        return []  # it went with what it was made from
+    blobs = []
+    for n, payload in _made_from(change, cube):
+        db.execute("DELETE FROM derived WHERE cube = ? AND source = ?", (n, cube))
+        keeps_others = db.execute("SELECT 1 FROM derived WHERE cube = ?", (n,)).fetchone() is not None
+        if payload == "parametric" and keeps_others:
+            blobs += _unlearn(change, n, row[0])
+        else:
+            blobs += _remove(change, n)
+    _forget_questions(change, cube)
+    return blobs + _remove(change, cube)
+
+
+def _made_from(change: Change, cube: int) -> list[tuple[int, str]]:
+    return change.db.execute(
+        """SELECT n, payload FROM cube WHERE n IN (
+             SELECT cube FROM derived WHERE source = ?1 UNION SELECT cube FROM lesson WHERE source = ?1
+           ) ORDER BY n""",
+        (cube,),
+    ).fetchall()
+
+
+def _remove(change: Change, cube: int) -> list[str]:
+    """Delete a cube with all its rows."""
+    blobs = change.db.execute(
+        """SELECT blob FROM activation WHERE cube = ?1
+           UNION ALL SELECT blob FROM parametric WHERE cube = ?1 AND blob IS NOT NULL""",
+        (cube,),
+    ).fetchall()
+    change.tell(cube, "forget", None)
+    change.db.execute(
+        "DELETE FROM rule WHERE kind = 'cube' AND target = (SELECT id FROM cube WHERE n = ?)", (cube,)
+    )
+    change.leave_words(cube)
+    change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
+    return [blob for (blob,) in blobs]
+
+
+def _unlearn(change: Change, adapter: int, source: str) -> list[str]:
+    """Let go of the weights of an adapter, and of its report, which quotes answers.
+
+    Its end is that of the memories that are left.
+    """
+    db = change.db
+    blobs = db.execute(
+        "SELECT blob FROM parametric WHERE cube = ? AND blob IS NOT NULL", (adapter,)
+    ).fetchall()
+    db.execute(
+        "UPDATE parametric SET blob = NULL, lost = 'forgotten', report = '{}' WHERE cube = ?", (adapter,)
+    )
+    (old,) = db.execute("SELECT state FROM cube WHERE n = ?", (adapter,)).fetchone()
+    new = "archived" if old in ("generated", "activated") else old
+    db.execute(
+        """UPDATE cube SET state = ?1, updated = ?2, expires = (
+             SELECT min(s.expires) FROM derived d JOIN cube s ON s.n = d.source WHERE d.cube = cube.n
+           ) WHERE n = ?3""",
+        (new, change.now, adapter),
+    )
+    change.tell(adapter, "unlearn", {"source": source, "state": new})
+    return [blob for (blob,) in blobs]
+
+
+def _forget_questions(change: Change, cube: int) -> None:
+    """Remove the questions whose plans used a cube, from the log and from among the controls of adapters."""
+    used = "SELECT question FROM question_cube WHERE cube = ?"
+    change.db.execute(
+        f"""DELETE FROM lesson WHERE kind = 'control'
+              AND question IN (SELECT text FROM question WHERE n IN ({used}))""",
+        (cube,),
+    )
+    change.db.execute(f"DELETE FROM question WHERE n IN ({used})", (cube,))

@@ -1,0 +1,505 @@
+"""What the vault holds: cubes by filter, by id, by words. Only reads; takes no lock."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+
+from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.storage.database import Connection, in_lists
+from memos_cli.infrastructure.storage.schema import LIVE_TEXT
+from memos_cli.letters import nfc
+
+_CUBES = """
+  SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
+    c.owner, c.time, c.created, c.updated, c.expires, c.priority, c.frozen, c.hits, c.last_hit, c.heat,
+    s.uri, p.start, p.end, c.sensitivity, c.uses_left,
+    (SELECT group_concat(tag, char(31)) FROM tag WHERE cube = c.n)
+  FROM cube c
+  JOIN version v ON v.cube = c.n AND v.version = c.version
+  LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
+  LEFT JOIN source s ON s.n = p.source
+"""
+LOOSE = frozenset({"stdin", "memos:merge"})
+"""URIs of input that cannot be read again."""
+MASKED = bytes(32)
+"""In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
+the rest of the text known, a hash would prove a guess of it."""
+_ANY_LIVE = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a cube, as ``memos history`` shows it."""
+
+    version: int
+    title: str
+    text: str
+    created: int
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that was asked, as the usage log keeps it."""
+
+    n: int
+    time: int
+    principal: str
+    text: str
+    forms: Mapping[int, str]
+    """The memories that its plan used, as ``text``, ``state`` or ``adapter``; none: nothing was relevant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of a source where a cube stands."""
+
+    n: int
+    cube: int
+    digest: bytes
+    span: Span
+    bytes_sha256: bytes
+    ref: str | None
+    shared: bool
+    """Whether the cube has other places as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source as it was last read."""
+
+    n: int
+    uri: str
+    kind: str
+    encoding: str
+    sha256: str
+    recipe: str
+    blob: str | None
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the source is, if it is one."""
+        return path_of(self.uri) if urlsplit(self.uri).scheme == "file" else None
+
+
+def path_of(uri: str) -> Path:
+    """Return the path of a ``file://`` URI."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+
+def cubes(
+    db: Connection, filter: Filter, *, now: int, limit: int = -1, newest: bool = False
+) -> Iterator[Cube]:
+    """The cubes that pass ``filter``, oldest first (or newest), lazily."""
+    where, values = condition(filter, now)
+    order = "DESC" if newest else "ASC"
+    yield from map(
+        _cube,
+        db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit)),
+    )
+
+
+def count(db: Connection, filter: Filter, *, now: int) -> int:
+    """Count the cubes that match ``filter``."""
+    where, values = condition(filter, now)
+    return int(db.execute(f"SELECT count(*) FROM cube c WHERE {where}", values).fetchone()[0])
+
+
+def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
+    """The row numbers of the cubes that pass ``filter``."""
+    where, values = condition(filter, now)
+    return [row[0] for row in db.execute(f"SELECT c.n FROM cube c WHERE {where}", values)]
+
+
+def by_number(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
+    """The cubes with these row numbers; those that are gone are left out."""
+    found: dict[int, Cube] = {}
+    for marks, part in in_lists(wanted):
+        for row in db.execute(f"{_CUBES} WHERE c.n IN ({marks})", part):
+            found[row[0]] = _cube(row)
+    return found
+
+
+def one(db: Connection, prefix: str) -> Cube:
+    """The cube whose id starts with ``prefix``, in any state. Raises UsageError unless it is just one."""
+    wanted = prefix.strip().upper()
+    rows = []
+    if wanted and wanted.isalnum() and wanted.isascii():
+        rows = db.execute(f"{_CUBES} WHERE c.id >= ? AND c.id < ? LIMIT 3", (wanted, wanted + "~")).fetchall()
+    if not rows:
+        rows = db.execute(f"{_CUBES} WHERE c.ref = ? LIMIT 3", (nfc(prefix),)).fetchall()
+    if not rows:
+        raise UsageError(f"no memory has an id that starts with {prefix!r}", "`memos list` shows the ids")
+    if len(rows) > 1:
+        some = ", ".join(row[1] for row in rows[:2])
+        raise UsageError(f"{prefix!r} names more than one memory: {some}…", "type more of the id")
+    return _cube(rows[0])
+
+
+def matches(
+    db: Connection, expression: str, filter: Filter, *, now: int, limit: int
+) -> list[tuple[int, float]]:
+    """Cubes whose words match an FTS5 expression, with their BM25 (higher is better), best first."""
+    if filter == _ANY_LIVE:  # all that have words are: only few can have expired meanwhile
+        wanted = limit
+        while True:
+            rows = db.execute(
+                "SELECT rowid, -bm25(words, 0.7, 1.0) AS score FROM words WHERE words MATCH ? "
+                "ORDER BY score DESC, rowid LIMIT ?",
+                (expression, wanted),
+            ).fetchall()
+            fit = set(passing(db, [n for n, _ in rows], now=now))
+            if len(fit) >= limit or len(rows) < wanted:
+                return [(n, float(score)) for n, score in rows if n in fit][:limit]
+            wanted *= 4
+    where, values = condition(filter, now)
+    rows = db.execute(
+        f"""SELECT words.rowid, -bm25(words, 0.7, 1.0) AS score
+            FROM words JOIN cube c ON c.n = words.rowid
+            WHERE words MATCH ? AND {where} ORDER BY score DESC, c.n LIMIT ?""",
+        (expression, *values, limit),
+    ).fetchall()
+    return [(n, float(score)) for n, score in rows]
+
+
+def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int, limit: int) -> list[int]:
+    """The newest cubes whose words match an FTS5 expression."""
+    where, values = condition(filter, now)
+    rows = db.execute(
+        f"""SELECT words.rowid FROM words JOIN cube c ON c.n = words.rowid
+            WHERE words MATCH ? AND {where} ORDER BY words.rowid DESC LIMIT ?""",
+        (expression, *values, limit),
+    )
+    return [n for (n,) in rows]
+
+
+def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
+    """Return a principal's cubes by their references; the oldest, if several share one."""
+    found: dict[str, int] = {}
+    for marks, part in in_lists(list(map(nfc, refs))):
+        rows = db.execute(
+            f"""SELECT ref, min(n) FROM cube WHERE owner = ? AND ref IN ({marks})
+                AND state <> 'merged' GROUP BY ref""",
+            (owner, *part),
+        ).fetchall()
+        found |= dict(rows)
+    return {ref: found[nfc(ref)] for ref in refs if nfc(ref) in found}
+
+
+def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int]:
+    """Cubes by their whole ids: a principal's, or anybody's."""
+    found: dict[str, int] = {}
+    for marks, part in in_lists(ids):
+        rows = db.execute(
+            f"SELECT id, n FROM cube WHERE ?1 IN ('', owner) AND id IN ({marks})", (owner, *part)
+        )
+        found |= dict(rows.fetchall())
+    return found
+
+
+def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
+    """Those of a few cubes whose words match an FTS5 expression."""
+    marks = ",".join("?" * len(wanted))
+    statement = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})"
+    return [n for (n,) in db.execute(statement, (expression, *wanted)).fetchall()]
+
+
+def openings(
+    db: Connection, wanted: Sequence[int], length: int
+) -> list[tuple[int, str, str, str, int | None, str, str, int | None, int]]:
+    """Return the beginnings of cubes: (n, type, author, role, time, the first ``length`` characters, last,
+    the source and the start there)."""
+    found = []
+    for marks, part in in_lists(wanted):
+        found += db.execute(
+            f"""SELECT c.n, c.type, c.author, c.role, c.time, substr(v.text, 1, ?), substr(rtrim(v.text), -1),
+                  p.source, coalesce(p.start, 0)
+                FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+                LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
+                WHERE c.n IN ({marks})""",
+            (length, *part),
+        ).fetchall()
+    return found
+
+
+def beside(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int, int]]:
+    """The pairs (turn, the next turn) of conversations in which one is of ``wanted``.
+
+    Turns that are more than ``apart`` milliseconds from each other do not belong together.
+    """
+    found: set[tuple[int, int]] = set()
+    for marks, part in in_lists(wanted):
+        for compare, order, first, second in ((">", "", "a", "b"), ("<", "DESC", "b", "a")):
+            found |= set(
+                db.execute(
+                    f"""SELECT {first}.n, {second}.n FROM cube a JOIN place p ON p.cube = a.n
+                        JOIN place q ON q.n = (SELECT n FROM place WHERE source = p.source
+                          AND (start, n) {compare} (p.start, p.n) ORDER BY start {order}, n {order} LIMIT 1)
+                        JOIN cube b ON b.n = q.cube
+                        WHERE a.n IN ({marks}) AND a.type = 'dialogue' AND b.type = 'dialogue'
+                          AND a.n <> b.n AND abs(coalesce(b.time - a.time, 0)) <= ?""",
+                    (*part, apart),
+                ).fetchall()
+            )
+    return sorted(found)
+
+
+def versions(db: Connection, cube: int) -> list[Version]:
+    """All versions of a cube, newest first."""
+    rows = db.execute(
+        """SELECT version, title, text, created, principal FROM version WHERE cube = ?
+           ORDER BY version DESC""",
+        (cube,),
+    )
+    return [Version(*row) for row in rows]
+
+
+def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
+    """A principal's source by its address."""
+    row = db.execute(
+        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ? AND owner = ?",
+        (uri, owner),
+    ).fetchone()
+    return SourceRow(*row) if row else None
+
+
+def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[SourceRow]:
+    """Return all sources of a principal in order of arrival, or only those with cubes."""
+    held = "AND EXISTS (SELECT 1 FROM place WHERE place.source = source.n)" if with_places else ""
+    rows = db.execute(
+        f"""SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source
+            WHERE owner = ? {held} ORDER BY n""",
+        (owner,),
+    )
+    return [SourceRow(*row) for row in rows]
+
+
+def reached(db: Connection, owner: str, source: int | None = None) -> list[tuple[int, str]]:
+    """Return the paths by which folders reached the sources of a principal, or one source: (source, path)."""
+    return db.execute(
+        """SELECT r.source, r.path FROM reached r JOIN source s ON s.n = r.source
+           WHERE s.owner = ?1 AND (?2 IS NULL OR s.n = ?2)""",
+        (owner, source),
+    ).fetchall()
+
+
+def places(db: Connection, source: int) -> list[Place]:
+    """Where cubes stand in a source, in its order."""
+    rows = db.execute(
+        """SELECT p.n, p.cube, p.digest, p.start, p.end, p.bytes_sha256, c.ref,
+             EXISTS (SELECT 1 FROM place q WHERE q.cube = p.cube AND q.n <> p.n)
+           FROM place p JOIN cube c ON c.n = p.cube WHERE p.source = ? ORDER BY p.start, p.n""",
+        (source,),
+    )
+    return [
+        Place(n, c, digest, Span(s, e), sha, ref, bool(shared))
+        for n, c, digest, s, e, sha, ref, shared in rows
+    ]
+
+
+def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
+    """All places where a cube stands: the source, the span, and the sha256 of its bytes."""
+    rows = db.execute(
+        """SELECT s.n, s.uri, s.kind, s.encoding, s.sha256, s.recipe, s.blob, p.start, p.end, p.bytes_sha256
+           FROM place p JOIN source s ON s.n = p.source WHERE p.cube = ? ORDER BY p.n""",
+        (cube,),
+    )
+    return [(SourceRow(*row[:7]), Span(row[7], row[8]), row[9]) for row in rows]
+
+
+def place_digests(db: Connection, cube: int) -> list[bytes]:
+    """Return the digests of what stands at the places of a cube, in the order of ``places_of``."""
+    return [row[0] for row in db.execute("SELECT digest FROM place WHERE cube = ? ORDER BY n", (cube,))]
+
+
+def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]]:
+    """Return the sources of both cubes as (number, kind), without unnamed input."""
+    return db.execute(
+        """SELECT DISTINCT s.n, s.kind FROM place p JOIN place q ON q.source = p.source
+           JOIN source s ON s.n = p.source
+           WHERE p.cube = ? AND q.cube = ? AND s.uri NOT IN (?, ?)""",
+        (one, other, *LOOSE),
+    ).fetchall()
+
+
+def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
+    """The state of a cube and whether it is frozen; None when it is gone."""
+    row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
+    return (row[0], bool(row[1])) if row else None
+
+
+def passing(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
+    """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
+    where, values = condition(filter, now)
+    found: list[int] = []
+    for marks, part in in_lists(wanted):
+        rows = db.execute(f"SELECT c.n FROM cube c WHERE c.n IN ({marks}) AND {where}", (*part, *values))
+        found += [row[0] for row in rows.fetchall()]
+    return found
+
+
+def waiting(
+    db: Connection, embedder: int, *, limit: int, after: int = 0
+) -> list[tuple[int, int, str, str, str, str]]:
+    """Live cubes that wait for a vector of ``embedder``: (n, version, type, title, author, text)."""
+    return db.execute(
+        """SELECT c.n, c.version, c.type, v.title, c.author, v.text FROM waiting w
+           JOIN cube c ON c.n = w.cube JOIN version v ON v.cube = c.n AND v.version = c.version
+           WHERE w.embedder = ? AND w.cube > ? ORDER BY w.cube LIMIT ?""",
+        (embedder, after, limit),
+    ).fetchall()
+
+
+EMBEDDER = "embedder"
+"""The policy with the row of the embedder that searches use."""
+
+
+def embedder_in_use(db: Connection) -> int:
+    """Return the row of the embedder that searches use; 0 if there is none."""
+    held = "SELECT CAST(value AS INTEGER) FROM policy WHERE name = ?"
+    row = db.execute(
+        f"SELECT coalesce((SELECT n FROM embedder WHERE n = ({held})), max(n), 0) FROM embedder", (EMBEDDER,)
+    ).fetchone()
+    return int(row[0])
+
+
+def count_waiting(db: Connection, embedder: int = 0) -> int:
+    """Count the live cubes without a vector of an embedder; by default of the one in use."""
+    embedder = embedder or embedder_in_use(db)
+    if not embedder:
+        statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
+        return int(db.execute(statement).fetchone()[0])
+    row = db.execute(
+        "SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube WHERE w.embedder = ?", (embedder,)
+    ).fetchone()
+    return int(row[0])
+
+
+def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -> list[Cube]:
+    """The live memories that stand in every prompt of a view ("": of no view), in their order."""
+    where, values = condition(filter, now)
+    rows = db.execute(
+        f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",
+        (nfc(view), *values),
+    )
+    return [_cube(row) for row in rows]
+
+
+def pins(db: Connection, view: str | None = None) -> list[tuple[str, Cube]]:
+    """Return what is pinned, in any state: (view, cube) in order; of one view, or of all (None)."""
+    rows = db.execute(
+        f"""SELECT pin.view, cubes.* FROM ({_CUBES}) cubes JOIN pin ON pin.cube = cubes.n
+            WHERE ?1 IS NULL OR pin.view = ?1 ORDER BY pin.view, pin.position""",
+        (None if view is None else nfc(view),),
+    )
+    return [(name, _cube(row)) for name, *row in rows]
+
+
+def questions(db: Connection, *, limit: int = -1) -> list[Question]:
+    """The questions of the usage log, newest first."""
+    return _questions(db, "1", (), limit)
+
+
+def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
+    """The questions of the usage log whose plans used one of ``cubes``, newest first."""
+    marks = ",".join("?" * len(cubes))
+    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
+    return _questions(db, where, cubes, limit)
+
+
+def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
+    rows = db.execute(
+        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
+    return [
+        Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))
+        for n, time, principal, text in rows
+    ]
+
+
+def views(db: Connection) -> dict[str, Filter]:
+    """The saved filters by name."""
+    return {
+        name: filter_from_json(text)
+        for name, text in db.execute("SELECT name, filter FROM view ORDER BY name")
+    }
+
+
+def view_owner(db: Connection, name: str) -> str:
+    """Whose a view is; "" where there is none of this name."""
+    row = db.execute("SELECT owner FROM view WHERE name = ?", (nfc(name),)).fetchone()
+    return row[0] if row else ""
+
+
+def filter_to_json(filter: Filter) -> str:
+    return json.dumps(filter.as_saved(), ensure_ascii=False)
+
+
+def filter_from_json(text: str) -> Filter:
+    stored: dict[str, Any] = json.loads(text)
+    for key, value in stored.items():
+        stored[key] = tuple(value) if isinstance(value, list) else value
+    return Filter(**stored)
+
+
+def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
+    """``filter`` as an SQL condition on ``cube c``, and its values."""
+    parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
+    values: list[object] = list(filter.states)
+    if filter.states == ("expired",):
+        parts[0] = "(c.state = 'expired' OR c.expires <= ?)"
+        values[:] = [now]
+    elif "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
+        parts.append("(c.expires IS NULL OR c.expires > ?)")
+        values.append(now)
+    for tag in filter.tags:
+        # Compared as text, not with LIKE: "_" and "%" are common in tags.
+        parts.append(
+            "EXISTS (SELECT 1 FROM tag t WHERE t.cube = c.n AND (t.tag = ? OR substr(t.tag, 1, ?) = ?))"
+        )
+        values += [tag, len(tag) + 1, tag + "/"]
+    if filter.payloads:
+        parts.append(f"c.payload IN ({','.join('?' * len(filter.payloads))})")
+        values += filter.payloads
+    if filter.types:
+        parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
+        values += filter.types
+    if filter.source:
+        # Compare with the URI as stored and as displayed; for a name that is not UTF-8, with its bytes.
+        parts.append(
+            """EXISTS (SELECT 1 FROM place q WHERE q.cube = c.n AND q.source IN (SELECT o.n FROM source o
+                 WHERE instr(o.uri, ?) OR instr(o.uri, ?) OR instr(readable(o.uri), ?)))"""
+        )
+        as_typed = filter.source.encode("utf-8", "replace").decode()
+        values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
+    if filter.sensitivities:
+        levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
+        parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")
+        values += levels
+    if filter.asker:
+        parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
+        values.append(filter.asker)
+    moment = "coalesce(c.time, c.created)"
+    for compare, time in ((">=", filter.after), ("<", filter.before)):
+        if time is not None:
+            parts.append(f"({moment} {compare} ?{' OR c.time IS NULL' if filter.undated else ''})")
+            values.append(time)
+    return " AND ".join(parts), values
+
+
+def _cube(row: Any) -> Cube:
+    start, end, sensitivity, uses_left, tags = row[-5:]
+    span = None if start is None else Span(start, end)
+    labels = tuple(sorted(tags.split("\x1f"))) if tags else ()
+    level = SENSITIVITIES[sensitivity] if sensitivity in range(len(SENSITIVITIES)) else SENSITIVITIES[-1]
+    fields: tuple[Any, ...] = (*row[:17], bool(row[17]), *row[18:22], span, labels, level, uses_left)
+    return Cube(*fields)

@@ -1,0 +1,57 @@
+"""Making anew what follows from the cubes: the full-text table, and which of them wait for a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Change
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import word_row
+from memos_cli.infrastructure.storage.schema import LIVE_TEXT
+
+NEW_WORDS = (
+    # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
+    "DELETE FROM words_data",
+    "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
+    "INSERT OR REPLACE INTO words_config (k, v) VALUES ('version', 4)",
+    "INSERT INTO words (words) VALUES ('delete-all')",
+)
+
+BAD_VECTORS = f"""SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
+  WHERE NOT ({LIVE_TEXT}) OR length(x.data) <> 4 + e.dimension"""
+"""Rows of ``vector`` that no search can use: of cubes that are not live, and broken ones."""
+
+BAD_LESSON_VECTORS = """SELECT x.cube, x.position, x.embedder FROM lesson_vector x
+  JOIN embedder e ON e.n = x.embedder WHERE length(x.data) <> 4 + e.dimension"""
+"""Rows of ``lesson_vector`` that are broken, by their key."""
+
+WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
+  WHERE {LIVE_TEXT}
+    AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
+"""What ``waiting`` holds."""
+
+
+def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
+    """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
+    rows = db.execute(f"{CURRENT_TEXT} WHERE {LIVE_TEXT} ORDER BY c.n")
+    return ((row[0], *word_row(*row[1:])) for row in rows)
+
+
+def rebuild_words(change: Change) -> None:
+    """Make the full-text table anew from the cubes."""
+    for statement in NEW_WORDS:
+        change.db.execute(statement)
+    change.insert_words(live_words(change.db))
+    change.insert_audit([(change.now, change.principal, "repair", None, None, "words")])
+
+
+def repair_vectors(change: Change) -> None:
+    """Delete unusable vectors with all others of their cubes; cubes without vectors wait for new ones."""
+    change.db.execute(
+        f"""DELETE FROM vector WHERE (cube, embedder) IN
+              (SELECT cube, embedder FROM vector WHERE n IN ({BAD_VECTORS}))"""
+    )
+    change.db.execute(f"DELETE FROM lesson_vector WHERE (cube, position, embedder) IN ({BAD_LESSON_VECTORS})")
+    change.db.execute("DELETE FROM waiting")
+    change.db.execute(f"INSERT INTO waiting (cube, embedder) {WITHOUT_VECTOR}")
+    change.insert_audit([(change.now, change.principal, "repair", None, None, "vectors")])

@@ -1,0 +1,1 @@
+"""Memories from other vaults: bundles, feeds, publications."""

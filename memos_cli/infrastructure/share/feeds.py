@@ -1,0 +1,309 @@
+"""Feeds: what somebody publishes, as memories of this vault.
+
+The memories of a feed belong to ``feed:NAME``, a principal as whom nobody can ask. So they are read-only, and
+their ids, tags and sources are in a namespace of their own: nothing that a publisher writes can pass for a
+memory of somebody here, or take its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from memos_cli.cube import LIVE_STATES, to_ulid_digits
+from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.access.governance import FEED, Rule
+from memos_cli.infrastructure.memories import links
+from memos_cli.infrastructure.memories.queries import MASKED
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.share import foreign_memories
+from memos_cli.infrastructure.share.foreign_memories import Foreign, ForeignPlace
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import word_row
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A publication that this vault follows."""
+
+    n: int
+    name: str
+    url: str
+    publication: str
+    """What it is called there."""
+    signer: str
+    principal: str
+    """Who follows it."""
+    quarantine: bool
+    serial: int
+    """That of its publication that is here; 0: none yet."""
+    sha256: str
+    """Of the index of that publication, in hexadecimal."""
+    licence: str
+    expires: int | None
+    """When what was published ends, unless it is published again."""
+    updated: int
+
+    @property
+    def owner(self) -> str:
+        return FEED + self.name
+
+    @property
+    def tag(self) -> str:
+        """The tag of all its memories; theirs lie below it."""
+        return f"feed/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A memory as a feed holds it."""
+
+    memory: Foreign
+    links: tuple[tuple[str, str], ...]
+    """What it is linked to there: (kind, id), and of links that hold both ways those to later ids."""
+    sha256: bytes
+    """Of its lines in the bundle."""
+
+
+_FEEDS = """SELECT n, name, url, publication, signer, principal, quarantine, serial, sha256, licence,
+  expires, updated FROM feed"""
+
+
+def feeds(db: Connection) -> list[Feed]:
+    """The feeds that the vault follows, by name."""
+    return [_feed(row) for row in db.execute(f"{_FEEDS} ORDER BY name").fetchall()]
+
+
+def by_name(db: Connection, name: str) -> Feed | None:
+    row = db.execute(f"{_FEEDS} WHERE name = ?", (name,)).fetchone()
+    return _feed(row) if row else None
+
+
+def _feed(row: Sequence[Any]) -> Feed:
+    n, name, url, publication, signer, principal, quarantine, *rest = row
+    return Feed(n, name, url, publication, signer, principal, bool(quarantine), *rest)
+
+
+def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
+    """What of a feed is here: by the id there, the row number here and the sha256 of the record."""
+    rows = db.execute("SELECT id, cube, sha256 FROM feed_cube WHERE feed = ?", (feed,)).fetchall()
+    return {id: (cube, sha256) for id, cube, sha256 in rows}
+
+
+def seal(memory: bytes, links: Iterable[bytes]) -> bytes:
+    """The sha256 of a memory's line in a bundle and those of its links, sorted: whether it has changed."""
+    return hashlib.sha256(memory + b"".join(sorted(links))).digest()
+
+
+def root(items: Mapping[str, bytes]) -> str:
+    """A fingerprint of all that a feed holds: the same ids with the same records, whatever way they came."""
+    lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def follow(change: Change, name: str, url: str, publication: str, signer: str, *, quarantine: bool) -> Feed:
+    """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
+    (n,) = change.db.execute(
+        """INSERT INTO feed (name, url, publication, signer, principal, quarantine, serial, sha256, licence,
+             updated) VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
+        (name, url, publication, signer, change.principal, quarantine, change.now),
+    ).fetchone()
+    change.note("subscribe", {"feed": name, "url": url, "signer": signer})
+    owner = FEED + name
+    rules.grant(change, Rule(owner, "vault", "", change.principal, "share", owner, change.now))
+    feed = by_name(change.db, name)
+    assert feed is not None and feed.n == n
+    return feed
+
+
+def set_quarantine(change: Change, feed: Feed, quarantine: bool) -> None:
+    """Let what comes from now on wait for a review, or no longer."""
+    change.db.execute("UPDATE feed SET quarantine = ? WHERE n = ?", (quarantine, feed.n))
+    change.note("subscribe", {"feed": feed.name, "quarantine": quarantine})
+
+
+def put(change: Change, feed: Feed, item: Item) -> str:
+    """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``header`` (all but its
+    words has changed) or ``unchanged``.
+
+    ``change`` is one of the feed's own. Its links wait for ``link``: what they lead to may come later.
+    """
+    db, there = change.db, item.memory
+    row = db.execute(
+        "SELECT cube, sha256 FROM feed_cube WHERE feed = ? AND id = ?", (feed.n, there.id)
+    ).fetchone()
+    mine = replace(
+        there, id=local_id(feed, there.id), tags=_tags(feed, there.tags),
+        places=(ForeignPlace(feed.url, "feed", 0, 0, MASKED),),
+    )  # fmt: skip
+    if row is None:
+        n = foreign_memories.insert(change, mine, "quarantined" if feed.quarantine else "generated")
+        change.tell(n, "import", {"id": there.id})
+        what = "added"
+    elif row[1] == item.sha256:
+        return "unchanged"
+    else:
+        n, what = row[0], _renew(change, row[0], mine, quarantine=feed.quarantine)
+    db.execute(
+        "INSERT OR REPLACE INTO feed_cube (feed, id, cube, sha256, expires) VALUES (?, ?, ?, ?, ?)",
+        (feed.n, there.id, n, item.sha256, there.expires),
+    )
+    return what
+
+
+def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
+    """Let a memory say what it says there now, in a new version where its words have changed."""
+    db, last = change.db, memory.versions[-1]
+    old = db.execute(
+        """SELECT v.title, v.text, c.time, c.author, c.role, c.state FROM cube c
+           JOIN version v ON v.cube = c.n AND v.version = c.version WHERE c.n = ?""",
+        (n,),
+    ).fetchone()
+    changed = old[:2] != (last.title, last.text)
+    if changed:
+        change.revise(n, last.text, last.title, "version")
+    change.leave_words(n)  # they name the author and the time
+    db.execute(
+        """UPDATE cube SET digest = ?, type = ?, ref = ?, author = ?, role = ?, time = ?, sensitivity = ?,
+             updated = ? WHERE n = ?""",
+        (
+            memory.digest(), memory.type, memory.ref, memory.author, memory.role, memory.time,
+            memory.sensitivity, change.now, n,
+        ),
+    )  # fmt: skip
+    if old[5] in LIVE_STATES:
+        change.insert_words([(n, *word_row(last.title, memory.author, memory.time, last.text))])
+    db.execute("DELETE FROM tag WHERE cube = ?", (n,))
+    db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", [(n, tag) for tag in memory.tags])
+    if quarantine and old[5] in (*LIVE_STATES, "expired"):  # what has ended may be published again
+        change.set_state(n, "quarantined", "quarantine")
+    return "versions" if changed else "header"
+
+
+def link(change: Change, feed: Feed, items: Sequence[Item]) -> None:
+    """Let the links of these memories be those that they have there."""
+    ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
+    numbers = {id: cube for cube, id in ids.items()}
+    told = {item.memory.id for item in items}
+    wanted = {
+        (numbers[item.memory.id], kind, numbers[id])
+        for item in items
+        for kind, id in item.links
+        if id in numbers and id != item.memory.id
+    }
+    there = set()
+    for each in links.links_among(change.db, ids.keys()):
+        ends = links.in_order(ids[each.source], each.kind, ids[each.target])
+        if ends[0] in told:
+            there.add((numbers[ends[0]], each.kind, numbers[ends[1]]))
+    for source, kind, target in sorted(there - wanted):
+        links.remove(change, source, kind, target)
+    for source, kind, target in sorted(wanted - there):
+        links.add(change, source, kind, target)
+
+
+def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
+    """Let go of memories that are published no longer, by their ids there, with what was made from them.
+
+    Returns how many went, and the blobs that may be deleted after the commit.
+    """
+    here = held(change.db, feed.n)
+    blobs: list[str] = []
+    gone = [here[id][0] for id in ids if id in here]
+    for cube in gone:
+        blobs += change.forget(cube)
+    return len(gone), blobs
+
+
+def settle(
+    change: Change, feed: Feed, *, serial: int, sha256: str, licence: str, expires: int | None
+) -> None:
+    """Note which publication is here now. Its memories end when it does, or before."""
+    change.db.execute(
+        "UPDATE feed SET serial = ?, sha256 = ?, licence = ?, expires = ?, updated = ? WHERE n = ?",
+        (serial, sha256, licence, expires, change.now, feed.n),
+    )
+    for cube, state, until in change.db.execute(
+        """SELECT f.cube, c.state, min(coalesce(f.expires, ?1), coalesce(?1, f.expires)) AS until
+           FROM feed_cube f JOIN cube c ON c.n = f.cube WHERE f.feed = ?2 AND c.expires IS NOT until""",
+        (expires, feed.n),
+    ).fetchall():
+        _end(change, cube, state, until)
+    change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
+
+
+def _end(change: Change, cube: int, state: str, until: int | None) -> None:
+    """Let a memory end then; one that is over, and ends later now, is back."""
+    change.renew(cube, until)
+    if state == "expired" and (until is None or until > change.now):
+        change.set_state(cube, "activated", "restore")
+
+
+def adapters(db: Connection, feed: int) -> dict[str, int | None]:
+    """The files of adapters of a feed that were fetched, by their sha256: the adapter, if it is kept."""
+    rows = db.execute("SELECT sha256, cube FROM feed_adapter WHERE feed = ?", (feed,))
+    return dict(rows.fetchall())
+
+
+def put_adapter(change: Change, feed: Feed, sha256: str, cube: int | None) -> None:
+    """Note that the file of an adapter was fetched, and which adapter it is here."""
+    change.db.execute(
+        "INSERT OR REPLACE INTO feed_adapter (feed, sha256, cube) VALUES (?, ?, ?)", (feed.n, sha256, cube)
+    )
+
+
+def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> list[str]:
+    """Let go of the adapters whose files are not ``published`` any more.
+
+    Returns the blobs that may be deleted after the commit.
+    """
+    blobs: list[str] = []
+    known = adapters(change.db, feed.n)
+    for sha256 in sorted(known.keys() - {*published}):
+        if (cube := known[sha256]) is not None:
+            blobs += change.forget(cube)
+        change.db.execute("DELETE FROM feed_adapter WHERE feed = ? AND sha256 = ?", (feed.n, sha256))
+    return blobs
+
+
+def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
+    """Follow a feed no longer. Its memories go; or, to ``keep``, become those of who asks.
+
+    What one has oneself, live, is not kept twice. An end that was that of the publication alone is lifted.
+    Returns how many memories that were, and the blobs that may be deleted after the commit.
+    """
+    db, blobs = change.db, list[str]()
+    cubes = [cube for cube, _ in held(db, feed.n).values()]
+    alike = """SELECT 1 FROM cube c JOIN cube o ON o.digest = c.digest AND o.owner = ?
+      AND o.state IN ('generated', 'activated') AND (o.expires IS NULL OR o.expires > ?) WHERE c.n = ?"""
+    for cube in cubes:
+        if not keep or db.execute(alike, (change.principal, change.now, cube)).fetchone():
+            blobs += change.forget(cube)
+    if keep:
+        own = """SELECT f.cube, c.state, f.expires FROM feed_cube f JOIN cube c ON c.n = f.cube
+          WHERE f.feed = ?"""
+        for cube, state, until in db.execute(own, (feed.n,)).fetchall():
+            _end(change, cube, state, until)
+        db.execute("UPDATE cube SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
+        db.execute("UPDATE OR IGNORE source SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
+    made = "SELECT n FROM cube WHERE owner = ? ORDER BY n"
+    for (cube,) in db.execute(made, (feed.owner,)).fetchall():  # adapters without a memory
+        blobs += change.forget(cube)
+    for rule in rules.all_rules(db):
+        if rule.owner == feed.owner:
+            rules.revoke(change, rule)
+    db.execute("DELETE FROM feed WHERE n = ?", (feed.n,))
+    change.note("unsubscribe", {"feed": feed.name, "kept": keep})
+    return len(cubes), blobs
+
+
+def local_id(feed: Feed, id: str) -> str:
+    """The id here of a memory that is ``id`` there: its time, and a hash that no other feed comes by."""
+    digest = hashlib.sha256(f"{feed.n} {feed.signer} {id}".encode()).digest()[:10]
+    return id[:10] + to_ulid_digits(digest)
+
+
+def _tags(feed: Feed, tags: Iterable[str]) -> tuple[str, ...]:
+    return (feed.tag, *(f"{feed.tag}/{tag}" for tag in tags))

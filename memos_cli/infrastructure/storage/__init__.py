@@ -1,0 +1,1 @@
+"""SQLite and files: connections, schema, encryption, blobs, the audit log."""

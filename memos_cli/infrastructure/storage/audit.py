@@ -1,0 +1,158 @@
+"""The audit: who did what to which memory, and when; chained by hashes, so that no row is altered unseen.
+
+Each row has a seal: SHA-256 of the seal before it (32 zero bytes before the first) followed by the row as
+JSON (``sealed_bytes``). Rows are sealed as their transaction ends, so none is kept without.
+
+What the chain cannot show: that someone who can write the files wrote all of it anew, from some row to the
+end. For that, keep the head elsewhere (``memos audit --head``) and verify with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.storage.database import Connection
+
+_to_json = json.JSONEncoder(separators=(",", ":"), default=repr).encode
+FIRST = bytes(32)
+"""What stands in for the seal before the first row."""
+_COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that happened. It holds no text of a memory."""
+
+    n: int
+    time: int
+    principal: str
+    action: str
+    cube: str | None
+    version: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: it stands for every row up to it."""
+
+    n: int
+    seal: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Head:
+        """The head that was printed as ``text``. Raises UsageError."""
+        match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
+        if not match:
+            raise UsageError(f"{text!r} is no head of an audit", "give what `memos audit --head` printed")
+        return cls(int(match[1]), bytes.fromhex(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.n}:{self.seal.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the audit is not as it was written."""
+
+    n: int
+    problem: str
+
+
+LOOKS = frozenset({"show", "search", "list"})
+"""The actions of those who only look: there may be many, and none of them changes a cube."""
+
+
+def rows(
+    db: Connection,
+    *,
+    cube: str | None = None,
+    by: str | None = None,
+    action: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    newest: bool = False,
+) -> Iterator[AuditRow]:
+    """What happened, in its order; ``newest`` first turns it round. ``until`` is not included."""
+    found = db.execute(
+        f"""SELECT {_COLUMNS} FROM audit a
+            WHERE (?1 IS NULL OR cube >= ?1 AND cube < ?1 || 'a') AND (?2 IS NULL OR principal = ?2)
+              AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR time >= ?4) AND (?5 IS NULL OR time < ?5)
+            ORDER BY n {"DESC" if newest else ""}""",
+        (cube, by, action, since, until),
+    )
+    return (AuditRow(*row) for row in found)
+
+
+def sealed_bytes(row: AuditRow) -> bytes:
+    """The row as its seal covers it: a JSON array of its columns, ASCII, without spaces."""
+    return _to_json([row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]).encode()
+
+
+def seal(db: sqlite3.Connection) -> None:
+    """Seal the rows that have no seal yet. Called at the end of each transaction."""
+    last = head(db)
+    rows = db.execute(f"SELECT {_COLUMNS} FROM main.audit a WHERE n > ? ORDER BY n", (last.n,))
+    db.executemany("INSERT INTO main.seal (n, hash) VALUES (?, ?)", _seals(rows, last.seal))
+
+
+def _seals(rows: Iterable[Sequence[Any]], before: bytes) -> Iterator[tuple[int, bytes]]:
+    for values in rows:
+        row = AuditRow(*values)
+        before = _next(before, row)
+        yield row.n, before
+
+
+def head(db: sqlite3.Connection) -> Head:
+    """The newest seal."""
+    row = db.execute("SELECT n, hash FROM main.seal ORDER BY n DESC LIMIT 1").fetchone()
+    return Head(*row) if row else Head(0, FIRST)
+
+
+def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) -> Iterator[Break]:
+    """Where the audit was changed, shortened or put in another order; with ``kept``, against that head.
+
+    With ``only_new``, the rows up to ``kept`` are not read.
+    """
+    wanted, before = (kept.n + 1, kept.seal) if kept and only_new else (1, FIRST)
+    for *values, hash in db.execute(
+        f"""SELECT {_COLUMNS}, s.hash FROM audit a LEFT JOIN seal s ON s.n = a.n
+            WHERE a.n >= ? ORDER BY a.n""",
+        (wanted,),
+    ):
+        row = AuditRow(*values)
+        if row.n != wanted:
+            yield Break(wanted, _missing(wanted, row.n - 1))
+        elif hash is None:
+            yield Break(row.n, "this row has no seal")
+        elif hash != _next(before, row):
+            yield Break(row.n, "this row, or the one before it, is not what was written")
+        wanted = row.n + 1
+        before = hash if isinstance(hash, bytes) else FIRST
+    given = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
+    last = max(given[0] if given and isinstance(given[0], int) else 0, head(db).n)
+    if last >= wanted:
+        yield Break(wanted, _missing(wanted, last))
+    if kept is not None and not stands(db, kept):
+        yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+
+
+def stands(db: Connection, kept: Head) -> bool:
+    """Return whether a head that was kept is still in the audit: the rows up to it are those of then."""
+    found = db.execute("SELECT hash FROM seal WHERE n = ?", (kept.n,)).fetchone()
+    return (found[0] if found else FIRST) == kept.seal and (found is not None or kept.n == 0)
+
+
+def _missing(first: int, last: int) -> str:
+    return "this row is missing" if first >= last else f"the rows {first} to {last} are missing"
+
+
+def _next(before: bytes, row: AuditRow) -> bytes:
+    return hashlib.sha256(before + sealed_bytes(row)).digest()

@@ -1,0 +1,263 @@
+"""One connection to ``memos.db``: its settings, and SQLite's errors in this program's words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote
+
+from memos_cli.errors import Damaged, Locked, MemosError, Unwritable
+from memos_cli.infrastructure.storage.encryption import Cipher, not_installed
+from memos_cli.letters import nfc
+
+_RESTORE = "`memos check` tells what is; restore a backup"
+_PRAGMAS = (
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "temp_store = MEMORY",
+    "cache_size = -65536",  # KiB
+    "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
+)
+_IN_LIST = 500
+_PAUSE = 0.02
+"""Seconds until a writer that has just come tries again."""
+_Value = TypeVar("_Value")
+_SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
+
+_descriptors: dict[tuple[int, int, int], int] = {}
+"""Descriptors of database files, by device, inode and flags: see ``raw_descriptor``."""
+
+# What both SQLite and SQLCipher have; their own classes come after these.
+if TYPE_CHECKING:
+    from sqlite3 import Connection as _AnyConnection
+    from sqlite3 import Cursor as _AnyCursor
+else:
+    _AnyCursor = _AnyConnection = object
+
+
+class _CursorInOurWords(_AnyCursor):
+    """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
+
+    # The latter: Python meets damaged text in an error's message.
+    _errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
+
+    def execute(self, *arguments: Any) -> Self:
+        try:
+            super().execute(*arguments)
+        except self._errors as error:
+            raise explain(error) from error
+        return self
+
+    def executemany(self, *arguments: Any) -> Self:
+        try:
+            super().executemany(*arguments)
+        except self._errors as error:
+            raise explain(error) from error
+        return self
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except self._errors as error:
+            raise explain(error) from error
+
+    def fetchmany(self, *arguments: Any) -> list[Any]:
+        try:
+            return super().fetchmany(*arguments)
+        except self._errors as error:
+            raise explain(error) from error
+
+    def fetchall(self) -> list[Any]:
+        try:
+            return super().fetchall()
+        except self._errors as error:
+            raise explain(error) from error
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except self._errors as error:
+            raise explain(error) from error
+
+
+class _ConnectionInOurWords(_AnyConnection):
+    """A connection whose statements all run on such cursors."""
+
+    _cursors: type[_CursorInOurWords]
+    is_immutable = False
+    """Whether it reads the file as it stood, and sees no later change."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.create_function("readable", 1, readable_address, deterministic=True)
+
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(factory or self._cursors)
+
+    # sqlite3's own execute and executemany do not go through cursor().
+    def execute(self, *arguments: Any) -> _CursorInOurWords:
+        return super().cursor(self._cursors).execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> _CursorInOurWords:
+        return super().cursor(self._cursors).executemany(*arguments)
+
+
+class Cursor(_CursorInOurWords, sqlite3.Cursor):
+    """SQLite's."""
+
+
+class Connection(_ConnectionInOurWords, sqlite3.Connection):
+    """SQLite's. What ``connect`` opens with a cipher has the same methods, and is SQLCipher's."""
+
+    _cursors = Cursor
+
+
+def connect(
+    path: Path, timeout: float, cipher: Cipher | None = None, *, immutable: bool = False
+) -> Connection:
+    """Open the database at ``path`` for reading and writing; it must exist. It is encrypted with ``cipher``.
+
+    Transactions are explicit. A write waits ``timeout`` seconds for another writer.
+
+    Who may not write to the folder, or finds the disk full, cannot make the files through which SQLite reads
+    a database with a write-ahead log. While there is no such log, nobody writes, and the file is read as it
+    stands: also if the caller wants it ``immutable``, as another connection of the same command is.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not immutable and (os.access(path.parent, os.W_OK) or log.exists()):
+        try:
+            return _connect(path, timeout, cipher, "mode=rw")
+        except Unwritable:
+            if has_log(path):
+                raise
+    connection = _connect(path, timeout, cipher, "mode=ro&immutable=1")
+    connection.is_immutable = True
+    return connection
+
+
+def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Connection:
+    library, factory = (sqlite3, Connection) if cipher is None else _sqlcipher()
+    try:
+        connection: Connection = library.connect(
+            f"{path.absolute().as_uri()}?{mode}",
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            factory=factory,
+        )
+    except library.Error as error:
+        raise explain(error) from error
+    try:
+        if cipher is not None:
+            connection.execute(f"PRAGMA {_SQLCIPHER}")
+            connection.execute(f"PRAGMA key = \"x'{cipher.database_key.hex()}'\"")
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA schema_version").fetchone()  # reads the file, as far as that can be
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def raw_descriptor(path: Path, flags: int) -> int:
+    """Open the file of a database beside SQLite. Do not close it: it stays open until the process ends.
+
+    Closing any descriptor of a file drops the locks that SQLite holds on it in this process.
+    """
+    found = path.stat()
+    key = (found.st_dev, found.st_ino, flags)
+    if key not in _descriptors:
+        _descriptors[key] = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return _descriptors[key]
+
+
+def has_log(path: Path) -> bool:
+    """Return whether the database at ``path`` has a write-ahead log that is not empty."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+@cache
+def _sqlcipher() -> tuple[Any, Any]:
+    """The module of SQLCipher, and its connections. Raises UsageError where it is not installed."""
+    try:
+        from sqlcipher3 import dbapi2
+    except ImportError as error:
+        raise not_installed() from error
+
+    class SealedCursor(_CursorInOurWords, dbapi2.Cursor):  # type: ignore[misc]
+        _errors = (dbapi2.Error, UnicodeDecodeError)
+
+    class SealedConnection(_ConnectionInOurWords, dbapi2.Connection):  # type: ignore[misc]
+        _cursors = SealedCursor
+
+    return dbapi2, SealedConnection
+
+
+def readable_address(uri: str) -> str:
+    """Return the URI of a source as users read and type it: decoded, in NFC."""
+    return nfc(unquote(uri))
+
+
+def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]:
+    """Values for ``IN (…)``, some at a time, each time with their marks: few statements, below any limit."""
+    for start in range(0, len(values), _IN_LIST):
+        part = values[start : start + _IN_LIST]
+        yield ",".join("?" * len(part)), part
+
+
+def begin_writing(db: Connection, timeout: float) -> None:
+    """Begin a transaction that writes. Raises Locked if others still write after ``timeout`` seconds.
+
+    SQLite itself tries less and less often. Where many write, the last one to come is then the first to get
+    in, and somebody waits for ever. Here those who have waited longer try more often.
+    """
+    (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
+    start = time.monotonic()
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except Locked:
+                waited = time.monotonic() - start
+                if waited >= timeout:
+                    raise
+            time.sleep(min(_PAUSE / (1 + 10 * waited), timeout - waited))
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {usual}")
+
+
+def explain(error: Exception) -> MemosError:
+    """SQLite's error as one of this program's."""
+    # Python's own error, which would go on with the whole text.
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
+        return Damaged("memos.db is damaged: text that is not UTF-8", _RESTORE)
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Locked(
+                "another memos is writing to the vault", "try again, or raise the setting lock.timeout"
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return Damaged(f"memos.db is damaged: {error}", _RESTORE)
+        case sqlite3.SQLITE_FULL:
+            return Unwritable(
+                "the disk is full; what was stored before is safe", "free some space and try again"
+            )
+        case sqlite3.SQLITE_IOERR:
+            return Unwritable(f"memos.db: {error}", "check whether the disk is full, read-only or failing")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return Unwritable(
+                f"memos.db: {error}",
+                "free disk space, or make the vault's folder and files writable by you",
+            )
+    return MemosError(f"memos.db: {error}", "`memos check` examines the vault")

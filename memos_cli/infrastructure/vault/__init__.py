@@ -1,0 +1,1 @@
+"""The vault: open, change, check (MemVault)."""

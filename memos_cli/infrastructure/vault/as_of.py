@@ -1,0 +1,125 @@
+"""The vault as it was: a copy in memory of its memories at a time, which is read and searched like the vault.
+
+Texts come from the versions, states and tags from the audit, which tells every change of them. What was
+forgotten since is not there, whatever it was; ends of life are those of now, and there are no vectors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections import defaultdict
+
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import word_row
+from memos_cli.infrastructure.storage.schema import LIVE_TEXT, migrate
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
+from memos_cli.letters import nfc
+
+_MOVED = re.compile(r"([a-z]+) to [a-z]+")
+_HEADER = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created, updated,
+  expires, priority, frozen, hits, last_hit, heat, sensitivity, uses_left"""
+_THEN = """SELECT max(version) FROM version WHERE cube = c.n AND created <= ?1"""
+
+
+class Past:
+    """What of a vault its caller may read, at ``time``. Close it, or use it as a context manager."""
+
+    def __init__(self, vault: Vault, time: int) -> None:
+        with vault.snapshot(vault.connection) as db:
+            self.connection = _copy(db, time)
+        self.snapshots: Snapshots = vault.snapshots
+        self.is_narrow = False
+
+    @property
+    def texts(self) -> int:
+        """How many live memories there were."""
+        return int(self.connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Past:
+        return self
+
+    def __exit__(self, *exit: object) -> None:
+        self.close()
+
+
+def _copy(db: Connection, time: int) -> Connection:
+    past: Connection = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+    migrate(past)
+    past.execute("PRAGMA foreign_keys = OFF")
+    past.execute("BEGIN")
+    states, tags = _states(db, time), _tags(db, time)
+    columns = [name.strip() for name in _HEADER.split(",")]
+    id, state, version, updated = map(columns.index, ("id", "state", "version", "updated"))
+    words = []
+    rows = db.execute(
+        f"""SELECT {", ".join(f"c.{name}" for name in columns)},
+              v.version, v.title, v.text, v.sha256, v.created, v.principal
+            FROM cube c JOIN version v ON v.cube = c.n AND v.version = ({_THEN})
+            WHERE c.payload = 'plaintext'""",
+        (time,),
+    )
+    for row in rows:
+        header, (number, title, text, *rest) = list(row[: len(columns)]), row[len(columns) :]
+        header[version], header[updated] = number, rest[1]
+        header[state] = states.get(header[id], header[state])
+        past.execute(f"INSERT INTO cube ({_HEADER}) VALUES ({_marks(columns)})", header)
+        past.execute(
+            """INSERT INTO version (cube, version, title, text, sha256, created, principal)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (header[0], number, title, text, *rest),
+        )
+        author, when = header[columns.index("author")], header[columns.index("time")]
+        words.append((header[0], *word_row(title, author, when, text)))
+    past.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+    live = {n for (n,) in past.execute(f"SELECT n FROM cube c WHERE {LIVE_TEXT}").fetchall()}
+    Change(past, "", time).insert_words(row for row in words if row[0] in live)
+    for table, some in (("source", "SELECT source FROM place p JOIN cube c ON c.n = p.cube"), ("place", "")):
+        _copy_rows(db, past, table, f"WHERE n IN ({some})" if some else "WHERE cube IN (SELECT n FROM cube)")
+    past.execute("COMMIT")
+    return past
+
+
+def _states(db: Connection, time: int) -> dict[str, str]:
+    """The state of each cube that moved since, by id: what its first move since moved it from."""
+    found: dict[str, str] = {}
+    for id, detail in db.execute(
+        """SELECT cube, detail FROM audit WHERE time > ? AND detail LIKE '% to %' AND cube IS NOT NULL
+           ORDER BY n""",
+        (time,),
+    ):
+        if match := _MOVED.fullmatch(detail):
+            found.setdefault(id, match[1])
+    return found
+
+
+def _tags(db: Connection, time: int) -> list[tuple[int, str]]:
+    """(cube, tag) as they were: what was done to them since is undone, the last first."""
+    tags: dict[int, set[str]] = defaultdict(set)
+    for cube, tag in db.execute("SELECT t.cube, t.tag FROM tag t JOIN cube c ON c.n = t.cube"):
+        tags[cube].add(tag)
+    done = db.execute(
+        """SELECT c.n, a.action, a.detail FROM audit a JOIN cube c ON c.id = a.cube
+           WHERE a.time > ? AND a.action IN ('tag', 'untag') ORDER BY a.n DESC""",
+        (time,),
+    )
+    for cube, action, detail in done:
+        named = set(map(nfc, json.loads(detail)))
+        tags[cube] = tags[cube] - named if action == "tag" else tags[cube] | named
+    return [(cube, tag) for cube, some in tags.items() for tag in some]
+
+
+def _copy_rows(db: Connection, past: Connection, table: str, where: str) -> None:
+    found = db.execute(f"SELECT * FROM {table} {where}")
+    columns = [column[0] for column in found.description]
+    past.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_marks(columns)})", found)
+
+
+def _marks(columns: list[str]) -> str:
+    return ", ".join("?" * len(columns))

@@ -1,0 +1,332 @@
+"""What is wrong with the rows of ``memos.db``, as lazy findings. Only reads; ``check.py`` runs these."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memos_cli.counts import counted
+from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
+from memos_cli.errors import Damaged, Locked, MemosError
+from memos_cli.infrastructure.derived import adapters, lineage
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.repairs import BAD_LESSON_VECTORS, BAD_VECTORS, WITHOUT_VECTOR
+from memos_cli.infrastructure.storage import audit, schema
+from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.schema import LIVE_TEXT
+from memos_cli.infrastructure.vault import fulltext_sums
+from memos_cli.infrastructure.vault.vault_file import read_identity
+
+_KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
+_OR_NULL = ", 'null'"
+_FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    rule: str
+    """``must`` or ``should``."""
+    what: str
+    """A stable name in kebab case."""
+    where: str
+    """A path in the vault, a cube's id, or a table with a row number."""
+    message: str
+    repairable: bool
+
+
+def must(what: str, where: str, message: str) -> Finding:
+    """Data is lost or altered."""
+    return Finding("must", what, where, message, False)
+
+
+def should(what: str, where: str, message: str, *, repairable: bool = True) -> Finding:
+    """Something that can be made anew is wrong."""
+    return Finding("should", what, where, message, repairable)
+
+
+def expected() -> Connection:
+    """Return an empty database of the newest format, in memory: a full disk does not stop a check."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+    schema.migrate(fresh)
+    return fresh
+
+
+def pages(db: Connection, full: bool) -> Iterator[Finding]:
+    """SQLite's own examination, and rows whose parent is gone."""
+    for (message,) in db.execute(f"PRAGMA {'integrity_check' if full else 'quick_check'}"):
+        if message != "ok":
+            yield must("database-damaged", "memos.db", message.replace("\n", " "))
+    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
+        yield must("row-without-parent", f"{table} {row}", f"it names a row of {parent} that is not there")
+
+
+def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
+    """Whether the tables are defined as this program defines them."""
+    there, wanted = (
+        dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"))
+        for connection in (db, fresh)
+    )
+    for name in sorted(there.keys() | wanted.keys()):
+        if there.get(name) != wanted.get(name):
+            problem = "missing" if name not in there else "not ours" if name not in wanted else "altered"
+            yield must("schema-differs", name, f"this part of the schema is {problem}")
+    if db.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+        yield must("application-id", "memos.db", "its header does not mark it as a vault's database")
+
+
+def identity(folder: Path, db: Connection) -> Iterator[Finding]:
+    """Whether VAULT.toml and the database are of the same vault."""
+    known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
+    if known is None:
+        yield must("audit-missing", "audit", "the row that tells of the vault's making is missing")
+        return
+    try:
+        id = read_identity(folder).id
+    except MemosError:
+        return  # a finding of its own
+    if known[0] != id:
+        yield must("identity-differs", "VAULT.toml", f"it says {id}, but memos.db is of vault {known[0]}")
+
+
+def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
+    """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
+    tables = fresh.execute(
+        """SELECT name FROM sqlite_master
+           WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'words*'"""
+    ).fetchall()
+    for (table,) in tables:
+        columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
+        wrong = [
+            f"typeof({column}) NOT IN ({_KINDS[kind]}{'' if required or key else _OR_NULL})"
+            for _, column, kind, required, _, key in columns
+        ]
+        for (row,) in db.execute(f"SELECT {columns[0][1]} FROM {table} WHERE {' OR '.join(wrong)}"):
+            yield must("row-damaged", f"{table} {row!r}", "a value is of a kind that its column never holds")
+
+
+def versions(db: Connection) -> Iterator[Finding]:
+    """Whether each cube has all its versions, and each version the audit row that tells of it."""
+    for id, wanted, count in db.execute(
+        """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
+           HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
+    ):
+        noun = "version" if wanted == 1 else "versions"
+        yield must("version-missing", id, f"it has {count} of its {wanted} {noun}")
+    for id, version in db.execute(
+        """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
+             SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
+    ):
+        yield must("audit-missing", id, f"no audit row tells how version {version} came")
+
+
+def chain(db: Connection) -> Iterator[Finding]:
+    """Whether the audit is as it was written."""
+    for found in audit.verify(db):
+        yield must("audit-altered", f"audit {found.n}", found.problem)
+
+
+def values(db: Connection) -> Iterator[Finding]:
+    """Values that no write can have left."""
+    types = ",".join(f"'{type}'" for type in SEMANTIC_TYPES)
+    times = " OR ".join(
+        f"{column} NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"
+        for column in ("time", "created", "updated", "expires", "last_hit")
+    )
+    for (id,) in db.execute(
+        f"""SELECT id FROM cube WHERE length(id) <> 26 OR type NOT IN ({types}) OR length(digest) <> 32
+              OR frozen NOT IN (0, 1) OR sensitivity NOT IN (0, 1, 2, 3) OR hits < 0 OR heat < 0 OR {times}"""
+    ):
+        yield must("row-damaged", id, "its header holds a value that it cannot have")
+    for (n,) in db.execute(
+        """SELECT n FROM place WHERE start < 0 OR end < start OR length(digest) <> 32
+             OR length(bytes_sha256) <> 32"""
+    ):
+        yield must("row-damaged", f"place {n}", "it is no range of bytes")
+    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"):
+        yield must("row-damaged", f"question {n}", "its time is none that it can have")
+    for name, text in db.execute("SELECT name, filter FROM view"):
+        try:
+            queries.filter_from_json(text)
+        except (ValueError, TypeError, AttributeError):
+            yield should("view-damaged", f"view {name}", "its filter cannot be read", repairable=False)
+
+
+def texts(db: Connection) -> Iterator[Finding]:
+    """Whether each version's text still has its hash."""
+    for n, version, text, sha256 in db.execute(
+        "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
+    ):
+        if hashlib.sha256(text).digest() != sha256:
+            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
+            yield must("text-damaged", id, f"the text of version {version} is not what was stored")
+
+
+def digests(db: Connection) -> Iterator[Finding]:
+    """Whether each cube that never changed is still the draft that it was made from."""
+    for id, digest, text, type, ref, time, author, role in db.execute(
+        """SELECT c.id, c.digest, v.text, c.type, c.ref, c.time, c.author, c.role
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1
+           WHERE c.version = 1 AND c.payload = 'plaintext'"""
+    ):
+        draft = Draft(text, Span(0, 0), type=type, ref=ref, time=time, author=author, role=role)
+        if draft.digest() != digest:
+            yield must("header-damaged", id, "its text, type, time or speaker is not what was stored")
+
+
+def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
+    """Whether the full-text table holds the live cubes, and (``full``) just their words: ``word_sums``."""
+    wanted = fulltext_sums.of_cubes(db, fresh) if full else []
+    try:
+        same = fulltext_sums.of_table(db) == wanted and _are_found(db) if full else _same_rows(db)
+    except Locked:
+        raise
+    except MemosError:  # the cubes could be read, so it is the full-text table that could not
+        same = False
+    if not same:
+        yield should("words-differ", "words", "the full-text table does not hold what the memories say")
+
+
+def _are_found(db: Connection) -> bool:
+    """Whether a search for each word finds all of its places; it does not read them in order."""
+    lost = """SELECT 1 FROM (SELECT term, count(*) AS places FROM words_seen GROUP BY term) t
+      WHERE places <> (SELECT count(*) FROM words_seen s WHERE s.term = t.term) LIMIT 1"""
+    return db.execute(lost).fetchone() is None
+
+
+def _same_rows(db: Connection) -> bool:
+    live, entered, both = db.execute(
+        f"""SELECT (SELECT count(*) FROM cube c WHERE {LIVE_TEXT}),
+             (SELECT count(*) FROM words_docsize),
+             (SELECT count(*) FROM words_docsize w JOIN cube c ON c.n = w.id WHERE {LIVE_TEXT})"""
+    ).fetchone()
+    return bool(live == entered == both)
+
+
+def vectors(db: Connection) -> Iterator[Finding]:
+    """Vectors that no search can use, and live cubes that no embedder would come to."""
+    (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
+    if count:
+        yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")
+    (broken,) = db.execute(f"SELECT count(*) FROM ({BAD_LESSON_VECTORS})").fetchone()
+    if broken:
+        yield should("vectors-useless", "lesson_vector", f"{broken} are broken")
+    (lost,) = db.execute(
+        f"""SELECT count(*) FROM ({WITHOUT_VECTOR}) m WHERE NOT EXISTS (
+              SELECT 1 FROM waiting w WHERE w.cube = m.cube AND w.embedder = m.embedder)"""
+    ).fetchone()
+    (vain,) = db.execute(
+        f"""SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube
+           WHERE NOT ({LIVE_TEXT}) OR EXISTS (
+             SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
+    ).fetchone()
+    if lost or vain:
+        lacking, waiting = counted(lost, "memory lacks", "memories lack"), counted(vain, "waits", "wait")
+        yield should("waiting-differs", "waiting", f"{lacking} a vector unasked, {waiting} in vain")
+
+
+STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))
+
+
+def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
+    """Activation cubes that cannot serve. No memory is lost with a state: its text is there."""
+    for cube, what, problem in _broken_states(db, blobs, full):
+        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+        yield should(
+            what, id, f"{problem}; memos promote {id} --to activation makes it anew, repair drops it"
+        )
+
+
+def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
+    """The activation cubes that a repair drops."""
+    return (cube for cube, _, _ in _broken_states(db, blobs, True))
+
+
+def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+    rows = db.execute(
+        """SELECT c.n, CAST(a.blob AS TEXT), a.bytes, a.pieces, CAST(a.tokens AS BLOB), a.prompt,
+             CAST(a.fingerprint AS TEXT), a.key,
+             (SELECT count(*) = 1 + max(d.position) FROM derived d WHERE d.cube = c.n)
+           FROM cube c LEFT JOIN activation a ON a.cube = c.n WHERE c.payload = 'activation'"""
+    ).fetchall()
+    for cube, blob, size, pieces, tokens, prompt, fingerprint, key, has_sources in rows:
+        digest = hashlib.sha256((fingerprint or "").encode() + b"\0" + (tokens or b"")).digest()
+        if key != digest or len(tokens) % 4 or prompt < len(tokens) // 4 or not has_sources:
+            yield cube, "state-broken", "what it says of its state does not fit together"
+        elif problem := blobs.problem(blob, size):
+            yield cube, "state-missing", problem
+        elif full and not _is_whole(blobs, blob, pieces):
+            yield cube, "state-damaged", "its bytes are not those that were kept"
+
+
+def _is_whole(blobs: Blobs, blob: str, pieces: bytes) -> bool:
+    try:
+        return piece_digests(blobs.get(blob)) == pieces
+    except Damaged:
+        return False
+
+
+ADAPTER_FINDINGS = frozenset(("adapter-broken", "adapter-missing", "adapter-damaged"))
+
+
+def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
+    """Adapter cubes whose weights cannot serve. No memory is lost with them, but a training is."""
+    for cube, what, problem in _broken_adapters(db, blobs, full):
+        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+        again = "repair lets go of its weights and keeps its lessons, to be trained again"
+        yield should(what, id, f"{problem}; {again}")
+
+
+def broken_adapters(db: Connection, blobs: Blobs) -> Iterator[int]:
+    """The adapter cubes that a repair sets aside."""
+    return (cube for cube, _, _ in _broken_adapters(db, blobs, True))
+
+
+def _broken_adapters(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+    rows = db.execute(
+        """SELECT c.n, c.state, c.digest, v.title, p.cube, CAST(p.blob AS TEXT), CAST(p.lost AS TEXT),
+             p.bytes, CAST(p.seconds AS REAL), CAST(p.fingerprint AS TEXT), CAST(p.recipe AS TEXT),
+             CAST(p.report AS TEXT)
+           FROM cube c JOIN version v ON v.cube = c.n AND v.version = c.version
+           LEFT JOIN parametric p ON p.cube = c.n WHERE c.payload = 'parametric'"""
+    ).fetchall()
+    for cube, state, digest, name, known, blob, lost, size, seconds, *objects in rows:
+        fits = known is not None and size >= 0 and seconds >= 0 and _are_objects(objects)
+        if not fits or (blob is None) != (lost in adapters.LOST) or (blob is not None and lost):
+            yield cube, "adapter-broken", "what it says of its weights does not fit together"
+        elif blob is None:
+            if state in LIVE_STATES:
+                yield cube, "adapter-broken", "it is to be used, but its weights are gone"
+        elif not _is_of(db, cube, digest, name, objects[0]):
+            yield cube, "adapter-broken", "it is not of the memories that it names"
+        elif problem := blobs.problem(blob, size):
+            yield cube, "adapter-missing", problem
+        elif full and not blobs.intact(blob):
+            yield cube, "adapter-damaged", "its bytes are not those that were kept"
+
+
+def _are_objects(texts: Sequence[str]) -> bool:
+    """Whether these are JSON objects as they are kept."""
+    return all(lineage.to_json(lineage.from_json(text)) == text for text in texts)
+
+
+def _is_of(db: Connection, cube: int, digest: bytes, name: str, fingerprint: str) -> bool:
+    """Whether the base, the name and the memories of an adapter are those that its digest tells.
+
+    Forgetting a memory relies on it: the weights that hold it are found by what they were made from.
+    """
+    ids = [source.id for source in lineage.sources_of(db, cube, 0)]
+    model = str(lineage.from_json(fingerprint).get("model"))
+    (strange,) = db.execute(
+        """SELECT count(*) FROM lesson l WHERE l.cube = ?1 AND l.source IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM derived d WHERE d.cube = ?1 AND d.source = l.source)""",
+        (cube,),
+    ).fetchone()
+    return not strange and digest in {
+        adapters.digest_of(model, name, ids, attempt=attempt) for attempt in (False, True)
+    }

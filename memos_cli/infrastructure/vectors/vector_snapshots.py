@@ -1,0 +1,59 @@
+"""Where the snapshots of vectors lie; ``index.py`` knows what is in them. Loads no NumPy by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.errors import Damaged
+from memos_cli.files import open_regular, write_whole
+from memos_cli.infrastructure.storage.encryption import Cipher
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The files ``vectors-E.bin`` of a folder; of an encrypted vault they are encrypted."""
+
+    folder: Path
+    cipher: Cipher | None = None
+    known: dict[int, tuple[object, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """What ``index`` has made of each file, and which file that was."""
+
+    def path(self, embedder: int) -> Path:
+        return self.folder / f"vectors-{embedder}.bin"
+
+    def stamp(self, embedder: int) -> tuple[int, ...]:
+        """What tells one state of a file from another; the same for none."""
+        try:
+            found = self.path(embedder).stat()
+        except OSError:
+            return ()
+        return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def read(self, embedder: int) -> NDArray[np.uint8] | None:
+        """The bytes, mapped into memory or decrypted; None where there are none."""
+        import numpy as np
+
+        try:
+            if self.cipher is None:
+                with open_regular(self.path(embedder)) as file:
+                    mapped = np.memmap(file, np.uint8, mode="r")
+                return mapped.view(
+                    np.ndarray
+                )  # a plain one: a memmap's own slices cost more than what is read
+            return np.frombuffer(self.cipher.unseal(self._bytes(embedder)), np.uint8)
+        except (OSError, ValueError, Damaged):  # ValueError: an empty file cannot be mapped
+            return None
+
+    def _bytes(self, embedder: int) -> bytes:
+        with open_regular(self.path(embedder)) as file:
+            return file.read()
+
+    def write(self, embedder: int, data: bytes) -> None:
+        sealed = data if self.cipher is None else self.cipher.seal(data)
+        write_whole(self.path(embedder), sealed, scratch=self.folder)

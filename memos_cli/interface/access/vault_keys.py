@@ -1,0 +1,167 @@
+"""The key of an encrypted vault: made, kept, and found again.
+
+It is in a file of the user's, in the system's keyring, or in the vault under a passphrase; never on the
+command line, where every process sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from memos_cli.errors import MemosError, Refused, UsageError
+from memos_cli.files import forbid_vault, hold_folder, make_folder, read_small, write_whole
+from memos_cli.infrastructure.storage.encryption import (
+    INSTALL,
+    PENDING,
+    Cipher,
+    Encryption,
+    Keeper,
+    cipher_of,
+    new_cipher,
+    unwrap,
+    wrap,
+)
+from memos_cli.settings import expand_home
+
+SERVICE = "memos"
+"""Under which the system's keyring has keys; the user name there is the vault's recipient."""
+WRAPPED = "key.age"
+_NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
+_COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
+
+
+@dataclass(slots=True)
+class KeyKeeper:
+    """Where keys are, for ``Vault.open`` and ``Vault.create``."""
+
+    file: Path | None
+    """The key file that the user names, over the one that the vault remembers."""
+    ask: Callable[[str, bool], str]
+    """Asks a person for a passphrase: of what, and whether twice. Raises Refused where nobody can be."""
+    keeper: Keeper = "passphrase"
+    """Where a new key is to be kept."""
+    _found: dict[str, Cipher] = field(default_factory=dict)
+    """Keys by recipient: nobody is asked twice."""
+
+    def find(self, folder: Path, encryption: Encryption) -> Cipher:
+        """The key of the vault at ``folder``. Raises Refused where it is not to be had."""
+        if encryption.recipient not in self._found:
+            self._found[encryption.recipient] = self._find(folder, encryption)
+        return self._found[encryption.recipient]
+
+    def _find(self, folder: Path, encryption: Encryption) -> Cipher:
+        if self.file or encryption.keeper == "file":
+            return _read(self.file or Path(encryption.file))
+        if encryption.keeper == "keyring":
+            text = _keyring().get_password(SERVICE, encryption.recipient)
+            if text is None:
+                raise Refused(f"the keyring has no key of {folder}", _NAME_IT)
+            return cipher_of(text, "the keyring")
+        try:
+            wrapped = read_small(folder / WRAPPED)
+        except OSError as error:
+            raise Refused(f"{folder / WRAPPED}: {error.strerror}", "restore it from a backup") from error
+        return unwrap(wrapped, self.ask(str(folder), False))
+
+    def make(self, folder: Path) -> tuple[Encryption, Cipher]:
+        """A new key, kept where ``keeper`` says. One that is there already is taken: that of a vault whose
+        making was cut short, or a file that the user brings."""
+        encryption, cipher = self._make(folder)
+        self._found[encryption.recipient] = cipher
+        return encryption, cipher
+
+    @property
+    def is_named(self) -> bool:
+        return self.file is not None
+
+    def _make(self, folder: Path) -> tuple[Encryption, Cipher]:
+        if self.keeper == "file":
+            if self.file is None:
+                raise UsageError("no key file is given", "--key-file ~/memos.key")
+            path = expand_home(self.file).absolute()
+            forbid_vault(path)
+            if path.is_relative_to(folder.absolute()):
+                raise UsageError(f"{path} is inside the vault", "keep the key elsewhere: --key-file FILE")
+            _write(path, new_cipher())
+            cipher = _read(path)
+            return Encryption(cipher.recipient, "file", str(path)), cipher
+        if self.keeper == "keyring":
+            cipher = self._pending(folder) or new_cipher()
+            _keyring().set_password(SERVICE, cipher.recipient, cipher.secret)
+            write_whole(folder / PENDING, cipher.recipient.encode())
+            return Encryption(cipher.recipient, "keyring"), cipher
+        path = folder / WRAPPED
+        if path.exists():
+            cipher = unwrap(read_small(path), self.ask(str(folder), False))
+        else:
+            cipher = new_cipher()
+            write_whole(path, wrap(cipher, self.ask(str(folder), True)), scratch=folder / "tmp")
+        return Encryption(cipher.recipient, "passphrase"), cipher
+
+    def _pending(self, folder: Path) -> Cipher | None:
+        """Return the key of a vault whose ``init`` was interrupted."""
+        try:
+            recipient = read_small(folder / PENDING).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        text = _keyring().get_password(SERVICE, recipient)
+        return None if text is None else cipher_of(text, "the keyring")
+
+
+def _read(path: Path) -> Cipher:
+    path = expand_home(path)
+    try:
+        mode, text = path.stat().st_mode, read_small(path).decode("utf-8")
+    except OSError as error:
+        raise Refused(f"the key {path}: {error.strerror}", _NAME_IT) from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"there is no key in {path}", _NAME_IT) from error
+    if mode & 0o077:
+        raise Refused(f"others may read the key {path}", f'chmod 600 "{path}"')
+    return cipher_of(text, str(path))
+
+
+def _write(path: Path, cipher: Cipher) -> None:
+    """Write a new key to ``path`` durably, unless the file exists: then it is the user's key.
+
+    An empty file counts as missing: a killed process left it.
+    """
+    try:
+        make_folder(path.parent)
+        with hold_folder(path.parent):
+            with suppress(FileNotFoundError):
+                if path.stat().st_size or not path.is_file():
+                    return
+            write_whole(path, f"{_COMMENT}\n{cipher.secret}\n".encode())
+    except OSError as error:
+        raise MemosError(f"{path}: {error.strerror}", "choose another place with --key-file") from error
+
+
+def _keyring() -> Any:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError as error:
+        raise UsageError("the system's keyring needs one more library", INSTALL) from error
+
+    class Keyring:
+        """The system's keyring, whose failures are ours."""
+
+        def get_password(self, service: str, name: str) -> str | None:
+            try:
+                found: str | None = keyring.get_password(service, name)
+                return found
+            except KeyringError as error:
+                raise Refused(f"the keyring: {error}", _NAME_IT) from error
+
+        def set_password(self, service: str, name: str, secret: str) -> None:
+            try:
+                keyring.set_password(service, name, secret)
+            except KeyringError as error:
+                raise Refused(f"the keyring: {error}", "keep the key in a file: --key-file") from error
+
+    return Keyring()

@@ -1,0 +1,1 @@
+"""Train adapters from memories (parametric memory)."""

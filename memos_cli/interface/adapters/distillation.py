@@ -1,0 +1,350 @@
+"""Memories into an adapter, and back: what is named, what is learned of it, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.counts import counted
+from memos_cli.cube import Cube, Filter
+from memos_cli.errors import Damaged, ModelUnfit, UsageError
+from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.interface.ingest.sources.decoding import decode
+from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.states.promotion import check_text
+from memos_cli.operation.adapters import parametric
+from memos_cli.operation.adapters.gate import Route, Thresholds, examine
+from memos_cli.operation.adapters.parametric import Distilled, Watch
+from memos_cli.operation.adapters.questions.asking import Reader
+from memos_cli.operation.adapters.routing import repertoire_of
+from memos_cli.operation.adapters.training import Recipe
+from memos_cli.operation.adapters.training_set import count_kinds, make_lessons, reader_of
+from memos_cli.operation.ask.prompt_layout import CITES_FROM, memory_text
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+RECENT = 40
+"""Questions of the usage log on other things that an adapter must leave alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a distillation is to be made of, and how. What is not given comes from the settings."""
+
+    name: str = ""
+    own: Sequence[Mapping[str, Any]] = ()
+    """Questions and answers that the user brings, beside what the memories give."""
+    instead: Sequence[Mapping[str, Any]] | None = None
+    """The whole training set, as ``Prepared.rows`` gave it and as it may have been edited."""
+    steps: int = 0
+    minutes: float = 0.0
+    """Of training, at most; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A training set, before it is trained."""
+
+    name: str
+    cubes: tuple[Cube, ...]
+    lessons: tuple[Lesson, ...]
+    recipe: Recipe
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many lessons it has, by kind."""
+        return count_kinds(self.lessons)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Its lessons as JSON objects, which ``Wanted.instead`` reads."""
+        ids = {cube.n: cube.id for cube in self.cubes}
+        return [
+            {
+                "kind": lesson.kind,
+                "held_out": lesson.held_out,
+                "question": lesson.question,
+                "answer": lesson.answer,
+                "key": lesson.key,
+                "made": lesson.made,
+                "id": ids.get(lesson.source or 0),
+            }
+            for lesson in self.lessons
+        ]
+
+
+def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    """The memories to learn: of ``ids``, or all that pass ``filter``.
+
+    A state or an adapter stands for its own.
+    """
+    db, now = memos.vault.connection, memos.now()
+    if filter is not None:
+        most = memos.settings.sensitivity_adapter
+        cubes = [*memos.select(memos.told(filter).up_to(most), newest=False)]
+    else:
+        numbers: dict[int, None] = {}
+        for cube in memos.several(ids):
+            made = saved_states.by_cube(db, cube.n, now=now) or adapters.by_cube(db, cube.n, now=now)
+            numbers |= dict.fromkeys([each.cube for each in made.sources] if made else [cube.n])
+        found = queries.by_number(db, list(numbers))
+        cubes = [found[n] for n in numbers if n in found]
+    if not cubes:
+        raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
+    return cubes
+
+
+def prepare(
+    memos: Memos,
+    cubes: Sequence[Cube],
+    wanted: Wanted,
+    on_memory: Callable[[int], None] = lambda count: None,
+) -> Prepared:
+    """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
+    check_text(memos, cubes, memos.settings.sensitivity_adapter)
+    parametric.check_trainable(memos.reader.path, Recipe(rank=memos.settings.distil_rank))
+    settings = memos.settings
+    if wanted.instead is not None:
+        lessons = [_lesson(row, cubes) for row in wanted.instead]
+    else:
+        numbers = [cube.n for cube in cubes]
+        log = queries.questions_on(memos.vault.connection, numbers)
+        asked = [(each.text, min(each.forms.keys() & set(numbers))) for each in log]
+        related = {each.n for each in log}
+        others = [each.text for each in queries.questions(memos.vault.connection) if each.n not in related][
+            :RECENT
+        ]
+        lessons = make_lessons(
+            cubes, embed=_embed(memos), asked=asked, others=others,
+            own=[_lesson(row, cubes) for row in wanted.own], reader=_asker(memos), on_memory=on_memory,
+            seed=settings.distil_seed,
+        )  # fmt: skip
+    if not any(lesson.kind in ("fact", "example") and not lesson.held_out for lesson in lessons):
+        raise UsageError(
+            "no question is left to train with", "--dump FILE writes the questions, to edit them"
+        )
+    recipe = Recipe(
+        rank=settings.distil_rank,
+        alpha=2.0 * settings.distil_rank,
+        rate=settings.distil_rate,
+        steps=wanted.steps or settings.distil_steps or parametric.steps_for(lessons),
+        seed=settings.distil_seed,
+    )
+    # Not the title of a memory: a name stays when the memory is forgotten.
+    name = wanted.name or f"Adapter of {counted(len(cubes), 'memory')}"
+    return Prepared(name, tuple(cubes), tuple(lessons), recipe)
+
+
+def _asker(memos: Memos) -> Reader | None:
+    """The model as the one that writes the questions; None where the rules do."""
+    from memos_cli.models.gguf.gguf_header import read_header
+
+    who = memos.settings.distil_questions
+    is_large = who == "auto" and read_header(memos.reader.path).parameters >= CITES_FROM
+    return reader_of(memos.engine) if who == "model" or is_large else None
+
+
+def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
+    """Train, examine, and keep. An adapter that is there and good is not trained again."""
+    memos.access.require_making()
+    engine, settings = memos.engine, memos.settings
+    model = memos.fingerprint(engine)["model"]
+    if not model:
+        raise ModelUnfit("the model's file was replaced while it was open", "run it again")
+    fingerprint = parametric.fingerprint_of(engine, model)
+    if known := _known(memos, prepared, fingerprint):
+        return known
+    made = parametric.distil(
+        memos.vault, engine, memos.reader.path, fingerprint,
+        cubes=prepared.cubes, lessons=prepared.lessons, recipe=prepared.recipe, name=prepared.name,
+        model_name=memos.reader.name, thresholds=Thresholds.of(settings),
+        route=lambda numbers: _route(memos, numbers, prepared.lessons), minutes=wanted.minutes,
+        threads=settings.threads, principal=memos.principal, clock=memos.now, watch=watch,
+    )  # fmt: skip
+    memos.embed_if_possible()  # the questions that it has learned
+    return made
+
+
+def _known(memos: Memos, prepared: Prepared, fingerprint: Mapping[str, str]) -> Distilled | None:
+    """The same adapter, if it is there: used again where it was demoted."""
+    db = memos.vault.connection
+    digest = adapters.digest_of(fingerprint["model"], prepared.name, [cube.id for cube in prepared.cubes])
+    found = adapters.by_digest(db, digest, now=memos.now())
+    if found is None or not found.good or Recipe.of(found.recipe) != prepared.recipe:
+        return None
+    if tuple(adapters.lessons(db, found.cube)) != prepared.lessons:
+        return None
+    if found.state != "activated":
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            adapters.reattach(change, found.cube)
+    return Distilled(
+        found.id, found.version, found.title, True, False, "", len(found.sources), found.lessons,
+        int(found.recipe.get("step", 0)), found.seconds, found.size, found.report,
+    )  # fmt: skip
+
+
+def gate(memos: Memos, id: str, on_part: Callable[[int], None]) -> dict[str, Any]:
+    """Run the gate of an adapter again, with today's thresholds and the reader of now.
+
+    With the model that it was made for, the outcome decides whether it is used from now on. With another one,
+    it only tells.
+    """
+    return examine_again(memos, named(memos, id), memos.principal, on_part)
+
+
+def examine_again(
+    memos: Memos, adapter: Adapter, principal: str, on_part: Callable[[int], None]
+) -> dict[str, Any]:
+    """The same, of an adapter of ``principal``'s. The report card that came with it stays beside the new."""
+    if adapter.blob is None:
+        raise UsageError(
+            f"{adapter.id} has no weights: {adapter.stale}", f"memos promote {adapter.id} --to parametric"
+        )
+    if not memos.vault.blobs.intact(adapter.blob):
+        raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
+    from memos_cli.models.gguf.adapter_format import check_adapter
+    from memos_cli.models.gguf.gguf_header import read_header
+
+    engine = memos.engine
+    same = adapter.fingerprint.get("model") == memos.fingerprint(engine)["model"]
+    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    cubes = queries.by_number(memos.vault.connection, [source.cube for source in adapter.sources])
+    texts = {n: memory_text(cube) for n, cube in cubes.items()}
+    with memos.vault.unswept(), memos.vault.blobs.file(adapter.blob) as file:
+        check_adapter(file, read_header(memos.reader.path))  # whatever it says of itself
+        report = examine(
+            engine, file, lessons, texts, Thresholds.of(memos.settings),
+            _route(memos, frozenset(texts), lessons), on_part,
+        )  # fmt: skip
+    report |= {name: card for name, card in adapter.report.items() if name == "told"}
+    kept = same and adapter.state != "generated" and not adapter.stale
+    state = "activated" if report["passed"] else "archived"
+    if kept:
+        with memos.vault.change(principal, memos.now()) as change:
+            adapters.set_report(change, adapter.cube, report, state)
+    return {"id": adapter.id, "model": memos.reader.name, "kept": kept, "report": report}
+
+
+def verbalise(memos: Memos, adapter: Adapter) -> list[str]:
+    """Put an adapter whose memories are gone into words: ask it its own questions, and keep the answers.
+
+    They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
+    ids.
+    """
+    engine = memos.engine
+    problem = parametric.unfit(adapter, parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"]))
+    if problem:
+        raise UsageError(f"{adapter.id} cannot be asked: {problem}", f"memos show {adapter.id}")
+    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    asked = {
+        lesson.key or lesson.question: lesson.question
+        for lesson in reversed(lessons)
+        if lesson.kind == "fact"
+    }
+    handle = memos.rack.load(memos.vault, engine, adapter)
+    texts = []
+    for question in asked.values():
+        answer = " ".join(parametric.ask(engine, question, handle).split())
+        if answer:
+            texts.append(f"{question} {answer}")
+    wishes = Wishes(Hints(lines=True, type="fact"), Terms(tags=("verbalised",)))
+    done = memos.ingest(
+        wishes=wishes, text="\n".join(texts).encode(), name=f"adapter:{adapter.id}", embed=False
+    )
+    return list(done.ids)
+
+
+def named(memos: Memos, id: str) -> Adapter:
+    """The adapter of an id. Raises UsageError."""
+    cube = memos.access.one(id, "write")
+    found = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+    if found is None:
+        raise UsageError(f"{cube.id} is no adapter", "`memos list --payload parametric` shows them")
+    return found
+
+
+def _route(memos: Memos, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
+    """Ask the scheduler, with the adapter of these memories and lessons at hand."""
+    from memos_cli.interface.ask.planning import Trial, make_plan_for
+    from memos_cli.interface.memory import Manner
+
+    trial = Trial(numbers, repertoire_of(lessons, _embed(memos)))
+
+    def route(questions: Sequence[str]) -> list[bool]:
+        plans = (
+            make_plan_for(memos, memos.engine, question, Filter(), Manner(), trial=trial)
+            for question in questions
+        )
+        return [bool(plan.adapters) for plan in plans]
+
+    return route
+
+
+def _embed(memos: Memos) -> Callable[[Sequence[str]], Any]:
+    embedder = memos.embedder
+    return lambda texts: embedder.embed(list(texts), query=True)
+
+
+# --- the training set as JSON ----------------------------------------------------------------------
+
+
+def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
+    """The objects of a JSONL file of questions. Raises UsageError, naming the line."""
+    rows = []
+    for number, line in enumerate(decode(data).text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if (
+            not isinstance(row, dict)
+            or not isinstance(row.get("question"), str)
+            or not row["question"].strip()
+        ):
+            raise UsageError(
+                f"{where}:{number}: not a question", 'write {"question": "…", "answer": "…"}, one a line'
+            )
+        rows.append(row)
+    return rows
+
+
+def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
+    kind, question = row.get("kind") or "fact", row["question"].strip()
+    answer, key, made = (row.get(name) or "" for name in ("answer", "key", "made"))
+    if kind not in LESSON_KINDS or not all(isinstance(each, str) for each in (answer, key, made)):
+        raise UsageError(
+            f"{question!r}: its kind, answer, key or made is none",
+            f"a kind is one of: {', '.join(LESSON_KINDS)}",
+        )
+    id, source = row.get("id"), None
+    if id:
+        found = [cube.n for cube in cubes if cube.id.startswith(str(id).upper())]
+        if len(found) != 1:
+            raise UsageError(
+                f"{question!r} names {id}, which is not promoted here", "name it, or leave its id out"
+            )
+        source = found[0]
+    elif kind in ("fact", "example") and len(cubes) == 1:
+        source = cubes[0].n
+    if kind in ("fact", "example") and not answer and source is None:
+        raise UsageError(
+            f"{question!r} has no answer", 'add "answer", or the "id" of the memory that answers it'
+        )
+    return Lesson(question, answer, kind, bool(row.get("held_out")), source, key or _key(kind, answer), made)
+
+
+def _key(kind: str, answer: str) -> str:
+    """What is looked for in answers: a short answer itself."""
+    return answer.rstrip(".!") if kind == "fact" and len(answer.split()) <= SHORT else ""
+
+
+SHORT = 6
+"""Words up to which an answer can be looked for as it stands."""

@@ -1,0 +1,193 @@
+"""Generate an answer with the model: from memories as text, from a saved state, or with an adapter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter, Plan, Reuse
+from memos_cli.errors import Damaged, ModelUnfit
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.interface.ask.planning import Searched, make_plan_for, nearest
+from memos_cli.interface.results import NOTHING, Answer
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
+from memos_cli.operation.ask.prompt_layout import cites, make_prompt, memory_text
+from memos_cli.operation.ask.repetition import SentenceStream
+from memos_cli.operation.states import activation
+from memos_cli.operation.states.activation import Restored
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.models.llama.prompt import Prompt
+
+
+def generate(
+    memos: Memos,
+    question: str,
+    filter: Filter,
+    manner: Manner,
+    started: float,
+    on_text: Callable[[str], None],
+    searched: Searched,
+) -> Answer:
+    """Plan, fill the prompt, and generate; record which memories were used."""
+    settings, begin = memos.settings, time.perf_counter()
+    engine = memos.engine
+    loaded = time.perf_counter()
+    plan, attached = _attach(
+        memos, engine, make_plan_for(memos, engine, question, filter, manner, searched=searched)
+    )
+    if attached is None:  # the adapter cannot be attached: read the text instead
+        manner = replace(manner, text_only=True)
+        again = make_plan_for(memos, engine, question, filter, manner, searched=searched)
+        plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
+    planned = time.perf_counter()
+    text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
+    if plan.chosen:
+        plan, prompt = _prompt(engine, plan, question, manner.system)
+        tokens = [*prompt.prefix, *prompt.question]
+        if manner.text_only:
+            engine.clear()
+        restore = partial(activation.restore, memos.vault, engine, memos.shelf)
+        plan, restored = _reuse(memos, engine, plan, tokens, manner, restore)
+        # Read in the same batches as the whole prompt: then the result is identical to the bit.
+        memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
+        if memories > engine.held(tokens):  # or its last batch would be read again
+            engine.read(tokens[:memories])
+        injected = time.perf_counter() - planned
+        engine.read_prompt(prompt, attached)
+        pieces = engine.generate(
+            limit=manner.max_tokens or settings.query_max_tokens,
+            temperature=settings.query_temperature if manner.temperature is None else manner.temperature,
+            seed=manner.seed,
+        )
+        arrivals: list[
+            float
+        ] = []  # of the first token; the stream yields a sentence only when it is complete
+        stream = SentenceStream(_timed(pieces, arrivals), limit_reached=lambda: not engine.ended)
+        for piece in stream:
+            text += piece
+            on_text(piece)
+        first = arrivals[0] - planned if arrivals else 0.0
+        stopped = stream.ending or "end"
+    else:
+        text = NOTHING
+        on_text(text)
+    found = [item for item in plan.chosen if item.found]
+    known = {each.id: each for each in memos.adapters()} if plan.adapters else {}
+    memos.use(
+        [item.hit.cube for item in found], restored,
+        adapters=[known[each.id] for each in plan.adapters if each.id in known],
+        question=question, forms={item.hit.cube.n: item.form for item in found},
+    )  # fmt: skip
+    timings = {
+        "start": started,
+        "search": planned - loaded,
+        "load": loaded - begin,
+        "restore": restored.seconds,
+        "inject": injected,
+        "first_token": first,
+        "total": started + time.perf_counter() - begin,
+    }
+    rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
+    read = [memory_text(item.hit.cube) for item in plan.chosen]
+    cited = cited_labels(text) if cites(engine) else set[int]()
+    used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]
+    return Answer(
+        question, text.strip(), plan, memos.reader.name, rounded, answered=bool(plan.chosen),
+        nearest=None if plan.chosen else nearest(plan),
+        unsupported=find_unsupported(text, read, question) if plan.chosen else (), stopped=stopped,
+        order=tuple(sorted(used, key=lambda label: label not in cited)),
+    )  # fmt: skip
+
+
+def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
+    """Yield ``pieces``; append the time of the first to ``arrivals``."""
+    for piece in pieces:
+        if not arrivals:
+            arrivals.append(time.perf_counter())
+        yield piece
+
+
+def foresee(memos: Memos, question: str, filter: Filter, manner: Manner, searched: Searched) -> Plan:
+    """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
+    with memos.open_vocabulary() as engine:
+        plan = make_plan_for(memos, engine, question, filter, manner, searched=searched)
+        if not plan.chosen:
+            return plan
+        plan, prompt = _prompt(engine, plan, question, manner.system)
+        tokens = [*prompt.prefix, *prompt.question]
+        return _reuse(memos, engine, plan, tokens, manner, partial(activation.foresee, memos.vault))[0]
+
+
+def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
+    """Make the prompt of a plan; its note is added to the plan's notes."""
+    prompt = make_prompt(engine, plan, question, system)
+    return replace(plan, notes=plan.notes + ((prompt.note,) if prompt.note else ())), prompt
+
+
+def _attach(
+    memos: Memos, engine: Engine, plan: Plan
+) -> tuple[Plan, list[tuple[LoadedAdapter, float]] | None]:
+    """Load the adapters of a plan; None, and a note in the plan, if one of them cannot be loaded."""
+    if not plan.adapters:
+        return plan, []
+    try:
+        known = {each.id: each for each in memos.adapters()}
+        return plan, [(memos.rack.load(memos.vault, engine, known[a.id]), a.scale) for a in plan.adapters]
+    except (Damaged, ModelUnfit) as error:
+        return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
+
+
+def _reuse(
+    memos: Memos,
+    engine: Engine,
+    plan: Plan,
+    tokens: Sequence[int],
+    manner: Manner,
+    use: Callable[[Mapping[str, str], Sequence[int], int], Restored],
+) -> tuple[Plan, Restored]:
+    """Let ``use`` find (and load) a state for the prompt; return ``plan`` with the result, and the state."""
+    # A vault without states need not hash its model.
+    if manner.text_only or not saved_states.lengths(memos.vault.connection):
+        return plan, Restored()
+    fingerprint = memos.fingerprint(engine)
+    restored = use(fingerprint, tokens, memos.now())
+    return _note_reuse(memos, plan, restored, fingerprint, manner), restored
+
+
+def _note_reuse(
+    memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: Manner
+) -> Plan:
+    """Return ``plan`` with a note whether the state of its document, or of its pinned memories, was used."""
+    cube, document = restored.cube, plan.document
+    held = {source.cube for source in cube.sources} if cube else set()
+    chosen = tuple(
+        replace(item, form="state") if item.hit.cube.n in held and item.part != "retrieved" else item
+        for item in plan.chosen
+    )
+    id, problem = "", ""
+    if document is not None and not {each.n for each in document.cubes} <= held:
+        id, problem = document.id, document.unfit
+    elif document is None and cube is None:
+        id, problem = _pinned_state(memos, fingerprint, manner.view)
+    if not id:
+        return replace(plan, chosen=chosen, reuse=Reuse(cube.id, restored.tokens) if cube else None)
+    other = "instructions changed" if manner.system else "the prompt starts with other text"
+    miss = problem or next(iter(restored.misses.values()), "") or other
+    notes = (*plan.notes, f"activation: miss ({miss})")
+    return replace(plan, chosen=chosen, reuse=Reuse(id, restored.tokens, miss), notes=notes)
+
+
+def _pinned_state(memos: Memos, fingerprint: Mapping[str, str], view: str) -> tuple[str, str]:
+    """Return the id of the state of a view's pinned memories, and why it is unfit; "" if there is none."""
+    pins = memos.pinned(view)
+    for each in memos.activations() if pins else ():
+        if each.state.view == view and not each.cubes("document"):
+            return each.id, activation.unfit(each, fingerprint, pins)
+    return "", ""

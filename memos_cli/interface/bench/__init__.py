@@ -1,0 +1,1 @@
+"""Measure what the forms of memory gain on this machine."""

@@ -1,0 +1,93 @@
+"""What a reader of an export yields, and how values of unknown shape are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from memos_cli.cube import Draft, Span
+from memos_cli.interface.ingest.sources.decoding import clean
+from memos_cli.interface.ingest.sources.pieces import read_time
+
+LONGEST = 30_000
+"""Characters of one memory; a longer text is cut into several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A link that an export tells of, between two memories by their references."""
+
+    source: str
+    kind: str
+    target: str
+
+
+@dataclass(slots=True)
+class Bundle:
+    """What belongs together: a conversation, the memories of a store, a note."""
+
+    uri: str
+    """The address of the source, the same in each export that holds it: ``chatgpt:ID``."""
+    title: str = ""
+    drafts: list[Draft] = field(default_factory=list)
+    pinned: list[str] = field(default_factory=list)
+    """References of drafts that stand in every prompt where they come from."""
+    relations: list[Relation] = field(default_factory=list)
+    earlier: dict[str, list[str]] = field(default_factory=dict)
+    """By reference the texts that a memory had before, the oldest first."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """By reference when a memory expires."""
+    faults: list[str] = field(default_factory=list)
+    """What could not be taken, and why."""
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, value: str, **known: Any) -> None:
+        """A draft of a text, cut where it is too long for one; none of what says nothing."""
+        whole = clean(value).strip()
+        ref = known.pop("ref", None)
+        for number, start in enumerate(range(0, len(whole), LONGEST)):
+            at = len(self.drafts)
+            part = f"{ref}#{number + 1}" if ref and number else ref
+            self.drafts.append(Draft(whole[start : start + LONGEST], Span(at, at), ref=part, **known))
+
+
+def text(value: object) -> str:
+    """A string; anything else is ""."""
+    return value if isinstance(value, str) else ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """An object; anything else is {}."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> Iterator[Any]:
+    """The elements of a list; of anything else none."""
+    yield from value if isinstance(value, list) else ()
+
+
+def decoded(value: object) -> Any:
+    """Decode a string that is JSON (some programs encode twice); return anything else unchanged."""
+    for _ in range(3):
+        if not isinstance(value, str) or not value.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"')):
+            break
+        try:
+            value = json.loads(value.lstrip("\ufeff"))
+        except (ValueError, RecursionError):
+            break
+    return value
+
+
+def time(value: object) -> int | None:
+    """A moment in milliseconds from seconds or text; None for what is none."""
+    return None if isinstance(value, bool) else read_time(value)
+
+
+def parts_of(content: object) -> str:
+    """The text of a message's content: a string, or a list of parts of which some are text."""
+    if isinstance(content, str):
+        return content
+    found = [text(each) or text(mapping(each).get("text")) for each in items(content)]
+    return "\n\n".join(part for part in found if part.strip())

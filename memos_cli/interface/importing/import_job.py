@@ -1,0 +1,269 @@
+"""The bundles of an export into the vault: through the same way as what is ingested, and what links them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import LIVE_STATES, Draft, Origin
+from memos_cli.errors import MemosError
+from memos_cli.infrastructure.memories import forgotten, links, queries
+from memos_cli.infrastructure.share import foreign_memories
+from memos_cli.interface.importing.importers import (
+    BUNDLE,
+    IMPORTS,
+    LINES,
+    Bundle,
+    Export,
+    kind_of,
+    open_export,
+)
+from memos_cli.interface.ingest.ingestion import Ingestion, Wishes, collector_at_rest
+from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
+from memos_cli.interface.ingest.sources.reading import Reading
+from memos_cli.interface.redaction.redaction import (
+    Sensitive,
+    cover,
+    find_personal,
+    find_secrets,
+    mask,
+    note_masked,
+)
+from memos_cli.interface.results import Failure, Ingested
+from memos_cli.interface.share.trust import require_trust
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+SHOWN = 1_000
+"""Number of failures that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import, or (``dry_run``) would come: ``sources`` are (address, title, memories)."""
+
+    kind: str
+    sources: tuple[tuple[str, str, int], ...]
+    done: Ingested
+    links: int = 0
+    pinned: int = 0
+    dry_run: bool = False
+
+
+def import_export(
+    memos: Memos,
+    path: Path,
+    wishes: Wishes,
+    *,
+    kind: str,
+    embed: bool,
+    dry_run: bool,
+    trust: bool,
+    identity: str,
+    with_grants: bool,
+    on_source: Callable[[str], None],
+    on_drafts: Callable[[int], None],
+    on_vectors: Callable[[int], None],
+) -> Imported:
+    """Import the export at ``path``. Records that cannot be imported are listed in ``failed``."""
+    memos.access.require_making()
+    if with_grants:
+        memos.access.require_lasting_grants()
+    wishes = replace(wishes, foreign=True)
+    job = Ingestion(
+        memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
+        on_source=on_source, on_drafts=on_drafts,
+    )  # fmt: skip
+    sources: list[tuple[str, str, int]] = []
+    with ExitStack() as stack:
+        export = stack.enter_context(open_export(path))
+        job.failed += [Failure(str(path), fault) for fault in export.faults]
+        export.encoding, export.fallback = wishes.hints.encoding, wishes.hints.fallback
+        found = kind_of(export, kind)
+        if found in (BUNDLE, LINES):
+            return _adopt(
+                memos, job, export, found, wishes,
+                embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
+                on_vectors=on_vectors,
+            )  # fmt: skip
+        loose: list[Bundle] = []
+        stack.enter_context(collector_at_rest())
+        flush = stack.enter_context(job.together())
+        unread = stack.enter_context(count_unread())
+        for bundle in _whole(IMPORTS[found](export), path, job):
+            where = bundle.uri or str(path)
+            job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
+            if len(bundle.faults) > SHOWN:
+                job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
+            job.notes += bundle.notes
+            masked: list[Sensitive] = []
+            drafts = list(_guarded(bundle, wishes.hints.secrets, job, masked))
+            if not drafts:
+                continue
+            sources.append((bundle.uri, bundle.title, len(drafts)))
+            if dry_run:
+                job.masked += masked
+                continue
+            known = len(job.ids)
+            _take(memos, job, found, bundle, drafts, flush)
+            job.masked += masked if len(job.ids) > known else []
+            if bundle.relations or bundle.pinned or bundle.ends:
+                loose.append(
+                    Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
+                )
+        flush()
+        uris = {uri for uri, _, _ in sources}
+        job.notes += [f"{path}: {note}" for note in unread.notes]
+        job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
+        made = [_connect(memos, bundle, uris) for bundle in loose]
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+    linked, pinned = (sum(each[at] for each in made) for at in (0, 1))
+    return Imported(found, tuple(sources), done, linked, pinned, dry_run)
+
+
+def _adopt(
+    memos: Memos,
+    job: Ingestion,
+    export: Export,
+    kind: str,
+    wishes: Wishes,
+    *,
+    embed: bool,
+    dry_run: bool,
+    trust: bool,
+    identity: str,
+    with_grants: bool,
+    on_vectors: Callable[[int], None],
+) -> Imported:
+    """Take in a bundle of another vault, or lines. Raises Refused for a signer who is not known here."""
+    from memos_cli.interface.share import bundle, json_lines, signing
+    from memos_cli.interface.share.bundle_import import adopt
+
+    with export.open(export.names[0]) as stream:
+        head = stream.read(512)
+        stream.seek(0)
+        readable = io.BytesIO(signing.unseal(stream.read(), identity)) if signing.is_sealed(head) else stream
+        if kind == LINES:
+            found, faults = json_lines.read(readable)
+            job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
+        else:
+            found = bundle.scan(readable)
+        signer = ""
+        if found.signature is not None:
+            signer = signing.verify(found.manifest, found.signature)
+            job.notes.append(f"signed by {signer}")
+            require_trust(memos, signer, trust=trust and not dry_run)
+        count, linked = len(found.parts.get("cubes.jsonl", ())), 0
+        if not dry_run:
+            held = wishes.quarantine == "always"
+            linked = adopt(
+                memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
+                signer=signer,
+            )  # fmt: skip
+    if job.masked and job.ids:
+        job.notes.append(f"{export.path}: {note_masked(job.masked)}")
+    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+    return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
+
+
+def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
+    """The bundles up to where the export cannot be read any more."""
+    try:
+        yield from bundles
+    except MemosError as error:
+        job.failed.append(Failure(str(path), str(error), error.hint))
+
+
+def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
+    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal.
+
+    Secrets that it masks are added to ``masked``."""
+    whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
+    has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
+    held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
+    # Most pieces share their title and a few authors.
+    names = {name: cover(name, held) for name in {n for d in bundle.drafts for n in (d.title, d.author)}}
+    for draft in bundle.drafts:
+        if draft.tags:
+            draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
+        if (title := names[draft.title]) != draft.title or names[draft.author] != draft.author:
+            draft = replace(draft, title=title, author=names[draft.author])
+        if has_secrets and (found := find_secrets(draft.text)):
+            if secrets == "refuse":
+                job.failed.append(Failure(bundle.uri, f"{draft.ref or 'a memory'}: {found[0].what}, refused"))
+                continue
+            if secrets == "allow":
+                draft = replace(draft, sensitivity="secret")
+            else:
+                draft = replace(draft, text=mask(draft.text, found), masked=True)
+                masked += found
+        if is_personal and draft.sensitivity == "open" and find_personal(draft.text):
+            draft = replace(draft, sensitivity="personal")
+        if draft.ref in bundle.earlier and secrets != "allow":
+            bundle.earlier[draft.ref] = [mask(was, find_secrets(was)) for was in bundle.earlier[draft.ref]]
+        yield draft
+
+
+def _take(
+    memos: Memos,
+    job: Ingestion,
+    kind: str,
+    bundle: Bundle,
+    drafts: list[Draft],
+    flush: Callable[[], None],
+) -> None:
+    """Keep one bundle; what a memory said before becomes its earlier versions."""
+    seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
+    finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
+    if finals:
+        known = queries.by_ref(memos.vault.connection, list(finals), memos.principal)
+        finals = {ref: draft for ref, draft in finals.items() if ref not in known}
+        drafts = [
+            replace(each, text=bundle.earlier[each.ref][0]) if each.ref in finals and each.ref else each
+            for each in drafts
+        ]
+    # Killed before the last versions are there, it is read again.
+    origin = Origin(bundle.uri, kind, "" if finals else seal, sum(len(draft.text) for draft in drafts))
+    job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
+    if not finals:
+        return
+    flush()
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        numbers = queries.by_ref(change.db, list(finals), memos.principal)
+        row = queries.source(change.db, bundle.uri, memos.principal)
+        if row is None:
+            return  # all of it was forgotten
+        places = {place.cube: place for place in queries.places(change.db, row.n)}
+        for ref, n in numbers.items():
+            for text in [*bundle.earlier[ref][1:], finals[ref].text]:
+                change.edit(queries.by_number(change.db, [n])[n], text, finals[ref].title, "import")
+            if place := places.get(n):
+                change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
+        change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
+
+
+def _connect(memos: Memos, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
+    """Link, pin and expire the memories of this export, from the sources ``uris``, as in the export.
+
+    What waits for a review is not pinned. Returns how many links and pins are new.
+    """
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        find = partial(foreign_memories.of_sources, change.db, owner=memos.principal, uris=uris)
+        known = find([end for each in bundle.relations for end in (each.source, each.target)])
+        linked = sum(
+            links.add(change, known[each.source], each.kind, known[each.target])
+            for each in bundle.relations
+            if each.source in known and each.target in known and known[each.source] != known[each.target]
+        )
+        pins = find(bundle.pinned).values()
+        live = [n for n in pins if (queries.standing(change.db, n) or ("",))[0] in LIVE_STATES]
+        for ref, n in find([*bundle.ends]).items():
+            change.renew(n, bundle.ends[ref])
+        return linked, sum(change.pin("", n) for n in live)

@@ -1,0 +1,193 @@
+"""Stores of memories: mem0, Letta's agent files, and the MCP memory server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+from memos_cli.cube import SEMANTIC_TYPES
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    Relation,
+    decoded,
+    items,
+    mapping,
+    parts_of,
+    text,
+    time,
+)
+from memos_cli.interface.ingest.sources.pieces import end_time
+from memos_cli.interface.share.export_formats import OWN_TIME
+from memos_cli.letters import nfc
+
+_OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
+
+
+def load(export: Export, name: str) -> Any:
+    """A JSON file; None where it is none."""
+    try:
+        return decoded(json.loads(export.text(name)))
+    except (ValueError, RecursionError, MemosError):
+        return None
+
+
+def rows_of(value: Any) -> list[Any]:
+    """The records of a file: a list, or that of `results`, `memories` or `data`."""
+    if isinstance(value, list):
+        return value
+    lists = (mapping(value).get(name) for name in ("results", "memories", "data"))
+    return next((each for each in lists if isinstance(each, list)), [])
+
+
+def read_mem0(export: Export) -> Iterator[Bundle]:
+    """`{"results": [{id, memory, …}]}` or the plain list; `history.db` tells what memories said before."""
+    earlier, bundle = _history(export), Bundle("mem0:memories", "mem0")
+    for name in export.named("*.json"):
+        if (value := load(export, name)) is None:
+            bundle.faults.append(f"{name}: no JSON")
+        for number, row in enumerate(rows_of(value), 1):
+            record = mapping(row)
+            said = next(
+                (text(record.get(key)) for key in ("memory", "text", "content") if record.get(key)), ""
+            )
+            if not said.strip():
+                bundle.faults.append(f"{name}: record {number}: no memory in it")
+                continue
+            about, id = mapping(record.get("metadata")), text(record.get("id"))
+            labels = [
+                f"{key.removesuffix('_id')}/{text(record.get(key))}" for key in _OWNERS if record.get(key)
+            ]
+            labels += [
+                c for c in items(record.get("categories") or about.get("categories")) if isinstance(c, str)
+            ]
+            kind = text(about.get("type"))
+            when = time(record.get("updated_at")) or time(record.get("created_at"))
+            bundle.add(
+                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id or None,
+                title=text(about.get("title")), role=text(record.get("role")),
+                author=text(record.get("actor_id")), tags=tuple(map(_tag, labels)),
+                time=time(about[OWN_TIME]) if OWN_TIME in about else when,
+            )  # fmt: skip
+            if id in earlier:
+                bundle.earlier[nfc(id)] = [was for was in earlier[id] if was.strip() and was != said]
+            if id and (end := end_time(record.get("expiration_date"))) is not None:
+                bundle.ends[id] = end
+    yield bundle
+
+
+def _history(export: Export) -> dict[str, list[str]]:
+    """Return the earlier texts of each memory, the oldest first. Nothing is written to disk."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in export.named("history.db"):
+        data = bytearray(export.read(name))
+        data[18:20] = b"\1\1"  # switch off WAL, which a database in memory cannot use
+        try:
+            with closing(sqlite3.connect(":memory:")) as db:
+                db.deserialize(bytes(data))
+                rows = db.execute(
+                    """SELECT memory_id, old_memory FROM history
+                       WHERE old_memory IS NOT NULL ORDER BY created_at, rowid"""
+                )
+                for id, was in rows:
+                    if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
+                        found[id].append(was)
+        except sqlite3.Error:
+            continue
+    return found
+
+
+def read_letta(export: Export) -> Iterator[Bundle]:
+    """An agent file: its blocks are pinned, its messages a conversation; nothing in it is executed."""
+    for name in export.named("*.af", "*.json"):
+        if not (value := mapping(load(export, name))):
+            yield Bundle("", faults=[f"{name}: no agent file"])
+            continue
+        agents = [mapping(each) for each in items(value.get("agents"))] or [value]
+        blocks = {text(mapping(b).get("id")): mapping(b) for b in items(value.get("blocks"))}
+        for agent in agents:
+            yield _letta(agent, blocks, text(agent.get("id")) or name)
+        bundle = Bundle(f"letta:files:{name}", name)
+        for each in items(value.get("files")):
+            held = mapping(each)
+            label = text(held.get("file_name")) or text(held.get("original_file_name"))
+            bundle.add(text(held.get("content")), title=label, time=time(held.get("created_at")))
+        for each in items(value.get("skills")):
+            for path, content in mapping(mapping(each).get("files")).items():
+                bundle.add(text(content), type="skill", title=f"{text(mapping(each).get('name'))}: {path}")
+        if bundle.drafts:
+            yield bundle
+
+
+def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id: str) -> Bundle:
+    name = text(agent.get("name")) or id
+    bundle = Bundle(f"letta:{name}", name)
+    bundle.add(
+        text(agent.get("system")), type="instruction", title=f"{name}: instructions", ref=f"{name}/system"
+    )
+    own = [blocks[each] for each in items(agent.get("block_ids")) if isinstance(each, str) and each in blocks]
+    own += [mapping(each) for each in items(agent.get("core_memory"))]  # the flat shape, before 2025
+    for block in own:
+        label = text(block.get("label")) or "block"
+        ref = f"{name}/{label}"
+        before = len(bundle.drafts)
+        kind = "preference" if label == "human" else "fact"
+        bundle.add(text(block.get("value")), type=kind, title=f"{name}: {label}", ref=ref)
+        bundle.pinned += [draft.ref for draft in bundle.drafts[before:] if draft.ref]
+    messages = {text(mapping(m).get("id")): mapping(m) for m in items(agent.get("messages"))}
+    listed = [m for m in items(agent.get("in_context_message_ids")) if isinstance(m, str) and m in messages]
+    loose = [mapping(m) for m in items(agent.get("messages")) if text(mapping(m).get("id")) not in listed]
+    for message in [*loose, *(messages[each] for each in listed)] if listed else loose:
+        role = text(message.get("role"))
+        said = parts_of(message.get("content") or message.get("text"))
+        if role in ("user", "assistant"):
+            bundle.add(
+                said, type="dialogue", role=role, ref=text(message.get("id")) or None, title=name,
+                author=text(message.get("name")) or ("" if role == "user" else name),
+                time=time(message.get("created_at")),
+            )  # fmt: skip
+    return bundle
+
+
+def read_mcp(export: Export) -> Iterator[Bundle]:
+    """JSON lines: an entity's observations are memories of it, and a relation is a memory and a link."""
+    bundle, first, relations = Bundle("mcp:memory", "MCP memory"), dict[str, str](), []
+    for name in export.named("*.jsonl", "*.json"):
+        for number, line in enumerate(export.text(name).split("\n"), 1):
+            if not line.strip():
+                continue
+            try:
+                record = mapping(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                bundle.faults.append(f"{name}: line {number}: no JSON: {error}")
+                continue
+            if record.get("type") == "entity" and text(record.get("name")):
+                entity, kind = text(record.get("name")), text(record.get("entityType"))
+                told = [text(each) for each in items(record.get("observations"))]
+                for said in filter(str.strip, told or [f"{entity} ({kind})"]):
+                    ref = f"{entity}#{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
+                    first.setdefault(entity, ref)
+                    tags = (_tag(f"entity/{kind}"),) if kind else ()
+                    bundle.add(said, type="fact", title=entity, ref=ref, tags=tags)
+            elif record.get("type") == "relation":
+                relations.append(record)
+            else:
+                bundle.faults.append(f"{name}: line {number}: neither an entity nor a relation")
+    for record in relations:
+        source, target = text(record.get("from")), text(record.get("to"))
+        ref = f"{source} {text(record.get('relationType'))} {target}"
+        bundle.add(ref, type="fact", title=source, ref=ref)
+        for end in (source, target):
+            if end in first:
+                bundle.relations.append(Relation(ref, "about", first[end]))
+    yield bundle
+
+
+def _tag(label: str) -> str:
+    return "-".join(label.split())[:100]

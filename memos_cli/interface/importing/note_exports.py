@@ -1,0 +1,117 @@
+"""Notes in Markdown that link to each other: basic-memory, Obsidian.
+
+Their text comes as `memos ingest` reads Markdown; relations and wiki links become links between notes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from memos_cli.cube import Span
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, Relation
+from memos_cli.interface.ingest.sources.decoding import decode
+from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
+
+_LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
+_OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
+_TAG = re.compile(
+    r"(?:^|(?<=[\s(\[{*_~,;|>\"'“‘]))#([^\s\0-,.:-@\[-^`{-~\u2000-\u200c\u200e-\u206f\u3000-\u303f\uff00-\uff20]{1,80})"
+)
+"""A tag in Obsidian: letters, digits, emoji, ``_``, ``-`` and ``/``, but not only digits."""
+_NO_TAG = re.compile(
+    r"[\d/_-]+|(?=.*\d)(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*\d.*\d|\d)[0-9a-f]{3,4}|([a-f])\1{2,7}", re.IGNORECASE
+)
+"""Issue numbers and colours, which look like tags."""
+_COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
+
+
+def read_notes(export: Export) -> Iterator[Bundle]:
+    """Each Markdown file: a bundle. The first piece of a note stands for the note in links."""
+    found: list[tuple[Bundle, str]] = []
+    named: dict[str, str] = {}
+    for name in export.named("*.md", "*.markdown"):
+        if any(part.startswith(".") for part in name.split("/")):
+            continue
+        try:
+            data = export.read(name)
+            hints = Hints(encoding=export.encoding, fallback=export.fallback)
+            reading = read_bytes(data, f"notes:{name}", name, hints)
+            body = decode(data, "markdown", encoding=export.encoding, fallback=export.fallback).text
+        except MemosError as error:
+            yield Bundle("", faults=[str(error)])
+            continue
+        bundle = Bundle(f"notes:{name}", name)
+        for at, draft in enumerate(reading.drafts):
+            ref = f"{name}#{at}" if at else name
+            found_tags = {*draft.tags, *tags_of(draft.text)}
+            bundle.drafts.append(replace(draft, span=Span(at, at), ref=ref, tags=tuple(sorted(found_tags))))
+        bundle.faults += [part.reason for part in reading.failed]
+        if bundle.drafts:
+            _, known = read_front_matter(body)
+            others = (*as_list(known.get("aliases")), *as_list(known.get("permalink")))
+            for label in (name, name.rsplit("/", 1)[-1], bundle.drafts[0].title, *others):
+                named.setdefault(_label(label), name)
+            found.append((bundle, name))
+    for bundle, name in found:
+        for draft in bundle.drafts:
+            for match in _LINK.finditer("\n".join(said for said, _ in _prose(draft.text))):
+                target = named.get(_label(match[1]))
+                if target and target != name and draft.ref:
+                    bundle.relations.append(Relation(draft.ref, "about", target))
+        yield bundle
+
+
+def tags_of(text: str) -> set[str]:
+    """Return the #tags in Markdown outside code and comments, and ``observation/KIND`` for `- [KIND] …`."""
+    tags = set()
+    for said, is_item in _prose(text):
+        found = (unicodedata.normalize("NFC", match[1]).rstrip("/") for match in _TAG.finditer(said))
+        tags |= {tag for tag in found if tag and not _NO_TAG.fullmatch(tag)}
+        if is_item and (match := _OBSERVATION.match(said)):
+            tags.add(f"observation/{match[1]}")
+    return tags
+
+
+def _prose(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the paragraphs, headings and items of Markdown, and whether each starts an item. Code, HTML and
+    comments become NUL."""
+    is_item = False
+    for token in _parser().parse(_COMMENT.sub("\0", text)):
+        if token.type == "inline":
+            parts = (_said(child) for child in token.children or ())
+            yield "".join(parts), is_item
+        is_item = token.type == "list_item_open" or (is_item and token.type == "paragraph_open")
+
+
+def _said(token: Any) -> str:
+    match token.type:
+        case "text":
+            return str(token.content)
+        case "softbreak" | "hardbreak":
+            return "\n"
+        case "text_special":
+            return "\0" if token.content == "#" else str(token.content)
+        case "code_inline" | "html_inline" | "image":
+            return "\0"
+    return ""
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table").disable("text_join")  # it hides escaped characters
+
+
+def _label(name: str) -> str:
+    """Return a note's name as links use it: without the file ending, casefolded."""
+    name = unicodedata.normalize("NFC", name.strip())
+    return re.sub(r"\.(?:md|markdown)$", "", name, flags=re.IGNORECASE).casefold()

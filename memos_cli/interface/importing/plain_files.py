@@ -1,0 +1,67 @@
+"""Files of no program's own: JSON lines, CSV with a header, and outlines (OPML)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from xml.etree import ElementTree
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, time
+from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+
+NEAREST = 50
+"""Levels of an outline above an entry that its title names at most."""
+ENDINGS = ("*.jsonl", "*.ndjson", "*.csv", "*.json", "*.opml")
+
+
+def read_plain(export: Export) -> Iterator[Bundle]:
+    """Each file as `memos ingest` reads one of its kind; and outlines, each entry with what it lies below."""
+    for name in export.named(*ENDINGS):
+        last = name.rsplit("/", 1)[-1]
+        bundle = Bundle(f"plain:{name}", last)
+        try:
+            if last.lower().endswith(".opml"):
+                _outline(export.read(name), bundle)
+            else:
+                hints = Hints(encoding=export.encoding, fallback=export.fallback, secrets="allow")
+                reading = read_bytes(export.read(name), bundle.uri, last, hints)
+                # What is secret or personal in them is looked for once more, for all imports alike.
+                bundle.drafts += [replace(draft, sensitivity="open") for draft in reading.drafts]
+                bundle.faults += [f"{name}: {each.reason}" for each in reading.failed]
+        except MemosError as error:
+            bundle.faults.append(f"{name}: {error}")
+        yield bundle
+
+
+def _outline(data: bytes, bundle: Bundle) -> None:
+    """The entries of an OPML file (http://opml.org/spec2.opml) that have no entries below them, or a note.
+
+    An entry is titled by what it lies below. A document type is refused: entities have no place in it.
+    """
+    if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data:
+        bundle.faults.append("an outline with a document type is not read")
+        return
+    try:
+        # No entities can be defined, so nothing expands.
+        root = ElementTree.fromstring(data)  # noqa: S314
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter of its encoding
+        bundle.faults.append(f"no outline: {error}")
+        return
+    bundle.title = (root.findtext("head/title") or bundle.title).strip()
+    body = root.find("body")
+    waiting = [(each, [bundle.title]) for each in reversed(list(body if body is not None else ()))]
+    while waiting:
+        entry, path = waiting.pop()
+        said = (entry.get("text") or entry.get("title") or "").strip()
+        below = [each for each in entry if each.tag == "outline"]
+        more = [entry.get(name, "").strip() for name in ("_note", "description", "url", "xmlUrl", "htmlUrl")]
+        if said and (not below or any(more)):
+            tags = [tag.strip("/ ") for tag in entry.get("category", "").split(",")]
+            bundle.add(
+                "\n\n".join([said, *dict.fromkeys(filter(None, more))]),
+                title=" / ".join(filter(None, path)), time=time(entry.get("created", "")),
+                tags=tuple(filter(None, tags)),
+            )  # fmt: skip
+        waiting += [(each, [*path[-NEAREST:], said]) for each in reversed(below)]

@@ -1,0 +1,430 @@
+"""Sources into the vault: only what is new or changed, in durable parts."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from memos_cli.cube import LIVE_STATES, Draft, Origin, Span, most_sensitive
+from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.memories import forgotten, queries
+from memos_cli.infrastructure.memories.queries import MASKED
+from memos_cli.infrastructure.memories.transaction import Change, Kept, Terms
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.ingest.pruning import leave, note_paths, prune
+from memos_cli.interface.ingest.sources.reading import Hints, Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.redaction.redaction import Sensitive
+from memos_cli.interface.results import Failure
+from memos_cli.letters import nfc
+from memos_cli.operation.lifecycle.source_diff import align
+from memos_cli.operation.lifecycle.states import next_state
+
+PART = 2000
+"""Drafts that are committed together."""
+SHARED = 1.0
+"""Seconds for which small sources share a transaction: as long as another writer waits."""
+LOOSE = "stdin"
+"""The source of input that has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an ingest is told about its sources, beside the sources themselves."""
+
+    hints: Hints = field(default_factory=Hints)
+    terms: Terms = field(default_factory=Terms)
+    time: int | None = None
+    """The time of memories that carry none."""
+    prune: bool = False
+    prune_all: bool = False
+    """Prune even if all sources of a folder are gone at once."""
+    reread: bool = False
+    """Compare every piece, even of unchanged sources; bring back forgotten memories."""
+    quarantine: str = "never"
+    """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
+    audience: str = ""
+    """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
+    task: str = ""
+    foreign: bool = False
+    """Whether the source is an import: it changes only memories that came from it before."""
+
+    def recipe(self) -> str:
+        """A fingerprint of all that decides what a source becomes, beside its bytes."""
+        return hashlib.sha256(
+            repr((self.hints, self.terms, self.time, self.quarantine)).encode()
+        ).hexdigest()[:16]
+
+
+class Ingestion:
+    """One ``memos ingest``: takes in sources one by one, and counts what became of them.
+
+    Killed at any point, the parts that were committed stay, and the next ingest goes on from there.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        wishes: Wishes,
+        *,
+        principal: str,
+        clock: Callable[[], int],
+        max_bytes: int,
+        on_source: Callable[[str], None],
+        on_drafts: Callable[[int], None],
+    ) -> None:
+        self.added = self.versions = self.unchanged = self.archived = self.quarantined = 0
+        self.forgotten = self.unpruned = 0
+        self.ids: list[str] = []
+        self.failed: list[Failure] = []
+        self.notes: list[str] = []
+        self.masked: list[Sensitive] = []
+        """The secrets that an import masked in memories that are new here or have a new version."""
+        self._vault, self._wishes = vault, wishes
+        self._principal, self._clock = principal, clock
+        self._max_bytes = max_bytes
+        self._on_source, self._on_drafts = on_source, on_drafts
+        self._shared: _Shared | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[Callable[[], None]]:
+        """In this block, small sources are committed together. What it gives commits those that wait."""
+        self._shared = _Shared(self._begin)
+        with self._vault.discarding():
+            try:
+                yield self._shared.flush
+                self._shared.flush()
+            finally:
+                self._shared.drop()
+                self._shared = None
+
+    @property
+    def secrets(self) -> str:
+        """How secrets are treated: ``mask``, ``refuse`` or ``allow``."""
+        return self._wishes.hints.secrets
+
+    @cached_property
+    def recipe(self) -> str:
+        """What of the wishes decides what a source becomes."""
+        return self._wishes.recipe()
+
+    def take_text(self, text: bytes, name: str) -> None:
+        """Take in standard input. Without a ``name`` it is no source to compare with later input."""
+        if len(text) > self._max_bytes:
+            raise UsageError(
+                f"the input has {len(text):,} bytes, more than {self._max_bytes:,}",
+                "raise the setting ingest.max_mb, or ingest it in parts",
+            )
+        if name:
+            load = partial(read_bytes, text, nfc(name), "", self._wishes.hints)
+            self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
+        else:
+            self._on_source(LOOSE)
+            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._wishes.hints), self._add_loose)
+
+    def take_files(self, paths: Sequence[Path], name: str) -> None:
+        """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
+
+        ``name`` replaces the address of a single file.
+        """
+        seen: dict[str, str] = {}
+        unreadable: list[str] = []
+        for item in find(paths, max_bytes=self._max_bytes):
+            if isinstance(item, Unreadable):
+                self.failed.append(Failure(item.uri, item.reason))
+                unreadable.append(item.given)
+                continue
+            found = replace(item, uri=nfc(name)) if name else item
+            seen[found.uri] = found.given
+            try:
+                with found.path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
+                continue
+            self._take(found.uri, sha256, partial(read, found, self._wishes.hints))
+        db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
+        note_paths(db, self._change, self._principal, given)
+        for folder in paths if self._wishes.prune or self._wishes.prune_all else ():
+            archived, problem = prune(
+                db, self._change, self._principal, folder, seen, [path for path in unreadable if path],
+                even_all=self._wishes.prune_all,
+            )  # fmt: skip
+            self.archived += archived
+            if problem:
+                self.failed.append(problem)
+                self.unpruned += 1
+
+    def count(self, what: str, id: str, *, held: bool) -> None:
+        """Count a memory that the caller stored: ``added``, ``versions`` or ``unchanged``; if ``held``, new
+        ones are in quarantine."""
+        if what in ("added", "versions", "unchanged"):
+            setattr(self, what, getattr(self, what) + 1)
+            self.quarantined += held and what != "unchanged"
+        if what in ("added", "versions"):
+            self.ids.append(id)
+
+    def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
+        """Take in what was read by other means, such as one conversation of an export."""
+        self._take(origin.uri, origin.sha256, load)
+
+    def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+        self._on_source(uri)
+        row = queries.source(self._vault.connection, uri, self._principal)
+        known = ("",) if row is None else (sha256, forgotten.seal(self._vault.connection, sha256))
+        read_alike = row is not None and row.sha256 != "" and row.sha256 in known
+        if row is not None and read_alike and row.recipe == self.recipe and not self._wishes.reread:
+            self.unchanged += len(queries.places(self._vault.connection, row.n))
+            return
+        self._read(uri, load, self._apply)
+
+    def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], None]) -> None:
+        was = self.added, self.versions, self.archived
+        is_new = queries.source(self._vault.connection, uri, self._principal) is None
+        with collector_at_rest():
+            try:
+                reading = load()
+            except UsageError:
+                raise
+            except MemosError as error:
+                self.failed.append(Failure(uri, str(error), error.hint))
+                return
+            apply(reading)
+        self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
+        told = {part.reason for part in reading.failed}
+        # A source with a masked secret is read each time: what was said of it once is not said again.
+        if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
+            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
+
+    def _apply(self, reading: Reading) -> None:
+        """Bring the vault to what ``reading`` says of its source.
+
+        Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
+        """
+        wishes, terms = self._wishes, self._terms(reading.origin)
+        reading, left, back = self._leave_forgotten(reading)
+        source = queries.source(self._vault.connection, reading.origin.uri, self._principal)
+        if left and not reading.drafts and source is None:
+            return  # nothing of the source may be stored, not even its name
+        drafts, digests, proofs = self._prepare(reading)
+        is_pruning = wishes.prune or wishes.prune_all
+        with self._vault.discarding() as blobs, ExitStack() as stack:
+            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
+            matched = align(parts.known, digests, [draft.ref for draft in drafts])
+            for place, at in matched.same:
+                change = parts.next(1)
+                if queries.standing(change.db, place.cube) is None:
+                    continue  # forgotten by another process since the last part
+                if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
+                    change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
+                if not (wishes.foreign and place.shared):
+                    self._dress(change, place.cube, drafts[at])
+                self.unchanged += 1
+            for place, at in matched.changed:
+                change = parts.next(1)
+                match queries.standing(change.db, place.cube):
+                    case None:
+                        continue
+                    case (_, True):
+                        self.unchanged += 1
+                        continue
+                self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
+                self._dress(change, place.cube, drafts[at])
+                if terms.quarantine:
+                    self._hold(change, place.cube)
+                self.versions += 1
+            for start in range(0, len(matched.added), PART):
+                added = matched.added[start : start + PART]
+                change = parts.next(len(added))
+                batch = [(drafts[at], digests[at], proofs[at]) for at in added]
+                self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
+            for place in matched.gone if is_pruning else ():
+                self.archived += leave(parts.next(1), place)
+            # The next ingest retries failed pieces, and one that prunes archives pieces that are gone: until
+            # then the source counts as unread.
+            whole = not reading.failed and (is_pruning or not matched.gone)
+            change, sha256 = parts.next(0), reading.origin.sha256 if whole else ""
+            forgotten.lift(change, back)
+            change.finish_source(
+                parts.source, forgotten.seal(change.db, sha256) if left else sha256, self.recipe
+            )
+
+    def _leave_forgotten(self, reading: Reading) -> tuple[Reading, int, list[bytes]]:
+        """Return ``reading`` without forgotten pieces, their number, and the digests that come back."""
+        found = forgotten.find(self._vault.connection, self._principal, reading.origin.uri, reading.drafts)
+        if self._wishes.reread:
+            return reading, 0, [each for digests in found.values() for each in digests]
+        self.forgotten += len(found)
+        kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
+        return (replace(reading, drafts=kept) if found else reading), len(found), []
+
+    def _add_loose(self, reading: Reading) -> None:
+        """Keep what came without a source that could be read again."""
+        items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
+        for start in range(0, len(items), PART):
+            batch = items[start : start + PART]
+            with self._change() as change:
+                source = change.unread_source(LOOSE)
+                self._count(change, change.add(source, batch, terms, loose=True), terms)
+            self._on_drafts(len(batch))
+
+    def _terms(self, origin: Origin) -> Terms:
+        """What is said of the cubes of one source."""
+        is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
+        held = self._wishes.quarantine == "always" or (self._wishes.quarantine == "web" and is_web)
+        return replace(self._wishes.terms, quarantine=held)
+
+    def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
+        """The drafts, the digest of each, and the sha256 of its bytes in the source."""
+        drafts = list(reading.drafts)
+        if self._wishes.time is not None:
+            drafts = [d if d.time is not None else replace(d, time=self._wishes.time) for d in drafts]
+        return (
+            drafts,
+            [draft.digest() for draft in drafts],
+            _proofs(drafts, reading.data),
+        )
+
+    def _count(self, change: Change, kept: Sequence[Kept], terms: Terms) -> None:
+        for each in kept:
+            if each.new:
+                self.quarantined += terms.quarantine
+                self.ids.append(each.id)
+                self.added += 1
+                if self._wishes.audience:
+                    rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
+                continue
+            if not self._wishes.foreign:
+                self._renew(change, each.cube)
+            self.unchanged += 1
+
+    def _dress(self, change: Change, cube: int, draft: Draft) -> None:
+        """Give a cube that is here already what this ingest says of it."""
+        terms = self._wishes.terms
+        change.tag(cube, (*terms.tags, *draft.tags))
+        change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
+        self._renew(change, cube)
+
+    def _renew(self, change: Change, cube: int) -> None:
+        terms = self._wishes.terms
+        if terms.expires is not None or terms.uses is not None:
+            change.renew(cube, terms.expires, terms.uses)
+
+    def _hold(self, change: Change, cube: int) -> None:
+        """Let a new version wait for a review."""
+        state, _ = queries.standing(change.db, cube) or ("", False)
+        if state in LIVE_STATES:
+            change.set_state(cube, next_state(state, "quarantine"), "quarantine")
+            self.quarantined += 1
+
+    def _change(self) -> AbstractContextManager[Change]:
+        return self._shared.enter() if self._shared else self._begin()
+
+    def _begin(self) -> AbstractContextManager[Change]:
+        return self._vault.change(self._principal, self._clock())
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """No garbage collection meanwhile: a large source is many values at once, none of them garbage, which
+    the collector would walk again and again (6 % of an ingest of 100,000)."""
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
+
+
+class _Shared:
+    """One transaction for several sources, each of which would wait for the disk."""
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Change]]) -> None:
+        self._begin_one, self._stack, self._since = begin, ExitStack(), 0.0
+        self._change: Change | None = None
+
+    @contextmanager
+    def enter(self) -> Iterator[Change]:
+        if self._change is None:
+            self._change, self._since = self._stack.enter_context(self._begin_one()), time.monotonic()
+        try:
+            yield self._change
+        except BaseException:
+            self.drop()
+            raise
+        if time.monotonic() - self._since > SHARED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits."""
+        self._change = None
+        self._stack.close()
+
+    def drop(self) -> None:
+        """Undo what waits."""
+        if self._change is not None:
+            self._change = None
+            with suppress(_Undone):
+                self._stack.__exit__(_Undone, _Undone(), None)
+
+
+class _Undone(Exception):
+    """Leaves a transaction that is not to be kept."""
+
+
+class _Parts:
+    """The transactions of one source: each takes about PART drafts, and a short source just one."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        begin: Callable[[], AbstractContextManager[Change]],
+        origin: Origin,
+        on_drafts: Callable[[int], None],
+        stack: ExitStack,
+        blobs: set[str],
+    ) -> None:
+        self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
+        self._change = stack.enter_context(begin())
+        known = queries.source(self._change.db, origin.uri, self._change.principal)
+        blobs.update({known.blob or ""} if known else ())
+        text = origin.converted
+        blob = None if text is None else vault.blobs.put(vault.blobs.seal(text), blobs)
+        self.source, self._claim = self._change.claim_source(origin, blob)
+        self.known = queries.places(self._change.db, self.source)
+        self._count = 0
+
+    def next(self, count: int) -> Change:
+        """The transaction that takes the next ``count`` drafts; a full one is committed before."""
+        if self._count and self._count + count > PART:
+            self._stack.close()
+            self._change = self._stack.enter_context(self._begin())
+            if not self._change.holds_claim(self.source, self._claim):
+                raise Locked(f"another memos ingests {self._uri} now", "it does the work of this one")
+            self._count = 0
+        self._count += count
+        self._on_drafts(count)
+        return self._change
+
+
+def _proofs(drafts: Sequence[Draft], data: bytes) -> list[bytes]:
+    """Return the sha256 of each draft's bytes in its source; MASKED if a secret was removed from the draft.
+
+    All parts of a long record have the span of the record, which is hashed once.
+    """
+    proofs: list[bytes] = []
+    last: Span | None = None
+    proof = b""
+    for draft in drafts:
+        if draft.span != last:
+            last = draft.span
+            proof = hashlib.sha256(data[last.start : last.end]).digest()
+        proofs.append(MASKED if draft.masked else proof)
+    return proofs

@@ -1,0 +1,1 @@
+"""Read one source: its encoding, its kind, its passages."""

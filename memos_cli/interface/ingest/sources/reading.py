@@ -1,0 +1,250 @@
+"""Files, folders and standard input as drafts of cubes.
+
+``find`` walks, ``read`` and ``read_bytes`` turn one source into drafts. Each kind of source has a reader
+that yields drafts with the bytes they came from; nothing here knows the vault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from memos_cli.cube import Draft, Origin, Span
+from memos_cli.errors import MemosError, UsageError
+from memos_cli.interface.ingest.sources.decoding import Decoded, decode, ruler
+from memos_cli.interface.ingest.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
+from memos_cli.interface.ingest.sources.pieces import Setting, clean_name, count_unread, date_in
+from memos_cli.interface.ingest.sources.structured.csv_tables import is_table, read_csv
+from memos_cli.interface.ingest.sources.structured.embedded_data import leave_out
+from memos_cli.interface.ingest.sources.structured.records import Fault, read_json, read_jsonl
+from memos_cli.interface.ingest.sources.text.listing import read_code
+from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markdown, read_text
+from memos_cli.interface.ingest.sources.text.webpage import read_html
+from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
+from memos_cli.interface.redaction.redaction import (
+    Sensitive,
+    find_personal,
+    find_secrets,
+    mask,
+    note_masked,
+    summary,
+)
+
+__all__ = ["KINDS", "Found", "Hints", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
+
+_Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
+_READERS: dict[str, _Reader] = {
+    "text": read_text,
+    "markdown": read_markdown,
+    "code": read_code,
+    "html": read_html,
+    "json": read_json,
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "document": read_markdown,
+}
+_WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
+"""By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
+_EXPORTED = ("json", "jsonl")
+"""Kinds in which other programs export what they hold."""
+_NOTES = 10
+"""Number of failures that are listed in the notes; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user says about a source, over what can be seen in it."""
+
+    kind: str = ""
+    """One of KINDS; '' recognises it."""
+    type: str = ""
+    """The semantic type of all drafts; '' takes the source's own, or the kind's usual one."""
+    lines: bool = False
+    """Each line that is not blank is one draft."""
+    chunk_chars: int = 900
+    """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
+    encoding: str = ""
+    """The encoding of all sources, whatever they declare; '' detects it."""
+    fallback: str = ""
+    """The encoding of sources that are not UTF-8 and declare none; '' guesses."""
+    secrets: str = "mask"
+    """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
+    holds one, ``allow`` marks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source that was read. ``data`` are the bytes that the spans of the drafts locate."""
+
+    origin: Origin
+    data: bytes
+    drafts: tuple[Draft, ...]
+    failed: tuple[Unreadable, ...] = ()
+    """The parts of the source that could not be taken."""
+
+
+def read(found: Found, hints: Hints) -> Reading:
+    """Reads a file. Raises MemosError if it cannot be read or is no text.
+
+    A note, or the hint of the error, names the command that imports it if another program exported it."""
+    try:
+        data = found.path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise MemosError(reason, f"ls -l {found.path}") from error
+    try:
+        reading = read_bytes(data, found.uri, found.path.name, hints)
+    except UsageError:
+        raise
+    except MemosError as error:
+        raise MemosError(str(error), _import_command(found.path) or error.hint) from error
+    if reading.origin.kind in _EXPORTED and (command := _import_command(found.path)):
+        note = f"this looks like an export; to import what is in it: {command}"
+        return replace(reading, origin=replace(reading.origin, notes=(note, *reading.origin.notes)))
+    return reading
+
+
+def _import_command(path: Path) -> str:
+    from memos_cli.interface.importing.recognition import import_command  # which reads sources itself
+
+    return import_command(path)
+
+
+def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
+    """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
+
+    Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
+    UsageError for a kind that does not exist. Parts that cannot be taken do not raise: they are in ``failed``
+    and the notes.
+    """
+    try:
+        return _read_bytes(data, uri, name, hints)
+    except RecursionError as error:  # of a parser that is not ours: mails in mails, documents
+        raise MemosError("it is nested too deeply", "save its parts as files of their own") from error
+
+
+def _read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
+    if hints.kind and hints.kind not in _READERS:
+        raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
+    kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)
+    converted = None
+    if kind == "document" and not hints.lines:
+        from memos_cli.interface.ingest.sources.structured.office import convert
+
+        converted = convert(data, name)
+    if converted is None:
+        decoded = decode(data, kind, encoding=hints.encoding, fallback=hints.fallback)
+    else:
+        decoded = decode(converted, encoding="utf-8")
+    secrets = find_secrets(decoded.text)
+    if secrets and hints.secrets == "mask":
+        covered = mask(decoded.text, secrets)
+        if converted is None:
+            decoded = decoded.instead(covered)
+        else:
+            converted = covered.encode()
+            decoded = decode(converted)
+    located = data if converted is None else converted
+    if hints.lines:
+        kind = "text"
+    elif not kind:
+        kind = kind_of_text(decoded.text)
+    elif (
+        kind == "text" and not hints.kind and decoded.encoding.startswith("utf-16") and is_table(decoded.text)
+    ):
+        kind = "csv"
+    name = clean_name(name)
+    setting = Setting(
+        name=name,
+        title=PurePath(name).stem if name else "",
+        time=date_in(name),
+        type=hints.type,
+        size=max(1, hints.chunk_chars),
+    )
+    reader = read_lines if hints.lines else _READERS[kind]
+    drafts: list[Draft] = []
+    failed: list[Unreadable] = []
+    text, measure, left_out = leave_out(decoded.text, ruler(decoded))
+    with count_unread() as unread:
+        for result in reader(text, measure, setting):
+            if isinstance(result, Draft):
+                drafts.append(result)
+            else:
+                failed.append(Unreadable(uri, result.reason))
+    masked: tuple[str, ...] = ()
+    if personal := find_personal(decoded.text):
+        drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
+    hidden = _find_hidden(drafts, located, kind)
+    if secrets or hidden:  # after it: a secret is the more sensitive
+        drafts, refused, masked = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
+        failed += [Unreadable(uri, reason) for reason in refused]
+    notes = [*decoded.notes, *unread.notes, *masked, *(failure.reason for failure in failed[:_NOTES])]
+    if left_out:
+        notes.insert(0, left_out)
+    if len(failed) > _NOTES:
+        notes.append(f"and {len(failed) - _NOTES} more that could not be read")
+    if not drafts and not failed:
+        notes.append("empty")
+    origin = Origin(
+        uri=uri,
+        kind=kind,
+        # Of a file with a covered secret no hash is kept: it would prove a guess.
+        sha256="" if (secrets or hidden) and hints.secrets == "mask" else hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        encoding=decoded.encoding,
+        converted=converted,
+        notes=tuple(notes),
+    )
+    return Reading(origin, located, tuple(drafts), tuple(failed))
+
+
+def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[Sensitive]]:
+    """The secrets in the texts of drafts, by number, that their source writes otherwise than they read."""
+    sign = _WRITTEN_OTHERWISE.get(kind)
+    if sign is None:
+        return {}
+    spans = {(draft.span.start, draft.span.end) for draft in drafts}  # parts of a record share theirs
+    otherwise = {span for span in spans if data.find(sign, *span) >= 0}
+    texts = ((at, d.text) for at, d in enumerate(drafts) if (d.span.start, d.span.end) in otherwise)
+    return {at: found for at, text in texts if (found := find_secrets(text))}
+
+
+def _guarded(
+    drafts: list[Draft],
+    decoded: Decoded,
+    secrets: list[Sensitive],
+    hidden: dict[int, list[Sensitive]],
+    what: str,
+) -> tuple[list[Draft], list[str], tuple[str, ...]]:
+    """The drafts as ``--secrets`` wants them, what was refused and why, and a note on what was covered."""
+    for at, found in hidden.items():
+        if what == "allow":
+            drafts[at] = replace(drafts[at], sensitivity="secret")
+        else:
+            drafts[at] = replace(drafts[at], text=mask(drafts[at].text, found), masked=True)
+    if what == "allow":
+        return list(_marked(drafts, decoded, secrets, sensitivity="secret")), [], ()
+    held = list(_marked(drafts, decoded, secrets, masked=True))
+    if what == "mask":
+        every = [*secrets, *(each for found in hidden.values() for each in found)]
+        return held, [], (note_masked(every),)
+    lines = [f"memory {at + 1}: {summary(found)}" for at, found in hidden.items()]
+    lines += [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
+    return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], ()
+
+
+def _marked(
+    drafts: Iterable[Draft], decoded: Decoded, found: list[Sensitive], **marks: Any
+) -> Iterator[Draft]:
+    """The drafts, those that stand where something was found with ``marks``."""
+    measure = ruler(decoded)
+    spans = [measure(each.start, each.end) for each in found]
+    ends = [span.end for span in spans]
+    for draft in drafts:
+        at = bisect_right(ends, draft.span.start)
+        is_hit = at < len(spans) and spans[at].start < draft.span.end
+        yield replace(draft, **marks) if is_hit else draft

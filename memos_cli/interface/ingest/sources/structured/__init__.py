@@ -1,0 +1,1 @@
+"""Sources for programs: JSON, CSV, notebooks, e-mail, office documents."""

@@ -1,0 +1,1 @@
+"""Sources for people: Markdown, web pages, plain text."""

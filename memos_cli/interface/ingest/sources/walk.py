@@ -1,0 +1,214 @@
+"""From the paths that a user names to the files in them, honouring .gitignore."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memos_cli.errors import MemosError
+from memos_cli.files import read_small
+from memos_cli.interface.ingest.sources.decoding import HEAD, UNICODE_BOMS, decode, looks_binary
+from memos_cli.interface.ingest.sources.kinds import kind_of_name
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+    Rules = tuple[tuple[Path, GitIgnoreSpec], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to read, and the URI that names it wherever it is read from."""
+
+    path: Path
+    uri: str
+    given: str = ""
+    """The path by which a folder reached it, as a URI with links unresolved; empty: the user named it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that could not be taken, and why, in words."""
+
+    uri: str
+    reason: str
+    given: str = ""
+
+
+def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadable]:
+    """The files that the paths name, each once; folders with all below them, sorted by name.
+
+    A file named directly is taken whatever it is called. In a folder, what .gitignore and
+    .git/info/exclude leave out, hidden names, vaults, binary files, empty files, pipes and devices are
+    passed over quietly; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is
+    Unreadable.
+    A folder is entered once, so a loop of symbolic links ends.
+    """
+    seen: set[str] = set()
+    entered: set[tuple[int, int]] = set()
+    for path in paths:
+        try:
+            uri, status = _uri(path), path.stat()
+        except (OSError, RuntimeError, ValueError) as error:  # the latter two: a link loop, NUL in the name
+            yield Unreadable(_unresolved_uri(path), _reason(error))
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            results = _give(below(path), path.resolve(), entered, max_bytes)
+        else:
+            results = iter((_look(path, uri, status, max_bytes),))
+        for result in results:
+            if result.uri not in seen:
+                seen.add(result.uri)
+                yield result
+
+
+def below(folder: Path) -> Path:
+    """Return the path prefix of the files in a folder; a link to the folder is not resolved."""
+    return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
+
+
+def _give(
+    named: Path, folder: Path, entered: set[tuple[int, int]], max_bytes: int
+) -> Iterator[Found | Unreadable]:
+    for path, result in _walk(folder, _outer_rules(folder), entered, max_bytes):
+        yield replace(result, given=(named / path.relative_to(folder)).as_uri())
+
+
+def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
+    if not stat.S_ISREG(status.st_mode):
+        return Unreadable(uri, "not a file or folder, but a pipe, socket or device")
+    if status.st_size > max_bytes:
+        return Unreadable(uri, f"{status.st_size:,} bytes, more than the limit of {max_bytes:,}")
+    if not os.access(path, os.R_OK):
+        return Unreadable(uri, "permission denied")
+    return Found(path, uri)
+
+
+def _walk(
+    folder: Path, outer: Rules, entered: set[tuple[int, int]], max_bytes: int
+) -> Iterator[tuple[Path, Found | Unreadable]]:
+    """The files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
+    stack: list[tuple[Path, Rules]] = [(folder, outer)]
+    while stack:
+        path, rules = stack.pop()
+        try:
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                found = _look_within(path, status, max_bytes)
+                if found:
+                    yield path, found
+            elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in entered:
+                entered.add((status.st_dev, status.st_ino))
+                if (path / "VAULT.toml").exists() and (path / "memos.db").exists():
+                    continue  # a vault: its memories are none of their own sources
+                rules = rules + _rules_in(path)
+                shown = sorted((inner for inner in path.iterdir() if inner.name[0] != "."), reverse=True)
+                stack.extend((inner, rules) for inner in shown if not _ignored(inner, rules))
+        except (OSError, RuntimeError) as error:
+            if not path.is_symlink():  # a link to nowhere loses nothing
+                yield path, Unreadable(_unresolved_uri(path), _reason(error))
+
+
+def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | Unreadable | None:
+    """A file in a folder that the user did not name: None if it is empty or no text."""
+    if status.st_size == 0:
+        return None
+    if kind_of_name(path.name) != "document":
+        with path.open("rb") as stream:
+            if looks_binary(stream.read(HEAD)):
+                return None
+    return _look(path, _uri(path), status, max_bytes)
+
+
+def _ignored(path: Path, rules: Rules) -> bool:
+    """Whether the innermost rule that speaks of a path says to ignore it."""
+    if not rules:
+        return False
+    suffix = "/" if path.is_dir() else ""
+    for folder, spec in reversed(rules):
+        verdict = _judge(spec, path.relative_to(folder).as_posix() + suffix)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """Return what the last pattern that matches a path itself says, not a folder above it, as in git.
+
+    A folder above that is left out is never entered, so what a pattern says of one is done with.
+    """
+    for pattern in reversed(spec.patterns):
+        matches = list(pattern.regex.finditer(path)) if pattern.regex else []  # of */ there are several
+        found = matches[-1] if matches else None
+        if not found or (found.lastgroup and found.end() < len(path)):
+            continue
+        if path.endswith("/") and found.end() == len(path) and not found.lastgroup:
+            continue  # folder/** matches only what is in the folder
+        return pattern.include
+    return None
+
+
+def _outer_rules(folder: Path) -> Rules:
+    """The rules that hold in a folder because of where it is in its Git repository."""
+    for root in (folder, *folder.parents):
+        if (root / ".git").exists():
+            break
+    else:
+        return ()
+    above = [root, *(parent for parent in reversed(folder.parents) if root in parent.parents)]
+    rules = _rules_from(root, root / ".git" / "info" / "exclude")
+    for parent in above if root != folder else ():
+        rules += _rules_in(parent)
+    return rules
+
+
+def _rules_in(folder: Path) -> Rules:
+    return _rules_from(folder, folder / ".gitignore")
+
+
+def _rules_from(folder: Path, file: Path) -> Rules:
+    """The patterns of one file, for paths below ``folder``; a pattern that makes no sense is passed over."""
+    try:
+        data = read_small(file)
+        if data.startswith(UNICODE_BOMS) or b"\0" in data:  # as editors and shells of Windows write it
+            data = decode(data).text.encode()
+    except (OSError, MemosError):
+        return ()
+    # Names are bytes to git. A carriage return before the line feed is no part of a pattern.
+    lines = [line.removesuffix("\r") for line in os.fsdecode(data).split("\n")]
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return ((folder, GitIgnoreSpec.from_lines(lines)),)
+    except ValueError:
+        return ((folder, GitIgnoreSpec.from_lines(line for line in lines if _makes_sense(line))),)
+
+
+def _makes_sense(pattern: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([pattern])
+    except ValueError:
+        return False
+    return True
+
+
+def _uri(path: Path) -> str:
+    return path.absolute().resolve().as_uri()
+
+
+def _unresolved_uri(path: Path) -> str:
+    return path.absolute().as_uri()
+
+
+def _reason(error: OSError | RuntimeError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error).lower()

@@ -1,0 +1,1 @@
+"""Change memories after they are stored."""

@@ -1,0 +1,203 @@
+"""Memories with each other: links, merging and parting, slicing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.memories import links, queries
+from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
+from memos_cli.infrastructure.memories.queries import MASKED
+from memos_cli.infrastructure.memories.transaction import Change, Kept, Terms
+from memos_cli.interface.lifecycle.standing import require_thawed
+from memos_cli.interface.redaction.redaction import cover, guard
+from memos_cli.interface.results import Tagged
+from memos_cli.operation.lifecycle.states import next_state
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+MADE = ("merged_into", "derived_from", "both_hold")
+"""Kinds of links that no user makes by hand; forgetting follows the first two."""
+LOOSE = "memos:merge"
+"""The source of what memos itself put together: no bytes that could be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge made, of which memories; or what a parting brought back."""
+
+    id: str
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One memory on a walk along links: how far it is, and the link that led there."""
+
+    depth: int
+    cube: Cube
+    link: Link | None = None
+
+
+def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
+    """Link a memory to others, or take these links away."""
+    if kind not in LINK_KINDS:
+        raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
+    if kind in MADE:
+        raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cube = memos.access.one(id, "write")
+        targets = memos.several(others)
+        if any(target.n == cube.n for target in targets):
+            raise UsageError(f"{cube.id} cannot be linked to itself", "name two memories")
+        act = links.remove if remove else links.add
+        changed = sum(act(change, cube.n, kind, target.n) for target in targets)
+    return Tagged(len(targets), changed)
+
+
+def walk(memos: Memos, id: str, depth: int) -> list[Step]:
+    """The memories that links lead to from one, the nearest first."""
+    db = memos.vault.connection
+    cube = memos.access.one(id)
+    steps, seen, edge = [Step(0, cube)], {cube.n}, [cube.n]
+    for distance in range(1, depth + 1):
+        ahead: dict[int, Link] = {}
+        # Two may be linked twice: what a user said of them tells more than what memos made of them.
+        for found in sorted(links.links_of(db, edge), key=lambda each: each.kind in MADE) if edge else ():
+            for end in (found.target, found.source):
+                if end not in seen:
+                    ahead.setdefault(end, found)
+        cubes = queries.by_number(db, list(ahead))
+        steps += [Step(distance, cubes[n], ahead[n]) for n in ahead if n in cubes]
+        seen |= ahead.keys()
+        edge = list(ahead)
+    memos.tell_looks("show", [step.cube for step in steps])
+    return steps
+
+
+def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
+    """Put memories together into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
+
+    Without a ``text`` it is theirs, one after the other, what says the same once.
+    """
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = memos.several(ids, "admin")
+        if len(cubes) < 2:
+            raise UsageError("one memory is no merge", "memos merge ID ID…")
+        _require_own(memos, change, cubes)
+        whole = text if text is not None else "\n\n".join(dict.fromkeys(cube.text.strip() for cube in cubes))
+        if not whole.strip():
+            raise UsageError("the merged text is empty", "give it with --text")
+        policy, level = memos.settings.ingest_secrets, "open"
+        if text is not None:
+            whole, level = guard(whole, policy)
+        title = None if title is None else cover(title, policy)
+        first = cubes[0]
+        one_author = len({(cube.author, cube.role) for cube in cubes}) == 1
+        ends = [cube.expires for cube in cubes]
+        draft = Draft(
+            whole,
+            Span(0, 0),
+            type=first.type if len({cube.type for cube in cubes}) == 1 else "document",
+            title=title if title is not None else next((cube.title for cube in cubes if cube.title), ""),
+            time=max((cube.time for cube in cubes if cube.time is not None), default=None),
+            author=first.author if one_author else "",
+            role=first.role if one_author else "",
+            tags=tuple(dict.fromkeys(tag for cube in cubes for tag in cube.tags)),
+            sensitivity=most_sensitive(level, *(cube.sensitivity for cube in cubes)),
+        )
+        last = max((end for end in ends if end is not None), default=None) if None not in ends else None
+        terms = Terms(priority=max(cube.priority for cube in cubes), expires=last)
+        (made,) = _keep(change, [draft], terms)
+        if made.cube in {cube.n for cube in cubes}:
+            raise UsageError(f"{made.id} says all of it already", "memos archive ID… puts the others away")
+        for cube in cubes:
+            change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
+            links.add(change, cube.n, "merged_into", made.cube)
+            links.add(change, made.cube, "derived_from", cube.n)
+    return Merged(made.id, tuple(cube.id for cube in cubes))
+
+
+def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
+    """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
+    parted = []
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        for id in ids:
+            cube = memos.access.one(id, "admin")
+            require_thawed([cube])
+            back = take_apart(change, cube.n)
+            if not back:
+                raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
+            if cube.state in LIVE_STATES:
+                change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+            parted.append((cube.id, back))
+    # Who may change a memory may not read all that was merged into it.
+    seen = queries.by_ids(memos.vault.connection, [id for _, back in parted for id in back])
+    return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
+
+
+def take_apart(change: Change, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
+    """Bring back what a cube was merged from, ``but`` for some. Returns the ids of all of them."""
+    db, back = change.db, []
+    for n in links.reached(db, [merged], "merged_into", back=True):
+        id, state = db.execute("SELECT id, state FROM cube WHERE n = ?", (n,)).fetchone()
+        links.remove(change, n, "merged_into", merged)
+        if state == "merged" and n not in but:
+            change.set_state(n, next_state(state, "part"), "part")
+        back.append(str(id))
+    return back
+
+
+def slice_up(memos: Memos, id: str, size: int) -> Merged:
+    """Keep a long memory's parts as memories of their own, linked to it. It stays as it is, archived."""
+    from semantic_text_splitter import TextSplitter
+
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cube = memos.access.one(id, "admin")
+        _require_own(memos, change, [cube])
+        pieces = TextSplitter(size).chunks(cube.text)
+        if len(pieces) < 2:
+            raise UsageError(
+                f"{cube.id} has {len(cube.text)} characters: it is one part", "--size N, less than that"
+            )
+        drafts = [
+            Draft(
+                text, Span(0, 0), cube.type, cube.title,
+                ref=f"{cube.ref or cube.id}/{number}", time=cube.time, author=cube.author, role=cube.role,
+                tags=cube.tags, sensitivity=cube.sensitivity,
+            )
+            for number, text in enumerate(pieces, 1)
+        ]  # fmt: skip
+        parts = _keep(change, drafts, Terms(priority=cube.priority, expires=cube.expires))
+        for number, made in enumerate(parts):
+            links.add(change, made.cube, "part_of", cube.n)
+            links.add(change, made.cube, "derived_from", cube.n)
+            if number:
+                links.add(change, made.cube, "follows", parts[number - 1].cube)
+        change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+    return Merged(cube.id, tuple(made.id for made in parts))
+
+
+def _keep(change: Change, drafts: Sequence[Draft], terms: Terms) -> list[Kept]:
+    source = change.unread_source(LOOSE)
+    return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
+
+
+def _require_own(memos: Memos, change: Change, cubes: Sequence[Cube]) -> None:
+    """Raise UsageError unless all are live memories of who asks, and for whoever may read them: what is made
+    of them is its own, and for all of these."""
+    require_thawed(cubes)
+    for cube in cubes:
+        if cube.owner != memos.principal:
+            raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
+        if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
+            raise UsageError(f"{cube.id} is for a task", "memos task list")
+        if cube.payload != "plaintext":
+            raise UsageError(f"{cube.id} is made from memories", f"memos show {cube.id}")
+        if cube.state not in LIVE_STATES:
+            raise UsageError(f"{cube.id} is {cube.state}", f"memos show {cube.id}")

@@ -1,0 +1,143 @@
+"""Where a memory stands: archived and back, frozen and not, and its way back to an older version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Filter
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.access.governance import is_feeds
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.queries import Version
+from memos_cli.interface.results import Edited, Tagged
+from memos_cli.operation.lifecycle.states import next_state
+from memos_cli.zones import show_time
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.access.governance import Right
+    from memos_cli.interface.memory import Memos
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What changed from one version of a memory to another; ``lines`` as ``diff -u`` prints them."""
+
+    id: str
+    old: int
+    new: int
+    lines: tuple[str, ...]
+
+
+def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
+    """``archive`` memories, or ``restore`` them: those of ``ids``, or all that pass ``filter``.
+
+    A memory in that state already is left unchanged. A restored memory no longer expires; one that was never
+    approved goes back to quarantine.
+    """
+    wanted = "archived" if action == "archive" else "activated"
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = _memories(memos, ids, filter)
+        changed = waiting = 0
+        for cube in cubes:
+            is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
+            if action == "restore" and is_over:
+                change.renew(cube.n, None)
+            if cube.state == wanted or (action == "restore" and cube.state == "generated"):
+                changed += action == "restore" and is_over
+                continue
+            state = next_state(cube.state, action, cube.id)
+            if action == "restore":
+                waiting += change.restore(cube.n)
+            else:
+                change.set_state(cube.n, state, action)
+            changed += 1
+    return Tagged(len(cubes), changed, waiting)
+
+
+def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
+    """Let memories expire at a time, or after so many uses; both None: never."""
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = _memories(memos, ids, None)
+        for cube in cubes:
+            change.renew(cube.n, at, uses)
+    return Tagged(len(cubes), sum((cube.expires, cube.uses_left) != (at, uses) for cube in cubes))
+
+
+def freeze(memos: Memos, ids: Sequence[str], *, thaw: bool) -> Tagged:
+    """Let memories refuse every change, and to be forgotten; or no longer."""
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cubes = memos.several(ids, "write")
+        changed = sum(change.freeze(cube.n, thaw=thaw) for cube in cubes)
+    return Tagged(len(cubes), changed)
+
+
+def rollback(memos: Memos, id: str, to: int) -> Edited:
+    """Give a memory a new version that says what an old one said."""
+    with memos.vault.change(memos.principal, memos.now()) as change:
+        cube = memos.access.one(id, "write")
+        require_thawed([cube])
+        old = version_of(memos, cube, to)
+        if (old.text, old.title) == (cube.text, cube.title):
+            return Edited(cube.id, cube.version, False)
+        change.edit(cube, old.text, old.title, "rollback")
+    return Edited(cube.id, cube.version + 1, True)
+
+
+def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
+    """What changed between two versions; 0 stands for the newest, and for the one before it."""
+    with memos.vault.snapshot(memos.vault.connection):
+        cube = memos.access.one(id)
+        after = version_of(memos, cube, new or cube.version)
+        before = version_of(memos, cube, old or max(1, after.version - 1))
+    memos.tell_looks("show", [cube])
+    lines = unified_diff(
+        _lines(before), _lines(after), f"version {before.version}", f"version {after.version}",
+        show_time(before.created), show_time(after.created), lineterm="",
+    )  # fmt: skip
+    return Diff(cube.id, before.version, after.version, tuple(lines))
+
+
+def version_of(memos: Memos, cube: Cube, number: int) -> Version:
+    """A version of a cube by its number. Raises UsageError where there is none."""
+    for version in queries.versions(memos.vault.connection, cube.n):
+        if version.version == number:
+            return version
+    raise UsageError(
+        f"{cube.id} has no version {number}: it has 1 to {cube.version}", f"memos history {cube.id}"
+    )
+
+
+def require_thawed(cubes: Sequence[Cube]) -> None:
+    """Raise UsageError for a memory that is frozen."""
+    for cube in cubes:
+        if cube.frozen:
+            raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
+
+
+def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None, right: Right = "write") -> list[Cube]:
+    """What is to be changed: the cubes of ``ids``, or all that pass ``filter`` and came from no feed.
+
+    Raises Refused.
+    """
+    if filter is None:
+        return memos.several(ids, right)
+    cubes = [cube for cube in memos.select(filter) if not is_feeds(cube.owner)]
+    memos.access.require(cubes, right)
+    return cubes
+
+
+def _memories(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    cubes = chosen(memos, ids, filter)
+    require_thawed(cubes)
+    for cube in cubes:
+        if cube.payload != "plaintext":
+            raise UsageError(f"{cube.id} is made from memories", f"memos demote {cube.id}")
+    return cubes
+
+
+def _lines(version: Version) -> list[str]:
+    title = [f"title: {version.title}"] if version.title else []
+    return [*title, *version.text.splitlines()]

@@ -1,0 +1,1 @@
+"""Secrets and personal data: find and mask them before text is stored or leaves the vault."""

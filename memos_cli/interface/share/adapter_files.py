@@ -1,0 +1,245 @@
+"""Adapters in bundles: weights, training set, report card, and the base model that they are for.
+
+Who wrote a bundle is not known. What comes in is looked at before llama.cpp sees it, and is used only once it
+has passed its gate here; what it says of its own examination is kept, and believed by nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.errors import Damaged, MemosError, ModelUnfit
+from memos_cli.infrastructure.derived import adapters
+from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
+from memos_cli.infrastructure.memories import queries
+from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
+from memos_cli.operation.adapters.training_set import is_private
+from memos_cli.settings import cache_folder
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+MEMBER = "adapters.jsonl"
+_SUMMARY = ("passed", "reason", "checks", "recall")
+"""What of a report card quotes nothing."""
+TOLD = "told"
+"""Under which an adapter that came from elsewhere keeps the report card that came with it."""
+
+
+def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
+    """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
+    found = adapters.adapters(
+        memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+    )
+    return [
+        each
+        for each in found
+        if each.sources
+        and not each.stale
+        and not each.expired
+        and each.state != "generated"
+        and _card(each).get("passed") is True
+        and all(source.cube in numbers for source in each.sources)
+    ]
+
+
+def to_member(memos: Memos, adapter: Adapter, *, public: bool = False) -> tuple[dict[str, Any], str, bytes]:
+    """An adapter as a bundle holds it: its record, and its file with its name.
+
+    What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
+    lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
+    """
+    assert adapter.blob is not None, "without weights it is stale"
+    data = bytes(memos.vault.blobs.unseal(memos.vault.blobs.get(adapter.blob)))
+    sha256 = hashlib.sha256(data).hexdigest()
+    lessons = [
+        each
+        for each in adapters.lessons(memos.vault.connection, adapter.cube)
+        if not is_private(each) and not (public and _is_telling(each))
+    ]
+    asked = {each.question for each in lessons}
+    ids = {each.cube: each.id for each in adapter.sources}
+    report = {name: value for name, value in _card(adapter).items() if not public or name in _SUMMARY}
+    if "astray" in report:
+        report["astray"] = [question for question in report["astray"] if question in asked]
+    title = adapter.title
+    if public:
+        title = mask(title, find_secrets(title) + find_personal(title))
+    record = {
+        "title": title, "model": adapter.model, "fingerprint": dict(adapter.fingerprint),
+        "recipe": dict(adapter.recipe), "report": report, "seconds": adapter.seconds,
+        "sha256": sha256, "bytes": len(data),
+        "sources": [{"id": ids[each.cube], "version": each.version} for each in adapter.sources],
+        "lessons": [
+            {
+                "kind": each.kind, "held_out": each.held_out, "question": each.question,
+                "answer": each.answer, "key": each.key,
+                "source": None if each.source is None else ids[each.source], "made": each.made,
+            }
+            for each in lessons
+        ],
+    }  # fmt: skip
+    return record, f"{sha256}.gguf", data
+
+
+def _is_telling(lesson: Lesson) -> bool:
+    said = f"{lesson.question}\n{lesson.answer}\n{lesson.key}"
+    return bool(find_secrets(said) or find_personal(said))
+
+
+def _card(adapter: Adapter) -> Mapping[str, Any]:
+    """Its report card: that of who made it, where it came from elsewhere."""
+    told = adapter.report.get(TOLD)
+    return told if isinstance(told, dict) else adapter.report
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the adapters of a bundle."""
+
+    ids: list[str]
+    told: list[str]
+    """Why others are left."""
+    again: bool
+    """Whether one is left because its memories are not live here: it can be kept once they are."""
+
+
+def keep(
+    memos: Memos,
+    records: Sequence[Mapping[str, Any]],
+    files: Mapping[str, bytes],
+    numbers: Mapping[str, int],
+    *,
+    versions: Mapping[str, int] | None = None,
+    principal: str = "",
+    brought: Collection[str] | None = None,
+) -> Kept:
+    """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
+
+    ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
+    not counted as there. An adapter is kept only if all its memories are ``brought`` with it.
+    """
+    kept, told, again = [], [], False
+    for number, each in enumerate(records, 1):
+        try:
+            id = _keep(memos, each, files, numbers, versions, principal or memos.principal, brought)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            told.append(f"adapter {number} is left: {type(error).__name__} {error}")
+        except MemosError as error:
+            told.append(f"adapter {number} is left: {error}")
+            again = again or not isinstance(error, (ModelUnfit, Damaged))
+        else:
+            kept.append(id)
+    return Kept(kept, told, again)
+
+
+def _keep(
+    memos: Memos,
+    record: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    numbers: Mapping[str, int],
+    versions: Mapping[str, int] | None,
+    principal: str,
+    brought: Collection[str] | None,
+) -> str:
+    """Keep one adapter, unless it is here already. Returns its id."""
+    from memos_cli.models.gguf.adapter_format import read_adapter
+
+    data = files[f"{_text(record['sha256'])}.gguf"]
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise ValueError("its file is another")
+    ids = [_text(each["id"]) for each in record["sources"]]
+    if not ids or not numbers.keys() >= {*ids}:
+        raise MemosError("its memories are not all here")
+    sources = [
+        (numbers[each["id"]], each["version"] if versions is None else versions[each["id"]])
+        for each in record["sources"]
+    ]
+    lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
+    fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
+    recipe, told = dict(record["recipe"]), dict(record["report"])
+    title, vault = _text(record["title"]), memos.vault
+    here = queries.by_number(vault.connection, [n for n, _ in sources])
+    digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
+    known = adapters.adapters(
+        vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
+    )
+    for each in known:
+        if not each.stale and (each.recipe == recipe or each.good):
+            return each.id
+    if brought is not None and not {*ids} <= {*brought}:
+        raise MemosError("not all of its memories are new from this bundle")
+    with vault.blob_changes() as blobs:
+        blob = vault.blobs.put(vault.blobs.seal(data), blobs)
+        with vault.blobs.file(blob) as path:
+            read_adapter(path)
+        weights = Weights(
+            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
+            float(record["seconds"]),
+        )  # fmt: skip
+        with vault.change(principal, memos.now()) as change:
+            id, _, old = adapters.keep(
+                change, weights, name=title, sources=sources, lessons=lessons, state="archived",
+                action="import",
+            )  # fmt: skip
+            blobs.update(old)
+    return id
+
+
+def model_of(memos: Memos) -> str:
+    """The sha256 of the reader, by which adapters name their base; "" where there is none."""
+    from memos_cli.models.model_files import fingerprint
+
+    try:
+        return fingerprint(memos.reader.path, cache_folder() / "models.json")
+    except ModelUnfit:
+        return ""
+
+
+def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
+    """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
+
+    Returns what is to be told.
+    """
+    from memos_cli.interface.adapters.distillation import examine_again
+
+    told = []
+    model = model_of(memos) if ids else ""
+    for cube in memos.several(ids):
+        adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+        assert adapter is not None
+        if "checks" in adapter.report:  # it was examined here before
+            continue
+        if adapter.fingerprint["model"] != model:
+            told.append(
+                f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "
+                f"used as text. With that model: memos gate {adapter.id}"
+            )
+            continue
+        try:
+            report = examine_again(memos, adapter, cube.owner, lambda count: None)["report"]
+        except ModelUnfit as error:
+            told.append(f"{adapter.title!r} is not used: {error}")
+            continue
+        verdict = "passed its gate here, and is used" if report["passed"] else "did not pass its gate here"
+        told.append(f"{adapter.title!r} {verdict}")
+    return told
+
+
+def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[str]) -> Lesson:
+    source = value["source"]
+    if value["kind"] not in adapters.LESSON_KINDS or (source is not None and source not in sources):
+        raise ValueError("a lesson of no kind or source")
+    texts = [_text(value.get(name, "")) for name in ("question", "answer", "kind", "key", "made")]
+    question, answer, kind, key, made = texts
+    at = None if source is None else numbers[source]
+    return Lesson(question, answer, kind, bool(value["held_out"]), at, key, made)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text where one should be")
+    return value

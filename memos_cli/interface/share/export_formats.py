@@ -1,0 +1,124 @@
+"""Memories in the formats of other programs. What each cannot hold is said here, and in the README.
+
+None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
+again, and finds every text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from memos_cli.cube import Cube, format_time
+from memos_cli.infrastructure.memories import links
+from memos_cli.zones import show_time
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+OWN_TIME = "memos_time"
+"""Under which a memory's own time stands, or null, where a format has times of records alone."""
+_EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
+
+
+def write_markdown(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """One file; each memory under a heading, with what is known of it in a comment, for people. No links."""
+    for cube in cubes:
+        when = f" {format_time(cube.time)}" if cube.time is not None else ""
+        tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
+        head = f"## {cube.title or cube.author or cube.id}\n\n<!-- {cube.id} {cube.type}{when}{tags} -->\n\n"
+        stream.write(f"{head}{cube.text}\n\n".encode())
+
+
+def write_mem0(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """What mem0's `get_all` gives. No links; ends of life to the day."""
+    rows = (
+        {
+            "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
+            "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
+            "categories": list(cube.tags), "actor_id": cube.author or None, "role": cube.role or None,
+            "metadata": {"type": cube.type, "title": cube.title, OWN_TIME: _when(cube.time)},
+            "expiration_date": cube.expires and show_time(cube.expires - 1)[:10],
+        }
+        for cube in cubes
+    )  # fmt: skip
+    _write_json(stream, {"results": rows})
+
+
+def write_memos(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind; no
+    ends of life."""
+    nodes = (
+        {
+            "id": cube.id, "memory": cube.text,
+            "metadata": {
+                "memory_type": "LongTermMemory", "type": cube.type, "key": cube.title,
+                "tags": list(cube.tags), "status": "activated", "created_at": format_time(cube.created),
+                "updated_at": format_time(cube.updated), OWN_TIME: _when(cube.time),
+                "sources": [json.dumps({"role": cube.role, "speaker": cube.author}, ensure_ascii=False)],
+            },
+        }
+        for cube in cubes
+    )  # fmt: skip
+    edges = sorted(
+        (link.source_id, _EDGES.get(link.kind, "RELATE_TO"), link.target_id)
+        for link in links.links_among(memos.vault.connection, {cube.n for cube in cubes})
+    )
+    told = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
+    _write_json(stream, {"nodes": nodes, "edges": told})
+
+
+def write_letta(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """An agent file: what was said becomes its messages, everything else a block. No tags, no links, no ends
+    of life; of blocks no times, and no type but `fact`."""
+    blocks = (
+        {
+            "id": f"block-{at}", "label": cube.title or f"memory-{at}", "value": cube.text,
+            "limit": max(5_000, len(cube.text)), "read_only": False, "metadata": {"id": cube.id},
+        }
+        for at, cube in enumerate(cube for cube in cubes if cube.type != "dialogue")
+    )  # fmt: skip
+    messages = (
+        {
+            "id": f"message-{at}", "role": cube.role if cube.role in ("user", "assistant") else "user",
+            "name": cube.author or None, "content": [{"type": "text", "text": cube.text}],
+            "created_at": format_time(cube.created if cube.time is None else cube.time),
+        }
+        for at, cube in enumerate(cube for cube in cubes if cube.type == "dialogue")
+    )  # fmt: skip
+    kinds = Counter(cube.type == "dialogue" for cube in cubes)
+    agent = {
+        "id": "agent-0", "name": memos.principal.partition(":")[2], "system": "",
+        "block_ids": (f"block-{at}" for at in range(kinds[False])), "messages": messages,
+        "in_context_message_ids": (f"message-{at}" for at in range(kinds[True])),
+    }  # fmt: skip
+    _write_json(stream, {"agents": iter([agent]), "blocks": blocks, "files": [], "tools": []})
+
+
+def _when(time: int | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _write_json(stream: IO[bytes], value: Any) -> None:
+    """Write an object as ``json.dumps`` does with ``indent=1``; an iterator in it stands for a list."""
+    for piece in _pieces(value, ""):
+        stream.write(piece.encode("utf-8", "surrogatepass"))
+    stream.write(b"\n")
+
+
+def _pieces(value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, Iterator):
+        parts, brackets = (("", each) for each in value), "[]"
+    elif isinstance(value, dict) and any(isinstance(each, Iterator) for each in value.values()):
+        parts, brackets = ((f"{json.dumps(key)}: ", value[key]) for key in sorted(value)), "{}"
+    else:
+        yield json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).replace("\n", f"\n{indent}")
+        return
+    before = brackets[0]
+    for key, each in parts:
+        yield f"{before}\n{indent} {key}"
+        yield from _pieces(each, f"{indent} ")
+        before = ","
+    yield brackets if before == brackets[0] else f"\n{indent}{brackets[1]}"

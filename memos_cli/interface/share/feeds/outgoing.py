@@ -1,0 +1,140 @@
+"""What leaves a vault for everybody: which memories, what of them is covered, and the lines that tell them.
+
+A published memory tells what it says now: no earlier versions, no references, no places in files, no names of
+who may read it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.cube import LIVE_STATES, Cube, Filter
+from memos_cli.infrastructure.memories import links, queries
+from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
+from memos_cli.interface.share import bundle
+from memos_cli.interface.share.exporting import PORTABLE, why_held
+from memos_cli.interface.share.feeds.feed_files import Lines
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a publication is made of, and how."""
+
+    ids: tuple[str, ...] = ()
+    filter: Filter | None = None
+    redact: bool = False
+    up_to: str = ""
+    """The most sensitive that may go; "": as the settings say."""
+    licence: str = ""
+    expires: str = ""
+    """When it ends if it is not published again, as it is typed: ``30d`` counts from each publication."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Wanted:
+        filter = value["filter"] and queries.filter_from_json(value["filter"])
+        return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One memory as it leaves."""
+
+    id: str
+    title: str
+    text: str
+    author: str
+    tags: tuple[str, ...]
+    covered: int
+    """Stretches of it that are covered, or left out: secrets, and personal data."""
+    change: str = "new"
+    """``new``, ``changed`` or ``same``, beside what was published before."""
+
+    def beside(self, known: bytes | None, now: bytes) -> Outgoing:
+        """The same, told apart from what was published before."""
+        return replace(self, change="new" if known is None else "same" if known == now else "changed")
+
+
+def choose(memos: Memos, wanted: Wanted) -> tuple[list[Cube], dict[str, int]]:
+    """The memories that may go, by their ids, and why others stay."""
+    up_to = wanted.up_to or memos.settings.sensitivity_publish
+    if wanted.filter is None:
+        here = queries.by_ids(memos.vault.connection, wanted.ids)  # those that are still there
+        cubes = memos.several(list(here))
+    else:
+        cubes = [*memos.select(wanted.filter)]
+    held_back: dict[str, int] = {}
+    chosen = []
+    for cube in cubes:
+        if cube.payload != "plaintext" or cube.state not in LIVE_STATES:
+            continue
+        why = why_held(memos, cube, up_to)
+        if not why and up_to == "open" and not wanted.redact and find_personal(_all_of(cube)):
+            why = "personal data in it (--redact covers it)"
+        if why:
+            held_back[why] = held_back.get(why, 0) + 1
+        else:
+            chosen.append(cube)
+    return sorted(chosen, key=lambda cube: cube.id), held_back
+
+
+def _all_of(cube: Cube) -> str:
+    return "\n".join((cube.title, cube.author, *cube.tags, cube.text))
+
+
+def cover(cube: Cube, *, redact: bool) -> Outgoing:
+    """A memory as it leaves: without secrets and, to ``redact``, without personal data and who said it.
+
+    A tag that holds any of it is left out.
+    """
+    text, count = _covered(cube.text, redact)
+    title, more = _covered(cube.title, redact)
+    author, said = ("", int(bool(cube.author))) if redact else _covered(cube.author, redact)
+    tags = tuple(sorted(tag for tag in cube.tags if not _covered(tag, redact)[1]))
+    return Outgoing(cube.id, title, text, author, tags, count + more + said + len(cube.tags) - len(tags))
+
+
+def _covered(text: str, redact: bool) -> tuple[str, int]:
+    """``text`` as it may leave, and how many stretches of it are covered."""
+    found = find_secrets(text)
+    text = mask(text, found)
+    personal = find_personal(text) if redact else []
+    return mask(text, personal), len(found) + len(personal)
+
+
+def lines_of(memos: Memos, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
+    """The lines of memories and of the links among them, by id."""
+    ids = {cube.n: cube.id for cube in cubes}
+    linked: dict[str, list[bytes]] = {}
+    for link in links.links_among(memos.vault.connection, ids.keys()):
+        if link.kind in PORTABLE:
+            source, target = links.in_order(link.source_id, link.kind, link.target_id)
+            line = bundle.to_line({"source": source, "kind": link.kind, "target": target})
+            linked.setdefault(source, []).append(line)
+    return {
+        cube.id: Lines(bundle.to_line(_record(cube, out)), tuple(sorted(linked.get(cube.id, ()))))
+        for cube, out in zip(cubes, leaving, strict=True)
+    }
+
+
+def _record(cube: Cube, out: Outgoing) -> dict[str, Any]:
+    """A memory as it is published: what it says now, as its only version.
+
+    Its reference stays here: it may be the path of a file, or a name.
+    """
+    version = {
+        "version": 1, "title": out.title, "text": out.text, "created": cube.created, "principal": "",
+    }  # fmt: skip
+    return {
+        "id": cube.id, "type": cube.type, "state": "generated", "ref": None, "author": out.author,
+        "role": cube.role, "time": cube.time, "created": cube.created, "updated": cube.created,
+        "expires": cube.expires, "uses_left": None, "priority": 0, "frozen": False,
+        "sensitivity": cube.sensitivity, "tags": list(out.tags), "versions": [version], "places": [],
+    }  # fmt: skip

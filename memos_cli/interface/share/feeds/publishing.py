@@ -1,0 +1,309 @@
+"""What leaves a vault for everybody who follows it: chosen, covered, shown to its publisher, then sent.
+
+Who reads the folder meanwhile finds the publication before or the new one. What nothing names any more is
+taken away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import LIVE_STATES
+from memos_cli.errors import Conflict, MemosError, Refused, UsageError
+from memos_cli.files import hold, make_folder
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.share import feeds
+from memos_cli.infrastructure.share import publications as records
+from memos_cli.infrastructure.share.publications import Publication
+from memos_cli.interface.ask.question_parser import parse_when
+from memos_cli.interface.redaction.redaction import knows_personal
+from memos_cli.interface.share import adapter_files, signing
+from memos_cli.interface.share.feeds import feed_files
+from memos_cli.interface.share.feeds import feed_index as indexes
+from memos_cli.interface.share.feeds.feed_index import Index, Signed
+from memos_cli.interface.share.feeds.outgoing import Outgoing, Wanted, choose, cover, lines_of
+from memos_cli.interface.share.feeds.remote import INDEX, Registry
+from memos_cli.settings import cache_folder
+from memos_cli.zones import local_zone
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Change
+    from memos_cli.interface.memory import Memos
+
+_LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
+_OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
+"""Files that a publication writes, or left behind when it was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A publication before it is sent: what the publisher is shown."""
+
+    name: str
+    url: str
+    signer: str
+    serial: int
+    wanted: Wanted | None
+    """None: all of it is withdrawn."""
+    memories: tuple[Outgoing, ...]
+    withdrawn: tuple[str, ...]
+    """Ids of memories that were published, and go."""
+    held_back: Mapping[str, int]
+    """Why memories that were chosen stay here: how many."""
+    adapters: tuple[str, ...]
+    """Their names."""
+    notes: tuple[str, ...]
+    current: bool
+    """Whether just this lies there already."""
+    _index: Index
+    """What is published once it is sent; of what is ``current``, what is."""
+    _files: Mapping[str, bytes]
+    _items: Mapping[str, tuple[int, bytes | None]]
+    """What is to be remembered of it: see ``infrastructure.publications``."""
+    _versions: Mapping[str, tuple[int, int]]
+    """By id the version of each memory, and when it was changed last."""
+    _known: Publication | None
+    _seen: str
+    """The sha256 of the index that lay there; "": none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was sent."""
+
+    name: str
+    url: str
+    serial: int
+    memories: int
+    bytes: int
+    """Of the bundle."""
+    sent: int
+    """Bytes that were written."""
+    changed: bool
+
+
+def publications(memos: Memos) -> list[Publication]:
+    """What who asks publishes, as it went out last."""
+    return records.publications(memos.vault.connection, memos.principal)
+
+
+def propose(
+    memos: Memos,
+    name: str,
+    wanted: Wanted | None,
+    target: str,
+    *,
+    withdraw: bool = False,
+    replace: bool = False,
+) -> Proposal:
+    """What would go out. What is not ``wanted`` anew, and the ``target``, are those of the last time.
+
+    ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
+    there from elsewhere. Raises UsageError, Refused.
+    """
+    signer = _signer(memos, name)
+    known = next((each for each in publications(memos) if each.name == name), None)
+    made = None if withdraw else _wanted(memos, name, wanted, known)
+    if known is None and not (target and (made or replace)):
+        raise UsageError(
+            f"nothing is published as {name} yet",
+            f"name memories, and where to: memos publish {name} --tag TAG --to FOLDER",
+        )
+    registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
+    there = _there(registry, signer)
+    follows = _follows(known, registry, there, replace=replace)
+    cubes, held_back = choose(memos, made) if made else ([], {})
+    memos.tell_looks("list", cubes)  # who publishes is shown them
+    if made and not cubes and known is None:
+        stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
+        raise UsageError(
+            "no memory is to be published" + (f" (what stays here: {stay})" if stay else ""),
+            "--redact --up-to personal covers and publishes what is personal"
+            if stay
+            else "memos list --tag TAG shows what a filter chooses",
+        )
+    leaving = [cover(cube, redact=bool(made and made.redact)) for cube in cubes]
+    items = lines_of(memos, cubes, leaving)
+    before = records.published(memos.vault.connection, known.n) if known and follows else {}
+    serial = 1 + max(known.serial if known else 0, there.index.serial if there else 0)
+    now = feed_files.remember(before, items, serial)
+    whole = feed_files.write_bundle(items)
+    deltas = feed_files.write_deltas(items, now, serial, len(whole) // 2) if follows else []
+    uncovered = {cube.n for cube, out in zip(cubes, leaving, strict=True) if not out.covered}
+    carried = [feed_files.carry(memos, each) for each in adapter_files.outgoing(memos, uncovered)]
+    index = Index(
+        name=name, serial=serial, time=memos.now(), licence=made.licence if made else "",
+        expires=_end(memos, made), memories=len(items),
+        root=feeds.root({id: lines.sha256 for id, lines in items.items()}), bundle=feed_files.stored(whole),
+        deltas=tuple(delta for delta, _ in deltas), adapters=tuple(held for _, held, _ in carried),
+    )  # fmt: skip
+    is_current = follows and there is not None and _is_there(registry, there.index, index)
+    notes = []
+    if known and known.target != registry.url:
+        notes.append(f"what lies at {known.target} stays there; delete that folder to take it back")
+    if items and not knows_personal():
+        notes.append("personal data cannot be told here: pip install 'memos-cli[personal]'")
+    return Proposal(
+        name=name, url=registry.url, signer=signer, serial=serial, wanted=made,
+        memories=tuple(
+            out.beside(before.get(out.id, (0, None))[1], items[out.id].sha256) for out in leaving
+        ),
+        withdrawn=tuple(id for id, (_, seal) in before.items() if seal is not None and id not in items),
+        held_back=held_back, adapters=tuple(title for title, _, _ in carried), notes=tuple(notes),
+        current=is_current, _index=there.index if is_current and there else index, _items=now,
+        _files={index.bundle.name: whole} | {delta.name: data for delta, data in deltas}
+        | {held.name: data for _, held, data in carried},
+        _versions={cube.id: (cube.version, cube.updated) for cube in cubes}, _known=known,
+        _seen=there.sha256 if there else "",
+    )  # fmt: skip
+
+
+def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
+    """Send what was proposed: files first, the index that names them last, then what nothing names goes.
+
+    Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
+    or what lies there, are not those of the proposal any more.
+    """
+    make_folder(cache_folder())
+    with hold(cache_folder() / "publish.lock", timeout=memos.settings.lock_timeout):
+        return _publish(memos, proposal, Registry(proposal.url), on_bytes)
+
+
+def _publish(
+    memos: Memos, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
+) -> Published:
+    made, sent = proposal._index, 0
+    _require_unchanged(proposal, registry)
+    if not proposal.current:
+        there = registry.sizes()
+        for name, data in proposal._files.items():
+            if there.get(name) != len(data):
+                registry.write(name, data)
+                sent += len(data)
+                on_bytes(len(data))
+        line, sha256 = indexes.write(made)
+        # Noted before it is there: what lies there then, and is not known here, is somebody else's.
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            _require_same(memos, change, proposal)
+            wanted = proposal.wanted.to_json() if proposal.wanted else None
+            records.tell_published(
+                change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
+                proposal._items,
+            )  # fmt: skip
+        registry.write(INDEX, line)
+        sent += len(line)
+    named = {each.name for each in made.files()}
+    for name in registry.sizes().keys() - named:
+        if _OURS.fullmatch(name):
+            registry.remove(name)
+    return Published(
+        proposal.name, proposal.url, made.serial, made.memories, made.bundle.bytes, sent, not proposal.current
+    )
+
+
+def _signer(memos: Memos, name: str) -> str:
+    """The key of who publishes. Raises UsageError, Refused."""
+    if not indexes.NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
+    if "share" not in memos.access.caller.most:
+        raise Refused(f"the token of {memos.principal} does not allow to share", "use an owner's")
+    key = signing.own_key()
+    if key is None:
+        raise UsageError("there is no key to sign with", "memos key new")
+    return signing.name_of(key)
+
+
+def _wanted(memos: Memos, name: str, wanted: Wanted | None, known: Publication | None) -> Wanted | None:
+    """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
+    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in memos.several(wanted.ids)))
+    if made is None and known is not None:
+        if known.wanted is None:
+            raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
+        made = Wanted.of(known.wanted)
+    if made and made.licence and not _LICENCE.fullmatch(made.licence):
+        raise UsageError(f"{made.licence!r} is no SPDX expression", "--licence CC-BY-4.0")
+    if made and made.redact and not knows_personal():
+        raise MemosError(
+            "personal data cannot be told here, so it cannot be covered", "pip install 'memos-cli[personal]'"
+        )
+    return made
+
+
+def _end(memos: Memos, wanted: Wanted | None) -> int | None:
+    if wanted is None or not wanted.expires:
+        return None
+    expires = parse_when(wanted.expires, now=memos.now(), zone=local_zone(), future=True, end=True)
+    if expires <= memos.now():
+        raise UsageError(f"it would have ended already: {wanted.expires}", "--expires 90d")
+    return expires
+
+
+# --- what lies there -------------------------------------------------------------------------------
+
+
+def _there(registry: Registry, signer: str) -> Signed | None:
+    """What lies there now, if it is the user's. Raises Refused for what is another's."""
+    if not registry.has_index():
+        return None
+    found = indexes.read(registry.read_index(), registry.url)
+    if found.signer != signer:
+        raise Refused(f"{registry.url} is published by {found.signer}", "choose another name, or place")
+    return found
+
+
+def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
+    """Whether what lies there is what went out last from here, so that a delta can follow it.
+
+    What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
+    other, unless it is to be replaced.
+    """
+    if there is None:
+        return False
+    if known and known.target == registry.url and there.sha256 in (known.sha256, known.replaces):
+        return there.sha256 == known.sha256
+    if replace:
+        return False
+    raise Refused(
+        f"what lies at {registry.url} was published by your key from another vault, or by another principal",
+        "choose another name; or --replace withdraws what is there",
+    )
+
+
+def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
+    """Whether what lies there is all that would be written: then nothing has to be."""
+
+    def told(index: Index) -> tuple[object, ...]:
+        return index.root, index.licence, index.expires, index.adapters
+
+    if wanted.expires or told(there) != told(wanted):
+        return False
+    sizes = registry.sizes()
+    return all(sizes.get(each.name) == each.bytes for each in there.files())
+
+
+def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
+    """Raise Conflict unless what lies there is what did when it was proposed."""
+    there = _there(registry, proposal.signer)
+    if (there.sha256 if there else "") != proposal._seen:
+        raise _changed(proposal)
+
+
+def _require_same(memos: Memos, change: Change, proposal: Proposal) -> None:
+    """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
+    known = next((each for each in publications(memos) if each.name == proposal.name), None)
+    cubes = queries.by_number(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
+    now = {
+        cube.id: (cube.version, cube.updated)
+        for cube in cubes.values()
+        if cube.state in LIVE_STATES and (cube.expires is None or cube.expires > change.now)
+    }
+    if known != proposal._known or now != proposal._versions:
+        raise _changed(proposal)
+
+
+def _changed(proposal: Proposal) -> Conflict:
+    return Conflict("something has changed since this was shown", f"memos publish {proposal.name}")

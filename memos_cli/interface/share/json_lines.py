@@ -1,0 +1,78 @@
+"""Memories as JSON lines: what `memos export --format jsonl` and `memos list --json` write, read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import IO, Any
+
+from memos_cli.cube import parse_time
+from memos_cli.interface.share.bundle import LONGEST, Bundle, Records
+
+_TIMES = ("time", "created", "updated", "expires")
+
+
+def is_memory(value: Mapping[str, Any]) -> bool:
+    """Whether a line is of a memory that this program wrote."""
+    return {"id", "versions", "places"} <= value.keys() or {"id", "payload", "state", "owner"} <= value.keys()
+
+
+def read(stream: IO[bytes]) -> tuple[Bundle, list[str]]:
+    """The memories of all lines, as a bundle has them, and what could not be read.
+
+    A line of ``list`` tells only what the memory says now: that is its first version here. What was made
+    from memories is left. ``stream`` must stay open: the lines are read again whenever they are iterated.
+    """
+    faults: list[str] = []
+    return Bundle({"cubes.jsonl": _Lines(stream, faults)}, {}, b"", None), faults
+
+
+class _Lines(Records):
+    """The memories of lines."""
+
+    def __init__(self, stream: IO[bytes], faults: list[str]) -> None:
+        self._lines, self._count = stream, 0
+        for each in self._read():
+            if isinstance(each, str):
+                faults.append(each)
+            else:
+                self._count += 1
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (each for each in self._read() if not isinstance(each, str))
+
+    def _read(self) -> Iterator[dict[str, Any] | str]:
+        self._lines.seek(0)
+        for number in count(1):
+            line = self._lines.readline(LONGEST)
+            if not line:
+                return
+            try:
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.strip() and (record := _to_record(line)) is not None:
+                    yield record
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                yield f"line {number}: {type(error).__name__} {error}"
+
+
+def _to_record(line: bytes) -> dict[str, Any] | None:
+    """The memory of a line; None for what was made from memories. Raises ValueError and others."""
+    value = json.loads(line.decode("utf-8", "surrogatepass"))
+    if not isinstance(value, dict) or not is_memory(value):
+        raise ValueError("no memory")
+    if value.get("payload", "plaintext") != "plaintext":
+        return None
+    return value if "versions" in value else _as_record(value)
+
+
+def _as_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: None if row[name] is None else parse_time(row[name]) for name in _TIMES}
+    version = {
+        "version": 1, "title": row["title"], "text": row["text"], "created": times["updated"],
+        "principal": row["owner"],
+    }  # fmt: skip
+    start, end = row["span"] or (0, 0)
+    place = {"uri": row["source"], "kind": "text", "start": start, "end": end, "sha256": ""}
+    return {**row, **times, "versions": [version], "places": [place] if row["source"] else []}

@@ -1,0 +1,1 @@
+"""Saved model states (activation memory)."""

@@ -1,0 +1,89 @@
+"""Create a vault and choose its models."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from memos_cli.errors import ModelUnfit
+from memos_cli.interface.results import Made
+from memos_cli.models.model_files import resolve_reader
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.storage.encryption import Keeper
+    from memos_cli.infrastructure.vault.vault import Vault
+    from memos_cli.interface.memory import Memos
+
+
+def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
+    """Create the vault, or complete it; store the names of its models, and compile the embedder."""
+    notes = []
+    if (memos.folder / "VAULT.toml").exists():  # check access before reporting on models
+        memos.vault_to_be(encrypt)
+        if reader or embedder:
+            memos.access.require_owner("choose the models of the vault")
+    if reader:
+        reader = str(resolve_reader(reader).path.resolve())
+    vault = memos.vault_to_be(encrypt)
+    saved = vault.identity
+    chosen_reader = reader or saved.reader
+    try:
+        chosen = resolve_reader(memos.settings.reader or chosen_reader).name
+    except ModelUnfit as error:
+        chosen = ""
+        notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
+    chosen_embedder, meaning = _choose_embedder(memos, vault, embedder, notes)
+    if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
+        memos.access.require_owner("choose the models of the vault")
+        vault.set_models(chosen_reader, chosen_embedder)
+    return Made(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
+
+
+def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:
+    """Choose the embedder of ``vault`` and compile it. Returns the entry of VAULT.toml, and the name to show.
+
+    The name to show is that of the settings' embedder if they name one; it is "" if no embedder can be
+    opened, and ``notes`` says why. Raises ModelUnfit if ``named`` cannot be opened.
+    """
+    from memos_cli.models.embed.embedder import DEFAULT, LEGACY, vault_embedder
+
+    # VAULT.toml never says "embedded": in a later version that may mean another model.
+    chosen = (DEFAULT if named == "embedded" else named) or vault.identity.embedder
+    is_default = not chosen and _takes_default(vault)
+    if is_default:
+        chosen = DEFAULT
+    effective = memos.settings.embedder or vault_embedder(chosen)
+    try:
+        return chosen, _compile(memos, effective)
+    except ModelUnfit as error:
+        if named:
+            raise
+        problem = f"{error}; {error.hint}"
+    if is_default and effective == DEFAULT:
+        with suppress(ModelUnfit):
+            shown = _compile(memos, LEGACY)
+            notes.append(f"this vault uses {LEGACY}: {problem}")
+            return LEGACY, shown
+    notes.append(f"no embedder, so search by words alone: {problem}")
+    return chosen, ""
+
+
+def _compile(memos: Memos, embedder: str) -> str:
+    """Compile the embedder by opening it once; return its name."""
+    opened = memos.open_embedder(embedder)
+    opened.close()
+    return opened.name
+
+
+def _takes_default(vault: Vault) -> bool:
+    """Return whether a vault without an embedder in VAULT.toml takes the default, not that of version 0.1.0.
+
+    A vault without memories does: it is new, or an earlier ``init`` was interrupted. A vault that lost its
+    VAULT.toml keeps the embedder of its vectors.
+    """
+    from memos_cli.models.embed.embedder import DEFAULT
+
+    newest = vault.whole.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
+    if newest is not None:
+        return bool(newest[0] == DEFAULT)
+    return vault.whole.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None

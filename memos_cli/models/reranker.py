@@ -1,0 +1,51 @@
+"""A cross-encoder that reads question and memory together, for those who have one: slow, and optional.
+
+It runs in sentence-transformers, which brings torch: seconds to start. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from memos_cli.errors import ModelUnfit
+from memos_cli.models import model_files
+from memos_cli.settings import expand_home
+
+
+class Reranker:
+    """A cross-encoder of one output, from a folder or Hugging Face's cache (``owner/name``)."""
+
+    def __init__(self, name: str) -> None:
+        """Raises ModelUnfit where it is not there, cannot be loaded, or tells more than one thing."""
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        try:
+            from sentence_transformers import CrossEncoder
+        except ModuleNotFoundError as error:
+            raise ModelUnfit(
+                "a reranker needs sentence-transformers, which is not installed",
+                "pip install 'memos-cli[sentence-transformers]'",
+            ) from error
+        path = expand_home(name)
+        folder = path if path.is_dir() else model_files.find_huggingface(name)
+        if folder is None:
+            raise ModelUnfit(f"there is no reranker {name}", "name its folder: search.reranker")
+        try:
+            self._model = CrossEncoder(str(folder), local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelUnfit(f"sentence-transformers cannot load {folder}: {error}") from error
+        if self._model.num_labels != 1:
+            raise ModelUnfit(
+                f"{folder} tells {self._model.num_labels} things of a pair, not how well it fits"
+            )
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers, in [0, 1]."""
+        if not texts:
+            return []
+        import torch
+
+        found = self._model.predict(
+            [(question, text) for text in texts], activation_fn=torch.nn.Sigmoid(), show_progress_bar=False
+        )
+        return [float(score) for score in found]

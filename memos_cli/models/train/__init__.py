@@ -1,0 +1,1 @@
+"""Train an adapter: the forward pass and its gradient."""

@@ -1,0 +1,1 @@
+"""Training sets, training, the gate and the routing of adapters."""

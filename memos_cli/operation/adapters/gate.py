@@ -1,0 +1,247 @@
+"""The gate: what an adapter must show, as the file that llama.cpp runs, before it may be used.
+
+1. Recall: questions that training never saw are answered without any text; beside them what the base answers
+   without, and with, the text. Apart from them the independent ones: questions of a form in which the fact
+   was not trained (words left out, keywords, the usage log, the user's own).
+2. Reach: asked as `query` asks, through search, plan and routing, these questions attach the adapter.
+3. Near misses: close questions that the memories do not answer attach it seldom, and are then not answered
+   with a memory.
+4. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own
+   answers, and how likely they still are.
+5. Routing: questions on other things do not attach the adapter.
+6. The file loads, unloads and loads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.counts import counted
+from memos_cli.errors import ModelUnfit
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.models.llama.engine import Engine
+from memos_cli.operation.adapters.questions.answers import is_right, says_any
+from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.ask.prompt_layout import bare_prompt
+
+if TYPE_CHECKING:
+    from memos_cli.settings import Settings
+
+ANSWER = 24
+"""Tokens of an answer that are read: the small reader goes on where it should have ended."""
+LOADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What is enough. Shares, but for ``drift``, in nats a token."""
+
+    recall: float = 0.8
+    independent: float = 0.4
+    gain: float = 0.6
+    reach: float = 0.5
+    near_misses: float = 0.1
+    drift: float = 0.1
+    perplexity: float = 0.05
+    routing: float = 0.99
+
+    @classmethod
+    def of(cls, settings: Settings) -> Thresholds:
+        return cls(
+            settings.gate_recall, settings.gate_independent, settings.gate_gain, settings.gate_reach,
+            settings.gate_near_misses, settings.gate_drift, settings.gate_perplexity, settings.gate_routing,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. ``value`` is held to be at least, or at most, ``limit``."""
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+    detail: str = ""
+
+
+Route = Callable[[Sequence[str]], list[bool]]
+"""Plans questions as ``query`` does, with the adapter at hand; returns which of them attach it."""
+
+
+def examine(
+    engine: Engine,
+    file: Path,
+    lessons: Sequence[Lesson],
+    texts: Mapping[int, str],
+    thresholds: Thresholds,
+    route: Route,
+    on_question: Callable[[int], None] = lambda count: None,
+) -> dict[str, Any]:
+    """The report card of the adapter in ``file``. ``texts`` are the memories as the model reads them."""
+    held = [lesson for lesson in lessons if lesson.held_out]
+    asked = {kind: [each for each in held if each.kind == kind] for kind in ("fact", "near miss", "control")}
+    facts = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
+    trained = {(each.source, each.key, each.made) for each in lessons if not each.held_out}
+    reached, risked, astray = (
+        dict(zip(questions, route(questions), strict=True))
+        for questions in ([each.question for each in asked[kind]] for kind in asked)
+    )
+    checks = [_loading(engine, file)]
+    if not checks[0].passed:
+        return _report(checks, [], [], {})
+    adapter = engine.load_adapter(file)
+    try:
+        recalled: list[dict[str, Any]] = []
+        for lesson in (each for each in asked["fact"] if each.key):
+            text = texts.get(lesson.source or 0, "")
+            row: dict[str, Any] = {
+                "question": lesson.question,
+                "expected": lesson.key,
+                "adapter": _ask(engine, lesson.question, adapter),
+                "base": _ask(engine, lesson.question),
+                "text": _ask(engine, lesson.question, text=text),
+                "independent": (lesson.source, lesson.key, lesson.made) not in trained,
+                "reached": reached[lesson.question],
+            }
+            right = {
+                f"{who}_right": is_right(row[who], _fact(lesson.key)) for who in ("adapter", "base", "text")
+            }
+            recalled.append({**row, **right})
+            on_question(1)
+        missed: list[dict[str, Any]] = []
+        for lesson in asked["near miss"]:
+            answer = _ask(engine, lesson.question, adapter)
+            given = says_any(answer, facts, question=lesson.question)
+            row = {"question": lesson.question, "adapter": answer, "reached": risked[lesson.question]}
+            missed.append({**row, "gives_away": given and row["reached"]})
+            on_question(1)
+        drift, perplexity, tokens = _drift(
+            engine, adapter, [c.question for c in asked["control"]], on_question
+        )
+    finally:
+        engine.unload_adapter(adapter)
+    checks += _judge(recalled, missed, drift, perplexity, tokens, astray, thresholds)
+    shares = {who: _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")}
+    return {
+        **_report(checks, recalled, missed, shares),
+        "astray": [text for text, is_asked in astray.items() if is_asked],
+    }
+
+
+def _judge(
+    recalled: Sequence[Mapping[str, Any]],
+    missed: Sequence[Mapping[str, Any]],
+    drift: float,
+    perplexity: float,
+    tokens: int,
+    astray: Mapping[str, bool],
+    limits: Thresholds,
+) -> list[Check]:
+    def least(name: str, value: float, limit: float, detail: str) -> Check:
+        return Check(name, round(value, 4), limit, value >= limit, detail)
+
+    def most(name: str, value: float, limit: float, detail: str) -> Check:
+        return Check(name, round(value, 4), limit, value <= limit, detail)
+
+    own, independent = ([row for row in recalled if row["independent"] is kind] for kind in (False, True))
+    own = own or independent
+
+    def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
+        return _share([row[f"{who}_right"] for row in rows])
+
+    leaks = sum(row["gives_away"] for row in missed)
+    risked = sum(row["reached"] for row in missed)
+    touched = sum(astray.values())
+    base, text = right(recalled, "base"), right(recalled, "text")
+    found = [
+        least("recall", right(own), limits.recall,
+              f"of {len(own)} unseen questions; of all, base {base:.2f}, text {text:.2f}"),
+        least("gain", right(recalled) - base, limits.gain, "recall beyond the base's own"),
+        least("reach", _share([row["reached"] for row in recalled]), limits.reach,
+              f"of {len(recalled)} unseen questions are asked of the adapter"),
+        most("near misses", leaks / max(1, len(missed)), limits.near_misses,
+             f"{leaks} of {len(missed)} answered with a memory; {risked} asked of the adapter"),
+        most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} of its tokens"),
+        most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
+        least("routing", 1 - touched / max(1, len(astray)), limits.routing,
+              f"{touched} of {counted(len(astray), 'question')} on other things touched"),
+    ]  # fmt: skip
+    if independent:
+        about = f"of {len(independent)} unseen questions of a form that was not trained"
+        found.insert(1, least("independent", right(independent), limits.independent, about))
+    return found
+
+
+def _report(
+    checks: Sequence[Check], recalled: Sequence[Any], missed: Sequence[Any], shares: Mapping[str, float]
+) -> dict[str, Any]:
+    failed = [check for check in checks if not check.passed]
+    return {
+        "passed": not failed,
+        "reason": "; ".join(f"{each.name} {each.value:g}, limit {each.limit:g}" for each in failed),
+        "checks": [asdict(check) for check in checks],
+        "recall": dict(shares),
+        "questions": list(recalled),
+        "near_misses": list(missed),
+    }
+
+
+def _loading(engine: Engine, file: Path) -> Check:
+    done, problem = 0, ""
+    try:
+        for _ in range(LOADS):
+            engine.unload_adapter(engine.load_adapter(file))
+            done += 1
+    except ModelUnfit as error:
+        problem = str(error)
+    return Check("loading", done, LOADS, done == LOADS, problem or "loaded, unloaded and loaded again")
+
+
+def _ask(engine: Engine, question: str, adapter: Any = None, *, text: str = "") -> str:
+    prompt = bare_prompt(engine, question, text)
+    engine.read_prompt(prompt, [(adapter, 1.0)] if adapter is not None else [])
+    return "".join(engine.generate(limit=ANSWER)).strip()
+
+
+def _drift(
+    engine: Engine, adapter: Any, questions: Sequence[str], on_question: Callable[[int], None]
+) -> tuple[float, float, int]:
+    """Mean KL to the base in nats a token, the rise of perplexity as a share, and over how many tokens."""
+    import numpy as np
+
+    divergence = likelihood = 0.0
+    tokens = 0
+    for question in questions:
+        prompt = bare_prompt(engine, question)
+        engine.read_prompt(prompt, [])
+        start = len(engine.tokens)
+        for _ in engine.generate(limit=ANSWER):
+            pass
+        answer = engine.tokens[start:]
+        if not answer:
+            continue
+        logs = []
+        for adapters in ([], [(adapter, 1.0)]):
+            engine.read_prompt(prompt, adapters)
+            logs.append(engine.score(answer))
+        base, mine = logs
+        divergence += float(np.sum(np.exp(base) * (base - mine)))
+        rows = np.arange(len(answer))
+        likelihood += float(np.sum(base[rows, answer] - mine[rows, answer]))
+        tokens += len(answer)
+        on_question(1)
+    if not tokens:
+        return 0.0, 0.0, 0
+    return divergence / tokens, float(np.expm1(likelihood / tokens)), tokens
+
+
+def _fact(key: str) -> Fact:
+    """What a right answer is judged by."""
+    return Fact(sentence="", answer=key, full="", questions=(), source=0)
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,67 @@
+"""What a memory's answer to another question would look like: "Your dog is called Miso." Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from memos_cli.operation.adapters.questions.answers import said_words
+
+NEAREST = 4
+"""Learned questions that are compared word by word: those that share the most words."""
+SAME = 0.5
+"""Share of the words in the same order, from which the words that differ are put into the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A question that is learned, its answer, and the part of the answer that only the memory knows."""
+
+    question: str
+    answer: str
+    key: str
+
+
+def leak_of(question: str, learned: Sequence[Learned]) -> str:
+    """The answer to ``question`` of who takes it for the nearest of ``learned``, up to what the memory knows.
+
+    What the two questions name differently, the answer names as ``question`` does. Raises ValueError where
+    nothing is learned.
+    """
+    near = sorted(learned, key=lambda each: -_overlap(question, each.question))[:NEAREST]
+    asked = _words(question)
+
+    def match(each: Learned) -> SequenceMatcher[str]:
+        return SequenceMatcher(
+            None, _words(each.question.casefold()), _words(question.casefold()), autojunk=False
+        )
+
+    best, each = max(((match(each), each) for each in near), key=lambda pair: pair[0].ratio())
+    answer = each.answer
+    if best.ratio() >= SAME:
+        known = _words(each.question)
+        for kind, start, end, from_, to in best.get_opcodes():
+            old, new = " ".join(known[start:end]), " ".join(asked[from_:to])
+            if kind == "replace" and old.casefold() not in each.key.casefold():
+                found = re.search(rf"(?<!\w){re.escape(old)}(?!\w)", answer, re.IGNORECASE)
+                if found:
+                    answer = answer[: found.start()] + new + answer[found.end() :]
+    at = answer.casefold().rfind(each.key.casefold()) if each.key else -1
+    return answer if at < 0 else answer[: at + len(each.key)]
+
+
+def _words(text: str) -> list[str]:
+    return text.rstrip("?.! ").split()
+
+
+@lru_cache(maxsize=10_000)
+def _said(text: str) -> frozenset[str]:
+    return frozenset(said_words(text))
+
+
+def _overlap(one: str, other: str) -> float:
+    """Share of the words of two questions that both have."""
+    return len(_said(one) & _said(other)) / max(1, len(_said(one) | _said(other)))

@@ -1,0 +1,394 @@
+"""What an adapter is trained and examined with: lessons from memories, from use, and on other things."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from memos_cli.cube import Cube
+from memos_cli.errors import UsageError
+from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.prompt import Prompt
+from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.asking import ENOUGH, Reader, ask_about
+from memos_cli.operation.adapters.questions.controls import CONTROLS
+from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.making import contradictions, facts_of
+from memos_cli.operation.adapters.questions.misses import near_misses
+from memos_cli.operation.adapters.questions.splits import split_questions
+from memos_cli.operation.adapters.training import Recipe, Task, Tasks
+from memos_cli.operation.ask.prompt_layout import bare_prompt, memory_text
+
+TRAINED_CONTROLS = 100
+"""Of the shipped control prompts; the others are for the gate."""
+USED_CONTROLS = 50
+"""Of either half at most so many are used: each costs the reading of an answer."""
+NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
+"""Near misses for each fact, how many of them are for the gate, and how often they are drawn.
+
+What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
+"""
+ALIKE = 0.7
+"""Cosine from which a control asks for what the memories say."""
+KEPT = 14
+"""Tokens of the base's own answers to controls that an adapter is held to."""
+PLAIN, HASTY = 2, 6
+"""Of the ways in which a question on a fact is asked: as it stands, and as people type it in haste."""
+REWORDED = 0.4
+"""Share of the near misses that are asked in haste, as the facts are."""
+FOLLOWED = 32
+"""Tokens of an answer that the base gave with the text before it."""
+EXAMPLES = 5
+"""Of the examples of a skill, one in so many is kept for the gate."""
+GROUNDED = 0.6
+"""Share of an answer's longer words that the memory must hold, for the answer to be followed."""
+
+_OPENINGS = (
+    "Hey, ",
+    "Hi! ",
+    "Please tell me: ",
+    "Quick question: ",
+    "I wonder: ",
+    "Say, ",
+    "Answer briefly: ",
+)
+_SMALL_WORDS = frozenset(
+    (
+        "the", "a", "an", "of", "do", "does", "did", "is", "are", "am", "was", "were", "be", "have", "has",
+        "had", "to", "in", "on", "at", "what", "which", "who", "whose", "where", "when", "how", "why", "i",
+        "my", "me", "we", "our", "us", "you", "your", "it", "one", "1", "by", "for", "with", "tell", "know",
+        "remind", "remember", "forgot", "please", "can", "could", "any", "idea", "need", "again", "about",
+        "not",
+    )
+)  # fmt: skip
+
+Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Unit vectors of texts."""
+
+
+def make_lessons(
+    cubes: Sequence[Cube],
+    *,
+    embed: Embed | None,
+    asked: Sequence[tuple[str, int]] = (),
+    others: Sequence[str] = (),
+    own: Sequence[Lesson] = (),
+    reader: Reader | None = None,
+    on_memory: Callable[[int], None] = lambda count: None,
+    seed: int,
+) -> list[Lesson]:
+    """The whole training set of some memories, what is held out included.
+
+    ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
+    things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
+    the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
+    no memory has a sentence, and where two contradict each other.
+    """
+    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
+    if not facts and not own and not examples:
+        raise UsageError(
+            f"there is no sentence to learn in {_some(cubes)}",
+            "promote other memories, or bring questions and answers: --qa FILE.jsonl",
+        )
+    if clashes := contradictions(facts):
+        one, other = clashes[0]
+        ids = {cube.n: cube.id for cube in cubes}
+        raise UsageError(
+            f"{ids[one.source]} and {ids[other.source]} contradict each other on "
+            f"{one.questions[0]!r}: {one.answer!r} and {other.answer!r}",
+            "forget, edit or archive one of them, or leave one out",
+        )
+    asked_by_model, near = _ask_reader(cubes, reader, on_memory)
+    lessons = [
+        *_with_model(_hold_out(_merge(facts), embed), asked_by_model),
+        *(replace(each, made="own") for each in own),
+        *examples,
+    ]
+    known = {_plain(lesson.question) for lesson in lessons}
+    lessons += [
+        Lesson(text, "", "fact", False, cube, made="log") for text, cube in asked if _is_new(text, known)
+    ]
+    drawn = (near_misses(facts, seed=seed + more) for more in range(DRAWS))
+    missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
+    said = max(len(facts), len(cubes))
+    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * said]
+    held = HELD_OUT * said
+    lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
+    mine = [text for text in others if _is_new(text, known)]
+    shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
+    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
+        step = -(-len(half) // USED_CONTROLS)
+        lessons += [Lesson(text, "", "control", is_held) for text in half[::step]]
+    return lessons + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
+
+
+def is_private(lesson: Lesson) -> bool:
+    """Whether it is a question that somebody has asked: on other things, or without an answer of its own."""
+    if lesson.kind == "control":
+        return lesson.question not in CONTROLS
+    return lesson.kind == "fact" and not lesson.answer
+
+
+def _facts_of(cube: Cube) -> list[Fact]:
+    return facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
+
+
+def _merge(facts: Iterable[Fact]) -> list[Fact]:
+    """Each question once: of two facts that ask the same, the first keeps it."""
+    known: set[str] = set()
+    merged = []
+    for fact in facts:
+        kept = [
+            (text, made) for text, made in zip(fact.questions, fact.made, strict=True) if _is_new(text, known)
+        ]
+        if kept:
+            questions, ways = zip(*kept, strict=True)
+            merged.append(replace(fact, questions=questions, made=ways))
+    return merged
+
+
+def _plain(question: str) -> str:
+    return " ".join(said_words(question))
+
+
+def _is_new(question: str, known: set[str]) -> bool:
+    key = _plain(question)
+    is_new = bool(key) and key not in known
+    known.add(key)
+    return is_new
+
+
+def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
+    """The lessons of facts, with some questions of each kept for the gate."""
+    texts = [question for fact in facts for question in fact.questions]
+    # Without an embedder all directions differ: then only copies of words are kept together.
+    vectors = (
+        embed(texts)
+        if embed and texts
+        else [
+            [float(at == n) for n in range(len(fact.questions))]
+            for fact in facts
+            for at in range(len(fact.questions))
+        ]
+    )
+    lessons, at = [], 0
+    for turn, fact in enumerate(facts):
+        own = vectors[at : at + len(fact.questions)]
+        at += len(fact.questions)
+        held = split_questions(fact, own, turn)
+        lessons += [
+            Lesson(question, fact.full, "fact", is_held, fact.source, fact.answer, made)
+            for question, made, is_held in zip(fact.questions, fact.made, held, strict=True)
+        ]
+    return lessons
+
+
+def _ask_reader(
+    cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
+) -> tuple[list[Fact], list[str]]:
+    """What the model asks about each memory, where enough of it holds; and near misses."""
+    facts: list[Fact] = []
+    near: list[str] = []
+    for cube in cubes if reader else ():
+        if reader and cube.type != "skill":
+            found = ask_about(reader, memory_text(cube), source=cube.n)
+            if sum(len(fact.questions) for fact in found.facts) >= ENOUGH:
+                facts += found.facts
+                near += found.near
+        on_memory(1)
+    return facts, near
+
+
+def _with_model(lessons: list[Lesson], facts: Sequence[Fact]) -> list[Lesson]:
+    """The lessons of memories that the model asked about: its questions are learned, the others test them.
+
+    A question of the rules whose answer the model did not ask for is learned as well.
+    """
+    learned: dict[int, set[str]] = {}
+    for fact in facts:
+        learned.setdefault(fact.source, set()).add(_plain(fact.answer))
+    known = {_plain(lesson.question) for lesson in lessons}
+    out = [Lesson(text, fact.full, "fact", False, fact.source, fact.answer, "model")
+           for fact in facts for text in fact.questions if _is_new(text, known)]  # fmt: skip
+    for lesson in lessons:
+        key = f" {_plain(lesson.key)} "
+        is_asked = any(f" {one} " in key or key in f" {one} " for one in learned.get(lesson.source or 0, ()))
+        out.append(replace(lesson, held_out=lesson.made != "topic") if is_asked else lesson)
+    return out
+
+
+_EXAMPLE = re.compile(
+    r"^(?:Q|User|Input|Question|Prompt)\s*:\s*(?P<question>.+?)\s*\n+"
+    r"(?:A|Assistant|Output|Answer|Reply)\s*:\s*(?P<answer>.+?)\s*"
+    r"(?=^(?:Q|User|Input|Question|Prompt)\s*:|\Z)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def examples_of(cube: Cube) -> list[Lesson]:
+    """The examples of a skill, as they stand: ``Input: …`` and ``Output: …``, ``Q:`` and ``A:``, and their
+    like.
+
+    One in five is held out. They are learned as they are; no answer is judged word by word.
+    """
+    pairs = [(match["question"].strip(), match["answer"].strip()) for match in _EXAMPLE.finditer(cube.text)]
+    return [
+        Lesson(question, answer, "example", at % EXAMPLES == EXAMPLES - 1, cube.n)
+        for at, (question, answer) in enumerate(pairs)
+    ]
+
+
+def _unlike(texts: Sequence[str], questions: Sequence[str], embed: Embed | None) -> list[str]:
+    """Those of ``texts`` that ask for nothing that ``questions`` ask: "the password of the router" may."""
+    if embed is None or not questions:
+        return list(texts)
+    import numpy as np
+
+    near = np.asarray(embed(texts)) @ np.asarray(embed(questions)).T
+    return [text for text, most in zip(texts, near.max(1), strict=True) if most < ALIKE]
+
+
+def _shuffled(texts: Iterable[str], seed: int) -> list[str]:
+    order = list(texts)
+    random.Random(seed).shuffle(order)  # noqa: S311 (an order that can be made again)
+    return order
+
+
+def _some(cubes: Sequence[Cube]) -> str:
+    names = ", ".join(cube.id for cube in cubes[:3])
+    return f"{names} and {len(cubes) - 3} more" if len(cubes) > 3 else names
+
+
+# --- as tokens -------------------------------------------------------------------------------------
+
+
+def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
+    """How many lessons of which kind; those that are held out by themselves."""
+    return dict(Counter(f"{each.kind}{', held out' if each.held_out else ''}" for each in lessons))
+
+
+def count_own_answers(lessons: Sequence[Lesson]) -> int:
+    """How many answers of the base ``make_tasks`` reads."""
+    return sum(not each.answer and not each.held_out and each.kind != "near miss" for each in lessons)
+
+
+def make_tasks(
+    engine: Engine,
+    lessons: Sequence[Lesson],
+    cubes: Sequence[Cube],
+    recipe: Recipe,
+    on_answer: Callable[[int], None] = lambda count: None,
+) -> Tasks:
+    """The lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
+
+    To a control it is the answer without any text; to a question on a fact, that with the memory before it,
+    if the answer is made of the memory's words: then it is what the adapter follows. To a near miss it is the
+    answer of an adapter that takes it for a fact, at whose every token the base is to be followed instead.
+    """
+    texts = {cube.n: memory_text(cube) for cube in cubes}
+    end = engine.end_of_turn
+    draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
+    learned = [
+        Learned(each.question, each.answer, each.key)
+        for each in lessons
+        if each.kind == "fact" and each.answer and not each.held_out
+    ]
+    found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
+    for lesson in lessons:
+        kind = "check" if lesson.held_out else lesson.kind
+        if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):
+            continue
+        text_asked = lesson.question
+        if kind == "near miss" and draw.random() < REWORDED:
+            text_asked = _reword(text_asked, draw)
+        question = tuple(bare_prompt(engine, text_asked).question)
+        teacher: tuple[int, ...] = ()
+        if lesson.answer:
+            answer = (*engine.tokenize(lesson.answer), *end)
+            if lesson.made == "model" and (text := texts.get(lesson.source or 0)):
+                teacher = tuple(bare_prompt(engine, lesson.question, text).prefix)
+        elif kind == "near miss" and learned:
+            answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
+        else:
+            text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
+            if lesson.kind == "fact" and not text:
+                continue
+            prompt = bare_prompt(engine, lesson.question, text)
+            answer = _own_answer(engine, prompt, FOLLOWED if text else KEPT)
+            on_answer(1)
+            if lesson.kind == "fact":
+                if not _is_grounded(engine, answer, text):
+                    continue
+                teacher = tuple(prompt.prefix)
+        ways = [question]
+        if lesson.answer and not lesson.held_out:
+            ways = PLAIN * ways + [
+                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
+            ]
+        kind = "fact" if kind == "example" else kind
+        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer) and not teacher))
+    prefix = tuple(bare_prompt(engine, "?").prefix)
+    return Tasks(
+        prefix,
+        tuple(found["fact"]),
+        tuple(found["near miss"]),
+        tuple(found["control"]),
+        tuple(found["check"]),
+    )
+
+
+def _own_answer(engine: Engine, prompt: Prompt, limit: int) -> tuple[int, ...]:
+    """What the base answers, with the end of the turn if it comes to one."""
+    engine.read([*prompt.prefix, *prompt.question])
+    start = len(engine.tokens)
+    for _ in engine.generate(limit=limit):
+        pass
+    answer = tuple(engine.tokens[start:])
+    return answer if len(answer) == limit else (*answer, *engine.end_of_turn)
+
+
+def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:
+    """Whether an answer is mostly made of the words of ``text``: what a model makes up is not learned."""
+    said = b"".join(engine.piece(token) for token in answer).decode("utf-8", "replace")
+    words = {word for word in re.findall(r"\w+", said.casefold()) if len(word) > 3 or word.isdigit()}
+    known = set(re.findall(r"\w+", text.casefold()))
+    return bool(words) and len(words & known) >= GROUNDED * len(words)
+
+
+_NOMINAL = re.compile(
+    r"^(?:what(?:'s| is| was)|(?:please |can you )?tell me|remind me of|i forgot)"
+    r" (?:the|my|our) (?=\w+ (?:of|for) )",
+    re.IGNORECASE,
+)
+
+
+def _reword(question: str, draw: random.Random) -> str:
+    """A question as people type it in haste."""
+    plain = question.rstrip("?.!")
+    way = draw.random()
+    if way < 0.5:
+        return plain.casefold()
+    if way < 0.65:
+        words = [word for word in plain.split() if word.casefold() not in _SMALL_WORDS]
+        return " ".join(words) if len(words) > 1 else plain
+    if way < 0.75 and (noun := _NOMINAL.sub("", plain)) != plain:
+        return noun
+    if way < 0.85:
+        return f"{draw.choice(_OPENINGS)}{question}"
+    return f"{plain}{draw.choice((', please?', ' again?', '??', ' by the way?'))}"
+
+
+def reader_of(engine: Engine) -> Reader:
+    """The engine as one who reads a note and does what it is asked."""
+
+    def read(text: str, request: str, limit: int, seed: int) -> str:
+        engine.read_prompt(bare_prompt(engine, request, text), [])
+        return "".join(engine.generate(limit=limit, temperature=0.7 if seed else 0.0, seed=seed)).strip()
+
+    return read

@@ -1,0 +1,1 @@
+"""Choose memories for a prompt, lay it out, and check the answer (MemScheduler)."""

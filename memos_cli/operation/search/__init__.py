@@ -1,0 +1,1 @@
+"""Find memories by words and by meaning."""

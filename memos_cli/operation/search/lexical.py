@@ -1,0 +1,143 @@
+"""What the words of a question find: BM25 over the full-text table, at a price that does not grow with it.
+
+A word costs as much as it is frequent, and tells the less. So the rare words of a question are asked for by
+BM25, as many as the price allows; the others count where two words of the question stand together, which
+SQLite finds at the price of the rarer one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import Term, fts_query
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.vault.as_of import Past
+    from memos_cli.infrastructure.vault.vault import Vault
+
+POSTINGS = 15_000
+"""How many occurrences of words a search scores (measured: 0.8 µs each)."""
+TOGETHER = 300
+"""Memories, the newest, that two words of the question bring where one of them is frequent."""
+FREQUENT = 4
+"""Frequent words that are sought beside others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A term of the question, in how many cubes it is, and what finding it is worth."""
+
+    term: Term
+    cubes: int
+    idf: float
+
+
+def by_words(
+    vault: Vault | Past, terms: Sequence[Term], *, filter: Filter, now: int, limit: int
+) -> tuple[list[Weighed], dict[int, float]]:
+    """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
+    db, total = vault.connection, vault.texts
+    if vault.is_narrow:
+        return _seen(db, terms, total, filter, now, limit)
+    weighed = weigh(db, terms, total)
+    rare, frequent = _parted([each for each in weighed if each.cubes])
+    asked = fts_query([each.term for each in rare])
+    scores = dict(queries.matches(db, asked, filter, now=now, limit=limit)) if rare else {}
+    if frequent:
+        for n, held in _together(db, rare, frequent, filter, now).items():
+            bare = sum(each.idf for each in held if each in frequent or n not in scores)
+            scores[n] = scores.get(n, 0.0) + bare
+        if len(scores) < limit and not rare:
+            lone = fts_query([frequent[0].term])
+            found = queries.matches(db, lone, filter, now=now, limit=limit)
+            scores = dict(found) | scores
+    best = sorted(scores, key=lambda n: (-scores[n], n))[:limit]
+    return weighed, {n: scores[n] for n in best}
+
+
+def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
+    """Each term with its inverse document frequency among ``total`` cubes, BM25's:
+    ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    counted = "SELECT count(*) FROM words WHERE words MATCH ?"
+    return [_weighed(term, db.execute(counted, (term.fts,)).fetchone()[0], total) for term in terms]
+
+
+def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
+    """The share of the question's words that a cube holds, rare words counting more."""
+    total = sum(w.idf for w in terms)
+    return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
+
+
+def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
+    """Which of the terms each of a few cubes holds."""
+    found: dict[int, set[str]] = {n: set() for n in cubes}
+    for weighed in terms:
+        if weighed.cubes:
+            for n in queries.holding(db, weighed.term.fts, cubes):
+                found[n].add(weighed.term.text)
+    return found
+
+
+def _weighed(term: Term, cubes: int, total: int) -> Weighed:
+    return Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5)))
+
+
+def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
+    """The rare terms that ``POSTINGS`` pays for, and the first of the others; each the rarest first."""
+    ordered = sorted(terms, key=lambda each: (each.cubes, each.term.text))
+    rare, spent = list[Weighed](), 0
+    for each in ordered:
+        spent += each.cubes
+        if spent > POSTINGS:
+            break
+        rare.append(each)
+    return rare, ordered[len(rare) :][:FREQUENT]
+
+
+def _together(
+    db: Connection, rare: Sequence[Weighed], frequent: Sequence[Weighed], filter: Filter, now: int
+) -> dict[int, set[Weighed]]:
+    """The cubes that hold a frequent term and another one, with what is known of them to be held."""
+    held: dict[int, set[Weighed]] = defaultdict(set)
+    for at, each in enumerate(frequent):
+        for other in (*rare, *frequent[at + 1 :]):
+            both = f"{each.term.fts} AND {other.term.fts}"
+            for n in queries.newest_matches(db, both, filter, now=now, limit=TOGETHER):
+                held[n] |= {each, other}
+    return held
+
+
+def _seen(
+    db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
+) -> tuple[list[Weighed], dict[int, float]]:
+    """The terms, and the cubes that hold them, best first, for who may not read all of the vault.
+
+    BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
+    many of the asker's cubes hold it, and a cube by the words that it holds, however often.
+    """
+    holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
+    found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}
+    weighed = [_weighed(term, len(found[term]), total) for term in terms]
+    rare, frequent = _parted([each for each in weighed if each.cubes])
+    scores: dict[int, float] = {}
+    for each in rare or frequent[:1]:
+        for n in found[each.term]:
+            scores[n] = scores.get(n, 0.0) + each.idf
+    for each in frequent:
+        for n in found[each.term]:
+            if n in scores:
+                scores[n] += each.idf
+    best = sorted(scores, key=lambda n: (-scores[n], n))
+    passing: list[int] = []
+    while best and len(passing) < limit:
+        part, best = best[:limit], best[limit:]
+        fit = set(queries.passing(db, part, now=now, filter=filter))
+        passing += [n for n in part if n in fit]
+    return weighed, {n: scores[n] for n in passing[:limit]}

@@ -1,0 +1,259 @@
+"""MemOperator: the memories that fit a question, by their words and by their meaning.
+
+Words: BM25 over the full-text table. Meaning: cosine of vectors. Both bring candidates, and conversations
+the turns beside them; ``ranking`` orders them. Beside the order, each hit has a *relevance* that does not
+depend on the other hits: it decides whether a memory is worth a model's time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter, Hit
+from memos_cli.infrastructure.memories import links, queries
+from memos_cli.infrastructure.memories.links import Link
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.infrastructure.storage.fulltext import query_terms, script_of
+from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.infrastructure.vectors import vector_index
+from memos_cli.infrastructure.vectors.vector_index import Near
+from memos_cli.models.embed.embedder import DEFAULT, Embedder
+from memos_cli.operation.search.embedding import row_in_use
+from memos_cli.operation.search.lexical import Weighed, by_words, coverage, found_terms
+from memos_cli.operation.search.ranking import SESSION, Asked, Candidate, rank
+from memos_cli.operation.search.relevance import (
+    BY_WORDS,
+    CALIBRATIONS,
+    Calibration,
+    Signs,
+    is_weak,
+    relevance,
+    typical,
+)
+from memos_cli.operation.search.sentence_search import score_sentences
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.vault.as_of import Past
+    from memos_cli.infrastructure.vectors.vector_index import Floats
+
+CANDIDATES = 150
+"""How many each signal may bring, at least."""
+QUOTABLE = 40
+"""How many of the best hits have their sentences scored."""
+OPENING = 1000
+"""Characters of a text that tell what kind of answer it is."""
+FOREIGN = 0.8
+"""How much less vectors count for a question in Chinese, Japanese or Korean, where the embedder was trained
+on English, as the default one was: to it such texts are all a little alike."""
+_PROBE = (
+    "会议讨论了气候政策和碳税。",
+    "我的猫喜欢在沙发上睡觉。",
+    "The meeting was about climate policy and the carbon tax.",
+)
+_known: dict[str, bool] = {}
+RERANKED = 30
+"""How many of the best a reranker reads."""
+WIDENED, WIDENING = 5, frozenset({"part_of", "follows", "about"})
+"""How many of the best hits may bring what they are linked to, and by which kinds of links."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a search has to choose from."""
+
+    terms: tuple[Weighed, ...]
+    candidates: tuple[Candidate, ...]
+    pairs: tuple[tuple[int, int], ...]
+    """(turn, the next turn), by cube."""
+    foreign: float
+    """The share of the question's words in Chinese, Japanese or Korean; 0 where the embedder reads them."""
+    near: Mapping[int, Near]
+    """The similarity of each cube with vectors."""
+
+
+def search(
+    vault: Vault | Past,
+    question: str,
+    *,
+    filter: Filter,
+    k: int,
+    now: int,
+    embedder: Embedder | None,
+    balance: float,
+    aside: str = "",
+    asked: Asked | None = None,
+    least: float = 0.0,
+) -> list[Hit]:
+    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
+
+    ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
+    is what the question says beside its words. Hits below the relevance ``least`` are weak, unless their
+    words match.
+    """
+    db = vault.connection
+    found = gather(vault, question, filter=filter, now=now, embedder=embedder, limit=max(CANDIDATES, k))
+    weight = balance * (1 - FOREIGN * found.foreign) if found.near else 0.0
+    ranked = rank(found.candidates, found.pairs, asked or Asked(question), balance=weight)
+    best = sorted(ranked, key=lambda n: (-ranked[n].score, n))[:k]
+    by_number = {each.cube: each for each in found.candidates}
+    cubes = queries.by_number(db, best)
+    held = found_terms(db, found.terms, best)
+    calibration = BY_WORDS if found.foreign else _calibration(embedder)
+    typical_of = {
+        foreign: typical(
+            [
+                found.near[c.cube].best
+                for c in found.candidates
+                if c.cube in found.near and c.is_foreign == foreign
+            ]
+        )
+        for foreign in (False, True)
+    }
+    quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
+    sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
+    # What is left without them is cut anew: pairs of characters may reach into the words set aside.
+    needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
+    hits = []
+    for n in best:
+        if n not in cubes:  # forgotten while this search ran
+            continue
+        each = by_number[n]
+        covered = coverage([w for w in found.terms if w.term.text in needed | held[n]], held[n])
+        why: dict[str, float | str] = {"words": round(each.words, 3), "coverage": round(covered, 3)}
+        if held[n]:
+            why["terms"] = " ".join(w.term.text for w in found.terms if w.term.text in held[n])
+        near = found.near.get(n)
+        signs = Signs(covered, is_foreign=each.is_foreign)
+        if near is not None:
+            why["cosine"] = round(near.best, 3)
+            gap = near.best - typical_of[each.is_foreign]
+            signs = Signs(covered, near.best, gap, each.is_foreign)
+            why["gap"] = round(gap, 3)
+        if each.is_foreign:
+            why["script"] = "not that of the question"
+        why |= ranked[n].signs
+        probability = relevance(signs, calibration)
+        why["relevance"] = round(probability, 3)
+        weak = is_weak(probability, covered, least)
+        hits.append(Hit(cubes[n], round(ranked[n].score, 4), why, sentences.get(n, ()), weak))
+    return hits
+
+
+def gather(
+    vault: Vault | Past, question: str, *, filter: Filter, now: int, embedder: Embedder | None, limit: int
+) -> Gathered:
+    """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
+    db = vault.connection
+    terms = query_terms(question, across=True)
+    # An embedder gives emoji and unknown words nearly the same vector.
+    asked = " ".join(term.text for term in terms if any(map(str.isalnum, term.text)))
+    row = row_in_use(db, embedder) if embedder is not None and asked and embedder.knows(asked) else 0
+    with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
+        read = (
+            aside.submit(partial(embedder.embed, query=True), [question])
+            if embedder is not None and row
+            else None
+        )
+        weighed, words = by_words(vault, terms, filter=filter, now=now, limit=limit)
+    vector = read.result()[0] if read is not None else None
+    meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
+    known = list(words.keys() | meaning.keys())
+    pairs = queries.beside(db, known, SESSION)
+    more = {n for pair in pairs for n in pair} - set(known)
+    known += queries.passing(db, sorted(more), now=now, filter=filter)
+    near = vector_index.compare(db, row, vector, known) if vector is not None else {}
+    script = script_of(question)
+    candidates = tuple(
+        Candidate(
+            n, type, author, role, time, text, type == "dialogue" and last in ("?", "？"), source, start,
+            words.get(n, 0.0), near[n].meaning if n in near else None, script_of(text) != script,
+        )
+        for n, type, author, role, time, text, last, source, start in queries.openings(db, known, OPENING)
+    )  # fmt: skip
+    foreign = sum(term.cjk for term in terms) / len(terms) if terms else 0.0
+    if foreign and embedder is not None and reads_foreign(embedder):
+        foreign = 0.0
+    return Gathered(tuple(weighed), candidates, tuple(pairs), foreign, near)
+
+
+def _calibration(embedder: Embedder | None) -> Calibration:
+    return CALIBRATIONS.get(embedder.name if embedder else "", CALIBRATIONS[DEFAULT])
+
+
+def reads_foreign(embedder: Embedder) -> bool:
+    """Whether an embedder finds a Chinese sentence nearer to its translation than to another Chinese one.
+
+    Of all-MiniLM-L6-v2 the cosines are 0.23 and 0.52. The default embedder is known to.
+    """
+    if embedder.name == DEFAULT:
+        return True
+    if embedder.fingerprint not in _known:
+        said, other, translated = embedder.embed(_PROBE)
+        _known[embedder.fingerprint] = float(said @ translated) > float(said @ other)
+    return _known[embedder.fingerprint]
+
+
+def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) -> list[Hit]:
+    """``hits`` with the first ``RERANKED`` ordered anew: half by their scores, half by what ``read`` says."""
+    first, rest = hits[:RERANKED], hits[RERANKED:]
+    told = read([hit.cube.text for hit in first])
+    anew = [
+        replace(hit, score=round((hit.score + score) / 2, 4), why={**hit.why, "reranker": round(score, 3)})
+        for hit, score in zip(first, told, strict=True)
+    ]
+    anew.sort(key=lambda hit: (-hit.score, hit.cube.n))
+    least = anew[-1].score if anew else 0.0
+    return anew + [replace(hit, score=min(hit.score, least)) for hit in rest]
+
+
+def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:
+    """``hits`` and what the best of them are linked to: their parts, what follows, what they are about.
+
+    Such a one counts for half of what led to it, and says so in ``why``. At most ``k`` in all.
+    """
+    best = {hit.cube.n: hit for hit in hits[:WIDENED]}
+    if not best or not db.execute("SELECT 1 FROM link LIMIT 1").fetchone():
+        return list(hits)
+    known = {hit.cube.n for hit in hits}
+    led: dict[int, tuple[Hit, Link]] = {}
+    for link in links.links_of(db, list(best)):
+        for start, end in ((link.source, link.target), (link.target, link.source)):
+            if link.kind in WIDENING and start in best and end not in known:
+                led.setdefault(end, (best[start], link))
+    fit = queries.passing(db, list(led), now=now, filter=filter)
+    cubes = queries.by_number(db, fit)
+    more = []
+    for n, cube in cubes.items():
+        hit, link = led[n]
+        why: dict[str, float | str] = {"linked": f"{link.kind} {hit.cube.id}"}
+        why["relevance"] = round(hit.relevance / 2, 3)
+        more.append(Hit(cube, hit.score / 2, why, weak=hit.weak))
+    return sorted([*hits, *more], key=lambda hit: (-hit.score, hit.cube.n))[:k]
+
+
+def nearest_memories(
+    vault: Vault | Past, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
+) -> dict[int, float]:
+    """Return the ``limit`` memories nearest to a vector, best first, each with its cosine.
+
+    Only those count that the caller may read and that pass ``filter``.
+    """
+    db = vault.connection
+    allowed = queries.numbers(db, filter, now=now) if filter != Filter() else None
+    if allowed is not None:
+        return dict(vector_index.nearest(db, vault.snapshots, embedder, vector, limit, allowed))
+    # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
+    # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
+    wanted = limit
+    while True:
+        near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)
+        passing = set(queries.passing(db, [n for n, _ in near], now=now))
+        kept = [(n, cosine) for n, cosine in near if n in passing]
+        if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
+            return dict(kept[:limit])
+        wanted = max(2 * wanted, math.ceil(1.2 * limit * len(near) / max(1, len(kept))))

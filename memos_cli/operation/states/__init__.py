@@ -1,0 +1,1 @@
+"""Keep and restore saved model states."""

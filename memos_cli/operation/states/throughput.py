@@ -1,0 +1,97 @@
+"""What the forms of a memory cost with one model on this machine: measured once, then kept.
+
+Text costs its reading at each use; a state its making once, its bytes on the disk, and its restoring at each
+use. An adapter costs neither at a query, and minutes of training that nothing else compares with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import cycle, islice
+
+from memos_cli.infrastructure.derived import lineage
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories import key_values
+from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.models.llama.engine import Engine
+
+RESTORE = 1e9
+"""Bytes of a state that are restored in a second, where it was never measured."""
+
+SAMPLE = "The keeper of the lighthouse wrote down what the sea had brought, and when. "
+"""What is read again and again to measure how long reading takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How quickly a model reads and restores, and how large its states are."""
+
+    second: float
+    """Seconds that one operation of ``Engine.work`` takes."""
+    base: int
+    """Bytes of the state of one batch."""
+    per_token: float
+    """Bytes of each token after it."""
+    restore: float = RESTORE
+    """Bytes of a state that are read, verified and restored in a second."""
+
+    def reading(self, engine: Engine, tokens: int, held: int = 0) -> float:
+        """Seconds to read ``tokens``, of which the first ``held`` are there already."""
+        return self.second * (engine.work(tokens) - engine.work(held))
+
+    def size(self, engine: Engine, tokens: int) -> int:
+        """Bytes of a state of ``tokens``."""
+        return round(self.base + (tokens - engine.batch) * self.per_token)
+
+
+def sample(engine: Engine) -> Pace:
+    """The pace, from reading a few batches."""
+    engine.clear()
+    tokens = engine.tokenize(SAMPLE)
+    return read_timed(engine, list(islice(cycle(tokens), min(5 * engine.batch, engine.context))))[1]
+
+
+def read_timed(
+    engine: Engine, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None
+) -> tuple[memoryview, Pace]:
+    """Read ``tokens``, more than a batch, from an empty sequence; their state, and the pace."""
+    engine.read(tokens[: engine.batch], on_tokens)  # this batch brings the weights into memory, too
+    base = len(engine.save())
+    start = time.perf_counter()
+    engine.read(tokens, on_tokens)
+    measured = time.perf_counter() - start
+    data = engine.save()
+    work = engine.work(len(tokens)) - engine.work(engine.batch)
+    per_token = (len(data) - base) / (len(tokens) - engine.batch)
+    return data, Pace(measured / work, base, per_token)
+
+
+def kept(db: Connection, fingerprint: Mapping[str, str]) -> Pace | None:
+    """The pace that was measured under these conditions; None if none was."""
+    values = lineage.from_json(key_values.get(db, _name(fingerprint)))
+    return Pace(**values) if values.keys() == {each.name for each in fields(Pace)} else None
+
+
+def keep(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
+    """Keep what reading took last: a machine changes, and so does what else runs on it."""
+    known = kept(change.db, fingerprint)
+    _put(change, fingerprint, replace(pace, restore=known.restore) if known else pace)
+
+
+def keep_restoring(change: Change, state: State, seconds: float) -> None:
+    """Keep what restoring a state took: it counts for half of what is known then."""
+    if known := kept(change.db, state.fingerprint):
+        speed = (known.restore + state.size / max(seconds, 1e-9)) / 2
+        _put(change, state.fingerprint, replace(known, restore=speed))
+
+
+def _put(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
+    key_values.put(change, _name(fingerprint), lineage.to_json(asdict(pace)))
+
+
+def _name(fingerprint: Mapping[str, str]) -> str:
+    return "pace:" + hashlib.sha256(lineage.to_json(fingerprint).encode()).hexdigest()
