@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the file that centres the vectors of multilingual-e5-small: memos_cli/runtime/e5_centre.npy.
+"""Write the file that centres the vectors of multilingual-e5-small: memos_cli/models/embed/e5_centre.npy.
 
     scripts/calibrate_embedder.py --xquad DIR --tatoeba DIR [--texts 300]
 

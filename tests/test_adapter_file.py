@@ -269,7 +269,7 @@ LOAD = """
 import sys
 from pathlib import Path
 from memos_cli.errors import ModelUnfit
-from memos_cli.runtime.engine import Engine
+from memos_cli.models.llama.engine import Engine
 with Engine(Path(sys.argv[1]), context=64, threads=1) as engine:
     loaded = 0
     for path in sorted(Path(sys.argv[2]).iterdir()):

@@ -235,7 +235,7 @@ def test_audit_verify_passes_while_others_write(memos: Shell) -> None:
     """Each run reads one snapshot: what comes after its first statement is not there for any."""
     code = """
 import sys
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 from pathlib import Path
 with Vault.open(Path(sys.argv[1]), timeout=10.0) as vault:
     print("up", flush=True)

@@ -325,7 +325,7 @@ def test_the_fingerprint_depends_on_all_that_decides_the_vectors(
 
 OPEN = """
 import sys; from pathlib import Path
-from memos_cli.runtime.embedder import open_embedder
+from memos_cli.models.embed.embedder import open_embedder
 vector = open_embedder("", Path(sys.argv[1])).embed(["上 cab"], query=True)[0]
 print(vector.tobytes().hex())
 print(*sorted({name.partition('.')[0] for name in sys.modules}))

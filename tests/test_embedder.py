@@ -405,7 +405,7 @@ def test_a_search_needs_neither_torch_nor_the_compiler(folder: Path, tmp_path: P
     cache = tmp_path / "cache"
     open_embedder(str(folder), cache).close()
     code = (
-        "import sys; from pathlib import Path; from memos_cli.runtime.embedder import open_embedder\n"
+        "import sys; from pathlib import Path; from memos_cli.models.embed.embedder import open_embedder\n"
         "open_embedder(sys.argv[1], Path(sys.argv[2])).embed(['上 cab'])\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
@@ -427,7 +427,7 @@ def test_a_search_needs_neither_torch_nor_the_compiler(folder: Path, tmp_path: P
 
 def test_loading_llama_cpp_leaves_the_package_whole_for_others() -> None:
     code = (
-        "from memos_cli.runtime import llama; low = llama.load(); import sys\n"
+        "from memos_cli.models.llama import llama; low = llama.load(); import sys\n"
         "assert 'llama_cpp.llama' not in sys.modules\n"
         "import llama_cpp; assert llama_cpp.llama_cpp is low\n"
         "print(llama_cpp.Llama.__name__, llama_cpp.__version__)\n"

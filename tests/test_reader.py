@@ -357,7 +357,7 @@ def test_a_time_outside_every_calendar_makes_no_range() -> None:
 
 def test_dateparser_is_not_imported_for_ordinary_questions() -> None:
     code = (
-        "import sys; from memos_cli.interface.reader import read_question as r\n"
+        "import sys; from memos_cli.interface.ask.question_parser import read_question as r\n"
         f"for q in ('Who came last month?', 'in May 2023', '上个月', 'tea'): r(q, now={NOW})\n"
         "sys.exit('dateparser' in sys.modules)"
     )

@@ -180,7 +180,7 @@ def test_a_memory_that_expires_today_lasts_until_midnight(memos: Shell) -> None:
 
 def test_dateparser_is_not_loaded_for_times_in_english_and_numbers() -> None:
     code = (
-        "import sys; from memos_cli.interface.times import parse_when, find_range as f\n"
+        "import sys; from memos_cli.interface.time.times import parse_when, find_range as f\n"
         f"for t in ('12.05.2023', '12 May 2023', 'yesterday', '30d'): parse_when(t, now={NOW})\n"
         f"f('Who paid on 12 May 2023 or by Friday?', now={NOW})\n"
         "sys.exit('dateparser' in sys.modules)"

@@ -265,7 +265,7 @@ import sys
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
 from conftest import WHO, keep
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with Vault.open(folder, timeout=60.0) as vault:
     print("ready", flush=True)
@@ -315,7 +315,7 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from conftest import keep
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure.vault import Vault
+from memos_cli.infrastructure.vault.vault import Vault
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 vault = Vault.open(Path(sys.argv[1]), timeout=1.0)
 keep(vault, "small and kept", uri="file:///small")

@@ -86,11 +86,11 @@ from pathlib import Path
 print(len(vector))
 """
 OURS = """
-from memos_cli.runtime.embedder import LEGACY, open_embedder
+from memos_cli.models.embed.embedder import LEGACY, open_embedder
 vector = open_embedder(LEGACY, Path(sys.argv[1])).embed(["When did we go to Oslo?"])[0]
 """
 E5 = """
-from memos_cli.runtime.embedder import DEFAULT, open_embedder
+from memos_cli.models.embed.embedder import DEFAULT, open_embedder
 vector = open_embedder(DEFAULT, Path(sys.argv[1])).embed(["When did we go to Oslo?"], query=True)[0]
 """
 THEIRS = """

@@ -1,6 +1,6 @@
 """What derived cubes were made from: the exact versions of their memories, and whether they are still those.
 
-Shared by ``derived.py`` (states) and ``adapters.py``. A derived cube ends with the first of its memories, and
+Shared by ``saved_states.py`` and ``adapters.py``. A derived cube ends with the first of its memories, and
 is stale as soon as one of them is not live, or not in the version that was read. That is worked out when it
 is asked for and never written, so no write can forget to say it.
 """

@@ -1,4 +1,4 @@
-"""Where the snapshots of vectors lie; ``index.py`` knows what is in them. Loads no NumPy by itself."""
+"""Where the snapshots of vectors lie; ``vector_index.py`` knows what is in them. Loads no NumPy by itself."""
 
 from __future__ import annotations
 
