@@ -18,6 +18,7 @@ from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.transaction import Terms
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import piece_digests
@@ -152,7 +153,7 @@ def test_a_forgotten_memory_leaves_no_word_no_version_and_no_tag_but_the_audit(v
         row = change.embedder("f", "name", 2)
         change.put_vectors(row, [(gone.cube, 1, PARTS), (stays.cube, 1, PARTS[:1])])
     with vault.change(WHO, NOW) as change:
-        assert change.forget(gone.cube) == []
+        assert forget(change, gone.cube) == []
     assert found(vault, "code 4711") == []
     for table in ("version", "place", "tag", "vector", "words_docsize"):
         assert vault.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,), table
@@ -167,7 +168,7 @@ def test_with_a_memory_go_the_states_that_were_made_from_it_and_their_blobs_are_
     second, other = keep_state(vault, three.cube, pinned=[one.cube], content=b"another")
     stays, kept_blob = keep_state(vault, three.cube, content=b"a third")
     with vault.change(WHO, NOW) as change:
-        blobs = change.forget(one.cube)
+        blobs = forget(change, one.cube)
     assert sorted(blobs) == sorted([blob, other])
     vault.discard_blobs(blobs)
     assert list(vault.blobs.names()) == [kept_blob]
@@ -183,7 +184,7 @@ def test_a_state_that_is_forgotten_leaves_its_memories(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     id, blob = keep_state(vault, kept.cube)
     with vault.change(WHO, NOW) as change:
-        assert change.forget(queries.one(vault.connection, id).n) == [blob]
+        assert forget(change, queries.one(vault.connection, id).n) == [blob]
     vault.discard_blobs([blob])
     assert saved_states.activations(vault.connection, now=NOW) == []
     assert found(vault, "larks") == ["Larks nest low."]
@@ -313,7 +314,7 @@ def test_pins_go_with_their_view_and_with_their_memory(vault: Vault) -> None:
                 change.pin(view, each.cube)
     with vault.change(WHO, NOW) as change:
         change.remove_view("work")
-        change.forget(one.cube)
+        forget(change, one.cube)
     assert vault.connection.execute("SELECT view, cube FROM pin").fetchall() == [("", two.cube)]
 
 
@@ -407,7 +408,7 @@ def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
             elif action == "revise":
                 change.revise(target.n, text, text[:2], "edit")
             elif action == "forget":
-                blobs = change.forget(target.n)
+                blobs = forget(change, target.n)
             elif action == "use":
                 change.use({target.n: 1.0})
             elif action == "pin":

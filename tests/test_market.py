@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, Damaged, MemosError, UsageError
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.share import feeds
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.share import bundle
@@ -730,7 +731,7 @@ def test_what_does_not_make_what_the_index_says_is_fetched_anew(ann: Shell, bob:
     publish(ann, place)
     follow(bob, place)
     with feeds_of(bob) as vault, vault.change("feed:harbour", 1_800_000_000_000) as change:
-        change.forget(next(iter(feeds.held(change.db, 1).values()))[0])
+        forget(change, next(iter(feeds.held(change.db, 1).values()))[0])
     ann("edit", id_of(ann, FACTS[5]), "--text", "Closed.")
     again(ann)
     assert bob("update", "--json").record["received"] > 10_000

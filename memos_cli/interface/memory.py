@@ -133,6 +133,7 @@ class Memos(Session):
         job = Ingestion(
             self.vault, wishes, principal=self.principal, clock=self._clock,
             max_bytes=self.settings.ingest_max_mb * 1_000_000, on_source=on_source, on_drafts=on_drafts,
+            import_command=_import_command,
         )  # fmt: skip
         if text is not None:
             job.take_text(text, name)
@@ -872,3 +873,9 @@ class Memos(Session):
         self.access.require_making()
         repaired = check.repair(self.vault, findings, principal=self.principal, now=self._clock())
         return check.examine(self.folder, timeout=timeout, cipher=cipher), repaired
+
+
+def _import_command(path: Path) -> str:
+    from memos_cli.interface.importing.recognition import import_command  # only for files that may be exports
+
+    return import_command(path)

@@ -4,8 +4,8 @@ What a principal makes is its own, and nobody else's until it is granted. A rule
 one memory, a tag with all below it, a view, or everything. What was made from memories (a state, an adapter)
 may be used by whoever may read every one of them.
 
-``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two and a third,
-slow one on random vaults.
+``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two and a
+third, slow one on random vaults.
 """
 
 from __future__ import annotations

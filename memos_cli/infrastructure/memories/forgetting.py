@@ -10,14 +10,14 @@ The bytes go too, not only the rows: see ``Vault.settle``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Change
 
 
 def forget(change: Change, cube: int) -> list[str]:
-    """Remove a cube, and what was made from it. Returns the blobs that may be deleted after the commit."""
+    """Remove a cube with its versions, words and vectors, and what was made from it.
+
+    The audit keeps that they were. Returns the blobs that may be deleted after the commit.
+    """
     db = change.db
     row = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
     if row is None:

@@ -6,16 +6,8 @@ from collections.abc import Iterator
 
 from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Change
 from memos_cli.infrastructure.storage.database import Connection
-from memos_cli.infrastructure.storage.fulltext import word_row
+from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
-
-NEW_WORDS = (
-    # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
-    "DELETE FROM words_data",
-    "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
-    "INSERT OR REPLACE INTO words_config (k, v) VALUES ('version', 4)",
-    "INSERT INTO words (words) VALUES ('delete-all')",
-)
 
 BAD_VECTORS = f"""SELECT x.n FROM vector x JOIN cube c ON c.n = x.cube JOIN embedder e ON e.n = x.embedder
   WHERE NOT ({LIVE_TEXT}) OR length(x.data) <> 4 + e.dimension"""

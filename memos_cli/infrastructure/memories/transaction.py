@@ -20,7 +20,6 @@ from memos_cli.cube import (
     most_sensitive,
     new_ulids,
 )
-from memos_cli.infrastructure.memories import forgetting
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.fulltext import word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
@@ -362,13 +361,6 @@ class Change:
             """DELETE FROM source WHERE claim IS NULL AND blob IS NULL
                AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
         )
-
-    def forget(self, cube: int) -> list[str]:
-        """Remove a cube with all its versions, words and vectors, and what holds any of it.
-
-        The audit keeps that they were. Returns the blobs that may be deleted after the commit.
-        """
-        return forgetting.forget(self, cube)
 
     def use(self, heats: Mapping[int, float]) -> None:
         """Note that cubes were put before a model: ``heats`` maps each to its new heat."""

@@ -16,6 +16,7 @@ from memos_cli.cube import LIVE_STATES, to_ulid_digits
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import FEED, Rule
 from memos_cli.infrastructure.memories import links
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Change
 from memos_cli.infrastructure.share import foreign_memories
@@ -213,7 +214,7 @@ def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[
     blobs: list[str] = []
     gone = [here[id][0] for id in ids if id in here]
     for cube in gone:
-        blobs += change.forget(cube)
+        blobs += forget(change, cube)
     return len(gone), blobs
 
 
@@ -263,7 +264,7 @@ def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> l
     known = adapters(change.db, feed.n)
     for sha256 in sorted(known.keys() - {*published}):
         if (cube := known[sha256]) is not None:
-            blobs += change.forget(cube)
+            blobs += forget(change, cube)
         change.db.execute("DELETE FROM feed_adapter WHERE feed = ? AND sha256 = ?", (feed.n, sha256))
     return blobs
 
@@ -280,7 +281,7 @@ def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
       AND o.state IN ('generated', 'activated') AND (o.expires IS NULL OR o.expires > ?) WHERE c.n = ?"""
     for cube in cubes:
         if not keep or db.execute(alike, (change.principal, change.now, cube)).fetchone():
-            blobs += change.forget(cube)
+            blobs += forget(change, cube)
     if keep:
         own = """SELECT f.cube, c.state, f.expires FROM feed_cube f JOIN cube c ON c.n = f.cube
           WHERE f.feed = ?"""
@@ -290,7 +291,7 @@ def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
         db.execute("UPDATE OR IGNORE source SET owner = ? WHERE owner = ?", (change.principal, feed.owner))
     made = "SELECT n FROM cube WHERE owner = ? ORDER BY n"
     for (cube,) in db.execute(made, (feed.owner,)).fetchall():  # adapters without a memory
-        blobs += change.forget(cube)
+        blobs += forget(change, cube)
     for rule in rules.all_rules(db):
         if rule.owner == feed.owner:
             rules.revoke(change, rule)

@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from memos_cli.cube import Draft, Span
-from memos_cli.infrastructure.memories.repairs import NEW_WORDS
-from memos_cli.infrastructure.storage.fulltext import word_row
+from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.letters import nfc
 
 _TEXTS = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c

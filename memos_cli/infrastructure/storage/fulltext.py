@@ -23,6 +23,13 @@ from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 """The FTS5 tokenizer of every full-text table. ``categories``: marks are part of a word."""
+NEW_WORDS = (
+    # What FTS5 writes into a new table: one that is damaged here does not even open to be emptied.
+    "DELETE FROM words_data",
+    "INSERT INTO words_data (id, block) VALUES (1, x''), (10, zeroblob(7))",
+    "INSERT OR REPLACE INTO words_config (k, v) VALUES ('version', 4)",
+    "INSERT INTO words (words) VALUES ('delete-all')",
+)
 
 _ENGLISH = """
 a about above after again against all also am an and any anybody anyone anything are aren't as at be

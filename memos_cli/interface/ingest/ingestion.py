@@ -78,7 +78,9 @@ class Ingestion:
         max_bytes: int,
         on_source: Callable[[str], None],
         on_drafts: Callable[[int], None],
+        import_command: Callable[[Path], str] = lambda path: "",
     ) -> None:
+        """``import_command`` gives the command that imports a file that another program exported, or ""."""
         self.added = self.versions = self.unchanged = self.archived = self.quarantined = 0
         self.forgotten = self.unpruned = 0
         self.ids: list[str] = []
@@ -90,6 +92,7 @@ class Ingestion:
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
+        self._import_command = import_command
         self._shared: _Shared | None = None
 
     @contextmanager
@@ -148,7 +151,7 @@ class Ingestion:
             except OSError as error:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
-            self._take(found.uri, sha256, partial(read, found, self._wishes.hints))
+            self._take(found.uri, sha256, partial(read, found, self._wishes.hints, self._import_command))
         db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
         note_paths(db, self._change, self._principal, given)
         for folder in paths if self._wishes.prune or self._wishes.prune_all else ():

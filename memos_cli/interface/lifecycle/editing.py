@@ -10,7 +10,7 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
 from memos_cli.infrastructure.backup import backup_format
 from memos_cli.infrastructure.derived import adapters, saved_states
-from memos_cli.infrastructure.memories import forgotten, links, queries
+from memos_cli.infrastructure.memories import forgetting, forgotten, links, queries
 from memos_cli.infrastructure.share import publications
 from memos_cli.interface.lifecycle.linking import take_apart
 from memos_cli.interface.lifecycle.standing import chosen, require_thawed
@@ -107,7 +107,7 @@ def forget(
                 take_apart(change, merged, but=gone_now)
         forgotten.remember(change, [cube for cube in cubes if cube.payload == "plaintext"])
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
-        blobs.update(blob for cube in cubes for blob in change.forget(cube.n))
+        blobs.update(blob for cube in cubes for blob in forgetting.forget(change, cube.n))
         change.drop_bare_sources()
     return replace(gone, settled=not cubes or memos.vault.settle())
 

@@ -1,8 +1,9 @@
 """Times in a question or an option, English and Chinese (and simple Japanese), as calendar ranges.
 
-``dates.py`` reads whole dates and ``time_expressions.py`` single phrases; here the words around them ("since",
-"between ... and", "…之前") make them a range. An option must be understood as a whole, or it is refused. In a
-question, no time is better than a wrong one. A date without a year is the latest one that began.
+``dates.py`` reads whole dates and ``time_expressions.py`` single phrases; here the words around them
+("since", "between ... and", "…之前") make them a range. An option must be understood as a whole, or it is
+refused. In a question, no time is better than a wrong one. A date without a year is the latest one that
+began.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
 
 from memos_cli.models.llama.chat_template import render_frame
-from memos_cli.models.llama.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,24 @@ class Prompt:
         return len(self.prefix) + len(self.question)
 
 
-def build_prompt(engine: Engine, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+class Tokenizer(Protocol):
+    """The part of an engine that a prompt is made with."""
+
+    day: date
+
+    @property
+    def template(self) -> str: ...
+
+    @property
+    def marks(self) -> dict[str, str]: ...
+
+    @property
+    def adds_start(self) -> bool: ...
+
+    def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]: ...
+
+
+def build_prompt(engine: Tokenizer, *, system: str, memories: Sequence[str], question: str) -> Prompt:
     """Make the prompt that puts blocks of ``memories`` before ``question``.
 
     Each block is tokenized by itself, so that its tokens do not depend on what follows. Where the model's

@@ -87,10 +87,12 @@ class Reading:
     """The parts of the source that could not be taken."""
 
 
-def read(found: Found, hints: Hints) -> Reading:
+def read(found: Found, hints: Hints, import_command: Callable[[Path], str]) -> Reading:
     """Reads a file. Raises MemosError if it cannot be read or is no text.
 
-    A note, or the hint of the error, names the command that imports it if another program exported it."""
+    ``import_command`` gives the command that imports a file if another program exported it, or "": a note, or
+    the hint of the error, names it.
+    """
     try:
         data = found.path.read_bytes()
     except OSError as error:
@@ -101,17 +103,11 @@ def read(found: Found, hints: Hints) -> Reading:
     except UsageError:
         raise
     except MemosError as error:
-        raise MemosError(str(error), _import_command(found.path) or error.hint) from error
-    if reading.origin.kind in _EXPORTED and (command := _import_command(found.path)):
+        raise MemosError(str(error), import_command(found.path) or error.hint) from error
+    if reading.origin.kind in _EXPORTED and (command := import_command(found.path)):
         note = f"this looks like an export; to import what is in it: {command}"
         return replace(reading, origin=replace(reading.origin, notes=(note, *reading.origin.notes)))
     return reading
-
-
-def _import_command(path: Path) -> str:
-    from memos_cli.interface.importing.recognition import import_command  # which reads sources itself
-
-    return import_command(path)
 
 
 def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
