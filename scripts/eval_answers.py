@@ -29,9 +29,9 @@ from pathlib import Path
 from eval_data import Corpus, Question, holds, load
 
 from memos_cli.cube import Cube, Filter
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
-from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.interface.results import Answer
 from memos_cli.operation.ask.quoting import count_words
 from memos_cli.settings import Settings
@@ -62,7 +62,7 @@ def fill(memos: Memos, corpus: Corpus, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     memos.init()
-    memos.ingest([folder], wishes=Wishes(hints=Hints()))
+    memos.ingest([folder], wishes=IngestOptions(hints=ReadOptions()))
 
 
 def with_far(corpora: Sequence[Corpus], seed: int) -> Iterator[tuple[Corpus, list[Question]]]:
@@ -90,7 +90,7 @@ def is_evidence(corpus: Corpus, question: Question, cube: Cube) -> bool:
 
 def ask(memos: Memos, corpus: Corpus, question: Question, generate: bool, tally: Tally) -> str:
     """Ask one question in every way. Returns what went wrong, "" if nothing did."""
-    filter, quote, wrong = Filter(), Manner(answer="quote"), []
+    filter, quote, wrong = Filter(), AnswerOptions(answer="quote"), []
     answer = memos.query(question.text, filter=filter, manner=quote)
     if not question.answers:
         tally.add("refused", not answer.answered)
@@ -103,7 +103,10 @@ def ask(memos: Memos, corpus: Corpus, question: Question, generate: bool, tally:
     tally.add("plan", planned)
     ways: Mapping[str, Answer] = {"quote": answer}
     if generate:
-        ways = {**ways, "model": memos.query(question.text, filter=filter, manner=Manner(answer="model"))}
+        ways = {
+            **ways,
+            "model": memos.query(question.text, filter=filter, manner=AnswerOptions(answer="model")),
+        }
     for way, given in ways.items():
         is_right = holds(given.answer, question.answers)
         tally.add(way, is_right)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from memos_cli.cube import Draft, Origin, Span
-from memos_cli.infrastructure.memories.transaction import Kept, Terms
+from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.zones import use_zone
@@ -77,7 +77,7 @@ def keep(
     with vault.change(WHO, now) as change:
         source, _ = change.claim_source(Origin(uri, "text", "", 0), None)
         kept = change.add(
-            source, [(each, each.digest(), bytes(32)) for each in made], Terms(tags=tuple(tags))
+            source, [(each, each.digest(), bytes(32)) for each in made], NewMemoryFields(tags=tuple(tags))
         )
         change.finish_source(source, "0" * 64, "recipe")
     return kept

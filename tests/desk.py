@@ -18,9 +18,9 @@ from tiny_models import write_model
 from memos_cli.cube import Filter, Plan, parse_time
 from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.storage.database import connect
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
-from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.interface.results import Answer
 from memos_cli.models.llama.engine import Engine
 from memos_cli.operation.states.activation import Promoted
@@ -57,7 +57,7 @@ class Desk:
     """What the model has written, answer by answer, before anything is cut off."""
     now: int = START
     filter: Filter = field(default_factory=Filter)
-    manner: Manner = field(default_factory=lambda: Manner(max_tokens=24))
+    manner: AnswerOptions = field(default_factory=lambda: AnswerOptions(max_tokens=24))
 
     def open(self) -> Memos:
         settings = Settings(vault=str(self.folder), principal="user:ann", **self.settings)
@@ -66,7 +66,9 @@ class Desk:
     def keep(self, *texts: str, **wishes: Any) -> list[str]:
         with self.open() as memos:
             made = memos.ingest(
-                wishes=Wishes(hints=Hints(lines=True), **wishes), text="\n".join(texts).encode(), embed=False
+                wishes=IngestOptions(hints=ReadOptions(lines=True), **wishes),
+                text="\n".join(texts).encode(),
+                embed=False,
             )
         return list(made.ids)
 

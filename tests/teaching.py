@@ -62,8 +62,8 @@ def teach(
     now: int = NOW,
 ) -> tuple[Adapter, list[str]]:
     """Keep an adapter of memories as they are now. Returns it, and the blobs that may be deleted."""
-    found = queries.by_number(vault.connection, cubes)
-    with vault.unswept():
+    found = queries.by_rowid(vault.connection, cubes)
+    with vault.pin_blobs():
         kept = weights(vault, content, report=report)
         with vault.change(WHO, now) as change:
             id, version, old = adapters.keep(

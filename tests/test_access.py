@@ -21,12 +21,12 @@ from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.interface.access.access import Access
-from memos_cli.interface.adapters.distillation import Wanted
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
-from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.adapters.distillation import PublishOptions
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import Wanted as PublicationWanted
+from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.operation.lifecycle.retention import Retention
 from memos_cli.operation.states.activation import Restored
 from memos_cli.settings import Settings
@@ -34,12 +34,12 @@ from memos_cli.settings import Settings
 ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
 SECRET = "The swan's vault lies under the fjord."
 ALL = Filter(payloads=("plaintext", "activation", "parametric"))
-LINES = Hints(lines=True)
+LINES = ReadOptions(lines=True)
 
 
 def offer(memos: Memos, id: str) -> Any:
     signing.own_key(make=True)
-    return memos.propose("x", PublicationWanted(ids=(id,)), target=f"{memos.folder}-public")
+    return memos.propose("x", PublishOptions(ids=(id,)), target=f"{memos.folder}-public")
 
 
 def enter(folder: Path, who: str = "", *, token: str = "", clock: Callable[[], int] = lambda: NOW) -> Memos:
@@ -71,9 +71,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def learn(memos: Memos, text: str, *tags: str) -> str:
-    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 
-    done = memos.ingest(wishes=Wishes(hints=LINES, terms=Terms(tags=tags)), text=text.encode(), embed=False)
+    done = memos.ingest(
+        wishes=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
+    )
     return done.ids[0] if done.ids else ""
 
 
@@ -81,7 +83,7 @@ def bring(memos: Memos, text: str) -> object:
     export = memos.vault.folder.parent / "memory.jsonl"
     entity = {"type": "entity", "name": "Swan", "entityType": "bird", "observations": [text]}
     export.write_text(json.dumps(entity))
-    return memos.import_export(export, wishes=Wishes(), embed=False)
+    return memos.import_export(export, wishes=IngestOptions(), embed=False)
 
 
 def send(memos: Memos, id: str) -> bytes:
@@ -141,7 +143,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "pins": lambda m, id: m.pins(),
     "is_empty": lambda m, id: m.is_empty(),
-    "prepare": lambda m, id: m.prepare([id], wanted=Wanted()),
+    "prepare": lambda m, id: m.prepare([id], wanted=PublishOptions()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
     "review": lambda m, id: m.review([id], approve=True),
@@ -250,12 +252,12 @@ def test_two_who_keep_the_same_words_or_file_each_have_their_own(folder: Path, t
     file.write_text("The heron nests in May.\n")
     for who in (ANN, BO):
         with enter(folder, who) as memos:
-            assert memos.ingest([file], wishes=Wishes(), embed=False).added == 1
+            assert memos.ingest([file], wishes=IngestOptions(), embed=False).added == 1
             assert learn(memos, "Both know this.") != ""
-            assert memos.ingest([file], wishes=Wishes(), embed=False).unchanged == 1
+            assert memos.ingest([file], wishes=IngestOptions(), embed=False).unchanged == 1
     file.write_text("The heron nests in June.\n")
     with enter(folder, BO) as bo:
-        assert bo.ingest([file], wishes=Wishes(), embed=False).versions == 1
+        assert bo.ingest([file], wishes=IngestOptions(), embed=False).versions == 1
         bo.forget([], filter=Filter(), dry_run=False)
         assert list(bo.cubes(filter=ALL)) == []
     with enter(folder, ANN) as ann:
@@ -395,7 +397,7 @@ def test_what_was_made_from_two_needs_both(folder: Path) -> None:
         learn(ann, "The goose is loud.")
         one, two = sorted(cube.n for cube in ann.cubes(filter=Filter()))
         keep_state(ann.vault, one, two, content=b"both")
-        ann.access.grant(queries.by_number(ann.vault.whole, [two])[two].id, CODER, "read")
+        ann.access.grant(queries.by_rowid(ann.vault.whole, [two])[two].id, CODER, "read")
         with enter(folder, CODER) as coder:
             assert coder.activations() == []
             ann.access.grant("tag:work", CODER, "read")
@@ -465,7 +467,7 @@ def test_forgetting_takes_what_others_made_of_it_and_its_rules(folder: Path) -> 
 def test_what_is_kept_for_a_task_is_for_its_agent_until_it_is_done(folder: Path) -> None:
     rule = "Commit messages of the swan are in English."
     with enter(folder, ANN) as ann, enter(folder, CODER) as coder, enter(folder, BO) as bo:
-        wishes = Wishes(hints=LINES, audience=CODER, task="T2")
+        wishes = IngestOptions(hints=LINES, audience=CODER, task="T2")
         (id,) = ann.ingest(wishes=wishes, text=rule.encode(), embed=False).ids
         ann.pin([id])
 
@@ -497,10 +499,12 @@ def test_a_strangers_model_is_told_nothing(folder: Path) -> None:
     with enter(folder, CODER) as coder:
         question = "Where does the swan's vault lie?"
         for way in ("quote", "model"):
-            manner = Manner(max_tokens=8, answer=way)
+            manner = AnswerOptions(max_tokens=8, answer=way)
             assert "fjord" not in repr(coder.plan(question, filter=Filter(), manner=manner))
             assert "fjord" not in repr(coder.query(question, filter=Filter(), manner=manner))
     with enter(folder, ANN) as ann:
         for way in ("quote", "model"):
-            assert "fjord" in repr(ann.plan(question, filter=Filter(), manner=Manner(answer=way)))
-        assert "fjord" in repr(ann.query(question, filter=Filter(), manner=Manner(answer="quote")).quotes)
+            assert "fjord" in repr(ann.plan(question, filter=Filter(), manner=AnswerOptions(answer=way)))
+        assert "fjord" in repr(
+            ann.query(question, filter=Filter(), manner=AnswerOptions(answer="quote")).quotes
+        )

@@ -48,7 +48,7 @@ def detail(vault: Vault, id: str) -> object:
 
 
 def id_of(vault: Vault, cube: int) -> str:
-    return queries.by_number(vault.connection, [cube])[cube].id
+    return queries.by_rowid(vault.connection, [cube])[cube].id
 
 
 # --- keeping ---------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_an_adapter_is_kept_with_all_that_it_is_made_of(vault: Vault, birds: lis
     ids = [id_of(vault, n) for n in birds[:2]]
     assert last(vault, made.id).action == "promote"
     assert detail(vault, made.id) == {"to": "parametric", "from": ids, "state": "activated"}
-    cube = queries.by_number(vault.connection, [made.cube])[made.cube]
+    cube = queries.by_rowid(vault.connection, [made.cube])[made.cube]
     assert (cube.payload, cube.text, cube.owner) == ("parametric", "", WHO)
     states = [queries.standing(vault.connection, n) for n in birds]
     assert states == [("activated", False), ("activated", False), ("generated", False)]
@@ -258,7 +258,7 @@ def test_a_memory_that_changes_makes_it_stale_from_that_moment_on(vault: Vault, 
         change.set_state(birds[1], "activated", "restore")
     assert again(vault, made).stale == ""
     with vault.change(WHO, NOW) as change:
-        change.edit(queries.by_number(vault.connection, birds)[birds[0]], "Larks nest high.", "")
+        change.edit(queries.by_rowid(vault.connection, birds)[birds[0]], "Larks nest high.", "")
     assert again(vault, made).stale == "source changed"
     assert again(vault, made).blob == made.blob
 
@@ -271,7 +271,7 @@ def test_it_ends_with_the_first_of_its_memories(vault: Vault, birds: list[int]) 
     for cube, end in ((birds[1], NOW + 20), (birds[1], NOW + 90), (birds[0], None), (birds[1], None)):
         with vault.change(WHO, NOW) as change:
             change.renew(cube, end)
-        ends.append(queries.by_number(vault.connection, [made.cube])[made.cube].expires)
+        ends.append(queries.by_rowid(vault.connection, [made.cube])[made.cube].expires)
     assert ends == [NOW + 20, NOW + 50, NOW + 90, None]
     with vault.change(WHO, NOW) as change:
         change.renew(birds[1], NOW + 20)
@@ -430,7 +430,7 @@ def test_what_is_left_ends_with_the_first_of_the_memories_that_are_left(
     with vault.change(WHO, NOW) as change:
         vault_blobs = change.forget(birds[0])
     vault.discard_blobs(vault_blobs)
-    assert queries.by_number(vault.connection, [made.cube])[made.cube].expires == NOW + 20
+    assert queries.by_rowid(vault.connection, [made.cube])[made.cube].expires == NOW + 20
 
 
 def test_a_forgotten_adapter_leaves_its_memories(vault: Vault, birds: list[int]) -> None:
@@ -439,7 +439,7 @@ def test_a_forgotten_adapter_leaves_its_memories(vault: Vault, birds: list[int])
         assert change.forget(made.cube) == [made.blob]
     vault.discard_blobs([made.blob or ""])
     assert every(vault) == []
-    assert len(queries.passing(vault.connection, birds, now=NOW)) == 3
+    assert len(queries.filter_ids(vault.connection, birds, now=NOW)) == 3
     assert vault.connection.execute("SELECT count(*) FROM lesson").fetchone() == (0,)
 
 

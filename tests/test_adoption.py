@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.memories.links import LINK_KINDS
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault import check
-from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.share import bundle, signing
 from memos_cli.interface.share.bundle import Bundle
@@ -40,7 +40,7 @@ def enter(folder: Path, who: str = ANN) -> Memos:
 
 
 def say(memos: Memos, *texts: str, **wishes: Any) -> list[str]:
-    wanted = Wishes(hints=Hints(lines=True), **wishes)
+    wanted = IngestOptions(hints=ReadOptions(lines=True), **wishes)
     return list(memos.ingest(wishes=wanted, text="\n".join(texts).encode(), embed=False).ids)
 
 
@@ -61,7 +61,7 @@ def foreign(id: str, *texts: str, **more: Any) -> dict[str, Any]:
 def bring(memos: Memos, parts: Mapping[str, Sequence[Any]], *, signer: str = "", **options: Any) -> Ingestion:
     """Take in a bundle of these parts."""
     job = Ingestion(
-        memos.vault, Wishes(), principal=memos.principal, clock=memos.now, max_bytes=1 << 30,
+        memos.vault, IngestOptions(), principal=memos.principal, clock=memos.now, max_bytes=1 << 30,
         on_source=lambda uri: None, on_drafts=lambda count: None,
     )  # fmt: skip
     found = Bundle({f"{name}.jsonl": list(records) for name, records in parts.items()}, {}, b"", None)
@@ -102,7 +102,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("base") / "vault"
     with enter(folder) as ann:
         ann.vault_to_be()
-        one, two, three = say(ann, *TEXTS[:3], terms=Terms(tags=("work",)))
+        one, two, three = say(ann, *TEXTS[:3], terms=NewMemoryFields(tags=("work",)))
         (held,) = say(ann, "The page from outside.", quarantine="always")
         ann.edit(one, text="The heron nests in June.")
         ann.edit(one, text=TEXTS[0] + " Again.")

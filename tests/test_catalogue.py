@@ -11,7 +11,7 @@ from test_changes import keep_state
 from memos_cli.cube import PAYLOADS, STATES, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.memories import key_values, queries
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 
 DAY = 86_400_000
@@ -58,13 +58,13 @@ def test_an_expired_memory_is_hidden_from_its_last_moment_on(vault: Vault) -> No
     keep(vault)  # a source without cubes
     one = draft("every a")
     with vault.change(WHO, NOW) as change:
-        (kept,) = change.add(1, [(one, one.digest(), bytes(32))], Terms(expires=NOW + 5))
+        (kept,) = change.add(1, [(one, one.digest(), bytes(32))], NewMemoryFields(expires=NOW + 5))
     assert texts(vault, NOW + 4) == ["every a"]
     assert texts(vault, NOW + 5) == []
     assert texts(vault, NOW + 5, states=STATES) == texts(vault, NOW + 5, states=("expired",)) == ["every a"]
     assert texts(vault, NOW + 4, states=("expired",)) == []
-    assert queries.passing(vault.connection, [kept.cube], now=NOW + 5) == []
-    assert queries.passing(vault.connection, [kept.cube], now=NOW + 4) == [kept.cube]
+    assert queries.filter_ids(vault.connection, [kept.cube], now=NOW + 5) == []
+    assert queries.filter_ids(vault.connection, [kept.cube], now=NOW + 4) == [kept.cube]
     with vault.change(WHO, NOW) as change:
         change.set_state(kept.cube, "expired", "expire")
     assert texts(vault, NOW + 5, states=("expired",)) == ["every a"]
@@ -98,7 +98,9 @@ def test_pinned_memories_that_are_not_live_stand_in_no_prompt(vault: Vault) -> N
     archived, brief = draft("every a"), draft("every c", 50)
     with vault.change(WHO, NOW) as change:
         old, soon = change.add(
-            1, [(each, each.digest(), bytes(32)) for each in (archived, brief)], Terms(expires=NOW + 5)
+            1,
+            [(each, each.digest(), bytes(32)) for each in (archived, brief)],
+            NewMemoryFields(expires=NOW + 5),
         )
         for cube in (soon.cube, stays.cube, old.cube):
             change.pin("work", cube)
@@ -115,9 +117,9 @@ def test_pinned_memories_that_are_not_live_stand_in_no_prompt(vault: Vault) -> N
 def test_those_of_a_few_cubes_that_pass_a_filter(vault: Vault) -> None:
     one, two = keep(vault, draft("every a", type="fact"), draft("every b", 50))
     numbers = [one.cube, two.cube]
-    passing = queries.passing(vault.connection, numbers, now=NOW, filter=Filter(types=("fact",)))
+    passing = queries.filter_ids(vault.connection, numbers, now=NOW, filter=Filter(types=("fact",)))
     assert passing == [one.cube]
-    assert queries.passing(vault.connection, numbers, now=NOW) == numbers
+    assert queries.filter_ids(vault.connection, numbers, now=NOW) == numbers
 
 
 def test_an_id_may_be_shortened_as_long_as_it_names_one_cube(vault: Vault) -> None:
@@ -161,14 +163,14 @@ def test_cubes_come_oldest_or_newest_first_and_no_more_than_asked(vault: Vault) 
 def test_many_numbers_are_read_in_parts(vault: Vault) -> None:
     kept = keep(vault, *(f"text {n}" for n in range(1200)))
     wanted = [each.cube for each in kept]
-    assert len(queries.by_number(vault.connection, [*wanted, 99_999])) == 1200
-    assert queries.passing(vault.connection, [*wanted, 99_999], now=NOW) == wanted
+    assert len(queries.by_rowid(vault.connection, [*wanted, 99_999])) == 1200
+    assert queries.filter_ids(vault.connection, [*wanted, 99_999], now=NOW) == wanted
 
 
 def test_a_rare_word_counts_more_than_a_frequent_one(vault: Vault) -> None:
     keep(vault, "lark lark", "lark owl", "lark", "lark stone")
     rows = queries.matches(vault.connection, '"lark" OR "owl"', Filter(), now=NOW, limit=2)
-    assert queries.by_number(vault.connection, [rows[0][0]])[rows[0][0]].text == "lark owl"
+    assert queries.by_rowid(vault.connection, [rows[0][0]])[rows[0][0]].text == "lark owl"
     assert rows[0][1] > rows[1][1]
 
 

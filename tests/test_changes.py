@@ -19,7 +19,7 @@ from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
@@ -35,12 +35,12 @@ def found(vault: Vault, question: str, states: tuple[str, ...] = EVER) -> list[s
     """The texts that full-text search finds, in the order of their cubes."""
     expression = fts_query(query_terms(question))
     rows = queries.matches(vault.connection, expression, Filter(states=states), now=NOW, limit=100)
-    cubes = queries.by_number(vault.connection, [n for n, _ in rows])
+    cubes = queries.by_rowid(vault.connection, [n for n, _ in rows])
     return [cubes[n].text for n in sorted(cubes)]
 
 
 def cube(vault: Vault, n: int) -> Cube:
-    return queries.by_number(vault.connection, [n])[n]
+    return queries.by_rowid(vault.connection, [n])[n]
 
 
 def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
@@ -59,7 +59,7 @@ def keep_state(
     No model is asked: nothing here looks into a state.
     """
     blob = vault.blobs.put(content)
-    cubes = queries.by_number(vault.connection, [*pinned, *document])
+    cubes = queries.by_rowid(vault.connection, [*pinned, *document])
     sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
     state = State(
         view,
@@ -322,7 +322,7 @@ def test_a_change_that_raises_changes_nothing(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     with pytest.raises(RuntimeError), vault.change(WHO, NOW) as change:
         change.revise(kept.cube, "Owls nest high.", "", "edit")
-        change.add(1, [(draft("new"), draft("new").digest(), bytes(32))], Terms())
+        change.add(1, [(draft("new"), draft("new").digest(), bytes(32))], NewMemoryFields())
         raise RuntimeError
     assert cube(vault, kept.cube).text == "Larks nest low."
     assert (found(vault, "owls"), found(vault, "larks")) == ([], ["Larks nest low."])
@@ -396,7 +396,7 @@ def _apply(vault: Vault, steps: list[tuple[str, int, str]]) -> None:
                 keep_state(vault, target.n, content=text.encode() or b"state")
             continue
         if action == "teach":
-            live = queries.passing(vault.connection, [each.n for each in cubes], now=NOW)
+            live = queries.filter_ids(vault.connection, [each.n for each in cubes], now=NOW)
             state = ("generated", "activated", "archived")[which % 3]
             _, blobs = teach(vault, *live[: which + 1], name=text[:1], state=state, content=text.encode())
             vault.discard_blobs(blobs)

@@ -15,7 +15,7 @@ from conftest import NOW, WHO, draft, keep
 from teaching import REFUSED, teach
 
 from memos_cli.cube import Origin
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 
 ROOT = Path(__file__).parent.parent
@@ -115,6 +115,6 @@ def test_a_place_is_verified_by_its_bytes(vault: Vault, tmp_path: Path) -> None:
     one = draft("Larks nest low.", 3)
     with vault.change(WHO, NOW) as change:
         n, _ = change.claim_source(Origin(source.as_uri(), "text", "", 9), None)
-        change.add(n, [(one, one.digest(), hashlib.sha256(one.text.encode()).digest())], Terms())
+        change.add(n, [(one, one.digest(), hashlib.sha256(one.text.encode()).digest())], NewMemoryFields())
     kept, read = run("place", vault, tmp_path, SOURCE=str(source)).splitlines()
     assert read == f"{kept}  -"

@@ -18,7 +18,7 @@ from tiny_models import write_model
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.results import Found
 from memos_cli.interface.share import bundle
@@ -296,7 +296,7 @@ def test_an_ambiguous_day_is_refused_with_both_readings(text: str, both: tuple[s
     ],
 )
 def test_who_wrote_a_record(name: str, content: str, author: str) -> None:
-    first = read_bytes(content.encode(), f"file:///{name}", name, Hints()).drafts[0]
+    first = read_bytes(content.encode(), f"file:///{name}", name, ReadOptions()).drafts[0]
     assert first.author == author
     assert author or content.splitlines()[-1].split(",")[0] or "name: Dune" in first.text
 

@@ -14,7 +14,7 @@ from memos_cli.cube import Filter, Origin
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.derived.saved_states import State
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import Settings
@@ -61,7 +61,7 @@ def test_nothing_that_was_made_of_it_holds_it(tmp_path: Path) -> None:
         ]
         with vault.change(WHO, NOW) as change:
             source, _ = change.claim_source(Origin("file:///birds.pdf", "document", "utf-8", 9), blob)
-            first, second = change.add(source, drafts, Terms())
+            first, second = change.add(source, drafts, NewMemoryFields())
             change.log_question(f"Where do {SECRET}es nest?", {first.cube: "text"}, 9)
         lessons = [
             Lesson(f"Where do {SECRET}es nest?", secret, "fact", False, first.cube, "high"),

@@ -17,7 +17,7 @@ import pytest
 from command import Shell, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import database
 from memos_cli.interface.share.feeds.remote import Registry
 
@@ -203,13 +203,13 @@ def test_a_command_that_fails_in_the_middle_has_done_nothing(
     assert {memos("show", id, "--json").record["state"] for id in ids} == {"merged"}
     assert len(memos("merge", "--undo", merged, "--json").records) == 1
 
-    real = Change.tag
+    real = Transaction.tag
 
-    def full(change: Change, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
+    def full(change: Transaction, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         if remove:
             raise Unwritable("the disk is full")
         return real(change, cube, tags)
 
-    monkeypatch.setattr(Change, "tag", full)
+    monkeypatch.setattr(Transaction, "tag", full)
     memos("tag", *ids, "--add", "birds", "--remove", "owls", code=1)
     assert memos("show", ids[0], "--json").record["tags"] == ["owls"]

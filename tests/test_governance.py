@@ -14,7 +14,7 @@ from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import RIGHTS, Caller, Header, Rule, decide
 from memos_cli.infrastructure.access.row_access import Scope
 from memos_cli.infrastructure.memories import queries
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage.database import connect
 from memos_cli.infrastructure.vault.vault import Vault
 
@@ -105,7 +105,9 @@ def _memories(vault: Vault, draw: random.Random) -> Iterator[Memory]:
         with vault.change(owner, NOW) as change:
             source = change.unread_source("stdin:")
             each = draft(f"Memory {at}.", at)
-            (kept,) = change.add(source, [(each, each.digest(), bytes(32))], Terms(tags=tuple(tags)))
+            (kept,) = change.add(
+                source, [(each, each.digest(), bytes(32))], NewMemoryFields(tags=tuple(tags))
+            )
             audience = draw.choice((*PRINCIPALS, "", "", ""))
             if audience:
                 change.db.execute("INSERT INTO bound VALUES (?, ?, 'T')", (kept.cube, audience))

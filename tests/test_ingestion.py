@@ -16,23 +16,25 @@ from conftest import NOW, WHO
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Locked, UsageError
 from memos_cli.infrastructure.memories import queries
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest import ingestion
-from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 
-LINES = Wishes(hints=Hints(lines=True))
+LINES = IngestOptions(hints=ReadOptions(lines=True))
 
 
-def start(vault: Vault, wishes: Wishes = LINES, clock: Callable[[], int] = lambda: NOW) -> Ingestion:
+def start(vault: Vault, wishes: IngestOptions = LINES, clock: Callable[[], int] = lambda: NOW) -> Ingestion:
     return Ingestion(
         vault, wishes, principal=WHO, clock=clock, max_bytes=10_000_000,
         on_source=lambda uri: None, on_drafts=lambda count: None,
     )  # fmt: skip
 
 
-def ingest(vault: Vault, text: str, wishes: Wishes = LINES, name: str = "notes") -> tuple[int, int, int, int]:
+def ingest(
+    vault: Vault, text: str, wishes: IngestOptions = LINES, name: str = "notes"
+) -> tuple[int, int, int, int]:
     job = start(vault, wishes)
     job.take_text(text.encode(), name)
     return job.added, job.versions, job.unchanged, job.archived
@@ -93,20 +95,20 @@ def test_a_frozen_cube_stays_as_it_is(vault: Vault) -> None:
     ingest(vault, "a\nb")
     vault.connection.execute("UPDATE cube SET frozen = 1")
     assert ingest(vault, "A\nb") == (0, 0, 2, 0)
-    assert ingest(vault, "b", Wishes(hints=Hints(lines=True), prune=True)) == (0, 0, 1, 0)
+    assert ingest(vault, "b", IngestOptions(hints=ReadOptions(lines=True), prune=True)) == (0, 0, 1, 0)
     assert texts(vault) == ["a", "b"]
 
 
 def test_prune_without_a_change_in_the_rest(vault: Vault) -> None:
     ingest(vault, "a\nb\nc")
-    assert ingest(vault, "a\nc", Wishes(hints=Hints(lines=True), prune=True)) == (0, 0, 2, 1)
+    assert ingest(vault, "a\nc", IngestOptions(hints=ReadOptions(lines=True), prune=True)) == (0, 0, 2, 1)
     assert [(cube.text, cube.state) for cube in cubes(vault, states=STATES)] == [
         ("a", "generated"), ("b", "archived"), ("c", "generated"),
     ]  # fmt: skip
 
 
 def test_prune_archives_what_an_earlier_ingest_left(vault: Vault) -> None:
-    prune = Wishes(hints=LINES.hints, prune=True)
+    prune = IngestOptions(hints=LINES.hints, prune=True)
     ingest(vault, "a\nb\nc")
     assert ingest(vault, "a") == (0, 0, 1, 0)
     assert ingest(vault, "a") == (0, 0, 1, 0)
@@ -123,14 +125,14 @@ def test_only_a_file_that_is_not_there_is_gone(vault: Vault, tmp_path: Path) -> 
     (folder / "gone.txt").unlink()
     (folder / "hidden.txt").unlink()
     (folder / "hidden.txt").symlink_to("hidden.txt")  # cannot be looked at
-    job = start(vault, Wishes(hints=LINES.hints, prune=True))
+    job = start(vault, IngestOptions(hints=LINES.hints, prune=True))
     job.take_files([folder], "")
     assert (job.archived, len(texts(vault))) == (1, 2)
 
 
 def test_other_wishes_read_an_unchanged_source_again(vault: Vault) -> None:
     ingest(vault, "a\nb")
-    tagged = Wishes(hints=Hints(lines=True), terms=Terms(tags=("home",)))
+    tagged = IngestOptions(hints=ReadOptions(lines=True), terms=NewMemoryFields(tags=("home",)))
     assert ingest(vault, "a\nb", tagged) == (0, 0, 2, 0)
     assert {cube.tags for cube in cubes(vault)} == {("home",)}
 
@@ -141,7 +143,7 @@ def test_a_given_time_is_for_what_has_none(vault: Vault) -> None:
         {"role": "user", "content": "Ho."},
     ]
     chat = "".join(json.dumps(turn) + "\n" for turn in turns)
-    start(vault, Wishes(hints=Hints(kind="jsonl"), time=7000)).take_text(chat.encode(), "chat")
+    start(vault, IngestOptions(hints=ReadOptions(kind="jsonl"), time=7000)).take_text(chat.encode(), "chat")
     assert [cube.time for cube in cubes(vault)] == [1777593600000, 7000]
 
 
@@ -167,7 +169,7 @@ def test_what_cannot_be_read_is_told(vault: Vault, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "good.txt").write_text("Good.")
     (tmp_path / "bad.txt").write_bytes(bytes(range(256)) * 4)
-    job = start(vault, Wishes())
+    job = start(vault, IngestOptions())
     job.take_files([tmp_path / "bad.txt", tmp_path / "in", tmp_path / "none"], "")
     assert job.added == 1
     assert [Path(failure.source).name for failure in job.failed] == ["bad.txt", "none"]
@@ -175,7 +177,7 @@ def test_what_cannot_be_read_is_told(vault: Vault, tmp_path: Path) -> None:
 
 def test_a_kind_that_does_not_exist_ends_it(vault: Vault) -> None:
     with pytest.raises(UsageError):
-        start(vault, Wishes(hints=Hints(kind="runes"))).take_text(b"x", "notes")
+        start(vault, IngestOptions(hints=ReadOptions(kind="runes"))).take_text(b"x", "notes")
 
 
 def test_the_text_of_a_document_is_kept_as_a_blob(
@@ -184,7 +186,7 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     monkeypatch.setitem(sys.modules, "markitdown", converter("# Report\n\nThe pump was replaced.\n"))
     file = tmp_path / "report.pdf"
     file.write_bytes(b"%PDF-1.7 not really")
-    start(vault, Wishes()).take_files([file], "")
+    start(vault, IngestOptions()).take_files([file], "")
     (source,) = queries.sources(vault.connection, WHO)
     assert source.blob is not None
     (cube,) = cubes(vault)

@@ -10,22 +10,22 @@ from test_changes import keep_state
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.results import Shown
+from memos_cli.interface.results import MemoryDetails
 from memos_cli.interface.vault.inspection import measure
 from memos_cli.interface.vault.inspection import show as shown_of
 
 
-def show(vault: Vault, id: str, now: int) -> Shown:
+def show(vault: Vault, id: str, now: int) -> MemoryDetails:
     return shown_of(vault, queries.one(vault.connection, id), now)
 
 
 def test_a_span_is_proved_by_the_bytes_that_stand_there(vault: Vault, tmp_path: Path) -> None:
-    from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
+    from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
 
     file = tmp_path / "Ärger im Büro.txt"
     file.write_text("Größe: fünf.\n")
     job = Ingestion(
-        vault, Wishes(), principal=WHO, clock=lambda: NOW, max_bytes=1000,
+        vault, IngestOptions(), principal=WHO, clock=lambda: NOW, max_bytes=1000,
         on_source=lambda uri: None, on_drafts=lambda count: None,
     )  # fmt: skip
     job.take_files([file], "")

@@ -11,8 +11,8 @@ import pytest
 from conftest import draft
 
 from memos_cli.cube import Filter, Origin
-from memos_cli.infrastructure.memories.transaction import Terms
-from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.share.exporting import FORMATS
 from memos_cli.settings import Settings
@@ -38,7 +38,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
             source, _ = change.claim_source(Origin("file:///large.txt", "text", "", 0), None)
             texts = (f"{n} {' '.join(draw.choices(words, k=LENGTH // 6))}" for n in range(COUNT))
             drafts = [draft(text, at) for at, text in enumerate(texts)]
-            change.add(source, [(each, each.digest(), bytes(32)) for each in drafts], Terms())
+            change.add(source, [(each, each.digest(), bytes(32)) for each in drafts], NewMemoryFields())
             change.finish_source(source, "0" * 64, "recipe")
     return folder
 
@@ -69,10 +69,10 @@ def test_an_import_holds_a_part(large: Path, tmp_path: Path, format: str) -> Non
         memos.export(stream=file, filter=Filter(), format=format)
     with open_vault(tmp_path / "first") as memos:  # what is imported late, or cached, is there afterwards
         memos.vault_to_be()
-        memos.import_export(path, wishes=Wishes(), embed=False)
+        memos.import_export(path, wishes=IngestOptions(), embed=False)
     with open_vault(tmp_path / "second") as memos:
         memos.vault_to_be()
-        assert peak(lambda: memos.import_export(path, wishes=Wishes(), embed=False)) < WHOLE
+        assert peak(lambda: memos.import_export(path, wishes=IngestOptions(), embed=False)) < WHOLE
         assert memos.vault.texts == COUNT
 
 

@@ -17,7 +17,7 @@ from memos_cli.cube import Filter
 from memos_cli.errors import Locked
 from memos_cli.files import hold
 from memos_cli.interface.vault import maintenance
-from memos_cli.interface.vault.maintenance import STEPS, Deed
+from memos_cli.interface.vault.maintenance import STEPS, Action
 from memos_cli.models.llama import engine
 from memos_cli.models.llama.engine import Engine
 
@@ -27,7 +27,7 @@ LONG = " ".join(
 )
 
 
-def run(desk: Desk, *steps: str, **options: Any) -> list[Deed]:
+def run(desk: Desk, *steps: str, **options: Any) -> list[Action]:
     with desk.open() as memos:
         report = memos.maintain(steps=steps, **options)
         assert report.failed == {}

@@ -35,7 +35,7 @@ from memos_cli.interface.share import bundle
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds import publishing
 from memos_cli.interface.share.feeds.feed_index import Index, Stored
-from memos_cli.interface.share.feeds.outgoing import Wanted
+from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import Settings
 
@@ -399,7 +399,7 @@ def test_a_cron_job_publishes_although_others_use_the_memories(
 def test_what_has_become_sensitive_since_it_was_shown_stays(ann: Shell, place: Path) -> None:
     with entered(ann) as memos:
         memos.edit(id_of(ann, FACTS[1]), text="Closed.")
-        shown = memos.propose("x", Wanted(ids=(id_of(ann, FACTS[0]),)), target=str(place))
+        shown = memos.propose("x", PublishOptions(ids=(id_of(ann, FACTS[0]),)), target=str(place))
         memos.mark([id_of(ann, FACTS[0])], "secret")
         with pytest.raises(Conflict):
             memos.publish(shown)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.ingest.sources.pieces import Setting, read_time
-from memos_cli.interface.ingest.sources.reading import Hints, Reading, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, ReadOptions, read_bytes
 from memos_cli.interface.ingest.sources.text import markdown, prose
 from memos_cli.interface.ingest.sources.text.markdown import parse_blocks
 
@@ -22,7 +22,7 @@ OPEN, CLOSED = "```py\n", "```"
 
 
 def reading(text: str, size: int = 900, name: str = "doc.md", secrets: str = "mask") -> Reading:
-    return read_bytes(text.encode(), "stdin:", name, Hints(chunk_chars=size, secrets=secrets))
+    return read_bytes(text.encode(), "stdin:", name, ReadOptions(chunk_chars=size, secrets=secrets))
 
 
 def titled(text: str, size: int = 900, name: str = "doc.md") -> list[tuple[str, str]]:

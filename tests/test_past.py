@@ -11,9 +11,9 @@ from command import Shell
 from conftest import NOW, WHO
 
 from memos_cli.cube import STATES, Cube, Filter
-from memos_cli.infrastructure.memories.transaction import Terms
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import Settings
 
@@ -44,8 +44,8 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
                 ("add", "add", "edit", "tag", "untag", "archive", "restore", "forget", "back")
             )
             if action == "add" or not ids:
-                terms = Terms(tags=tuple(draw.sample(("a", "b/c", "d"), draw.randrange(3))))
-                wishes = Wishes(hints=Hints(lines=True), terms=terms)
+                terms = NewMemoryFields(tags=tuple(draw.sample(("a", "b/c", "d"), draw.randrange(3))))
+                wishes = IngestOptions(hints=ReadOptions(lines=True), terms=terms)
                 memos.ingest(wishes=wishes, text=words().encode(), name=f"note-{clock[0]}", embed=False)
             else:
                 id = draw.choice(ids)
@@ -109,10 +109,10 @@ def test_a_clock_that_was_ahead_leaves_nothing_in_the_future(tmp_path: Path) -> 
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO)
     with Memos(settings, clock=lambda: clock[0]) as memos:
         memos.vault_to_be()
-        terms = Terms(expires=NOW + 2 * day)
-        memos.ingest(wishes=Wishes(terms=terms), text=b"Valid for two days.", name="a", embed=False)
+        terms = NewMemoryFields(expires=NOW + 2 * day)
+        memos.ingest(wishes=IngestOptions(terms=terms), text=b"Valid for two days.", name="a", embed=False)
         clock[0] = NOW + 300 * day
-        memos.ingest(wishes=Wishes(), text=b"Noted while the clock was ahead.", name="b", embed=False)
+        memos.ingest(wishes=IngestOptions(), text=b"Noted while the clock was ahead.", name="b", embed=False)
         (ahead,) = (cube.id for cube in memos.cubes(filter=Filter()))
         assert memos.maintain(steps=("expire",)).deeds
     clock[0] = NOW + 1

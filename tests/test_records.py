@@ -11,12 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from memos_cli.interface.ingest.sources.reading import Hints, Reading, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, ReadOptions, read_bytes
 from memos_cli.interface.redaction.redaction import find_secrets
 
 
 def reading(data: str | bytes, name: str) -> Reading:
-    return read_bytes(data.encode() if isinstance(data, str) else data, "x", name, Hints())
+    return read_bytes(data.encode() if isinstance(data, str) else data, "x", name, ReadOptions())
 
 
 def texts(result: Reading) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, guard, knows_personal, mask
 from memos_cli.interface.redaction.secret_cues import _CUES, _WIDER_CUES, find_suspects
 
@@ -243,7 +243,7 @@ def test_a_secret_is_found_however_its_source_writes_it(case: str) -> None:
     secret = source[source.index("⟦") + 1 : source.index("⟧")]
     data = source.replace("⟦", "").replace("⟧", "").encode()
     for policy in ("mask", "refuse", "allow"):
-        result = read_bytes(data, "x", name, Hints(secrets=policy))
+        result = read_bytes(data, "x", name, ReadOptions(secrets=policy))
         is_there = any(secret in draft.text for draft in result.drafts)
         assert is_there == (policy == "allow")
         assert bool(result.failed) == (policy == "refuse")

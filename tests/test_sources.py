@@ -18,8 +18,8 @@ from memos_cli.interface.ingest.sources.kinds import kind_of_text
 from memos_cli.interface.ingest.sources.pieces import cut, date_in, read_time
 from memos_cli.interface.ingest.sources.reading import (
     Found,
-    Hints,
     Reading,
+    ReadOptions,
     Unreadable,
     find,
     read,
@@ -31,7 +31,7 @@ LIMIT = 1_000_000
 
 def reading(data: bytes | str, name: str = "", **hints: object) -> Reading:
     raw = data.encode() if isinstance(data, str) else data
-    return read_bytes(raw, "stdin:", name, Hints(**hints))  # type: ignore[arg-type]
+    return read_bytes(raw, "stdin:", name, ReadOptions(**hints))  # type: ignore[arg-type]
 
 
 def slices(result: Reading) -> list[str]:
@@ -635,13 +635,13 @@ def test_binary_data_is_refused(tmp_path: Path) -> None:
     (item,) = find([path], max_bytes=LIMIT)
     assert isinstance(item, Found)
     with pytest.raises(MemosError, match=r"^this is binary data") as caught:
-        read(item, Hints())
+        read(item, ReadOptions())
     assert caught.value.hint
 
 
 def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(MemosError, match=r"^no such file"):
-        read(Found(tmp_path / "gone.txt", "file:///gone.txt"), Hints())
+        read(Found(tmp_path / "gone.txt", "file:///gone.txt"), ReadOptions())
 
 
 def test_the_origin_says_what_was_read(tmp_path: Path) -> None:
@@ -649,7 +649,7 @@ def test_the_origin_says_what_was_read(tmp_path: Path) -> None:
     path.write_bytes(b"hello")
     (item,) = find([path], max_bytes=LIMIT)
     assert isinstance(item, Found)
-    origin = read(item, Hints()).origin
+    origin = read(item, ReadOptions()).origin
     assert (origin.uri, origin.size) == (path.resolve().as_uri(), 5)
     assert origin.sha256 == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
@@ -753,7 +753,7 @@ def test_a_name_that_is_not_utf8_is_no_obstacle(tmp_path: Path) -> None:
     (item,) = find([tmp_path], max_bytes=LIMIT)
     assert isinstance(item, Found)
     assert item.uri.endswith("%FF.txt")
-    assert [draft.title for draft in read(item, Hints()).drafts] == ["\ufffd"]
+    assert [draft.title for draft in read(item, ReadOptions()).drafts] == ["\ufffd"]
 
 
 # --- documents -------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from desk import Desk
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.infrastructure.memories.transaction import Terms
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 
 CAT = "My cat is called Miso."
 
@@ -151,7 +151,7 @@ def test_what_is_made_from_memories_is_not_archived(desk: Desk) -> None:
 def test_a_memory_expires_after_its_last_use(desk: Desk) -> None:
     text = "The keeper of the harbour lantern has a clock, but no key for it today."
     with desk.open() as memos:
-        wishes = Wishes(hints=Hints(lines=True), terms=Terms(uses=2))
+        wishes = IngestOptions(hints=ReadOptions(lines=True), terms=NewMemoryFields(uses=2))
         (id,) = memos.ingest(wishes=wishes, text=text.encode(), embed=False).ids
     for left in (1, 0):
         assert text in {item.hit.cube.text for item in desk.ask().plan.chosen}

@@ -16,12 +16,12 @@ from memos_cli.errors import UsageError
 from memos_cli.interface.importing.importers import open_export
 from memos_cli.interface.importing.note_exports import read_notes
 from memos_cli.interface.ingest.sources.decoding import decode, find_codec, looks_binary, ruler
-from memos_cli.interface.ingest.sources.reading import Found, Hints, Reading, find, read_bytes
+from memos_cli.interface.ingest.sources.reading import Found, Reading, ReadOptions, find, read_bytes
 
 
 def reading(data: bytes | str, name: str = "a.md", **hints: object) -> Reading:
     raw = data.encode() if isinstance(data, str) else data
-    return read_bytes(raw, "file:", name, Hints(**hints))  # type: ignore[arg-type]
+    return read_bytes(raw, "file:", name, ReadOptions(**hints))  # type: ignore[arg-type]
 
 
 def texts(data: bytes | str, name: str = "a.md", **hints: object) -> list[str]:

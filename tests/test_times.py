@@ -16,7 +16,7 @@ from memos_cli.cube import Draft
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.question_parser import parse_when, read_question
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_time
-from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 from memos_cli.zones import local_zone, show_time, use_zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -113,7 +113,7 @@ def test_times_far_away_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def drafts(text: str, name: str) -> tuple[list[Draft], tuple[str, ...]]:
-    reading = read_bytes(text.encode(), f"file:///{name}", name, Hints())
+    reading = read_bytes(text.encode(), f"file:///{name}", name, ReadOptions())
     return list(reading.drafts), reading.origin.notes
 
 

@@ -163,11 +163,11 @@ def query(
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
     with state.open(reader=model) as memos:
-        from memos_cli.interface.memory import Manner
+        from memos_cli.interface.memory import AnswerOptions
 
         moment = read_time(memos, now) if now else None
         way = "quote" if quote else "model" if generate else ""
-        manner = Manner(max_tokens, temperature, seed, system, state.view, text, moment, way)
+        manner = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, moment, way)
         ask = partial(memos.query, manner=manner)
         if batch:
             _answer_batch(

@@ -19,7 +19,7 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
-    from memos_cli.interface.adapters.distillation import Prepared, Wanted
+    from memos_cli.interface.adapters.distillation import Prepared, TrainOptions
     from memos_cli.interface.memory import Memos
     from memos_cli.operation.adapters.parametric import Distilled, Watch
 
@@ -31,16 +31,16 @@ def register(app: typer.Typer) -> None:
     app.command()(with_global_options(gate))
 
 
-def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> Wanted:
+def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> TrainOptions:
     """What the options of a distillation say. Raises UsageError."""
-    from memos_cli.interface.adapters.distillation import Wanted, read_rows
+    from memos_cli.interface.adapters.distillation import TrainOptions, read_rows
 
     hint = "name a JSONL file of questions, or -"
     if qa and lessons:
         raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
     if name:
         read_names([name], "adapter")
-    return Wanted(
+    return TrainOptions(
         name=name,
         own=read_rows(read_file(qa, hint), qa) if qa else (),
         instead=read_rows(read_file(lessons, hint), lessons) if lessons else None,
@@ -54,7 +54,7 @@ def distil(
     memos: Memos,
     ids: Sequence[str],
     filter: Filter | None,
-    wanted: Wanted,
+    wanted: TrainOptions,
     *,
     dump: str,
     dry_run: bool,
@@ -134,11 +134,11 @@ def _tell(state: State, made: Distilled) -> None:
 def _watch(state: State) -> Iterator[Watch]:
     """Progress on stderr while the block runs; silent unless on a terminal."""
     from memos_cli.operation.adapters.parametric import Watch
-    from memos_cli.operation.adapters.training import Progress as Step
+    from memos_cli.operation.adapters.training import Progress as LinkStep
 
     with state.output.phases() as (on_phase, on_part, on_text):
 
-        def on_step(step: Step) -> None:
+        def on_step(step: LinkStep) -> None:
             on_part(1)
             left = (step.steps - step.step) * step.seconds / max(1, step.step)
             on_text(

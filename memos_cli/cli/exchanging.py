@@ -97,9 +97,9 @@ def import_(
       memos import agent.af --quarantine
       memos export --tag team | memos import - --vault ~/team
     """
-    from memos_cli.infrastructure.memories.transaction import Terms
-    from memos_cli.interface.ingest.ingestion import Wishes
-    from memos_cli.interface.ingest.sources.reading import Hints
+    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+    from memos_cli.interface.ingest.ingestion import IngestOptions
+    from memos_cli.interface.ingest.sources.reading import ReadOptions
 
     check_secrets(secrets, "memos import")
     check_encoding(encoding)
@@ -110,13 +110,13 @@ def import_(
         _named(path, memos) as named,
         output.progress("memories", "vectors") as (count_drafts, count_vectors),
     ):
-        wishes = Wishes(
-            hints=Hints(
+        wishes = IngestOptions(
+            hints=ReadOptions(
                 encoding=encoding,
                 fallback=memos.settings.ingest_encoding,
                 secrets=secrets or memos.settings.ingest_secrets,
             ),
-            terms=Terms(tags=read_names(tag)),
+            terms=NewMemoryFields(tags=read_names(tag)),
             quarantine=whose_wait(memos, quarantine),
             reread=reread,
         )

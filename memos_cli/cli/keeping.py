@@ -137,10 +137,10 @@ def ingest(
       echo "My cat is called Miso." | memos ingest - --type fact
     """
     from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
-    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
     from memos_cli.interface.access.access import principal_named
-    from memos_cli.interface.ingest.ingestion import Wishes
-    from memos_cli.interface.ingest.sources.reading import Hints
+    from memos_cli.interface.ingest.ingestion import IngestOptions
+    from memos_cli.interface.ingest.sources.reading import ReadOptions
 
     if type and type not in SEMANTIC_TYPES:
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
@@ -159,8 +159,8 @@ def ingest(
     output = state.output
     with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
         ends, uses = read_end(memos, expires) if expires else (None, None)
-        wishes = Wishes(
-            hints=Hints(
+        wishes = IngestOptions(
+            hints=ReadOptions(
                 kind=format,
                 type=type,
                 lines=lines,
@@ -169,7 +169,7 @@ def ingest(
                 fallback=memos.settings.ingest_encoding,
                 secrets=secrets or memos.settings.ingest_secrets,
             ),
-            terms=Terms(
+            terms=NewMemoryFields(
                 tags=read_names(tag),
                 expires=ends,
                 uses=uses,

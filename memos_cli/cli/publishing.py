@@ -91,7 +91,7 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.interface.share.feeds.outgoing import Wanted
+    from memos_cli.interface.share.feeds.outgoing import PublishOptions
 
     state = state_of(ctx)
     output = state.output
@@ -119,7 +119,7 @@ def publish(
     with state.open() as memos:
         wanted = None
         if chosen:
-            wanted = Wanted(
+            wanted = PublishOptions(
                 ids=tuple(read_ids(ids or [])),
                 filter=None if ids else make_filter(memos, state.view, restriction),
                 redact=redact, up_to=up_to, licence=licence, expires=expires,

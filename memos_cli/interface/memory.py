@@ -28,8 +28,8 @@ from memos_cli.interface.results import (
     Found,
     History,
     Ingested,
-    Made,
-    Shown,
+    InitResult,
+    MemoryDetails,
     Stats,
     Tagged,
 )
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.audit import AuditRow, Break
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.check import Finding
-    from memos_cli.interface.adapters.distillation import Prepared, Wanted
+    from memos_cli.interface.adapters.distillation import Prepared, TrainOptions
     from memos_cli.interface.importing.import_job import Imported
-    from memos_cli.interface.ingest.ingestion import Ingestion, Wishes
+    from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
     from memos_cli.interface.lifecycle.conflicts import Conflict
-    from memos_cli.interface.lifecycle.linking import Merged, Step
+    from memos_cli.interface.lifecycle.linking import LinkStep, Merged
     from memos_cli.interface.lifecycle.standing import Diff
     from memos_cli.interface.share.exporting import Exported
-    from memos_cli.interface.share.feeds.outgoing import Wanted as PublicationWanted
+    from memos_cli.interface.share.feeds.outgoing import PublishOptions
     from memos_cli.interface.share.feeds.publishing import Proposal, Published
-    from memos_cli.interface.share.feeds.subscribing import Left, Updated
+    from memos_cli.interface.share.feeds.subscribing import Unsubscribed, Updated
     from memos_cli.interface.vault.backups import BackedUp
     from memos_cli.interface.vault.maintenance import Report
     from memos_cli.interface.vault.restoring import RestoredVault
@@ -66,7 +66,7 @@ _NEXT_EMBEDDER = "embedder.next"
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class AnswerOptions:
     """How a question is to be answered. What is not given comes from the settings."""
 
     max_tokens: int = 0
@@ -94,7 +94,7 @@ class Memos(Session):
 
     # --- making ----------------------------------------------------------------------------------
 
-    def init(self, *, reader: str = "", embedder: str = "", encrypt: Keeper | None = None) -> Made:
+    def init(self, *, reader: str = "", embedder: str = "", encrypt: Keeper | None = None) -> InitResult:
         """Make the vault, choose its models, and compile the embedder. Doing it again changes nothing.
 
         ``encrypt`` says where the key of a new vault that is encrypted is to be kept.
@@ -110,7 +110,7 @@ class Memos(Session):
         self,
         paths: Sequence[Path] = (),
         *,
-        wishes: Wishes,
+        wishes: IngestOptions,
         text: bytes | None = None,
         name: str = "",
         embed: bool = True,
@@ -126,7 +126,7 @@ class Memos(Session):
         from memos_cli.interface.ingest.ingestion import Ingestion
         from memos_cli.interface.redaction.redaction import cover
 
-        self.access.require_making()
+        self.access.require_writer()
         policy = wishes.hints.secrets
         name, tags = cover(name, policy), tuple(cover(tag, policy) for tag in wishes.terms.tags)
         wishes = replace(wishes, terms=replace(wishes.terms, tags=tags))
@@ -144,7 +144,7 @@ class Memos(Session):
         self,
         path: Path,
         *,
-        wishes: Wishes,
+        wishes: IngestOptions,
         kind: str = "",
         embed: bool = True,
         dry_run: bool = False,
@@ -204,7 +204,7 @@ class Memos(Session):
     def propose(
         self,
         name: str,
-        wanted: PublicationWanted | None = None,
+        wanted: PublishOptions | None = None,
         *,
         target: str = "",
         withdraw: bool = False,
@@ -253,7 +253,7 @@ class Memos(Session):
 
         return subscribing.update(self, name, on_bytes)
 
-    def unsubscribe(self, name: str, *, keep: bool = False) -> Left:
+    def unsubscribe(self, name: str, *, keep: bool = False) -> Unsubscribed:
         """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on."""
         from memos_cli.interface.share.feeds import subscribing
 
@@ -300,7 +300,7 @@ class Memos(Session):
         the new ones are complete. The next call resumes a change that was stopped, also without the name.
         Raises ModelUnfit without an embedder.
         """
-        self.access.require_making()
+        self.access.require_writer()
         embedder = embedder or key_values.get(self.vault.connection, _NEXT_EMBEDDER)
         if not embedder:
             return self.embed_new(renew=True, on_vectors=on_vectors)
@@ -366,7 +366,7 @@ class Memos(Session):
             from memos_cli.interface.ask import past_search
 
             found = past_search.search(self, query, self._asked(filter), k or self.settings.search_k, at)
-        self.tell_looks("search", [hit.cube for hit in found.hits])
+        self.audit_reads("search", [hit.cube for hit in found.hits])
         if found.hits and all(hit.weak for hit in found.hits):
             asked = query if len(query) <= 40 else f"{query[:39]}…"
             return replace(found, notes=(*found.notes, f"no memory matches {asked!r} well; the nearest:"))
@@ -402,14 +402,14 @@ class Memos(Session):
         hits = widen(self.vault.connection, hits, filter=wanted, k=most, now=clock)
         return Found(query, tuple(hits), notes + told)
 
-    def plan(self, question: str, *, filter: Filter, manner: Manner = Manner()) -> Plan:
+    def plan(self, question: str, *, filter: Filter, manner: AnswerOptions = AnswerOptions()) -> Plan:
         """What ``query`` would put before the model; the model's weights are not read."""
         from memos_cli.interface.ask.answering import explain
 
         plan = explain(self, question, self.told(filter), manner)
         hits = [each.hit for each in plan.chosen] + [each.hit for each in plan.left_out]
         seen = {hit.cube.n: hit.cube for hit in hits}
-        self.tell_looks("search", [*seen.values()])
+        self.audit_reads("search", [*seen.values()])
         return plan
 
     def query(
@@ -417,7 +417,7 @@ class Memos(Session):
         question: str,
         *,
         filter: Filter,
-        manner: Manner = Manner(),
+        manner: AnswerOptions = AnswerOptions(),
         started: float = 0.0,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> Answer:
@@ -434,7 +434,7 @@ class Memos(Session):
         hits = [each.hit for each in found.plan.chosen] if found.mode == "quote" else []
         hits += [found.nearest] if found.nearest else []
         seen = {hit.cube.n: hit.cube for hit in hits}
-        self.tell_looks("search", [seen[n] for n in seen.keys() - {quote.cube.n for quote in found.quotes}])
+        self.audit_reads("search", [seen[n] for n in seen.keys() - {quote.cube.n for quote in found.quotes}])
         return found
 
     def use(
@@ -473,13 +473,13 @@ class Memos(Session):
                 covered = mask(question, find_secrets(question))
                 change.log_question(covered, forms or {}, self.settings.query_log)
 
-    def tell_looks(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+    def audit_reads(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
         """Record in the audit that the caller read ``cubes`` and ``more`` others, if the vault audits reads.
 
         The row names the first of many memories."""
         if cubes and self.access.audited_reads == "all":
             named, count = cubes[:NAMED], len(cubes) + more
-            self.vault.tell_looks(self.principal, self._clock(), action, named, count - len(named))
+            self.vault.audit_reads(self.principal, self._clock(), action, named, count - len(named))
 
     def _asked(self, filter: Filter) -> Filter:
         """``filter``, without what is kept for others."""
@@ -512,19 +512,19 @@ class Memos(Session):
         ids: Sequence[str],
         *,
         filter: Filter | None = None,
-        wanted: Wanted,
+        wanted: TrainOptions,
         on_memory: Callable[[int], None] = lambda count: None,
     ) -> Prepared:
         """What an adapter of memories would be trained and examined with: its questions, and how."""
         from memos_cli.interface.adapters import distillation
 
-        self.access.require_making()
+        self.access.require_writer()
         cubes = distillation.chosen(self, ids, filter)
         prepared = distillation.prepare(self, cubes, wanted, on_memory)
-        self.tell_looks("show", cubes)
+        self.audit_reads("show", cubes)
         return prepared
 
-    def distil(self, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
+    def distil(self, prepared: Prepared, wanted: TrainOptions, watch: Watch) -> Distilled:
         """Train an adapter that knows its memories without their text; it is used if it passes its gate."""
         from memos_cli.interface.adapters import distillation
 
@@ -544,7 +544,7 @@ class Memos(Session):
         from memos_cli.interface.adapters import distillation
         from memos_cli.interface.states import promotion
 
-        self.access.require_making()
+        self.access.require_writer()
         states, learned = promotion.to_demote(self, ids)
         said: list[str] = []
         if not dry_run:
@@ -578,7 +578,7 @@ class Memos(Session):
         if view:
             self.view(view)
         found = queries.pins(self.vault.connection, view or None)
-        self.tell_looks("list", [cube for _, cube in found])
+        self.audit_reads("list", [cube for _, cube in found])
         return found
 
     def pin(self, ids: Sequence[str], view: str = "", *, remove: bool = False) -> Tagged:
@@ -594,17 +594,17 @@ class Memos(Session):
         from memos_cli.interface.ask import past_search
 
         found = past_search.cubes(self, filter, limit, newest, at)
-        self.tell_looks("list", found)
+        self.audit_reads("list", found)
         return found
 
     def cubes(self, *, filter: Filter, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
         """Return the cubes that match ``filter``. The audit row is written before the first is returned."""
         few = [*self.select(filter, limit=NAMED if limit < 0 else min(limit, NAMED), newest=newest)]
         if len(few) < NAMED or limit == NAMED:
-            self.tell_looks("list", few)
+            self.audit_reads("list", few)
             return iter(few)
         count = queries.count(self.vault.connection, filter, now=self._clock())
-        self.tell_looks("list", few, (count if limit < 0 else min(count, limit)) - len(few))
+        self.audit_reads("list", few, (count if limit < 0 else min(count, limit)) - len(few))
         return self.select(filter, limit=limit, newest=newest)
 
     def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
@@ -615,14 +615,14 @@ class Memos(Session):
         """Return whether the caller can read no memory, in any state."""
         return next(self.select(Filter(states=STATES), limit=1), None) is None
 
-    def show(self, id: str) -> Shown:
+    def show(self, id: str) -> MemoryDetails:
         """One cube in full, with proof of where its text stands."""
         from memos_cli.interface.vault.inspection import show
 
         with self.vault.snapshot(self.vault.connection):
             cube = self.access.one(id)
             shown = show(self.vault, cube, self._clock())
-        self.tell_looks("show", [cube])
+        self.audit_reads("show", [cube])
         return shown
 
     def edit(self, id: str, *, text: str | None = None, title: str | None = None, seen: int = 0) -> Edited:
@@ -674,14 +674,14 @@ class Memos(Session):
         self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False, untag: Sequence[str] = ()
     ) -> Tagged:
         """Add ``tags`` to cubes, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
-        from memos_cli.interface.lifecycle.standing import require_thawed
+        from memos_cli.interface.lifecycle.standing import require_unfrozen
         from memos_cli.interface.redaction.redaction import cover
 
         if not remove:
             tags = [cover(tag, self.settings.ingest_secrets) for tag in tags]
         with self.vault.change(self.principal, self._clock()) as change:
             cubes = self.several(ids, "write")
-            require_thawed(cubes)
+            require_unfrozen(cubes)
             self.access.require(cubes, "share")  # tags decide who sees a memory
             changed = sum(
                 change.tag(cube.n, tags, remove=remove) + change.tag(cube.n, untag, remove=True) > 0
@@ -724,7 +724,7 @@ class Memos(Session):
 
         return linking.link(self, id, kind, others, remove=remove)
 
-    def walk(self, id: str, *, depth: int = 1) -> list[Step]:
+    def walk(self, id: str, *, depth: int = 1) -> list[LinkStep]:
         """The memories that links lead to from one, the nearest first."""
         from memos_cli.interface.lifecycle import linking
 
@@ -778,7 +778,7 @@ class Memos(Session):
             versions = tuple(queries.versions(db, cube.n))
             rows = audit.rows(db, cube=cube.id, newest=True)
             past = History(cube.id, versions, tuple(row for row in rows if row.action not in audit.LOOKS))
-        self.tell_looks("show", [cube])
+        self.audit_reads("show", [cube])
         return past
 
     def audit(
@@ -820,7 +820,7 @@ class Memos(Session):
                 self.vault, self.count_waiting(), self._clock(), self.settings.heat_half_life,
                 with_sizes=with_sizes,
             )  # fmt: skip
-        self.tell_looks("list", [*found.hottest, *found.coldest])
+        self.audit_reads("list", [*found.hottest, *found.coldest])
         return found
 
     def views(self) -> dict[str, Filter]:
@@ -854,7 +854,7 @@ class Memos(Session):
             change.remove_view(name)
 
     def _require_view(self, name: str) -> None:
-        self.access.require_making()
+        self.access.require_writer()
         owner = queries.view_owner(self.vault.whole, name)
         if owner not in ("", self.principal):
             raise Refused(f"the view {name!r} is {owner}'s", "save yours under another name")
@@ -870,7 +870,7 @@ class Memos(Session):
         findings = check.examine(self.folder, timeout=timeout, cipher=cipher)
         if not (repair and any(finding.repairable for finding in findings)):
             return findings, []
-        self.access.require_making()
+        self.access.require_writer()
         repaired = check.repair(self.vault, findings, principal=self.principal, now=self._clock())
         return check.examine(self.folder, timeout=timeout, cipher=cipher), repaired
 

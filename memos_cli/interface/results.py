@@ -96,7 +96,7 @@ class PlaceReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MemoryDetails:
     """One cube in full."""
 
     cube: Cube
@@ -205,7 +205,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class InitResult:
     """What ``init`` found or made."""
 
     vault: str

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from memos_cli.models.llama.engine import Engine
     from memos_cli.models.model_files import Model
     from memos_cli.models.reranker import Reranker
-    from memos_cli.operation.adapters.parametric import Rack
-    from memos_cli.operation.states.activation import Shelf
-    from memos_cli.operation.states.throughput import Pace
+    from memos_cli.operation.adapters.parametric import AdapterCache
+    from memos_cli.operation.states.activation import StateCache
+    from memos_cli.operation.states.throughput import Throughput
 
 
 def wall_clock() -> int:
@@ -66,7 +66,7 @@ class Session:
         self._ask, self._warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
-        self._pace: Pace | None = None
+        self._pace: Throughput | None = None
 
     def now(self) -> int:
         """The time, in milliseconds since 1970 UTC."""
@@ -172,7 +172,7 @@ class Session:
             model = digest if stamp_of(path) == engine.stamp else ""
         return fingerprint_of(engine, model)
 
-    def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Pace:
+    def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
         """How quickly the reader reads and restores here: as it was measured last, or measured now."""
         from memos_cli.operation.states import throughput
 
@@ -182,18 +182,18 @@ class Session:
         return self._pace
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> StateCache:
         """The states that this process has verified."""
-        from memos_cli.operation.states.activation import Shelf
+        from memos_cli.operation.states.activation import StateCache
 
-        return Shelf()
+        return StateCache()
 
     @cached_property
-    def rack(self) -> Rack:
+    def rack(self) -> AdapterCache:
         """The adapters that the reader has loaded."""
-        from memos_cli.operation.adapters.parametric import Rack
+        from memos_cli.operation.adapters.parametric import AdapterCache
 
-        return Rack()
+        return AdapterCache()
 
     @cached_property
     def reranker(self) -> Reranker | None:

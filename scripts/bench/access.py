@@ -30,10 +30,10 @@ from ingest import WORDS, line
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Rule
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings
 
@@ -60,8 +60,12 @@ def fill(folder: Path, cubes: int) -> None:
         ann.init()
         for tag in range(TAGS):
             text = "\n".join(line(n) for n in range(tag, cubes, TAGS))
-            terms = Terms(tags=(f"team/{tag}",))
-            ann.ingest(wishes=Wishes(hints=Hints(lines=True), terms=terms), text=text.encode(), embed=False)
+            terms = NewMemoryFields(tags=(f"team/{tag}",))
+            ann.ingest(
+                wishes=IngestOptions(hints=ReadOptions(lines=True), terms=terms),
+                text=text.encode(),
+                embed=False,
+            )
         dimension = ann.embedder.dimension
         draw = np.random.default_rng(1)
         with ann.vault.change("user:ann", ann.now()) as change:
@@ -124,7 +128,7 @@ def main() -> int:
                 times.setdefault("alone", []).extend(ask(alone, each) for each in asked)
             allow(folder, wanted.rules)
             with enter(folder, "user:bo") as bo:
-                wishes = Wishes(hints=Hints(lines=True))
+                wishes = IngestOptions(hints=ReadOptions(lines=True))
                 bo.ingest(wishes=wishes, text=b"What Bo keeps to himself.", embed=False)
             callers = {name: f"agent:{name}" for name in ("rules", "vault", "half")} | {"owner": "user:ann"}
             asking = {name: enter(folder, who) for name, who in callers.items()}

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from memos_cli.cube import Draft, Origin, Span
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings
@@ -59,7 +59,7 @@ def fill(vault: Vault, size: int) -> None:
             for n in range(number, number + PART):
                 draft = Draft(f"Memory {n}: {os.urandom(240).hex()}", Span(0, 500))
                 drafts.append((draft, draft.digest(), bytes(32)))
-            kept = change.add(source, drafts, Terms())
+            kept = change.add(source, drafts, NewMemoryFields())
             change.db.execute("DELETE FROM waiting")
             change.db.executemany(
                 "INSERT INTO vector (cube, embedder, start, end, data) VALUES (?, 1, ?, ?, ?)",

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.infrastructure.storage.fulltext import TOKENIZER, word_row
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings
 
@@ -59,7 +59,7 @@ def bulk(kind: str, count: int) -> dict[str, object]:
         with memos(Path(folder) / "vault") as api:
             api.vault_to_be()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            wishes = Wishes(hints=Hints(lines=kind == "txt"))
+            wishes = IngestOptions(hints=ReadOptions(lines=kind == "txt"))
             start = time.perf_counter()
             result = api.ingest([source], wishes=wishes, embed=False)
             seconds = time.perf_counter() - start
@@ -100,7 +100,7 @@ def single(rounds: int) -> dict[str, float]:
                 )
                 db.execute("COMMIT")
                 middle = time.perf_counter()
-                api.ingest(wishes=Wishes(), text=text.encode(), embed=False)
+                api.ingest(wishes=IngestOptions(), text=text.encode(), embed=False)
                 if n >= 20:
                     bare.append(middle - start)
                     ours.append(time.perf_counter() - middle)

@@ -26,7 +26,7 @@ from access import enter
 from ingest import WORDS
 
 from memos_cli.cube import Draft, Filter, Origin, Span
-from memos_cli.infrastructure.memories.transaction import Terms
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.memory import Memos
 
 LIMIT = 300 << 20
@@ -61,7 +61,9 @@ def keep(ann: Memos, uri: str, texts: list[str], tag: str) -> None:
     drafts = [Draft(text, span) for text, span in zip(texts, spans, strict=True)]
     with ann.vault.change("user:ann", ann.now()) as change:
         source, _ = change.claim_source(Origin(uri, "text", "", 0), None)
-        change.add(source, [(each, each.digest(), bytes(32)) for each in drafts], Terms(tags=(tag,)))
+        change.add(
+            source, [(each, each.digest(), bytes(32)) for each in drafts], NewMemoryFields(tags=(tag,))
+        )
         change.finish_source(source, hashlib.sha256(uri.encode()).hexdigest(), "recipe")
 
 

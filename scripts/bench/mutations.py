@@ -23,17 +23,17 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
-from memos_cli.operation.states.activation import Restored, Shelf, restore
+from memos_cli.operation.states.activation import Restored, StateCache, restore
 from memos_cli.settings import load_settings
 
 HEADER = 16 + 64 * 12 + 8 + 12
 """Bytes before the first keys: magic, version, counts, position and sequence of each token, type and size."""
 NUMBERS = (0, 1, 2, 63, 65, 255, 2**16, 2**31 - 1, 2**31, 2**32 - 1)
 
-Change = Callable[[random.Random, bytearray, bytes], bytes | bytearray]
+Transaction = Callable[[random.Random, bytearray, bytes], bytes | bytearray]
 
 
 def cut(chance: random.Random, data: bytearray, other: bytes) -> bytes | bytearray:
@@ -81,13 +81,13 @@ def exchange(chance: random.Random, data: bytearray, other: bytes) -> bytes | by
     return data
 
 
-CHANGES: tuple[Change, ...] = (cut, flip_bits, edit_header, append, swap_pieces, zero, exchange)
+CHANGES: tuple[Transaction, ...] = (cut, flip_bits, edit_header, append, swap_pieces, zero, exchange)
 
 
 def promote(memos: Memos, name: str) -> None:
     """Keep the state of a document of four lines."""
     lines = "\n".join(f"The {name} in room {n} is looked after by Ada." for n in range(4))
-    wishes = Wishes(hints=Hints(lines=True))
+    wishes = IngestOptions(hints=ReadOptions(lines=True))
     memos.promote(memos.ingest(wishes=wishes, text=lines.encode(), name=name, embed=False).ids)
 
 
@@ -126,7 +126,7 @@ def run(memos: Memos, chance: random.Random, count: int) -> None:
 
     def use() -> Restored:
         engine.clear()
-        return restore(memos.vault, engine, Shelf(), fingerprint, [*state.tokens, 0], memos.now())
+        return restore(memos.vault, engine, StateCache(), fingerprint, [*state.tokens, 0], memos.now())
 
     def is_accepted() -> bool:
         return use().cube is not None and engine.tokens == list(state.tokens)

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.cube import Filter
-from memos_cli.infrastructure.memories.transaction import Terms
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import Wanted
+from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.interface.share.feeds.remote import INDEX
 from memos_cli.settings import Settings
 
@@ -55,8 +55,12 @@ def measure(folder: Path, count: int) -> dict[str, float]:
 
     with enter("ann") as ann, enter("bob") as bob:
         lines = "\n".join(f"{n} {text(drawn)}" for n in range(count)).encode()
-        ann.ingest(wishes=Wishes(Hints(lines=True), Terms(tags=("all",))), text=lines, embed=False)
-        wanted = Wanted(filter=Filter(tags=("all",)))
+        ann.ingest(
+            wishes=IngestOptions(ReadOptions(lines=True), NewMemoryFields(tags=("all",))),
+            text=lines,
+            embed=False,
+        )
+        wanted = PublishOptions(filter=Filter(tags=("all",)))
         sent, publishing = timed(
             lambda: ann.publish(ann.propose("all", wanted, target=str(folder / "public")))
         )

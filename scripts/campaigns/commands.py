@@ -116,10 +116,10 @@ class User(World):
             return Command(kind, tuple(str(each) for each in made))
 
 
-Made = Command | tuple[object, ...]
+InitResult = Command | tuple[object, ...]
 
 
-def _ingest(user: User) -> Made:
+def _ingest(user: User) -> InitResult:
     for number in user.chance.sample(range(3), 2):
         user.write(f"note{number}.md")
     (user.files / "talk.jsonl").write_text(user.talk(5))
@@ -127,23 +127,23 @@ def _ingest(user: User) -> Made:
     return ("ingest", user.files, "--json", "--tag", "file", *options)
 
 
-def _ingest_lines(user: User) -> Made:
+def _ingest_lines(user: User) -> InitResult:
     options = [each for each in ("--no-embed", "--quarantine") if user.chance.random() < 0.4]
     arguments = ("ingest", "-", "--lines", "--json", *options)
     return Command("ingest lines", arguments, user.lines(40))
 
 
-def _embed(user: User) -> Made:
+def _embed(user: User) -> InitResult:
     user.must("ingest", "-", "--lines", "--no-embed", stdin=user.lines(20))
     return ("embed", "--json")
 
 
-def _forget(user: User) -> Made:
+def _forget(user: User) -> InitResult:
     ids = user.pick(6, states=(*LIVE, "archived"))
     return Command("forget", ("forget", *ids, "--yes", "--json"), again=(0, 2))
 
 
-def _import(user: User) -> Made:
+def _import(user: User) -> InitResult:
     source = user.chance.choice([*sorted((user.area / "out").iterdir()), "chats"])
     if source == "chats":
         source = user.files / "conversations.json"
@@ -155,49 +155,49 @@ def _import(user: User) -> Made:
     return Command("import", arguments, codes=(0, 3))  # 3: memories that were edited since stay as they are
 
 
-def _export(user: User) -> Made:
+def _export(user: User) -> InitResult:
     suffix = user.chance.choice(("mip", "jsonl", "md"))
     format = {"md": "markdown"}.get(suffix, suffix)
     sign = ("--sign",) if suffix == "mip" and user.chance.random() < 0.4 else ()
     return ("export", "-o", user.area / "out" / f"all.{suffix}", "--format", format, *sign)
 
 
-def _link(user: User) -> Made:
+def _link(user: User) -> InitResult:
     first, *others = user.pick(3, least=2)
     return ("link", first, user.chance.choice(("about", "follows")), *others)
 
 
-def _restore(user: User) -> Made:
+def _restore(user: User) -> InitResult:
     ids = user.pick(5, states=("archived", "expired"))
     return Command("restore", ("restore", *ids), again=(0, 2))  # one without approval is in quarantine
 
 
-def _slice(user: User) -> Made:
+def _slice(user: User) -> InitResult:
     (id,) = user.pick(1, where=_IS_LONG)
     return Command("slice", ("slice", id, "--size", "150", "--json"), again=(0, 1, 2))
 
 
-def _rollback(user: User) -> Made:
+def _rollback(user: User) -> InitResult:
     (id,) = user.pick(1, where="version > 1")
     return ("rollback", id, "--to", "1", "--json")
 
 
-def _unmerge(user: User) -> Made:
+def _unmerge(user: User) -> InitResult:
     merged = user.must("merge", *user.pick(3, least=2), "--json").values[0]
     return Command("merge --undo", ("merge", "--undo", merged["id"]), again=(0, 1, 2))
 
 
-def _publish(user: User) -> Made:
+def _publish(user: User) -> InitResult:
     user.must("--vault", user.publisher, "ingest", "-", "--lines", "--tag", "p", stdin=user.lines(3))
     return ("--vault", user.publisher, "publish", "p", "--yes", "--json")
 
 
-def _publish_own(user: User) -> Made:
+def _publish_own(user: User) -> InitResult:
     user.must("ingest", "-", "--lines", "--tag", "own", stdin=user.lines(2))
     return ("publish", "own", "--tag", "own", "--to", user.area / "own", "--yes")
 
 
-def _withdraw(user: User) -> Made:
+def _withdraw(user: User) -> InitResult:
     if not (user.area / "own" / "own" / "index.jsonl").exists():
         raise NothingFits
     return ("publish", "own", "--withdraw", "--yes")
@@ -211,14 +211,14 @@ def _following(user: User, wanted: bool) -> None:
         user.must("subscribe", user.public / "p", "--trust")
 
 
-def _subscribe(user: User) -> Made:
+def _subscribe(user: User) -> InitResult:
     _following(user, False)
     options = ("--quarantine",) if user.chance.random() < 0.3 else ()
     arguments = ("subscribe", str(user.public / "p"), "--trust", *options)
     return Command("subscribe", arguments, again=(0, 2))
 
 
-def _update(user: User) -> Made:
+def _update(user: User) -> InitResult:
     _following(user, True)
     for _ in range(user.chance.randint(1, 2)):
         _publish(user)
@@ -226,46 +226,46 @@ def _update(user: User) -> Made:
     return ("update", "--json")
 
 
-def _unsubscribe(user: User) -> Made:
+def _unsubscribe(user: User) -> InitResult:
     _following(user, True)
     keep = ("--keep",) if user.chance.random() < 0.3 else ()
     return Command("unsubscribe", ("unsubscribe", "p", *keep), again=(0, 2))
 
 
-def _init(user: User) -> Made:
+def _init(user: User) -> InitResult:
     shutil.rmtree(user.area / "new", ignore_errors=True)
     return ("--vault", user.area / "new", "init", "--json")
 
 
-def _init_encrypted(user: User) -> Made:
+def _init_encrypted(user: User) -> InitResult:
     shutil.rmtree(user.area / "sealed", ignore_errors=True)
     shutil.rmtree(user.area / "home" / "keys")
     key = user.area / "home" / "keys" / "new.key"
     return ("--vault", user.area / "sealed", "init", "--encrypt", "--key-file", key)
 
 
-def _made(command: Made) -> tuple[object, ...]:
+def _made(command: InitResult) -> tuple[object, ...]:
     return command.arguments if isinstance(command, Command) else command
 
 
-def _token(user: User) -> Made:
+def _token(user: User) -> InitResult:
     arguments = ("token", "create", f"agent:{user.chance.randint(1, 9)}", "--role", "reader", "--json")
     return Command("token create", arguments, repeats=("tokens",))
 
 
-def _token_revoke(user: User) -> Made:
+def _token_revoke(user: User) -> InitResult:
     made = user.must("token", "create", "agent:x", "--json").values[0]
     return Command("token revoke", ("token", "revoke", str(made["n"])), again=(0, 2))
 
 
-def _key_new(user: User) -> Made:
+def _key_new(user: User) -> InitResult:
     home = user.area / "another"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     return Command("key new", ("key", "new", "--json"), env={"HOME": str(home)})
 
 
-def _conflicts(user: User) -> Made:
+def _conflicts(user: User) -> InitResult:
     first, second = user.pick(2, least=2)
     user.must("link", first, "contradicts", second)
     resolved = ("conflicts", "--resolve", user.chance.choice(("keep-newest", "keep-both", first)))
@@ -283,7 +283,7 @@ def _leave_files(user: User) -> None:
     unfinished.chmod(0o600)
 
 
-def _repair(user: User) -> Made:
+def _repair(user: User) -> InitResult:
     _leave_files(user)
     if not user.is_encrypted and user.chance.random() < 0.5:
         with closing(sqlite3.connect(user.vault / "memos.db")) as db:
@@ -292,26 +292,26 @@ def _repair(user: User) -> Made:
     return ("check", "--repair")
 
 
-def _promote(user: User) -> Made:
+def _promote(user: User) -> InitResult:
     if not (user.campaign.folder / "tiny.gguf").exists():
         raise NothingFits
     return Command("promote", ("promote", *user.pick(4), "--to", "activation", "--json"), codes=(0, 1, 2))
 
 
-def _demote(user: User) -> Made:
+def _demote(user: User) -> InitResult:
     promoted = user.run(*_made(_promote(user)))
     if promoted.code:
         raise NothingFits
     return Command("demote", ("demote", *promoted.arguments[3:-3]), again=(0, 1, 2))
 
 
-def _review(user: User) -> Made:
+def _review(user: User) -> InitResult:
     ids = user.pick(3, states=("quarantined",))
     decision = user.chance.choice(("--approve", "--reject"))
     return Command("review", ("review", *ids, decision), again=(0, 2))
 
 
-def _maintain(user: User) -> Made:
+def _maintain(user: User) -> InitResult:
     """With something to expire, to embed, to sweep."""
     user.must("expire", *user.pick(2), "--at", "2026-01-01")
     user.must("ingest", "-", "--lines", "--no-embed", stdin=user.lines(5))
@@ -319,7 +319,7 @@ def _maintain(user: User) -> Made:
     return ("maintain", "--json")
 
 
-KINDS: dict[str, Callable[[User], Made]] = {
+KINDS: dict[str, Callable[[User], InitResult]] = {
     "ingest": _ingest,
     "ingest lines": _ingest_lines,
     "embed": _embed,

@@ -156,7 +156,7 @@ def _add_derived(subject: Subject) -> None:
     from memos_cli.cube import Draft, Origin, Span
     from memos_cli.infrastructure.derived import saved_states
     from memos_cli.infrastructure.derived.saved_states import State
-    from memos_cli.infrastructure.memories.transaction import Terms
+    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
     from memos_cli.infrastructure.storage.blobs import piece_digests
     from memos_cli.infrastructure.vault.vault import Vault
     from memos_cli.infrastructure.vectors import vector_index
@@ -172,7 +172,7 @@ def _add_derived(subject: Subject) -> None:
         with vault.change(WHO, NOW) as change:
             row, _ = change.claim_source(Origin("file:///a.pdf", "pdf", "", 9), blob)
             made = Draft(text, Span(0, len(text)))
-            change.add(row, [(made, made.digest(), bytes(32))], Terms())
+            change.add(row, [(made, made.digest(), bytes(32))], NewMemoryFields())
             tokens = array("i", range(64))
             kept = State(
                 "", name, len(stored), piece_digests(stored), tokens, 70, "tiny", {"model": "0" * 64}, 1

@@ -3,7 +3,7 @@
 ``governance.decide`` judges one cube. For all of them at once its rules are laid out as a few small tables,
 and ``cube``, ``question`` and ``audit`` are shadowed by temporary views of the same names, which SQLite looks
 up first. So no way to a payload can forget to ask. Writes go through another connection, which sees all:
-``Change`` has the vault decide on each cube that it is to change.
+``Transaction`` has the vault decide on each cube that it is to change.
 
 Nothing is shadowed for the vault's creator while nobody else has anything: then it costs nothing. Anyone else
 is narrowed from the start: a search weighs words differently in a narrowed vault, and that would show that

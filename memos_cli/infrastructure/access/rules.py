@@ -16,7 +16,7 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.memories.transaction import Change
+    from memos_cli.infrastructure.memories.transaction import Transaction
 
 _RULES = "SELECT owner, kind, target, principal, right, giver, created, expires FROM rule"
 
@@ -41,7 +41,7 @@ def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Hea
     passed = [
         name
         for name in views
-        if (view := view_of(db, name, owner)) and queries.passing(db, [cube], now=now, filter=view)
+        if (view := view_of(db, name, owner)) and queries.filter_ids(db, [cube], now=now, filter=view)
     ]
     sources = db.execute(
         "SELECT DISTINCT source FROM derived WHERE cube = ? ORDER BY source", (cube,)
@@ -62,7 +62,7 @@ def view_of(db: Connection, name: str, owner: str) -> Filter | None:
 # --- writing ---------------------------------------------------------------------------------------
 
 
-def grant(change: Change, rule: Rule) -> None:
+def grant(change: Transaction, rule: Rule) -> None:
     """Keep a rule; the same one again only moves its end."""
     change.db.execute(
         """INSERT INTO rule (owner, kind, target, principal, right, giver, created, expires)
@@ -73,7 +73,7 @@ def grant(change: Change, rule: Rule) -> None:
     _tell(change, "grant", rule)
 
 
-def revoke(change: Change, rule: Rule) -> None:
+def revoke(change: Transaction, rule: Rule) -> None:
     """Drop a rule."""
     change.db.execute(
         "DELETE FROM rule WHERE owner = ? AND kind = ? AND target = ? AND principal = ? AND right = ?",
@@ -82,7 +82,7 @@ def revoke(change: Change, rule: Rule) -> None:
     _tell(change, "revoke", rule)
 
 
-def join(change: Change, group: str, principals: Sequence[str], *, remove: bool) -> int:
+def join(change: Transaction, group: str, principals: Sequence[str], *, remove: bool) -> int:
     """Put principals into a group, or take them out. Returns how many that changed."""
     statement = (
         "DELETE FROM member WHERE circle = ? AND principal = ?"
@@ -95,7 +95,7 @@ def join(change: Change, group: str, principals: Sequence[str], *, remove: bool)
     return len(changed)
 
 
-def add_token(change: Change, principal: str, role: str, sha256: bytes, expires: int | None) -> int:
+def add_token(change: Transaction, principal: str, role: str, sha256: bytes, expires: int | None) -> int:
     """Keep the hash of a token. Returns its number."""
     (n,) = change.db.execute(
         "INSERT INTO token (principal, role, sha256, created, expires) VALUES (?, ?, ?, ?, ?) RETURNING n",
@@ -105,19 +105,19 @@ def add_token(change: Change, principal: str, role: str, sha256: bytes, expires:
     return int(n)
 
 
-def drop_token(change: Change, n: int, principal: str) -> None:
+def drop_token(change: Transaction, n: int, principal: str) -> None:
     """Let a token hold no longer."""
     change.db.execute("DELETE FROM token WHERE n = ?", (n,))
     change.note("token-revoke", {"n": n, "principal": principal})
 
 
-def set_policy(change: Change, name: str, value: str) -> None:
+def set_policy(change: Transaction, name: str, value: str) -> None:
     """What the vault's maker wants of all who use it; "" takes it back."""
     key_values.put(change, name, value)
     change.note("policy", {name: value})
 
 
-def bind(change: Change, cube: int, principal: str, task: str) -> None:
+def bind(change: Transaction, cube: int, principal: str, task: str) -> None:
     """Keep a memory for one principal and one task."""
     change.db.execute(
         "INSERT OR REPLACE INTO bound (cube, principal, task) VALUES (?, ?, ?)", (cube, principal, task)
@@ -144,7 +144,7 @@ def is_anything_bound(db: Connection) -> bool:
     return db.execute("SELECT 1 FROM bound LIMIT 1").fetchone() is not None
 
 
-def _tell(change: Change, action: str, rule: Rule) -> None:
+def _tell(change: Transaction, action: str, rule: Rule) -> None:
     detail = {"principal": rule.principal, "right": rule.right, "owner": rule.owner}
     if rule.kind != "cube":
         change.note(action, {**detail, rule.kind: rule.target})

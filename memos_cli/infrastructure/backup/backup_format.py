@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from memos_cli.cube import format_time, parse_time, utc
 from memos_cli.infrastructure.memories import key_values
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 FORMAT = "memos-backup"
@@ -132,7 +132,7 @@ def blob_path(sha256: str) -> str:
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
-def note_backup(change: Change, folder: Path, time: int) -> None:
+def note_backup(change: Transaction, folder: Path, time: int) -> None:
     """Leave in the vault that it is copied to ``folder``: what is in it now is there, too, from then on."""
     change.note("backup", {"folder": folder.as_uri(), "snapshot": name_of(time)})
     key_values.put(change, _KNOWN + folder.as_uri(), str(time + _BEGINS))

@@ -1,6 +1,6 @@
 """Adapter cubes: LoRA adapters that hold memories in their weights, their training sets and report cards.
 
-Reads take no lock; the writes are those of one ``Change``. The state of the cube says what an adapter is
+Reads take no lock; the writes are those of one ``Transaction``. The state of the cube says what an adapter is
 good for: ``generated``, its training was interrupted and the blob is a checkpoint; ``activated``, it passed
 its gate and is used; ``archived``, its gate refused it, or it was demoted, or its weights are gone: kept,
 never used.
@@ -17,7 +17,7 @@ from typing import Any
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import lineage
 from memos_cli.infrastructure.derived.lineage import Source
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 
@@ -241,7 +241,7 @@ _ACTIONS = {"generated": "checkpoint", "activated": "promote", "archived": "refu
 
 
 def keep(
-    change: Change,
+    change: Transaction,
     weights: Weights,
     *,
     name: str,
@@ -303,7 +303,7 @@ def keep(
     return id, version, old
 
 
-def put_vectors(change: Change, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
+def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
     """Keep vectors of lessons: (cube, position, the question that was embedded, vector as it is stored).
 
     Those whose lesson has gone or changed meanwhile are dropped.
@@ -315,7 +315,7 @@ def put_vectors(change: Change, embedder: int, vectors: Sequence[tuple[int, int,
     )
 
 
-def set_report(change: Change, cube: int, report: Mapping[str, Any], state: str) -> None:
+def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state: str) -> None:
     """Note what a gate found that was run again, and the state that follows from it.
 
     Raises MemosError for what no gate can let pass: a checkpoint, and weights that are stale.
@@ -330,7 +330,7 @@ def set_report(change: Change, cube: int, report: Mapping[str, Any], state: str)
     change.tell(cube, "gate", {"passed": bool(report.get("passed")), "state": state})
 
 
-def detach(change: Change, cube: int) -> bool:
+def detach(change: Transaction, cube: int) -> bool:
     """Let an adapter no longer be used; its memories are read as text. Returns whether anything changed."""
     (state,) = change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
     if state not in ("generated", "activated"):
@@ -339,7 +339,7 @@ def detach(change: Change, cube: int) -> bool:
     return True
 
 
-def reattach(change: Change, cube: int) -> None:
+def reattach(change: Transaction, cube: int) -> None:
     """Use an adapter again that was demoted. Raises MemosError unless it is ``good``."""
     found = by_cube(change.db, cube, now=change.now)
     if found is None or not found.good:
@@ -348,7 +348,7 @@ def reattach(change: Change, cube: int) -> None:
         change.set_state(cube, "activated", "promote")
 
 
-def set_aside(change: Change, cube: int) -> list[str]:
+def set_aside(change: Transaction, cube: int) -> list[str]:
     """Let go of weights that cannot serve: a repair. Returns the blobs that may be deleted after the commit.
 
     What cannot be made again stays: the lessons, and the recipe as far as it can be read.
@@ -374,7 +374,7 @@ def _unusable(problem: str) -> MemosError:
     return MemosError(f"the adapter cannot be used: {problem}", "promote its memories again")
 
 
-def _number(change: Change, digest: bytes) -> int | None:
+def _number(change: Transaction, digest: bytes) -> int | None:
     """The adapter of a digest: the principal's own, whatever others have trained."""
     row = change.db.execute(
         "SELECT n FROM cube WHERE digest = ? AND payload = 'parametric' AND owner = ?",

@@ -14,7 +14,7 @@ from typing import Any
 
 from memos_cli.cube import LIVE_STATES, new_ulids
 from memos_cli.errors import MemosError
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 Reading = tuple[int, int, str]
@@ -73,7 +73,7 @@ def ids_of(db: Connection, sources: Sequence[Reading]) -> list[str]:
     return [db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()[0] for cube, _, _ in sources]
 
 
-def earliest_end(change: Change, sources: Sequence[Reading]) -> int | None:
+def earliest_end(change: Transaction, sources: Sequence[Reading]) -> int | None:
     """When the first of ``sources`` expires. Raises MemosError when one is not what was read any more."""
     ends = []
     for cube, version, _ in sources:
@@ -86,7 +86,7 @@ def earliest_end(change: Change, sources: Sequence[Reading]) -> int | None:
 
 
 def write_cube(
-    change: Change,
+    change: Transaction,
     cube: int | None,
     *,
     payload: str,
@@ -124,7 +124,7 @@ def write_cube(
     return cube, id, version
 
 
-def activate(change: Change, sources: Sequence[Reading]) -> None:
+def activate(change: Transaction, sources: Sequence[Reading]) -> None:
     """Note that new memories have been put to use: something was made from them."""
     for cube, _, _ in sources:
         if change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):

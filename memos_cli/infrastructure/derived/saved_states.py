@@ -1,6 +1,6 @@
 """Activation cubes: which versions of which memories they were made from, and the state that was kept.
 
-Reads take no lock; the writes are those of one ``Change``. A state is found by its key: sha256 over its
+Reads take no lock; the writes are those of one ``Transaction``. A state is found by its key: sha256 over its
 fingerprint and its tokens, so that it is used for a prompt that starts with just these tokens, read under
 just these conditions, or not at all.
 """
@@ -17,7 +17,7 @@ from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import lineage
 from memos_cli.infrastructure.derived.lineage import Reading, Source
 from memos_cli.infrastructure.memories import key_values
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 _REQUEST = "rebuild:"
@@ -152,7 +152,7 @@ def holding(
 
 
 def keep(
-    change: Change, state: State, sources: Sequence[Reading], *, title: str, digest: bytes
+    change: Transaction, state: State, sources: Sequence[Reading], *, title: str, digest: bytes
 ) -> tuple[str, int, list[str] | None]:
     """Keep a state, whose blob is durable, as a cube. ``sources`` are (cube, version, part) in order.
 
@@ -196,7 +196,7 @@ def keep(
     return id, version, old
 
 
-def drop(change: Change, cube: int, action: str = "demote") -> str:
+def drop(change: Transaction, cube: int, action: str = "demote") -> str:
     """Remove an activation cube. Returns its blob, which may go after the commit; "" if it has none."""
     row = change.db.execute("SELECT blob FROM activation WHERE cube = ?", (cube,)).fetchone()
     change.tell(cube, action, None)
@@ -204,12 +204,12 @@ def drop(change: Change, cube: int, action: str = "demote") -> str:
     return str(row[0]) if row else ""
 
 
-def count_saving(change: Change, cube: int, seconds: float) -> None:
+def count_saving(change: Transaction, cube: int, seconds: float) -> None:
     """Note what a use of a state has saved."""
     change.db.execute("UPDATE activation SET saved = saved + ? WHERE cube = ?", (seconds, cube))
 
 
-def request(change: Change, wanted: Mapping[str, Any]) -> None:
+def request(change: Transaction, wanted: Mapping[str, Any]) -> None:
     """Ask for the state of a document, ``{"view": …, "document": [ids]}``; the night makes it."""
     text = lineage.to_json(wanted)
     key_values.put(change, _request_name(text), text)
@@ -220,7 +220,7 @@ def requests(db: Connection) -> list[Mapping[str, Any]]:
     return [lineage.from_json(value) for value in key_values.starting(db, _REQUEST).values()]
 
 
-def settle_request(change: Change, wanted: Mapping[str, Any]) -> None:
+def settle_request(change: Transaction, wanted: Mapping[str, Any]) -> None:
     """What was asked for is made, or cannot be."""
     key_values.remove(change, _request_name(lineage.to_json(wanted)))
 

@@ -3,17 +3,17 @@
 A state of a model that has read a memory is dropped with it. An adapter holds it in its weights, where it
 cannot be cut out: the weights go, the other memories' lessons stay, so that it can be trained anew. Questions
 whose plans used a memory go, because they tell what it was about. Of a document, the text that was made from
-it goes (``Change.disown_blobs``): it holds what all memories from it say.
+it goes (``Transaction.disown_blobs``): it holds what all memories from it say.
 
 The bytes go too, not only the rows: see ``Vault.settle``.
 """
 
 from __future__ import annotations
 
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 
 
-def forget(change: Change, cube: int) -> list[str]:
+def forget(change: Transaction, cube: int) -> list[str]:
     """Remove a cube with its versions, words and vectors, and what was made from it.
 
     The audit keeps that they were. Returns the blobs that may be deleted after the commit.
@@ -34,7 +34,7 @@ def forget(change: Change, cube: int) -> list[str]:
     return blobs + _remove(change, cube)
 
 
-def _made_from(change: Change, cube: int) -> list[tuple[int, str]]:
+def _made_from(change: Transaction, cube: int) -> list[tuple[int, str]]:
     return change.db.execute(
         """SELECT n, payload FROM cube WHERE n IN (
              SELECT cube FROM derived WHERE source = ?1 UNION SELECT cube FROM lesson WHERE source = ?1
@@ -43,7 +43,7 @@ def _made_from(change: Change, cube: int) -> list[tuple[int, str]]:
     ).fetchall()
 
 
-def _remove(change: Change, cube: int) -> list[str]:
+def _remove(change: Transaction, cube: int) -> list[str]:
     """Delete a cube with all its rows."""
     blobs = change.db.execute(
         """SELECT blob FROM activation WHERE cube = ?1
@@ -59,7 +59,7 @@ def _remove(change: Change, cube: int) -> list[str]:
     return [blob for (blob,) in blobs]
 
 
-def _unlearn(change: Change, adapter: int, source: str) -> list[str]:
+def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
     """Let go of the weights of an adapter, and of its report, which quotes answers.
 
     Its end is that of the memories that are left.
@@ -83,7 +83,7 @@ def _unlearn(change: Change, adapter: int, source: str) -> list[str]:
     return [blob for (blob,) in blobs]
 
 
-def _forget_questions(change: Change, cube: int) -> None:
+def _forget_questions(change: Transaction, cube: int) -> None:
     """Remove the questions whose plans used a cube, from the log and from among the controls of adapters."""
     used = "SELECT question FROM question_cube WHERE cube = ?"
     change.db.execute(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from memos_cli.cube import Cube, Draft
 from memos_cli.infrastructure.memories import key_values, queries
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 KEY = "forgotten"
@@ -20,7 +20,7 @@ ANYWHERE = ""
 """In the place of the address of a source: the text is forgotten in all of them."""
 
 
-def remember(change: Change, cubes: Sequence[Cube]) -> None:
+def remember(change: Transaction, cubes: Sequence[Cube]) -> None:
     """Store the digests of cubes that will be forgotten, and delete hashes over their sources.
 
     A hash over a source with a forgotten text would prove a guess of the text.
@@ -66,7 +66,7 @@ def find_ids(db: Connection, owner: str, ids: Iterable[str]) -> dict[str, list[b
     return {id: [digest] for id, digest in digests.items() if _is_known(db, digest)}
 
 
-def lift(change: Change, digests: Iterable[bytes]) -> None:
+def lift(change: Transaction, digests: Iterable[bytes]) -> None:
     """Delete digests, so that these memories can come back."""
     change.db.executemany("DELETE FROM forgotten WHERE digest = ?", [(each,) for each in digests])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 
@@ -20,11 +20,11 @@ def starting(db: Connection, prefix: str) -> dict[str, str]:
     return {name.removeprefix(prefix): value for name, value in rows.fetchall()}
 
 
-def put(change: Change, name: str, value: str) -> None:
+def put(change: Transaction, name: str, value: str) -> None:
     """Keep a value. The audit is not told: ``rules.set_policy`` does that of what somebody wants."""
     change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, value))
 
 
-def remove(change: Change, name: str) -> None:
+def remove(change: Transaction, name: str) -> None:
     """Let go of a value."""
     change.db.execute("DELETE FROM policy WHERE name = ?", (name,))

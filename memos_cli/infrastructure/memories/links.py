@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 from memos_cli.cube import LIVE_STATES
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 End = TypeVar("End", int, str)
@@ -59,7 +59,7 @@ def links_by_kind(db: Connection, kind: str) -> list[Link]:
     return [Link(*row) for row in rows]
 
 
-def add(change: Change, source: int, kind: str, target: int) -> bool:
+def add(change: Transaction, source: int, kind: str, target: int) -> bool:
     """Link two cubes. Returns whether they were not linked so before."""
     source, target = in_order(source, kind, target)
     statement = "INSERT OR IGNORE INTO link (source, kind, target, created) VALUES (?, ?, ?, ?)"
@@ -69,7 +69,7 @@ def add(change: Change, source: int, kind: str, target: int) -> bool:
     return is_new
 
 
-def remove(change: Change, source: int, kind: str, target: int) -> bool:
+def remove(change: Transaction, source: int, kind: str, target: int) -> bool:
     """Take a link away. Returns whether there was one."""
     source, target = in_order(source, kind, target)
     statement = "DELETE FROM link WHERE source = ? AND kind = ? AND target = ?"
@@ -113,6 +113,6 @@ def in_order(source: End, kind: str, target: End) -> tuple[End, End]:
     return (min(source, target), max(source, target)) if kind in MUTUAL else (source, target)
 
 
-def _id(change: Change, cube: int) -> str:
+def _id(change: Transaction, cube: int) -> str:
     (id,) = change.db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
     return str(id)

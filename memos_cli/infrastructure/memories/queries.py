@@ -118,7 +118,7 @@ def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
     return [row[0] for row in db.execute(f"SELECT c.n FROM cube c WHERE {where}", values)]
 
 
-def by_number(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
+def by_rowid(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
     """The cubes with these row numbers; those that are gone are left out."""
     found: dict[int, Cube] = {}
     for marks, part in in_lists(wanted):
@@ -155,7 +155,7 @@ def matches(
                 "ORDER BY score DESC, rowid LIMIT ?",
                 (expression, wanted),
             ).fetchall()
-            fit = set(passing(db, [n for n, _ in rows], now=now))
+            fit = set(filter_ids(db, [n for n, _ in rows], now=now))
             if len(fit) >= limit or len(rows) < wanted:
                 return [(n, float(score)) for n, score in rows if n in fit][:limit]
             wanted *= 4
@@ -211,7 +211,7 @@ def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]
     return [n for (n,) in db.execute(statement, (expression, *wanted)).fetchall()]
 
 
-def openings(
+def previews(
     db: Connection, wanted: Sequence[int], length: int
 ) -> list[tuple[int, str, str, str, int | None, str, str, int | None, int]]:
     """Return the beginnings of cubes: (n, type, author, role, time, the first ``length`` characters, last,
@@ -335,7 +335,7 @@ def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
     return (row[0], bool(row[1])) if row else None
 
 
-def passing(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
+def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
     """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
     where, values = condition(filter, now)
     found: list[int] = []

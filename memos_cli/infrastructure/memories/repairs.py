@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Change
+from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
@@ -29,7 +29,7 @@ def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
     return ((row[0], *word_row(*row[1:])) for row in rows)
 
 
-def rebuild_words(change: Change) -> None:
+def rebuild_words(change: Transaction) -> None:
     """Make the full-text table anew from the cubes."""
     for statement in NEW_WORDS:
         change.db.execute(statement)
@@ -37,7 +37,7 @@ def rebuild_words(change: Change) -> None:
     change.insert_audit([(change.now, change.principal, "repair", None, None, "words")])
 
 
-def repair_vectors(change: Change) -> None:
+def repair_vectors(change: Transaction) -> None:
     """Delete unusable vectors with all others of their cubes; cubes without vectors wait for new ones."""
     change.db.execute(
         f"""DELETE FROM vector WHERE (cube, embedder) IN

@@ -27,7 +27,7 @@ from memos_cli.letters import nfc
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class NewMemoryFields:
     """What an ingest says about every cube that it makes."""
 
     tags: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Kept:
     new: bool
 
 
-class Change:
+class Transaction:
     """The changes that one ``Vault.change()`` block makes, by one principal at one time.
 
     The full-text table keeps no text of its own, so a row leaves it by naming the words that it was
@@ -119,7 +119,7 @@ class Change:
         self,
         source: int,
         drafts: Sequence[tuple[Draft, bytes, bytes]],
-        terms: Terms,
+        terms: NewMemoryFields,
         *,
         loose: bool = False,
         foreign: bool = False,

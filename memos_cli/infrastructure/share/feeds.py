@@ -18,9 +18,9 @@ from memos_cli.infrastructure.access.governance import FEED, Rule
 from memos_cli.infrastructure.memories import links
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.queries import MASKED
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.share import foreign_memories
-from memos_cli.infrastructure.share.foreign_memories import Foreign, ForeignPlace
+from memos_cli.infrastructure.share.foreign_memories import ForeignMemory, ForeignPlace
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import word_row
 
@@ -61,7 +61,7 @@ class Feed:
 class Item:
     """A memory as a feed holds it."""
 
-    memory: Foreign
+    memory: ForeignMemory
     links: tuple[tuple[str, str], ...]
     """What it is linked to there: (kind, id), and of links that hold both ways those to later ids."""
     sha256: bytes
@@ -104,7 +104,9 @@ def root(items: Mapping[str, bytes]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def follow(change: Change, name: str, url: str, publication: str, signer: str, *, quarantine: bool) -> Feed:
+def follow(
+    change: Transaction, name: str, url: str, publication: str, signer: str, *, quarantine: bool
+) -> Feed:
     """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
     (n,) = change.db.execute(
         """INSERT INTO feed (name, url, publication, signer, principal, quarantine, serial, sha256, licence,
@@ -119,13 +121,13 @@ def follow(change: Change, name: str, url: str, publication: str, signer: str, *
     return feed
 
 
-def set_quarantine(change: Change, feed: Feed, quarantine: bool) -> None:
+def set_quarantine(change: Transaction, feed: Feed, quarantine: bool) -> None:
     """Let what comes from now on wait for a review, or no longer."""
     change.db.execute("UPDATE feed SET quarantine = ? WHERE n = ?", (quarantine, feed.n))
     change.note("subscribe", {"feed": feed.name, "quarantine": quarantine})
 
 
-def put(change: Change, feed: Feed, item: Item) -> str:
+def put(change: Transaction, feed: Feed, item: Item) -> str:
     """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``header`` (all but its
     words has changed) or ``unchanged``.
 
@@ -154,7 +156,7 @@ def put(change: Change, feed: Feed, item: Item) -> str:
     return what
 
 
-def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
+def _renew(change: Transaction, n: int, memory: ForeignMemory, *, quarantine: bool) -> str:
     """Let a memory say what it says there now, in a new version where its words have changed."""
     db, last = change.db, memory.versions[-1]
     old = db.execute(
@@ -183,7 +185,7 @@ def _renew(change: Change, n: int, memory: Foreign, *, quarantine: bool) -> str:
     return "versions" if changed else "header"
 
 
-def link(change: Change, feed: Feed, items: Sequence[Item]) -> None:
+def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
     """Let the links of these memories be those that they have there."""
     ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
     numbers = {id: cube for cube, id in ids.items()}
@@ -205,7 +207,7 @@ def link(change: Change, feed: Feed, items: Sequence[Item]) -> None:
         links.add(change, source, kind, target)
 
 
-def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
+def withdraw(change: Transaction, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
     """Let go of memories that are published no longer, by their ids there, with what was made from them.
 
     Returns how many went, and the blobs that may be deleted after the commit.
@@ -219,7 +221,7 @@ def withdraw(change: Change, feed: Feed, ids: Iterable[str]) -> tuple[int, list[
 
 
 def settle(
-    change: Change, feed: Feed, *, serial: int, sha256: str, licence: str, expires: int | None
+    change: Transaction, feed: Feed, *, serial: int, sha256: str, licence: str, expires: int | None
 ) -> None:
     """Note which publication is here now. Its memories end when it does, or before."""
     change.db.execute(
@@ -235,7 +237,7 @@ def settle(
     change.note("update", {"feed": feed.name, "serial": serial, "sha256": sha256})
 
 
-def _end(change: Change, cube: int, state: str, until: int | None) -> None:
+def _end(change: Transaction, cube: int, state: str, until: int | None) -> None:
     """Let a memory end then; one that is over, and ends later now, is back."""
     change.renew(cube, until)
     if state == "expired" and (until is None or until > change.now):
@@ -248,14 +250,14 @@ def adapters(db: Connection, feed: int) -> dict[str, int | None]:
     return dict(rows.fetchall())
 
 
-def put_adapter(change: Change, feed: Feed, sha256: str, cube: int | None) -> None:
+def put_adapter(change: Transaction, feed: Feed, sha256: str, cube: int | None) -> None:
     """Note that the file of an adapter was fetched, and which adapter it is here."""
     change.db.execute(
         "INSERT OR REPLACE INTO feed_adapter (feed, sha256, cube) VALUES (?, ?, ?)", (feed.n, sha256, cube)
     )
 
 
-def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> list[str]:
+def withdraw_adapters(change: Transaction, feed: Feed, published: Iterable[str]) -> list[str]:
     """Let go of the adapters whose files are not ``published`` any more.
 
     Returns the blobs that may be deleted after the commit.
@@ -269,7 +271,7 @@ def withdraw_adapters(change: Change, feed: Feed, published: Iterable[str]) -> l
     return blobs
 
 
-def leave(change: Change, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
+def leave(change: Transaction, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
     """Follow a feed no longer. Its memories go; or, to ``keep``, become those of who asks.
 
     What one has oneself, live, is not kept twice. An end that was that of the publication alone is lifted.

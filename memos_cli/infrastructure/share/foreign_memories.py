@@ -16,7 +16,7 @@ from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Right, Rule
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import links
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
@@ -48,7 +48,7 @@ class ForeignPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignMemory:
     """A memory as a bundle tells it."""
 
     id: str
@@ -97,7 +97,7 @@ class Adoption:
     exception is a later version of a memory that came from the same ``signer`` before (``_is_theirs``).
     """
 
-    def __init__(self, change: Change, *, signer: str, is_own: bool, quarantine: bool) -> None:
+    def __init__(self, change: Transaction, *, signer: str, is_own: bool, quarantine: bool) -> None:
         """Start an import. ``signer`` is "" for an unsigned bundle; ``is_own``: the user's key signed it."""
         self._change, self._signer, self._is_own, self._quarantine = change, signer, is_own, quarantine
         self.brought: dict[str, int] = {}
@@ -106,7 +106,7 @@ class Adoption:
         """The ids of memories here, by the ids in the bundle, where they differ."""
         self._may_stand: dict[str, bool] = {}
 
-    def take(self, cube: Foreign) -> Outcome:
+    def take(self, cube: ForeignMemory) -> Outcome:
         """Store a memory, or the later versions of one that came from the same signer before."""
         db, owner = self._change.db, self._change.principal
         row = db.execute("SELECT n, owner FROM cube WHERE id = ?", (cube.id,)).fetchone()
@@ -159,7 +159,7 @@ class Adoption:
             saved_states.request(self._change, {"view": view, "document": [self.here(id) for id in document]})
         return is_theirs
 
-    def _go_on(self, cube: Foreign, n: int) -> Outcome:
+    def _go_on(self, cube: ForeignMemory, n: int) -> Outcome:
         """Return the versions of a memory in the bundle, if those here are the first of them."""
         change = self._change
         here = change.db.execute(
@@ -227,7 +227,7 @@ def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection
     return found
 
 
-def insert(change: Change, cube: Foreign, state: str) -> int:
+def insert(change: Transaction, cube: ForeignMemory, state: str) -> int:
     """Write a memory that is not here, as the principal's own. Returns its row number.
 
     The caller leaves the audit row.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 
@@ -62,7 +62,7 @@ def holding(db: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def tell_published(
-    change: Change,
+    change: Transaction,
     name: str,
     target: str,
     wanted: Mapping[str, Any] | None,

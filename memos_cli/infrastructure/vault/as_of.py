@@ -11,7 +11,7 @@ import re
 import sqlite3
 from collections import defaultdict
 
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT, migrate
@@ -25,7 +25,7 @@ _HEADER = """n, id, payload, type, state, version, digest, ref, author, role, ow
 _THEN = """SELECT max(version) FROM version WHERE cube = c.n AND created <= ?1"""
 
 
-class Past:
+class Snapshot:
     """What of a vault its caller may read, at ``time``. Close it, or use it as a context manager."""
 
     def __init__(self, vault: Vault, time: int) -> None:
@@ -42,7 +42,7 @@ class Past:
     def close(self) -> None:
         self.connection.close()
 
-    def __enter__(self) -> Past:
+    def __enter__(self) -> Snapshot:
         return self
 
     def __exit__(self, *exit: object) -> None:
@@ -79,7 +79,7 @@ def _copy(db: Connection, time: int) -> Connection:
         words.append((header[0], *word_row(title, author, when, text)))
     past.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
     live = {n for (n,) in past.execute(f"SELECT n FROM cube c WHERE {LIVE_TEXT}").fetchall()}
-    Change(past, "", time).insert_words(row for row in words if row[0] in live)
+    Transaction(past, "", time).insert_words(row for row in words if row[0] in live)
     for table, some in (("source", "SELECT source FROM place p JOIN cube c ON c.n = p.cube"), ("place", "")):
         _copy_rows(db, past, table, f"WHERE n IN ({some})" if some else "WHERE cube IN (SELECT n FROM cube)")
     past.execute("COMMIT")

@@ -19,7 +19,7 @@ from memos_cli.cube import Cube, format_time, new_ulids
 from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import Blobs
 from memos_cli.infrastructure.storage.database import Connection, begin_writing, connect
@@ -227,14 +227,14 @@ class Vault:
         return self._whole
 
     @contextmanager
-    def change(self, principal: str, now: int) -> Iterator[Change]:
+    def change(self, principal: str, now: int) -> Iterator[Transaction]:
         """One transaction. It is durable when the block ends, or undone when the block raises.
 
         Raises Locked when another writer does not let go in time.
         """
         try:
             with self._transaction(self.whole, self._timeout) as db:
-                yield Change(db, principal, now)
+                yield Transaction(db, principal, now)
         except BaseException:
             if self._refusals and not self.whole.in_transaction:
                 self._tell_refusals(principal, now)
@@ -271,7 +271,9 @@ class Vault:
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
-    def tell_looks(self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+    def audit_reads(
+        self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0
+    ) -> None:
         """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
 
         A reader waits for no writer: what cannot be written at once is written with the next look, or when
@@ -291,7 +293,7 @@ class Vault:
             # On the reading connection: a write by another connection would invalidate its page cache. And
             # without ``lock``, which changes of memories hold: reads must be recorded even while it is held.
             with self._commit(db, timeout):
-                Change(db, "", 0).insert_audit(self._looks)
+                Transaction(db, "", 0).insert_audit(self._looks)
         except Locked:
             raise
         except (MemosError, OSError) as error:
@@ -322,7 +324,7 @@ class Vault:
             self.unaudited = str(error)
 
     @contextmanager
-    def unswept(self) -> Iterator[None]:
+    def pin_blobs(self) -> Iterator[None]:
         """Hold the vault so that no process deletes a blob that no row names yet."""
         with hold(self.folder / "lock", shared=True, timeout=self._timeout):
             yield
@@ -333,7 +335,7 @@ class Vault:
 
         No other process deletes a blob meanwhile.
         """
-        with self.discarding() as names, self.unswept():
+        with self.discarding() as names, self.pin_blobs():
             yield names
 
     @contextmanager

@@ -108,7 +108,7 @@ class Access:
                 if not decision.allowed:
                     self._refuse(cube, right, decision)
 
-    def require_making(self) -> None:
+    def require_writer(self) -> None:
         """Raise Refused unless the caller may make memories of its own."""
         if "write" not in self.caller.most:
             raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
@@ -283,8 +283,8 @@ class Access:
 
         Returns their ids. Raises UsageError for a task that no memory is kept for.
         """
-        self.require_making()
-        found = queries.by_number(self._vault.connection, rules.bound_to(self._vault.connection, task))
+        self.require_writer()
+        found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
         if not found:
             raise UsageError(f"no memory is kept for a task {task!r}", "`memos task list` shows them")
         done = []

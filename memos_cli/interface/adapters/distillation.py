@@ -13,10 +13,10 @@ from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson
 from memos_cli.infrastructure.memories import queries
-from memos_cli.infrastructure.memories.transaction import Terms
-from memos_cli.interface.ingest.ingestion import Wishes
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.states.promotion import check_text
 from memos_cli.operation.adapters import parametric
 from memos_cli.operation.adapters.gate import Route, Thresholds, examine
@@ -35,7 +35,7 @@ RECENT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TrainOptions:
     """What a distillation is to be made of, and how. What is not given comes from the settings."""
 
     name: str = ""
@@ -63,7 +63,7 @@ class Prepared:
         return count_kinds(self.lessons)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its lessons as JSON objects, which ``Wanted.instead`` reads."""
+        """Its lessons as JSON objects, which ``TrainOptions.instead`` reads."""
         ids = {cube.n: cube.id for cube in self.cubes}
         return [
             {
@@ -93,7 +93,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
         for cube in memos.several(ids):
             made = saved_states.by_cube(db, cube.n, now=now) or adapters.by_cube(db, cube.n, now=now)
             numbers |= dict.fromkeys([each.cube for each in made.sources] if made else [cube.n])
-        found = queries.by_number(db, list(numbers))
+        found = queries.by_rowid(db, list(numbers))
         cubes = [found[n] for n in numbers if n in found]
     if not cubes:
         raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
@@ -103,7 +103,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
 def prepare(
     memos: Memos,
     cubes: Sequence[Cube],
-    wanted: Wanted,
+    wanted: TrainOptions,
     on_memory: Callable[[int], None] = lambda count: None,
 ) -> Prepared:
     """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
@@ -150,9 +150,9 @@ def _asker(memos: Memos) -> Reader | None:
     return reader_of(memos.engine) if who == "model" or is_large else None
 
 
-def distil(memos: Memos, prepared: Prepared, wanted: Wanted, watch: Watch) -> Distilled:
+def distil(memos: Memos, prepared: Prepared, wanted: TrainOptions, watch: Watch) -> Distilled:
     """Train, examine, and keep. An adapter that is there and good is not trained again."""
-    memos.access.require_making()
+    memos.access.require_writer()
     engine, settings = memos.engine, memos.settings
     model = memos.fingerprint(engine)["model"]
     if not model:
@@ -214,9 +214,9 @@ def examine_again(
     engine = memos.engine
     same = adapter.fingerprint.get("model") == memos.fingerprint(engine)["model"]
     lessons = adapters.lessons(memos.vault.connection, adapter.cube)
-    cubes = queries.by_number(memos.vault.connection, [source.cube for source in adapter.sources])
+    cubes = queries.by_rowid(memos.vault.connection, [source.cube for source in adapter.sources])
     texts = {n: memory_text(cube) for n, cube in cubes.items()}
-    with memos.vault.unswept(), memos.vault.blobs.file(adapter.blob) as file:
+    with memos.vault.pin_blobs(), memos.vault.blobs.file(adapter.blob) as file:
         check_adapter(file, read_header(memos.reader.path))  # whatever it says of itself
         report = examine(
             engine, file, lessons, texts, Thresholds.of(memos.settings),
@@ -253,7 +253,7 @@ def verbalise(memos: Memos, adapter: Adapter) -> list[str]:
         answer = " ".join(parametric.ask(engine, question, handle).split())
         if answer:
             texts.append(f"{question} {answer}")
-    wishes = Wishes(Hints(lines=True, type="fact"), Terms(tags=("verbalised",)))
+    wishes = IngestOptions(ReadOptions(lines=True, type="fact"), NewMemoryFields(tags=("verbalised",)))
     done = memos.ingest(
         wishes=wishes, text="\n".join(texts).encode(), name=f"adapter:{adapter.id}", embed=False
     )
@@ -272,13 +272,13 @@ def named(memos: Memos, id: str) -> Adapter:
 def _route(memos: Memos, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
     """Ask the scheduler, with the adapter of these memories and lessons at hand."""
     from memos_cli.interface.ask.planning import Trial, make_plan_for
-    from memos_cli.interface.memory import Manner
+    from memos_cli.interface.memory import AnswerOptions
 
     trial = Trial(numbers, repertoire_of(lessons, _embed(memos)))
 
     def route(questions: Sequence[str]) -> list[bool]:
         plans = (
-            make_plan_for(memos, memos.engine, question, Filter(), Manner(), trial=trial)
+            make_plan_for(memos, memos.engine, question, Filter(), AnswerOptions(), trial=trial)
             for question in questions
         )
         return [bool(plan.adapters) for plan in plans]

@@ -17,7 +17,7 @@ from memos_cli.operation.ask.quoting import choose_quotes
 from memos_cli.operation.states.activation import Restored
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.interface.memory import AnswerOptions, Memos
 
 _CODE = ("```", "~~~", "|")
 _WRAP = re.compile(r"(\S)[ \t]*\r?\n[ \t]*(\S)")
@@ -27,7 +27,7 @@ def answer(
     memos: Memos,
     question: str,
     filter: Filter,
-    manner: Manner,
+    manner: AnswerOptions,
     started: float,
     on_text: Callable[[str], None],
 ) -> Answer:
@@ -40,7 +40,7 @@ def answer(
     return generate(memos, question, filter, manner, started, on_text, searched)
 
 
-def is_quoted(memos: Memos, question: str, filter: Filter, manner: Manner, searched: Searched) -> bool:
+def is_quoted(memos: Memos, question: str, filter: Filter, manner: AnswerOptions, searched: Searched) -> bool:
     """Return whether sentences of memories answer the question, rather than the model.
 
     ``auto`` uses the model if it has a billion parameters or more, or if an adapter that passed its gate
@@ -65,7 +65,7 @@ def _quote(
     memos: Memos,
     question: str,
     filter: Filter,
-    manner: Manner,
+    manner: AnswerOptions,
     started: float,
     on_text: Callable[[str], None],
     searched: Searched,
@@ -105,7 +105,7 @@ def _unwrapped(wrap: re.Match[str]) -> str:
     return wrap[1] + wrap[2] if is_wide else f"{wrap[1]} {wrap[2]}"
 
 
-def explain(memos: Memos, question: str, filter: Filter, manner: Manner) -> Plan:
+def explain(memos: Memos, question: str, filter: Filter, manner: AnswerOptions) -> Plan:
     """Return the plan of ``answer``, and which state it would use, without loading the model or a state."""
     searched: Searched = {}
     if is_quoted(memos, question, filter, manner, searched):

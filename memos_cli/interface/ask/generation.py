@@ -22,7 +22,7 @@ from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import Restored
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.interface.memory import AnswerOptions, Memos
     from memos_cli.models.llama.prompt import Prompt
 
 
@@ -30,7 +30,7 @@ def generate(
     memos: Memos,
     question: str,
     filter: Filter,
-    manner: Manner,
+    manner: AnswerOptions,
     started: float,
     on_text: Callable[[str], None],
     searched: Searched,
@@ -114,7 +114,7 @@ def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
         yield piece
 
 
-def foresee(memos: Memos, question: str, filter: Filter, manner: Manner, searched: Searched) -> Plan:
+def foresee(memos: Memos, question: str, filter: Filter, manner: AnswerOptions, searched: Searched) -> Plan:
     """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
     with memos.open_vocabulary() as engine:
         plan = make_plan_for(memos, engine, question, filter, manner, searched=searched)
@@ -149,7 +149,7 @@ def _reuse(
     engine: Engine,
     plan: Plan,
     tokens: Sequence[int],
-    manner: Manner,
+    manner: AnswerOptions,
     use: Callable[[Mapping[str, str], Sequence[int], int], Restored],
 ) -> tuple[Plan, Restored]:
     """Let ``use`` find (and load) a state for the prompt; return ``plan`` with the result, and the state."""
@@ -162,7 +162,7 @@ def _reuse(
 
 
 def _note_reuse(
-    memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: Manner
+    memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: AnswerOptions
 ) -> Plan:
     """Return ``plan`` with a note whether the state of its document, or of its pinned memories, was used."""
     cube, document = restored.cube, plan.document

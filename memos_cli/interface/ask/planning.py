@@ -23,7 +23,7 @@ from memos_cli.operation.search.duplicates import find_duplicates
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.memory import Manner, Memos
+    from memos_cli.interface.memory import AnswerOptions, Memos
     from memos_cli.interface.results import Found
     from memos_cli.models.embed.embedder import Embedder
     from memos_cli.operation.adapters.routing import Floats, Repertoire
@@ -56,7 +56,7 @@ def make_plan_for(
     engine: Engine | None,
     question: str,
     filter: Filter,
-    manner: Manner,
+    manner: AnswerOptions,
     *,
     trial: Trial | None = None,
     searched: Searched | None = None,
@@ -138,7 +138,7 @@ def _faster_forms(
     question: str,
     hits: Sequence[Hit],
     filter: Filter,
-    manner: Manner,
+    manner: AnswerOptions,
     trial: Trial | None,
 ) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
     """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
@@ -196,12 +196,12 @@ def _documents(
     for each in found:
         numbers = [n for n in each.cubes("document") if n not in is_pinned]
         problem = activation.unfit(each, fingerprint, pins)
-        if len(queries.passing(db, numbers, now=now, filter=filter)) < len(numbers):
+        if len(queries.filter_ids(db, numbers, now=now, filter=filter)) < len(numbers):
             unusable[each.cube] = each.stale  # no note if the caller's own filter excludes it
         elif each.state.fingerprint.get("model") != fingerprint["model"]:
             unusable[each.cube] = problem
         elif numbers:
-            by_number = queries.by_number(db, numbers)
+            by_number = queries.by_rowid(db, numbers)
             cubes = tuple(by_number[n] for n in numbers)
             documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
     relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
@@ -213,7 +213,7 @@ def _documents(
 
 
 def _learned(
-    memos: Memos, engine: Engine, question: str, hits: Sequence[Hit], filter: Filter, manner: Manner
+    memos: Memos, engine: Engine, question: str, hits: Sequence[Hit], filter: Filter, manner: AnswerOptions
 ) -> tuple[list[Learned], tuple[str, ...]]:
     """Return the adapters with one of ``hits`` or a pin, and a note if that of the best hit cannot be used.
 
@@ -240,7 +240,7 @@ def _learned(
         if problem := parametric.unfit(each, fingerprint):
             if best in numbers or each.cube in is_pinned:
                 problems.append(f"adapter: {each.title} is not used ({problem})")
-        elif len(queries.passing(db, numbers, now=now, filter=filter)) == len(numbers):
+        elif len(queries.filter_ids(db, numbers, now=now, filter=filter)) == len(numbers):
             near = likeness(each)
             learned.append(Learned(each.id, each.title, frozenset(numbers), each.cube in is_pinned, near))
     return learned, tuple(problems)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.ingest.ingestion import Wishes
-from memos_cli.interface.ingest.sources.reading import Hints
+from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.prompt import build_prompt
@@ -25,7 +25,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
-    engine, wishes = memos.engine, Wishes(hints=Hints(lines=True))
+    engine, wishes = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
     sample = memos.ingest(wishes=wishes, text=_memory(0).encode(), embed=False).ids
     (cube,) = memos.several(sample)
     memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt

@@ -25,11 +25,11 @@ from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.interface.ask.planning import make_plan_for
 from memos_cli.interface.bench.bench_corpus import keep_memories, write_question
-from memos_cli.interface.memory import Manner, Memos
+from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.models.llama.llama import all_threads
 from memos_cli.operation.ask.prompt_layout import make_prompt
 from memos_cli.operation.states import activation
-from memos_cli.operation.states.activation import Shelf
+from memos_cli.operation.states.activation import StateCache
 from memos_cli.settings import Settings
 
 ROOM = 640
@@ -191,18 +191,18 @@ def _time_in_process(
     import numpy as np
 
     engine, vault = memos.engine, memos.vault
-    plan = make_plan_for(memos, engine, question, Filter(), Manner(max_tokens=1))
+    plan = make_plan_for(memos, engine, question, Filter(), AnswerOptions(max_tokens=1))
     if plan.document is None:
         raise MemosError("the question did not find the memories it was written for")
     prompt = make_prompt(engine, plan, question)
     tokens = [*prompt.prefix, *prompt.question]
     other = [*prompt.prefix, *reversed(prompt.question)]
     fingerprint = memos.fingerprint(engine)
-    warm, answers = Shelf(), set()
+    warm, answers = StateCache(), set()
     times: dict[str, list[float]] = {name: [] for name in ("restore", "floor")}
 
-    def use(shelf: Shelf | None) -> None:
-        restored = activation.restore(vault, engine, shelf or Shelf(), fingerprint, tokens, memos.now())
+    def use(shelf: StateCache | None) -> None:
+        restored = activation.restore(vault, engine, shelf or StateCache(), fingerprint, tokens, memos.now())
         if restored.tokens != len(state.tokens):
             raise MemosError(f"the state was not used: {', '.join(restored.misses.values()) or 'none fits'}")
         if shelf is None:

@@ -24,7 +24,7 @@ from memos_cli.interface.importing.importers import (
     kind_of,
     open_export,
 )
-from memos_cli.interface.ingest.ingestion import Ingestion, Wishes, collector_at_rest
+from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions, collector_at_rest
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
 from memos_cli.interface.ingest.sources.reading import Reading
 from memos_cli.interface.redaction.redaction import (
@@ -60,7 +60,7 @@ class Imported:
 def import_export(
     memos: Memos,
     path: Path,
-    wishes: Wishes,
+    wishes: IngestOptions,
     *,
     kind: str,
     embed: bool,
@@ -73,7 +73,7 @@ def import_export(
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Import the export at ``path``. Records that cannot be imported are listed in ``failed``."""
-    memos.access.require_making()
+    memos.access.require_writer()
     if with_grants:
         memos.access.require_lasting_grants()
     wishes = replace(wishes, foreign=True)
@@ -133,7 +133,7 @@ def _adopt(
     job: Ingestion,
     export: Export,
     kind: str,
-    wishes: Wishes,
+    wishes: IngestOptions,
     *,
     embed: bool,
     dry_run: bool,
@@ -243,7 +243,7 @@ def _take(
         places = {place.cube: place for place in queries.places(change.db, row.n)}
         for ref, n in numbers.items():
             for text in [*bundle.earlier[ref][1:], finals[ref].text]:
-                change.edit(queries.by_number(change.db, [n])[n], text, finals[ref].title, "import")
+                change.edit(queries.by_rowid(change.db, [n])[n], text, finals[ref].title, "import")
             if place := places.get(n):
                 change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)

@@ -17,7 +17,7 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, Relation
 from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
@@ -42,7 +42,7 @@ def read_notes(export: Export) -> Iterator[Bundle]:
             continue
         try:
             data = export.read(name)
-            hints = Hints(encoding=export.encoding, fallback=export.fallback)
+            hints = ReadOptions(encoding=export.encoding, fallback=export.fallback)
             reading = read_bytes(data, f"notes:{name}", name, hints)
             body = decode(data, "markdown", encoding=export.encoding, fallback=export.fallback).text
         except MemosError as error:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, time
-from memos_cli.interface.ingest.sources.reading import Hints, read_bytes
+from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 
 NEAREST = 50
 """Levels of an outline above an entry that its title names at most."""
@@ -25,7 +25,7 @@ def read_plain(export: Export) -> Iterator[Bundle]:
             if last.lower().endswith(".opml"):
                 _outline(export.read(name), bundle)
             else:
-                hints = Hints(encoding=export.encoding, fallback=export.fallback, secrets="allow")
+                hints = ReadOptions(encoding=export.encoding, fallback=export.fallback, secrets="allow")
                 reading = read_bytes(export.read(name), bundle.uri, last, hints)
                 # What is secret or personal in them is looked for once more, for all imports alike.
                 bundle.drafts += [replace(draft, sensitivity="open") for draft in reading.drafts]

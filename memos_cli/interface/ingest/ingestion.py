@@ -16,10 +16,17 @@ from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.memories.queries import MASKED
-from memos_cli.infrastructure.memories.transaction import Change, Kept, Terms
+from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
-from memos_cli.interface.ingest.sources.reading import Hints, Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.ingest.sources.reading import (
+    Reading,
+    ReadOptions,
+    Unreadable,
+    find,
+    read,
+    read_bytes,
+)
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
 from memos_cli.letters import nfc
@@ -35,11 +42,11 @@ LOOSE = "stdin"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class IngestOptions:
     """What an ingest is told about its sources, beside the sources themselves."""
 
-    hints: Hints = field(default_factory=Hints)
-    terms: Terms = field(default_factory=Terms)
+    hints: ReadOptions = field(default_factory=ReadOptions)
+    terms: NewMemoryFields = field(default_factory=NewMemoryFields)
     time: int | None = None
     """The time of memories that carry none."""
     prune: bool = False
@@ -71,7 +78,7 @@ class Ingestion:
     def __init__(
         self,
         vault: Vault,
-        wishes: Wishes,
+        wishes: IngestOptions,
         *,
         principal: str,
         clock: Callable[[], int],
@@ -277,7 +284,7 @@ class Ingestion:
                 self._count(change, change.add(source, batch, terms, loose=True), terms)
             self._on_drafts(len(batch))
 
-    def _terms(self, origin: Origin) -> Terms:
+    def _terms(self, origin: Origin) -> NewMemoryFields:
         """What is said of the cubes of one source."""
         is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
         held = self._wishes.quarantine == "always" or (self._wishes.quarantine == "web" and is_web)
@@ -294,7 +301,7 @@ class Ingestion:
             _proofs(drafts, reading.data),
         )
 
-    def _count(self, change: Change, kept: Sequence[Kept], terms: Terms) -> None:
+    def _count(self, change: Transaction, kept: Sequence[Kept], terms: NewMemoryFields) -> None:
         for each in kept:
             if each.new:
                 self.quarantined += terms.quarantine
@@ -307,29 +314,29 @@ class Ingestion:
                 self._renew(change, each.cube)
             self.unchanged += 1
 
-    def _dress(self, change: Change, cube: int, draft: Draft) -> None:
+    def _dress(self, change: Transaction, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
         terms = self._wishes.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
         self._renew(change, cube)
 
-    def _renew(self, change: Change, cube: int) -> None:
+    def _renew(self, change: Transaction, cube: int) -> None:
         terms = self._wishes.terms
         if terms.expires is not None or terms.uses is not None:
             change.renew(cube, terms.expires, terms.uses)
 
-    def _hold(self, change: Change, cube: int) -> None:
+    def _hold(self, change: Transaction, cube: int) -> None:
         """Let a new version wait for a review."""
         state, _ = queries.standing(change.db, cube) or ("", False)
         if state in LIVE_STATES:
             change.set_state(cube, next_state(state, "quarantine"), "quarantine")
             self.quarantined += 1
 
-    def _change(self) -> AbstractContextManager[Change]:
+    def _change(self) -> AbstractContextManager[Transaction]:
         return self._shared.enter() if self._shared else self._begin()
 
-    def _begin(self) -> AbstractContextManager[Change]:
+    def _begin(self) -> AbstractContextManager[Transaction]:
         return self._vault.change(self._principal, self._clock())
 
 
@@ -349,12 +356,12 @@ def collector_at_rest() -> Iterator[None]:
 class _Shared:
     """One transaction for several sources, each of which would wait for the disk."""
 
-    def __init__(self, begin: Callable[[], AbstractContextManager[Change]]) -> None:
+    def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
         self._begin_one, self._stack, self._since = begin, ExitStack(), 0.0
-        self._change: Change | None = None
+        self._change: Transaction | None = None
 
     @contextmanager
-    def enter(self) -> Iterator[Change]:
+    def enter(self) -> Iterator[Transaction]:
         if self._change is None:
             self._change, self._since = self._stack.enter_context(self._begin_one()), time.monotonic()
         try:
@@ -388,7 +395,7 @@ class _Parts:
     def __init__(
         self,
         vault: Vault,
-        begin: Callable[[], AbstractContextManager[Change]],
+        begin: Callable[[], AbstractContextManager[Transaction]],
         origin: Origin,
         on_drafts: Callable[[int], None],
         stack: ExitStack,
@@ -404,7 +411,7 @@ class _Parts:
         self.known = queries.places(self._change.db, self.source)
         self._count = 0
 
-    def next(self, count: int) -> Change:
+    def next(self, count: int) -> Transaction:
         """The transaction that takes the next ``count`` drafts; a full one is committed before."""
         if self._count and self._count + count > PART:
             self._stack.close()

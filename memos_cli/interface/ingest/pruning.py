@@ -13,7 +13,7 @@ from memos_cli.counts import counted
 from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import Place, SourceRow, path_of
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.interface.ingest.sources.reading import below
 from memos_cli.interface.results import Failure
@@ -21,7 +21,7 @@ from memos_cli.operation.lifecycle.states import next_state
 
 MANY = 10
 """In a folder with more sources than this, losing half of them at once needs ``--prune-all``."""
-Begin = Callable[[], AbstractContextManager[Change]]
+Begin = Callable[[], AbstractContextManager[Transaction]]
 
 
 def note_paths(db: Connection, begin: Begin, owner: str, found: Mapping[str, str]) -> None:
@@ -129,7 +129,7 @@ def _is_bare(folder: Path) -> bool:
     return True
 
 
-def leave(change: Change, place: Place) -> bool:
+def leave(change: Transaction, place: Place) -> bool:
     """Remove a cube from its place; archive it if that was its last one. Frozen cubes stay."""
     match queries.standing(change.db, place.cube):
         case (state, False):

@@ -15,7 +15,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.lifecycle.standing import require_thawed
+from memos_cli.interface.lifecycle.standing import require_unfrozen
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.search import nearest_memories
@@ -52,14 +52,14 @@ def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
         for kind in ("contradicts", *(["similar_to"] if similar else []))
         for each in links.links_by_kind(db, kind)
     ]
-    cubes = queries.by_number(db, [end for each in found for end in (each.source, each.target)])
+    cubes = queries.by_rowid(db, [end for each in found for end in (each.source, each.target)])
     pairs = []
     for each in found:
         one, other = cubes.get(each.source), cubes.get(each.target)
         if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
             later = newest(one, other)
             pairs.append(Conflict(other if later is one else one, later, each.kind))
-    memos.tell_looks("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
+    memos.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
     return pairs
 
 
@@ -70,7 +70,7 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
     feed. What is not kept is archived. Returns the conflicts that were settled, each with what was archived.
     Raises Refused for what came from a feed: it stays as it is there.
     """
-    memos.access.require_making()
+    memos.access.require_writer()
     pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
     named = {cube.n for cube in memos.several(ids, "write")}
     mine = [
@@ -93,7 +93,7 @@ def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
             settled.append(pair if how == "keep-both" else replace(pair, archived=loser.id))
             if how != "keep-both" and standing and standing[0] in LIVE_STATES:
                 memos.access.require([loser], "write")
-                require_thawed([loser])
+                require_unfrozen([loser])
                 change.set_state(loser.n, next_state(standing[0], "archive"), "archive")
     return settled
 
@@ -103,14 +103,14 @@ def link_rivals(
 ) -> Iterator[tuple[str, Cube, Cube]]:
     """Link a memory with those near to it that say the same, or of the same thing something else."""
     db = memos.vault.connection
-    mine = queries.by_number(db, [cube]).get(cube)
+    mine = queries.by_rowid(db, [cube]).get(cube)
     if mine is None or mine.type in TOLD_ONCE:
         return
     vector = vector_index.stored(db, embedder, cube)
     if vector is None:
         return
     near = nearest_memories(memos.vault, vector, embedder, Filter(), memos.now(), NEIGHBOURS)
-    others = queries.by_number(db, [n for n, cosine in near.items() if n != cube and cosine >= NEAR])
+    others = queries.by_rowid(db, [n for n, cosine in near.items() if n != cube and cosine >= NEAR])
     linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
     found = {
         other.n: compare(mine.text, other.text)

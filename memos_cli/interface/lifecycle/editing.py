@@ -13,7 +13,7 @@ from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import forgetting, forgotten, links, queries
 from memos_cli.infrastructure.share import publications
 from memos_cli.interface.lifecycle.linking import take_apart
-from memos_cli.interface.lifecycle.standing import chosen, require_thawed
+from memos_cli.interface.lifecycle.standing import chosen, require_unfrozen
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 
@@ -32,7 +32,7 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with memos.vault.change(memos.principal, memos.now()) as change:
         cube = memos.access.one(id, "write")
-        require_thawed([cube])
+        require_unfrozen([cube])
         if seen and seen != cube.version:
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
@@ -64,10 +64,10 @@ def forget(
     def meant() -> tuple[Cube, ...]:
         cubes = chosen(memos, ids, filter, "admin")
         named = [cube.n for cube in cubes]
-        require_thawed(cubes)
+        require_unfrozen(cubes)
         more = set() if exactly else links.relatives(db, named) - {*named}
-        made = queries.by_number(db, sorted(more)).values()
-        require_thawed(visible(made))
+        made = queries.by_rowid(db, sorted(more)).values()
+        require_unfrozen(visible(made))
         if any(cube.frozen for cube in made):
             raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
         return (*cubes, *made)
@@ -96,7 +96,7 @@ def forget(
 
     if dry_run:
         shown = told(meant())
-        memos.tell_looks("list", shown.cubes)
+        memos.audit_reads("list", shown.cubes)
         return shown
     with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
         cubes = meant()
@@ -120,7 +120,7 @@ def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = memos.several(ids, "write")
         numbers = [cube.n for cube in cubes]
-        live = queries.passing(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
+        live = queries.filter_ids(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
         for cube in () if remove else cubes:
             if problem := _cannot_stand(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")

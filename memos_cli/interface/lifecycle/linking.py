@@ -12,8 +12,8 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
-from memos_cli.infrastructure.memories.transaction import Change, Kept, Terms
-from memos_cli.interface.lifecycle.standing import require_thawed
+from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
+from memos_cli.interface.lifecycle.standing import require_unfrozen
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
@@ -36,7 +36,7 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LinkStep:
     """One memory on a walk along links: how far it is, and the link that led there."""
 
     depth: int
@@ -60,11 +60,11 @@ def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: boo
     return Tagged(len(targets), changed)
 
 
-def walk(memos: Memos, id: str, depth: int) -> list[Step]:
+def walk(memos: Memos, id: str, depth: int) -> list[LinkStep]:
     """The memories that links lead to from one, the nearest first."""
     db = memos.vault.connection
     cube = memos.access.one(id)
-    steps, seen, edge = [Step(0, cube)], {cube.n}, [cube.n]
+    steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
         # Two may be linked twice: what a user said of them tells more than what memos made of them.
@@ -72,11 +72,11 @@ def walk(memos: Memos, id: str, depth: int) -> list[Step]:
             for end in (found.target, found.source):
                 if end not in seen:
                     ahead.setdefault(end, found)
-        cubes = queries.by_number(db, list(ahead))
-        steps += [Step(distance, cubes[n], ahead[n]) for n in ahead if n in cubes]
+        cubes = queries.by_rowid(db, list(ahead))
+        steps += [LinkStep(distance, cubes[n], ahead[n]) for n in ahead if n in cubes]
         seen |= ahead.keys()
         edge = list(ahead)
-    memos.tell_looks("show", [step.cube for step in steps])
+    memos.audit_reads("show", [step.cube for step in steps])
     return steps
 
 
@@ -112,7 +112,7 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
             sensitivity=most_sensitive(level, *(cube.sensitivity for cube in cubes)),
         )
         last = max((end for end in ends if end is not None), default=None) if None not in ends else None
-        terms = Terms(priority=max(cube.priority for cube in cubes), expires=last)
+        terms = NewMemoryFields(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
         if made.cube in {cube.n for cube in cubes}:
             raise UsageError(f"{made.id} says all of it already", "memos archive ID… puts the others away")
@@ -129,7 +129,7 @@ def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
     with memos.vault.change(memos.principal, memos.now()) as change:
         for id in ids:
             cube = memos.access.one(id, "admin")
-            require_thawed([cube])
+            require_unfrozen([cube])
             back = take_apart(change, cube.n)
             if not back:
                 raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
@@ -141,7 +141,7 @@ def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 
-def take_apart(change: Change, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
+def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
     """Bring back what a cube was merged from, ``but`` for some. Returns the ids of all of them."""
     db, back = change.db, []
     for n in links.reached(db, [merged], "merged_into", back=True):
@@ -173,7 +173,7 @@ def slice_up(memos: Memos, id: str, size: int) -> Merged:
             )
             for number, text in enumerate(pieces, 1)
         ]  # fmt: skip
-        parts = _keep(change, drafts, Terms(priority=cube.priority, expires=cube.expires))
+        parts = _keep(change, drafts, NewMemoryFields(priority=cube.priority, expires=cube.expires))
         for number, made in enumerate(parts):
             links.add(change, made.cube, "part_of", cube.n)
             links.add(change, made.cube, "derived_from", cube.n)
@@ -183,15 +183,15 @@ def slice_up(memos: Memos, id: str, size: int) -> Merged:
     return Merged(cube.id, tuple(made.id for made in parts))
 
 
-def _keep(change: Change, drafts: Sequence[Draft], terms: Terms) -> list[Kept]:
+def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) -> list[Kept]:
     source = change.unread_source(LOOSE)
     return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
 
 
-def _require_own(memos: Memos, change: Change, cubes: Sequence[Cube]) -> None:
+def _require_own(memos: Memos, change: Transaction, cubes: Sequence[Cube]) -> None:
     """Raise UsageError unless all are live memories of who asks, and for whoever may read them: what is made
     of them is its own, and for all of these."""
-    require_thawed(cubes)
+    require_unfrozen(cubes)
     for cube in cubes:
         if cube.owner != memos.principal:
             raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")

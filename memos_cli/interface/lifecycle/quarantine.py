@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
-from memos_cli.interface.lifecycle.standing import require_thawed
+from memos_cli.interface.lifecycle.standing import require_unfrozen
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
 
@@ -51,7 +51,7 @@ def mark(memos: Memos, ids: Sequence[str], level: str) -> Tagged:
         raise UsageError(f"there is no sensitivity {level!r}", f"one of: {', '.join(SENSITIVITIES)}")
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = memos.several(ids, "write")
-        require_thawed(cubes)
+        require_unfrozen(cubes)
         memos.access.require(cubes, "share")  # it decides where a memory may go
         changed = sum(change.mark(cube.n, level) for cube in cubes)
     return Tagged(len(cubes), changed)

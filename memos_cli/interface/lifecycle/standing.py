@@ -78,7 +78,7 @@ def rollback(memos: Memos, id: str, to: int) -> Edited:
     """Give a memory a new version that says what an old one said."""
     with memos.vault.change(memos.principal, memos.now()) as change:
         cube = memos.access.one(id, "write")
-        require_thawed([cube])
+        require_unfrozen([cube])
         old = version_of(memos, cube, to)
         if (old.text, old.title) == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
@@ -92,7 +92,7 @@ def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
         cube = memos.access.one(id)
         after = version_of(memos, cube, new or cube.version)
         before = version_of(memos, cube, old or max(1, after.version - 1))
-    memos.tell_looks("show", [cube])
+    memos.audit_reads("show", [cube])
     lines = unified_diff(
         _lines(before), _lines(after), f"version {before.version}", f"version {after.version}",
         show_time(before.created), show_time(after.created), lineterm="",
@@ -110,7 +110,7 @@ def version_of(memos: Memos, cube: Cube, number: int) -> Version:
     )
 
 
-def require_thawed(cubes: Sequence[Cube]) -> None:
+def require_unfrozen(cubes: Sequence[Cube]) -> None:
     """Raise UsageError for a memory that is frozen."""
     for cube in cubes:
         if cube.frozen:
@@ -131,7 +131,7 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None, right: Right
 
 def _memories(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
     cubes = chosen(memos, ids, filter)
-    require_thawed(cubes)
+    require_unfrozen(cubes)
     for cube in cubes:
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is made from memories", f"memos demote {cube.id}")

@@ -162,7 +162,7 @@ def _keep(
     fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
     recipe, told = dict(record["recipe"]), dict(record["report"])
     title, vault = _text(record["title"]), memos.vault
-    here = queries.by_number(vault.connection, [n for n, _ in sources])
+    here = queries.by_rowid(vault.connection, [n for n, _ in sources])
     digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
     known = adapters.adapters(
         vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)

@@ -18,8 +18,8 @@ from memos_cli.infrastructure.access.governance import RIGHTS
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.share.foreign_memories import (
     Adoption,
-    Foreign,
     ForeignGrant,
+    ForeignMemory,
     ForeignPlace,
     ForeignVersion,
 )
@@ -91,10 +91,12 @@ def adopt(
     return linked
 
 
-def _distinct(found: Bundle, brought: Collection[str], others: set[str], job: Ingestion) -> Iterator[Foreign]:
+def _distinct(
+    found: Bundle, brought: Collection[str], others: set[str], job: Ingestion
+) -> Iterator[ForeignMemory]:
     """Yield the valid memories of a bundle, each id once: what is neither ``brought`` nor of ``others``."""
 
-    def to_covered(value: dict[str, Any]) -> Foreign:
+    def to_covered(value: dict[str, Any]) -> ForeignMemory:
         came = to_foreign(value)
         held = covered(came, job.secrets)
         for was, now in zip(came.versions, held.versions, strict=True):
@@ -109,7 +111,7 @@ def _distinct(found: Bundle, brought: Collection[str], others: set[str], job: In
             yield cube
 
 
-def _take(import_: Adoption, cube: Foreign, job: Ingestion, *, held: bool) -> None:
+def _take(import_: Adoption, cube: ForeignMemory, job: Ingestion, *, held: bool) -> None:
     outcome = import_.take(cube)
     job.count(outcome, import_.here(cube.id), held=held)
     if outcome in _WHY:
@@ -190,7 +192,7 @@ def _to_request(value: dict[str, Any]) -> tuple[str, list[str]]:
     return _text(value.get("view", "")), [_text(id) for id in document]
 
 
-def covered(cube: Foreign, policy: str) -> Foreign:
+def covered(cube: ForeignMemory, policy: str) -> ForeignMemory:
     """Return a memory with text that looks like a secret masked in all versions, tags and names."""
     versions = [replace(v, title=cover(v.title, policy), text=cover(v.text, policy)) for v in cube.versions]
     has_secret = any(find_secrets(each.text) for each in versions)
@@ -204,7 +206,7 @@ def covered(cube: Foreign, policy: str) -> Foreign:
     )
 
 
-def _forgotten(db: Connection, owner: str, cubes: Sequence[Foreign]) -> dict[str, list[bytes]]:
+def _forgotten(db: Connection, owner: str, cubes: Sequence[ForeignMemory]) -> dict[str, list[bytes]]:
     """Return the memories that were forgotten here, by id, or by their text in a source: id to digests."""
     found = forgotten.find_ids(db, owner, [cube.id for cube in cubes])
     for cube in cubes:
@@ -215,7 +217,7 @@ def _forgotten(db: Connection, owner: str, cubes: Sequence[Foreign]) -> dict[str
     return found
 
 
-def to_foreign(value: dict[str, Any]) -> Foreign:
+def to_foreign(value: dict[str, Any]) -> ForeignMemory:
     """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
     versions = [
         ForeignVersion(
@@ -238,7 +240,7 @@ def to_foreign(value: dict[str, Any]) -> Foreign:
         raise ValueError(f"{id!r} is no id")
     if any(place.end < place.start or place.start < 0 or len(place.sha256) != 32 for place in places):
         raise ValueError("a place that is none")
-    return Foreign(
+    return ForeignMemory(
         id=id,
         type=_one_of(value["type"], SEMANTIC_TYPES),
         state=_one_of(value["state"], ("generated", "activated", "archived", "expired")),

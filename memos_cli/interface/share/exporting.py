@@ -114,7 +114,7 @@ class Chosen:
     def __iter__(self) -> Iterator[Cube]:
         rest = iter(self.numbers)
         while part := list(islice(rest, _PART)):
-            found = queries.by_number(self.db, part)
+            found = queries.by_rowid(self.db, part)
             yield from (found[n] for n in part)
 
     def have(self, ids: Collection[str]) -> bool:

@@ -33,7 +33,7 @@ def promote(
     The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
     state of the view's pinned memories alone.
     """
-    memos.access.require_making()
+    memos.access.require_writer()
     settings = memos.settings
     if view:
         memos.view(view)
@@ -41,7 +41,7 @@ def promote(
     again = saved_states.by_cube(db, memos.access.one(ids[0]).n, now=now) if len(ids) == 1 else None
     if again is not None:
         view = again.state.view
-        found = queries.by_number(db, again.cubes("document"))
+        found = queries.by_rowid(db, again.cubes("document"))
         cubes = [found[n] for n in again.cubes("document")]
     elif filter is not None:
         cubes = [*memos.select(memos.told(filter), newest=False)]
@@ -74,7 +74,7 @@ def promote(
 def check_text(memos: Memos, document: Sequence[Cube], most: str) -> None:
     """Raise UsageError unless all are live memories, in words, and none is more sensitive than ``most``."""
     now = memos.now()
-    live = set(queries.passing(memos.vault.connection, [cube.n for cube in document], now=now))
+    live = set(queries.filter_ids(memos.vault.connection, [cube.n for cube in document], now=now))
     for cube in document:
         if most_sensitive(cube.sensitivity, most) != most:
             raise UsageError(
@@ -101,7 +101,7 @@ def to_demote(memos: Memos, ids: Sequence[str]) -> tuple[list[Activation], list[
             states[cube.n] = own
         elif adapter:
             learned[cube.n] = adapter
-    memos.access.require([*queries.by_number(db, [*states, *learned]).values()], "write")
+    memos.access.require([*queries.by_rowid(db, [*states, *learned]).values()], "write")
     return list(states.values()), list(learned.values())
 
 

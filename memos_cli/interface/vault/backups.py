@@ -157,7 +157,7 @@ class _Run:
         vault = self._memos.vault
         for attempt in range(1, _TRIES + 1):
             is_last = attempt == _TRIES
-            with vault.unswept() if is_last else nullcontext(), self._database() as database:
+            with vault.pin_blobs() if is_last else nullcontext(), self._database() as database:
                 try:
                     first = database.stamp
                     large = self.copying.large_files(database, self._head(database.db))

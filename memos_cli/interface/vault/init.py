@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.interface.results import Made
+from memos_cli.interface.results import InitResult
 from memos_cli.models.model_files import resolve_reader
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 
-def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Made:
+def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> InitResult:
     """Create the vault, or complete it; store the names of its models, and compile the embedder."""
     notes = []
     if (memos.folder / "VAULT.toml").exists():  # check access before reporting on models
@@ -36,7 +36,7 @@ def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> Ma
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
         memos.access.require_owner("choose the models of the vault")
         vault.set_models(chosen_reader, chosen_embedder)
-    return Made(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
+    return InitResult(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
 
 
 def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:

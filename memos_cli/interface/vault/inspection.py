@@ -14,16 +14,16 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import SourceRow
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.results import PlaceReport, Shown, Stats
+from memos_cli.interface.results import MemoryDetails, PlaceReport, Stats
 from memos_cli.operation.lifecycle.states import heat_now
 
 
-def show(vault: Vault, cube: Cube, now: int) -> Shown:
+def show(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
     """A cube, what was made from it, and whether its sources still read as they did."""
     db = vault.connection
     versions = {_digest(cube, each.text): each.version for each in reversed(queries.versions(db, cube.n))}
     places = zip(queries.places_of(db, cube.n), queries.place_digests(db, cube.n), strict=True)
-    return Shown(
+    return MemoryDetails(
         cube,
         tuple(replace(_prove(vault, *place), version=versions.get(digest, 0)) for place, digest in places),
         saved_states.by_cube(vault.connection, cube.n, now=now),
@@ -83,7 +83,7 @@ def measure(
     heats = {n: -heat for heat, n in warm}
     hottest, coldest = list(heats)[:5], list(heats)[5:][-5:][::-1]
     cubes = {
-        n: replace(cube, heat=heats[n]) for n, cube in queries.by_number(db, [*hottest, *coldest]).items()
+        n: replace(cube, heat=heats[n]) for n, cube in queries.by_rowid(db, [*hottest, *coldest]).items()
     }
     states = saved_states.activations(db, now=now)
     trained = adapters.adapters(db, now=now)

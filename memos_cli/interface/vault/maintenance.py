@@ -45,7 +45,7 @@ TAUGHT, STEADY = 32, 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Action:
     """One thing that a run did, or (``dry_run``) would do, and why."""
 
     step: str
@@ -58,7 +58,7 @@ class Deed:
 class Report:
     """What a run did. ``left`` are the steps that it did not come to."""
 
-    deeds: list[Deed] = field(default_factory=list)
+    deeds: list[Action] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ def maintain(
     """Run ``steps`` in their order. Raises Locked when another run is at it."""
     if unknown := [step for step in steps if step not in STEPS]:
         raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
-    memos.access.require_making()
+    memos.access.require_writer()
     with nullcontext() if dry_run else hold(memos.vault.folder / MAINTAINED):
         run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
         report = run.report
@@ -126,7 +126,7 @@ class _Run:
 
     # --- memories ----------------------------------------------------------------------------------
 
-    def expire(self) -> Iterator[Deed]:
+    def expire(self) -> Iterator[Action]:
         """Memories whose time is over get the state that tells it."""
         memos, now = self._memos, self._memos.now()
         over = memos.vault.connection.execute(
@@ -136,7 +136,7 @@ class _Run:
         ).fetchall()
         yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
 
-    def archive(self) -> Iterator[Deed]:
+    def archive(self) -> Iterator[Action]:
         """What of one's own nobody has used for long is put away, if the settings say after how many days."""
         memos, days = self._memos, self._memos.settings.maintain_archive_after
         if not days:
@@ -153,7 +153,7 @@ class _Run:
             [(n, id, s, f"not used for {days:g} day{'s' * (days != 1)}") for n, id, s in cold], "archive"
         )
 
-    def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Deed]:
+    def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Action]:
         """In parts, so that no writer waits long."""
         memos = self._memos
         for start in range(0, len(rows), 500):
@@ -164,18 +164,18 @@ class _Run:
                         standing = queries.standing(change.db, n)
                         if standing == (state, False):  # unless somebody was quicker
                             change.set_state(n, next_state(state, action), action)
-            yield from (Deed(action, action, id, reason) for _, id, _, reason in part)
+            yield from (Action(action, action, id, reason) for _, id, _, reason in part)
 
-    def embed(self) -> Iterator[Deed]:
+    def embed(self) -> Iterator[Action]:
         """Vectors that are missing."""
         memos = self._memos
         waiting = memos.count_waiting()
         if not waiting:
             return
         done = waiting if self._dry_run else memos.embed_new(on_vectors=self.breathe)
-        yield Deed("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
+        yield Action("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
 
-    def rivals(self) -> Iterator[Deed]:
+    def rivals(self) -> Iterator[Action]:
         """Memories that say the same, or of the same thing something else, are linked."""
         memos, db = self._memos, self._memos.vault.connection
         embedder = queries.embedder_in_use(db)
@@ -187,7 +187,7 @@ class _Run:
         ).fetchall()
         for n, cube in rows:
             for kind, mine, other in link_rivals(memos, cube, embedder, dry_run=self._dry_run):
-                yield Deed("rivals", "link", mine.id, f"{kind} {other.id}")
+                yield Action("rivals", "link", mine.id, f"{kind} {other.id}")
             last = n
             self.breathe()
         if rows and not self._dry_run:
@@ -196,7 +196,7 @@ class _Run:
 
     # --- other forms --------------------------------------------------------------------------------
 
-    def states(self) -> Iterator[Deed]:
+    def states(self) -> Iterator[Action]:
         """Drop the caller's states that are stale or do not pay, and make those that do."""
         memos = self._memos
         known = saved_states.activations(
@@ -206,7 +206,7 @@ class _Run:
             if each.stale:
                 if not self._dry_run:
                     memos.demote([each.id])
-                yield Deed("states", "drop", each.id, f"stale: {each.stale}")
+                yield Action("states", "drop", each.id, f"stale: {each.stale}")
         yield from self._asked_for()
         fresh = [each for each in known if not each.stale]  # those just made have a day to be of use
         settings, today = memos.settings, date.today().isoformat()
@@ -228,7 +228,7 @@ class _Run:
             if verdict.action in ("drop", "make"):
                 yield from self._carry_out(verdict)
 
-    def _asked_for(self) -> Iterator[Deed]:
+    def _asked_for(self) -> Iterator[Action]:
         """States that another vault had of what was imported."""
         memos = self._memos
         for wanted in saved_states.requests(memos.vault.connection):
@@ -237,7 +237,7 @@ class _Run:
                 {*document}
             ):
                 continue  # another principal's: its own run makes the state
-            yield Deed("states", "make", document[0] if document else "", "it came with an import")
+            yield Action("states", "make", document[0] if document else "", "it came with an import")
             if self._dry_run:
                 continue
             with suppress(MemosError):  # what cannot be made is not asked for again
@@ -245,18 +245,18 @@ class _Run:
             with memos.vault.change(memos.principal, memos.now()) as change:
                 saved_states.settle_request(change, wanted)
 
-    def _carry_out(self, verdict: Verdict) -> Iterator[Deed]:
+    def _carry_out(self, verdict: Verdict) -> Iterator[Action]:
         memos, choice = self._memos, verdict.choice
         if not self._dry_run:
             if verdict.action == "drop":
                 memos.demote([choice.id])
             else:
                 memos.promote([choice.id], on_tokens=self.breathe)
-        yield Deed("states", verdict.action, choice.id, verdict.reason)
+        yield Action("states", verdict.action, choice.id, verdict.reason)
 
     def _there(self, each: saved_states.Activation) -> Choice:
         numbers = [source.cube for source in each.sources]
-        cubes = queries.by_number(self._memos.vault.connection, numbers).values()
+        cubes = queries.by_rowid(self._memos.vault.connection, numbers).values()
         # It is used when its memories are: they may have been so before it was made.
         known = throughput.kept(self._memos.vault.connection, each.state.fingerprint)
         restore = known.restore if known else throughput.RESTORE
@@ -280,7 +280,7 @@ class _Run:
         ).fetchall()
         warm = [(self._cooled(heat, last), length, n) for n, heat, last, length in rows if n not in held]
         best = sorted((heat * length, n) for heat, length, n in warm if heat >= 1.0)[-TRIED:]
-        cubes = queries.by_number(memos.vault.connection, [n for _, n in reversed(best)])
+        cubes = queries.by_rowid(memos.vault.connection, [n for _, n in reversed(best)])
         for cube in cubes.values():
             self.breathe()
             with suppress(UsageError, ModelUnfit):  # too long for the context, or no reader: no state
@@ -296,19 +296,19 @@ class _Run:
         half_life = self._memos.settings.heat_half_life
         return heat_now(heat, last_hit, now=self._memos.now(), half_life=half_life)
 
-    def adapters(self) -> Iterator[Deed]:
+    def adapters(self) -> Iterator[Action]:
         """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
         memos = self._memos
         for each in memos.adapters():
             if each.state == "activated" and each.stale and each.sources:
                 if not self._dry_run:
                     memos.demote([each.id])
-                yield Deed("adapters", "detach", each.id, f"stale: {each.stale}")
+                yield Action("adapters", "detach", each.id, f"stale: {each.stale}")
         if self._distil:
             yield from self._learn()
 
-    def _learn(self) -> Iterator[Deed]:
-        from memos_cli.interface.adapters.distillation import Wanted
+    def _learn(self) -> Iterator[Action]:
+        from memos_cli.interface.adapters.distillation import TrainOptions
         from memos_cli.operation.adapters.parametric import Watch
 
         memos, now = self._memos, self._memos.now()
@@ -327,21 +327,21 @@ class _Run:
         ids = [cube.id for cube in hot]
         reason = f"{counted(len(hot), 'memory')} in use have not changed for a week"
         if self._dry_run:
-            yield Deed("adapters", "learn", ids[0], reason)
+            yield Action("adapters", "learn", ids[0], reason)
             return
-        named = Wanted(name=f"night of {show_time(now)[:10]}")
+        named = TrainOptions(name=f"night of {show_time(now)[:10]}")
         watch = Watch(on_part=self.breathe, on_step=self.breathe)
         done = memos.distil(memos.prepare(ids, wanted=named), named, watch)
-        yield Deed("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)
+        yield Action("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)
 
     # --- files ---------------------------------------------------------------------------------------
 
-    def sweep(self) -> Iterator[Deed]:
+    def sweep(self) -> Iterator[Action]:
         """Files that nothing names."""
         for found in check.sweep(self._memos.vault, dry_run=self._dry_run):
-            yield Deed("sweep", "sweep", found.where, found.message)
+            yield Action("sweep", "sweep", found.where, found.message)
 
-    def optimize(self) -> Iterator[Deed]:
+    def optimize(self) -> Iterator[Action]:
         """The full-text table, the planner's statistics, the log and the index."""
         memos = self._memos
         if self._dry_run:

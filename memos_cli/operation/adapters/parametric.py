@@ -284,7 +284,7 @@ def _memory_limit() -> int:
 # --- using -----------------------------------------------------------------------------------------
 
 
-class Rack:
+class AdapterCache:
     """The adapters that an engine has loaded, by the sha256 of their files."""
 
     def __init__(self) -> None:

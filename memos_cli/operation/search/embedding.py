@@ -11,7 +11,7 @@ from collections.abc import Callable
 from memos_cli.cube import Sentence
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.memories import key_values, queries
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index
@@ -153,7 +153,7 @@ def _whole(type: str, title: str, author: str, text: str) -> str:
     return above + text
 
 
-def _claim(change: Change, embedder: Embedder, renew: bool) -> tuple[int, bool]:
+def _claim(change: Transaction, embedder: Embedder, renew: bool) -> tuple[int, bool]:
     """Return the row that vectors are computed for, and whether they are of sentences."""
     sentences, texts = _rows(change.db, embedder)
     if texts and not renew and row_in_use(change.db, embedder) == texts:

@@ -19,7 +19,7 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import Term, fts_query
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.vault.as_of import Past
+    from memos_cli.infrastructure.vault.as_of import Snapshot
     from memos_cli.infrastructure.vault.vault import Vault
 
 POSTINGS = 15_000
@@ -40,7 +40,7 @@ class Weighed:
 
 
 def by_words(
-    vault: Vault | Past, terms: Sequence[Term], *, filter: Filter, now: int, limit: int
+    vault: Vault | Snapshot, terms: Sequence[Term], *, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
     """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
     db, total = vault.connection, vault.texts
@@ -138,6 +138,6 @@ def _seen(
     passing: list[int] = []
     while best and len(passing) < limit:
         part, best = best[:limit], best[limit:]
-        fit = set(queries.passing(db, part, now=now, filter=filter))
+        fit = set(queries.filter_ids(db, part, now=now, filter=filter))
         passing += [n for n in part if n in fit]
     return weighed, {n: scores[n] for n in passing[:limit]}

@@ -38,7 +38,7 @@ from memos_cli.operation.search.relevance import (
 from memos_cli.operation.search.sentence_search import score_sentences
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.vault.as_of import Past
+    from memos_cli.infrastructure.vault.as_of import Snapshot
     from memos_cli.infrastructure.vectors.vector_index import Floats
 
 CANDIDATES = 150
@@ -77,7 +77,7 @@ class Gathered:
 
 
 def search(
-    vault: Vault | Past,
+    vault: Vault | Snapshot,
     question: str,
     *,
     filter: Filter,
@@ -101,7 +101,7 @@ def search(
     ranked = rank(found.candidates, found.pairs, asked or Asked(question), balance=weight)
     best = sorted(ranked, key=lambda n: (-ranked[n].score, n))[:k]
     by_number = {each.cube: each for each in found.candidates}
-    cubes = queries.by_number(db, best)
+    cubes = queries.by_rowid(db, best)
     held = found_terms(db, found.terms, best)
     calibration = BY_WORDS if found.foreign else _calibration(embedder)
     typical_of = {
@@ -145,7 +145,7 @@ def search(
 
 
 def gather(
-    vault: Vault | Past, question: str, *, filter: Filter, now: int, embedder: Embedder | None, limit: int
+    vault: Vault | Snapshot, question: str, *, filter: Filter, now: int, embedder: Embedder | None, limit: int
 ) -> Gathered:
     """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
     db = vault.connection
@@ -165,7 +165,7 @@ def gather(
     known = list(words.keys() | meaning.keys())
     pairs = queries.beside(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
-    known += queries.passing(db, sorted(more), now=now, filter=filter)
+    known += queries.filter_ids(db, sorted(more), now=now, filter=filter)
     near = vector_index.compare(db, row, vector, known) if vector is not None else {}
     script = script_of(question)
     candidates = tuple(
@@ -173,7 +173,7 @@ def gather(
             n, type, author, role, time, text, type == "dialogue" and last in ("?", "？"), source, start,
             words.get(n, 0.0), near[n].meaning if n in near else None, script_of(text) != script,
         )
-        for n, type, author, role, time, text, last, source, start in queries.openings(db, known, OPENING)
+        for n, type, author, role, time, text, last, source, start in queries.previews(db, known, OPENING)
     )  # fmt: skip
     foreign = sum(term.cjk for term in terms) / len(terms) if terms else 0.0
     if foreign and embedder is not None and reads_foreign(embedder):
@@ -225,8 +225,8 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
         for start, end in ((link.source, link.target), (link.target, link.source)):
             if link.kind in WIDENING and start in best and end not in known:
                 led.setdefault(end, (best[start], link))
-    fit = queries.passing(db, list(led), now=now, filter=filter)
-    cubes = queries.by_number(db, fit)
+    fit = queries.filter_ids(db, list(led), now=now, filter=filter)
+    cubes = queries.by_rowid(db, fit)
     more = []
     for n, cube in cubes.items():
         hit, link = led[n]
@@ -237,7 +237,7 @@ def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: i
 
 
 def nearest_memories(
-    vault: Vault | Past, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
+    vault: Vault | Snapshot, vector: Floats, embedder: int, filter: Filter, now: int, limit: int
 ) -> dict[int, float]:
     """Return the ``limit`` memories nearest to a vector, best first, each with its cosine.
 
@@ -252,7 +252,7 @@ def nearest_memories(
     wanted = limit
     while True:
         near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)
-        passing = set(queries.passing(db, [n for n, _ in near], now=now))
+        passing = set(queries.filter_ids(db, [n for n, _ in near], now=now))
         kept = [(n, cosine) for n, cosine in near if n in passing]
         if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
             return dict(kept[:limit])

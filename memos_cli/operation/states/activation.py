@@ -24,13 +24,13 @@ from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.models.llama.engine import Engine
 from memos_cli.operation.ask.prompt_layout import make_prefix
 from memos_cli.operation.states import throughput
-from memos_cli.operation.states.throughput import Pace
+from memos_cli.operation.states.throughput import Throughput
 
 SHELF = 512 << 20
 """Bytes of states that one process keeps in memory."""
 
 
-class Shelf:
+class StateCache:
     """The states that this process has verified: in memory they need no second reading."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def fingerprint_of(engine: Engine, model: str) -> dict[str, str]:
 def restore(
     vault: Vault,
     engine: Engine,
-    shelf: Shelf,
+    shelf: StateCache,
     fingerprint: Mapping[str, str],
     tokens: Sequence[int],
     now: int,
@@ -195,7 +195,7 @@ def promote(
         raise ModelUnfit("the model's file was replaced while it was open", "run it again")
     tokens, held = _extent(engine, pinned, document, answer)
     engine.clear()
-    parent = restore(vault, engine, Shelf(), fingerprint, tokens[: held + 1], clock())
+    parent = restore(vault, engine, StateCache(), fingerprint, tokens[: held + 1], clock())
     on_tokens(parent.tokens)
     measured = None
     if parent.cube is None and held > engine.batch:
@@ -233,7 +233,7 @@ def estimate(
     vault: Vault,
     engine: Engine,
     fingerprint: Mapping[str, str],
-    known: Pace,
+    known: Throughput,
     *,
     pinned: Sequence[Cube],
     document: Sequence[Cube],

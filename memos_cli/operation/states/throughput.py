@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from memos_cli.infrastructure.derived import lineage
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import key_values
-from memos_cli.infrastructure.memories.transaction import Change
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.models.llama.engine import Engine
 
@@ -27,7 +27,7 @@ SAMPLE = "The keeper of the lighthouse wrote down what the sea had brought, and 
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """How quickly a model reads and restores, and how large its states are."""
 
     second: float
@@ -48,7 +48,7 @@ class Pace:
         return round(self.base + (tokens - engine.batch) * self.per_token)
 
 
-def sample(engine: Engine) -> Pace:
+def sample(engine: Engine) -> Throughput:
     """The pace, from reading a few batches."""
     engine.clear()
     tokens = engine.tokenize(SAMPLE)
@@ -57,7 +57,7 @@ def sample(engine: Engine) -> Pace:
 
 def read_timed(
     engine: Engine, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None
-) -> tuple[memoryview, Pace]:
+) -> tuple[memoryview, Throughput]:
     """Read ``tokens``, more than a batch, from an empty sequence; their state, and the pace."""
     engine.read(tokens[: engine.batch], on_tokens)  # this batch brings the weights into memory, too
     base = len(engine.save())
@@ -67,29 +67,29 @@ def read_timed(
     data = engine.save()
     work = engine.work(len(tokens)) - engine.work(engine.batch)
     per_token = (len(data) - base) / (len(tokens) - engine.batch)
-    return data, Pace(measured / work, base, per_token)
+    return data, Throughput(measured / work, base, per_token)
 
 
-def kept(db: Connection, fingerprint: Mapping[str, str]) -> Pace | None:
+def kept(db: Connection, fingerprint: Mapping[str, str]) -> Throughput | None:
     """The pace that was measured under these conditions; None if none was."""
     values = lineage.from_json(key_values.get(db, _name(fingerprint)))
-    return Pace(**values) if values.keys() == {each.name for each in fields(Pace)} else None
+    return Throughput(**values) if values.keys() == {each.name for each in fields(Throughput)} else None
 
 
-def keep(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
+def keep(change: Transaction, fingerprint: Mapping[str, str], pace: Throughput) -> None:
     """Keep what reading took last: a machine changes, and so does what else runs on it."""
     known = kept(change.db, fingerprint)
     _put(change, fingerprint, replace(pace, restore=known.restore) if known else pace)
 
 
-def keep_restoring(change: Change, state: State, seconds: float) -> None:
+def keep_restoring(change: Transaction, state: State, seconds: float) -> None:
     """Keep what restoring a state took: it counts for half of what is known then."""
     if known := kept(change.db, state.fingerprint):
         speed = (known.restore + state.size / max(seconds, 1e-9)) / 2
         _put(change, state.fingerprint, replace(known, restore=speed))
 
 
-def _put(change: Change, fingerprint: Mapping[str, str], pace: Pace) -> None:
+def _put(change: Transaction, fingerprint: Mapping[str, str], pace: Throughput) -> None:
     key_values.put(change, _name(fingerprint), lineage.to_json(asdict(pace)))
 
 

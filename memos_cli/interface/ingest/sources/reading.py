@@ -34,7 +34,7 @@ from memos_cli.interface.redaction.redaction import (
     summary,
 )
 
-__all__ = ["KINDS", "Found", "Hints", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
+__all__ = ["KINDS", "Found", "ReadOptions", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
 
 _Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
 _READERS: dict[str, _Reader] = {
@@ -56,7 +56,7 @@ _NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class ReadOptions:
     """What the user says about a source, over what can be seen in it."""
 
     kind: str = ""
@@ -87,7 +87,7 @@ class Reading:
     """The parts of the source that could not be taken."""
 
 
-def read(found: Found, hints: Hints, import_command: Callable[[Path], str]) -> Reading:
+def read(found: Found, hints: ReadOptions, import_command: Callable[[Path], str]) -> Reading:
     """Reads a file. Raises MemosError if it cannot be read or is no text.
 
     ``import_command`` gives the command that imports a file if another program exported it, or "": a note, or
@@ -110,7 +110,7 @@ def read(found: Found, hints: Hints, import_command: Callable[[Path], str]) -> R
     return reading
 
 
-def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
+def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
     """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
 
     Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
@@ -123,7 +123,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
         raise MemosError("it is nested too deeply", "save its parts as files of their own") from error
 
 
-def _read_bytes(data: bytes, uri: str, name: str, hints: Hints) -> Reading:
+def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
     if hints.kind and hints.kind not in _READERS:
         raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
     kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)

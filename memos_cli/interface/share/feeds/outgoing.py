@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PublishOptions:
     """What a publication is made of, and how."""
 
     ids: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Wanted:
         return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Wanted:
+    def of(cls, value: Mapping[str, Any]) -> PublishOptions:
         filter = value["filter"] and queries.filter_from_json(value["filter"])
         return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})
 
@@ -62,7 +62,7 @@ class Outgoing:
         return replace(self, change="new" if known is None else "same" if known == now else "changed")
 
 
-def choose(memos: Memos, wanted: Wanted) -> tuple[list[Cube], dict[str, int]]:
+def choose(memos: Memos, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
     """The memories that may go, by their ids, and why others stay."""
     up_to = wanted.up_to or memos.settings.sensitivity_publish
     if wanted.filter is None:

@@ -25,13 +25,13 @@ from memos_cli.interface.share import adapter_files, signing
 from memos_cli.interface.share.feeds import feed_files
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_index import Index, Signed
-from memos_cli.interface.share.feeds.outgoing import Outgoing, Wanted, choose, cover, lines_of
+from memos_cli.interface.share.feeds.outgoing import Outgoing, PublishOptions, choose, cover, lines_of
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import cache_folder
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.memories.transaction import Change
+    from memos_cli.infrastructure.memories.transaction import Transaction
     from memos_cli.interface.memory import Memos
 
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
@@ -47,7 +47,7 @@ class Proposal:
     url: str
     signer: str
     serial: int
-    wanted: Wanted | None
+    wanted: PublishOptions | None
     """None: all of it is withdrawn."""
     memories: tuple[Outgoing, ...]
     withdrawn: tuple[str, ...]
@@ -94,7 +94,7 @@ def publications(memos: Memos) -> list[Publication]:
 def propose(
     memos: Memos,
     name: str,
-    wanted: Wanted | None,
+    wanted: PublishOptions | None,
     target: str,
     *,
     withdraw: bool = False,
@@ -117,7 +117,7 @@ def propose(
     there = _there(registry, signer)
     follows = _follows(known, registry, there, replace=replace)
     cubes, held_back = choose(memos, made) if made else ([], {})
-    memos.tell_looks("list", cubes)  # who publishes is shown them
+    memos.audit_reads("list", cubes)  # who publishes is shown them
     if made and not cubes and known is None:
         stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
         raise UsageError(
@@ -217,13 +217,15 @@ def _signer(memos: Memos, name: str) -> str:
     return signing.name_of(key)
 
 
-def _wanted(memos: Memos, name: str, wanted: Wanted | None, known: Publication | None) -> Wanted | None:
+def _wanted(
+    memos: Memos, name: str, wanted: PublishOptions | None, known: Publication | None
+) -> PublishOptions | None:
     """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
     made = wanted and replaced(wanted, ids=tuple(cube.id for cube in memos.several(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
             raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
-        made = Wanted.of(known.wanted)
+        made = PublishOptions.of(known.wanted)
     if made and made.licence and not _LICENCE.fullmatch(made.licence):
         raise UsageError(f"{made.licence!r} is no SPDX expression", "--licence CC-BY-4.0")
     if made and made.redact and not knows_personal():
@@ -233,7 +235,7 @@ def _wanted(memos: Memos, name: str, wanted: Wanted | None, known: Publication |
     return made
 
 
-def _end(memos: Memos, wanted: Wanted | None) -> int | None:
+def _end(memos: Memos, wanted: PublishOptions | None) -> int | None:
     if wanted is None or not wanted.expires:
         return None
     expires = parse_when(wanted.expires, now=memos.now(), zone=local_zone(), future=True, end=True)
@@ -292,10 +294,10 @@ def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
         raise _changed(proposal)
 
 
-def _require_same(memos: Memos, change: Change, proposal: Proposal) -> None:
+def _require_same(memos: Memos, change: Transaction, proposal: Proposal) -> None:
     """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
     known = next((each for each in publications(memos) if each.name == proposal.name), None)
-    cubes = queries.by_number(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
+    cubes = queries.by_rowid(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
     now = {
         cube.id: (cube.version, cube.updated)
         for cube in cubes.values()

@@ -60,7 +60,7 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Unsubscribed:
     """A feed that is followed no longer, and how many memories it had here."""
 
     name: str
@@ -87,7 +87,7 @@ def subscribe(
     ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
     unless they are to be trusted from now on.
     """
-    memos.access.require_making()
+    memos.access.require_writer()
     registry = Registry(url)
     found = indexes.read(registry.read_index(), registry.url)
     called = name or found.index.name
@@ -117,7 +117,7 @@ def subscribe(
 
 def update(memos: Memos, name: str, on_bytes: Callable[[int], None]) -> Updated:
     """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
-    memos.access.require_making()
+    memos.access.require_writer()
     try:
         return _update(memos, named(memos, name), on_bytes)
     except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
@@ -163,7 +163,7 @@ def _bring(
     return _take(memos, feed, found, came, replace(done, received=received), whole=True)
 
 
-def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
+def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Unsubscribed:
     """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on.
 
     Raises Refused for a token that does not allow to forget.
@@ -176,7 +176,7 @@ def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Left:
         blobs.update(left)
     if not keep and count:
         memos.vault.settle()
-    return Left(feed.name, count, keep)
+    return Unsubscribed(feed.name, count, keep)
 
 
 def named(memos: Memos, name: str) -> Feed:
@@ -350,7 +350,7 @@ def _take_adapters(
     if (more := len(new) - len(mine)) and is_new:
         told.append(f"adapters there for other models than the reader here: {more}; their text serves")
     here = feeds.held(memos.vault.connection, feed.n)
-    cubes = queries.by_number(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
+    cubes = queries.by_rowid(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
     versions = {id: cubes[cube].version for id, cube in numbers.items()}
     fetched: list[Stored] = []
