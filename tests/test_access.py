@@ -21,7 +21,7 @@ from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.interface.access.access import Access
-from memos_cli.interface.adapters.distillation import PublishOptions
+from memos_cli.interface.adapters.distillation import TrainOptions
 from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import AnswerOptions, Memos
@@ -143,7 +143,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "pins": lambda m, id: m.pins(),
     "is_empty": lambda m, id: m.is_empty(),
-    "prepare": lambda m, id: m.prepare([id], wanted=PublishOptions()),
+    "prepare": lambda m, id: m.prepare([id], wanted=TrainOptions()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
     "review": lambda m, id: m.review([id], approve=True),
