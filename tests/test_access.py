@@ -188,9 +188,9 @@ NOT_ASKED = {
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
-    "publish", "use", "tell_looks", "distil", "access.require", "access.decide",
+    "publish", "use", "audit_reads", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
-    "access.require_making", "access.require_sharing", "access.require_owner", "access.audited_reads",
+    "access.require_writer", "access.require_sharing", "access.require_owner", "access.audited_reads",
     "access.require_lasting_grants", "access.require_maker", "restore_vault",
     "access.is_maker", "access.caller", "view", "views",
 }  # fmt: skip

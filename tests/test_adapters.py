@@ -14,6 +14,7 @@ from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import adapters, lineage
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, digest_of
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.audit import AuditRow
 from memos_cli.infrastructure.vault.vault import Vault
@@ -139,7 +140,7 @@ def test_memories_that_changed_while_it_was_trained_are_refused(
         if change == "edit":
             changes.revise(birds[0], "Larks nest high.", "", "edit")
         elif change == "forget":
-            changes.forget(birds[0])
+            forget(changes, birds[0])
         elif change == "archive":
             changes.set_state(birds[0], "archived", "archive")
         else:
@@ -375,7 +376,7 @@ def test_weights_that_hold_a_forgotten_memory_go_and_the_other_lessons_stay(
     other, _ = teach(vault, birds[2], name="Crows", content=b"other weights")
     forgotten = id_of(vault, birds[0])
     with vault.change(WHO, NOW) as change:
-        blobs = change.forget(birds[0])
+        blobs = forget(change, birds[0])
     assert blobs == [made.blob]
     vault.discard_blobs(blobs)
     assert list(vault.blobs.names()) == [other.blob]
@@ -397,8 +398,8 @@ def test_weights_that_hold_a_forgotten_memory_go_and_the_other_lessons_stay(
 def test_an_adapter_goes_with_the_last_of_its_memories(vault: Vault, birds: list[int]) -> None:
     made, _ = teach(vault, *birds[:2])
     with vault.change(WHO, NOW) as change:
-        assert change.forget(birds[0]) == [made.blob]
-        assert change.forget(birds[1]) == []
+        assert forget(change, birds[0]) == [made.blob]
+        assert forget(change, birds[1]) == []
     vault.discard_blobs([made.blob or ""])
     assert every(vault) == []
     assert last(vault, made.id).action == "forget"
@@ -413,7 +414,7 @@ def test_a_checkpoint_and_a_refused_adapter_hold_their_memories_too(
 ) -> None:
     made, _ = teach(vault, *birds, state=state, report=REFUSED)
     with vault.change(WHO, NOW) as change:
-        assert change.forget(birds[2]) == [made.blob]
+        assert forget(change, birds[2]) == [made.blob]
     assert (again(vault, made).state, again(vault, made).report) == ("archived", {})
     vault.discard_blobs([made.blob or ""])
     ids = [id_of(vault, n) for n in birds[:2]]
@@ -428,7 +429,7 @@ def test_what_is_left_ends_with_the_first_of_the_memories_that_are_left(
             change.renew(cube, end)
     made, _ = teach(vault, *birds)
     with vault.change(WHO, NOW) as change:
-        vault_blobs = change.forget(birds[0])
+        vault_blobs = forget(change, birds[0])
     vault.discard_blobs(vault_blobs)
     assert queries.by_rowid(vault.connection, [made.cube])[made.cube].expires == NOW + 20
 
@@ -436,7 +437,7 @@ def test_what_is_left_ends_with_the_first_of_the_memories_that_are_left(
 def test_a_forgotten_adapter_leaves_its_memories(vault: Vault, birds: list[int]) -> None:
     made, _ = teach(vault, *birds)
     with vault.change(WHO, NOW) as change:
-        assert change.forget(made.cube) == [made.blob]
+        assert forget(change, made.cube) == [made.blob]
     vault.discard_blobs([made.blob or ""])
     assert every(vault) == []
     assert len(queries.filter_ids(vault.connection, birds, now=NOW)) == 3
@@ -447,7 +448,7 @@ def test_an_adapter_whose_row_is_gone_goes_with_its_memories(vault: Vault, birds
     made, _ = teach(vault, *birds[:1])
     vault.connection.execute("DELETE FROM parametric")
     with vault.change(WHO, NOW) as change:
-        change.forget(birds[0])
+        forget(change, birds[0])
     assert vault.connection.execute("SELECT 1 FROM cube WHERE n = ?", (made.cube,)).fetchone() is None
     vault.discard_blobs([made.blob or ""])
 
@@ -501,7 +502,7 @@ def test_questions_on_a_forgotten_memory_go_and_so_do_the_controls_made_of_them(
     ]
     made, _ = teach(vault, birds[2], lessons=[*lessons_of(birds[2]), *controls])
     with vault.change(WHO, NOW) as change:
-        change.forget(birds[0])
+        forget(change, birds[0])
     assert asked(vault) == ["Where do owls nest?"]
     left = adapters.lessons(vault.connection, made.cube)
     assert left == [*lessons_of(birds[2]), controls[1]]
@@ -512,7 +513,7 @@ def test_a_question_on_a_memory_that_was_forgotten_meanwhile_is_not_kept(
     vault: Vault, birds: list[int]
 ) -> None:
     with vault.change(WHO, NOW) as change:
-        change.forget(birds[0])
+        forget(change, birds[0])
     log(vault, "Where do larks nest?", {birds[0]: "text", birds[1]: "text"})
     assert asked(vault) == []
 
@@ -539,7 +540,7 @@ def test_a_damaged_row_is_read_all_the_same_and_its_memories_can_be_forgotten(
     if "NULL" in values:
         assert read.stale == "its weights are gone"
     with vault.change(WHO, NOW) as change:
-        blobs = [blob for cube in birds for blob in change.forget(cube)]
+        blobs = [blob for cube in birds for blob in forget(change, cube)]
     vault.discard_blobs([*blobs, made.blob or ""])
     assert every(vault) == []
 

@@ -21,6 +21,7 @@ from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault.check import MANY, Finding, examine, repair
@@ -50,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
             )
             change.revise(3, "Owls fly at night.", "Night", "edit")
             change.set_state(4, "archived", "archive")
-            change.forget(5)
+            forget(change, 5)
             change.tag(1, ["a/b"])
             change.use({1: 1.0})
             change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
@@ -553,7 +554,7 @@ def test_an_adapter_that_lost_its_weights_and_is_kept_is_whole(taught: tuple[Pat
     folder, path = taught
     with Vault.open(folder, timeout=1.0) as vault:
         with vault.change(WHO, NOW) as change:
-            blobs = change.forget(6)
+            blobs = forget(change, 6)
         assert told(folder) == [("should", "blob-orphan")]
         vault.discard_blobs(blobs)
     assert told(folder) == []
@@ -569,7 +570,7 @@ def test_an_adapter_that_lost_its_weights_and_is_kept_is_whole(taught: tuple[Pat
 def test_an_orphan_adapter_is_swept(taught: tuple[Path, Path]) -> None:
     folder, path = taught
     with Vault.open(folder, timeout=1.0) as vault, vault.change(WHO, NOW) as change:
-        assert change.forget(adapters_in(folder)[1].cube) == [path.name]
+        assert forget(change, adapters_in(folder)[1].cube) == [path.name]
     assert told(folder) == [("should", "blob-orphan")]
     repaired(folder)
     assert told(folder) == []

@@ -9,6 +9,7 @@ import pytest
 from conftest import NOW, WHO, keep
 from numpy.typing import NDArray
 
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.repairs import repair_vectors
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -132,7 +133,7 @@ def test_forgotten_and_changed_cubes_drop_out_of_the_snapshot(vault: Vault) -> N
     best = ask(vault, row, query, 60)
     with vault.change(WHO, NOW) as change:
         for cube in best[:40]:
-            change.forget(cube)
+            forget(change, cube)
         change.revise(best[40], "something else", "", "edit")
         change.set_state(best[41], "archived", "archive")
     assert ask(vault, row, query, 5) == [cube for cube in truth(vectors, query, 100) if cube in best[42:]][:5]
@@ -169,7 +170,7 @@ def test_signs_serve_filters_deletions_and_newer_rows_too(vault: Vault) -> None:
     gone = truth(everything, query, 30)
     with vault.change(WHO, NOW) as change:
         for cube in gone:
-            change.forget(cube)
+            forget(change, cube)
     assert not set(ask(vault, row, query, 280)) & set(gone)
     allowed = list(range(200, 310))
     left = set(truth(everything, query, 320, allowed)) - set(gone)

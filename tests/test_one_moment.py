@@ -12,6 +12,7 @@ from test_access import ANN, enter, learn
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.vault import as_of
 from memos_cli.interface.lifecycle import standing
@@ -43,7 +44,7 @@ def test_a_memory_is_shown_whole_or_not_at_all(
         def overtaken(*arguments: Any, **named: Any) -> Any:
             monkeypatch.setattr(where, function, real)
             with other.vault.change(ANN, NOW) as change:
-                change.forget(queries.by_ids(change.db, [id])[id])
+                forget(change, queries.by_ids(change.db, [id])[id])
             return real(*arguments, **named)
 
         monkeypatch.setattr(where, function, overtaken)

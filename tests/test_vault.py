@@ -16,6 +16,7 @@ from conftest import NOW, WHO, keep
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit, schema
 from memos_cli.infrastructure.vault import check, vault, vault_file
 from memos_cli.infrastructure.vault.vault import Vault
@@ -243,7 +244,7 @@ def test_a_reader_is_never_locked_out_and_sees_whole_changes_only(vault: Vault) 
             return len(list(queries.cubes(reader.connection, Filter(), now=NOW)))
 
         with vault.change(WHO, NOW) as change:
-            change.forget(1)
+            forget(change, 1)
             assert seen() == 1
         assert seen() == 0
         with vault.alone():

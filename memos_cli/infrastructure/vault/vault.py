@@ -282,9 +282,9 @@ class Vault:
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
         with suppress(Locked):
-            self._tell_looks(_LOOKING)
+            self._audit_reads(_LOOKING)
 
-    def _tell_looks(self, timeout: float) -> None:
+    def _audit_reads(self, timeout: float) -> None:
         """Write the pending audit rows of reads. Raises Locked."""
         db = self._connection
         if not self._looks or db.in_transaction or self.whole.in_transaction:
@@ -425,7 +425,7 @@ class Vault:
     def close(self) -> None:
         """Close the vault. Raises Locked if pending reads could not be recorded in the audit."""
         try:
-            self._tell_looks(self._timeout)
+            self._audit_reads(self._timeout)
         except Locked as error:
             raise Locked(
                 "the audit could not record what was read: another process is writing", error.hint
