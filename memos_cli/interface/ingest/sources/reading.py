@@ -87,7 +87,9 @@ class Reading:
     """The parts of the source that could not be taken."""
 
 
-def read(found: Found, hints: ReadOptions, import_command: Callable[[Path], str]) -> Reading:
+def read(
+    found: Found, hints: ReadOptions, import_command: Callable[[Path], str] = lambda path: ""
+) -> Reading:
     """Reads a file. Raises MemosError if it cannot be read or is no text.
 
     ``import_command`` gives the command that imports a file if another program exported it, or "": a note, or
