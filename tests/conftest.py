@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from vault_harness import NOW, WHO
 
-from memos_cli.cube import Draft, Origin, Span
-from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.zones import use_zone
@@ -22,10 +21,7 @@ settings.register_profile("memos", deadline=None, derandomize=True)
 settings.load_profile("memos")
 
 # Its own imports need torch, so that it cannot say of itself that it is skipped.
-collect_ignore = [] if find_spec("torch") else ["test_trainee.py"]
-
-NOW = 1_700_000_000_000
-WHO = "user:ann"
+collect_ignore = [] if find_spec("torch") else ["models/test_trainee.py"]
 
 
 @pytest.fixture(scope="session")
@@ -60,27 +56,7 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-def draft(text: str, at: int = 0, **header: object) -> Draft:
-    """A draft whose place in its source is ``at``."""
-    return Draft(text, Span(at, at + len(text.encode())), **header)  # type: ignore[arg-type]
-
-
-def keep(
-    vault: Vault,
-    *drafts: Draft | str,
-    uri: str = "file:///notes.md",
-    now: int = NOW,
-    tags: Sequence[str] = (),
-) -> list[Kept]:
-    """Put drafts into the vault, as an ingest of one source does."""
-    made = [draft(item, 100 * n) if isinstance(item, str) else item for n, item in enumerate(drafts)]
-    with vault.change(WHO, now) as change:
-        source, _ = change.claim_source(Origin(uri, "text", "", 0), None)
-        kept = change.add(
-            source, [(each, each.digest(), bytes(32)) for each in made], NewMemoryFields(tags=tuple(tags))
-        )
-        change.finish_source(source, "0" * 64, "recipe")
-    return kept
-
-
-pytest_plugins = ("command", "desk")  # the fixtures of users: of the command line, and of saved states
+pytest_plugins = (
+    "cli_harness",
+    "states_harness",
+)  # the fixtures of users: of the command line, and of saved states

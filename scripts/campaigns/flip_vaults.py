@@ -150,8 +150,8 @@ def _add_derived(subject: Subject) -> None:
     """Put a converted document, a saved state and an adapter into the vault, and an index file."""
     from array import array
 
-    from conftest import NOW, WHO
-    from teaching import teach
+    from adapters_harness import teach
+    from vault_harness import NOW, WHO
 
     from memos_cli.cube import Draft, Origin, Span
     from memos_cli.infrastructure.derived import saved_states

@@ -105,7 +105,7 @@ def _filled(world: World) -> None:
 
 
 def _with_model(world: World) -> None:
-    sys.path.append(str(REPOSITORY / "tests"))
+    sys.path.append(str(REPOSITORY / "tests" / "harness"))
     from tiny_models import write_model
 
     _filled(world)

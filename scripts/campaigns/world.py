@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Cipher
     from memos_cli.infrastructure.vault.row_checks import Finding
 
-TESTS = Path(__file__).resolve().parents[2] / "tests"
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "harness"
 LIVE = ("generated", "activated")
 STANDING = ("state", "version", "expiry", "frozen", "versions", "tags", "links")
 """What ``common.contents`` says of a memory, in its order."""

