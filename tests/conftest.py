@@ -56,7 +56,4 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-pytest_plugins = (
-    "cli_harness",
-    "states_harness",
-)  # the fixtures of users: of the command line, and of saved states
+pytest_plugins = ("cli_harness", "states_harness")  # the fixtures `memos` and `desk`

@@ -6,31 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from cli_harness import REPOSITORY, Shell, with_models
+from cli_harness import REPOSITORY, Shell, loaded, with_models
 
 HEAVY = {"torch", "sentence_transformers", "transformers", "sqlite_utils", "gguf", "dateparser", "llm"}
 SLOW = {*HEAVY, "numpy", "llama_cpp", "markitdown", "semantic_text_splitter", "jinja2", "rich.table"}
 """What help and version need none of."""
-
-LIST_MODULES = """
-import atexit, sys
-from pathlib import Path
-target = sys.argv.pop(1)
-atexit.register(lambda: Path(target).write_text("\\n".join(sys.modules)))
-from memos_cli.__main__ import main
-main()
-"""
-
-
-def loaded(shell: Shell, *arguments: str) -> set[str]:
-    """The modules that a fresh ``memos`` with these arguments imports."""
-    target = shell.folder / "modules"
-    done = subprocess.run(
-        [sys.executable, "-c", LIST_MODULES, str(target), *arguments],
-        env=shell.environment(), cwd=shell.work, capture_output=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    return set(target.read_text().splitlines())
 
 
 def test_imports_go_down_the_house_only() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from cli_harness import Shell
 from vault_harness import NOW, WHO
 
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.memory import Memos
+from memos_cli.settings import Settings
 
 REPORT: dict[str, Any] = {
     "passed": True,
@@ -75,3 +79,54 @@ def teach(
     assert made is not None
     assert made.version == version
     return made, old
+
+
+OTHER = "The harbour wall was raised by a metre in the year after the flood."
+
+
+QUESTION = "What is my cat called?"
+
+
+LENIENT = {
+    "MEMOS_GATE_RECALL": "0", "MEMOS_GATE_GAIN": "0", "MEMOS_GATE_NEAR_MISSES": "1",
+    "MEMOS_GATE_REACH": "0", "MEMOS_GATE_INDEPENDENT": "0",
+    "MEMOS_GATE_DRIFT": "1000", "MEMOS_GATE_PERPLEXITY": "1e9", "MEMOS_GATE_ROUTING": "0",
+}  # fmt: skip
+"""A gate that a model of random weights passes."""
+
+
+@dataclass(frozen=True)
+class Teacher(Shell):
+    """A user whose reader is a tiny model, and whose trainings are short."""
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        own = {
+            "MEMOS_READER": str(self.folder / "tiny.gguf"),
+            "MEMOS_QUERY_ANSWER": "model",
+            "MEMOS_QUERY_RELEVANCE": "0.1",
+            "MEMOS_THREADS": "1",
+            "MEMOS_DISTIL_STEPS": "2",
+        }
+        return super().environment({**own, **(extra or {})})
+
+    def distil(self, *arguments: object, env: Mapping[str, str] = LENIENT, **options: Any) -> Any:
+        return self("promote", *arguments, "--to", "parametric", "--json", env=env, **options).record
+
+    def plan(self, question: str = QUESTION, *arguments: object) -> Any:
+        return self("query", question, "--explain", "--json", *arguments).record["plan"]
+
+    def adapters(self, *arguments: object) -> list[Any]:
+        return self("list", "--payload", "parametric", "--json", *arguments).records
+
+    def blobs(self) -> set[str]:
+        return {path.name for path in (self.vault / "blobs").rglob("*") if path.is_file()}
+
+    def api(self) -> Memos:
+        return Memos(
+            Settings(
+                vault=str(self.vault),
+                principal="user:ann",
+                reader=str(self.folder / "tiny.gguf"),
+                threads=1,
+            )
+        )

@@ -12,6 +12,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -281,3 +282,37 @@ def _inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+LIST_MODULES = """
+import atexit, sys
+from pathlib import Path
+target = sys.argv.pop(1)
+atexit.register(lambda: Path(target).write_text("\\n".join(sys.modules)))
+from memos_cli.__main__ import main
+main()
+"""
+
+
+def loaded(shell: Shell, *arguments: str) -> set[str]:
+    """The modules that a fresh ``memos`` with these arguments imports."""
+    target = shell.folder / "modules"
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES, str(target), *arguments],
+        env=shell.environment(), cwd=shell.work, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return set(target.read_text().splitlines())
+
+
+def apart(shell: Shell, script: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a script with mounts of its own; skip the test where this system lets nobody have them."""
+    space = ["unshare", "-rm", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*space, "mount -t tmpfs none /mnt"]).returncode:
+        pytest.skip("no mount namespaces")
+    done = subprocess.run(
+        [*space, script, sys.executable, *command], env=shell.environment(), cwd=shell.work,
+        capture_output=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done

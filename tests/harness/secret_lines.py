@@ -436,3 +436,22 @@ Token ring: IEEE802.5
 Skeleton key: museum-room-4
 AC: 230V50Hz
 """
+
+
+# Put together here, so that no scanner of repositories takes them for real ones.
+AWS = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+GITHUB = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+
+
+HEX = "a8f5f167f44f4964e6c998dee827110c"
+
+
+BODY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
+
+
+_ENDS = [f"-----{end} OPENSSH PRIVATE KEY-----" for end in ("BEGIN", "END")]
+
+
+KEY = f"{_ENDS[0]}\n{BODY}\nAAAAEbm9uZQAA\n{_ENDS[1]}"

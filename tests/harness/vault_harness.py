@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
 
-from memos_cli.cube import Draft, Origin, Span
+from memos_cli.cube import Cube, Draft, Origin, Span
+from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.derived.saved_states import State
+from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields
+from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault.vault import Vault
 
 NOW = 1_700_000_000_000
@@ -34,3 +41,49 @@ def keep(
         )
         change.finish_source(source, "0" * 64, "recipe")
     return kept
+
+
+def keep_state(
+    vault: Vault, *document: int, pinned: Sequence[int] = (), view: str = "", content: bytes = b"state"
+) -> tuple[str, str]:
+    """Keep an activation cube of memories as they are now, as a promotion does. Returns its id and its blob.
+
+    No model is asked: nothing here looks into a state.
+    """
+    blob = vault.blobs.put(content)
+    cubes = queries.by_rowid(vault.connection, [*pinned, *document])
+    sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
+    state = State(
+        view,
+        blob,
+        len(content),
+        piece_digests(content),
+        range(64),
+        70,
+        "tiny",
+        {"model": "ab", "KV type": "f16"},
+        2.5,
+    )
+    with vault.change(WHO, NOW) as change:
+        id, _, _ = saved_states.keep(change, state, sources, title="State of some", digest=content.ljust(32))
+    return id, blob
+
+
+numbers = count(1)
+
+
+def memory(text: str, n: int = 0) -> Cube:
+    return Cube(
+        n=n or next(numbers), id="ID", payload="plaintext", type="fact", state="generated", version=1,
+        text=text, title="", ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0,
+        expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
+    )  # fmt: skip
+
+
+VAULTS = Path(__file__).parents[1] / "vaults"
+
+
+def unpack(name: str, folder: Path) -> Path:
+    with tarfile.open(VAULTS / f"{name}.tar.xz") as archive:
+        archive.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
+    return folder / name

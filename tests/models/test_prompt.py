@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
 
 import pytest
 from cli_harness import with_models
+from prompt_harness import CHATML, Letters, text_of
 
 from memos_cli.models.llama.chat_template import PLAIN
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.prompt import Prompt, build_prompt
 from memos_cli.models.model_files import resolve_reader
 
-CHATML = (
-    "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
-)
 NO_SYSTEM = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHATML
 )
 PARTS = {"system": "Be brief.", "memories": ["The port is 5433.\n\n"], "question": "Which port?"}
-CONTROL = re.compile(r"(<\|\w+\|>)")
-
-
-@dataclass
-class Letters:
-    """Stands in for a model at its boundary: a token is a letter, or a control token such as <|end|>."""
-
-    template: str = CHATML
-    adds_start: bool = False
-    day: date = date(2026, 5, 1)
-    marks: dict[str, str] = field(default_factory=lambda: {"bos_token": "<|bos|>", "eos_token": "<|end|>"})
-
-    def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
-        pieces = CONTROL.split(text) if special else [text]
-        tokens = [hash("<|bos|>")] if start else []
-        for piece in pieces:
-            control = special and CONTROL.fullmatch(piece)
-            tokens += [hash(piece)] if control else [ord(letter) for letter in piece]
-        return tokens
 
 
 def prompt_of(engine: object, **parts: str) -> tuple[list[int], list[int]]:
@@ -55,11 +30,6 @@ def whole_prompt_of(engine: object, *blocks: str, **parts: str) -> Prompt:
     if blocks:
         changed["memories"] = list(blocks)
     return build_prompt(engine, **{**PARTS, **changed})  # type: ignore[arg-type]
-
-
-def text_of(tokens: list[int]) -> str:
-    names = {hash(name): name for name in ("<|start|>", "<|end|>", "<|bos|>", "<|im_start|>", "<|im_end|>")}
-    return "".join(names[token] if token in names else chr(token) for token in tokens)
 
 
 def test_the_prompt_is_cut_before_the_question() -> None:

@@ -6,15 +6,12 @@ import errno
 import json
 import os
 import resource
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell, has_models, with_models
+from cli_harness import Shell, apart, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
 from memos_cli.infrastructure.memories.transaction import Transaction
@@ -54,19 +51,6 @@ def test_forgetting_needs_no_disk_space_for_a_copy(memos: Shell, tmp_path: Path)
     done = apart(memos, script)
     assert b'"settled": true' in done.stdout
     assert done.stdout.endswith(b"ok\n")
-
-
-def apart(shell: Shell, script: str, *command: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a script with mounts of its own; skip the test where this system lets nobody have them."""
-    space = ["unshare", "-rm", "sh", "-c"]
-    if not shutil.which("unshare") or subprocess.run([*space, "mount -t tmpfs none /mnt"]).returncode:
-        pytest.skip("no mount namespaces")
-    done = subprocess.run(
-        [*space, script, sys.executable, *command], env=shell.environment(), cwd=shell.work,
-        capture_output=True, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == 0, (command, done.stdout, done.stderr)
-    return done
 
 
 FORMATS = ("mip", "jsonl", "markdown", "mem0", "memos", "letta")

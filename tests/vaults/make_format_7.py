@@ -4,7 +4,7 @@
     PYTHONPATH=/tmp/old python tests/vaults/make_format_7.py
 
 The first is the vault of format 6 with something in the tables of format 7. The second holds some documents
-and conversations with vectors of their whole texts, made by two embedders (`tests/harness/bag_of_words.py`): all by
+and conversations with vectors of their whole texts, made by two embedders (`bag_of_words.py`): all by
 one with 64 dimensions, some by another with 32; and `expected.json`: what searches in it found.
 The third holds the same, with vectors of the embedder that 0.1.0 brought along.
 """

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_transaction import keep_state
-from vault_harness import NOW, WHO, draft, keep
+from vault_harness import NOW, WHO, draft, keep, keep_state
 
 from memos_cli.cube import PAYLOADS, STATES, Filter
 from memos_cli.errors import UsageError

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from adapters_harness import teach
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vault_harness import NOW, WHO, draft, keep
+from vault_harness import NOW, WHO, draft, keep, keep_state
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage import audit
-from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -49,32 +46,6 @@ def actions(vault: Vault, id: str) -> list[tuple[str, int | None]]:
 
 def entered(vault: Vault) -> int:
     return int(vault.connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
-
-
-def keep_state(
-    vault: Vault, *document: int, pinned: Sequence[int] = (), view: str = "", content: bytes = b"state"
-) -> tuple[str, str]:
-    """Keep an activation cube of memories as they are now, as a promotion does. Returns its id and its blob.
-
-    No model is asked: nothing here looks into a state.
-    """
-    blob = vault.blobs.put(content)
-    cubes = queries.by_rowid(vault.connection, [*pinned, *document])
-    sources = [(n, cubes[n].version, "pinned" if n in pinned else "document") for n in cubes]
-    state = State(
-        view,
-        blob,
-        len(content),
-        piece_digests(content),
-        range(64),
-        70,
-        "tiny",
-        {"model": "ab", "KV type": "f16"},
-        2.5,
-    )
-    with vault.change(WHO, NOW) as change:
-        id, _, _ = saved_states.keep(change, state, sources, title="State of some", digest=content.ljust(32))
-    return id, blob
 
 
 def test_a_draft_becomes_a_cube_with_a_version_a_place_words_and_an_audit_row(vault: Vault) -> None:

@@ -260,7 +260,7 @@ def test_a_killed_ingest_leaves_a_whole_vault(sealed: Shell) -> None:
 
 
 def test_a_plain_vault_loads_no_library_of_these(memos: Shell) -> None:
-    from test_imports import loaded
+    from cli_harness import loaded
 
     memos.keep(CAT)
     assert not {"pyrage", "sqlcipher3", "keyring"} & loaded(memos, "search", "cat")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from access_harness import ANN, BO, CODER, LINES, SECRET, enter, learn
 from adapters_harness import teach
 from cli_harness import with_models
-from test_transaction import keep_state
-from vault_harness import NOW
+from vault_harness import NOW, keep_state
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
@@ -23,28 +23,13 @@ from memos_cli.infrastructure.vault import check
 from memos_cli.interface.access.access import Access
 from memos_cli.interface.adapters.distillation import TrainOptions
 from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.interface.share import signing
 from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.operation.lifecycle.retention import Retention
 from memos_cli.operation.states.activation import Restored
-from memos_cli.settings import Settings
 
-ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
-SECRET = "The swan's vault lies under the fjord."
 ALL = Filter(payloads=("plaintext", "activation", "parametric"))
-LINES = ReadOptions(lines=True)
-
-
-def offer(memos: Memos, id: str) -> Any:
-    signing.own_key(make=True)
-    return memos.propose("x", PublishOptions(ids=(id,)), target=f"{memos.folder}-public")
-
-
-def enter(folder: Path, who: str = "", *, token: str = "", clock: Callable[[], int] = lambda: NOW) -> Memos:
-    settings = Settings(vault=str(folder), principal=who, token=token, lock_timeout=5.0)
-    return Memos(settings, clock=clock)
 
 
 @pytest.fixture
@@ -70,13 +55,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-def learn(memos: Memos, text: str, *tags: str) -> str:
-    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-
-    done = memos.ingest(
-        wishes=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
-    )
-    return done.ids[0] if done.ids else ""
+def offer(memos: Memos, id: str) -> Any:
+    signing.own_key(make=True)
+    return memos.propose("x", PublishOptions(ids=(id,)), target=f"{memos.folder}-public")
 
 
 def bring(memos: Memos, text: str) -> object:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from cli_harness import Shell
+from secret_lines import AWS, GITHUB, HEX, KEY
 from states_harness import QUESTION, Desk
-from test_redaction import AWS, GITHUB, HEX, KEY
 from vault_harness import WHO
 
 from memos_cli.cube import Filter

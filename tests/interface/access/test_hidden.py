@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from access_harness import ANN, BO, CODER, enter, learn
 from bag_of_words import BagOfWords
 from cli_harness import Shell
-from test_access import ANN, BO, CODER, enter, learn
 from vault_harness import NOW
 
 from memos_cli.cube import STATES, Filter

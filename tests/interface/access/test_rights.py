@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from access_harness import ANN, BO, CODER, enter, learn
 from cli_harness import Shell, make_vault, with_models
-from test_access import ANN, BO, CODER, enter, learn
 from vault_harness import NOW
 
 from memos_cli.cli.app import build

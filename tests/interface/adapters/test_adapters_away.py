@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapters_harness import LENIENT, OTHER, QUESTION, Teacher
 from cli_harness import make_vault
-from test_distillation import LENIENT, OTHER, QUESTION, Teacher
 from tiny_models import write_model
 
 from memos_cli.interface.share import bundle

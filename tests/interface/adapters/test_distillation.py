@@ -6,31 +6,22 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell, make_vault
+from adapters_harness import LENIENT, OTHER, QUESTION, Teacher
+from cli_harness import make_vault
 from tiny_models import write_model
 
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.interface.memory import Memos
 from memos_cli.operation.adapters import parametric
-from memos_cli.settings import Settings
 
 pytest.importorskip("torch")
 
 FACTS = ("My cat is called Miso.", "The staging database listens on port 5433.")
-OTHER = "The harbour wall was raised by a metre in the year after the flood."
-QUESTION = "What is my cat called?"
-LENIENT = {
-    "MEMOS_GATE_RECALL": "0", "MEMOS_GATE_GAIN": "0", "MEMOS_GATE_NEAR_MISSES": "1",
-    "MEMOS_GATE_REACH": "0", "MEMOS_GATE_INDEPENDENT": "0",
-    "MEMOS_GATE_DRIFT": "1000", "MEMOS_GATE_PERPLEXITY": "1e9", "MEMOS_GATE_ROUTING": "0",
-}  # fmt: skip
-"""A gate that a model of random weights passes."""
 DISTILLED = {
     "id", "version", "name", "passed", "new", "reason", "memories", "lessons", "steps", "seconds", "bytes",
     "report",
@@ -46,43 +37,6 @@ CHECKS = [
     "perplexity",
     "routing",
 ]
-
-
-@dataclass(frozen=True)
-class Teacher(Shell):
-    """A user whose reader is a tiny model, and whose trainings are short."""
-
-    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        own = {
-            "MEMOS_READER": str(self.folder / "tiny.gguf"),
-            "MEMOS_QUERY_ANSWER": "model",
-            "MEMOS_QUERY_RELEVANCE": "0.1",
-            "MEMOS_THREADS": "1",
-            "MEMOS_DISTIL_STEPS": "2",
-        }
-        return super().environment({**own, **(extra or {})})
-
-    def distil(self, *arguments: object, env: Mapping[str, str] = LENIENT, **options: Any) -> Any:
-        return self("promote", *arguments, "--to", "parametric", "--json", env=env, **options).record
-
-    def plan(self, question: str = QUESTION, *arguments: object) -> Any:
-        return self("query", question, "--explain", "--json", *arguments).record["plan"]
-
-    def adapters(self, *arguments: object) -> list[Any]:
-        return self("list", "--payload", "parametric", "--json", *arguments).records
-
-    def blobs(self) -> set[str]:
-        return {path.name for path in (self.vault / "blobs").rglob("*") if path.is_file()}
-
-    def api(self) -> Memos:
-        return Memos(
-            Settings(
-                vault=str(self.vault),
-                principal="user:ann",
-                reader=str(self.folder / "tiny.gguf"),
-                threads=1,
-            )
-        )
 
 
 @pytest.fixture

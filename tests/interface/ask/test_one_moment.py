@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_access import ANN, enter, learn
+from access_harness import ANN, enter, learn
 from vault_harness import NOW
 
 from memos_cli.cube import Filter

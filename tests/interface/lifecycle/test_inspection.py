@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from test_transaction import keep_state
-from vault_harness import NOW, WHO, draft, keep
+from vault_harness import NOW, WHO, draft, keep, keep_state
 
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries

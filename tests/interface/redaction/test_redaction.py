@@ -8,24 +8,17 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from secret_lines import BLIND_KEPT, BLIND_MASKED, KEPT, MASKED
+from secret_lines import AWS, BLIND_KEPT, BLIND_MASKED, BODY, GITHUB, HEX, KEPT, KEY, MASKED
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, guard, knows_personal, mask
 from memos_cli.interface.redaction.secret_cues import _CUES, _WIDER_CUES, find_suspects
 
-# Put together here, so that no scanner of repositories takes them for real ones.
-AWS = "AKIA" + "IOSFODNN7EXAMPLE"
-GITHUB = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
-HEX = "a8f5f167f44f4964e6c998dee827110c"
 WORD = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzz99"
 HUGGING = "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"
 ANTHROPIC = "sk-ant-" + "api03-abcdefghijklmnop_qrstuvwxyz"
 SLACK = "xoxb-" + "123456789012-1234567890123-AbCdEfGhIjKlMnOp"
-BODY = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
-_ENDS = [f"-----{end} OPENSSH PRIVATE KEY-----" for end in ("BEGIN", "END")]
-KEY = f"{_ENDS[0]}\n{BODY}\nAAAAEbm9uZQAA\n{_ENDS[1]}"
 
 SECRETS = {
     "a key of AWS in a sentence": (f"Use {AWS} for the backup.", AWS),

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cli_harness import Shell, make_vault
+from cli_harness import Shell, apart, make_vault
+from crash_harness import kill_everywhere
 from crash_runner import read_content
-from test_crash import kill_everywhere
-from test_full_disk import apart
 
 from memos_cli.infrastructure.backup import backup_copy, backup_folder
 from memos_cli.infrastructure.backup.backup_folder import BackupFolder

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from cli_harness import REPOSITORY, Shell, make_vault
+from crash_harness import kill_everywhere
 from crash_runner import read_content
-from test_crash import kill_everywhere
 
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index

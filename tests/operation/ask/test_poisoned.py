@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from cli_harness import with_models
-from test_prompt_layout import CITES_FROM, Model, prompt_text
+from prompt_harness import Model, prompt_text
 from vault_harness import NOW, WHO
 
 from memos_cli.cube import Filter
 from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.memory import AnswerOptions, Memos
 from memos_cli.operation.ask.injection_cues import suspicions
-from memos_cli.operation.ask.prompt_layout import make_prompt
+from memos_cli.operation.ask.prompt_layout import CITES_FROM, make_prompt
 from memos_cli.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "poisoned"

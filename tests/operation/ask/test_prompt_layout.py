@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_prompt import Letters, text_of
+from prompt_harness import CUBE, Model, plan_of, prompt_text, text_of
 
-from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan, parse_time
+from memos_cli.cube import Hit, Injection, MemoryCall, Plan, parse_time
 from memos_cli.errors import UsageError
 from memos_cli.operation.ask.prompt_layout import (
     CITES_FROM,
@@ -20,27 +20,7 @@ from memos_cli.operation.ask.prompt_layout import (
     room_for_memories,
 )
 
-CUBE = Cube(
-    n=1, id="01", payload="plaintext", type="document", state="activated", version=1,
-    text="It listens on port 5433.", title="", ref=None, author="", role="", owner="user:ann", time=None,
-    created=0, updated=0, expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0,
-    source=None, span=None,
-)  # fmt: skip
 MAY = parse_time("2026-05-01")
-
-
-@dataclass
-class Model(Letters):
-    """A model of letters with a size."""
-
-    parameters: int = 135_000_000
-    context: int = 400
-
-
-def plan_of(*texts: str) -> Plan:
-    hits = [Hit(replace(CUBE, n=n, text=text), 1.0 / n) for n, text in enumerate(texts, 1)]
-    chosen = tuple(Injection(hit, "text", 1, label) for label, hit in enumerate(hits, 1))
-    return Plan(MemoryCall("?", "recall"), chosen, (), 100)
 
 
 def plan_with(pinned: list[str], document: list[str], retrieved: list[str]) -> Plan:
@@ -52,11 +32,6 @@ def plan_with(pinned: list[str], document: list[str], retrieved: list[str]) -> P
         for n, (part, text) in enumerate(parts, 1)
     )
     return Plan(MemoryCall("?", "recall"), chosen, (), 100)
-
-
-def prompt_text(model: Any, *texts: str, **options: str) -> str:
-    prompt = make_prompt(model, plan_of(*texts), "Which port?", **options)
-    return text_of([*prompt.prefix]) + "|" + text_of([*prompt.question])
 
 
 @pytest.mark.parametrize(

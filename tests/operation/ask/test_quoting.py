@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_scheduler import memory
+from vault_harness import memory
 
 from memos_cli.cube import Hit, Injection, Sentence
 from memos_cli.interface.ask.answering import quote_line

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vault_harness import memory
 
 from memos_cli.cube import Cube, Document, Hit, Learned, Likeness, MemoryCall, Plan
 from memos_cli.operation.ask.scheduler import EACH, make_plan
-
-numbers = count(1)
-
-
-def memory(text: str, n: int = 0) -> Cube:
-    return Cube(
-        n=n or next(numbers), id="ID", payload="plaintext", type="fact", state="generated", version=1,
-        text=text, title="", ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0,
-        expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
-    )  # fmt: skip
-
 
 RELEVANCE = 0.3
 

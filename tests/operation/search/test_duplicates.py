@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_scheduler import memory
+from vault_harness import memory
 
 from memos_cli.cube import Cube
 from memos_cli.operation.search.duplicates import COPY, TRANSLATION, find_duplicates

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from bag_of_words import BagOfWords
 from cli_harness import with_models
-from vault_harness import NOW, WHO, draft, keep
+from vault_harness import NOW, WHO, draft, keep, unpack
 
 from memos_cli.cube import Filter
 from memos_cli.errors import ModelUnfit
@@ -29,6 +28,13 @@ from memos_cli.settings import Settings
 
 ALL = Filter()
 LARKS = "Larks nest on the ground, in a hollow of the grass. They sing high above it, from March to July."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a vault may be made. It is whole at the end."""
+    yield tmp_path / "vault"
+    assert check.examine(tmp_path / "vault", timeout=1.0) == []
 
 
 class Interrupted(BagOfWords):
@@ -278,13 +284,6 @@ def enter(folder: Path, embedder: BagOfWords, principal: str = WHO) -> Memos:
     return memos
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where a vault may be made. It is whole at the end."""
-    yield tmp_path / "vault"
-    assert check.examine(tmp_path / "vault", timeout=1.0) == []
-
-
 def take(memos: Memos, *texts: str, embed: bool = True) -> None:
     memos.ingest(
         wishes=IngestOptions(hints=ReadOptions(lines=True)), text="\n".join(texts).encode(), embed=embed
@@ -355,14 +354,6 @@ def test_renewing_keeps_vectors_that_the_caller_may_not_read(folder: Path) -> No
 
 
 # --- a vault of 0.1.0 ------------------------------------------------------------------------------------
-
-VAULTS = Path(__file__).parents[2] / "vaults"
-
-
-def unpack(name: str, folder: Path) -> Path:
-    with tarfile.open(VAULTS / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
-    return folder / name
 
 
 @pytest.fixture
