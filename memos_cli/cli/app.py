@@ -40,12 +40,12 @@ FAMILIES = {
     "guarding": ("mark", "review"),
     "backing": ("backup", "restore-vault"),
     "maintaining": ("maintain", "conflicts", "cron"),
+    "guides": ("help",),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),
     "auditing": ("audit",),
     "signing": ("key",),
     "benching": ("bench",),
-    "guides": ("help",),
 }
 """The modules of ``memos_cli.cli`` and the commands that each adds."""
 
