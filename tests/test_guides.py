@@ -17,7 +17,7 @@ GUIDES = {
 def test_help_lists_each_guide_with_one_short_line(shell: Shell) -> None:
     rows = shell("help").rows
     assert [topic for topic, _ in rows] == sorted(GUIDES)
-    assert all(summary.endswith(".") and len(summary) <= 100 for _, summary in rows)
+    assert all(summary.endswith(".") and len(summary) <= 66 for _, summary in rows)
     assert [[row["topic"], row["summary"]] for row in shell("help", "--json").records] == rows
 
 
