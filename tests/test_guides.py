@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -71,26 +73,41 @@ def test_the_python_example_runs(memos: Shell) -> None:
 
 
 @with_models
-def test_the_examples_of_the_readme_print_what_it_says(shell: Shell) -> None:
-    blocks = re.findall(r"```console\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    examples = [
-        re.split(r"\n", each, maxsplit=1) for block in blocks for each in re.split(r"(?m)^\$ ", block)[1:]
-    ]
-    assert len(examples) >= 8
-    ids: dict[str, str] = {}  # those in the README, and those here
+@pytest.mark.parametrize("name", ["../../README", "access", "lifecycle"])
+def test_examples_print_what_the_document_says(shell: Shell, name: str) -> None:
+    text = (REPOSITORY / "memos_cli/guides" / f"{name}.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    examples = [each.split("\n", 1) for block in blocks for each in re.split(r"(?m)^\$ ", block)[1:]]
+    assert len(examples) >= 6
+    shutil.copytree(REPOSITORY / "scripts" / "samples", shell.work / "scripts" / "samples")
+    env = {"MEMOS_AS": "user:ana"}
+    if "$ memos init" not in text:
+        shell("init", env=env)
+    ids: dict[str, str] = {}  # those in the document, and those here
     for command, expected in examples:
         for written, real in ids.items():
             command = re.sub(rf"\b{written[:8]}\w*", real, command)
-        script = f'memos() {{ "{sys.executable}" -m memos_cli "$@"; }}; {command}'
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=REPOSITORY, env=shell.environment(), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        pattern = re.escape(" ".join(expected.split())).replace("…", ".*?")
-        pattern = pattern.replace("/home/ana/\\.local/share/memos", re.escape(str(shell.vault)))
-        pattern = re.sub(r"\b\d\\\.\d\d\b", r"\\d\\.\\d\\d", pattern)  # a score differs with the processor
-        written_ids = re.findall(r"\b01[0-9A-Z]{24}\b", expected)
-        pattern = re.sub(r"\b01[0-9A-Z]{24}\b", "([0-9A-Z]{26})", pattern)
-        match = re.fullmatch(pattern, " ".join(done.stdout.split()))
-        assert match, (command, expected, done.stdout)
-        ids |= dict(zip(written_ids, match.groups(), strict=True))
+        _, stdin, arguments = re.findall(r"^(echo (.*) \| )?memos (.*)", command)[0]
+        done = shell(*shlex.split(arguments, comments=True), stdin=stdin.strip('"').encode() + b"\n", env=env)
+        expected = expected.replace("/home/ana/.local/share/memos", str(shell.vault))
+        match = re.fullmatch(make_pattern(expected), " ".join((done.out + done.err).split()))
+        assert match, (command, expected, done)
+        ids |= dict(zip(ID.findall(expected), match.groups(), strict=True))
+
+
+ID = re.compile(r"\b01[0-9A-Z]{24}\b")
+VARIABLE = (r"\b\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?", r"\b\d\.\d\d\b", r"\b[0-9a-f]{64}\b", ID.pattern)
+"""Times, scores (they differ with the processor), hashes and ids."""
+
+
+def make_pattern(expected: str) -> str:
+    """Return a regex for the output ``expected``, in which an ellipsis and what varies may be anything alike.
+
+    Each id is a group.
+    """
+    pieces = re.split("(" + "|".join(VARIABLE) + "|…)", " ".join(expected.split()))
+    for n in range(1, len(pieces), 2):
+        (kind,) = [each for each in (*VARIABLE, "…") if re.fullmatch(each, pieces[n])]
+        pieces[n] = ".*?" if kind == "…" else f"({kind})" if kind == ID.pattern else kind
+    pieces[::2] = [re.escape(piece) for piece in pieces[::2]]
+    return "".join(pieces)
