@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 GUIDES = sorted((ROOT / "memos_cli" / "guides").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "store_format.md", *GUIDES]
 MOST_WORDS = {"README.md": 1500, "store_format.md": 5500}
-FOREIGN = {"--no-deps", "--lora", "--token"}
+FOREIGN = {"--lora", "--token", "--force"}
 """Options of pip and llama.cpp, and a masked secret in an example."""
 COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]
 COMMANDS += [f"group {name}" for name in ("add", "remove", "list")] + ["task list", "task done"]
