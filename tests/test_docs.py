@@ -25,7 +25,7 @@ GUIDES = sorted((ROOT / "memos_cli" / "guides").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "store_format.md", *GUIDES]
 MOST_WORDS = {"README.md": 1500, "store_format.md": 5500}
 FOREIGN = {"--lora", "--token", "--force"}
-"""Options of pip and llama.cpp, and a masked secret in an example."""
+"""An option of llama.cpp, one with a secret in an example, and one that does not exist."""
 COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]
 COMMANDS += [f"group {name}" for name in ("add", "remove", "list")] + ["task list", "task done"]
 COMMANDS += [f"token {name}" for name in ("create", "list", "revoke", "require")]
