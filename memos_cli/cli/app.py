@@ -22,7 +22,9 @@ from memos_cli.errors import Damaged, MemosError
 EXIT_CODES = """\b
 Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a problem · 2 usage
 3 partly done · 10 no vault · 11 locked · 12 damaged · 13 vault newer than this program
-14 refused by policy · 15 model missing or unfit · 130/143 interrupted"""
+14 refused by policy · 15 model missing or unfit · 130/143 interrupted
+
+Guides: memos help"""
 
 FAMILIES = {
     "keeping": ("init", "ingest", "embed"),
@@ -38,6 +40,7 @@ FAMILIES = {
     "guarding": ("mark", "review"),
     "backing": ("backup", "restore-vault"),
     "maintaining": ("maintain", "conflicts", "cron"),
+    "guides": ("help",),
     "sharing": ("grant", "revoke", "access", "group", "task", "token"),
     "views": ("view",),
     "auditing": ("audit",),

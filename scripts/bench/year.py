@@ -3,9 +3,9 @@
 
     scripts/bench/year.py [--cubes 50000] [--days 365] [--queries 200] [--disk-mb 2000] [--json FILE]
 
-A fake clock; and in place of a model its recorded costs (the figures of `memos bench ttft` in README.md: what
-reading and restoring so many tokens takes, and the size of a state). Everything else is real: a vault of N
-memories, each query's use noted in it, `memos maintain` each night, `memos check` each month.
+A fake clock; and in place of a model its recorded costs (the figures of `memos bench ttft` in `memos help
+figures`: what reading and restoring so many tokens takes, and the size of a state). Everything else is real:
+a vault of N memories, each query's use noted in it, `memos maintain` each night, `memos check` each month.
 
 Questions fall on memories by Zipf's law, and what is hot drifts: each day some of the hot ones give way to
 others, and once a month a burst falls on a few. Each question reads one memory. Compared with `economy`:

@@ -13,7 +13,7 @@ cut, a tail), and runs commands that read, `check`, `check --repair`, and a writ
   nothing;
 - a repair that changes a text which was right.
 
-What no hash covers (store_format.md, section 11) may be wrong silently: counted as ``unprotected``.
+What no hash covers (memos_cli/guides/security.md) may be wrong silently: counted as ``unprotected``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ UNPROTECTED = frozenset(
         "bytes",
     ]
 )
-"""Fields that no hash covers for every memory (store_format.md, section 11)."""
+"""Fields that no hash covers for every memory (memos_cli/guides/security.md)."""
 CHECK = ("check", "--json")
 IGNORED = frozenset(("vault", "database", "bytes", "heat", "heats", "start", "search", "total"))
 """Fields that depend on the place and the time of a command."""

@@ -8,7 +8,7 @@ same commands on both, reading and writing, and each must print the same bytes, 
 leave the same visible memories.
 
 Ids and times need no replacing: see ``worlds.fixed``. What differs by necessity is covered: numbers of audit
-rows and the audit's head (store_format.md, section 10), measured times, tokens, and the path of the copy. Not
+rows and the audit's head (`memos help security`), measured times, tokens, and the path of the copy. Not
 tried: imports of bundles with the id of a hidden memory, which get a new id.
 """
 

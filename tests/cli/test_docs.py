@@ -1,12 +1,16 @@
-"""The documents say what the code does: every command, setting, exit code, table and column."""
+"""The documents say what the code does: every command, option, setting, exit code, table, column and link."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -14,8 +18,14 @@ from typer.testing import CliRunner
 
 from memos_cli.cli.app import FAMILIES, build
 from memos_cli.infrastructure.storage.schema import migrate
+from memos_cli.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+GUIDES = sorted((ROOT / "memos_cli" / "guides").glob("*.md"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "store_format.md", *GUIDES]
+MOST_WORDS = {"README.md": 1500, "store_format.md": 5500}
+FOREIGN = {"--lora", "--token", "--force"}
+"""An option of llama.cpp, one with a secret in an example, and one that does not exist."""
 COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]
 COMMANDS += [f"group {name}" for name in ("add", "remove", "list")] + ["task list", "task done"]
 COMMANDS += [f"token {name}" for name in ("create", "list", "revoke", "require")]
@@ -71,8 +81,97 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     assert any(line.startswith("scripts/test") for line in opening)
 
 
-def test_every_file_that_the_documents_name_exists() -> None:
-    for document in ("README.md", "store_format.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        for path in set(re.findall(r"(?:scripts|tests|memos_cli)/[\w./-]*\w", text)):
-            assert (ROOT / path).exists(), f"{document} names {path}"
+@pytest.mark.parametrize(("document", "most"), MOST_WORDS.items())
+def test_the_main_documents_are_short(document: str, most: int) -> None:
+    assert len((ROOT / document).read_text(encoding="utf-8").split()) <= most
+
+
+def test_the_readme_links_each_guide() -> None:
+    linked = re.findall(r"\]\((memos_cli/guides/[^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {ROOT / path for path in linked} == {*GUIDES}
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("## Read on")[1]
+    assert all(f"| [{guide.stem}](memos_cli/guides/{guide.name}) |" in table for guide in GUIDES)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_files_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        if target.startswith("https://"):
+            continue
+        file = (document.parent / target).resolve() if target else document
+        assert file.exists(), f"{document.name} links to {target}"
+        headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert not anchor or anchor in anchors, f"{document.name} links to {target}#{anchor}"
+    for path in set(re.findall(r"(?:scripts|tests|memos_cli)/[\w./-]*\w", text)):
+        assert (ROOT / path).exists(), f"{document.name} names {path}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_in_documents_exist(document: Path) -> None:
+    root: Any = typer.main.get_command(build())
+    for line in find_commands(document.read_text(encoding="utf-8")):
+        try:
+            words = shlex.split(line)
+        except ValueError:  # the quotation goes on beyond what was cut off
+            words = line.split()
+        command = root
+        while words and hasattr(command, "commands") and not words[0].startswith("-"):
+            if words[0] not in command.commands and command.invoke_without_command and command is not root:
+                break
+            assert words[0] in command.commands, f"{document.name}: memos {line}"
+            command = command.commands[words.pop(0)]
+        known = {"-h", *list_options(command)}
+        for word in words:
+            option = word.split("=")[0]
+            assert not re.match(r"--?[a-z]", option) or option in known, f"{document.name}: memos {line}"
+
+
+def list_options(command: Any) -> set[str]:
+    return {"--help", *(name for each in command.params for name in (*each.opts, *each.secondary_opts))}
+
+
+def find_commands(text: str) -> Iterator[str]:
+    """The commands of memos in blocks and in inline code, without ``memos``, up to a pipe or a comment."""
+    blocks = re.findall(r"^```(?:sh|console|cron)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    rest = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    pattern = r"(?:^|[$|(] ?|\* +|`)memos\s+([^|#<>)`\n]+(?:\n--[^|#<>)`\n]+)?)"
+    for code in (*blocks, *re.findall(r"`([^`]+)`", rest)):
+        for line in re.findall(pattern, code, re.MULTILINE):
+            if not line[0].isupper():  # memos COMMAND --help
+                yield " ".join(line.split()).rstrip("… ")
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *GUIDES], ids=lambda path: path.name)
+def test_options_and_settings_in_documents_exist(document: Path) -> None:
+    if document.name == "figures.md":  # its options are those of scripts
+        return
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    known = set(FOREIGN)
+    pending: list[Any] = [typer.main.get_command(build())]
+    while pending:
+        command = pending.pop()
+        pending += getattr(command, "commands", {}).values()
+        known |= list_options(command)
+    code = " ".join(re.findall(r"`((?:memos|-)[^`]+)`", text))  # not those of other programs
+    assert {*re.findall(r"(?<!\S)--[a-z-]+\b", code)} <= known
+    keys = {field.metadata["key"] for field in fields(Settings)} | {"parametric.relevance"}
+    groups = "|".join({key.split(".")[0] for key in keys if "." in key})
+    assert {*re.findall(rf"`((?:{groups})\.[a-z_]+)\b", text)} <= keys | {"key.age"}  # a file
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "`memos serach x`",
+        "```sh\nmemos search --kk 3\n```",
+        "```console\n$ echo a | memos ingset -\n```",
+        "```cron\n0 6 * * *  memos updaet -q\n```",
+        "as in `memos\ningest --no-vectors`",
+    ],
+)
+def test_a_wrong_command_in_a_document_is_found(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "x.md").write_text(wrong)
+    with pytest.raises(AssertionError):
+        test_commands_in_documents_exist(tmp_path / "x.md")

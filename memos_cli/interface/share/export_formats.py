@@ -1,4 +1,4 @@
-"""Memories in the formats of other programs. What each cannot hold is said here, and in the README.
+"""Memories in the formats of other programs. What each cannot hold is said here, and in `memos help sharing`.
 
 None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
 again, and finds every text.

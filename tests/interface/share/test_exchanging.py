@@ -157,7 +157,7 @@ LOSSES = {
     "memos": {"id", "ref", "expires"},
     "letta": {"id", "ref", "type", "title", "time", "tags", "expires", "links"},
 }
-"""What of a memory is not as it was once it has gone out in a format and come in again: see the README."""
+"""What of a memory is not as it was after an export and an import: see `memos help sharing`."""
 
 
 @pytest.mark.parametrize("format", LOSSES)
