@@ -27,6 +27,8 @@ collect_ignore = [] if find_spec("torch") else ["models/test_trainee.py"]
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is expensive to make again (a compiled embedder) is made once a run."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one cache for all workers
+        return tmp_path_factory.getbasetemp().parent / "cache"
     return tmp_path_factory.mktemp("cache")
 
 
