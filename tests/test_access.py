@@ -20,13 +20,18 @@ from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault import check
+from memos_cli.interface import selection
 from memos_cli.interface.access.access import Access
-from memos_cli.interface.adapters.distillation import TrainOptions
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.ask.usage import record_use
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import (
+    AnswerOptions,
+    IngestOptions,
+    PublishOptions,
+    ReadOptions,
+    TrainOptions,
+)
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.operation.lifecycle.retention import Retention
 from memos_cli.operation.states.activation import Restored
 from memos_cli.settings import Settings
@@ -60,7 +65,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         )
         ann.set_view("swans", Filter(tags=("work",)))
         ann.pin([cube.id])
-        ann.use(
+        record_use(
+            ann,
             [cube],
             Restored(0, None, False, 0.0),
             question="Where is the swan's vault?",
@@ -74,7 +80,7 @@ def learn(memos: Memos, text: str, *tags: str) -> str:
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 
     done = memos.ingest(
-        wishes=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
+        options=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
     )
     return done.ids[0] if done.ids else ""
 
@@ -83,7 +89,7 @@ def bring(memos: Memos, text: str) -> object:
     export = memos.vault.folder.parent / "memory.jsonl"
     entity = {"type": "entity", "name": "Swan", "entityType": "bird", "observations": [text]}
     export.write_text(json.dumps(entity))
-    return memos.import_export(export, wishes=IngestOptions(), embed=False)
+    return memos.import_export(export, options=IngestOptions(), embed=False)
 
 
 def send(memos: Memos, id: str) -> bytes:
@@ -112,7 +118,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "check": lambda m, id: m.check(),
     "count_waiting": lambda m, id: m.count_waiting(),
     "cubes_at": lambda m, id: m.cubes_at(2 * NOW, filter=ALL),
-    "select": lambda m, id: [*m.select(ALL)],
+    "select": lambda m, id: [*selection.select(m, ALL)],
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
     "demote": lambda m, id: m.demote([id], dry_run=True),
     "backup": lambda m, id: m.backup(m.folder.parent / "backups", Retention()),
@@ -131,7 +137,6 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "rollback": lambda m, id: m.rollback(id, 1),
     "diff": lambda m, id: m.diff(id),
     "edit": lambda m, id: m.edit(id, text="mine now"),
-    "find": lambda m, id: (m.find("swan vault", filter=Filter()), m.find("swan", filter=ALL)),
     "forget": lambda m, id: (m.forget([], filter=ALL, dry_run=False), m.forget([id], dry_run=False)),
     "gate": lambda m, id: m.gate(id),
     "history": lambda m, id: m.history(id),
@@ -143,7 +148,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "pinned": lambda m, id: [*m.pinned(""), *m.pinned("swans")],
     "pins": lambda m, id: m.pins(),
     "is_empty": lambda m, id: m.is_empty(),
-    "prepare": lambda m, id: m.prepare([id], wanted=TrainOptions()),
+    "prepare": lambda m, id: m.prepare([id], options=TrainOptions()),
     "promote": lambda m, id: m.promote([id]),
     "remove_view": lambda m, id: m.remove_view("swans"),
     "review": lambda m, id: m.review([id], approve=True),
@@ -183,12 +188,12 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "told", "keys", "open_embedder", "open_vocabulary", "fingerprint", "pace", "shelf", "rack", "reranker",
-    "embed", "embed_new", "embed_if_possible", "finish",
+    "keys", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "pace", "shelf", "rack",
+    "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
-    "publish", "use", "audit_reads", "distil", "access.require", "access.decide",
+    "publish", "audit_reads", "distil", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_writer", "access.require_sharing", "access.require_owner", "access.audited_reads",
     "access.require_lasting_grants", "access.require_maker", "restore_vault",
@@ -252,12 +257,12 @@ def test_two_who_keep_the_same_words_or_file_each_have_their_own(folder: Path, t
     file.write_text("The heron nests in May.\n")
     for who in (ANN, BO):
         with enter(folder, who) as memos:
-            assert memos.ingest([file], wishes=IngestOptions(), embed=False).added == 1
+            assert memos.ingest([file], options=IngestOptions(), embed=False).added == 1
             assert learn(memos, "Both know this.") != ""
-            assert memos.ingest([file], wishes=IngestOptions(), embed=False).unchanged == 1
+            assert memos.ingest([file], options=IngestOptions(), embed=False).unchanged == 1
     file.write_text("The heron nests in June.\n")
     with enter(folder, BO) as bo:
-        assert bo.ingest([file], wishes=IngestOptions(), embed=False).versions == 1
+        assert bo.ingest([file], options=IngestOptions(), embed=False).versions == 1
         bo.forget([], filter=Filter(), dry_run=False)
         assert list(bo.cubes(filter=ALL)) == []
     with enter(folder, ANN) as ann:
@@ -468,7 +473,7 @@ def test_what_is_kept_for_a_task_is_for_its_agent_until_it_is_done(folder: Path)
     rule = "Commit messages of the swan are in English."
     with enter(folder, ANN) as ann, enter(folder, CODER) as coder, enter(folder, BO) as bo:
         wishes = IngestOptions(hints=LINES, audience=CODER, task="T2")
-        (id,) = ann.ingest(wishes=wishes, text=rule.encode(), embed=False).ids
+        (id,) = ann.ingest(options=wishes, text=rule.encode(), embed=False).ids
         ann.pin([id])
 
         def found(memos: Memos) -> set[str]:
@@ -500,11 +505,11 @@ def test_a_strangers_model_is_told_nothing(folder: Path) -> None:
         question = "Where does the swan's vault lie?"
         for way in ("quote", "model"):
             manner = AnswerOptions(max_tokens=8, answer=way)
-            assert "fjord" not in repr(coder.plan(question, filter=Filter(), manner=manner))
-            assert "fjord" not in repr(coder.query(question, filter=Filter(), manner=manner))
+            assert "fjord" not in repr(coder.plan(question, filter=Filter(), options=manner))
+            assert "fjord" not in repr(coder.query(question, filter=Filter(), options=manner))
     with enter(folder, ANN) as ann:
         for way in ("quote", "model"):
-            assert "fjord" in repr(ann.plan(question, filter=Filter(), manner=AnswerOptions(answer=way)))
+            assert "fjord" in repr(ann.plan(question, filter=Filter(), options=AnswerOptions(answer=way)))
         assert "fjord" in repr(
-            ann.query(question, filter=Filter(), manner=AnswerOptions(answer="quote")).quotes
+            ann.query(question, filter=Filter(), options=AnswerOptions(answer="quote")).quotes
         )

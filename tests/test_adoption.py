@@ -21,9 +21,9 @@ from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.memories.links import LINK_KINDS
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault import check
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.interface.share import bundle, signing
 from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.bundle_import import adopt
@@ -41,7 +41,7 @@ def enter(folder: Path, who: str = ANN) -> Memos:
 
 def say(memos: Memos, *texts: str, **wishes: Any) -> list[str]:
     wanted = IngestOptions(hints=ReadOptions(lines=True), **wishes)
-    return list(memos.ingest(wishes=wanted, text="\n".join(texts).encode(), embed=False).ids)
+    return list(memos.ingest(options=wanted, text="\n".join(texts).encode(), embed=False).ids)
 
 
 def foreign(id: str, *texts: str, **more: Any) -> dict[str, Any]:
@@ -88,7 +88,8 @@ def rows_before(memos: Memos, last: int) -> dict[str, list[Any]]:
     ids = {row[1] for row in found["cube"]}
     found["request"] = [row for row in found["request"] if any(id in row[0] for id in ids)]
     found["found"] = [
-        sorted({hit.cube.id for hit in memos.find(text, filter=Filter(), k=99).hits} & ids) for text in TEXTS
+        sorted({hit.cube.id for hit in memos.search(text, filter=Filter(), k=99).hits} & ids)
+        for text in TEXTS
     ]
     found["conflicts"] = [pair for pair in memos.conflicts() if {pair.older.id, pair.newer.id} & ids]
     junk = memos.forget([], filter=Filter(tags=("junk",)), dry_run=True).cubes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from command import Shell, with_models
 
-from memos_cli.interface.ask.event_times import read_anchor
+from memos_cli.interface.time.event_phrases import read_anchor
 
 NOW = ("--now", "2026-06-15")
 

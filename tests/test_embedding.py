@@ -19,9 +19,8 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.search import embedding
 from memos_cli.operation.search.embedding import SENTENCES, embed_waiting, embedded_texts, row_in_use
 from memos_cli.operation.search.sentences import split_sentences
@@ -287,7 +286,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def take(memos: Memos, *texts: str, embed: bool = True) -> None:
     memos.ingest(
-        wishes=IngestOptions(hints=ReadOptions(lines=True)), text="\n".join(texts).encode(), embed=embed
+        options=IngestOptions(hints=ReadOptions(lines=True)), text="\n".join(texts).encode(), embed=embed
     )
 
 
@@ -522,7 +521,7 @@ def test_a_vault_that_is_used_with_another_embedder_uses_its_vectors(folder: Pat
         memos.vault_to_be()
         take(memos, "The lark nests low.")
     with enter(folder, BagOfWords(32)) as memos:
-        done = memos.ingest(wishes=IngestOptions(), text=b"The raven nests high.")
+        done = memos.ingest(options=IngestOptions(), text=b"The raven nests high.")
         assert (done.embedded, done.without_vector) == (2, 0)
         assert memos.count_waiting() == 0
         assert queries.embedder_in_use(memos.vault.connection) == 2

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, MemosError
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.share import bundle
 
 CHAT = "".join(
@@ -191,7 +191,7 @@ def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[
     there = Desk(tmp_path / "there", desk.settings, desk.loads, desk.reads, desk.written)
     with there.open() as memos:
         memos.vault_to_be()
-        memos.import_export(tmp_path / "one.mip", wishes=IngestOptions(), embed=False)
+        memos.import_export(tmp_path / "one.mip", options=IngestOptions(), embed=False)
         second = io.BytesIO()
         memos.export(stream=second, filter=Filter())
         assert second.getvalue() == first.getvalue()

@@ -18,8 +18,9 @@ from tiny_models import write_model
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.results import Found
 from memos_cli.interface.share import bundle
 from memos_cli.interface.time.times import parse_when

@@ -13,7 +13,7 @@ from test_secrecy import AWS, GITHUB, HEX, KEY
 
 from memos_cli.cube import Filter
 from memos_cli.errors import UsageError
-from memos_cli.interface.adapters.distillation import TrainOptions
+from memos_cli.interface.options import TrainOptions
 from memos_cli.interface.redaction.redaction import knows_personal
 
 NOTES = f"""# Server
@@ -174,9 +174,9 @@ def test_no_adapter_learns_what_is_confidential(desk: Desk) -> None:
     (id,) = desk.keep(SECRET)
     mark(desk, "confidential", id)
     with desk.open() as memos, pytest.raises(UsageError, match="confidential"):
-        memos.prepare([id], wanted=TrainOptions())
+        memos.prepare([id], options=TrainOptions())
     with desk.open() as memos, pytest.raises(UsageError, match="no memory to promote"):
-        memos.prepare([], filter=Filter(tags=("none",)), wanted=TrainOptions())
+        memos.prepare([], filter=Filter(tags=("none",)), options=TrainOptions())
 
 
 # --- quarantine ------------------------------------------------------------------------------------------

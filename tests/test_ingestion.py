@@ -19,8 +19,8 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest import ingestion
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.ingest.ingestion import Ingestion
+from memos_cli.interface.options import IngestOptions, ReadOptions
 
 LINES = IngestOptions(hints=ReadOptions(lines=True))
 

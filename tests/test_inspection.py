@@ -20,7 +20,8 @@ def show(vault: Vault, id: str, now: int) -> MemoryDetails:
 
 
 def test_a_span_is_proved_by_the_bytes_that_stand_there(vault: Vault, tmp_path: Path) -> None:
-    from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
+    from memos_cli.interface.ingest.ingestion import Ingestion
+    from memos_cli.interface.options import IngestOptions
 
     file = tmp_path / "Ärger im Büro.txt"
     file.write_text("Größe: fünf.\n")

@@ -12,8 +12,8 @@ from conftest import draft
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.share.exporting import FORMATS
 from memos_cli.settings import Settings
 
@@ -69,10 +69,10 @@ def test_an_import_holds_a_part(large: Path, tmp_path: Path, format: str) -> Non
         memos.export(stream=file, filter=Filter(), format=format)
     with open_vault(tmp_path / "first") as memos:  # what is imported late, or cached, is there afterwards
         memos.vault_to_be()
-        memos.import_export(path, wishes=IngestOptions(), embed=False)
+        memos.import_export(path, options=IngestOptions(), embed=False)
     with open_vault(tmp_path / "second") as memos:
         memos.vault_to_be()
-        assert peak(lambda: memos.import_export(path, wishes=IngestOptions(), embed=False)) < WHOLE
+        assert peak(lambda: memos.import_export(path, options=IngestOptions(), embed=False)) < WHOLE
         assert memos.vault.texts == COUNT
 
 

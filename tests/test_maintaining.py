@@ -129,7 +129,7 @@ def test_a_clock_that_jumps_loses_nothing(desk: Desk, jump: int) -> None:
         assert [version.version for version in memos.history(id).versions] == [3, 2, 1]
         assert (shown.cube.state, shown.cube.version, shown.cube.hits) == ("activated", 3, 3)
         assert 0 < shown.cube.heat <= 3
-        assert memos.find("harbour keeper", filter=Filter()).hits[0].cube.id == id
+        assert memos.search("harbour keeper", filter=Filter()).hits[0].cube.id == id
         assert memos.verify_audit() == []
 
 

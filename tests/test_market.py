@@ -31,11 +31,11 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.share import feeds
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.share import bundle
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds import publishing
 from memos_cli.interface.share.feeds.feed_index import Index, Stored
-from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import Settings
 

@@ -16,9 +16,9 @@ from test_access import ANN, BO, CODER, enter, learn
 from memos_cli.cli.app import build
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, PublishOptions
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import PublishOptions
 
 ROLES = ("nobody", "reader", "writer", "owner")
 FREE, READ, WRITE, OWNER = ROLES
@@ -337,11 +337,11 @@ def test_a_shown_plan_has_audit_rows(tmp_path: Path) -> None:
         ann.vault_to_be()
         id = learn(ann, "The heron nests in May.")
         before = ann.audit_head().n
-        ann.plan("When does the heron nest?", filter=Filter(), manner=AnswerOptions(answer="quote"))
+        ann.plan("When does the heron nest?", filter=Filter(), options=AnswerOptions(answer="quote"))
         assert [(row.action, row.cube) for row in ann.audit() if row.n > before] == [("search", id)]
         for question in ("When does the heron nest?", "Who baked the heron's bread?"):
             before = ann.audit_head().n
-            found = ann.query(question, filter=Filter(), manner=AnswerOptions(answer="quote"))
+            found = ann.query(question, filter=Filter(), options=AnswerOptions(answer="quote"))
             seen = {each.hit.cube.id for each in found.plan.chosen}
             seen |= {found.nearest.cube.id} if found.nearest else set()
             assert {row.cube for row in ann.audit() if row.n > before} == seen

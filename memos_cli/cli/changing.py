@@ -83,7 +83,9 @@ def edit(
 
 def embed_changed(memos: Memos, output: Output) -> None:
     """Compute the vectors that a committed change left missing; note what fails."""
-    for note in memos.embed_if_possible():
+    from memos_cli.interface.missing_vectors import embed_if_possible
+
+    for note in embed_if_possible(memos):
         output.note(f"note: {note}")
 
 

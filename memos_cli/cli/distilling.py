@@ -19,8 +19,9 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
-    from memos_cli.interface.adapters.distillation import Prepared, TrainOptions
+    from memos_cli.interface.adapters.distillation import Prepared
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import TrainOptions
     from memos_cli.operation.adapters.parametric import Distilled, Watch
 
 SHOWN = 12
@@ -33,7 +34,8 @@ def register(app: typer.Typer) -> None:
 
 def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> TrainOptions:
     """What the options of a distillation say. Raises UsageError."""
-    from memos_cli.interface.adapters.distillation import TrainOptions, read_rows
+    from memos_cli.interface.adapters.distillation import read_rows
+    from memos_cli.interface.options import TrainOptions
 
     hint = "name a JSONL file of questions, or -"
     if qa and lessons:
@@ -62,7 +64,7 @@ def distil(
     """Prepare, train, examine, tell. Exit code 1 where the gate refused, 3 where the time was up."""
     output = state.output
     with output.progress("memories") as (count,):
-        prepared = memos.prepare(ids, filter=filter, wanted=wanted, on_memory=count)
+        prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
     if dump:
         _dump(state, prepared, dump)
     if dump or dry_run:

@@ -98,8 +98,7 @@ def import_(
       memos export --tag team | memos import - --vault ~/team
     """
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.ingest.ingestion import IngestOptions
-    from memos_cli.interface.ingest.sources.reading import ReadOptions
+    from memos_cli.interface.options import IngestOptions, ReadOptions
 
     check_secrets(secrets, "memos import")
     check_encoding(encoding)
@@ -121,7 +120,7 @@ def import_(
             reread=reread,
         )
         made = memos.import_export(
-            named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
+            named, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
             with_grants=with_grants, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip

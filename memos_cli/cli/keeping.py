@@ -139,8 +139,7 @@ def ingest(
     from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
     from memos_cli.interface.access.access import principal_named
-    from memos_cli.interface.ingest.ingestion import IngestOptions
-    from memos_cli.interface.ingest.sources.reading import ReadOptions
+    from memos_cli.interface.options import IngestOptions, ReadOptions
 
     if type and type not in SEMANTIC_TYPES:
         raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
@@ -186,7 +185,7 @@ def ingest(
         )
         memos.vault  # noqa: B018 (no vault is said before standard input is waited for)
         result = memos.ingest(
-            files, wishes=wishes, text=read_stdin() if "-" in sources else None, name=source,
+            files, options=wishes, text=read_stdin() if "-" in sources else None, name=source,
             embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip

@@ -91,7 +91,7 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.interface.share.feeds.outgoing import PublishOptions
+    from memos_cli.interface.options import PublishOptions
 
     state = state_of(ctx)
     output = state.output

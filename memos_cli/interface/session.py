@@ -1,4 +1,4 @@
-"""What the Memory API works with: a vault, who asks, its key, the models; each opened when first needed."""
+"""What use cases work with: the vault, the caller, the key, the models; each is opened when first needed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,17 @@ if TYPE_CHECKING:
     from memos_cli.operation.states.activation import StateCache
     from memos_cli.operation.states.throughput import Throughput
 
+NAMED = 100
+"""Memories of one read that its audit row names; it only counts the others."""
+
 
 def wall_clock() -> int:
     """Now, in milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def ignore(progress: object) -> None:
+    """Ignore the progress of a long use case: the default of its ``on_…`` options."""
 
 
 def nobody_asks(vault: str, twice: bool) -> str:
@@ -204,6 +211,14 @@ class Session:
 
         return Reranker(self.settings.search_reranker)
 
+    def audit_reads(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+        """Record in the audit that the caller read ``cubes`` and ``more`` others, if the vault audits reads.
+
+        The row names the first of many memories."""
+        if cubes and self.access.audited_reads == "all":
+            named, count = cubes[:NAMED], len(cubes) + more
+            self.vault.audit_reads(self.principal, self.now(), action, named, count - len(named))
+
     @property
     def embedder(self) -> Embedder:
         """The embedder: of the settings, else the vault's own, else the embedded one."""
@@ -215,28 +230,18 @@ class Session:
             )
         return self._embedder
 
+    def use_embedder(self, name: str) -> None:
+        """Open another embedder and use it from now on. Raises ModelUnfit."""
+        chosen = self.open_embedder(name)
+        if self._embedder is not None:
+            self._embedder.close()
+        self._embedder = chosen
+
     def open_embedder(self, name: str) -> Embedder:
+        """Open an embedder. The caller closes it."""
         from memos_cli.models.embed.embedder import open_embedder
 
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
-
-    def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
-        """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
-        # Vectors of memories that the caller may not read must not decide it.
-        held, db = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1", self.vault.connection
-        sees_none = self.vault.is_narrow and not self.vault.texts  # or all vectors would be looked through
-        if sees_none or not db.execute(held).fetchone():
-            return None, ()
-        from memos_cli.operation.search.embedding import row_in_use
-
-        try:
-            embedder = self.embedder
-        except ModelUnfit as error:
-            return None, (f"searched by words alone: {error}; {error.hint}",)
-        if row_in_use(self.vault.connection, embedder):
-            return embedder, ()
-        advice = f"run memos embed --embedder {embedder.name}"
-        return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)
 
     def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
         """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""

@@ -27,9 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.infrastructure.storage.fulltext import TOKENIZER, word_row
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import load_settings
 
 WORDS = [
@@ -61,7 +60,7 @@ def bulk(kind: str, count: int) -> dict[str, object]:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             wishes = IngestOptions(hints=ReadOptions(lines=kind == "txt"))
             start = time.perf_counter()
-            result = api.ingest([source], wishes=wishes, embed=False)
+            result = api.ingest([source], options=wishes, embed=False)
             seconds = time.perf_counter() - start
         assert result.added == count, result
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -100,7 +99,7 @@ def single(rounds: int) -> dict[str, float]:
                 )
                 db.execute("COMMIT")
                 middle = time.perf_counter()
-                api.ingest(wishes=IngestOptions(), text=text.encode(), embed=False)
+                api.ingest(options=IngestOptions(), text=text.encode(), embed=False)
                 if n >= 20:
                     bare.append(middle - start)
                     ours.append(time.perf_counter() - middle)

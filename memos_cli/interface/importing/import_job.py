@@ -24,9 +24,11 @@ from memos_cli.interface.importing.importers import (
     kind_of,
     open_export,
 )
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions, collector_at_rest
+from memos_cli.interface.ingest.ingest import finish
+from memos_cli.interface.ingest.ingestion import Ingestion, collector_at_rest
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
 from memos_cli.interface.ingest.sources.reading import Reading
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import (
     Sensitive,
     cover,
@@ -39,7 +41,7 @@ from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.share.trust import require_trust
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 SHOWN = 1_000
 """Number of failures that are listed one by one."""
@@ -58,7 +60,7 @@ class Imported:
 
 
 def import_export(
-    memos: Memos,
+    session: Session,
     path: Path,
     wishes: IngestOptions,
     *,
@@ -73,12 +75,12 @@ def import_export(
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Import the export at ``path``. Records that cannot be imported are listed in ``failed``."""
-    memos.access.require_writer()
+    session.access.require_writer()
     if with_grants:
-        memos.access.require_lasting_grants()
+        session.access.require_lasting_grants()
     wishes = replace(wishes, foreign=True)
     job = Ingestion(
-        memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
+        session.vault, wishes, principal=session.principal, clock=session.now, max_bytes=1 << 62,
         on_source=on_source, on_drafts=on_drafts,
     )  # fmt: skip
     sources: list[tuple[str, str, int]] = []
@@ -89,7 +91,7 @@ def import_export(
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(
-                memos, job, export, found, wishes,
+                session, job, export, found, wishes,
                 embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
                 on_vectors=on_vectors,
             )  # fmt: skip
@@ -112,7 +114,7 @@ def import_export(
                 job.masked += masked
                 continue
             known = len(job.ids)
-            _take(memos, job, found, bundle, drafts, flush)
+            _take(session, job, found, bundle, drafts, flush)
             job.masked += masked if len(job.ids) > known else []
             if bundle.relations or bundle.pinned or bundle.ends:
                 loose.append(
@@ -122,14 +124,14 @@ def import_export(
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
-        made = [_connect(memos, bundle, uris) for bundle in loose]
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+        made = [_connect(session, bundle, uris) for bundle in loose]
+    done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     linked, pinned = (sum(each[at] for each in made) for at in (0, 1))
     return Imported(found, tuple(sources), done, linked, pinned, dry_run)
 
 
 def _adopt(
-    memos: Memos,
+    session: Session,
     job: Ingestion,
     export: Export,
     kind: str,
@@ -159,17 +161,17 @@ def _adopt(
         if found.signature is not None:
             signer = signing.verify(found.manifest, found.signature)
             job.notes.append(f"signed by {signer}")
-            require_trust(memos, signer, trust=trust and not dry_run)
+            require_trust(session, signer, trust=trust and not dry_run)
         count, linked = len(found.parts.get("cubes.jsonl", ())), 0
         if not dry_run:
             held = wishes.quarantine == "always"
             linked = adopt(
-                memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
+                session, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
                 signer=signer,
             )  # fmt: skip
     if job.masked and job.ids:
         job.notes.append(f"{export.path}: {note_masked(job.masked)}")
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+    done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
@@ -212,7 +214,7 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
 
 
 def _take(
-    memos: Memos,
+    session: Session,
     job: Ingestion,
     kind: str,
     bundle: Bundle,
@@ -223,7 +225,7 @@ def _take(
     seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
-        known = queries.by_ref(memos.vault.connection, list(finals), memos.principal)
+        known = queries.by_ref(session.vault.connection, list(finals), session.principal)
         finals = {ref: draft for ref, draft in finals.items() if ref not in known}
         drafts = [
             replace(each, text=bundle.earlier[each.ref][0]) if each.ref in finals and each.ref else each
@@ -235,9 +237,9 @@ def _take(
     if not finals:
         return
     flush()
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        numbers = queries.by_ref(change.db, list(finals), memos.principal)
-        row = queries.source(change.db, bundle.uri, memos.principal)
+    with session.vault.change(session.principal, session.now()) as change:
+        numbers = queries.by_ref(change.db, list(finals), session.principal)
+        row = queries.source(change.db, bundle.uri, session.principal)
         if row is None:
             return  # all of it was forgotten
         places = {place.cube: place for place in queries.places(change.db, row.n)}
@@ -249,13 +251,13 @@ def _take(
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
 
 
-def _connect(memos: Memos, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
+def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
     """Link, pin and expire the memories of this export, from the sources ``uris``, as in the export.
 
     What waits for a review is not pinned. Returns how many links and pins are new.
     """
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        find = partial(foreign_memories.of_sources, change.db, owner=memos.principal, uris=uris)
+    with session.vault.change(session.principal, session.now()) as change:
+        find = partial(foreign_memories.of_sources, change.db, owner=session.principal, uris=uris)
         known = find([end for each in bundle.relations for end in (each.source, each.target)])
         linked = sum(
             links.add(change, known[each.source], each.kind, known[each.target])

@@ -17,8 +17,9 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, Relation
 from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
+from memos_cli.interface.options import ReadOptions
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
 _OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, time
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
 
 NEAREST = 50
 """Levels of an outline above an entry that its title names at most."""

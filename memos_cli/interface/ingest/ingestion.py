@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -19,14 +19,8 @@ from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
-from memos_cli.interface.ingest.sources.reading import (
-    Reading,
-    ReadOptions,
-    Unreadable,
-    find,
-    read,
-    read_bytes,
-)
+from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
 from memos_cli.letters import nfc
@@ -39,34 +33,6 @@ SHARED = 1.0
 """Seconds for which small sources share a transaction: as long as another writer waits."""
 LOOSE = "stdin"
 """The source of input that has no name."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestOptions:
-    """What an ingest is told about its sources, beside the sources themselves."""
-
-    hints: ReadOptions = field(default_factory=ReadOptions)
-    terms: NewMemoryFields = field(default_factory=NewMemoryFields)
-    time: int | None = None
-    """The time of memories that carry none."""
-    prune: bool = False
-    prune_all: bool = False
-    """Prune even if all sources of a folder are gone at once."""
-    reread: bool = False
-    """Compare every piece, even of unchanged sources; bring back forgotten memories."""
-    quarantine: str = "never"
-    """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
-    audience: str = ""
-    """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
-    task: str = ""
-    foreign: bool = False
-    """Whether the source is an import: it changes only memories that came from it before."""
-
-    def recipe(self) -> str:
-        """A fingerprint of all that decides what a source becomes, beside its bytes."""
-        return hashlib.sha256(
-            repr((self.hints, self.terms, self.time, self.quarantine)).encode()
-        ).hexdigest()[:16]
 
 
 class Ingestion:

@@ -12,16 +12,17 @@ from memos_cli.infrastructure.backup import backup_format
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import forgetting, forgotten, links, queries
 from memos_cli.infrastructure.share import publications
+from memos_cli.interface import selection
 from memos_cli.interface.lifecycle.linking import take_apart
 from memos_cli.interface.lifecycle.standing import chosen, require_unfrozen
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
-def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
+def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
     """Give a cube a new version, unless it says this already.
 
     ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
@@ -30,18 +31,18 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
         new_one.encode()  # an argument may contain bytes that are not text; fail before any change
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.one(id, "write")
         require_unfrozen([cube])
         if seen and seen != cube.version:
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
-        head = cube.title if title is None else cover(title, memos.settings.ingest_secrets)
+        head = cube.title if title is None else cover(title, session.settings.ingest_secrets)
         new = (cube.text if text is None else text, head)
         if new == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
-        new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
+        new_text, level = (new[0], "open") if text is None else guard(new[0], session.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
     notes = (
@@ -51,7 +52,7 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
 
 
 def forget(
-    memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
+    session: Session, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
 ) -> Forgotten:
     """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
 
@@ -59,10 +60,10 @@ def forget(
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
     back. The result contains only what the caller may read.
     """
-    db = memos.vault.whole
+    db = session.vault.whole
 
     def meant() -> tuple[Cube, ...]:
-        cubes = chosen(memos, ids, filter, "admin")
+        cubes = chosen(session, ids, filter, "admin")
         named = [cube.n for cube in cubes]
         require_unfrozen(cubes)
         more = set() if exactly else links.relatives(db, named) - {*named}
@@ -73,9 +74,9 @@ def forget(
         return (*cubes, *made)
 
     def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
-        if not memos.vault.is_narrow:
+        if not session.vault.is_narrow:
             return tuple(cubes)
-        seen = queries.by_ids(memos.vault.connection, [cube.id for cube in cubes])
+        seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
         return tuple(cube for cube in cubes if cube.id in seen)
 
     def count(table: str, cubes: Sequence[Cube]) -> int:
@@ -85,7 +86,7 @@ def forget(
     def told(cubes: tuple[Cube, ...]) -> Forgotten:
         cubes = visible(cubes)
         named = {cube.id for cube in cubes}
-        now, seen = memos.now(), memos.vault.connection
+        now, seen = session.now(), session.vault.connection
         states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
         taught = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
         counts = count("version", cubes), count("vector", cubes)
@@ -96,9 +97,12 @@ def forget(
 
     if dry_run:
         shown = told(meant())
-        memos.audit_reads("list", shown.cubes)
+        session.audit_reads("list", shown.cubes)
         return shown
-    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
+    with (
+        session.vault.blob_changes() as blobs,
+        session.vault.change(session.principal, session.now()) as change,
+    ):
         cubes = meant()
         gone = told(cubes)
         gone_now = {cube.n for cube in cubes}
@@ -109,18 +113,35 @@ def forget(
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
         blobs.update(blob for cube in cubes for blob in forgetting.forget(change, cube.n))
         change.drop_bare_sources()
-    return replace(gone, settled=not cubes or memos.vault.settle())
+    return replace(gone, settled=not cubes or session.vault.settle())
 
 
-def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
+def tag(
+    session: Session, ids: Sequence[str], tags: Sequence[str], *, remove: bool, untag: Sequence[str]
+) -> Tagged:
+    """Add ``tags`` to memories, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
+    if not remove:
+        tags = [cover(each, session.settings.ingest_secrets) for each in tags]
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.several(ids, "write")
+        require_unfrozen(cubes)
+        session.access.require(cubes, "share")  # tags decide who sees a memory
+        changed = sum(
+            change.tag(cube.n, tags, remove=remove) + change.tag(cube.n, untag, remove=True) > 0
+            for cube in cubes
+        )
+    return Tagged(len(cubes), changed)
+
+
+def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
     """Let memories stand in every prompt of a view, and adapters be attached to it, or no longer."""
     if view:
-        memos.view(view)
+        selection.view(session, view)
     may_stand = Filter(payloads=("plaintext", "parametric"))
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.several(ids, "write")
         numbers = [cube.n for cube in cubes]
-        live = queries.filter_ids(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
+        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=may_stand)
         for cube in () if remove else cubes:
             if problem := _cannot_stand(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")

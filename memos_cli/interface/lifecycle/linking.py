@@ -19,7 +19,7 @@ from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""
@@ -44,15 +44,15 @@ class LinkStep:
     link: Link | None = None
 
 
-def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
+def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
     """Link a memory to others, or take these links away."""
     if kind not in LINK_KINDS:
         raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "write")
-        targets = memos.several(others)
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.one(id, "write")
+        targets = session.several(others)
         if any(target.n == cube.n for target in targets):
             raise UsageError(f"{cube.id} cannot be linked to itself", "name two memories")
         act = links.remove if remove else links.add
@@ -60,10 +60,10 @@ def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: boo
     return Tagged(len(targets), changed)
 
 
-def walk(memos: Memos, id: str, depth: int) -> list[LinkStep]:
+def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
     """The memories that links lead to from one, the nearest first."""
-    db = memos.vault.connection
-    cube = memos.access.one(id)
+    db = session.vault.connection
+    cube = session.access.one(id)
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
@@ -76,24 +76,24 @@ def walk(memos: Memos, id: str, depth: int) -> list[LinkStep]:
         steps += [LinkStep(distance, cubes[n], ahead[n]) for n in ahead if n in cubes]
         seen |= ahead.keys()
         edge = list(ahead)
-    memos.audit_reads("show", [step.cube for step in steps])
+    session.audit_reads("show", [step.cube for step in steps])
     return steps
 
 
-def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
+def merge(session: Session, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
     """Put memories together into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
 
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "admin")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.several(ids, "admin")
         if len(cubes) < 2:
             raise UsageError("one memory is no merge", "memos merge ID ID…")
-        _require_own(memos, change, cubes)
+        _require_own(session, change, cubes)
         whole = text if text is not None else "\n\n".join(dict.fromkeys(cube.text.strip() for cube in cubes))
         if not whole.strip():
             raise UsageError("the merged text is empty", "give it with --text")
-        policy, level = memos.settings.ingest_secrets, "open"
+        policy, level = session.settings.ingest_secrets, "open"
         if text is not None:
             whole, level = guard(whole, policy)
         title = None if title is None else cover(title, policy)
@@ -123,12 +123,12 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
-def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
+def part(session: Session, ids: Sequence[str]) -> list[Merged]:
     """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
     parted = []
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with session.vault.change(session.principal, session.now()) as change:
         for id in ids:
-            cube = memos.access.one(id, "admin")
+            cube = session.access.one(id, "admin")
             require_unfrozen([cube])
             back = take_apart(change, cube.n)
             if not back:
@@ -137,7 +137,7 @@ def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
     # Who may change a memory may not read all that was merged into it.
-    seen = queries.by_ids(memos.vault.connection, [id for _, back in parted for id in back])
+    seen = queries.by_ids(session.vault.connection, [id for _, back in parted for id in back])
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 
@@ -153,13 +153,13 @@ def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = froz
     return back
 
 
-def slice_up(memos: Memos, id: str, size: int) -> Merged:
+def slice_up(session: Session, id: str, size: int) -> Merged:
     """Keep a long memory's parts as memories of their own, linked to it. It stays as it is, archived."""
     from semantic_text_splitter import TextSplitter
 
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "admin")
-        _require_own(memos, change, [cube])
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.one(id, "admin")
+        _require_own(session, change, [cube])
         pieces = TextSplitter(size).chunks(cube.text)
         if len(pieces) < 2:
             raise UsageError(
@@ -188,12 +188,12 @@ def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) 
     return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
 
 
-def _require_own(memos: Memos, change: Transaction, cubes: Sequence[Cube]) -> None:
+def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -> None:
     """Raise UsageError unless all are live memories of who asks, and for whoever may read them: what is made
     of them is its own, and for all of these."""
     require_unfrozen(cubes)
     for cube in cubes:
-        if cube.owner != memos.principal:
+        if cube.owner != session.principal:
             raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
             raise UsageError(f"{cube.id} is for a task", "memos task list")

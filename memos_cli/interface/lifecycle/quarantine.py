@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
+from memos_cli.interface import selection
 from memos_cli.interface.lifecycle.standing import require_unfrozen
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
-def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
+def review(session: Session, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
     """Let quarantined memories in, or archive them: those of ``ids``, or all that pass ``filter``.
 
     Raises Refused for an agent: what came from outside is let in by a person.
     """
-    if not memos.principal.startswith("user:"):
+    if not session.principal.startswith("user:"):
         raise Refused("only a user reviews what came from outside", "memos review --as user:NAME")
     action = "approve" if approve else "reject"
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _waiting(memos, ids, filter)
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = _waiting(session, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
                 raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
@@ -34,24 +35,24 @@ def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: 
     return cubes
 
 
-def _waiting(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
     """What is to be reviewed: one's own, and what came from a feed that one follows. Raises Refused."""
     if filter is None:
-        cubes = memos.several(ids)
+        cubes = session.several(ids)
     else:
-        cubes = [*memos.select(replace(filter, states=("quarantined",)))]
-    memos.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
-    memos.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
+        cubes = [*selection.select(session, replace(filter, states=("quarantined",)))]
+    session.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
+    session.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
     return cubes
 
 
-def mark(memos: Memos, ids: Sequence[str], level: str) -> Tagged:
+def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
     """Say how sensitive memories are."""
     if level not in SENSITIVITIES:
         raise UsageError(f"there is no sensitivity {level!r}", f"one of: {', '.join(SENSITIVITIES)}")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.several(ids, "write")
         require_unfrozen(cubes)
-        memos.access.require(cubes, "share")  # it decides where a memory may go
+        session.access.require(cubes, "share")  # it decides where a memory may go
         changed = sum(change.mark(cube.n, level) for cube in cubes)
     return Tagged(len(cubes), changed)

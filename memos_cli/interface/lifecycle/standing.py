@@ -12,13 +12,14 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import Version
+from memos_cli.interface import selection
 from memos_cli.interface.results import Edited, Tagged
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.access.governance import Right
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class Diff:
     lines: tuple[str, ...]
 
 
-def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
+def move(session: Session, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
     """``archive`` memories, or ``restore`` them: those of ``ids``, or all that pass ``filter``.
 
     A memory in that state already is left unchanged. A restored memory no longer expires; one that was never
     approved goes back to quarantine.
     """
     wanted = "archived" if action == "archive" else "activated"
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _memories(memos, ids, filter)
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = _memories(session, ids, filter)
         changed = waiting = 0
         for cube in cubes:
             is_over = cube.state == "expired" or (cube.expires is not None and cube.expires <= change.now)
@@ -57,42 +58,42 @@ def move(memos: Memos, ids: Sequence[str], filter: Filter | None, action: str) -
     return Tagged(len(cubes), changed, waiting)
 
 
-def expire(memos: Memos, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
+def expire(session: Session, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
     """Let memories expire at a time, or after so many uses; both None: never."""
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _memories(memos, ids, None)
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = _memories(session, ids, None)
         for cube in cubes:
             change.renew(cube.n, at, uses)
     return Tagged(len(cubes), sum((cube.expires, cube.uses_left) != (at, uses) for cube in cubes))
 
 
-def freeze(memos: Memos, ids: Sequence[str], *, thaw: bool) -> Tagged:
+def freeze(session: Session, ids: Sequence[str], *, thaw: bool) -> Tagged:
     """Let memories refuse every change, and to be forgotten; or no longer."""
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.several(ids, "write")
         changed = sum(change.freeze(cube.n, thaw=thaw) for cube in cubes)
     return Tagged(len(cubes), changed)
 
 
-def rollback(memos: Memos, id: str, to: int) -> Edited:
+def rollback(session: Session, id: str, to: int) -> Edited:
     """Give a memory a new version that says what an old one said."""
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.one(id, "write")
         require_unfrozen([cube])
-        old = version_of(memos, cube, to)
+        old = version_of(session, cube, to)
         if (old.text, old.title) == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
         change.edit(cube, old.text, old.title, "rollback")
     return Edited(cube.id, cube.version + 1, True)
 
 
-def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
+def diff(session: Session, id: str, old: int, new: int) -> Diff:
     """What changed between two versions; 0 stands for the newest, and for the one before it."""
-    with memos.vault.snapshot(memos.vault.connection):
-        cube = memos.access.one(id)
-        after = version_of(memos, cube, new or cube.version)
-        before = version_of(memos, cube, old or max(1, after.version - 1))
-    memos.audit_reads("show", [cube])
+    with session.vault.snapshot(session.vault.connection):
+        cube = session.access.one(id)
+        after = version_of(session, cube, new or cube.version)
+        before = version_of(session, cube, old or max(1, after.version - 1))
+    session.audit_reads("show", [cube])
     lines = unified_diff(
         _lines(before), _lines(after), f"version {before.version}", f"version {after.version}",
         show_time(before.created), show_time(after.created), lineterm="",
@@ -100,9 +101,9 @@ def diff(memos: Memos, id: str, old: int, new: int) -> Diff:
     return Diff(cube.id, before.version, after.version, tuple(lines))
 
 
-def version_of(memos: Memos, cube: Cube, number: int) -> Version:
+def version_of(session: Session, cube: Cube, number: int) -> Version:
     """A version of a cube by its number. Raises UsageError where there is none."""
-    for version in queries.versions(memos.vault.connection, cube.n):
+    for version in queries.versions(session.vault.connection, cube.n):
         if version.version == number:
             return version
     raise UsageError(
@@ -117,20 +118,20 @@ def require_unfrozen(cubes: Sequence[Cube]) -> None:
             raise UsageError(f"{cube.id} is frozen", f"memos unfreeze {cube.id}")
 
 
-def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None, right: Right = "write") -> list[Cube]:
+def chosen(session: Session, ids: Sequence[str], filter: Filter | None, right: Right = "write") -> list[Cube]:
     """What is to be changed: the cubes of ``ids``, or all that pass ``filter`` and came from no feed.
 
     Raises Refused.
     """
     if filter is None:
-        return memos.several(ids, right)
-    cubes = [cube for cube in memos.select(filter) if not is_feeds(cube.owner)]
-    memos.access.require(cubes, right)
+        return session.several(ids, right)
+    cubes = [cube for cube in selection.select(session, filter) if not is_feeds(cube.owner)]
+    session.access.require(cubes, right)
     return cubes
 
 
-def _memories(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    cubes = chosen(memos, ids, filter)
+def _memories(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    cubes = chosen(session, ids, filter)
     require_unfrozen(cubes)
     for cube in cubes:
         if cube.payload != "plaintext":

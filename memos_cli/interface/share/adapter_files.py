@@ -20,7 +20,7 @@ from memos_cli.operation.adapters.training_set import is_private
 from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 MEMBER = "adapters.jsonl"
 _SUMMARY = ("passed", "reason", "checks", "recall")
@@ -29,10 +29,10 @@ TOLD = "told"
 """Under which an adapter that came from elsewhere keeps the report card that came with it."""
 
 
-def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
+def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
     """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
     found = adapters.adapters(
-        memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+        session.vault.connection, now=session.now(), where="c.owner = ?", values=(session.principal,)
     )
     return [
         each
@@ -46,18 +46,20 @@ def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
     ]
 
 
-def to_member(memos: Memos, adapter: Adapter, *, public: bool = False) -> tuple[dict[str, Any], str, bytes]:
+def to_member(
+    session: Session, adapter: Adapter, *, public: bool = False
+) -> tuple[dict[str, Any], str, bytes]:
     """An adapter as a bundle holds it: its record, and its file with its name.
 
     What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
     lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
     """
     assert adapter.blob is not None, "without weights it is stale"
-    data = bytes(memos.vault.blobs.unseal(memos.vault.blobs.get(adapter.blob)))
+    data = bytes(session.vault.blobs.unseal(session.vault.blobs.get(adapter.blob)))
     sha256 = hashlib.sha256(data).hexdigest()
     lessons = [
         each
-        for each in adapters.lessons(memos.vault.connection, adapter.cube)
+        for each in adapters.lessons(session.vault.connection, adapter.cube)
         if not is_private(each) and not (public and _is_telling(each))
     ]
     asked = {each.question for each in lessons}
@@ -108,7 +110,7 @@ class Kept:
 
 
 def keep(
-    memos: Memos,
+    session: Session,
     records: Sequence[Mapping[str, Any]],
     files: Mapping[str, bytes],
     numbers: Mapping[str, int],
@@ -125,7 +127,7 @@ def keep(
     kept, told, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
-            id = _keep(memos, each, files, numbers, versions, principal or memos.principal, brought)
+            id = _keep(session, each, files, numbers, versions, principal or session.principal, brought)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             told.append(f"adapter {number} is left: {type(error).__name__} {error}")
         except MemosError as error:
@@ -137,7 +139,7 @@ def keep(
 
 
 def _keep(
-    memos: Memos,
+    session: Session,
     record: Mapping[str, Any],
     files: Mapping[str, bytes],
     numbers: Mapping[str, int],
@@ -161,11 +163,11 @@ def _keep(
     lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
     fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
     recipe, told = dict(record["recipe"]), dict(record["report"])
-    title, vault = _text(record["title"]), memos.vault
+    title, vault = _text(record["title"]), session.vault
     here = queries.by_rowid(vault.connection, [n for n, _ in sources])
     digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
     known = adapters.adapters(
-        vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
+        vault.connection, now=session.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
     )
     for each in known:
         if not each.stale and (each.recipe == recipe or each.good):
@@ -180,7 +182,7 @@ def _keep(
             blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
             float(record["seconds"]),
         )  # fmt: skip
-        with vault.change(principal, memos.now()) as change:
+        with vault.change(principal, session.now()) as change:
             id, _, old = adapters.keep(
                 change, weights, name=title, sources=sources, lessons=lessons, state="archived",
                 action="import",
@@ -189,17 +191,17 @@ def _keep(
     return id
 
 
-def model_of(memos: Memos) -> str:
+def model_of(session: Session) -> str:
     """The sha256 of the reader, by which adapters name their base; "" where there is none."""
     from memos_cli.models.model_files import fingerprint
 
     try:
-        return fingerprint(memos.reader.path, cache_folder() / "models.json")
+        return fingerprint(session.reader.path, cache_folder() / "models.json")
     except ModelUnfit:
         return ""
 
 
-def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
+def examine(session: Session, ids: Sequence[str]) -> list[str]:
     """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
 
     Returns what is to be told.
@@ -207,9 +209,9 @@ def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
     from memos_cli.interface.adapters.distillation import examine_again
 
     told = []
-    model = model_of(memos) if ids else ""
-    for cube in memos.several(ids):
-        adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+    model = model_of(session) if ids else ""
+    for cube in session.several(ids):
+        adapter = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
         assert adapter is not None
         if "checks" in adapter.report:  # it was examined here before
             continue
@@ -220,7 +222,7 @@ def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
             )
             continue
         try:
-            report = examine_again(memos, adapter, cube.owner, lambda count: None)["report"]
+            report = examine_again(session, adapter, cube.owner, lambda count: None)["report"]
         except ModelUnfit as error:
             told.append(f"{adapter.title!r} is not used: {error}")
             continue

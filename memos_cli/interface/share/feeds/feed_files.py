@@ -19,7 +19,7 @@ from memos_cli.interface.share.feeds.feed_index import Delta, Stored, StoredAdap
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 WITHDRAWN = "withdrawn.jsonl"
 SPANS = (1, 2, 4, 8, 16, 32)
@@ -95,9 +95,9 @@ def _write(ids: Iterable[str], items: Mapping[str, Lines], gone: Sequence[str]) 
     return stream.getvalue()
 
 
-def carry(memos: Memos, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
+def carry(session: Session, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
     """An adapter of memories of which nothing is covered, as a bundle of its own, with its name."""
-    record, name, data = adapter_files.to_member(memos, adapter, public=True)
+    record, name, data = adapter_files.to_member(session, adapter, public=True)
     for source in record["sources"]:
         source["version"] = 1  # a publication has one version of each
     stream = io.BytesIO()

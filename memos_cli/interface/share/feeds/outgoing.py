@@ -6,41 +6,21 @@ who may read it here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import LIVE_STATES, Cube, Filter
+from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.infrastructure.memories import links, queries
+from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
+from memos_cli.interface.selection import select
 from memos_cli.interface.share import bundle
 from memos_cli.interface.share.exporting import PORTABLE, why_held
 from memos_cli.interface.share.feeds.feed_files import Lines
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
-
-
-@dataclass(frozen=True, slots=True)
-class PublishOptions:
-    """What a publication is made of, and how."""
-
-    ids: tuple[str, ...] = ()
-    filter: Filter | None = None
-    redact: bool = False
-    up_to: str = ""
-    """The most sensitive that may go; "": as the settings say."""
-    licence: str = ""
-    expires: str = ""
-    """When it ends if it is not published again, as it is typed: ``30d`` counts from each publication."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
-
-    @classmethod
-    def of(cls, value: Mapping[str, Any]) -> PublishOptions:
-        filter = value["filter"] and queries.filter_from_json(value["filter"])
-        return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})
+    from memos_cli.interface.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +42,20 @@ class Outgoing:
         return replace(self, change="new" if known is None else "same" if known == now else "changed")
 
 
-def choose(memos: Memos, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
+def choose(session: Session, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
     """The memories that may go, by their ids, and why others stay."""
-    up_to = wanted.up_to or memos.settings.sensitivity_publish
+    up_to = wanted.up_to or session.settings.sensitivity_publish
     if wanted.filter is None:
-        here = queries.by_ids(memos.vault.connection, wanted.ids)  # those that are still there
-        cubes = memos.several(list(here))
+        here = queries.by_ids(session.vault.connection, wanted.ids)  # those that are still there
+        cubes = session.several(list(here))
     else:
-        cubes = [*memos.select(wanted.filter)]
+        cubes = [*select(session, wanted.filter)]
     held_back: dict[str, int] = {}
     chosen = []
     for cube in cubes:
         if cube.payload != "plaintext" or cube.state not in LIVE_STATES:
             continue
-        why = why_held(memos, cube, up_to)
+        why = why_held(session, cube, up_to)
         if not why and up_to == "open" and not wanted.redact and find_personal(_all_of(cube)):
             why = "personal data in it (--redact covers it)"
         if why:
@@ -109,11 +89,11 @@ def _covered(text: str, redact: bool) -> tuple[str, int]:
     return mask(text, personal), len(found) + len(personal)
 
 
-def lines_of(memos: Memos, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
+def lines_of(session: Session, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
     """The lines of memories and of the links among them, by id."""
     ids = {cube.n: cube.id for cube in cubes}
     linked: dict[str, list[bytes]] = {}
-    for link in links.links_among(memos.vault.connection, ids.keys()):
+    for link in links.links_among(session.vault.connection, ids.keys()):
         if link.kind in PORTABLE:
             source, target = links.in_order(link.source_id, link.kind, link.target_id)
             line = bundle.to_line({"source": source, "kind": link.kind, "target": target})

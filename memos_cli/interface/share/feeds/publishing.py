@@ -20,19 +20,20 @@ from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share import publications as records
 from memos_cli.infrastructure.share.publications import Publication
 from memos_cli.interface.ask.question_parser import parse_when
+from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.redaction.redaction import knows_personal
 from memos_cli.interface.share import adapter_files, signing
 from memos_cli.interface.share.feeds import feed_files
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_index import Index, Signed
-from memos_cli.interface.share.feeds.outgoing import Outgoing, PublishOptions, choose, cover, lines_of
+from memos_cli.interface.share.feeds.outgoing import Outgoing, choose, cover, lines_of
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import cache_folder
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.memories.transaction import Transaction
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
 _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
@@ -86,13 +87,13 @@ class Published:
     changed: bool
 
 
-def publications(memos: Memos) -> list[Publication]:
+def publications(session: Session) -> list[Publication]:
     """What who asks publishes, as it went out last."""
-    return records.publications(memos.vault.connection, memos.principal)
+    return records.publications(session.vault.connection, session.principal)
 
 
 def propose(
-    memos: Memos,
+    session: Session,
     name: str,
     wanted: PublishOptions | None,
     target: str,
@@ -105,9 +106,9 @@ def propose(
     ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
     there from elsewhere. Raises UsageError, Refused.
     """
-    signer = _signer(memos, name)
-    known = next((each for each in publications(memos) if each.name == name), None)
-    made = None if withdraw else _wanted(memos, name, wanted, known)
+    signer = _signer(session, name)
+    known = next((each for each in publications(session) if each.name == name), None)
+    made = None if withdraw else _wanted(session, name, wanted, known)
     if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
@@ -116,8 +117,8 @@ def propose(
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
     follows = _follows(known, registry, there, replace=replace)
-    cubes, held_back = choose(memos, made) if made else ([], {})
-    memos.audit_reads("list", cubes)  # who publishes is shown them
+    cubes, held_back = choose(session, made) if made else ([], {})
+    session.audit_reads("list", cubes)  # who publishes is shown them
     if made and not cubes and known is None:
         stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
         raise UsageError(
@@ -127,17 +128,17 @@ def propose(
             else "memos list --tag TAG shows what a filter chooses",
         )
     leaving = [cover(cube, redact=bool(made and made.redact)) for cube in cubes]
-    items = lines_of(memos, cubes, leaving)
-    before = records.published(memos.vault.connection, known.n) if known and follows else {}
+    items = lines_of(session, cubes, leaving)
+    before = records.published(session.vault.connection, known.n) if known and follows else {}
     serial = 1 + max(known.serial if known else 0, there.index.serial if there else 0)
     now = feed_files.remember(before, items, serial)
     whole = feed_files.write_bundle(items)
     deltas = feed_files.write_deltas(items, now, serial, len(whole) // 2) if follows else []
     uncovered = {cube.n for cube, out in zip(cubes, leaving, strict=True) if not out.covered}
-    carried = [feed_files.carry(memos, each) for each in adapter_files.outgoing(memos, uncovered)]
+    carried = [feed_files.carry(session, each) for each in adapter_files.outgoing(session, uncovered)]
     index = Index(
-        name=name, serial=serial, time=memos.now(), licence=made.licence if made else "",
-        expires=_end(memos, made), memories=len(items),
+        name=name, serial=serial, time=session.now(), licence=made.licence if made else "",
+        expires=_end(session, made), memories=len(items),
         root=feeds.root({id: lines.sha256 for id, lines in items.items()}), bundle=feed_files.stored(whole),
         deltas=tuple(delta for delta, _ in deltas), adapters=tuple(held for _, held, _ in carried),
     )  # fmt: skip
@@ -162,19 +163,19 @@ def propose(
     )  # fmt: skip
 
 
-def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
+def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
     """Send what was proposed: files first, the index that names them last, then what nothing names goes.
 
     Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
     or what lies there, are not those of the proposal any more.
     """
     make_folder(cache_folder())
-    with hold(cache_folder() / "publish.lock", timeout=memos.settings.lock_timeout):
-        return _publish(memos, proposal, Registry(proposal.url), on_bytes)
+    with hold(cache_folder() / "publish.lock", timeout=session.settings.lock_timeout):
+        return _publish(session, proposal, Registry(proposal.url), on_bytes)
 
 
 def _publish(
-    memos: Memos, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
+    session: Session, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
 ) -> Published:
     made, sent = proposal._index, 0
     _require_unchanged(proposal, registry)
@@ -187,8 +188,8 @@ def _publish(
                 on_bytes(len(data))
         line, sha256 = indexes.write(made)
         # Noted before it is there: what lies there then, and is not known here, is somebody else's.
-        with memos.vault.change(memos.principal, memos.now()) as change:
-            _require_same(memos, change, proposal)
+        with session.vault.change(session.principal, session.now()) as change:
+            _require_same(session, change, proposal)
             wanted = proposal.wanted.to_json() if proposal.wanted else None
             records.tell_published(
                 change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
@@ -205,12 +206,12 @@ def _publish(
     )
 
 
-def _signer(memos: Memos, name: str) -> str:
+def _signer(session: Session, name: str) -> str:
     """The key of who publishes. Raises UsageError, Refused."""
     if not indexes.NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
-    if "share" not in memos.access.caller.most:
-        raise Refused(f"the token of {memos.principal} does not allow to share", "use an owner's")
+    if "share" not in session.access.caller.most:
+        raise Refused(f"the token of {session.principal} does not allow to share", "use an owner's")
     key = signing.own_key()
     if key is None:
         raise UsageError("there is no key to sign with", "memos key new")
@@ -218,10 +219,10 @@ def _signer(memos: Memos, name: str) -> str:
 
 
 def _wanted(
-    memos: Memos, name: str, wanted: PublishOptions | None, known: Publication | None
+    session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
     """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
-    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in memos.several(wanted.ids)))
+    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.several(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
             raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
@@ -235,11 +236,11 @@ def _wanted(
     return made
 
 
-def _end(memos: Memos, wanted: PublishOptions | None) -> int | None:
+def _end(session: Session, wanted: PublishOptions | None) -> int | None:
     if wanted is None or not wanted.expires:
         return None
-    expires = parse_when(wanted.expires, now=memos.now(), zone=local_zone(), future=True, end=True)
-    if expires <= memos.now():
+    expires = parse_when(wanted.expires, now=session.now(), zone=local_zone(), future=True, end=True)
+    if expires <= session.now():
         raise UsageError(f"it would have ended already: {wanted.expires}", "--expires 90d")
     return expires
 
@@ -294,9 +295,9 @@ def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
         raise _changed(proposal)
 
 
-def _require_same(memos: Memos, change: Transaction, proposal: Proposal) -> None:
+def _require_same(session: Session, change: Transaction, proposal: Proposal) -> None:
     """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
-    known = next((each for each in publications(memos) if each.name == proposal.name), None)
+    known = next((each for each in publications(session) if each.name == proposal.name), None)
     cubes = queries.by_rowid(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
     now = {
         cube.id: (cube.version, cube.updated)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share.feeds import Feed, Item
+from memos_cli.interface.lifecycle.conflicts import link_new
+from memos_cli.interface.missing_vectors import count_missing, embed_if_possible
 from memos_cli.interface.share import adapter_files, bundle, signing
 from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.bundle_import import covered, to_foreign
@@ -31,7 +33,7 @@ from memos_cli.interface.share.trust import require_trust
 from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _UNPACKED = 64
 """How many times larger than its file a delta may be."""
@@ -68,13 +70,13 @@ class Unsubscribed:
     kept: bool
 
 
-def subscriptions(memos: Memos) -> list[Feed]:
+def subscriptions(session: Session) -> list[Feed]:
     """What who asks follows."""
-    return [feed for feed in feeds.feeds(memos.vault.connection) if feed.principal == memos.principal]
+    return [feed for feed in feeds.feeds(session.vault.connection) if feed.principal == session.principal]
 
 
 def subscribe(
-    memos: Memos,
+    session: Session,
     url: str,
     name: str,
     *,
@@ -87,60 +89,60 @@ def subscribe(
     ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
     unless they are to be trusted from now on.
     """
-    memos.access.require_writer()
+    session.access.require_writer()
     registry = Registry(url)
     found = indexes.read(registry.read_index(), registry.url)
     called = name or found.index.name
     if not indexes.NAME.fullmatch(called):
         raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
-    if (there := feeds.by_name(memos.vault.whole, called)) is not None:
-        if (there.principal, there.url) != (memos.principal, registry.url):
+    if (there := feeds.by_name(session.vault.whole, called)) is not None:
+        if (there.principal, there.url) != (session.principal, registry.url):
             raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
         if quarantine is not None:
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 feeds.set_quarantine(change, there, quarantine)
-        return update(memos, called, on_bytes)
-    require_trust(memos, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
-    with memos.vault.change(memos.principal, memos.now()) as change:
+        return update(session, called, on_bytes)
+    require_trust(session, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
+    with session.vault.change(session.principal, session.now()) as change:
         feeds.follow(
             change, called, registry.url, found.index.name, found.signer, quarantine=bool(quarantine)
         )
     try:
-        return update(memos, called, on_bytes)
+        return update(session, called, on_bytes)
     except BaseException:
         # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        with session.vault.change(session.principal, session.now()) as change:
             if (now := feeds.by_name(change.db, called)) is not None and now.serial == 0:
                 feeds.leave(change, now, keep=False)
         raise
 
 
-def update(memos: Memos, name: str, on_bytes: Callable[[int], None]) -> Updated:
+def update(session: Session, name: str, on_bytes: Callable[[int], None]) -> Updated:
     """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
-    memos.access.require_writer()
+    session.access.require_writer()
     try:
-        return _update(memos, named(memos, name), on_bytes)
+        return _update(session, named(session, name), on_bytes)
     except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
-        return _update(memos, named(memos, name), on_bytes)
+        return _update(session, named(session, name), on_bytes)
 
 
-def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
+def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
     registry = Registry(feed.url)
     found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
     is_here = found.sha256 == feed.sha256
     done = Updated(
         feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
-        notes=tuple(_ending(memos, found)),
+        notes=tuple(_ending(session, found)),
     )  # fmt: skip
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
-        done = _bring(memos, feed, found, fetch, done)
+        done = _bring(session, feed, found, fetch, done)
     if done.withdrawn:
-        memos.vault.settle()
+        session.vault.settle()
     # Also what an update that was cut off has left.
-    unembedded = memos.embed_if_possible() if memos.count_waiting() else ()
-    rivals = _rivals(memos, done.ids)
-    more, told = _take_adapters(memos, feed, found, fetch, is_new=not is_here)
+    unembedded = embed_if_possible(session) if count_missing(session) else ()
+    rivals = link_new(session, done.ids)
+    more, told = _take_adapters(session, feed, found, fetch, is_new=not is_here)
     return replace(
         done, received=done.received + sum(each.bytes for each in more),
         notes=(*done.notes, *unembedded, *rivals, *told),
@@ -148,40 +150,43 @@ def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Update
 
 
 def _bring(
-    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
+    session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
 ) -> Updated:
     """Take in a delta or, where there is none or it does not come out right, the whole bundle."""
     received, delta = 0, _best_delta(feed, found)
     if delta is not None:
         received = delta.bytes
         try:
-            return _take(memos, feed, found, fetch(delta), replace(done, received=received), whole=False)
+            return _take(session, feed, found, fetch(delta), replace(done, received=received), whole=False)
         except (Damaged, Missing):
             pass
     received += found.index.bundle.bytes
     came = fetch(found.index.bundle)
-    return _take(memos, feed, found, came, replace(done, received=received), whole=True)
+    return _take(session, feed, found, came, replace(done, received=received), whole=True)
 
 
-def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Unsubscribed:
+def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
     """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on.
 
     Raises Refused for a token that does not allow to forget.
     """
-    if "admin" not in memos.access.caller.most:
-        raise Refused(f"the token of {memos.principal} does not allow to forget", "use an owner's")
-    feed = named(memos, name)
-    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
+    if "admin" not in session.access.caller.most:
+        raise Refused(f"the token of {session.principal} does not allow to forget", "use an owner's")
+    feed = named(session, name)
+    with (
+        session.vault.blob_changes() as blobs,
+        session.vault.change(session.principal, session.now()) as change,
+    ):
         count, left = feeds.leave(change, feed, keep=keep)
         blobs.update(left)
     if not keep and count:
-        memos.vault.settle()
+        session.vault.settle()
     return Unsubscribed(feed.name, count, keep)
 
 
-def named(memos: Memos, name: str) -> Feed:
+def named(session: Session, name: str) -> Feed:
     """A feed of who asks. Raises UsageError where there is none of this name."""
-    mine = subscriptions(memos)
+    mine = subscriptions(session)
     for feed in mine:
         if feed.name == name:
             return feed
@@ -223,9 +228,9 @@ def _accepted(feed: Feed, found: Signed) -> Signed:
     return found
 
 
-def _ending(memos: Memos, found: Signed) -> list[str]:
+def _ending(session: Session, found: Signed) -> list[str]:
     ends = found.index.expires
-    if ends is not None and ends <= memos.now():
+    if ends is not None and ends <= session.now():
         return ["what is published there has ended, and was not published again"]
     return []
 
@@ -264,12 +269,14 @@ def _unpacked(data: bytes, where: str) -> bytes:
 # --- taking in -------------------------------------------------------------------------------------
 
 
-def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool) -> Updated:
+def _take(
+    session: Session, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool
+) -> Updated:
     """Bring the vault to what ``came`` says, all or nothing. Raises Damaged if the index says otherwise."""
     items = _items(came)
     counts = {"added": 0, "versions": 0, "header": 0, "unchanged": 0}
     index = found.index
-    with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
+    with session.vault.blob_changes() as blobs, session.vault.change(feed.owner, session.now()) as change:
         now = feeds.by_name(change.db, feed.name)
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
@@ -329,7 +336,7 @@ def _withdrawn(came: Bundle) -> set[str]:
 
 
 def _take_adapters(
-    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
+    session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
 ) -> tuple[list[Stored], list[str]]:
     """Fetch and examine the adapters for the reader here that are not here yet; let go of what is withdrawn.
 
@@ -337,20 +344,20 @@ def _take_adapters(
     again by the next update. Returns what was fetched, and what is to be told.
     """
     published = {each.sha256: each for each in found.index.adapters}
-    known = feeds.adapters(memos.vault.connection, feed.n)
+    known = feeds.adapters(session.vault.connection, feed.n)
     if known.keys() - published.keys():
-        with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
+        with session.vault.blob_changes() as blobs, session.vault.change(feed.owner, session.now()) as change:
             blobs.update(feeds.withdraw_adapters(change, feed, published))
     new = [each for sha256, each in published.items() if sha256 not in known]
     if not new or feed.quarantine:
         return [], []
-    model = adapter_files.model_of(memos)
+    model = adapter_files.model_of(session)
     mine = [each for each in new if each.model == model]
     told = []
     if (more := len(new) - len(mine)) and is_new:
         told.append(f"adapters there for other models than the reader here: {more}; their text serves")
-    here = feeds.held(memos.vault.connection, feed.n)
-    cubes = queries.by_rowid(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
+    here = feeds.held(session.vault.connection, feed.n)
+    cubes = queries.by_rowid(session.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
     versions = {id: cubes[cube].version for id, cube in numbers.items()}
     fetched: list[Stored] = []
@@ -362,21 +369,13 @@ def _take_adapters(
             continue
         fetched.append(stored)
         kept = adapter_files.keep(
-            memos, came.parts.get(adapter_files.MEMBER, ())[:1], came.files, numbers, versions=versions,
+            session, came.parts.get(adapter_files.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
         )  # fmt: skip
-        told += [*kept.told, *adapter_files.examine(memos, kept.ids)]
+        told += [*kept.told, *adapter_files.examine(session, kept.ids)]
         if kept.again:
             continue
-        cube = memos.access.one(kept.ids[0]).n if kept.ids else None
-        with memos.vault.change(feed.owner, memos.now()) as change:
+        cube = session.access.one(kept.ids[0]).n if kept.ids else None
+        with session.vault.change(feed.owner, session.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
     return fetched, told
-
-
-def _rivals(memos: Memos, ids: Sequence[str]) -> list[str]:
-    """Link what is new with what of one's own it contradicts, where that is few; else the night does."""
-    from memos_cli.interface.lifecycle.conflicts import link_new
-    from memos_cli.interface.memory import FEW
-
-    return link_new(memos, ids) if 0 < len(ids) <= FEW else []

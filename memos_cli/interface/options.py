@@ -1,0 +1,117 @@
+"""The options of use cases. An option that is not given comes from the settings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from memos_cli.cube import Filter
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How to answer a question."""
+
+    max_tokens: int = 0
+    temperature: float | None = None
+    seed: int = 0
+    system: str = ""
+    view: str = ""
+    """Pinned memories of this view are in the prompt."""
+    text_only: bool = False
+    """Read every memory as text, even if a saved state or an adapter could replace it."""
+    now: int | None = None
+    """When the question is asked: "yesterday" is the day before. None: now."""
+    answer: str = ""
+    """``quote``, ``model`` or ``auto``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says about a source; it overrides what the source says of itself."""
+
+    kind: str = ""
+    """One of ``sources.kinds.KINDS``; "" detects it."""
+    type: str = ""
+    """The semantic type of all drafts; "" takes the source's own, or the usual one of its kind."""
+    lines: bool = False
+    """Each line that is not blank is one draft."""
+    chunk_chars: int = 900
+    """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
+    encoding: str = ""
+    """The encoding of all sources, whatever they declare; "" detects it."""
+    fallback: str = ""
+    """The encoding of sources that are not UTF-8 and declare none; "" guesses."""
+    secrets: str = "mask"
+    """``mask`` replaces secrets by a placeholder, ``refuse`` leaves out a piece that contains one, ``allow``
+    stores it and marks the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How to ingest sources."""
+
+    hints: ReadOptions = field(default_factory=ReadOptions)
+    terms: NewMemoryFields = field(default_factory=NewMemoryFields)
+    time: int | None = None
+    """The time of memories that have none of their own."""
+    prune: bool = False
+    """Archive memories that are gone from the sources."""
+    prune_all: bool = False
+    """Prune even if all sources of a folder are gone at once."""
+    reread: bool = False
+    """Compare every piece, even of unchanged sources; bring back forgotten memories."""
+    quarantine: str = "never"
+    """Which memories go to quarantine: ``never``, those from a ``web`` page, ``always``."""
+    audience: str = ""
+    """The only principal that may read the memories until ``task`` is done; "": everyone with the right."""
+    task: str = ""
+    foreign: bool = False
+    """Whether the source is an import: it changes only memories that came from it before."""
+
+    def recipe(self) -> str:
+        """Return a fingerprint of all options that decide what a source becomes."""
+        decisive = (self.hints, self.terms, self.time, self.quarantine)
+        return hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train an adapter."""
+
+    name: str = ""
+    own: Sequence[Mapping[str, Any]] = ()
+    """Questions and answers that the user adds to those made from the memories."""
+    instead: Sequence[Mapping[str, Any]] | None = None
+    """The whole training set, as ``Prepared.rows`` gave it; the user may have edited it."""
+    steps: int = 0
+    minutes: float = 0.0
+    """Most minutes of training; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """What to publish, and how."""
+
+    ids: tuple[str, ...] = ()
+    filter: Filter | None = None
+    redact: bool = False
+    up_to: str = ""
+    """The highest sensitivity that is published; "": the setting."""
+    licence: str = ""
+    expires: str = ""
+    """When the publication ends unless it is published again, as typed: ``30d`` counts from each time."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as the vault stores them."""
+        return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> PublishOptions:
+        """Return the options that ``to_json`` wrote."""
+        filter = value["filter"] and queries.filter_from_json(value["filter"])
+        return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})
