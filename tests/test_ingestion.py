@@ -193,10 +193,10 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     assert cube.span is not None
     kept = vault.blobs.get(source.blob)
     assert kept[cube.span.start : cube.span.end].decode() == cube.text
-    from memos_cli.interface.vault.inspection import show
+    from memos_cli.interface.vault.inspection import details
 
     file.unlink()
-    assert [place.reads for place in show(vault, cube, NOW).places] == ["same"]
+    assert [place.reads for place in details(vault, cube, NOW).places] == ["same"]
 
 
 def converter(markdown: str) -> ModuleType:

@@ -11,8 +11,8 @@ from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.results import MemoryDetails
+from memos_cli.interface.vault.inspection import details as shown_of
 from memos_cli.interface.vault.inspection import measure
-from memos_cli.interface.vault.inspection import show as shown_of
 
 
 def show(vault: Vault, id: str, now: int) -> MemoryDetails:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from memos_cli.cli.context import Model, State, read_names, state_of, with_global_options
+from memos_cli.cli.context import Model, State, state_of, with_global_options
 from memos_cli.cli.inputs import read_file
 from memos_cli.cli.looking import Id
 from memos_cli.counts import counted
@@ -40,8 +40,6 @@ def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) ->
     hint = "name a JSONL file of questions, or -"
     if qa and lessons:
         raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
-    if name:
-        read_names([name], "adapter")
     return TrainOptions(
         name=name,
         own=read_rows(read_file(qa, hint), qa) if qa else (),

@@ -11,7 +11,10 @@ from memos_cli.interface.session import Session
 if TYPE_CHECKING:
     from memos_cli.interface.lifecycle.conflicts import Conflict
     from memos_cli.interface.lifecycle.linking import LinkStep, Merged
+    from memos_cli.interface.lifecycle.quarantine import Quarantined
     from memos_cli.interface.results import Edited, Forgotten, Tagged
+
+_ANY = Filter()
 
 
 class Changes(Session):
@@ -76,6 +79,12 @@ class Changes(Session):
 
         return mark(self, ids, level)
 
+    def quarantined(self, ids: Sequence[str] = (), *, filter: Filter = _ANY) -> list[Quarantined]:
+        """Return the memories in quarantine that match ``filter``; with ``ids`` only those, oldest first."""
+        from memos_cli.interface.lifecycle.quarantine import quarantined
+
+        return quarantined(self, ids, filter)
+
     def review(self, ids: Sequence[str] = (), *, filter: Filter | None = None, approve: bool) -> list[Cube]:
         """Approve quarantined memories, or archive them. Returns them."""
         from memos_cli.interface.lifecycle.quarantine import review
@@ -112,11 +121,14 @@ class Changes(Session):
 
         return linking.slice_up(self, id, size)
 
-    def conflicts(self, *, similar: bool = False) -> list[Conflict]:
-        """Return pairs of memories that contradict each other; with ``similar``, also duplicates."""
+    def conflicts(self, ids: Sequence[str] = (), *, similar: bool = False) -> list[Conflict]:
+        """Return pairs of memories that contradict each other; with ``similar``, also duplicates.
+
+        With ``ids``, only the pairs of these memories.
+        """
         from memos_cli.interface.lifecycle import conflicts
 
-        return conflicts.conflicts(self, similar=similar)
+        return conflicts.conflicts(self, ids, similar=similar)
 
     def resolve(self, how: str, ids: Sequence[str] = ()) -> list[Conflict]:
         """Resolve conflicts: ``keep-newest``, ``keep-both``, or the id of the memory to keep."""

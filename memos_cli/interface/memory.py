@@ -257,7 +257,9 @@ class Memos(Changes, Exchange):
 
     def pinned(self, view: str) -> list[Cube]:
         """Return the memories that are in every prompt of a view ("": of no view)."""
-        return selection.pinned(self, view)
+        found = selection.pinned(self, view)
+        self.audit_reads("list", found)
+        return found
 
     def pins(self, view: str = "") -> list[tuple[str, Cube]]:
         """Return what is pinned, in any state, as (view, memory): of one view, or of all ("")."""

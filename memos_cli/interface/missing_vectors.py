@@ -58,6 +58,12 @@ def embed_missing(
     )  # fmt: skip
 
 
+def embed_changed(session: Session) -> None:
+    """Compute the vectors that a committed change left missing; warn if that fails."""
+    for note in embed_if_possible(session):
+        session.warn(f"note: {note}")
+
+
 def embed_if_possible(session: Session) -> tuple[str, ...]:
     """Compute missing vectors after a committed change. Returns notes on why that failed.
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from memos_cli.cube import Filter
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Filter
+from memos_cli.errors import UsageError, require_known
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.settings import check_principal
+
+SECRETS = ("mask", "refuse", "allow")
+"""What to do with secrets in a source."""
+
+
+def check_names(names: Iterable[str], what: str) -> None:
+    """Raise UsageError for a name of something new that is empty or has control characters."""
+    for name in names:
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"{name!r} is not a valid name for a {what}", "use visible characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,12 @@ class ReadOptions:
     """``mask`` replaces secrets by a placeholder, ``refuse`` leaves out a piece that contains one, ``allow``
     stores it and marks the memory."""
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for a type or a way to treat secrets that does not exist."""
+        if self.type:
+            require_known("type", self.type, SEMANTIC_TYPES)
+        require_known("way to treat secrets", self.secrets, SECRETS)
+
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
@@ -73,6 +91,16 @@ class IngestOptions:
     foreign: bool = False
     """Whether the source is an import: it changes only memories that came from it before."""
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for an invalid tag, and for an audience without a task."""
+        check_names(self.terms.tags, "tag")
+        if bool(self.audience) != bool(self.task):
+            raise UsageError(
+                "--for and --task go together", "memos ingest - --for agent:coder --task release-9"
+            )
+        if self.audience:
+            check_principal(self.audience, ("user", "agent"))
+
     def recipe(self) -> str:
         """Return a fingerprint of all options that decide what a source becomes."""
         decisive = (self.hints, self.terms, self.time, self.quarantine)
@@ -92,6 +120,10 @@ class TrainOptions:
     minutes: float = 0.0
     """Most minutes of training; 0: no limit."""
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for an invalid name."""
+        check_names([self.name] if self.name else [], "adapter")
+
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
@@ -105,6 +137,11 @@ class PublishOptions:
     licence: str = ""
     expires: str = ""
     """When the publication ends unless it is published again, as typed: ``30d`` counts from each time."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a sensitivity that does not exist."""
+        if self.up_to:
+            require_known("sensitivity", self.up_to, SENSITIVITIES)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as the vault stores them."""

@@ -10,6 +10,7 @@ from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.memories import queries
+from memos_cli.interface.options import check_names
 from memos_cli.interface.session import NAMED
 from memos_cli.letters import nfc
 
@@ -73,6 +74,9 @@ def set_view(session: Session, name: str, filter: Filter) -> None:
     """Save a filter under a name; it replaces an older one. Raises Refused if that belongs to another."""
     from memos_cli.interface.redaction.redaction import cover
 
+    check_names([name], "view")
+    if filter == Filter():
+        raise UsageError("the view would contain every memory", "give at least one filter, such as --tag")
     name = cover(name, session.settings.ingest_secrets)
     _require_own_view(session, name)
     with session.vault.change(session.principal, session.now()) as change:

@@ -63,14 +63,14 @@ class Session:
         ask: Callable[[str, bool], str] | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` is given what
-        the user should know when the session is closed."""
+        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` gets
+        notes for the user that belong to no result."""
         self.settings = settings
         use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
-        self._ask, self._warn = ask, warn
+        self._ask, self.warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Throughput | None = None
@@ -255,7 +255,7 @@ class Session:
         if "vault" in self.__dict__:
             self.vault.close()
             if self.vault.unaudited:
-                self._warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
+                self.warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
 
     def __enter__(self) -> Self:
         return self

@@ -46,8 +46,12 @@ class Conflict:
     """The id of the one that was archived to settle it; "" if both are kept."""
 
 
-def conflicts(session: Session, *, similar: bool = False) -> list[Conflict]:
-    """The pairs that wait to be settled; with ``similar`` those that say the same, too."""
+def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = False) -> list[Conflict]:
+    """Return pairs of memories that contradict each other; with ``similar``, also duplicates.
+
+    With ``ids``, only the pairs of these memories.
+    """
+    named = {cube.n for cube in session.access.several(ids)}
     db = session.vault.connection
     found = [
         each
@@ -61,6 +65,8 @@ def conflicts(session: Session, *, similar: bool = False) -> list[Conflict]:
         if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
             later = newest(one, other)
             pairs.append(Conflict(other if later is one else one, later, each.kind))
+    if ids:
+        pairs = [pair for pair in pairs if named & {pair.older.n, pair.newer.n}]
     session.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
     return pairs
 

@@ -15,6 +15,8 @@ from memos_cli.infrastructure.share import publications
 from memos_cli.interface import selection
 from memos_cli.interface.lifecycle.linking import take_apart
 from memos_cli.interface.lifecycle.standing import chosen, require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
+from memos_cli.interface.options import check_names
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 
@@ -45,6 +47,7 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
         new_text, level = (new[0], "open") if text is None else guard(new[0], session.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
+    embed_changed(session)
     notes = (
         ("masked text that looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
     )
@@ -121,6 +124,7 @@ def tag(
 ) -> Tagged:
     """Add ``tags`` to memories, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
     if not remove:
+        check_names(tags, "tag")
         tags = [cover(each, session.settings.ingest_secrets) for each in tags]
     with session.vault.change(session.principal, session.now()) as change:
         cubes = session.several(ids, "write")

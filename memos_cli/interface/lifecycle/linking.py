@@ -14,6 +14,7 @@ from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
 from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
@@ -120,6 +121,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
             links.add(change, cube.n, "merged_into", made.cube)
             links.add(change, made.cube, "derived_from", cube.n)
+    embed_changed(session)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
@@ -136,6 +138,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
             if cube.state in LIVE_STATES:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
+    embed_changed(session)
     # Who may change a memory may not read all that was merged into it.
     seen = queries.by_ids(session.vault.connection, [id for _, back in parted for id in back])
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
@@ -180,6 +183,7 @@ def slice_up(session: Session, id: str, size: int) -> Merged:
             if number:
                 links.add(change, made.cube, "follows", parts[number - 1].cube)
         change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+    embed_changed(session)
     return Merged(cube.id, tuple(made.id for made in parts))
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
-from memos_cli.errors import Refused, UsageError
+from memos_cli.errors import Refused, UsageError, require_known
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.interface import selection
 from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
+from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.lifecycle.states import next_state
 
 if TYPE_CHECKING:
@@ -32,7 +34,28 @@ def review(session: Session, ids: Sequence[str], filter: Filter | None, *, appro
             if cube.state != "quarantined":
                 raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
             change.set_state(cube.n, next_state(cube.state, action, cube.id), action)
+    if approve:
+        embed_changed(session)
     return cubes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A memory in quarantine, and what in it looks like an instruction to the model."""
+
+    cube: Cube
+    suspicions: tuple[str, ...]
+
+
+def quarantined(session: Session, ids: Sequence[str], filter: Filter) -> list[Quarantined]:
+    """Return the memories in quarantine that match ``filter``; with ``ids`` only those, oldest first."""
+    wanted = replace(filter, states=("quarantined",))
+    found = [*selection.select(session, wanted, newest=False)]
+    if ids:
+        named = {cube.n for cube in session.access.several(ids)}
+        found = [cube for cube in found if cube.n in named]
+    session.audit_reads("list", found)
+    return [Quarantined(cube, tuple(suspicions(f"{cube.title}\n{cube.text}"))) for cube in found]
 
 
 def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
@@ -48,8 +71,7 @@ def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> lis
 
 def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
     """Say how sensitive memories are."""
-    if level not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {level!r}", f"one of: {', '.join(SENSITIVITIES)}")
+    require_known("sensitivity", level, SENSITIVITIES)
     with session.vault.change(session.principal, session.now()) as change:
         cubes = session.several(ids, "write")
         require_unfrozen(cubes)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Filter
+from memos_cli.cube import LIVE_STATES, Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import Version
 from memos_cli.interface import selection
+from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Edited, Tagged
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.zones import show_time
@@ -39,6 +40,8 @@ def move(session: Session, ids: Sequence[str], filter: Filter | None, action: st
     approved goes back to quarantine.
     """
     wanted = "archived" if action == "archive" else "activated"
+    if filter and action == "restore" and filter.states == LIVE_STATES:
+        filter = replace(filter, states=("archived", "expired"))
     with session.vault.change(session.principal, session.now()) as change:
         cubes = _memories(session, ids, filter)
         changed = waiting = 0
@@ -55,6 +58,8 @@ def move(session: Session, ids: Sequence[str], filter: Filter | None, action: st
             else:
                 change.set_state(cube.n, state, action)
             changed += 1
+    if action == "restore":
+        embed_changed(session)
     return Tagged(len(cubes), changed, waiting)
 
 
@@ -84,6 +89,7 @@ def rollback(session: Session, id: str, to: int) -> Edited:
         if (old.text, old.title) == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
         change.edit(cube, old.text, old.title, "rollback")
+    embed_changed(session)
     return Edited(cube.id, cube.version + 1, True)
 
 

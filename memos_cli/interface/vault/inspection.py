@@ -33,12 +33,13 @@ def show(session: Session, id: str) -> MemoryDetails:
     """Return a memory, what was made from it, and whether its sources still match."""
     with session.vault.snapshot(session.vault.connection):
         cube = session.access.one(id)
-        details = _details(session.vault, cube, session.now())
+        found = details(session.vault, cube, session.now())
     session.audit_reads("show", [cube])
-    return details
+    return found
 
 
-def _details(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
+def details(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
+    """Return a memory, what was made from it, and whether its sources still match."""
     db = vault.connection
     versions = {_digest(cube, each.text): each.version for each in reversed(queries.versions(db, cube.n))}
     places = zip(queries.places_of(db, cube.n), queries.place_digests(db, cube.n), strict=True)
