@@ -158,7 +158,6 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "quarantined": lambda m, id: (m.quarantined(filter=ALL), m.cubes(filter=ALL)),
     "search": lambda m, id: (m.search("swan vault", filter=Filter()), m.search("swan", filter=ALL)),
     "set_view": lambda m, id: m.set_view("swans", Filter()),
-    "several": lambda m, id: m.several([id]),
     "show": lambda m, id: m.show(id),
     "stats": lambda m, id: m.stats(),
     "tag": lambda m, id: m.tag([id], ["mine"]),
@@ -166,8 +165,8 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "verify_audit": lambda m, id: m.verify_audit(),
     "access.explain": lambda m, id: m.access.explain(id, CODER),
     "access.grant": lambda m, id: (m.access.grant("vault", BO, "read"), m.access.grant(id, BO, "read")),
-    "access.one": lambda m, id: m.access.one(id),
-    "access.several": lambda m, id: m.access.several([id]),
+    "access.get": lambda m, id: m.access.get(id),
+    "access.get_many": lambda m, id: m.access.get_many([id]),
     "access.revoke": lambda m, id: m.access.revoke(id, BO),
     "access.rules": lambda m, id: m.access.rules(),
     "access.groups": lambda m, id: m.access.groups(),
@@ -183,17 +182,17 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
 REFUSING = {
     "propose", "backup",
     "resolve", "link", "walk", "merge", "part", "slice", "archive", "restore", "expire", "freeze",
-    "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote", "several",
+    "rollback", "diff", "edit", "history", "gate", "pin", "prepare", "promote", "demote",
     "show", "tag", "mark", "review", "set_view", "remove_view", "forget", "access.explain",
-    "access.grant", "access.one", "access.several", "access.revoke", "access.join", "access.create_token",
+    "access.grant", "access.get", "access.get_many", "access.revoke", "access.join", "access.create_token",
     "access.finish_task", "access.set_audited_reads", "access.require_tokens", "access.revoke_token",
 }  # fmt: skip
 WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "keys", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "pace", "shelf", "rack",
-    "reranker", "embed",
+    "keys", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "throughput",
+    "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
@@ -559,7 +558,7 @@ def test_forgetting_takes_what_others_made_of_it_and_its_rules(folder: Path) -> 
     with enter(folder, ANN) as ann, enter(folder, BO) as bo:
         id = first(ann)
         ann.access.grant(id, BO, "read")
-        n = ann.several([id])[0].n
+        n = ann.access.get_many([id])[0].n
         with closing(bo.vault):
             assert len(bo.activations()) == 1
         ann.forget([id], dry_run=False)

@@ -21,7 +21,7 @@ from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import ReadOptions
-from memos_cli.interface.results import Found
+from memos_cli.interface.results import SearchResult
 from memos_cli.interface.share import bundle
 from memos_cli.interface.time.times import parse_when
 
@@ -327,7 +327,7 @@ def test_a_question_is_searched_for_once(
     searched = []
     find = Memos.find
 
-    def count(self: Memos, query: str, **options: Any) -> Found:
+    def count(self: Memos, query: str, **options: Any) -> SearchResult:
         searched.append(query)
         return find(self, query, **options)
 

@@ -66,7 +66,7 @@ def test_the_cold_is_archived_only_where_that_is_wished(desk: Desk) -> None:
         memos.freeze([frozen])
     desk.now += 40 * DAY
     with desk.open() as memos, memos.vault.change(memos.principal, desk.now) as change:
-        change.use({memos.access.one(used).n: 1.0})
+        change.use({memos.access.get(used).n: 1.0})
     assert run(desk, "archive") == []
     desk.settings["maintain_archive_after"] = 30.0
     assert [deed.id for deed in run(desk, "archive")] == [cold]

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import (
         Answer,
         Demoted,
-        Found,
         History,
         Ingested,
         InitResult,
         MemoryDetails,
+        SearchResult,
         Stats,
     )
     from memos_cli.interface.vault.maintenance import Report
@@ -105,7 +105,7 @@ class Memos(Changes, Exchange):
     def search(
         self, query: str, *, filter: Filter, k: int = 0, aside: str = "", at: int | None = None,
         now: int | None = None,
-    ) -> Found:  # fmt: skip
+    ) -> SearchResult:  # fmt: skip
         """Return the memories that match ``query`` best, by words and meaning; or as it was ``at`` a time.
 
         ``aside`` are words of the query that a relevant memory need not contain. "Yesterday" is the day

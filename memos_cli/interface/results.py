@@ -44,7 +44,7 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search found; ``notes`` say what it had to do without."""
 
     query: str

@@ -16,7 +16,6 @@ from memos_cli.settings import Settings, cache_folder, expand_home, principal_of
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.access.governance import Right
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.interface.access.access import Access
     from memos_cli.interface.access.vault_keys import KeyKeeper
@@ -179,7 +178,7 @@ class Session:
             model = digest if stamp_of(path) == engine.stamp else ""
         return fingerprint_of(engine, model)
 
-    def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
+    def throughput(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
         """How quickly the reader reads and restores here: as it was measured last, or measured now."""
         from memos_cli.operation.states import throughput
 
@@ -189,14 +188,14 @@ class Session:
         return self._pace
 
     @cached_property
-    def shelf(self) -> StateCache:
+    def state_cache(self) -> StateCache:
         """The states that this process has verified."""
         from memos_cli.operation.states.activation import StateCache
 
         return StateCache()
 
     @cached_property
-    def rack(self) -> AdapterCache:
+    def adapter_cache(self) -> AdapterCache:
         """The adapters that the reader has loaded."""
         from memos_cli.operation.adapters.parametric import AdapterCache
 
@@ -242,10 +241,6 @@ class Session:
         from memos_cli.models.embed.embedder import open_embedder
 
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
-
-    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
-        """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""
-        return self.access.several(ids, right)
 
     def close(self) -> None:
         if self._engine is not None:

@@ -111,7 +111,7 @@ class Asker:
 
     def __init__(self, memos: Memos, adapter: Any, text: str) -> None:
         self.memos, self.engine, self.text = memos, memos.engine, text
-        self.handle = memos.rack.load(memos.vault, memos.engine, adapter)
+        self.handle = memos.adapter_cache.load(memos.vault, memos.engine, adapter)
 
     def query(self, question: str) -> tuple[str, bool]:
         """What ``memos query`` answers, and whether the adapter gave it."""

@@ -193,7 +193,7 @@ class Recorded(Memos):
     tally: Tally
 
     def promote(self, ids: Sequence[str] = (), *, dry_run: bool = False, **_: Any) -> Promoted:  # type: ignore[override]
-        (cube,) = self.several(ids)
+        (cube,) = self.access.get_many(ids)
         tokens = len(cube.text) // 4
         seconds, size = read_seconds(tokens), state_bytes(tokens) // SCALE
         made = Promoted("", 1, True, 1, tokens, tokens, size, seconds, gain(tokens), dry_run)

@@ -79,7 +79,7 @@ class Access:
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def one(self, id: str, right: Right = "read") -> Cube:
+    def get(self, id: str, right: Right = "read") -> Cube:
         """The cube whose id starts with ``id``, if the caller has ``right`` on it.
 
         Raises UsageError if the caller sees no memory with this id, whether it exists or not, and Refused
@@ -95,9 +95,9 @@ class Access:
         self.require([cube], right)
         return cube
 
-    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
+    def get_many(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
         """The cubes of these ids, each once."""
-        return [*{cube.n: cube for cube in (self.one(id, right) for id in ids)}.values()]
+        return [*{cube.n: cube for cube in (self.get(id, right) for id in ids)}.values()]
 
     def require(self, cubes: Sequence[Cube], right: Right) -> None:
         """Raise Refused, and leave it in the audit, unless the caller has ``right`` on all of ``cubes``."""
@@ -157,7 +157,7 @@ class Access:
         """
         name = principal_named(principal) if principal else self.caller.principal
         is_own = name == self.caller.principal
-        cube = self.one(id, "read" if is_own else "share")
+        cube = self.get(id, "read" if is_own else "share")
         caller = self.caller if is_own else Caller(name)
         return cube, name, {right: self.decide(cube, right, caller) for right in RIGHTS}
 
@@ -233,7 +233,7 @@ class Access:
             if queries.view_owner(self._vault.whole, name) != owner:
                 raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
             return Target("view", name, owner)
-        cube = self.one(text)
+        cube = self.get(text)
         return Target("cube", cube.id, cube.owner)
 
     def _require_sharing(self, aim: Target, right: str) -> None:

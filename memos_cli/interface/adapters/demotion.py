@@ -39,7 +39,7 @@ def _derived_from(session: Session, ids: Sequence[str]) -> tuple[list[Activation
     db, now = session.vault.connection, session.now()
     states: dict[int, Activation] = {}
     learned: dict[int, Adapter] = {}
-    for cube in session.several(ids):
+    for cube in session.access.get_many(ids):
         own, adapter = saved_states.by_cube(db, cube.n, now=now), adapters.by_cube(db, cube.n, now=now)
         if cube.payload == "plaintext":
             states |= {each.cube: each for each in saved_states.covering(db, [cube.n], now=now)}

@@ -97,7 +97,7 @@ def _chosen(session: Session, ids: Sequence[str], filter: Filter | None) -> list
         cubes = [*select(session, promptable(session, filter).up_to(most), newest=False)]
     else:
         numbers: dict[int, None] = {}
-        for cube in session.several(ids):
+        for cube in session.access.get_many(ids):
             made = saved_states.by_cube(db, cube.n, now=now) or adapters.by_cube(db, cube.n, now=now)
             numbers |= dict.fromkeys([each.cube for each in made.sources] if made else [cube.n])
         found = queries.by_rowid(db, list(numbers))
@@ -254,7 +254,7 @@ def verbalise(session: Session, adapter: Adapter) -> list[str]:
         for lesson in reversed(lessons)
         if lesson.kind == "fact"
     }
-    handle = session.rack.load(session.vault, engine, adapter)
+    handle = session.adapter_cache.load(session.vault, engine, adapter)
     texts = []
     for question in asked.values():
         answer = " ".join(parametric.ask(engine, question, handle).split())
@@ -269,7 +269,7 @@ def verbalise(session: Session, adapter: Adapter) -> list[str]:
 
 def named(session: Session, id: str) -> Adapter:
     """The adapter of an id. Raises UsageError."""
-    cube = session.access.one(id, "write")
+    cube = session.access.get(id, "write")
     found = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
     if found is None:
         raise UsageError(f"{cube.id} is no adapter", "`memos list --payload parametric` shows them")

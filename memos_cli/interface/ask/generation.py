@@ -54,7 +54,7 @@ def generate(
         tokens = [*prompt.prefix, *prompt.question]
         if options.text_only:
             engine.clear()
-        restore = partial(activation.restore, session.vault, engine, session.shelf)
+        restore = partial(activation.restore, session.vault, engine, session.state_cache)
         plan, restored = _reuse(session, engine, plan, tokens, options, restore)
         # Read in the same batches as the whole prompt: then the result is identical to the bit.
         memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
@@ -141,7 +141,9 @@ def _attach(
         return plan, []
     try:
         known = _adapters_by_id(session)
-        return plan, [(session.rack.load(session.vault, engine, known[a.id]), a.scale) for a in plan.adapters]
+        return plan, [
+            (session.adapter_cache.load(session.vault, engine, known[a.id]), a.scale) for a in plan.adapters
+        ]
     except (Damaged, ModelUnfit) as error:
         return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
 

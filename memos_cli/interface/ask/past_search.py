@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Cube, Filter
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.as_of import Snapshot
-from memos_cli.interface.results import Found
+from memos_cli.interface.results import SearchResult
 from memos_cli.operation.search.search import search as find
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def list_memories(session: Session, filter: Filter, limit: int, newest: bool, at
     return found
 
 
-def search(session: Session, query: str, filter: Filter, k: int, at: int) -> Found:
+def search(session: Session, query: str, filter: Filter, k: int, at: int) -> SearchResult:
     """What a search found at ``at``, by its words."""
     with Snapshot(session.vault, at) as past:
         hits = find(past, query, filter=filter, k=k, now=at, embedder=None, balance=0.0,
                     least=session.settings.query_relevance)  # fmt: skip
-    return Found(query, tuple(hits), (_BY_WORDS,))
+    return SearchResult(query, tuple(hits), (_BY_WORDS,))

@@ -272,7 +272,7 @@ def _likenesses(session: Session, question: str) -> Callable[[Adapter], Likeness
     row, (asked,) = row_in_use(db, embedder), embed([question])
 
     def likeness(adapter: Adapter) -> Likeness | None:
-        known, key = session.rack.repertoires, (adapter.cube, adapter.version)
+        known, key = session.adapter_cache.repertoires, (adapter.cube, adapter.version)
         if key not in known:
             known[key] = stored_repertoire(db, adapter.cube, row, embedder.dimension, embed)
         return known[key].likeness(asked)

@@ -10,7 +10,7 @@ from memos_cli.errors import UsageError
 from memos_cli.interface.ask.event_times import resolve_times
 from memos_cli.interface.ask.question_parser import parse
 from memos_cli.interface.options import AnswerOptions
-from memos_cli.interface.results import Found
+from memos_cli.interface.results import SearchResult
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Request:
     options: AnswerOptions
     call: MemoryCall
     notes: tuple[str, ...] = ()
-    found: dict[tuple[str, Filter], Found] = field(default_factory=dict)
+    found: dict[tuple[str, Filter], SearchResult] = field(default_factory=dict)
     """What was retrieved for the plans of this question, by words and filter: each is retrieved once."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
-from memos_cli.interface.results import Found
+from memos_cli.interface.results import SearchResult
 from memos_cli.interface.time.times import find_range
 from memos_cli.operation.search.ranking import Asked
 from memos_cli.operation.search.search import rerank, search, widen
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def retrieve(
     session: Session, query: str, call: MemoryCall, *, filter: Filter, k: int, aside: str = ""
-) -> Found:
+) -> SearchResult:
     """Return the ``k`` best memories for ``query``, which is the question of ``call`` or taken from it.
 
     ``aside`` are words of the query that a relevant memory need not contain. It leaves no audit row: the
@@ -35,7 +35,7 @@ def retrieve(
     )  # fmt: skip
     if (reranker := session.reranker) is not None:
         hits = rerank(hits, partial(reranker.scores, query))
-    return Found(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
+    return SearchResult(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
 
 
 def asked_of(call: MemoryCall) -> Asked:

@@ -10,7 +10,7 @@ from memos_cli.errors import UsageError
 from memos_cli.interface.ask.event_times import resolve_times
 from memos_cli.interface.ask.question_parser import parse
 from memos_cli.interface.ask.retrieval import retrieve
-from memos_cli.interface.results import Found
+from memos_cli.interface.results import SearchResult
 from memos_cli.interface.selection import for_caller
 from memos_cli.zones import local_zone
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def search(
     session: Session, query: str, *, filter: Filter, k: int, aside: str, at: int | None, now: int | None
-) -> Found:
+) -> SearchResult:
     """Return the memories that match ``query`` best; or that a search found ``at`` a time, by words alone."""
     if not query.strip():
         raise UsageError("the query is empty", "type some words to search for")

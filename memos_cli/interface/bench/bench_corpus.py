@@ -24,9 +24,9 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
-    engine, wishes = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
-    sample = memos.ingest(options=wishes, text=_memory(0).encode(), embed=False).ids
-    (cube,) = memos.several(sample)
+    engine, options = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
+    sample = memos.ingest(options=options, text=_memory(0).encode(), embed=False).ids
+    (cube,) = memos.access.get_many(sample)
     memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt
 
     def size(*texts: str) -> int:
@@ -47,7 +47,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     *others, last = texts
     units = (", as everybody there knows", ", of course", " too", "!")
     texts = [*others, _fill(last, units, lambda text: size(*others, text), target)]
-    return [*memos.ingest(options=wishes, text="\n".join(texts).encode()).ids]
+    return [*memos.ingest(options=options, text="\n".join(texts).encode()).ids]
 
 
 def _memory(number: int) -> str:

@@ -62,7 +62,7 @@ class Imported:
 def import_export(
     session: Session,
     path: Path,
-    wishes: IngestOptions,
+    options: IngestOptions,
     *,
     kind: str,
     embed: bool,
@@ -78,20 +78,20 @@ def import_export(
     session.access.require_writer()
     if with_grants:
         session.access.require_lasting_grants()
-    wishes = replace(wishes, foreign=True)
+    options = replace(options, foreign=True)
     job = Ingestion(
-        session.vault, wishes, principal=session.principal, clock=session.now, max_bytes=1 << 62,
+        session.vault, options, principal=session.principal, clock=session.now, max_bytes=1 << 62,
         on_source=on_source, on_drafts=on_drafts,
     )  # fmt: skip
     sources: list[tuple[str, str, int]] = []
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
-        export.encoding, export.fallback = wishes.hints.encoding, wishes.hints.fallback
+        export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(
-                session, job, export, found, wishes,
+                session, job, export, found, options,
                 embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
                 on_vectors=on_vectors,
             )  # fmt: skip
@@ -106,7 +106,7 @@ def import_export(
                 job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
             masked: list[Sensitive] = []
-            drafts = list(_guarded(bundle, wishes.hints.secrets, job, masked))
+            drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
             if not drafts:
                 continue
             sources.append((bundle.uri, bundle.title, len(drafts)))
@@ -135,7 +135,7 @@ def _adopt(
     job: Ingestion,
     export: Export,
     kind: str,
-    wishes: IngestOptions,
+    options: IngestOptions,
     *,
     embed: bool,
     dry_run: bool,
@@ -164,9 +164,9 @@ def _adopt(
             require_trust(session, signer, trust=trust and not dry_run)
         count, linked = len(found.parts.get("cubes.jsonl", ())), 0
         if not dry_run:
-            held = wishes.quarantine == "always"
+            held = options.quarantine == "always"
             linked = adopt(
-                session, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
+                session, found, job, quarantine=held, with_grants=with_grants, reread=options.reread,
                 signer=signer,
             )  # fmt: skip
     if job.masked and job.ids:

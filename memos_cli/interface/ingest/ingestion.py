@@ -44,7 +44,7 @@ class Ingestion:
     def __init__(
         self,
         vault: Vault,
-        wishes: IngestOptions,
+        options: IngestOptions,
         *,
         principal: str,
         clock: Callable[[], int],
@@ -61,7 +61,7 @@ class Ingestion:
         self.notes: list[str] = []
         self.masked: list[Sensitive] = []
         """The secrets that an import masked in memories that are new here or have a new version."""
-        self._vault, self._wishes = vault, wishes
+        self._vault, self._options = vault, options
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
@@ -83,12 +83,12 @@ class Ingestion:
     @property
     def secrets(self) -> str:
         """How secrets are treated: ``mask``, ``refuse`` or ``allow``."""
-        return self._wishes.hints.secrets
+        return self._options.hints.secrets
 
     @cached_property
     def recipe(self) -> str:
         """What of the wishes decides what a source becomes."""
-        return self._wishes.recipe()
+        return self._options.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
         """Take in standard input. Without a ``name`` it is no source to compare with later input."""
@@ -98,11 +98,11 @@ class Ingestion:
                 "raise the setting ingest.max_mb, or ingest it in parts",
             )
         if name:
-            load = partial(read_bytes, text, nfc(name), "", self._wishes.hints)
+            load = partial(read_bytes, text, nfc(name), "", self._options.hints)
             self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
-            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._wishes.hints), self._add_loose)
+            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._options.hints), self._add_loose)
 
     def take_files(self, paths: Sequence[Path], name: str) -> None:
         """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
@@ -124,13 +124,13 @@ class Ingestion:
             except OSError as error:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
-            self._take(found.uri, sha256, partial(read, found, self._wishes.hints, self._import_command))
+            self._take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
         db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
         note_paths(db, self._change, self._principal, given)
-        for folder in paths if self._wishes.prune or self._wishes.prune_all else ():
+        for folder in paths if self._options.prune or self._options.prune_all else ():
             archived, problem = prune(
                 db, self._change, self._principal, folder, seen, [path for path in unreadable if path],
-                even_all=self._wishes.prune_all,
+                even_all=self._options.prune_all,
             )  # fmt: skip
             self.archived += archived
             if problem:
@@ -155,7 +155,7 @@ class Ingestion:
         row = queries.source(self._vault.connection, uri, self._principal)
         known = ("",) if row is None else (sha256, forgotten.seal(self._vault.connection, sha256))
         read_alike = row is not None and row.sha256 != "" and row.sha256 in known
-        if row is not None and read_alike and row.recipe == self.recipe and not self._wishes.reread:
+        if row is not None and read_alike and row.recipe == self.recipe and not self._options.reread:
             self.unchanged += len(queries.places(self._vault.connection, row.n))
             return
         self._read(uri, load, self._apply)
@@ -183,13 +183,13 @@ class Ingestion:
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        wishes, terms = self._wishes, self._terms(reading.origin)
+        options, terms = self._options, self._terms(reading.origin)
         reading, left, back = self._leave_forgotten(reading)
         source = queries.source(self._vault.connection, reading.origin.uri, self._principal)
         if left and not reading.drafts and source is None:
             return  # nothing of the source may be stored, not even its name
         drafts, digests, proofs = self._prepare(reading)
-        is_pruning = wishes.prune or wishes.prune_all
+        is_pruning = options.prune or options.prune_all
         with self._vault.discarding() as blobs, ExitStack() as stack:
             parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
@@ -199,7 +199,7 @@ class Ingestion:
                     continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
-                if not (wishes.foreign and place.shared):
+                if not (options.foreign and place.shared):
                     self._dress(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
@@ -219,7 +219,7 @@ class Ingestion:
                 added = matched.added[start : start + PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
-                self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
+                self._count(change, change.add(parts.source, batch, terms, foreign=options.foreign), terms)
             for place in matched.gone if is_pruning else ():
                 self.archived += leave(parts.next(1), place)
             # The next ingest retries failed pieces, and one that prunes archives pieces that are gone: until
@@ -234,7 +234,7 @@ class Ingestion:
     def _leave_forgotten(self, reading: Reading) -> tuple[Reading, int, list[bytes]]:
         """Return ``reading`` without forgotten pieces, their number, and the digests that come back."""
         found = forgotten.find(self._vault.connection, self._principal, reading.origin.uri, reading.drafts)
-        if self._wishes.reread:
+        if self._options.reread:
             return reading, 0, [each for digests in found.values() for each in digests]
         self.forgotten += len(found)
         kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
@@ -253,14 +253,14 @@ class Ingestion:
     def _terms(self, origin: Origin) -> NewMemoryFields:
         """What is said of the cubes of one source."""
         is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
-        held = self._wishes.quarantine == "always" or (self._wishes.quarantine == "web" and is_web)
-        return replace(self._wishes.terms, quarantine=held)
+        held = self._options.quarantine == "always" or (self._options.quarantine == "web" and is_web)
+        return replace(self._options.terms, quarantine=held)
 
     def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
         """The drafts, the digest of each, and the sha256 of its bytes in the source."""
         drafts = list(reading.drafts)
-        if self._wishes.time is not None:
-            drafts = [d if d.time is not None else replace(d, time=self._wishes.time) for d in drafts]
+        if self._options.time is not None:
+            drafts = [d if d.time is not None else replace(d, time=self._options.time) for d in drafts]
         return (
             drafts,
             [draft.digest() for draft in drafts],
@@ -273,22 +273,22 @@ class Ingestion:
                 self.quarantined += terms.quarantine
                 self.ids.append(each.id)
                 self.added += 1
-                if self._wishes.audience:
-                    rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
+                if self._options.audience:
+                    rules.bind(change, each.cube, self._options.audience, self._options.task)
                 continue
-            if not self._wishes.foreign:
+            if not self._options.foreign:
                 self._renew(change, each.cube)
             self.unchanged += 1
 
     def _dress(self, change: Transaction, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
-        terms = self._wishes.terms
+        terms = self._options.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
         self._renew(change, cube)
 
     def _renew(self, change: Transaction, cube: int) -> None:
-        terms = self._wishes.terms
+        terms = self._options.terms
         if terms.expires is not None or terms.uses is not None:
             change.renew(cube, terms.expires, terms.uses)
 

@@ -51,7 +51,7 @@ def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = Fals
 
     With ``ids``, only the pairs of these memories.
     """
-    named = {cube.n for cube in session.access.several(ids)}
+    named = {cube.n for cube in session.access.get_many(ids)}
     db = session.vault.connection
     found = [
         each
@@ -80,13 +80,13 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
     """
     session.access.require_writer()
     pairs = conflicts(session, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
-    named = {cube.n for cube in session.several(ids, "write")}
+    named = {cube.n for cube in session.access.get_many(ids, "write")}
     mine = [
         pair
         for pair in pairs
         if named & {pair.older.n, pair.newer.n} or not (named or not _may_settle(session, pair))
     ]
-    kept = None if how in ("keep-newest", "keep-both") else session.access.one(how, "write")
+    kept = None if how in ("keep-newest", "keep-both") else session.access.get(how, "write")
     if kept is not None:
         mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
     if not mine and (named or kept is not None):
@@ -171,7 +171,7 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
         return []
     embedder = queries.embedder_in_use(session.vault.connection)
     told = []
-    for cube in session.several(ids):
+    for cube in session.access.get_many(ids):
         for kind, mine, other in link_rivals(session, cube.n, embedder):
             if kind == "contradicts":
                 told.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")

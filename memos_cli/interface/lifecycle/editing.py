@@ -34,7 +34,7 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
     with session.vault.change(session.principal, session.now()) as change:
-        cube = session.access.one(id, "write")
+        cube = session.access.get(id, "write")
         require_unfrozen([cube])
         if seen and seen != cube.version:
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
@@ -127,7 +127,7 @@ def tag(
         check_names(tags, "tag")
         tags = [cover(each, session.settings.ingest_secrets) for each in tags]
     with session.vault.change(session.principal, session.now()) as change:
-        cubes = session.several(ids, "write")
+        cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # tags decide who sees a memory
         changed = sum(
@@ -143,7 +143,7 @@ def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tag
         selection.view(session, view)
     may_stand = Filter(payloads=("plaintext", "parametric"))
     with session.vault.change(session.principal, session.now()) as change:
-        cubes = session.several(ids, "write")
+        cubes = session.access.get_many(ids, "write")
         numbers = [cube.n for cube in cubes]
         live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=may_stand)
         for cube in () if remove else cubes:

@@ -52,8 +52,8 @@ def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove:
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
     with session.vault.change(session.principal, session.now()) as change:
-        cube = session.access.one(id, "write")
-        targets = session.several(others)
+        cube = session.access.get(id, "write")
+        targets = session.access.get_many(others)
         if any(target.n == cube.n for target in targets):
             raise UsageError(f"{cube.id} cannot be linked to itself", "name two memories")
         act = links.remove if remove else links.add
@@ -64,7 +64,7 @@ def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove:
 def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
     """The memories that links lead to from one, the nearest first."""
     db = session.vault.connection
-    cube = session.access.one(id)
+    cube = session.access.get(id)
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
@@ -87,7 +87,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
     with session.vault.change(session.principal, session.now()) as change:
-        cubes = session.several(ids, "admin")
+        cubes = session.access.get_many(ids, "admin")
         if len(cubes) < 2:
             raise UsageError("one memory is no merge", "memos merge ID ID…")
         _require_own(session, change, cubes)
@@ -130,7 +130,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
     parted = []
     with session.vault.change(session.principal, session.now()) as change:
         for id in ids:
-            cube = session.access.one(id, "admin")
+            cube = session.access.get(id, "admin")
             require_unfrozen([cube])
             back = take_apart(change, cube.n)
             if not back:
@@ -161,7 +161,7 @@ def slice_up(session: Session, id: str, size: int) -> Merged:
     from semantic_text_splitter import TextSplitter
 
     with session.vault.change(session.principal, session.now()) as change:
-        cube = session.access.one(id, "admin")
+        cube = session.access.get(id, "admin")
         _require_own(session, change, [cube])
         pieces = TextSplitter(size).chunks(cube.text)
         if len(pieces) < 2:

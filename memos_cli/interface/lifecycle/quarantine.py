@@ -52,7 +52,7 @@ def quarantined(session: Session, ids: Sequence[str], filter: Filter) -> list[Qu
     wanted = replace(filter, states=("quarantined",))
     found = [*selection.select(session, wanted, newest=False)]
     if ids:
-        named = {cube.n for cube in session.access.several(ids)}
+        named = {cube.n for cube in session.access.get_many(ids)}
         found = [cube for cube in found if cube.n in named]
     session.audit_reads("list", found)
     return [Quarantined(cube, tuple(suspicions(f"{cube.title}\n{cube.text}"))) for cube in found]
@@ -61,7 +61,7 @@ def quarantined(session: Session, ids: Sequence[str], filter: Filter) -> list[Qu
 def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
     """What is to be reviewed: one's own, and what came from a feed that one follows. Raises Refused."""
     if filter is None:
-        cubes = session.several(ids)
+        cubes = session.access.get_many(ids)
     else:
         cubes = [*selection.select(session, replace(filter, states=("quarantined",)))]
     session.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
@@ -73,7 +73,7 @@ def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
     """Say how sensitive memories are."""
     require_known("sensitivity", level, SENSITIVITIES)
     with session.vault.change(session.principal, session.now()) as change:
-        cubes = session.several(ids, "write")
+        cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # it decides where a memory may go
         changed = sum(change.mark(cube.n, level) for cube in cubes)

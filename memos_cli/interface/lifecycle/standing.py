@@ -75,7 +75,7 @@ def expire(session: Session, ids: Sequence[str], at: int | None, uses: int | Non
 def freeze(session: Session, ids: Sequence[str], *, thaw: bool) -> Tagged:
     """Let memories refuse every change, and to be forgotten; or no longer."""
     with session.vault.change(session.principal, session.now()) as change:
-        cubes = session.several(ids, "write")
+        cubes = session.access.get_many(ids, "write")
         changed = sum(change.freeze(cube.n, thaw=thaw) for cube in cubes)
     return Tagged(len(cubes), changed)
 
@@ -83,7 +83,7 @@ def freeze(session: Session, ids: Sequence[str], *, thaw: bool) -> Tagged:
 def rollback(session: Session, id: str, to: int) -> Edited:
     """Give a memory a new version that says what an old one said."""
     with session.vault.change(session.principal, session.now()) as change:
-        cube = session.access.one(id, "write")
+        cube = session.access.get(id, "write")
         require_unfrozen([cube])
         old = version_of(session, cube, to)
         if (old.text, old.title) == (cube.text, cube.title):
@@ -96,7 +96,7 @@ def rollback(session: Session, id: str, to: int) -> Edited:
 def diff(session: Session, id: str, old: int, new: int) -> Diff:
     """What changed between two versions; 0 stands for the newest, and for the one before it."""
     with session.vault.snapshot(session.vault.connection):
-        cube = session.access.one(id)
+        cube = session.access.get(id)
         after = version_of(session, cube, new or cube.version)
         before = version_of(session, cube, old or max(1, after.version - 1))
     session.audit_reads("show", [cube])
@@ -130,7 +130,7 @@ def chosen(session: Session, ids: Sequence[str], filter: Filter | None, right: R
     Raises Refused.
     """
     if filter is None:
-        return session.several(ids, right)
+        return session.access.get_many(ids, right)
     cubes = [cube for cube in selection.select(session, filter) if not is_feeds(cube.owner)]
     session.access.require(cubes, right)
     return cubes

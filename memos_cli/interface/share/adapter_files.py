@@ -210,7 +210,7 @@ def examine(session: Session, ids: Sequence[str]) -> list[str]:
 
     told = []
     model = model_of(session) if ids else ""
-    for cube in session.several(ids):
+    for cube in session.access.get_many(ids):
         adapter = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
         assert adapter is not None
         if "checks" in adapter.report:  # it was examined here before

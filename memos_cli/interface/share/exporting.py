@@ -128,7 +128,7 @@ def _chosen(
     session: Session, ids: Sequence[str], filter: Filter | None, up_to: str
 ) -> tuple[Chosen, dict[str, int]]:
     """Return the memories to export, and how many others are held back, by reason."""
-    chosen: Iterable[Cube] = session.several(ids) if filter is None else select(session, filter)
+    chosen: Iterable[Cube] = session.access.get_many(ids) if filter is None else select(session, filter)
     held_back: dict[str, int] = {}
     numbers = set()
     for cube in chosen:

@@ -37,7 +37,7 @@ def promote(
     if view:
         selection.view(session, view)
     db, now = session.vault.connection, session.now()
-    again = saved_states.by_cube(db, session.access.one(ids[0]).n, now=now) if len(ids) == 1 else None
+    again = saved_states.by_cube(db, session.access.get(ids[0]).n, now=now) if len(ids) == 1 else None
     if again is not None:
         view = again.state.view
         found = queries.by_rowid(db, again.cubes("document"))
@@ -45,7 +45,7 @@ def promote(
     elif filter is not None:
         cubes = [*selection.select(session, selection.promptable(session, filter), newest=False)]
     else:
-        cubes = session.several(ids)
+        cubes = session.access.get_many(ids)
     if not pinned and not cubes and again is None:
         raise UsageError("there is no memory to promote", "name memories by id, or by filters such as --tag")
     pins = selection.pinned(session, view)
@@ -60,7 +60,7 @@ def promote(
     fingerprint, answer = session.fingerprint(engine), settings.query_max_tokens
     if dry_run:
         return activation.estimate(
-            session.vault, engine, fingerprint, session.pace(engine, fingerprint),
+            session.vault, engine, fingerprint, session.throughput(engine, fingerprint),
             pinned=pins, document=document, answer=answer, now=now,
         )  # fmt: skip
     return activation.promote(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def show(session: Session, id: str) -> MemoryDetails:
     """Return a memory, what was made from it, and whether its sources still match."""
     with session.vault.snapshot(session.vault.connection):
-        cube = session.access.one(id)
+        cube = session.access.get(id)
         found = details(session.vault, cube, session.now())
     session.audit_reads("show", [cube])
     return found
@@ -83,7 +83,7 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
 def history(session: Session, id: str) -> History:
     """Return the versions of a memory and what happened to it, newest first."""
     with session.vault.snapshot(session.vault.connection) as db:
-        cube = session.access.one(id)
+        cube = session.access.get(id)
         versions = tuple(queries.versions(db, cube.n))
         rows = audit.rows(db, cube=cube.id, newest=True)
         found = History(cube.id, versions, tuple(row for row in rows if row.action not in audit.LOOKS))

@@ -47,7 +47,7 @@ def choose(session: Session, wanted: PublishOptions) -> tuple[list[Cube], dict[s
     up_to = wanted.up_to or session.settings.sensitivity_publish
     if wanted.filter is None:
         here = queries.by_ids(session.vault.connection, wanted.ids)  # those that are still there
-        cubes = session.several(list(here))
+        cubes = session.access.get_many(list(here))
     else:
         cubes = [*select(session, wanted.filter)]
     held_back: dict[str, int] = {}

@@ -222,7 +222,7 @@ def _wanted(
     session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
     """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
-    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.several(wanted.ids)))
+    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
             raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")

@@ -375,7 +375,7 @@ def _take_adapters(
         told += [*kept.told, *adapter_files.examine(session, kept.ids)]
         if kept.again:
             continue
-        cube = session.access.one(kept.ids[0]).n if kept.ids else None
+        cube = session.access.get(kept.ids[0]).n if kept.ids else None
         with session.vault.change(feed.owner, session.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
     return fetched, told
