@@ -499,7 +499,7 @@ def test_what_was_made_from_two_needs_both(folder: Path) -> None:
         learn(ann, "The goose is loud.")
         one, two = sorted(cube.n for cube in ann.cubes(filter=Filter()))
         keep_state(ann.vault, one, two, content=b"both")
-        ann.access.grant(queries.by_rowid(ann.vault.whole, [two])[two].id, CODER, "read")
+        ann.access.grant(queries.by_rowid(ann.vault.unrestricted, [two])[two].id, CODER, "read")
         with enter(folder, CODER) as coder:
             assert coder.activations() == []
             ann.access.grant("tag:work", CODER, "read")
@@ -562,8 +562,10 @@ def test_forgetting_takes_what_others_made_of_it_and_its_rules(folder: Path) -> 
         with closing(bo.vault):
             assert len(bo.activations()) == 1
         ann.forget([id], dry_run=False)
-        assert ann.vault.whole.execute("SELECT count(*) FROM rule").fetchone() == (0,)
-        assert ann.vault.whole.execute("SELECT count(*) FROM cube WHERE n = ?", (n,)).fetchone() == (0,)
+        assert ann.vault.unrestricted.execute("SELECT count(*) FROM rule").fetchone() == (0,)
+        assert ann.vault.unrestricted.execute("SELECT count(*) FROM cube WHERE n = ?", (n,)).fetchone() == (
+            0,
+        )
 
 
 def test_what_is_kept_for_a_task_is_for_its_agent_until_it_is_done(folder: Path) -> None:

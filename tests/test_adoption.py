@@ -71,7 +71,7 @@ def bring(memos: Memos, parts: Mapping[str, Sequence[Any]], *, signer: str = "",
 
 def rows_before(memos: Memos, last: int) -> dict[str, list[Any]]:
     """Every row on the memories up to the number ``last``, and what finds them."""
-    db = memos.vault.whole
+    db = memos.vault.unrestricted
     queries = {
         "cube": "SELECT * FROM cube WHERE n <= ?1",
         "version": "SELECT * FROM version WHERE cube <= ?1",
@@ -176,7 +176,7 @@ def test_a_bundle_changes_no_existing_memory(
     folder = tmp_path_factory.mktemp("any") / "vault"
     shutil.copytree(whole, folder)
     with enter(folder) as ann:
-        last = ann.vault.whole.execute("SELECT max(n) FROM cube").fetchone()[0]
+        last = ann.vault.unrestricted.execute("SELECT max(n) FROM cube").fetchone()[0]
         before = rows_before(ann, last)
         for _ in range(data.draw(st.integers(1, 2))):
             parts = data.draw(bundles(ids))

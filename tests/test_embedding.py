@@ -46,13 +46,13 @@ def embed(vault: Vault, embedder: Any, **options: Any) -> int:
 
 def rows(vault: Vault) -> list[tuple[int, str]]:
     """The embedders' rows: (number, fingerprint)."""
-    return vault.whole.execute("SELECT n, fingerprint FROM embedder ORDER BY n").fetchall()
+    return vault.unrestricted.execute("SELECT n, fingerprint FROM embedder ORDER BY n").fetchall()
 
 
 def embedded(vault: Vault, embedder: int) -> dict[int, list[tuple[int, int]]]:
     """The ranges that have a vector of ``embedder``, by cube."""
     found: dict[int, list[tuple[int, int]]] = {}
-    for cube, start, end in vault.whole.execute(
+    for cube, start, end in vault.unrestricted.execute(
         "SELECT cube, start, end FROM vector WHERE embedder = ? ORDER BY n", (embedder,)
     ).fetchall():
         found.setdefault(cube, []).append((start, end))
@@ -63,7 +63,7 @@ def sentences(vault: Vault) -> dict[int, list[tuple[int, int]]]:
     """The ranges of the sentences of all live memories."""
     return {
         cube.n: [(each.start, each.end) for each in split_sentences(cube.text)]
-        for cube in queries.cubes(vault.whole, ALL, now=NOW)
+        for cube in queries.cubes(vault.unrestricted, ALL, now=NOW)
     }
 
 
@@ -394,7 +394,9 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
             assert all("cosine" in hit.why for hit in found)
         assert not set(embedder.texts) & {cube.text for cube in memos.cubes(filter=ALL)}
         assert sorted(embedder.questions) == sorted(expected(old))
-        whole = {cube.n: [(0, len(cube.text))] for cube in queries.cubes(memos.vault.whole, ALL, now=NOW)}
+        whole = {
+            cube.n: [(0, len(cube.text))] for cube in queries.cubes(memos.vault.unrestricted, ALL, now=NOW)
+        }
         assert len(whole) == 9
         assert embedded(memos.vault, 1) == whole
         assert embedded(memos.vault, 2) == {n: whole[n] for n in (1, 2, 3)}

@@ -113,7 +113,7 @@ def test_a_vault_that_is_there_is_not_encrypted_by_init(memos: Shell) -> None:
 def test_damage_is_found_and_is_no_wrong_key(sealed: Shell) -> None:
     sealed.keep(CAT)
     with Vault.open(sealed.vault, timeout=1.0, lock=KeyKeeper(None, lambda vault, twice: "")) as vault:
-        vault.settle()
+        vault.scrub()
     database = sealed.vault / "memos.db"
     data = bytearray(database.read_bytes())
     data[5000] ^= 1

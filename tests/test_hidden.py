@@ -110,7 +110,7 @@ def test_planner_statistics_are_made_in_a_transaction_that_waited(memos: Shell) 
     memos("ingest", "-", "--no-embed", stdin=b"The heron nests in May.")
     with enter(memos.vault, "user:ann") as ann:
         seen: list[bool] = []
-        db = ann.vault.whole
+        db = ann.vault.unrestricted
 
         def trace(statement: str) -> None:
             if "optimize" in statement.lower():

@@ -197,7 +197,7 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
 @pytest.mark.parametrize("way", ["quote", "model"])
 def test_a_query_of_a_read_only_vault_answers(filled: Memos, way: str) -> None:
     manner = AnswerOptions(16, answer=way)
-    with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.alone():
+    with open_memos(filled.folder, lock_timeout=0.05) as memos, filled.vault.exclusive():
         answer = memos.query("Which port does the staging database use?", filter=ALL, options=manner)
     assert "5433" in answer.answer
 

@@ -297,7 +297,7 @@ class Memos(Changes, Exchange):
         """Return the end of the audit's chain, which stands for all of it."""
         from memos_cli.infrastructure.storage import audit
 
-        return audit.head(self.vault.whole)
+        return audit.head(self.vault.unrestricted)
 
     def verify_audit(self, head: str = "") -> list[Break]:
         """Return where the audit was changed; also compared with an earlier ``head``, as it was printed.

@@ -93,7 +93,7 @@ def remove_view(session: Session, name: str) -> None:
 
 def _require_own_view(session: Session, name: str) -> None:
     session.access.require_writer()
-    owner = queries.view_owner(session.vault.whole, name)
+    owner = queries.view_owner(session.vault.unrestricted, name)
     if owner not in ("", session.principal):
         raise Refused(f"the view {name!r} is {owner}'s", "save yours under another name")
 

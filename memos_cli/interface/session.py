@@ -120,13 +120,13 @@ class Session:
 
         sweep(vault.folder)
         try:
-            caller = identify(vault.whole, self.settings, self._clock())
+            caller = identify(vault.unrestricted, self.settings, self._clock())
         except BaseException:
             vault.close()
             raise
         restore_unexpired(vault, caller.principal, self._clock())
         access = self._access = Access(vault, caller, self._clock)
-        vault.narrow(caller.principal, self._clock, at_once=not access.is_maker)
+        vault.restrict_to(caller.principal, self._clock, at_once=not access.is_maker)
         return vault
 
     @property

@@ -88,7 +88,7 @@ class Access:
         try:
             cube = queries.one(self._vault.connection, id)
         except UsageError:
-            if self._vault.is_narrow and len(id.strip()) == _FULL_ID:
+            if self._vault.is_restricted and len(id.strip()) == _FULL_ID:
                 # Also for an id that does not exist: the audit must not reveal which case it was.
                 self._vault.refuse(self.caller.principal, self._clock(), id.strip().upper(), None, right)
             raise
@@ -143,7 +143,7 @@ class Access:
 
     def decide(self, cube: Cube, right: str, caller: Caller | None = None) -> Decision:
         """Whether somebody (the caller) has ``right`` on ``cube``, and why."""
-        db, now = self._vault.whole, self._clock()
+        db, now = self._vault.unrestricted, self._clock()
         granted = rules.all_rules(db)
         header = rules.header_of(db, cube.n, granted, now)
         asking = caller or self.caller
@@ -174,7 +174,7 @@ class Access:
 
     def rules(self) -> list[Rule]:
         """The rules by which the caller lets in others or is let in, in their order."""
-        return [rule for rule in rules.all_rules(self._vault.whole) if self._concerns(rule)]
+        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._concerns(rule)]
 
     def _concerns(self, rule: Rule) -> bool:
         """Whether the caller is shown a rule."""
@@ -202,7 +202,7 @@ class Access:
         """
         aim, wanted = self._target(target, of), _right(right) if right else ""
         # Names that memos 0.1.0 accepted can still be revoked.
-        known = {rule.principal for rule in rules.all_rules(self._vault.whole)}
+        known = {rule.principal for rule in rules.all_rules(self._vault.unrestricted)}
         name = principal if principal in known else principal_named(principal, "group")
         self.require_sharing()
         gone = 0
@@ -230,7 +230,7 @@ class Access:
         if kind == "tag" and name.strip("/"):
             return Target("tag", name.strip("/"), owner)
         if kind == "view" and name:
-            if queries.view_owner(self._vault.whole, name) != owner:
+            if queries.view_owner(self._vault.unrestricted, name) != owner:
                 raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
             return Target("view", name, owner)
         cube = self.get(text)
@@ -238,7 +238,7 @@ class Access:
 
     def _require_sharing(self, aim: Target, right: str) -> None:
         self.require_sharing()
-        if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.whole)):
+        if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.unrestricted)):
             raise Refused(
                 f"{self.caller.principal} may not grant {right} on {aim.name or 'memories'} of {aim.owner}",
                 f"{aim.owner} can, or can grant you: share (for read and write), admin",
@@ -248,7 +248,7 @@ class Access:
         """Whether its giver may still give it."""
         if rule.giver == rule.owner:
             return True
-        db = self._vault.whole
+        db = self._vault.unrestricted
         giver = Caller(rule.giver, rules.groups_of(db, rule.giver))
         others = [each for each in rules.all_rules(db) if each != rule]
         return self._may_give(giver, Target(rule.kind, rule.target, rule.owner), rule.right, others)
@@ -260,7 +260,7 @@ class Access:
         """
         if giver.principal == aim.owner:
             return True
-        db, now = self._vault.whole, self._clock()
+        db, now = self._vault.unrestricted, self._clock()
         if aim.kind == "cube":
             row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
             header = rules.header_of(db, row[0], granted, now) if row else None
@@ -303,7 +303,7 @@ class Access:
     def groups(self) -> dict[str, list[str]]:
         """The groups and who is in them."""
         found: dict[str, list[str]] = {}
-        for circle, principal in self._vault.whole.execute("SELECT circle, principal FROM member"):
+        for circle, principal in self._vault.unrestricted.execute("SELECT circle, principal FROM member"):
             found.setdefault(circle, []).append(principal)
         return found
 
@@ -336,7 +336,9 @@ class Access:
 
     def tokens(self) -> list[Token]:
         """The tokens; of others only for the vault's maker."""
-        rows = self._vault.whole.execute("SELECT n, principal, role, created, expires FROM token ORDER BY n")
+        rows = self._vault.unrestricted.execute(
+            "SELECT n, principal, role, created, expires FROM token ORDER BY n"
+        )
         mine = self.caller.principal
         return [each for each in (Token(*row) for row in rows) if self.is_maker or each.principal == mine]
 
@@ -361,7 +363,7 @@ class Access:
         mine = (self.caller.principal, self._clock())
         held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
           AND (expires IS NULL OR expires > ?)"""
-        if wanted and not self._vault.whole.execute(held, mine).fetchone():
+        if wanted and not self._vault.unrestricted.execute(held, mine).fetchone():
             raise UsageError(
                 "you would lock yourself out", f"memos token create {mine[0]} --role owner, and keep it"
             )
@@ -371,7 +373,7 @@ class Access:
     @property
     def audited_reads(self) -> str:
         """Which reads the audit records: ``all``, or ``prompts`` (memories in a prompt)."""
-        return key_values.get(self._vault.whole, READS) or "all"
+        return key_values.get(self._vault.unrestricted, READS) or "all"
 
     def set_audited_reads(self, which: str) -> None:
         """Make the audit record ``all`` reads, or only memories in a prompt (``prompts``)."""
@@ -386,7 +388,7 @@ class Access:
     @property
     def is_maker(self) -> bool:
         """Whether the caller made the vault, and is not held to less by its token."""
-        row = self._vault.whole.execute(
+        row = self._vault.unrestricted.execute(
             "SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1"
         ).fetchone()
         return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most

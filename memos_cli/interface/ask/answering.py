@@ -37,7 +37,7 @@ def query(
     on_text: Callable[[str], None],
 ) -> Answer:
     """Answer by quoting or by the model, as ``options`` or the settings say; record the memories used."""
-    with session.vault.asking():
+    with session.vault.model_in_use():
         begin = time.perf_counter()
         request = read_request(session, question, promptable(session, filter), options)
         if _is_quoted(session, request):

@@ -63,7 +63,7 @@ def forget(
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
     back. The result contains only what the caller may read.
     """
-    db = session.vault.whole
+    db = session.vault.unrestricted
 
     def meant() -> tuple[Cube, ...]:
         cubes = chosen(session, ids, filter, "admin")
@@ -77,7 +77,7 @@ def forget(
         return (*cubes, *made)
 
     def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
-        if not session.vault.is_narrow:
+        if not session.vault.is_restricted:
             return tuple(cubes)
         seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
         return tuple(cube for cube in cubes if cube.id in seen)
@@ -116,7 +116,7 @@ def forget(
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
         blobs.update(blob for cube in cubes for blob in forgetting.forget(change, cube.n))
         change.drop_bare_sources()
-    return replace(gone, settled=not cubes or session.vault.settle())
+    return replace(gone, settled=not cubes or session.vault.scrub())
 
 
 def tag(

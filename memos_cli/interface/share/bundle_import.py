@@ -87,7 +87,7 @@ def adopt(
     job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
     if members := found.parts.get(adapter_files.MEMBER):
         ids = [str(each.get("id")) for each in found.parts.get("cubes.jsonl", ())]
-        numbers = queries.by_ids(session.vault.whole, ids, session.principal) | import_.brought
+        numbers = queries.by_ids(session.vault.unrestricted, ids, session.principal) | import_.brought
         _keep_adapters(session, members, found, numbers, import_.brought, job, quarantine=quarantine)
     return linked
 

@@ -175,7 +175,7 @@ def _mip(
     carried.sort(key=lambda each: (each[0]["title"], each[1]))
     granted = [
         rule
-        for rule in rules.all_rules(session.vault.whole)
+        for rule in rules.all_rules(session.vault.unrestricted)
         if rule.kind == "cube" and rule.owner == session.principal and cubes.have([rule.target])
     ]
     bundle.write(

@@ -83,7 +83,7 @@ def _takes_default(vault: Vault) -> bool:
     """
     from memos_cli.models.embed.embedder import DEFAULT
 
-    newest = vault.whole.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
+    newest = vault.unrestricted.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
     if newest is not None:
         return bool(newest[0] == DEFAULT)
-    return vault.whole.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None
+    return vault.unrestricted.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None

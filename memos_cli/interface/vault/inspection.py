@@ -95,7 +95,7 @@ def audit_rows(
     session: Session, *, cube: str, by: str, action: str, since: int | None, until: int | None
 ) -> Iterator[AuditRow]:
     """Return the audit rows that match, oldest first; the vault's maker gets those of others too."""
-    db = session.vault.whole if session.access.is_maker else session.vault.connection
+    db = session.vault.unrestricted if session.access.is_maker else session.vault.connection
     return audit.rows(
         db, cube=cube.upper() or None, by=by or None, action=action or None, since=since, until=until
     )
@@ -104,7 +104,7 @@ def audit_rows(
 def verify_audit(session: Session, head: str) -> list[Break]:
     """Return where the audit was changed; also compared with an earlier ``head`` ("": none)."""
     earlier = Head.of(head) if head else None
-    with session.vault.snapshot(session.vault.whole) as db:
+    with session.vault.snapshot(session.vault.unrestricted) as db:
         return list(audit.verify(db, earlier))
 
 

@@ -237,7 +237,7 @@ class _Run:
         session = self._session
         for wanted in saved_states.requests(session.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
-            if session.vault.is_narrow and len(queries.by_ids(session.vault.connection, document)) < len(
+            if session.vault.is_restricted and len(queries.by_ids(session.vault.connection, document)) < len(
                 {*document}
             ):
                 continue  # another principal's: its own run makes the state
@@ -352,7 +352,7 @@ class _Run:
         session = self._session
         if self._dry_run:
             return
-        db = session.vault.whole
+        db = session.vault.unrestricted
         with session.vault.change(session.principal, session.now()) as change:
             change.db.execute("INSERT INTO words (words, rank) VALUES ('merge', 200)")
             # Here, because SQLite does not wait for another writer once a statement has begun to read.

@@ -44,7 +44,7 @@ def by_words(
 ) -> tuple[list[Weighed], dict[int, float]]:
     """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
     db, total = vault.connection, vault.texts
-    if vault.is_narrow:
+    if vault.is_restricted:
         return _seen(db, terms, total, filter, now, limit)
     weighed = weigh(db, terms, total)
     rare, frequent = _parted([each for each in weighed if each.cubes])

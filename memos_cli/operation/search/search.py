@@ -254,6 +254,6 @@ def nearest_memories(
         near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)
         passing = set(queries.filter_ids(db, [n for n, _ in near], now=now))
         kept = [(n, cosine) for n, cosine in near if n in passing]
-        if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
+        if len(kept) >= limit or len(near) < wanted or not vault.is_restricted:
             return dict(kept[:limit])
         wanted = max(2 * wanted, math.ceil(1.2 * limit * len(near) / max(1, len(kept))))

@@ -95,7 +95,7 @@ def subscribe(
     called = name or found.index.name
     if not indexes.NAME.fullmatch(called):
         raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
-    if (there := feeds.by_name(session.vault.whole, called)) is not None:
+    if (there := feeds.by_name(session.vault.unrestricted, called)) is not None:
         if (there.principal, there.url) != (session.principal, registry.url):
             raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
         if quarantine is not None:
@@ -138,7 +138,7 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     if not is_here:
         done = _bring(session, feed, found, fetch, done)
     if done.withdrawn:
-        session.vault.settle()
+        session.vault.scrub()
     # Also what an update that was cut off has left.
     unembedded = embed_if_possible(session) if count_missing(session) else ()
     rivals = link_new(session, done.ids)
@@ -180,7 +180,7 @@ def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
         count, left = feeds.leave(change, feed, keep=keep)
         blobs.update(left)
     if not keep and count:
-        session.vault.settle()
+        session.vault.scrub()
     return Unsubscribed(feed.name, count, keep)
 
 
