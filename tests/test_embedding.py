@@ -81,7 +81,7 @@ def test_each_cube_is_embedded_once(vault: Vault) -> None:
     assert embed(vault, embedder) == 3
     assert embedder.texts == ["One.", "Two.", "Three."]
     assert embed(vault, embedder) == 0
-    assert queries.count_waiting(vault.connection) == 0
+    assert queries.count_without_vector(vault.connection) == 0
 
 
 def test_each_sentence_has_a_vector_with_its_place(vault: Vault) -> None:
@@ -106,7 +106,7 @@ def test_what_was_made_before_a_failure_stays(vault: Vault) -> None:
     keep(vault, "One.", "Two.", "Three.", "Four.")
     with pytest.raises(ModelUnfit):
         embed(vault, BagOfWords(most=3))
-    assert queries.count_waiting(vault.connection) == 2
+    assert queries.count_without_vector(vault.connection) == 2
     rest = BagOfWords()
     assert embed(vault, rest) == 2
     assert rest.texts == ["Three.", "Four."]
@@ -128,7 +128,7 @@ def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault
     embed(vault, embedder)
     assert embedder.texts[2:] == ["Uno."]
     assert embedded(vault, 1) == {1: [(0, 4)]}
-    assert queries.count_waiting(vault.connection) == 0
+    assert queries.count_without_vector(vault.connection) == 0
 
 
 def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
@@ -136,7 +136,7 @@ def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
     embedder = BagOfWords()
     embed(vault, embedder)
     with vault.change(WHO, NOW) as change:
-        change.edit(queries.one(vault.connection, first.id), "Larks nest high.", "")
+        change.edit(queries.get(vault.connection, first.id), "Larks nest high.", "")
     assert embed(vault, embedder) == 1
     assert embedder.texts[3:] == ["Larks nest high."]
     assert embedded(vault, 1) == {1: [(0, 16)], 2: [(0, 5)]}

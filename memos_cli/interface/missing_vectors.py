@@ -18,7 +18,7 @@ _NEXT_EMBEDDER = "embedder.next"
 
 def count_missing(session: Session) -> int:
     """Return the number of live memories without a vector."""
-    return queries.count_waiting(session.vault.connection)
+    return queries.count_without_vector(session.vault.connection)
 
 
 def embed(session: Session, embedder: str, on_vectors: Callable[[int], None]) -> int:

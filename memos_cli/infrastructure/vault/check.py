@@ -90,9 +90,8 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
     if codes & row_checks.STATE_FINDINGS:
-        broken = [
-            *row_checks.broken_states(vault.unrestricted, vault.blobs)
-        ]  # which reads them: no writer waits
+        # Before the transaction, because it reads the states: no writer waits for it.
+        broken = [*row_checks.broken_states(vault.unrestricted, vault.blobs)]
         with vault.change(principal, now) as change:
             for cube in broken:
                 saved_states.drop(change, cube, "repair")

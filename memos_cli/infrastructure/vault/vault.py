@@ -396,9 +396,8 @@ class Vault:
             remove(file)  # made again by the next search
         try:
             while self._merge_words():
-                self.unrestricted.execute(
-                    "PRAGMA wal_checkpoint(PASSIVE)"
-                ).fetchone()  # or the log would grow
+                # Or the log would grow.
+                self.unrestricted.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if self.cipher is None:
                 return scrub(self.unrestricted, self.folder / "memos.db")
             with closing(connect(self.folder / "memos.db", self._timeout, self.cipher)) as db:

@@ -86,7 +86,7 @@ class Access:
         without the right. If the caller gives a full id, the audit records the refusal.
         """
         try:
-            cube = queries.one(self._vault.connection, id)
+            cube = queries.get(self._vault.connection, id)
         except UsageError:
             if self._vault.is_restricted and len(id.strip()) == _FULL_ID:
                 # Also for an id that does not exist: the audit must not reveal which case it was.

@@ -156,7 +156,7 @@ def _without_quoted(session: Session, call: MemoryCall, hits: Sequence[Hit]) -> 
     for phrase in call.quoted:
         expression = " AND ".join(term.fts for term in query_terms(phrase))
         if expression:
-            holding |= set(queries.holding(session.vault.connection, expression, numbers))
+            holding |= set(queries.matching(session.vault.connection, expression, numbers))
     # A text in another script cannot contain the phrase; its vector decides.
     letters = {*map(_is_cjk, call.quoted)}
     return [

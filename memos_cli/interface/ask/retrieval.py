@@ -52,11 +52,10 @@ def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
 def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]]:
     """Return the embedder if the vault has vectors of it; else None, and a note if that limits the search."""
     # Vectors of memories that the caller may not read must not decide it.
-    held, db = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1", session.vault.connection
-    sees_none = (
-        session.vault.is_restricted and not session.vault.texts
-    )  # or all vectors would be looked through
-    if sees_none or not db.execute(held).fetchone():
+    vault, db = session.vault, session.vault.connection
+    any_vector = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
+    sees_none = vault.is_restricted and not vault.texts  # or SQLite would scan all vectors
+    if sees_none or not db.execute(any_vector).fetchone():
         return None, ()
     from memos_cli.operation.search.embedding import row_in_use
 
@@ -64,7 +63,7 @@ def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]
         embedder = session.embedder
     except ModelUnfit as error:
         return None, (f"searched by words alone: {error}; {error.hint}",)
-    if row_in_use(vault.connection, embedder):
+    if row_in_use(db, embedder):
         return embedder, ()
     advice = f"run memos embed --embedder {embedder.name}"
     return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)

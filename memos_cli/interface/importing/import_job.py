@@ -265,7 +265,7 @@ def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[i
             if each.source in known and each.target in known and known[each.source] != known[each.target]
         )
         pins = find(bundle.pinned).values()
-        live = [n for n in pins if (queries.standing(change.db, n) or ("",))[0] in LIVE_STATES]
+        live = [n for n in pins if (queries.status(change.db, n) or ("",))[0] in LIVE_STATES]
         for ref, n in find([*bundle.ends]).items():
             change.renew(n, bundle.ends[ref])
         return linked, sum(change.pin("", n) for n in live)

@@ -195,7 +195,7 @@ class Ingestion:
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
-                if queries.standing(change.db, place.cube) is None:
+                if queries.status(change.db, place.cube) is None:
                     continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
@@ -204,7 +204,7 @@ class Ingestion:
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
-                match queries.standing(change.db, place.cube):
+                match queries.status(change.db, place.cube):
                     case None:
                         continue
                     case (_, True):
@@ -294,7 +294,7 @@ class Ingestion:
 
     def _hold(self, change: Transaction, cube: int) -> None:
         """Let a new version wait for a review."""
-        state, _ = queries.standing(change.db, cube) or ("", False)
+        state, _ = queries.status(change.db, cube) or ("", False)
         if state in LIVE_STATES:
             change.set_state(cube, next_state(state, "quarantine"), "quarantine")
             self.quarantined += 1

@@ -97,7 +97,7 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
             loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
             links.remove(change, pair.older.n, pair.kind, pair.newer.n)
             links.add(change, pair.older.n, SETTLED, pair.newer.n)
-            standing = queries.standing(change.db, loser.n)
+            standing = queries.status(change.db, loser.n)
             settled.append(pair if how == "keep-both" else replace(pair, archived=loser.id))
             if how != "keep-both" and standing and standing[0] in LIVE_STATES:
                 session.access.require([loser], "write")

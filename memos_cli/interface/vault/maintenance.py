@@ -165,7 +165,7 @@ class _Run:
             if not self._dry_run:
                 with session.vault.change(session.principal, session.now()) as change:
                     for n, _, state, _ in part:
-                        standing = queries.standing(change.db, n)
+                        standing = queries.status(change.db, n)
                         if standing == (state, False):  # unless somebody was quicker
                             change.set_state(n, next_state(state, action), action)
             yield from (Action(action, action, id, reason) for _, id, _, reason in part)

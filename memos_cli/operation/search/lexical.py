@@ -80,7 +80,7 @@ def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) 
     found: dict[int, set[str]] = {n: set() for n in cubes}
     for weighed in terms:
         if weighed.cubes:
-            for n in queries.holding(db, weighed.term.fts, cubes):
+            for n in queries.matching(db, weighed.term.fts, cubes):
                 found[n].add(weighed.term.text)
     return found
 

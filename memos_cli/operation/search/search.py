@@ -163,7 +163,7 @@ def gather(
     vector = read.result()[0] if read is not None else None
     meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
     known = list(words.keys() | meaning.keys())
-    pairs = queries.beside(db, known, SESSION)
+    pairs = queries.neighbour_turns(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
     known += queries.filter_ids(db, sorted(more), now=now, filter=filter)
     near = vector_index.compare(db, row, vector, known) if vector is not None else {}
