@@ -31,33 +31,33 @@ class Changes(Session):
 
     def rollback(self, id: str, to: int) -> Edited:
         """Give a memory a new version with the text of an old one."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle.versions import rollback
 
-        return standing.rollback(self, id, to)
+        return rollback(self, id, to)
 
     def archive(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
         """Archive memories: they are no longer found and used. Nothing is deleted."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle import archiving
 
-        return standing.move(self, ids, filter, "archive")
+        return archiving.move(self, ids, filter, "archive")
 
     def restore(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
         """Make archived and expired memories found and used again."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle import archiving
 
-        return standing.move(self, ids, filter, "restore")
+        return archiving.move(self, ids, filter, "restore")
 
     def expire(self, ids: Sequence[str], at: int | None, *, uses: int | None = None) -> Tagged:
         """Set when memories expire: at a time, or after so many uses; both None: never."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle import archiving
 
-        return standing.expire(self, ids, at, uses)
+        return archiving.expire(self, ids, at, uses)
 
     def freeze(self, ids: Sequence[str], *, thaw: bool = False) -> Tagged:
         """Make memories read-only: they cannot be edited or forgotten; with ``thaw``, editable again."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle import archiving
 
-        return standing.freeze(self, ids, thaw=thaw)
+        return archiving.freeze(self, ids, thaw=thaw)
 
     def tag(
         self, ids: Sequence[str], tags: Sequence[str], *, remove: bool = False, untag: Sequence[str] = ()

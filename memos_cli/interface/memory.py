@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.check import Finding
     from memos_cli.interface.adapters.distillation import Prepared
-    from memos_cli.interface.lifecycle.standing import Diff
+    from memos_cli.interface.lifecycle.versions import Diff
     from memos_cli.interface.options import IngestOptions, TrainOptions
     from memos_cli.interface.results import (
         Answer,
@@ -229,9 +229,9 @@ class Memos(Changes, Exchange):
 
     def diff(self, id: str, *, old: int = 0, new: int = 0) -> Diff:
         """Return what changed from one version of a memory to another; 0: the newest, and the one before."""
-        from memos_cli.interface.lifecycle import standing
+        from memos_cli.interface.lifecycle.versions import diff
 
-        return standing.diff(self, id, old, new)
+        return diff(self, id, old, new)
 
     def stats(self) -> Stats:
         """Return the vault in numbers."""

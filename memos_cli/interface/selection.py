@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
+from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface.options import check_names
 from memos_cli.interface.session import NAMED
 from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.access.governance import Right
     from memos_cli.interface.session import Session
 
 
@@ -40,6 +42,20 @@ def list_memories(session: Session, filter: Filter, limit: int, *, newest: bool)
 def is_empty(session: Session) -> bool:
     """Return whether the caller can read no memory, in any state."""
     return next(select(session, Filter(states=STATES), limit=1), None) is None
+
+
+def to_change(
+    session: Session, ids: Sequence[str], filter: Filter | None, right: Right = "write"
+) -> list[Cube]:
+    """Return the memories to change: those of ``ids``, or all that match ``filter`` and are from no feed.
+
+    Raises Refused without ``right`` on all of them.
+    """
+    if filter is None:
+        return session.access.get_many(ids, right)
+    cubes = [cube for cube in select(session, filter) if not is_feeds(cube.owner)]
+    session.access.require(cubes, right)
+    return cubes
 
 
 def for_caller(session: Session, filter: Filter) -> Filter:

@@ -15,7 +15,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.search import nearest_memories

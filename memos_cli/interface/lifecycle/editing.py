@@ -13,8 +13,8 @@ from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import forgetting, forgotten, links, queries
 from memos_cli.infrastructure.share import publications
 from memos_cli.interface import selection
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.lifecycle.linking import take_apart
-from memos_cli.interface.lifecycle.standing import chosen, require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.options import check_names
 from memos_cli.interface.redaction.redaction import cover, guard
@@ -66,7 +66,7 @@ def forget(
     db = session.vault.unrestricted
 
     def meant() -> tuple[Cube, ...]:
-        cubes = chosen(session, ids, filter, "admin")
+        cubes = selection.to_change(session, ids, filter, "admin")
         named = [cube.n for cube in cubes]
         require_unfrozen(cubes)
         more = set() if exactly else links.relatives(db, named) - {*named}

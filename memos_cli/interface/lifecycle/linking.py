@@ -13,7 +13,7 @@ from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged

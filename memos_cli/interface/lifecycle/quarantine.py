@@ -10,7 +10,7 @@ from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError, require_known
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.interface import selection
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.ask.injection_cues import suspicions
