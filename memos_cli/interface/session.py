@@ -32,7 +32,7 @@ NAMED = 100
 
 
 def wall_clock() -> int:
-    """Now, in milliseconds since 1970 UTC."""
+    """Return the time, in milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
 
 
@@ -41,7 +41,7 @@ def ignore(progress: object) -> None:
 
 
 def nobody_asks(vault: str, twice: bool) -> str:
-    """In place of who could be asked for a passphrase. Raises Refused."""
+    """Raise Refused: the default for a session that cannot ask for a passphrase."""
     raise Refused(
         f"{vault} needs its passphrase, and nobody can be asked for it",
         "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
@@ -75,7 +75,7 @@ class Session:
         self._pace: Throughput | None = None
 
     def now(self) -> int:
-        """The time, in milliseconds since 1970 UTC."""
+        """Return the time, in milliseconds since 1970 UTC."""
         return self._clock()
 
     @property
@@ -113,7 +113,7 @@ class Session:
         return KeyKeeper(expand_home(named) if named else None, self._ask or nobody_asks)
 
     def _enter(self, vault: Vault) -> Vault:
-        """``vault``, as far as who asks may see it."""
+        """Return ``vault``, restricted to what the caller may see."""
         from memos_cli.infrastructure.storage.scratch import sweep
         from memos_cli.interface.access.access import Access
         from memos_cli.interface.access.callers import identify
@@ -165,7 +165,7 @@ class Session:
         )  # fmt: skip
 
     def fingerprint(self, engine: Engine) -> Mapping[str, str]:
-        """What a saved state of the reader depends on.
+        """Return what a saved state of the reader depends on.
 
         Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
         """
@@ -179,7 +179,7 @@ class Session:
         return fingerprint_of(engine, model)
 
     def throughput(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
-        """How quickly the reader reads and restores here: as it was measured last, or measured now."""
+        """Return how quickly the reader reads and restores here: the last measurement, or a new one."""
         from memos_cli.operation.states import throughput
 
         if self._pace is None:

@@ -80,7 +80,7 @@ class Access:
     # --- asking ----------------------------------------------------------------------------------
 
     def get(self, id: str, right: Right = "read") -> Cube:
-        """The cube whose id starts with ``id``, if the caller has ``right`` on it.
+        """Return the memory whose id starts with ``id``, if the caller has ``right`` on it.
 
         Raises UsageError if the caller sees no memory with this id, whether it exists or not, and Refused
         without the right. If the caller gives a full id, the audit records the refusal.
@@ -96,7 +96,7 @@ class Access:
         return cube
 
     def get_many(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
-        """The cubes of these ids, each once."""
+        """Return the memories of these ids, each once."""
         return [*{cube.n: cube for cube in (self.get(id, right) for id in ids)}.values()]
 
     def require(self, cubes: Sequence[Cube], right: Right) -> None:
@@ -142,7 +142,7 @@ class Access:
             )
 
     def decide(self, cube: Cube, right: str, caller: Caller | None = None) -> Decision:
-        """Whether somebody (the caller) has ``right`` on ``cube``, and why."""
+        """Return whether ``caller`` (None: the caller) has ``right`` on ``cube``, and why."""
         db, now = self._vault.unrestricted, self._clock()
         granted = rules.all_rules(db)
         header = rules.header_of(db, cube.n, granted, now)
@@ -151,7 +151,7 @@ class Access:
         return decide(asking, right, header, granted, now)
 
     def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
-        """Of a cube and a principal ("": the caller): the decision on each right.
+        """Return the decision on each right of a principal ("": the caller) on a memory.
 
         Only who may share a memory is told what others may do with it.
         """
@@ -173,11 +173,11 @@ class Access:
     # --- rules -----------------------------------------------------------------------------------
 
     def rules(self) -> list[Rule]:
-        """The rules by which the caller lets in others or is let in, in their order."""
+        """Return the rules that the caller gave, or that apply to it, in their order."""
         return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._concerns(rule)]
 
     def _concerns(self, rule: Rule) -> bool:
-        """Whether the caller is shown a rule."""
+        """Return whether the caller may see a rule."""
         return self.caller.principal in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
 
     def grant(
@@ -245,7 +245,7 @@ class Access:
             )
 
     def _stands(self, rule: Rule) -> bool:
-        """Whether its giver may still give it."""
+        """Return whether the giver of a rule still has the right to give it."""
         if rule.giver == rule.owner:
             return True
         db = self._vault.unrestricted
@@ -254,7 +254,7 @@ class Access:
         return self._may_give(giver, Target(rule.kind, rule.target, rule.owner), rule.right, others)
 
     def _may_give(self, giver: Caller, aim: Target, right: str, granted: Sequence[Rule]) -> bool:
-        """Whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
+        """Return whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
 
         Who may share gives read, and write where it has that; only an admin gives share and admin.
         """
@@ -275,7 +275,7 @@ class Access:
     # --- tasks -----------------------------------------------------------------------------------
 
     def tasks(self) -> list[Task]:
-        """What memories are kept for, of those that the caller may read."""
+        """Return the tasks that have memories which the caller may read."""
         return [Task(*row) for row in rules.tasks(self._vault.connection)]
 
     def finish_task(self, task: str) -> list[str]:
@@ -301,7 +301,7 @@ class Access:
     # --- groups and tokens -----------------------------------------------------------------------
 
     def groups(self) -> dict[str, list[str]]:
-        """The groups and who is in them."""
+        """Return the groups and their members."""
         found: dict[str, list[str]] = {}
         for circle, principal in self._vault.unrestricted.execute("SELECT circle, principal FROM member"):
             found.setdefault(circle, []).append(principal)
@@ -321,7 +321,7 @@ class Access:
             return rules.join(change, group, names, remove=remove)
 
     def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
-        """A token by which a principal is known: what is kept of it, and what it says, this once."""
+        """Create a token for a principal. Returns it, and its value: only the hash is stored."""
         name = principal_named(principal)
         self.require_owner("make tokens")
         if name != self.caller.principal:
@@ -335,7 +335,7 @@ class Access:
         return Token(n, name, role, self._clock(), expires), said
 
     def tokens(self) -> list[Token]:
-        """The tokens; of others only for the vault's maker."""
+        """Return the tokens; those of others only to the vault's maker."""
         rows = self._vault.unrestricted.execute(
             "SELECT n, principal, role, created, expires FROM token ORDER BY n"
         )
@@ -402,7 +402,7 @@ class Access:
 
 
 def _contains(rule: Rule, aim: Target) -> bool:
-    """Whether all that ``aim`` names is in what ``rule`` covers, by their names."""
+    """Return whether ``rule`` covers everything that ``aim`` names."""
     if rule.owner != aim.owner:
         return False
     if rule.kind == "tag" and aim.kind == "tag":

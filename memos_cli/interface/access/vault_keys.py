@@ -48,7 +48,7 @@ class KeyKeeper:
     """Keys by recipient: nobody is asked twice."""
 
     def find(self, folder: Path, encryption: Encryption) -> Cipher:
-        """The key of the vault at ``folder``. Raises Refused where it is not to be had."""
+        """Return the key of the vault at ``folder``. Raises Refused if it is not available."""
         if encryption.recipient not in self._found:
             self._found[encryption.recipient] = self._find(folder, encryption)
         return self._found[encryption.recipient]

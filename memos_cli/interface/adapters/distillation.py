@@ -51,7 +51,7 @@ class Prepared:
         return count_kinds(self.lessons)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its lessons as JSON objects, which ``TrainOptions.instead`` reads."""
+        """Return its lessons as JSON objects, which ``TrainOptions.instead`` reads."""
         ids = {cube.n: cube.id for cube in self.cubes}
         return [
             {
@@ -87,7 +87,7 @@ def prepare(
 
 
 def _chosen(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """The memories to learn: of ``ids``, or all that pass ``filter``.
+    """Return the memories to train on: those of ``ids``, or all that match ``filter``.
 
     A state or an adapter stands for its own.
     """
@@ -148,7 +148,7 @@ def _prepare(
 
 
 def _asker(session: Session) -> Reader | None:
-    """The model as the one that writes the questions; None where the rules do."""
+    """Return the model, if it writes the questions; None if rules do."""
     from memos_cli.models.gguf.gguf_header import read_header
 
     who = session.settings.distil_questions
@@ -178,7 +178,7 @@ def distil(session: Session, prepared: Prepared, options: TrainOptions, watch: W
 
 
 def _known(session: Session, prepared: Prepared, fingerprint: Mapping[str, str]) -> Distilled | None:
-    """The same adapter, if it is there: used again where it was demoted."""
+    """Return the same adapter if it exists and is good; attach it again if it was demoted."""
     db = session.vault.connection
     digest = adapters.digest_of(fingerprint["model"], prepared.name, [cube.id for cube in prepared.cubes])
     found = adapters.by_digest(db, digest, now=session.now())
@@ -207,7 +207,7 @@ def gate(session: Session, id: str, on_part: Callable[[int], None]) -> dict[str,
 def examine_again(
     session: Session, adapter: Adapter, principal: str, on_part: Callable[[int], None]
 ) -> dict[str, Any]:
-    """The same, of an adapter of ``principal``'s. The report card that came with it stays beside the new."""
+    """Test an adapter of ``principal`` again. The report that it came with stays next to the new one."""
     if adapter.blob is None:
         raise UsageError(
             f"{adapter.id} has no weights: {adapter.stale}", f"memos promote {adapter.id} --to parametric"
@@ -238,7 +238,7 @@ def examine_again(
 
 
 def verbalise(session: Session, adapter: Adapter) -> list[str]:
-    """Put an adapter whose memories are gone into words: ask it its own questions, and keep the answers.
+    """Ask an adapter whose memories are gone its own questions, and store the answers as memories.
 
     They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
     ids.
@@ -268,7 +268,7 @@ def verbalise(session: Session, adapter: Adapter) -> list[str]:
 
 
 def named(session: Session, id: str) -> Adapter:
-    """The adapter of an id. Raises UsageError."""
+    """Return the adapter with this id. Raises UsageError if the memory is not an adapter."""
     cube = session.access.get(id, "write")
     found = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
     if found is None:
@@ -300,7 +300,7 @@ def _embed(session: Session) -> Callable[[Sequence[str]], Any]:
 
 
 def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
-    """The objects of a JSONL file of questions. Raises UsageError, naming the line."""
+    """Read the objects of a JSONL file of questions. Raises UsageError, with the line."""
     rows = []
     for number, line in enumerate(decode(data).text.split("\n"), 1):
         if not line.strip():
@@ -347,7 +347,7 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
 
 
 def _key(kind: str, answer: str) -> str:
-    """What is looked for in answers: a short answer itself."""
+    """Return the text to look for in answers: a short answer itself; "" for a long one."""
     return answer.rstrip(".!") if kind == "fact" and len(answer.split()) <= SHORT else ""
 
 

@@ -25,7 +25,7 @@ def list_memories(session: Session, filter: Filter, limit: int, newest: bool, at
 
 
 def search(session: Session, query: str, filter: Filter, k: int, at: int) -> SearchResult:
-    """What a search found at ``at``, by its words."""
+    """Return the memories that a search found at the time ``at``, by words."""
     with Snapshot(session.vault, at) as past:
         hits = find(past, query, filter=filter, k=k, now=at, embedder=None, balance=0.0,
                     least=session.settings.query_relevance)  # fmt: skip

@@ -143,7 +143,7 @@ def parse(question: str, *, now: int, zone: tzinfo = UTC) -> Parsed:
 def read_question(
     question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
 ) -> MemoryCall:
-    """What ``question`` asks for: intent, time range, topics and kinds of memory. Never raises.
+    """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
 
     ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
     is a topic as a whole, and no time phrase. ``time`` is the one it tells, where that is known.
@@ -171,7 +171,7 @@ def read_question(
 
 
 def _topics(question: str, rest: str) -> tuple[str, ...]:
-    """The quoted phrases of ``question`` and the content words of ``rest``, which has its quotes blanked."""
+    """Return the quoted phrases of ``question`` and the content words of ``rest`` (its quotes are blank)."""
     topics: list[str] = []
     end = 0
     for quote in [*_QUOTED.finditer(question), None]:

@@ -44,7 +44,7 @@ class Bundle:
     notes: list[str] = field(default_factory=list)
 
     def add(self, value: str, **known: Any) -> None:
-        """A draft of a text, cut where it is too long for one; none of what says nothing."""
+        """Add a draft of a text, or several if it is too long for one; none of an empty text."""
         whole = clean(value).strip()
         ref = known.pop("ref", None)
         for number, start in enumerate(range(0, len(whole), LONGEST)):
@@ -54,17 +54,17 @@ class Bundle:
 
 
 def text(value: object) -> str:
-    """A string; anything else is ""."""
+    """Return a string; "" for anything else."""
     return value if isinstance(value, str) else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object; anything else is {}."""
+    """Return an object; {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Iterator[Any]:
-    """The elements of a list; of anything else none."""
+    """Return the elements of a list; none for anything else."""
     yield from value if isinstance(value, list) else ()
 
 
@@ -81,12 +81,12 @@ def decoded(value: object) -> Any:
 
 
 def time(value: object) -> int | None:
-    """A moment in milliseconds from seconds or text; None for what is none."""
+    """Return a time in milliseconds, from seconds or text; None for anything else."""
     return None if isinstance(value, bool) else read_time(value)
 
 
 def parts_of(content: object) -> str:
-    """The text of a message's content: a string, or a list of parts of which some are text."""
+    """Return the text of a message's content: a string, or a list of parts of which some are text."""
     if isinstance(content, str):
         return content
     found = [text(each) or text(mapping(each).get("text")) for each in items(content)]

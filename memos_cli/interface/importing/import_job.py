@@ -176,7 +176,7 @@ def _adopt(
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
-    """The bundles up to where the export cannot be read any more."""
+    """Yield the bundles up to where the export cannot be read any more."""
     try:
         yield from bundles
     except MemosError as error:
@@ -184,7 +184,7 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
 
 
 def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
-    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal.
+    """Yield the drafts as they may be stored: secrets treated as the options say, personal data marked.
 
     Secrets that it masks are added to ``masked``."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
@@ -221,7 +221,7 @@ def _take(
     drafts: list[Draft],
     flush: Callable[[], None],
 ) -> None:
-    """Keep one bundle; what a memory said before becomes its earlier versions."""
+    """Store one bundle; what a memory said before becomes its earlier versions."""
     seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:

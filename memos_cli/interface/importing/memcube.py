@@ -29,7 +29,7 @@ _SAID = {"source_text", "text", "memory", "content"}
 
 
 def read_memos(export: Export) -> Iterator[Bundle]:
-    """`textual_memory.json` in its three shapes, and the texts named in `activation_memory.pickle`."""
+    """Read `textual_memory.json` in its three shapes, and the texts named in `activation_memory.pickle`."""
     texts = export.named("textual_memory.json") or export.named("*.json")
     for name in texts:
         if (value := load(export, name)) is None:
@@ -81,14 +81,14 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
 
 
 def _source(value: object) -> tuple[str, str]:
-    """Who said it, and in which role."""
+    """Return the author and the role."""
     found = mapping(decoded(value))
     role = text(found.get("role"))
     return text(found.get("speaker")) or ("" if "speaker" in found else role), role
 
 
 def _states(export: Export, name: str) -> Bundle:
-    """The texts that stand under a telling name in a pickle, found in its opcodes."""
+    """Return the texts under the names of memories in a pickle, found in its opcodes."""
     bundle = Bundle(f"memos:{name}", name)
     wanted, told = False, set[str]()
     try:

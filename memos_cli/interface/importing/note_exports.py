@@ -35,7 +35,7 @@ _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 
 def read_notes(export: Export) -> Iterator[Bundle]:
-    """Each Markdown file: a bundle. The first piece of a note stands for the note in links."""
+    """Read Markdown files, each as a bundle. Links to a note lead to its first piece."""
     found: list[tuple[Bundle, str]] = []
     named: dict[str, str] = {}
     for name in export.named("*.md", "*.markdown"):

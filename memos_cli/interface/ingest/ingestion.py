@@ -91,7 +91,7 @@ class Ingestion:
         return self._options.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
-        """Take in standard input. Without a ``name`` it is no source to compare with later input."""
+        """Ingest standard input. Without a ``name``, it is not compared with later input."""
         if len(text) > self._max_bytes:
             raise UsageError(
                 f"the input has {len(text):,} bytes, more than {self._max_bytes:,}",
@@ -105,7 +105,7 @@ class Ingestion:
             self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._options.hints), self._add_loose)
 
     def take_files(self, paths: Sequence[Path], name: str) -> None:
-        """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
+        """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
         ``name`` replaces the address of a single file.
         """
@@ -147,7 +147,7 @@ class Ingestion:
             self.ids.append(id)
 
     def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
-        """Take in what was read by other means, such as one conversation of an export."""
+        """Ingest what was read by other means, such as one conversation of an export."""
         self._take(origin.uri, origin.sha256, load)
 
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
@@ -251,13 +251,13 @@ class Ingestion:
             self._on_drafts(len(batch))
 
     def _terms(self, origin: Origin) -> NewMemoryFields:
-        """What is said of the cubes of one source."""
+        """Return the fields of new memories of one source."""
         is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
         held = self._options.quarantine == "always" or (self._options.quarantine == "web" and is_web)
         return replace(self._options.terms, quarantine=held)
 
     def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
-        """The drafts, the digest of each, and the sha256 of its bytes in the source."""
+        """Return the drafts, the digest of each, and the sha256 of its bytes in the source."""
         drafts = list(reading.drafts)
         if self._options.time is not None:
             drafts = [d if d.time is not None else replace(d, time=self._options.time) for d in drafts]
@@ -378,7 +378,7 @@ class _Parts:
         self._count = 0
 
     def next(self, count: int) -> Transaction:
-        """The transaction that takes the next ``count`` drafts; a full one is committed before."""
+        """Return the transaction for the next ``count`` drafts; commit a full one first."""
         if self._count and self._count + count > PART:
             self._stack.close()
             self._change = self._stack.enter_context(self._begin())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def move(session: Session, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
-    """``archive`` or ``restore`` memories: those of ``ids``, or all that match ``filter``.
+    """Archive or restore memories (``action``): those of ``ids``, or all that match ``filter``.
 
     A memory in that state already is left unchanged. A restored memory no longer expires; one that was never
     approved goes back to quarantine.

@@ -72,7 +72,7 @@ def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = Fals
 
 
 def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
-    """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
+    """Resolve conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
     Where no memory is named, all that contradict are meant, and none that just say the same or came from a
     feed. What is not kept is archived. Returns the conflicts that were settled, each with what was archived.
@@ -160,7 +160,7 @@ def _heading(cube: Cube) -> str:
 
 
 def _compared(session: Session, one: Cube, other: Cube) -> bool:
-    """Whether both are one's own, or one of them came from a feed."""
+    """Return whether both are the caller's, or one of them came from a feed."""
     owners = {one.owner, other.owner}
     return session.principal in owners and all(is_feeds(each) for each in owners - {session.principal})
 
@@ -179,7 +179,7 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
 
 
 def newest(one: Cube, other: Cube) -> Cube:
-    """Of two memories the one that tells what is later."""
+    """Return the one of two memories with the later time."""
 
     def key(cube: Cube) -> tuple[int, int]:
         return (cube.created if cube.time is None else cube.time, cube.n)

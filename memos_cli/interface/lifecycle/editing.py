@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
-    """Give a cube a new version, unless it says this already.
+    """Give a memory a new version, unless its text and title are the same.
 
     ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
     """
@@ -57,7 +57,7 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
 def forget(
     session: Session, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
 ) -> Forgotten:
-    """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
+    """Delete memories, the states made from them, and the weights of adapters that were trained on them.
 
     States and adapters that others made from them are removed too. Unless ``exactly``, memories that were
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
@@ -138,7 +138,7 @@ def tag(
 
 
 def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
-    """Let memories stand in every prompt of a view, and adapters be attached to it, or no longer."""
+    """Put memories at the start of every prompt of a view and attach adapters to it, or ``remove`` them."""
     if view:
         selection.view(session, view)
     may_stand = Filter(payloads=("plaintext", "parametric"))
@@ -154,7 +154,7 @@ def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tag
 
 
 def _cannot_stand(cube: Cube, live: Sequence[int]) -> str:
-    """Why a cube cannot be pinned; "" if it can."""
+    """Return why a memory cannot be pinned; "" if it can."""
     if cube.payload == "activation":
         return "is not text"
     if cube.n not in live:

@@ -46,7 +46,7 @@ class LinkStep:
 
 
 def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
-    """Link a memory to others, or take these links away."""
+    """Link a memory to others, or ``remove`` these links."""
     if kind not in LINK_KINDS:
         raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
     if kind in MADE:
@@ -62,7 +62,7 @@ def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove:
 
 
 def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
-    """The memories that links lead to from one, the nearest first."""
+    """Return the memories that links lead to from one, the nearest first."""
     db = session.vault.connection
     cube = session.access.get(id)
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
@@ -82,7 +82,7 @@ def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
 
 
 def merge(session: Session, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
-    """Put memories together into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
+    """Merge memories into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
 
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
@@ -126,7 +126,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
 
 
 def part(session: Session, ids: Sequence[str]) -> list[Merged]:
-    """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
+    """Undo merges, all or none: the merged memories are back, and the one they became is archived."""
     parted = []
     with session.vault.change(session.principal, session.now()) as change:
         for id in ids:
@@ -157,7 +157,7 @@ def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = froz
 
 
 def slice_up(session: Session, id: str, size: int) -> Merged:
-    """Keep a long memory's parts as memories of their own, linked to it. It stays as it is, archived."""
+    """Store the parts of a long memory as memories of their own, linked to it; archive it."""
     from semantic_text_splitter import TextSplitter
 
     with session.vault.change(session.principal, session.now()) as change:
@@ -193,8 +193,9 @@ def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) 
 
 
 def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -> None:
-    """Raise UsageError unless all are live memories of who asks, and for whoever may read them: what is made
-    of them is its own, and for all of these."""
+    """Raise UsageError unless all are live memories of the caller that no task binds: what is made of them
+    belongs to the caller, and everyone with the right may read it.
+    """
     require_unfrozen(cubes)
     for cube in cubes:
         if cube.owner != session.principal:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def review(session: Session, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
-    """Let quarantined memories in, or archive them: those of ``ids``, or all that pass ``filter``.
+    """Approve quarantined memories, or archive them: those of ``ids``, or all that match ``filter``.
 
     Raises Refused for an agent: what came from outside is let in by a person.
     """
@@ -59,7 +59,7 @@ def quarantined(session: Session, ids: Sequence[str], filter: Filter) -> list[Qu
 
 
 def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """What is to be reviewed: one's own, and what came from a feed that one follows. Raises Refused."""
+    """Return the memories to review: the caller's, and those of its feeds. Raises Refused."""
     if filter is None:
         cubes = session.access.get_many(ids)
     else:
@@ -70,7 +70,7 @@ def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> lis
 
 
 def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
-    """Say how sensitive memories are."""
+    """Set how sensitive memories are."""
     require_known("sensitivity", level, SENSITIVITIES)
     with session.vault.change(session.principal, session.now()) as change:
         cubes = session.access.get_many(ids, "write")

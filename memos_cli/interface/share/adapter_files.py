@@ -30,7 +30,9 @@ TOLD = "told"
 
 
 def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
-    """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
+    """Return the caller's adapters that passed a gate and were made from these memories alone as they are
+    now.
+    """
     found = adapters.adapters(
         session.vault.connection, now=session.now(), where="c.owner = ?", values=(session.principal,)
     )
@@ -49,7 +51,7 @@ def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
 def to_member(
     session: Session, adapter: Adapter, *, public: bool = False
 ) -> tuple[dict[str, Any], str, bytes]:
-    """An adapter as a bundle holds it: its record, and its file with its name.
+    """Return an adapter as a bundle contains it: its record, the name of its file, and the file.
 
     What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
     lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
@@ -93,7 +95,7 @@ def _is_telling(lesson: Lesson) -> bool:
 
 
 def _card(adapter: Adapter) -> Mapping[str, Any]:
-    """Its report card: that of who made it, where it came from elsewhere."""
+    """Return the report of an adapter: that of its maker, if it came from elsewhere."""
     told = adapter.report.get(TOLD)
     return told if isinstance(told, dict) else adapter.report
 
@@ -192,7 +194,7 @@ def _keep(
 
 
 def model_of(session: Session) -> str:
-    """The sha256 of the reader, by which adapters name their base; "" where there is none."""
+    """Return the sha256 of the reader, by which adapters name their base; "" without a reader."""
     from memos_cli.models.model_files import fingerprint
 
     try:
@@ -202,7 +204,7 @@ def model_of(session: Session) -> str:
 
 
 def examine(session: Session, ids: Sequence[str]) -> list[str]:
-    """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
+    """Test adapters that came in, if they are for this vault's reader: those that pass are used from now on.
 
     Returns what is to be told.
     """

@@ -33,7 +33,7 @@ _Item = TypeVar("_Item")
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
-    """A record as one line of JSON: keys sorted, no spaces, UTF-8."""
+    """Return a record as one line of JSON: keys sorted, no spaces, UTF-8."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass") + b"\n"
 
@@ -88,7 +88,7 @@ def write_lines(
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """The same, of records that are lines already."""
+    """Write records that are lines already."""
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
     members = {name: parts.get(name, ()) for name in names}
     members |= {name: [files[name]] for name in sorted(files)} if files else {}
@@ -140,7 +140,7 @@ class _Archive:
 
 
 def is_bundle(head: bytes) -> bool:
-    """Whether a file that begins so may be a bundle."""
+    """Return whether a file that begins so may be a bundle."""
     return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
 
 
@@ -170,13 +170,13 @@ class Records(Sequence[dict[str, Any]]):
 
 
 def read(stream: IO[bytes]) -> Bundle:
-    """A bundle in memory: see ``scan``."""
+    """Read a bundle in memory; see ``scan``."""
     found = scan(stream)
     return replace(found, parts={name: [*records] for name, records in found.parts.items()})
 
 
 def scan(stream: IO[bytes]) -> Bundle:
-    """A bundle, once its members are those that its manifest names. Its records are read from ``stream``.
+    """Verify a bundle against its manifest and return it. Its records are read from ``stream`` later.
 
     Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
     """
@@ -221,7 +221,7 @@ def scan(stream: IO[bytes]) -> Bundle:
 
 
 def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
-    """The bytes of a member, a piece at a time. Raises EOFError where it is cut short."""
+    """Yield the bytes of a member, a piece at a time. Raises EOFError if it is truncated."""
     stream.seek(start)
     while size:
         piece = stream.read(min(size, _PIECE))

@@ -219,7 +219,7 @@ def _forgotten(db: Connection, owner: str, cubes: Sequence[ForeignMemory]) -> di
 
 
 def to_foreign(value: dict[str, Any]) -> ForeignMemory:
-    """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
+    """Return a valid record. Raises KeyError, TypeError or ValueError."""
     versions = [
         ForeignVersion(
             _number(v["version"]), _text(v["title"]), _text(v["text"]), _time(v["created"]),
@@ -276,7 +276,7 @@ def _number(value: object) -> int:
 
 
 def _time(value: object) -> int:
-    """A moment that can be told: in the years 1 to 9999."""
+    """Return a time in the years 1 to 9999. Raises ValueError."""
     if not _FIRST <= (time := _number(value)) <= _LAST:
         raise ValueError("a time outside the years 1 to 9999")
     return time

@@ -24,7 +24,7 @@ _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
 
 
 def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """One file; each memory under a heading, with what is known of it in a comment, for people. No links."""
+    """Write one file for people: each memory under a heading, with its fields in a comment. No links."""
     for cube in cubes:
         when = f" {format_time(cube.time)}" if cube.time is not None else ""
         tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
@@ -33,7 +33,7 @@ def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -
 
 
 def write_mem0(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """What mem0's `get_all` gives. No links; ends of life to the day."""
+    """Write what mem0's `get_all` returns. No links; expiry by the day."""
     rows = (
         {
             "id": cube.id, "memory": cube.text, "user_id": session.principal.partition(":")[2],
@@ -48,8 +48,9 @@ def write_mem0(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> No
 
 
 def write_memos(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind; no
-    ends of life."""
+    """Write a `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind;
+    no expiry.
+    """
     nodes = (
         {
             "id": cube.id, "memory": cube.text,
@@ -71,8 +72,9 @@ def write_memos(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> N
 
 
 def write_letta(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """An agent file: what was said becomes its messages, everything else a block. No tags, no links, no ends
-    of life; of blocks no times, and no type but `fact`."""
+    """Write an agent file: dialogues become its messages, everything else a block. No tags, links or expiry;
+    of blocks no times, and no type but `fact`.
+    """
     blocks = (
         {
             "id": f"block-{at}", "label": cube.title or f"memory-{at}", "value": cube.text,

@@ -105,7 +105,7 @@ class Chosen:
         self._ids += id.encode()
 
     def versions(self) -> Iterator[tuple[str, int]]:
-        """The ids and versions; they are known here, whatever becomes of the memories."""
+        """Yield the ids and versions; they are known here, even of memories that are deleted meanwhile."""
         for at, version in enumerate(self.numbers.values()):
             yield self._ids[at * _ID : (at + 1) * _ID].decode(), version
 
@@ -146,7 +146,7 @@ def _chosen(
 
 
 def why_held(session: Session, cube: Cube, up_to: str) -> str:
-    """Why a memory does not leave this vault; "" where it may."""
+    """Return why a memory does not leave this vault; "" if it may."""
     if most_sensitive(cube.sensitivity, up_to) != up_to:
         return cube.sensitivity
     if is_feeds(cube.owner):
@@ -196,7 +196,7 @@ def _mip(
 
 
 def _requests(session: Session, cubes: Chosen) -> list[dict[str, Any]]:
-    """The states that were made of these memories alone, to be made again; and those still to be made."""
+    """Return the states made of these memories alone, to be made again there, and those that still wait."""
     made: list[dict[str, Any]] = [
         {
             "view": each.state.view,
@@ -214,7 +214,7 @@ def _requests(session: Session, cubes: Chosen) -> list[dict[str, Any]]:
 
 
 def record(session: Session, cube: Cube) -> dict[str, Any]:
-    """A memory with all its versions, as a bundle holds it. Times are milliseconds since 1970 UTC."""
+    """Return a memory with all its versions, as in a bundle. Times are milliseconds since 1970 UTC."""
     db = session.vault.connection
     return {
         "id": cube.id, "type": cube.type, "state": cube.state, "ref": cube.ref, "author": cube.author,

@@ -16,13 +16,13 @@ _POLICY = "signer:"
 
 
 def trusted(session: Session) -> list[str]:
-    """The signers that this vault trusts, beside the user's own key."""
+    """Return the signers that this vault trusts, besides the user's own key."""
     known = key_values.starting(session.vault.connection, _POLICY)
     return [signer for signer, value in known.items() if value]
 
 
 def trust(session: Session, signer: str, *, remove: bool = False) -> bool:
-    """Trust a signer from now on, or no longer. Returns whether that is new."""
+    """Trust a signer from now on, or no longer (``remove``). Returns whether that changed anything."""
     session.access.require_owner("choose trusted signers")
     named = signing.signer_named(signer)
     if (named in trusted(session)) is not remove:

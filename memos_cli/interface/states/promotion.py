@@ -27,7 +27,7 @@ def promote(
     dry_run: bool = False,
     on_tokens: Callable[[int], None] = lambda count: None,
 ) -> Promoted:
-    """Keep the state of one document: the memories of ``ids`` in this order, or all that pass ``filter``.
+    """Save the state of one document: the memories of ``ids`` in this order, or all that match ``filter``.
 
     The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
     state of the view's pinned memories alone.
@@ -71,7 +71,7 @@ def promote(
 
 
 def check_text(session: Session, document: Sequence[Cube], most: str) -> None:
-    """Raise UsageError unless all are live memories, in words, and none is more sensitive than ``most``."""
+    """Raise UsageError unless all are live text memories, and none is more sensitive than ``most``."""
     now = session.now()
     live = set(queries.filter_ids(session.vault.connection, [cube.n for cube in document], now=now))
     for cube in document:

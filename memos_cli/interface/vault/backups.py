@@ -95,7 +95,7 @@ def back_up(
 
 
 def apart(folder: Path, vault: Path) -> Path:
-    """The real path of a folder of backups. Raises UsageError if it is in the vault, or the vault in it."""
+    """Return the real path of a folder of backups. Raises UsageError if one is inside the other."""
     real, inside = Path(os.path.realpath(folder)), Path(os.path.realpath(vault))
     if real.is_relative_to(inside):
         raise UsageError(f"{folder} is inside the vault {vault}", "name a folder outside the vault")
@@ -140,7 +140,7 @@ class _Run:
         )  # fmt: skip
 
     def _same(self) -> Manifest | None:
-        """The snapshot if nobody has written to the database since the one before; else None."""
+        """Return the last snapshot if nobody has written to the database since; else None."""
         if self._before is None or self._before.stamp is None:
             return None
         with self._database() as database:
@@ -177,7 +177,7 @@ class _Run:
         )
 
     def _head(self, db: Connection) -> Head | None:
-        """The head of the audit at the snapshot before: rows up to it were verified then.
+        """Return the head of the audit at the last snapshot: rows up to it were verified then.
 
         None if there is none, or the audit does not continue it: then all of it is verified.
         """
@@ -231,7 +231,7 @@ def _about_key(session: Session) -> str:
 
 
 def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
-    """The snapshots in a folder of backups, newest first. Names and sizes are compared, contents are not."""
+    """Return the snapshots in a folder of backups, newest first. Compares names and sizes, not contents."""
     survey = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open).survey()
     found = [Listed(each.name, each.time, each.size, "") for each in survey.complete]
     found += [Listed(name, None, None, why) for name, why in survey.broken.items()]

@@ -138,7 +138,8 @@ def stats(session: Session) -> Stats:
 def measure(
     vault: Vault, without_vector: int, now: int, half_life: float, *, with_sizes: bool = True
 ) -> Stats:
-    """The vault in numbers. ``without_vector`` is how many live cubes wait for one; ``half_life`` in days.
+    """Return the vault in numbers. ``without_vector`` is how many live memories have none; ``half_life`` is
+    in days.
 
     ``with_sizes``: also the bytes of its files, which depend on what everybody has stored.
     """

@@ -82,7 +82,7 @@ def maintain(
     minutes: float,
     on_step: Callable[[str], None],
 ) -> Report:
-    """Run ``steps`` in their order. Raises Locked when another run is at it."""
+    """Run ``steps`` in their order. Raises Locked while another run is active."""
     for step in steps:
         require_known("step", step, STEPS)
     session.access.require_writer()
@@ -131,7 +131,7 @@ class _Run:
     # --- memories ----------------------------------------------------------------------------------
 
     def expire(self) -> Iterator[Action]:
-        """Memories whose time is over get the state that tells it."""
+        """Set the state of memories whose time is over."""
         session, now = self._session, self._session.now()
         over = session.vault.connection.execute(
             """SELECT n, id, state FROM cube WHERE expires <= ? AND payload = 'plaintext'
@@ -141,7 +141,9 @@ class _Run:
         yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
 
     def archive(self) -> Iterator[Action]:
-        """What of one's own nobody has used for long is put away, if the settings say after how many days."""
+        """Archive the caller's memories that were not used for the days of ``maintain.archive_after`` (0:
+        never).
+        """
         session, days = self._session, self._session.settings.maintain_archive_after
         if not days:
             return
@@ -158,7 +160,7 @@ class _Run:
         )
 
     def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Action]:
-        """In parts, so that no writer waits long."""
+        """Set states in parts, so that no writer waits long."""
         session = self._session
         for start in range(0, len(rows), 500):
             part = rows[start : start + 500]
@@ -171,7 +173,7 @@ class _Run:
             yield from (Action(action, action, id, reason) for _, id, _, reason in part)
 
     def embed(self) -> Iterator[Action]:
-        """Vectors that are missing."""
+        """Compute missing vectors."""
         session = self._session
         waiting = count_missing(session)
         if not waiting:
@@ -180,7 +182,7 @@ class _Run:
         yield Action("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
 
     def rivals(self) -> Iterator[Action]:
-        """Memories that say the same, or of the same thing something else, are linked."""
+        """Link memories that are duplicates or contradict each other."""
         session, db = self._session, self._session.vault.connection
         embedder = queries.embedder_in_use(db)
         mark = COMPARED + session.principal
@@ -233,7 +235,7 @@ class _Run:
                 yield from self._carry_out(verdict)
 
     def _asked_for(self) -> Iterator[Action]:
-        """States that another vault had of what was imported."""
+        """Make the states that another vault had of imported memories."""
         session = self._session
         for wanted in saved_states.requests(session.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
@@ -271,7 +273,7 @@ class _Run:
         )  # fmt: skip
 
     def _possible(self, fresh: Sequence[saved_states.Activation]) -> Iterator[Choice]:
-        """The long memories that are used and in no state yet, at the price that making one would have."""
+        """Return the long memories in use that have no state, with the cost of making one."""
         session = self._session
         held = {source.cube for each in fresh for source in each.sources}
         wanted = promptable(session, Filter(types=SEMANTIC_TYPES))
@@ -301,7 +303,9 @@ class _Run:
         return heat_now(heat, last_hit, now=self._session.now(), half_life=half_life)
 
     def adapters(self) -> Iterator[Action]:
-        """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
+        """Detach stale adapters; with ``--distil``, train one on memories that are used often and do not
+        change.
+        """
         session = self._session
         for each in adapters.adapters(session.vault.connection, now=session.now()):
             if each.state == "activated" and each.stale and each.sources:
@@ -343,12 +347,12 @@ class _Run:
     # --- files ---------------------------------------------------------------------------------------
 
     def sweep(self) -> Iterator[Action]:
-        """Files that nothing names."""
+        """Delete files that nothing names."""
         for found in check.sweep(self._session.vault, dry_run=self._dry_run):
             yield Action("sweep", "sweep", found.where, found.message)
 
     def optimize(self) -> Iterator[Action]:
-        """The full-text table, the planner's statistics, the log and the index."""
+        """Optimize the full-text table, the planner's statistics, the log and the index."""
         session = self._session
         if self._dry_run:
             return

@@ -71,7 +71,7 @@ class Index:
     adapters: tuple[StoredAdapter, ...] = ()
 
     def files(self) -> list[Stored]:
-        """Every file that it names."""
+        """Return every file that it names."""
         return [self.bundle, *self.deltas, *self.adapters]
 
 
@@ -86,13 +86,13 @@ class Signed:
 
 
 def write(index: Index) -> tuple[bytes, str]:
-    """An index, signed with the user's key, and its sha256. Raises UsageError where there is no key."""
+    """Return an index, signed with the user's key, and its sha256. Raises UsageError without a key."""
     line = to_line({"format": FORMAT, "version": VERSION, **asdict(index)})
     return line + to_line(signing.sign(line)), hashlib.sha256(line).hexdigest()
 
 
 def read(data: bytes, where: str) -> Signed:
-    """An index whose signature is good; whose it is, the caller decides.
+    """Return an index whose signature is valid; the caller checks whose it is.
 
     Raises Damaged for what is none, MemosError for a version of the future.
     """

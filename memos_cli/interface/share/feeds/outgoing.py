@@ -38,12 +38,12 @@ class Outgoing:
     """``new``, ``changed`` or ``same``, beside what was published before."""
 
     def beside(self, known: bytes | None, now: bytes) -> Outgoing:
-        """The same, told apart from what was published before."""
+        """Return it with how it differs from what was published before."""
         return replace(self, change="new" if known is None else "same" if known == now else "changed")
 
 
 def choose(session: Session, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
-    """The memories that may go, by their ids, and why others stay."""
+    """Return the memories that may be published, by id, and why others are not."""
     up_to = wanted.up_to or session.settings.sensitivity_publish
     if wanted.filter is None:
         here = queries.by_ids(session.vault.connection, wanted.ids)  # those that are still there
@@ -70,7 +70,7 @@ def _all_of(cube: Cube) -> str:
 
 
 def cover(cube: Cube, *, redact: bool) -> Outgoing:
-    """A memory as it leaves: without secrets and, to ``redact``, without personal data and who said it.
+    """Return a memory to publish: without secrets and, to ``redact``, without personal data and author.
 
     A tag that holds any of it is left out.
     """
@@ -82,7 +82,7 @@ def cover(cube: Cube, *, redact: bool) -> Outgoing:
 
 
 def _covered(text: str, redact: bool) -> tuple[str, int]:
-    """``text`` as it may leave, and how many stretches of it are covered."""
+    """Return ``text`` with secrets and personal data masked, and how many ranges were masked."""
     found = find_secrets(text)
     text = mask(text, found)
     personal = find_personal(text) if redact else []
@@ -90,7 +90,7 @@ def _covered(text: str, redact: bool) -> tuple[str, int]:
 
 
 def lines_of(session: Session, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
-    """The lines of memories and of the links among them, by id."""
+    """Return the lines of memories and of the links among them, by id."""
     ids = {cube.n: cube.id for cube in cubes}
     linked: dict[str, list[bytes]] = {}
     for link in links.links_among(session.vault.connection, ids.keys()):
@@ -105,7 +105,7 @@ def lines_of(session: Session, cubes: Sequence[Cube], leaving: Sequence[Outgoing
 
 
 def _record(cube: Cube, out: Outgoing) -> dict[str, Any]:
-    """A memory as it is published: what it says now, as its only version.
+    """Return a memory as it is published: its current text as its only version.
 
     Its reference stays here: it may be the path of a file, or a name.
     """

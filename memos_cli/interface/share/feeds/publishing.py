@@ -88,7 +88,7 @@ class Published:
 
 
 def publications(session: Session) -> list[Publication]:
-    """What who asks publishes, as it went out last."""
+    """Return the caller's publications, as they were sent last."""
     return records.publications(session.vault.connection, session.principal)
 
 
@@ -101,7 +101,7 @@ def propose(
     withdraw: bool = False,
     replace: bool = False,
 ) -> Proposal:
-    """What would go out. What is not ``wanted`` anew, and the ``target``, are those of the last time.
+    """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
 
     ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
     there from elsewhere. Raises UsageError, Refused.
@@ -164,7 +164,7 @@ def propose(
 
 
 def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
-    """Send what was proposed: files first, the index that names them last, then what nothing names goes.
+    """Send what was proposed: files first, then the index that names them; then delete what nothing names.
 
     Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
     or what lies there, are not those of the proposal any more.
@@ -207,7 +207,7 @@ def _publish(
 
 
 def _signer(session: Session, name: str) -> str:
-    """The key of who publishes. Raises UsageError, Refused."""
+    """Return the name of the publisher's key. Raises UsageError, Refused."""
     if not indexes.NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
     if "share" not in session.access.caller.most:
@@ -221,7 +221,7 @@ def _signer(session: Session, name: str) -> str:
 def _wanted(
     session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
-    """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
+    """Return what to publish: ``wanted``, or the options of the last time. Raises UsageError, MemosError."""
     made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
@@ -249,7 +249,7 @@ def _end(session: Session, wanted: PublishOptions | None) -> int | None:
 
 
 def _there(registry: Registry, signer: str) -> Signed | None:
-    """What lies there now, if it is the user's. Raises Refused for what is another's."""
+    """Return the index at the target, if it is the user's. Raises Refused if it is another's."""
     if not registry.has_index():
         return None
     found = indexes.read(registry.read_index(), registry.url)
@@ -259,7 +259,7 @@ def _there(registry: Registry, signer: str) -> Signed | None:
 
 
 def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
-    """Whether what lies there is what went out last from here, so that a delta can follow it.
+    """Return whether the target has what was sent last from here, so that a delta can follow it.
 
     What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
     other, unless it is to be replaced.
@@ -277,7 +277,7 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
 
 
 def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
-    """Whether what lies there is all that would be written: then nothing has to be."""
+    """Return whether the target has all that would be written: then nothing is sent."""
 
     def told(index: Index) -> tuple[object, ...]:
         return index.root, index.licence, index.expires, index.adapters

@@ -71,7 +71,7 @@ class Unsubscribed:
 
 
 def subscriptions(session: Session) -> list[Feed]:
-    """What who asks follows."""
+    """Return the feeds that the caller subscribes to."""
     return [feed for feed in feeds.feeds(session.vault.connection) if feed.principal == session.principal]
 
 
@@ -84,7 +84,7 @@ def subscribe(
     trust: bool,
     on_bytes: Callable[[int], None],
 ) -> Updated:
-    """Follow what is published at ``url``, as ``name`` ("": its own), and take it in.
+    """Subscribe to the publication at ``url`` as ``name`` ("": its own), and import its memories.
 
     ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
     unless they are to be trusted from now on.
@@ -118,7 +118,7 @@ def subscribe(
 
 
 def update(session: Session, name: str, on_bytes: Callable[[int], None]) -> Updated:
-    """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
+    """Update a feed to what is published now. Raises Refused, Damaged, or MemosError if unreachable."""
     session.access.require_writer()
     try:
         return _update(session, named(session, name), on_bytes)
@@ -166,7 +166,7 @@ def _bring(
 
 
 def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
-    """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on.
+    """Unsubscribe from a feed and delete its memories; with ``keep``, they become the caller's own.
 
     Raises Refused for a token that does not allow to forget.
     """
@@ -185,7 +185,7 @@ def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
 
 
 def named(session: Session, name: str) -> Feed:
-    """A feed of who asks. Raises UsageError where there is none of this name."""
+    """Return a feed of the caller. Raises UsageError if there is none of this name."""
     mine = subscriptions(session)
     for feed in mine:
         if feed.name == name:
@@ -204,7 +204,7 @@ class _Overtaken(MemosError):
 
 
 def _accepted(feed: Feed, found: Signed) -> Signed:
-    """An index that may follow the one before. Raises Refused."""
+    """Return an index that may follow the one before. Raises Refused."""
     hint = f"memos unsubscribe {feed.name}, then memos subscribe {feed.url} --trust"
     if found.index.name != feed.publication:
         raise Refused(
@@ -236,14 +236,14 @@ def _ending(session: Session, found: Signed) -> list[str]:
 
 
 def _best_delta(feed: Feed, found: Signed) -> Delta | None:
-    """The shortest way from what is here; None: the whole bundle."""
+    """Return the shortest delta from what is here; None: the whole bundle is needed."""
     fitting = [each for each in found.index.deltas if each.since <= feed.serial] if feed.serial else []
     best = min(fitting, key=lambda each: each.bytes, default=None)
     return best if best and best.bytes < found.index.bundle.bytes else None
 
 
 def _fetch(registry: Registry, stored: Stored, *, feed: Feed, on_bytes: Callable[[int], None]) -> Bundle:
-    """A bundle of the feed's signer. Raises Damaged."""
+    """Return a bundle of the feed's signer. Raises Damaged."""
     folder = cache_folder() / "feeds"
     data = registry.fetch(stored.name, stored.sha256, stored.bytes, folder, on_bytes)
     if isinstance(stored, Delta):
@@ -308,7 +308,7 @@ def _take(
 
 
 def _items(came: Bundle) -> list[Item]:
-    """The memories of a bundle. Raises Damaged for a record that is none: its publisher has signed that."""
+    """Return the memories of a bundle. Raises Damaged for an invalid record: its publisher has signed it."""
     linked: dict[str, list[dict[str, Any]]] = {}
     for each in came.parts.get("links.jsonl", ()):
         linked.setdefault(str(each.get("source")), []).append(each)
@@ -338,7 +338,7 @@ def _withdrawn(came: Bundle) -> set[str]:
 def _take_adapters(
     session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
 ) -> tuple[list[Stored], list[str]]:
-    """Fetch and examine the adapters for the reader here that are not here yet; let go of what is withdrawn.
+    """Fetch and test new adapters for this reader; drop those that are withdrawn.
 
     Of other models the text serves; their adapters are not fetched. What cannot be had is told, and tried
     again by the next update. Returns what was fetched, and what is to be told.
