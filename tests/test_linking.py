@@ -76,8 +76,8 @@ def test_a_merge_with_words_of_ones_own(memos: Shell, cats: list[str]) -> None:
 
 
 def test_what_cannot_be_merged(memos: Shell, cats: list[str]) -> None:
-    assert "no merge" in memos("merge", cats[0], code=2).err
-    assert "no merge" in memos("merge", cats[0], cats[0], code=2).err
+    assert "two memories or more" in memos("merge", cats[0], code=2).err
+    assert "two memories or more" in memos("merge", cats[0], cats[0], code=2).err
     memos("freeze", cats[1])
     assert "frozen" in memos("merge", *cats, code=2).err
     memos("unfreeze", cats[1])

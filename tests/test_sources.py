@@ -765,7 +765,7 @@ def test_a_word_document_is_read_as_markdown_with_spans_into_it() -> None:
 
 def test_a_broken_document_is_refused_in_words() -> None:
     pytest.importorskip("markitdown")
-    with pytest.raises(MemosError, match=r"no whole \.docx file"):
+    with pytest.raises(MemosError, match=r"not a complete \.docx file"):
         reading(b"PK\x03\x04 not a zip", "plan.docx")
 
 

@@ -43,7 +43,7 @@ def ignore(progress: object) -> None:
 def nobody_asks(vault: str, twice: bool) -> str:
     """Raise Refused: the default for a session that cannot ask for a passphrase."""
     raise Refused(
-        f"{vault} needs its passphrase, and nobody can be asked for it",
+        f"{vault} is encrypted, and there is no terminal to ask for the passphrase",
         "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
     )
 

@@ -111,7 +111,9 @@ class Access:
     def require_writer(self) -> None:
         """Raise Refused unless the caller may make memories of its own."""
         if "write" not in self.caller.most:
-            raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
+            raise Refused(
+                f"the token of {self.caller.principal} allows only reading", "use a token of a writer"
+            )
 
     def require_sharing(self) -> None:
         """Raise Refused unless the caller's token allows sharing."""
@@ -286,7 +288,7 @@ class Access:
         self.require_writer()
         found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
         if not found:
-            raise UsageError(f"no memory is kept for a task {task!r}", "`memos task list` shows them")
+            raise UsageError(f"no memory is for a task {task!r}", "`memos task list` shows them")
         done = []
         with self._vault.change(self.caller.principal, self._clock()) as change:
             for cube in found.values():

@@ -31,7 +31,7 @@ SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""
 WRAPPED = "key.age"
 _NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
-_COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
+_COMMENT = "# The key of a memos vault. Anyone who has it can read the vault; without it, nobody can."
 
 
 @dataclass(slots=True)

@@ -272,7 +272,7 @@ def named(session: Session, id: str) -> Adapter:
     cube = session.access.get(id, "write")
     found = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
     if found is None:
-        raise UsageError(f"{cube.id} is no adapter", "`memos list --payload parametric` shows them")
+        raise UsageError(f"{cube.id} is not an adapter", "`memos list --payload parametric` shows them")
     return found
 
 
@@ -326,7 +326,7 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
     answer, key, made = (row.get(name) or "" for name in ("answer", "key", "made"))
     if kind not in LESSON_KINDS or not all(isinstance(each, str) for each in (answer, key, made)):
         raise UsageError(
-            f"{question!r}: its kind, answer, key or made is none",
+            f"{question!r}: its kind, answer, key or made is not valid",
             f"a kind is one of: {', '.join(LESSON_KINDS)}",
         )
     id, source = row.get("id"), None

@@ -36,7 +36,9 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     room = target - size(*texts)
     if room < 0:
         least = -(-(target - room) // engine.batch) * engine.batch
-        raise UsageError(f"{target} tokens hold no memory beside the instructions", f"--tokens {least}")
+        raise UsageError(
+            f"{target} tokens have no room for a memory beside the instructions", f"--tokens {least}"
+        )
     for number in itertools.count(1):
         room -= costs(engine, [replace(cube, text=_memory(number))])[0]
         if room < 0:

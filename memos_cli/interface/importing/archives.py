@@ -106,7 +106,7 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
     try:
         return archive.open(entry)
     except UnicodeError as error:
-        raise zipfile.BadZipFile(f"a name that is no text: {error}") from error
+        raise zipfile.BadZipFile(f"a name is not text: {error}") from error
 
 
 def _below(folder: Path) -> Iterator[str]:

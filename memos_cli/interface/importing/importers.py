@@ -43,7 +43,7 @@ def kind_of(export: Export, kind: str = "") -> str:
         raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(known)}")
     if not (found := kind or recognise(export)):
         raise UsageError(
-            f"{export.path} is no export that is known",
+            f"{export.path} is not a known export",
             f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown and JSON",
         )
     return found

@@ -89,7 +89,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
     with session.vault.change(session.principal, session.now()) as change:
         cubes = session.access.get_many(ids, "admin")
         if len(cubes) < 2:
-            raise UsageError("one memory is no merge", "memos merge ID ID…")
+            raise UsageError("a merge needs two memories or more", "memos merge ID ID…")
         _require_own(session, change, cubes)
         whole = text if text is not None else "\n\n".join(dict.fromkeys(cube.text.strip() for cube in cubes))
         if not whole.strip():
@@ -116,7 +116,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
         terms = NewMemoryFields(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
         if made.cube in {cube.n for cube in cubes}:
-            raise UsageError(f"{made.id} says all of it already", "memos archive ID… puts the others away")
+            raise UsageError(f"{made.id} already says all of it", "memos archive ID… puts the others away")
         for cube in cubes:
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
             links.add(change, cube.n, "merged_into", made.cube)
@@ -134,7 +134,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
             require_unfrozen([cube])
             back = take_apart(change, cube.n)
             if not back:
-                raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
+                raise UsageError(f"{cube.id} is not a merged memory", f"memos rollback {cube.id} --to N")
             if cube.state in LIVE_STATES:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
@@ -201,7 +201,7 @@ def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -
         if cube.owner != session.principal:
             raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
-            raise UsageError(f"{cube.id} is for a task", "memos task list")
+            raise UsageError(f"{cube.id} belongs to a task", "memos task list")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is made from memories", f"memos show {cube.id}")
         if cube.state not in LIVE_STATES:

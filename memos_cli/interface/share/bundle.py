@@ -234,5 +234,5 @@ def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
 def _record(line: bytes) -> dict[str, Any]:
     found = json.loads(line.decode("utf-8", "surrogatepass"))
     if not isinstance(found, dict):
-        raise ValueError("a record is no object")
+        raise ValueError("a record is not an object")
     return found

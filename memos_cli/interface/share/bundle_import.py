@@ -238,9 +238,9 @@ def to_foreign(value: dict[str, Any]) -> ForeignMemory:
     ]  # fmt: skip
     id = _text(value["id"])
     if len(id) != 26 or not id.isalnum() or not id.isascii() or id != id.upper():
-        raise ValueError(f"{id!r} is no id")
+        raise ValueError(f"{id!r} is not an id")
     if any(place.end < place.start or place.start < 0 or len(place.sha256) != 32 for place in places):
-        raise ValueError("a place that is none")
+        raise ValueError("a place is not valid")
     return ForeignMemory(
         id=id,
         type=_one_of(value["type"], SEMANTIC_TYPES),

@@ -48,7 +48,7 @@ def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
         )
     except (OSError, ValueError) as error:
         raise MemosError(
-            f"{path} is no signing key: {error}", "move it away; `memos key new` makes one"
+            f"{path} is not a signing key: {error}", "move it away; `memos key new` makes one"
         ) from error
     return found
 
@@ -84,7 +84,7 @@ def signer_named(name: str) -> str:
         _library().Ed25519PublicKey.from_public_bytes(_public(name))
     except ValueError as error:
         raise UsageError(
-            f"{name!r} is no public key", f"it begins with {PREFIX}; `memos key show`"
+            f"{name!r} is not a public key", f"it begins with {PREFIX}; `memos key show`"
         ) from error
     return name
 

@@ -77,7 +77,8 @@ def check_text(session: Session, document: Sequence[Cube], most: str) -> None:
     for cube in document:
         if most_sensitive(cube.sensitivity, most) != most:
             raise UsageError(
-                f"{cube.id} is {cube.sensitivity}: no model is told", f"memos mark open {cube.id}"
+                f"{cube.id} is {cube.sensitivity}: not allowed in a prompt or an adapter",
+                f"memos mark open {cube.id}",
             )
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is not text", "name the memories themselves")

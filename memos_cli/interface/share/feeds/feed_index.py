@@ -101,7 +101,7 @@ def read(data: bytes, where: str) -> Signed:
     try:
         value, signature = json.loads(line), json.loads(rest)
         if value["format"] != FORMAT or not isinstance(value["version"], int):
-            raise Damaged(f"{where} is no index of a publication")
+            raise Damaged(f"{where} is not the index of a publication")
         if value["version"] > VERSION:
             raise MemosError(f"{where} is of a newer version than this program", "update memos-cli")
         signer = signing.verify(line, signature)
@@ -121,7 +121,9 @@ def read(data: bytes, where: str) -> Signed:
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(f"{where} is no whole index of a publication: {error}", "try again later") from error
+        raise Damaged(
+            f"{where} is not a complete index of a publication: {error}", "try again later"
+        ) from error
     return Signed(index, signer, hashlib.sha256(line).hexdigest())
 
 

@@ -147,7 +147,7 @@ def propose(
     if known and known.target != registry.url:
         notes.append(f"what lies at {known.target} stays there; delete that folder to take it back")
     if items and not knows_personal():
-        notes.append("personal data cannot be told here: pip install 'memos-cli[personal]'")
+        notes.append("personal data cannot be detected here: pip install 'memos-cli[personal]'")
     return Proposal(
         name=name, url=registry.url, signer=signer, serial=serial, wanted=made,
         memories=tuple(
@@ -209,9 +209,11 @@ def _publish(
 def _signer(session: Session, name: str) -> str:
     """Return the name of the publisher's key. Raises UsageError, Refused."""
     if not indexes.NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
+        raise UsageError(
+            f"{name!r} is not a valid name for a publication", "letters, digits, dots and dashes"
+        )
     if "share" not in session.access.caller.most:
-        raise Refused(f"the token of {session.principal} does not allow to share", "use an owner's")
+        raise Refused(f"the token of {session.principal} does not allow you to share", "use an owner's")
     key = signing.own_key()
     if key is None:
         raise UsageError("there is no key to sign with", "memos key new")
@@ -228,10 +230,11 @@ def _wanted(
             raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
         made = PublishOptions.of(known.wanted)
     if made and made.licence and not _LICENCE.fullmatch(made.licence):
-        raise UsageError(f"{made.licence!r} is no SPDX expression", "--licence CC-BY-4.0")
+        raise UsageError(f"{made.licence!r} is not an SPDX expression", "--licence CC-BY-4.0")
     if made and made.redact and not knows_personal():
         raise MemosError(
-            "personal data cannot be told here, so it cannot be covered", "pip install 'memos-cli[personal]'"
+            "personal data cannot be detected here, so it cannot be masked",
+            "pip install 'memos-cli[personal]'",
         )
     return made
 

@@ -92,7 +92,7 @@ class Registry:
             part.unlink()
             part.with_suffix(".lock").unlink(missing_ok=True)
         if hashlib.sha256(whole).hexdigest() != sha256:
-            raise Damaged(f"{self.url}/{name} is not what its index says", "tell its publisher")
+            raise Damaged(f"{self.url}/{name} does not match its index", "tell its publisher")
         return whole
 
     def _append(

@@ -94,7 +94,9 @@ def subscribe(
     found = indexes.read(registry.read_index(), registry.url)
     called = name or found.index.name
     if not indexes.NAME.fullmatch(called):
-        raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
+        raise UsageError(
+            f"{called!r} is not a valid name for a feed", "--as NAME: letters, digits, dots and dashes"
+        )
     if (there := feeds.by_name(session.vault.unrestricted, called)) is not None:
         if (there.principal, there.url) != (session.principal, registry.url):
             raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
@@ -168,10 +170,10 @@ def _bring(
 def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
     """Unsubscribe from a feed and delete its memories; with ``keep``, they become the caller's own.
 
-    Raises Refused for a token that does not allow to forget.
+    Raises Refused for a token that does not allow you to forget.
     """
     if "admin" not in session.access.caller.most:
-        raise Refused(f"the token of {session.principal} does not allow to forget", "use an owner's")
+        raise Refused(f"the token of {session.principal} does not allow you to forget", "use an owner's")
     feed = named(session, name)
     with (
         session.vault.blob_changes() as blobs,
@@ -260,9 +262,9 @@ def _unpacked(data: bytes, where: str) -> bytes:
         with gzip.open(io.BytesIO(data)) as file:
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise Damaged(f"{where} is no whole file: {error}", "tell its publisher") from error
+        raise Damaged(f"{where} is damaged: {error}", "tell its publisher") from error
     if len(plain) > most:
-        raise Damaged(f"{where} unpacks to more than can be", "tell its publisher")
+        raise Damaged(f"{where} unpacks to more than its publisher says", "tell its publisher")
     return plain
 
 
@@ -295,7 +297,7 @@ def _take(
         feeds.link(change, feed, items)
         here = feeds.held(change.db, feed.n)
         if feeds.root({id: seal for id, (_, seal) in here.items()}) != index.root:
-            raise Damaged(f"what came from {feed.url} is not what its index says", "tell its publisher")
+            raise Damaged(f"the memories from {feed.url} are not those of its index", "tell its publisher")
         feeds.settle(
             change, feed, serial=index.serial, sha256=found.sha256, licence=index.licence,
             expires=index.expires,
@@ -323,7 +325,7 @@ def _items(came: Bundle) -> list[Item]:
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Damaged(
-                f"memory {number} is none: {type(error).__name__} {error}", "tell its publisher"
+                f"memory {number} is not valid: {type(error).__name__} {error}", "tell its publisher"
             ) from error
         # What a publisher may not say of somebody else's vault.
         memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
