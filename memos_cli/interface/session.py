@@ -80,7 +80,7 @@ class Session:
 
     @property
     def principal(self) -> str:
-        """Who asks."""
+        """The caller."""
         return self.access.caller.principal
 
     def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
@@ -131,7 +131,7 @@ class Session:
 
     @property
     def access(self) -> Access:
-        """What who asks may do here, and lets others do."""
+        """What the caller may do here, and its rules for others."""
         if self._access is None:
             self.vault  # noqa: B018 (to open it is to ask who comes in)
         assert self._access is not None

@@ -1,4 +1,4 @@
-"""Access: who is asking, what it may do with a memory, and the rules, groups and tokens that decide it."""
+"""Access: what a caller may do with a memory, and the rules, groups and tokens that decide it."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Access:
     def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
         """Return the decision on each right of a principal ("": the caller) on a memory.
 
-        Only who may share a memory is told what others may do with it.
+        What others may do with a memory is returned only to those who may share it.
         """
         name = principal_named(principal) if principal else self.caller.principal
         is_own = name == self.caller.principal

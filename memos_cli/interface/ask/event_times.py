@@ -45,9 +45,9 @@ def resolve_times(session: Session, parsed: Parsed, filter: Filter) -> tuple[Mem
 def _period_of(cube: Cube) -> tuple[int, int] | None:
     """Return the time that a memory says, or else the day of its own time; None without both."""
     then = cube.created if cube.time is None else cube.time
-    told = find_range(cube.text, now=then, zone=local_zone())
-    if told and told.after is not None and told.before is not None:
-        return told.after, told.before
+    said = find_range(cube.text, now=then, zone=local_zone())
+    if said and said.after is not None and said.before is not None:
+        return said.after, said.before
     if cube.time is None:
         return None
     zone = local_zone()

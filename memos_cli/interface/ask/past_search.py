@@ -1,4 +1,4 @@
-"""The vault as it was at a time: its memories, and what a search found."""
+"""Search and list the memories of a vault as they were at a time."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ def read_chatgpt(export: Export) -> Iterator[Bundle]:
     Of each tree of messages the branch that ends in `current_node` is read: what was abandoned stays out, and
     so do messages that are hidden or not meant for the user.
     """
-    told: set[str] = set()
+    seen: set[str] = set()
     for name in conversations(export) or export.named("*.json"):
-        yield from _bundles(export, name, partial(_chatgpt, told=told))
+        yield from _bundles(export, name, partial(_chatgpt, seen=seen))
 
 
-def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
+def _chatgpt(record: Mapping[str, Any], seen: set[str]) -> Bundle:
     id = text(record.get("conversation_id")) or text(record.get("id"))
     bundle = Bundle(f"chatgpt:{id}", text(record.get("title")))
     nodes = mapping(record.get("mapping"))
@@ -56,7 +56,7 @@ def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
     begun = time(record.get("create_time"))
     for node in _branch(nodes, text(record.get("current_node"))):
         message = mapping(node.get("message"))
-        _chatgpt_message(bundle, message, begun, told)
+        _chatgpt_message(bundle, message, begun, seen)
         begun = time(message.get("create_time")) or begun
     return bundle
 
@@ -80,14 +80,14 @@ def _written(node: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | None, told: set[str]) -> None:
+def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | None, seen: set[str]) -> None:
     content, about = mapping(message.get("content")), mapping(message.get("metadata"))
     kind, role = text(content.get("content_type")), text(mapping(message.get("author")).get("role"))
     if kind == "user_editable_context":  # the user's own instructions stand in every conversation
         for name in ("user_profile", "user_instructions"):
             said = text(content.get(name)).strip()
-            if said and said not in told:
-                told.add(said)
+            if said and said not in seen:
+                seen.add(said)
                 bundle.add(said, type="preference", title="Custom instructions", time=begun)
         return
     hidden = about.get("is_visually_hidden_from_conversation") or message.get("weight") == 0

@@ -1,4 +1,4 @@
-"""The bundles of an export into the vault: through the same way as what is ingested, and what links them."""
+"""Import an export: store its records as an ingest does, and link them."""
 
 from __future__ import annotations
 

@@ -90,12 +90,12 @@ def _source(value: object) -> tuple[str, str]:
 def _states(export: Export, name: str) -> Bundle:
     """Return the texts under the names of memories in a pickle, found in its opcodes."""
     bundle = Bundle(f"memos:{name}", name)
-    wanted, told = False, set[str]()
+    wanted, seen = False, set[str]()
     try:
         for opcode, argument, _ in pickletools.genops(export.read(name)):
             if isinstance(argument, str) and "UNICODE" in opcode.name:
-                if wanted and argument.strip() and argument not in told:
-                    told.add(argument)
+                if wanted and argument.strip() and argument not in seen:
+                    seen.add(argument)
                     bundle.add(argument, type="document", tags=("from-state",))
                 wanted = argument in _SAID
             elif opcode.name not in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):

@@ -169,8 +169,8 @@ def read_mcp(export: Export) -> Iterator[Bundle]:
                 continue
             if record.get("type") == "entity" and text(record.get("name")):
                 entity, kind = text(record.get("name")), text(record.get("entityType"))
-                told = [text(each) for each in items(record.get("observations"))]
-                for said in filter(str.strip, told or [f"{entity} ({kind})"]):
+                observations = [text(each) for each in items(record.get("observations"))]
+                for said in filter(str.strip, observations or [f"{entity} ({kind})"]):
                     ref = f"{entity}#{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
                     first.setdefault(entity, ref)
                     tags = (_tag(f"entity/{kind}"),) if kind else ()

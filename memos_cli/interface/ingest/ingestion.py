@@ -1,4 +1,4 @@
-"""Sources into the vault: only what is new or changed, in durable parts."""
+"""Store the drafts of sources: only what is new or changed, in durable parts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Ingestion:
 
     @cached_property
     def recipe(self) -> str:
-        """What of the wishes decides what a source becomes."""
+        """A fingerprint of the options that decide what a source becomes."""
         return self._options.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
@@ -173,10 +173,10 @@ class Ingestion:
                 return
             apply(reading)
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
-        told = {part.reason for part in reading.failed}
+        reported = {part.reason for part in reading.failed}
         # A source with a masked secret is read each time: what was said of it once is not said again.
         if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
-            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
+            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in reported]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.

@@ -27,8 +27,8 @@ FEW = 50
 """How many new memories are compared with the others at once; ``memos maintain`` compares more."""
 NEAR, NEIGHBOURS = 0.6, 8
 """Cosine from which two memories are compared word by word, and with how many each is."""
-TOLD_ONCE = ("dialogue", "event")
-"""Types whose memories are each of its own time: that two differ is no contradiction."""
+DATED_TYPES = ("dialogue", "event")
+"""Types whose memories are each about their own time: two that differ do not contradict each other."""
 SETTLED = "both_hold"
 """The kind of link between two memories that the user resolved with keep-both."""
 ROWS = ("csv", "json", "jsonl")
@@ -112,7 +112,7 @@ def link_rivals(
     """Link a memory with those near to it that say the same, or of the same thing something else."""
     db = session.vault.connection
     mine = queries.by_rowid(db, [cube]).get(cube)
-    if mine is None or mine.type in TOLD_ONCE:
+    if mine is None or mine.type in DATED_TYPES:
         return
     vector = vector_index.stored(db, embedder, cube)
     if vector is None:
@@ -123,7 +123,7 @@ def link_rivals(
     found = {
         other.n: compare(mine.text, other.text)
         for other in others.values()
-        if _compared(session, mine, other) and other.type not in TOLD_ONCE
+        if _compared(session, mine, other) and other.type not in DATED_TYPES
     }
     rivals = [others[n] for n, kind in found.items() if kind == "contradicts"]
     apart = _in_one_list(session, mine, rivals) | {each.n for each in rivals if _is_of_other(mine, each)}
@@ -170,12 +170,12 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
     if not 0 < len(ids) <= FEW:
         return []
     embedder = queries.embedder_in_use(session.vault.connection)
-    told = []
+    notes = []
     for cube in session.access.get_many(ids):
         for kind, mine, other in link_rivals(session, cube.n, embedder):
             if kind == "contradicts":
-                told.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
-    return told
+                notes.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
+    return notes
 
 
 def newest(one: Cube, other: Cube) -> Cube:

@@ -1,4 +1,4 @@
-"""Changing memories: edit, forget, pin. What is refused, and what is told of it."""
+"""Edit, tag, pin and forget memories."""
 
 from __future__ import annotations
 
@@ -86,20 +86,20 @@ def forget(
         statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
         return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
 
-    def told(cubes: tuple[Cube, ...]) -> Forgotten:
+    def summary(cubes: tuple[Cube, ...]) -> Forgotten:
         cubes = visible(cubes)
         named = {cube.id for cube in cubes}
         now, seen = session.now(), session.vault.connection
         states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
-        taught = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
+        trained = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
         counts = count("version", cubes), count("vector", cubes)
-        made = tuple(sorted(states - named)), tuple(sorted(taught - named))
+        made = tuple(sorted(states - named)), tuple(sorted(trained - named))
         names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
         copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
         return Forgotten(cubes, *counts, dry_run, *made, published=names, backups=copies)
 
     if dry_run:
-        shown = told(meant())
+        shown = summary(meant())
         session.audit_reads("list", shown.cubes)
         return shown
     with (
@@ -107,7 +107,7 @@ def forget(
         session.vault.change(session.principal, session.now()) as change,
     ):
         cubes = meant()
-        gone = told(cubes)
+        gone = summary(cubes)
         gone_now = {cube.n for cube in cubes}
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
             for merged in links.reached(db, [cube.n], "merged_into"):

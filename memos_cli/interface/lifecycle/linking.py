@@ -1,4 +1,4 @@
-"""Memories with each other: links, merging and parting, slicing."""
+"""Link, merge and slice memories; undo a merge."""
 
 from __future__ import annotations
 

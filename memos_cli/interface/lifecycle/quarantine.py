@@ -1,4 +1,4 @@
-"""Memories that wait for somebody to look at them, and how far a memory may go."""
+"""Review memories in quarantine, and set how sensitive memories are."""
 
 from __future__ import annotations
 

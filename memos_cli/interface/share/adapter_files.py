@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MEMBER = "adapters.jsonl"
 _SUMMARY = ("passed", "reason", "checks", "recall")
 """What of a report card quotes nothing."""
-TOLD = "told"
+ORIGINAL = "told"
 """Under which an adapter that came from elsewhere keeps the report card that came with it."""
 
 
@@ -96,16 +96,16 @@ def _is_telling(lesson: Lesson) -> bool:
 
 def _card(adapter: Adapter) -> Mapping[str, Any]:
     """Return the report of an adapter: that of its maker, if it came from elsewhere."""
-    told = adapter.report.get(TOLD)
-    return told if isinstance(told, dict) else adapter.report
+    original = adapter.report.get(ORIGINAL)
+    return original if isinstance(original, dict) else adapter.report
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AddedAdapters:
     """What became of the adapters of a bundle."""
 
     ids: list[str]
-    told: list[str]
+    notes: list[str]
     """Why others are left."""
     again: bool
     """Whether one is left because its memories are not live here: it can be kept once they are."""
@@ -120,24 +120,24 @@ def keep(
     versions: Mapping[str, int] | None = None,
     principal: str = "",
     brought: Collection[str] | None = None,
-) -> Kept:
+) -> AddedAdapters:
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
     not counted as there. An adapter is kept only if all its memories are ``brought`` with it.
     """
-    kept, told, again = [], [], False
+    kept, notes, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
             id = _keep(session, each, files, numbers, versions, principal or session.principal, brought)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            told.append(f"adapter {number} is left: {type(error).__name__} {error}")
+            notes.append(f"adapter {number} is left: {type(error).__name__} {error}")
         except MemosError as error:
-            told.append(f"adapter {number} is left: {error}")
+            notes.append(f"adapter {number} is left: {error}")
             again = again or not isinstance(error, (ModelUnfit, Damaged))
         else:
             kept.append(id)
-    return Kept(kept, told, again)
+    return AddedAdapters(kept, notes, again)
 
 
 def _keep(
@@ -164,7 +164,7 @@ def _keep(
     ]
     lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
     fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
-    recipe, told = dict(record["recipe"]), dict(record["report"])
+    recipe, report = dict(record["recipe"]), dict(record["report"])
     title, vault = _text(record["title"]), session.vault
     here = queries.by_rowid(vault.connection, [n for n, _ in sources])
     digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
@@ -181,7 +181,7 @@ def _keep(
         with vault.blobs.file(blob) as path:
             read_adapter(path)
         weights = Weights(
-            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
+            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, ORIGINAL: report},
             float(record["seconds"]),
         )  # fmt: skip
         with vault.change(principal, session.now()) as change:
@@ -206,11 +206,11 @@ def model_of(session: Session) -> str:
 def examine(session: Session, ids: Sequence[str]) -> list[str]:
     """Test adapters that came in, if they are for this vault's reader: those that pass are used from now on.
 
-    Returns what is to be told.
+    Returns notes for the user.
     """
     from memos_cli.interface.adapters.distillation import examine_again
 
-    told = []
+    notes = []
     model = model_of(session) if ids else ""
     for cube in session.access.get_many(ids):
         adapter = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
@@ -218,7 +218,7 @@ def examine(session: Session, ids: Sequence[str]) -> list[str]:
         if "checks" in adapter.report:  # it was examined here before
             continue
         if adapter.fingerprint["model"] != model:
-            told.append(
+            notes.append(
                 f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "
                 f"used as text. With that model: memos gate {adapter.id}"
             )
@@ -226,11 +226,11 @@ def examine(session: Session, ids: Sequence[str]) -> list[str]:
         try:
             report = examine_again(session, adapter, cube.owner, lambda count: None)["report"]
         except ModelUnfit as error:
-            told.append(f"{adapter.title!r} is not used: {error}")
+            notes.append(f"{adapter.title!r} is not used: {error}")
             continue
         verdict = "passed its gate here, and is used" if report["passed"] else "did not pass its gate here"
-        told.append(f"{adapter.title!r} {verdict}")
-    return told
+        notes.append(f"{adapter.title!r} {verdict}")
+    return notes
 
 
 def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[str]) -> Lesson:

@@ -92,12 +92,12 @@ def write_lines(
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
     members = {name: parts.get(name, ()) for name in names}
     members |= {name: [files[name]] for name in sorted(files)} if files else {}
-    told = {name: _described(name, pieces) for name, pieces in members.items()}
-    head = to_line({"format": FORMAT, "version": VERSION, "members": told})
+    described = {name: _described(name, pieces) for name, pieces in members.items()}
+    head = to_line({"format": FORMAT, "version": VERSION, "members": described})
     archive = _Archive(stream)
     archive.add(MANIFEST, len(head), [head])
     for name, pieces in members.items():
-        archive.add(name, told[name]["bytes"], pieces)
+        archive.add(name, described[name]["bytes"], pieces)
     if sign:
         signature = to_line(sign(head))
         archive.add(SIGNATURE, len(signature), [signature])
@@ -193,7 +193,7 @@ def scan(stream: IO[bytes]) -> Bundle:
         manifest = json.loads(head)
         signed = places.pop(SIGNATURE, None)
         signature = _record(b"".join(_bytes(stream, *signed))) if signed else None
-        version, told = manifest["version"], manifest["members"]
+        version, listed = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
             raise Damaged("not a bundle of memories", _AGAIN)
         if version > VERSION:
@@ -201,9 +201,9 @@ def scan(stream: IO[bytes]) -> Bundle:
                 f"the bundle is of version {version}, newer than this program", "update memos-cli"
             )
         for name, place in places.items():
-            if told[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
+            if listed[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
                 raise Damaged(f"{name} is not what the manifest says", _AGAIN)
-        if missing := told.keys() - places.keys():
+        if missing := listed.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}
         files = {name: b"".join(_bytes(stream, *places[name])) for name in places.keys() - parts.keys()}

@@ -147,7 +147,7 @@ def _keep_adapters(
         return
     known = {adapter.id for adapter in adapters.adapters(session.vault.connection, now=session.now())}
     kept = adapter_files.keep(session, members, found.files, numbers, brought=brought)
-    job.notes += [*kept.told, *adapter_files.examine(session, [id for id in kept.ids if id not in known])]
+    job.notes += [*kept.notes, *adapter_files.examine(session, [id for id in kept.ids if id not in known])]
 
 
 # --- records ---------------------------------------------------------------------------------------

@@ -67,8 +67,8 @@ def write_memos(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> N
         (link.source_id, _EDGES.get(link.kind, "RELATE_TO"), link.target_id)
         for link in links.links_among(session.vault.connection, {cube.n for cube in cubes})
     )
-    told = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
-    _write_json(stream, {"nodes": nodes, "edges": told})
+    rows = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
+    _write_json(stream, {"nodes": nodes, "edges": rows})
 
 
 def write_letta(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:

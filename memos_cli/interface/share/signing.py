@@ -65,11 +65,11 @@ def sign(manifest: bytes) -> dict[str, str]:
     return {"signer": name_of(key), "signature": base64.b64encode(key.sign(manifest)).decode()}
 
 
-def verify(manifest: bytes, told: Mapping[str, Any]) -> str:
+def verify(manifest: bytes, claim: Mapping[str, Any]) -> str:
     """Return the signer of a manifest. Raises Damaged if the signature is not valid."""
     keys = _library()
     try:
-        name, signature = str(told["signer"]), base64.b64decode(str(told["signature"]), validate=True)
+        name, signature = str(claim["signer"]), base64.b64decode(str(claim["signature"]), validate=True)
         keys.Ed25519PublicKey.from_public_bytes(_public(name)).verify(signature, manifest)
     except Exception as error:
         raise Damaged(

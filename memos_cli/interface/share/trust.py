@@ -1,4 +1,4 @@
-"""Whose bundles a vault takes in: those of its own user, and of signers that were named as trusted."""
+"""Decide whose bundles a vault accepts: those of its user, and of trusted signers."""
 
 from __future__ import annotations
 

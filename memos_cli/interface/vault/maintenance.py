@@ -1,4 +1,4 @@
-"""The nightly run: memory that looks after itself.
+"""Scheduled maintenance.
 
 Each step can be run alone, does nothing where nothing is to be done, and loses nothing when it is killed: its
 changes are those of the other commands, each in its own transaction, so the next run goes on.
@@ -60,7 +60,7 @@ class Action:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did. ``left`` are the steps that it did not come to."""
+    """What a run did. ``left`` are the steps that it had no time for."""
 
     deeds: list[Action] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Report:
 
 
 class OutOfTime(Exception):
-    """The run has had its time; what is left is the next one's."""
+    """The time of the run is over; the next one continues."""
 
 
 def maintain(

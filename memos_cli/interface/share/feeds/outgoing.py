@@ -1,7 +1,7 @@
-"""What leaves a vault for everybody: which memories, what of them is covered, and the lines that tell them.
+"""Choose and redact the memories of a publication, and write their lines.
 
-A published memory tells what it says now: no earlier versions, no references, no places in files, no names of
-who may read it here.
+A published memory has only its current text: no earlier versions, no references, no places in files, and not
+the names of those who may read it here.
 """
 
 from __future__ import annotations

@@ -282,10 +282,10 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
 def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
     """Return whether the target has all that would be written: then nothing is sent."""
 
-    def told(index: Index) -> tuple[object, ...]:
+    def described(index: Index) -> tuple[object, ...]:
         return index.root, index.licence, index.expires, index.adapters
 
-    if wanted.expires or told(there) != told(wanted):
+    if wanted.expires or described(there) != described(wanted):
         return False
     sizes = registry.sizes()
     return all(sizes.get(each.name) == each.bytes for each in there.files())

@@ -144,10 +144,10 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     # Also what an update that was cut off has left.
     unembedded = embed_if_possible(session) if count_missing(session) else ()
     rivals = link_new(session, done.ids)
-    more, told = _take_adapters(session, feed, found, fetch, is_new=not is_here)
+    more, adapter_notes = _take_adapters(session, feed, found, fetch, is_new=not is_here)
     return replace(
         done, received=done.received + sum(each.bytes for each in more),
-        notes=(*done.notes, *unembedded, *rivals, *told),
+        notes=(*done.notes, *unembedded, *rivals, *adapter_notes),
     )  # fmt: skip
 
 
@@ -342,8 +342,8 @@ def _take_adapters(
 ) -> tuple[list[Stored], list[str]]:
     """Fetch and test new adapters for this reader; drop those that are withdrawn.
 
-    Of other models the text serves; their adapters are not fetched. What cannot be had is told, and tried
-    again by the next update. Returns what was fetched, and what is to be told.
+    Adapters for other models are not fetched: their memories are read as text. The next update tries again
+    what cannot be fetched now. Returns what was fetched, and notes for the user.
     """
     published = {each.sha256: each for each in found.index.adapters}
     known = feeds.adapters(session.vault.connection, feed.n)
@@ -355,9 +355,9 @@ def _take_adapters(
         return [], []
     model = adapter_files.model_of(session)
     mine = [each for each in new if each.model == model]
-    told = []
+    notes = []
     if (more := len(new) - len(mine)) and is_new:
-        told.append(f"adapters there for other models than the reader here: {more}; their text serves")
+        notes.append(f"adapters there for other models than the reader here: {more}; their text serves")
     here = feeds.held(session.vault.connection, feed.n)
     cubes = queries.by_rowid(session.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
@@ -367,17 +367,17 @@ def _take_adapters(
         try:
             came = fetch(stored)
         except MemosError as error:
-            told.append(f"an adapter is left for the next update: {error}")
+            notes.append(f"an adapter is left for the next update: {error}")
             continue
         fetched.append(stored)
         kept = adapter_files.keep(
             session, came.parts.get(adapter_files.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
         )  # fmt: skip
-        told += [*kept.told, *adapter_files.examine(session, kept.ids)]
+        notes += [*kept.notes, *adapter_files.examine(session, kept.ids)]
         if kept.again:
             continue
         cube = session.access.get(kept.ids[0]).n if kept.ids else None
         with session.vault.change(feed.owner, session.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
-    return fetched, told
+    return fetched, notes
