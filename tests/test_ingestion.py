@@ -18,7 +18,7 @@ from memos_cli.errors import Locked, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ingest import ingestion
+from memos_cli.interface.ingest import batches
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.options import IngestOptions, ReadOptions
 
@@ -50,7 +50,7 @@ def texts(vault: Vault) -> list[str]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingestion, "PART", 2)
+    monkeypatch.setattr(batches, "PART", 2)
 
 
 def test_a_long_source_is_committed_in_parts(vault: Vault, small_parts: None) -> None:

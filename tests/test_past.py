@@ -34,7 +34,7 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
     def words() -> str:
         return " ".join(draw.choices(WORDS, k=4)) + f" {draw.randrange(99)}"
 
-    # Without vectors: a search of a moment before goes by words, and so must the one that it is compared with.
+    # Without vectors, because a search at a time uses words alone.
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO, embedder="/nowhere")
     with Memos(settings, clock=lambda: clock[0]) as memos:
         memos.vault_to_be()

@@ -16,16 +16,15 @@ from memos_cli.infrastructure.access.governance import (
     RIGHTS,
     Caller,
     Decision,
-    Kind,
     Right,
     Rule,
     decide,
-    is_below,
     is_feeds,
 )
 from memos_cli.infrastructure.memories import key_values, queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.access.callers import ROLES, TOKENS, hash_token
+from memos_cli.interface.access.targets import Target, contains, read_right
 from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.settings import check_principal
@@ -33,16 +32,6 @@ from memos_cli.settings import check_principal
 READS = "audit.reads"
 """The policy for which reads the audit records: ``prompts``, or "" for all."""
 _FULL_ID = 26
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a rule is about, as it is typed: an id, ``tag:…``, ``view:…``, or ``vault``."""
-
-    kind: Kind
-    name: str
-    owner: str
-    """Whose memories: the asker's own, or those of whom it may share for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +176,7 @@ class Access:
     ) -> Rule:
         """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
         for whom it may share). Raises UsageError, Refused."""
-        name, wanted = principal_named(principal, "group"), _right(right)
+        name, wanted = principal_named(principal, "group"), read_right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
         self._require_lasting("the grant", expires)
@@ -202,7 +191,7 @@ class Access:
 
         What somebody granted by a right that it loses by this goes as well.
         """
-        aim, wanted = self._target(target, of), _right(right) if right else ""
+        aim, wanted = self._target(target, of), read_right(right) if right else ""
         # Names that memos 0.1.0 accepted can still be revoked.
         known = {rule.principal for rule in rules.all_rules(self._vault.unrestricted)}
         name = principal if principal in known else principal_named(principal, "group")
@@ -271,7 +260,7 @@ class Access:
             }
         else:
             holding = [each for each in granted if giver.is_meant(each.principal) and each.holds(now)]
-            held = {each for rule in holding if _contains(rule, aim) for each in INCLUDED[rule.right]}
+            held = {each for rule in holding if contains(rule, aim) for each in INCLUDED[rule.right]}
         return "admin" in held or ("share" in held and right in held and right in ("read", "write"))
 
     # --- tasks -----------------------------------------------------------------------------------
@@ -401,19 +390,3 @@ class Access:
             raise Refused(
                 f"only the vault's creator may {what}", "memos audit --action init shows who that is"
             )
-
-
-def _contains(rule: Rule, aim: Target) -> bool:
-    """Return whether ``rule`` covers everything that ``aim`` names."""
-    if rule.owner != aim.owner:
-        return False
-    if rule.kind == "tag" and aim.kind == "tag":
-        return is_below(aim.name, rule.target)
-    return rule.kind == "vault" or (rule.kind, rule.target) == (aim.kind, aim.name)
-
-
-def _right(text: str) -> Right:
-    for right in RIGHTS:
-        if right == text:
-            return right
-    raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")

@@ -24,8 +24,9 @@ from memos_cli.interface.importing.importers import (
     kind_of,
     open_export,
 )
+from memos_cli.interface.ingest.batches import collector_at_rest
 from memos_cli.interface.ingest.ingest import finish
-from memos_cli.interface.ingest.ingestion import Ingestion, collector_at_rest
+from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
 from memos_cli.interface.ingest.sources.reading import Reading
 from memos_cli.interface.options import IngestOptions

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin, Span, most_sensitive
-from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.errors import MemosError, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
 from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.ingest import batches
+from memos_cli.interface.ingest.batches import SharedTransaction, collector_at_rest
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
 from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find, read, read_bytes
 from memos_cli.interface.options import IngestOptions
@@ -27,10 +27,6 @@ from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.source_diff import align
 from memos_cli.operation.lifecycle.states import next_state
 
-PART = 2000
-"""Drafts that are committed together."""
-SHARED = 1.0
-"""Seconds for which small sources share a transaction: as long as another writer waits."""
 LOOSE = "stdin"
 """The source of input that has no name."""
 
@@ -66,12 +62,12 @@ class Ingestion:
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
         self._import_command = import_command
-        self._shared: _Shared | None = None
+        self._shared: SharedTransaction | None = None
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], None]]:
         """In this block, small sources are committed together. What it gives commits those that wait."""
-        self._shared = _Shared(self._begin)
+        self._shared = SharedTransaction(self._begin)
         with self._vault.discarding():
             try:
                 yield self._shared.flush
@@ -191,7 +187,7 @@ class Ingestion:
         drafts, digests, proofs = self._prepare(reading)
         is_pruning = options.prune or options.prune_all
         with self._vault.discarding() as blobs, ExitStack() as stack:
-            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
+            parts = batches.Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
@@ -215,8 +211,8 @@ class Ingestion:
                 if terms.quarantine:
                     self._hold(change, place.cube)
                 self.versions += 1
-            for start in range(0, len(matched.added), PART):
-                added = matched.added[start : start + PART]
+            for start in range(0, len(matched.added), batches.PART):
+                added = matched.added[start : start + batches.PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
                 self._count(change, change.add(parts.source, batch, terms, foreign=options.foreign), terms)
@@ -243,8 +239,8 @@ class Ingestion:
     def _add_loose(self, reading: Reading) -> None:
         """Keep what came without a source that could be read again."""
         items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
-        for start in range(0, len(items), PART):
-            batch = items[start : start + PART]
+        for start in range(0, len(items), batches.PART):
+            batch = items[start : start + batches.PART]
             with self._change() as change:
                 source = change.unread_source(LOOSE)
                 self._count(change, change.add(source, batch, terms, loose=True), terms)
@@ -304,90 +300,6 @@ class Ingestion:
 
     def _begin(self) -> AbstractContextManager[Transaction]:
         return self._vault.change(self._principal, self._clock())
-
-
-@contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """No garbage collection meanwhile: a large source is many values at once, none of them garbage, which
-    the collector would walk again and again (6 % of an ingest of 100,000)."""
-    was_at_work = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_at_work:
-            gc.enable()
-
-
-class _Shared:
-    """One transaction for several sources, each of which would wait for the disk."""
-
-    def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
-        self._begin_one, self._stack, self._since = begin, ExitStack(), 0.0
-        self._change: Transaction | None = None
-
-    @contextmanager
-    def enter(self) -> Iterator[Transaction]:
-        if self._change is None:
-            self._change, self._since = self._stack.enter_context(self._begin_one()), time.monotonic()
-        try:
-            yield self._change
-        except BaseException:
-            self.drop()
-            raise
-        if time.monotonic() - self._since > SHARED:
-            self.flush()
-
-    def flush(self) -> None:
-        """Commit what waits."""
-        self._change = None
-        self._stack.close()
-
-    def drop(self) -> None:
-        """Undo what waits."""
-        if self._change is not None:
-            self._change = None
-            with suppress(_Undone):
-                self._stack.__exit__(_Undone, _Undone(), None)
-
-
-class _Undone(Exception):
-    """Leaves a transaction that is not to be kept."""
-
-
-class _Parts:
-    """The transactions of one source: each takes about PART drafts, and a short source just one."""
-
-    def __init__(
-        self,
-        vault: Vault,
-        begin: Callable[[], AbstractContextManager[Transaction]],
-        origin: Origin,
-        on_drafts: Callable[[int], None],
-        stack: ExitStack,
-        blobs: set[str],
-    ) -> None:
-        self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
-        self._change = stack.enter_context(begin())
-        known = queries.source(self._change.db, origin.uri, self._change.principal)
-        blobs.update({known.blob or ""} if known else ())
-        text = origin.converted
-        blob = None if text is None else vault.blobs.put(vault.blobs.seal(text), blobs)
-        self.source, self._claim = self._change.claim_source(origin, blob)
-        self.known = queries.places(self._change.db, self.source)
-        self._count = 0
-
-    def next(self, count: int) -> Transaction:
-        """Return the transaction for the next ``count`` drafts; commit a full one first."""
-        if self._count and self._count + count > PART:
-            self._stack.close()
-            self._change = self._stack.enter_context(self._begin())
-            if not self._change.holds_claim(self.source, self._claim):
-                raise Locked(f"another memos ingests {self._uri} now", "it does the work of this one")
-            self._count = 0
-        self._count += count
-        self._on_drafts(count)
-        return self._change
 
 
 def _proofs(drafts: Sequence[Draft], data: bytes) -> list[bytes]:
