@@ -8,9 +8,7 @@ The library is ``Memos``, with the options and filters that its methods take; th
         print(memos.search("staging database", filter=Filter()).hits)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as mypy takes it; `memos --version` need not import typing
 if TYPE_CHECKING:
     from memos_cli.cube import Cube, Filter, Hit, Plan
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
@@ -42,8 +40,10 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a name of the library when it is first used, so that ``memos --version`` loads none of it."""
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault(name, getattr(import_module(_MODULE_OF[name]), name))
