@@ -169,7 +169,7 @@ def desk(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     }
     desk = Desk(tmp_path / "vault", settings, loads, reads, written)
     with desk.open() as memos:
-        memos.vault_to_be()
+        memos.create_vault()
     yield desk
     with desk.open() as memos:
         found, _ = memos.check(repair=True)

@@ -59,7 +59,7 @@ def enter(folder: Path, who: str = "", *, token: str = "", clock: Callable[[], i
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A vault in which Ann has kept a memory, a state and an adapter of it, a view and a pin."""
     with enter(tmp_path / "vault", ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         learn(ann, SECRET, "work/swan")
         (cube,) = ann.cubes(filter=Filter())
         keep_state(ann.vault, cube.n)
@@ -119,7 +119,7 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "audit": lambda m, id: [*m.audit(), *m.audit(cube=id)],
     "audit_head": lambda m, id: m.audit_head(),
     "check": lambda m, id: m.check(),
-    "count_waiting": lambda m, id: m.count_waiting(),
+    "count_missing_vectors": lambda m, id: m.count_missing_vectors(),
     "cubes_at": lambda m, id: m.cubes_at(2 * NOW, filter=ALL),
     "select": lambda m, id: [*selection.select(m, ALL)],
     "cubes": lambda m, id: [*m.cubes(filter=ALL), *m.cubes(filter=Filter(tags=("work",)))],
@@ -190,7 +190,7 @@ REFUSING = {
 WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
-    "init", "vault_to_be", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
+    "init", "create_vault", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
     "keys", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "throughput",
     "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
@@ -301,9 +301,10 @@ AUDITED: dict[str, tuple[str, Callable[[Memos, Stock], Any]]] = {
 }
 NO_ROW = {
     # They read no memory: names, numbers, what is derived; or the audit itself.
-    "activations", "adapters", "audit", "audit_head", "verify_audit", "check", "count_waiting", "is_empty",
+    "activations", "adapters", "audit", "audit_head", "verify_audit", "check", "count_missing_vectors",
+    "is_empty",
     "view", "views", "publications", "subscriptions",
-    # Make vaults and vectors; followed in test_init.py, test_embedding.py and test_restoring.py.
+    # Make vaults and vectors; followed in test_first_start.py, test_embedding.py and test_restoring.py.
     "init", "embed", "restore_vault",
     # Need a model or a feed; followed in test_cli_promoting.py, test_distilling.py and test_market.py.
     "promote", "prepare", "distil", "gate", "publish", "subscribe", "update", "unsubscribe",

@@ -102,7 +102,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A vault with one memory of each kind, and their ids."""
     folder = tmp_path_factory.mktemp("base") / "vault"
     with enter(folder) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         one, two, three = say(ann, *TEXTS[:3], terms=NewMemoryFields(tags=("work",)))
         (held,) = say(ann, "The page from outside.", quarantine="always")
         ann.edit(one, text="The heron nests in June.")
@@ -233,7 +233,7 @@ def test_an_invalid_record_is_reported_and_others_are_imported(
 ) -> None:
     cubes = [foreign(NEW[0], "One."), foreign(NEW[1], "Two.")]
     with enter(tmp_path / "vault") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         parts = {"cubes": cubes}
         parts = {**parts, part: [*parts.get(part, ()), {**record, field: bad}]}
         job = bring(ann, parts, with_grants=True)
@@ -282,7 +282,7 @@ def test_an_id_of_another_principal_is_not_revealed(base: tuple[Path, list[str]]
 
 def test_a_new_version_of_an_approved_memory_is_quarantined(tmp_path: Path) -> None:
     with enter(tmp_path / "vault") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         bring(ann, {"cubes": [foreign(NEW[0], "One.")]}, quarantine=True)
         ann.review([NEW[0]], approve=True)
         job = bring(ann, {"cubes": [foreign(NEW[0], "One.", "Two.")]}, quarantine=True)
@@ -312,7 +312,7 @@ def test_only_a_users_approval_releases_from_quarantine(tmp_path: Path, way: str
     text = "The page from outside."
     folder = tmp_path / "vault"
     with enter(folder, "agent:owner") as owner:
-        owner.vault_to_be()
+        owner.create_vault()
         (id,) = say(owner, text, quarantine="always")
         owner.access.grant("vault", AGENT, "admin")
         owner.access.grant("vault", ANN, "admin")

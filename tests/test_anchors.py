@@ -120,7 +120,7 @@ def test_a_question_goes_one_way(tmp_path: Path, question: str, passed: dict[str
 
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO, embedder="/nowhere")
     with Memos(settings, clock=lambda: 1_760_000_000_000) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         lines = IngestOptions(hints=ReadOptions(lines=True))
         text = b"Ana moved to Berlin on 2023-03-04.\nThe database listens on port 5434."
         memos.ingest(options=lines, text=text, embed=False)

@@ -307,7 +307,7 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
     folder: Path, opened: dict[str, BagOfWords], again: str
 ) -> None:
     with enter(folder, opened["bag-64"]) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         memos.vault.set_models("", "bag-64")
         take(memos, "The lark nests low.", "The raven nests high.", "The crow nests anywhere.")
         opened["bag-32"].most = 2
@@ -315,12 +315,12 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
             memos.embed("bag-32")
     with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
         assert memos.vault.identity.embedder == "bag-64"
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         hit = memos.search("Where does a raven nest?", filter=ALL).hits[0]
         assert hit.cube.text == "The raven nests high."
         assert "cosine" in hit.why
         take(memos, "The wren nests in the hedge.")
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert "cosine" in memos.search("Where does a wren nest?", filter=ALL).hits[0].why
         opened["bag-32"].most = 99
         assert memos.embed(again) == 2  # without a name it goes on with the change that was stopped
@@ -338,7 +338,7 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
 
 def test_renewing_keeps_vectors_that_the_caller_may_not_read(folder: Path) -> None:
     with enter(folder, BagOfWords(), "user:ann") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         take(ann, "The lark nests low.")
     with enter(folder, BagOfWords(), "user:bo") as bo:
         take(bo, "The owl nests high.")
@@ -385,7 +385,7 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
     assert finding.what == "format-old"
     embedder = BagOfWords()
     with enter(old, embedder) as memos:
-        assert memos.count_waiting() == 6, "of the other embedder, which was begun last"
+        assert memos.count_missing_vectors() == 6, "of the other embedder, which was begun last"
         for question, (text, cosine) in expected(old).items():
             found = memos.search(question, filter=ALL, k=9).hits
             assert found[0].cube.text == text
@@ -424,7 +424,7 @@ def test_renewing_an_old_vault_replaces_its_vectors(old: Path) -> None:
         found = embedded(memos.vault, 3)
         assert found == sentences(memos.vault)
         assert sum(map(len, found.values())) > 12
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         for question, (text, _) in expected(old).items():
             assert best(memos, question) == text
         assert memos.embed() == 0
@@ -470,7 +470,7 @@ def test_a_half_renewed_old_vault_works_with_either_embedder(old: Path) -> None:
         for question, (text, _) in expected(old).items():
             assert best(memos, question) == text
         take(memos, LARKS)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert len(embedded(memos.vault, 2)) == 10
         assert len(embedded(memos.vault, 1)) == 9
     with enter(old, BagOfWords()) as memos:
@@ -505,7 +505,7 @@ def test_an_old_vault_keeps_the_default_of_its_version(tmp_path: Path) -> None:
             assert found.hits[0].cube.text == text
             assert found.hits[0].why["cosine"] == pytest.approx(cosine, abs=0.02)
         take(memos, LARKS)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert len(rows(memos.vault)) == 1
         assert memos.embed() == 10
         assert [fingerprint[64:] for _, fingerprint in rows(memos.vault)] == [SENTENCES]
@@ -520,16 +520,16 @@ def test_an_old_vault_keeps_the_default_of_its_version(tmp_path: Path) -> None:
 def test_a_vault_that_is_used_with_another_embedder_uses_its_vectors(folder: Path) -> None:
     """As with the setting `embedder`: what is new has a vector, and nothing says that it has none."""
     with enter(folder, BagOfWords()) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         take(memos, "The lark nests low.")
     with enter(folder, BagOfWords(32)) as memos:
         done = memos.ingest(options=IngestOptions(), text=b"The raven nests high.")
         assert (done.embedded, done.without_vector) == (2, 0)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert queries.embedder_in_use(memos.vault.connection) == 2
         assert [n for n, _ in rows(memos.vault)] == [1, 2], "nothing is dropped unasked"
         assert [deed for deed in memos.maintain(steps=("embed",)).deeds] == []
     with enter(folder, BagOfWords()) as memos:
         take(memos, "The crow nests anywhere.")
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert queries.embedder_in_use(memos.vault.connection) == 1

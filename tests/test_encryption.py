@@ -191,7 +191,7 @@ def locked(tmp_path: Path, desk: Desk) -> Desk:
     desk.folder = tmp_path / "sealed"
     desk.settings["key_file"] = str(tmp_path / "desk.key")
     with desk.open() as memos:
-        memos.vault_to_be("file")
+        memos.create_vault("file")
     return desk
 
 

@@ -190,7 +190,7 @@ def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[
     (tmp_path / "one.mip").write_bytes(first.getvalue())
     there = Desk(tmp_path / "there", desk.settings, desk.loads, desk.reads, desk.written)
     with there.open() as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         memos.import_export(tmp_path / "one.mip", options=IngestOptions(), embed=False)
         second = io.BytesIO()
         memos.export(stream=second, filter=Filter())

@@ -20,7 +20,7 @@ from memos_cli.interface.memory import Memos
 def folder(tmp_path: Path) -> Path:
     """A vault that ann made, without memories."""
     with enter(tmp_path / "vault", ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
     return tmp_path / "vault"
 
 

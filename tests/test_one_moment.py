@@ -34,7 +34,7 @@ def test_a_memory_is_shown_whole_or_not_at_all(
 ) -> None:
     where, function, look = LOOKS[name]
     with enter(tmp_path / "vault", ANN) as ann, enter(tmp_path / "vault", ANN) as other:
-        ann.vault_to_be()
+        ann.create_vault()
         id = learn(ann, "The heron nests in May.", "birds")
         ann.edit(id, text="The heron nests in June.")
         learn(ann, "The otter sleeps.")

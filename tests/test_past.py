@@ -37,7 +37,7 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
     # Without vectors, because a search at a time uses words alone.
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO, embedder="/nowhere")
     with Memos(settings, clock=lambda: clock[0]) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         for _ in range(40):
             clock[0] += draw.randrange(1, 10_000)
             ids = [cube.id for cube in memos.cubes(filter=EVERYTHING)]
@@ -110,7 +110,7 @@ def test_a_clock_that_was_ahead_leaves_nothing_in_the_future(tmp_path: Path) -> 
     day, clock = 86_400_000, [NOW]
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO)
     with Memos(settings, clock=lambda: clock[0]) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         terms = NewMemoryFields(expires=NOW + 2 * day)
         memos.ingest(options=IngestOptions(terms=terms), text=b"Valid for two days.", name="a", embed=False)
         clock[0] = NOW + 300 * day

@@ -37,7 +37,7 @@ def open_vault(folder: Path) -> Memos:
 
 
 def take_in(memos: Memos, name: str, quarantine: str = "never") -> None:
-    memos.vault_to_be()
+    memos.create_vault()
     memos.ingest([FOLDER / name], options=IngestOptions(quarantine=quarantine), embed=False)
 
 

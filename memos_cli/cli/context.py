@@ -74,13 +74,13 @@ def ask_passphrase(vault: str, twice: bool) -> str:
     """
     from getpass import getpass
 
-    from memos_cli.interface.session import nobody_asks
+    from memos_cli.interface.session import refuse_without_terminal
 
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         if not sys.stdin.isatty():
-            return nobody_asks(vault, twice)
+            return refuse_without_terminal(vault, twice)
     typed = getpass(f"Passphrase of {clean(vault)}: ")
     if twice and (not typed or getpass("Repeat the passphrase: ") != typed):
         raise UsageError("the passphrases do not match", "memos init --encrypt")

@@ -244,7 +244,7 @@ def embed(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos, output.progress("vectors") as (count,):
         done = memos.embed(embedder, on_vectors=count)
-        missing = memos.count_waiting()
+        missing = memos.count_missing_vectors()
     if output.json:
         output.record({"embedded": done, "without_vector": missing})
     else:

@@ -94,7 +94,7 @@ class Memos(Changes, Exchange):
 
         return embed(self, embedder, on_vectors)
 
-    def count_waiting(self) -> int:
+    def count_missing_vectors(self) -> int:
         """Return the number of live memories without a vector."""
         from memos_cli.interface.missing_vectors import count_missing
 

@@ -40,7 +40,7 @@ def ignore(progress: object) -> None:
     """Ignore the progress of a long use case: the default of its ``on_…`` options."""
 
 
-def nobody_asks(vault: str, twice: bool) -> str:
+def refuse_without_terminal(vault: str, twice: bool) -> str:
     """Raise Refused: the default for a session that cannot ask for a passphrase."""
     raise Refused(
         f"{vault} is encrypted, and there is no terminal to ask for the passphrase",
@@ -83,7 +83,7 @@ class Session:
         """The caller."""
         return self.access.caller.principal
 
-    def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
+    def create_vault(self, encrypt: Keeper | None = None) -> Vault:
         """Return the vault, created if there is none; see ``Vault.create``."""
         if "vault" not in self.__dict__:
             if encrypt:
@@ -110,7 +110,7 @@ class Session:
         from memos_cli.interface.access.vault_keys import KeyKeeper
 
         named = self.settings.key_file
-        return KeyKeeper(expand_home(named) if named else None, self._ask or nobody_asks)
+        return KeyKeeper(expand_home(named) if named else None, self._ask or refuse_without_terminal)
 
     def _enter(self, vault: Vault) -> Vault:
         """Return ``vault``, restricted to what the caller may see."""

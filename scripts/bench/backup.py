@@ -38,7 +38,7 @@ def make(folder: Path, size: int, *, encrypt: bool) -> None:
     flags = {"vault": str(folder), "principal": "user:ann", "key_file": key}
     settings, _ = load_settings(flags, environment={}, file=folder / "no.toml")
     with Memos(settings) as memos:
-        vault = memos.vault_to_be("file" if encrypt else None)
+        vault = memos.create_vault("file" if encrypt else None)
         fill(vault, size * 3 // 4)
         for start in range(0, size // 4, BLOB):
             add_blob(vault, start)

@@ -56,7 +56,7 @@ def bulk(kind: str, count: int) -> dict[str, object]:
                 text = line(n)
                 file.write((json.dumps({"id": f"l{n}", "text": text}) if kind == "jsonl" else text) + "\n")
         with memos(Path(folder) / "vault") as api:
-            api.vault_to_be()
+            api.create_vault()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             wishes = IngestOptions(hints=ReadOptions(lines=kind == "txt"))
             start = time.perf_counter()
@@ -87,7 +87,7 @@ def single(rounds: int) -> dict[str, float]:
             f"CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', tokenize=\"{TOKENIZER}\")"
         )
         with memos(Path(folder) / "vault") as api:
-            api.vault_to_be()
+            api.create_vault()
             for n in range(rounds + 20):
                 text = line(n)
                 start = time.perf_counter()

@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def run(memos: Memos, chance: random.Random, count: int) -> None:
-    memos.vault_to_be()
+    memos.create_vault()
     for name in ("heron", "otter"):
         promote(memos, name)
     state, second = (each.state for each in memos.activations())

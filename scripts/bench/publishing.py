@@ -48,7 +48,7 @@ def measure(folder: Path, count: int) -> dict[str, float]:
 
     def enter(name: str) -> Memos:
         memos = Memos(Settings(vault=str(folder / name), principal="user:bench", embedder="none"))
-        memos.vault_to_be()
+        memos.create_vault()
         return memos
 
     with enter("ann") as ann, enter("bob") as bob:

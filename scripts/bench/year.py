@@ -225,7 +225,7 @@ def economy(
     tally = Tally()
     with Recorded(settings, clock=lambda: clock[0]) as memos:
         memos.tally = tally
-        memos.vault_to_be()
+        memos.create_vault()
         for start in range(0, len(texts), 5000):
             part = "\n".join(texts[start : start + 5000])
             memos.ingest(

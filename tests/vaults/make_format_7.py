@@ -127,7 +127,7 @@ def write_sources(work: Path) -> list[Path]:
 def make_embedded_7(work: Path) -> None:
     folder = work / "embedded-7"
     with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         memos._embedder = BagOfWords()
         memos.ingest(write_sources(work), options=IngestOptions(terms=NewMemoryFields(tags=("old",))))
         embedding.PART = 3

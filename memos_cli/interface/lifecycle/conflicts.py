@@ -106,7 +106,7 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
     return settled
 
 
-def link_rivals(
+def link_conflicts(
     session: Session, cube: int, embedder: int, *, dry_run: bool = False
 ) -> Iterator[tuple[str, Cube, Cube]]:
     """Link a memory with those near to it that say the same, or of the same thing something else."""
@@ -172,7 +172,7 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
     embedder = queries.embedder_in_use(session.vault.connection)
     notes = []
     for cube in session.access.get_many(ids):
-        for kind, mine, other in link_rivals(session, cube.n, embedder):
+        for kind, mine, other in link_conflicts(session, cube.n, embedder):
             if kind == "contradicts":
                 notes.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
     return notes

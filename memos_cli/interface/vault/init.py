@@ -19,12 +19,12 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
     """Create the vault, or complete it; store the names of its models, and compile the embedder."""
     notes = []
     if (session.folder / "VAULT.toml").exists():  # check access before reporting on models
-        session.vault_to_be(encrypt)
+        session.create_vault(encrypt)
         if reader or embedder:
             session.access.require_owner("choose the models of the vault")
     if reader:
         reader = str(resolve_reader(reader).path.resolve())
-    vault = session.vault_to_be(encrypt)
+    vault = session.create_vault(encrypt)
     saved = vault.identity
     chosen_reader = reader or saved.reader
     try:
