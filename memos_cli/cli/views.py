@@ -17,6 +17,7 @@ from memos_cli.cli.context import (
     state_of,
     with_global_options,
 )
+from memos_cli.errors import UsageError
 
 app = typer.Typer(
     help="Saved filters: `memos search --view work …` looks only there.",
@@ -56,6 +57,8 @@ def set_view(
     """
     output = state_of(ctx).output
     wanted = Restriction(tag, type, source, after, before)
+    if not wanted:
+        raise UsageError("the view would contain every memory", "give at least one filter, such as --tag")
     with state_of(ctx).open() as memos:
         filter = make_filter(memos, "", wanted)
         memos.set_view(name, filter)

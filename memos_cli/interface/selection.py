@@ -90,11 +90,9 @@ def set_view(session: Session, name: str, filter: Filter) -> None:
     """Save a filter under a name; it replaces an older one. Raises Refused if that belongs to another."""
     from memos_cli.interface.redaction.redaction import cover
 
-    check_names([name], "view")
-    if filter == Filter():
-        raise UsageError("the view would contain every memory", "give at least one filter, such as --tag")
     name = cover(name, session.settings.ingest_secrets)
     _require_own_view(session, name)
+    check_names([name], "view")
     with session.vault.change(session.principal, session.now()) as change:
         change.set_view(name, queries.filter_to_json(filter))
 
