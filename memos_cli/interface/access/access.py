@@ -36,7 +36,7 @@ _FULL_ID = 26
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it is listed: not what it says."""
+    """A token as it is listed, without its value."""
 
     n: int
     principal: str
@@ -47,7 +47,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that memories are kept for, and for whom."""
+    """A task with memories, and its principal."""
 
     name: str
     principal: str
@@ -61,7 +61,7 @@ def principal_named(name: str, *kinds: str) -> str:
 
 
 class Access:
-    """What a caller may do in a vault, and what it lets others do."""
+    """What a caller may do in a vault, and its rules for others."""
 
     def __init__(self, vault: Vault, caller: Caller, clock: Callable[[], int]) -> None:
         self._vault, self.caller, self._clock = vault, caller, clock

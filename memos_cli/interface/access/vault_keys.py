@@ -1,4 +1,4 @@
-"""The key of an encrypted vault: made, kept, and found again.
+"""Create, store and find the key of an encrypted vault.
 
 It is in a file of the user's, in the system's keyring, or in the vault under a passphrase; never on the
 command line, where every process sees it.
@@ -41,11 +41,11 @@ class KeyKeeper:
     file: Path | None
     """The key file that the user names, over the one that the vault remembers."""
     ask: Callable[[str, bool], str]
-    """Asks a person for a passphrase: of what, and whether twice. Raises Refused where nobody can be."""
+    """Asks a person for the passphrase of a vault, twice if set. Raises Refused without a terminal."""
     keeper: Keeper = "passphrase"
-    """Where a new key is to be kept."""
+    """Where to store a new key."""
     _found: dict[str, Cipher] = field(default_factory=dict)
-    """Keys by recipient: nobody is asked twice."""
+    """Keys by recipient, so that a passphrase is asked for once."""
 
     def find(self, folder: Path, encryption: Encryption) -> Cipher:
         """Return the key of the vault at ``folder``. Raises Refused if it is not available."""

@@ -1,4 +1,4 @@
-"""Memories into an adapter, and back: what is named, what is learned of it, and what comes of it."""
+"""Train adapters from memories, test them again, and turn one back into memories."""
 
 from __future__ import annotations
 

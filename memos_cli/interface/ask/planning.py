@@ -51,7 +51,7 @@ with three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An adapter before it is kept: the memories that it holds, and what it has learned to answer."""
+    """An adapter before it is stored: its memories, and the questions that it was trained on."""
 
     cubes: frozenset[int]
     repertoire: Repertoire

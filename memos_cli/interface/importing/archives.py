@@ -1,4 +1,4 @@
-"""An export as named streams of bytes: a file, a folder, or a zip archive that is read and never unpacked."""
+"""Read an export as named streams: a file, a folder, or a zip archive, which is never unpacked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE = 256 << 20
 
 @dataclass(slots=True)
 class Export:
-    """What is imported. ``names`` are paths within it, with ``/``."""
+    """An export. ``names`` are paths within it, with ``/``."""
 
     path: Path
     names: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Conversations that ChatGPT and Claude export: each becomes a source, each message a turn."""
+"""Import conversations of ChatGPT and Claude: each becomes a source, each message a turn."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LONGEST = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A link that an export tells of, between two memories by their references."""
+    """A link in an export between two memories, by their references."""
 
     source: str
     kind: str
@@ -29,11 +29,11 @@ class Bundle:
     """What belongs together: a conversation, the memories of a store, a note."""
 
     uri: str
-    """The address of the source, the same in each export that holds it: ``chatgpt:ID``."""
+    """The address of the source, the same in each export: ``chatgpt:ID``."""
     title: str = ""
     drafts: list[Draft] = field(default_factory=list)
     pinned: list[str] = field(default_factory=list)
-    """References of drafts that stand in every prompt where they come from."""
+    """References of drafts that are pinned in the program that exported them."""
     relations: list[Relation] = field(default_factory=list)
     earlier: dict[str, list[str]] = field(default_factory=dict)
     """By reference the texts that a memory had before, the oldest first."""

@@ -50,7 +50,7 @@ SHOWN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of an import, or (``dry_run``) would come: ``sources`` are (address, title, memories)."""
+    """What an import did, or (``dry_run``) would do: ``sources`` are (address, title, memories)."""
 
     kind: str
     sources: tuple[tuple[str, str, int], ...]
@@ -145,7 +145,7 @@ def _adopt(
     with_grants: bool,
     on_vectors: Callable[[int], None],
 ) -> Imported:
-    """Take in a bundle of another vault, or lines. Raises Refused for a signer who is not known here."""
+    """Import a bundle of another vault, or lines. Raises Refused for an unknown signer."""
     from memos_cli.interface.share import bundle, json_lines, signing
     from memos_cli.interface.share.bundle_import import adopt
 

@@ -1,4 +1,4 @@
-"""A MemCube folder of the MemOS project: its texts, and what its pickled states were made of.
+"""Import a MemCube folder of the MemOS project: its texts, and those of its pickled states.
 
 `activation_memory.pickle` is never unpickled: its opcodes are read, and no object is made of them. The
 states themselves are of another program; from the texts that they name, new ones can be made.

@@ -1,4 +1,4 @@
-"""Stores of memories: mem0, Letta's agent files, and the MCP memory server."""
+"""Import memories of mem0, Letta's agent files, and the MCP memory server."""
 
 from __future__ import annotations
 

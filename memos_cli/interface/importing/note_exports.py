@@ -1,4 +1,4 @@
-"""Notes in Markdown that link to each other: basic-memory, Obsidian.
+"""Import Markdown notes that link to each other: basic-memory, Obsidian.
 
 Their text comes as `memos ingest` reads Markdown; relations and wiki links become links between notes.
 """

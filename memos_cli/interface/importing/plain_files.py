@@ -1,4 +1,4 @@
-"""Files of no program's own: JSON lines, CSV with a header, and outlines (OPML)."""
+"""Import files of no special program: JSON lines, CSV with a header, and outlines (OPML)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which program an export comes from, by its names and the first of its records."""
+"""Detect which program made an export, by its file names and its first records."""
 
 from __future__ import annotations
 

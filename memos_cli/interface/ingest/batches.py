@@ -65,7 +65,7 @@ class SharedTransaction:
 
 
 class _Undone(Exception):
-    """Leaves a transaction that is not to be kept."""
+    """Leaves a transaction so that it is rolled back."""
 
 
 class Parts:

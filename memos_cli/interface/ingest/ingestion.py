@@ -32,7 +32,7 @@ LOOSE = "stdin"
 
 
 class Ingestion:
-    """One ``memos ingest``: takes in sources one by one, and counts what became of them.
+    """One ``memos ingest``: stores sources one by one, and counts what became of them.
 
     Killed at any point, the parts that were committed stay, and the next ingest goes on from there.
     """

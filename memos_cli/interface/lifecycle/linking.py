@@ -30,7 +30,7 @@ LOOSE = "memos:merge"
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge made, of which memories; or what a parting brought back."""
+    """The result of a merge or slice, or of undoing a merge: a memory, and its parts."""
 
     id: str
     of: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Secrets and personal data in a text: where they stand, so that they can be masked or marked.
+"""Find secrets and personal data in a text, so that they can be masked or marked.
 
 Secrets are found by detect-secrets' detectors of tokens with a fixed format, by a few more formats, and as
 values that are assigned to a name like ``password`` (``secret_names``). The detectors by entropy are not
@@ -102,7 +102,7 @@ _WINDOW, _OVERLAP = 6000, 2000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sensitive:
-    """A stretch of text, ``[start, end)`` in characters, that is a secret or personal, and what it is."""
+    """A secret or personal data: ``[start, end)`` in characters, and what it is."""
 
     start: int
     end: int

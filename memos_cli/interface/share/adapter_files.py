@@ -1,4 +1,4 @@
-"""Adapters in bundles: weights, training set, report card, and the base model that they are for.
+"""Write and read adapters in bundles: weights, training set, report, and their base model.
 
 Who wrote a bundle is not known. What comes in is looked at before llama.cpp sees it, and is used only once it
 has passed its gate here; what it says of its own examination is kept, and believed by nobody.
@@ -102,13 +102,13 @@ def _card(adapter: Adapter) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class AddedAdapters:
-    """What became of the adapters of a bundle."""
+    """The adapters of a bundle that were added, and notes on the others."""
 
     ids: list[str]
     notes: list[str]
     """Why others are left."""
     again: bool
-    """Whether one is left because its memories are not live here: it can be kept once they are."""
+    """Whether one was left out because its memories are not live here: it can be added once they are."""
 
 
 def keep(

@@ -40,7 +40,7 @@ def to_line(record: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle holds, verified against its manifest."""
+    """The content of a bundle, verified against its manifest."""
 
     parts: Mapping[str, Sequence[dict[str, Any]]]
     """Records by member."""
@@ -48,7 +48,7 @@ class Bundle:
     """What is no list of records, by member."""
     manifest: bytes
     signature: dict[str, Any] | None
-    """What the signer says; nobody has verified it yet."""
+    """The signature, not verified yet."""
 
 
 Sign = Callable[[bytes], Mapping[str, str]]
@@ -56,7 +56,7 @@ Sign = Callable[[bytes], Mapping[str, str]]
 
 
 class Again(Generic[_Item]):
-    """What can be iterated again and again, each time made anew: so that nothing of it is kept."""
+    """An iterable that computes its items at each iteration, so that none stays in memory."""
 
     def __init__(self, make: Callable[[], Iterable[_Item]]) -> None:
         self._make = make
@@ -117,7 +117,7 @@ def _described(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
 
 
 class _Archive:
-    """A tar that is written member by member; nothing of it is kept."""
+    """A tar that is written member by member, without a copy in memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._size = stream, 0
@@ -145,7 +145,7 @@ def is_bundle(head: bytes) -> bool:
 
 
 class Records(Sequence[dict[str, Any]]):
-    """The records of a member, read anew whenever they are iterated."""
+    """The records of a member, read from the stream at each iteration."""
 
     def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
         """Raises ValueError for a line that is no record, and for one of more than LONGEST bytes."""

@@ -1,4 +1,4 @@
-"""Memories in the formats of other programs. What each cannot hold is said here, and in the README.
+"""Write memories in the formats of other programs. What each format lacks is said here, and in the README.
 
 None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
 again, and finds every text.
@@ -104,7 +104,7 @@ def _when(time: int | None) -> str | None:
 
 
 def _write_json(stream: IO[bytes], value: Any) -> None:
-    """Write an object as ``json.dumps`` does with ``indent=1``; an iterator in it stands for a list."""
+    """Write an object as ``json.dumps`` does with ``indent=1``; an iterator in it becomes a list."""
     for piece in _pieces(value, ""):
         stream.write(piece.encode("utf-8", "surrogatepass"))
     stream.write(b"\n")

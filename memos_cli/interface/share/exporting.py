@@ -1,4 +1,4 @@
-"""What leaves a vault: the memories that are chosen, less what may not go, in one of several formats."""
+"""Export the chosen memories that may leave the vault, in one of several formats."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ID = 26
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What went out. ``held_back`` counts why memories stayed: more sensitive, or another's to share."""
+    """What was exported. ``held_back`` counts the memories that were not, by reason."""
 
     format: str
     memories: int
@@ -81,7 +81,7 @@ def export(
 
 
 class _Hashed:
-    """A stream that is written to, and the sha256 of what was."""
+    """A stream, and the sha256 of what was written to it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.sha256 = stream, hashlib.sha256()
@@ -93,7 +93,7 @@ class _Hashed:
 
 @dataclass(slots=True)
 class Chosen:
-    """The memories that go out, by id: read a few at a time, whenever they are iterated."""
+    """The memories to export, by id: read a few at a time, at each iteration."""
 
     db: Connection
     numbers: dict[int, int] = field(default_factory=dict)

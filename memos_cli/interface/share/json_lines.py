@@ -1,4 +1,4 @@
-"""Memories as JSON lines: what `memos export --format jsonl` and `memos list --json` write, read again."""
+"""Read memories from JSON lines, as `memos export --format jsonl` and `memos list --json` write them."""
 
 from __future__ import annotations
 

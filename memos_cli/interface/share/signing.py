@@ -1,4 +1,4 @@
-"""Who wrote a bundle, and who may read it: ed25519 signatures, and age files for recipients.
+"""Sign and encrypt bundles: ed25519 signatures, and age files for recipients.
 
 No cryptography of our own: `cryptography` signs and verifies, `pyrage` encrypts. A signature is over the
 bytes of the manifest, which has the hash of everything else.

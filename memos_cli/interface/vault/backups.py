@@ -105,7 +105,7 @@ def apart(folder: Path, vault: Path) -> Path:
 
 
 class _Run:
-    """One backup; the caller holds the folder."""
+    """One backup; the caller has locked the folder."""
 
     def __init__(
         self, session: Session, backup: BackupFolder, survey: Survey, on_bytes: Callable[[int], None]

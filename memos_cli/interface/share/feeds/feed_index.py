@@ -34,7 +34,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Delta(Stored):
-    """What has changed since a serial: records as they are now, and what was withdrawn. Compressed (gzip)."""
+    """The changes since a serial: current records, and withdrawn ids. Compressed (gzip)."""
 
     since: int
 
@@ -77,7 +77,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An index as it lay there, with who signed it."""
+    """An index as it was read, and its signer."""
 
     index: Index
     signer: str

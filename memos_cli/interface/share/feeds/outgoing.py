@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One memory as it leaves."""
+    """One memory as it is published."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class Outgoing:
     covered: int
     """Stretches of it that are covered, or left out: secrets, and personal data."""
     change: str = "new"
-    """``new``, ``changed`` or ``same``, beside what was published before."""
+    """``new``, ``changed`` or ``same``, compared with what was published before."""
 
     def beside(self, known: bytes | None, now: bytes) -> Outgoing:
         """Return it with how it differs from what was published before."""

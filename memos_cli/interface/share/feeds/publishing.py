@@ -1,4 +1,4 @@
-"""What leaves a vault for everybody who follows it: chosen, covered, shown to its publisher, then sent.
+"""Publish memories: choose and redact them, show them to the publisher, then send them.
 
 Who reads the folder meanwhile finds the publication before or the new one. What nothing names any more is
 taken away.
@@ -42,7 +42,7 @@ _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A publication before it is sent: what the publisher is shown."""
+    """A publication before it is sent, to show to the publisher."""
 
     name: str
     url: str
@@ -299,7 +299,7 @@ def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
 
 
 def _require_same(session: Session, change: Transaction, proposal: Proposal) -> None:
-    """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
+    """Raise Conflict if the memories changed since the proposal, or another was published."""
     known = next((each for each in publications(session) if each.name == proposal.name), None)
     cubes = queries.by_rowid(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
     now = {

@@ -1,4 +1,4 @@
-"""Where publications lie: a folder, a web server, a git host, an object store. What ``fsspec`` reaches.
+"""Read and write publications in folders, on web servers, git hosts and object stores (``fsspec``).
 
 Whoever keeps the files is not trusted: the index is signed, and names every other file by its sha256.
 """

@@ -1,4 +1,4 @@
-"""Following what others publish: the first time, again and again, and no longer.
+"""Subscribe to publications of others, update them, and unsubscribe.
 
 Each update is one transaction: afterwards the vault holds what the index says, or what it held before. What
 is refused: an index that is older than the one before, or another of the same serial (whoever keeps the files
@@ -41,7 +41,7 @@ _UNPACKED = 64
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update of one feed came to."""
+    """What an update of one feed did."""
 
     name: str
     url: str
@@ -63,7 +63,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed:
-    """A feed that is followed no longer, and how many memories it had here."""
+    """A feed that was unsubscribed, and how many memories it had here."""
 
     name: str
     memories: int
