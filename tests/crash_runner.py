@@ -301,7 +301,7 @@ def main() -> None:
     from memos_cli.infrastructure.derived import adapters  # noqa: F401
     from memos_cli.infrastructure.vault import check  # noqa: F401
     from memos_cli.interface import memory  # noqa: F401
-    from memos_cli.interface.ingest import batches
+    from memos_cli.interface.ingest import batches, ingest  # noqa: F401
     from memos_cli.interface.states import promotion  # noqa: F401
     from memos_cli.interface.vault import inspection  # noqa: F401
     from memos_cli.models import model_files  # noqa: F401

@@ -68,7 +68,7 @@ def make_plan_for(
 
     ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises UsageError
     if the context is too small."""
-    settings, question, filter, call = session.settings, request.question, request.filter, request.call
+    settings, question, call = session.settings, request.question, request.call
     options = request.options
     is_small = engine is not None and not cites(engine)
     most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
@@ -111,7 +111,12 @@ def make_plan_for(
         plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
         return _note_disputed(plan, pairs)
 
-    usual = settings.query_relevance
+    return _plan_in_time(choose, request, settings.query_relevance)
+
+
+def _plan_in_time(choose: Callable[..., Plan], request: Request, usual: float) -> Plan:
+    """Return the plan for the time in a question; for all times if no memory from it answers."""
+    call, filter = request.call, request.filter
     if not call.when or call.forward:
         return choose(filter, usual)
     within = _within(filter, call)

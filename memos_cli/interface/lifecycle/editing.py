@@ -63,60 +63,67 @@ def forget(
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
     back. The result contains only what the caller may read.
     """
-    db = session.vault.unrestricted
-
-    def meant() -> tuple[Cube, ...]:
-        cubes = selection.to_change(session, ids, filter, "admin")
-        named = [cube.n for cube in cubes]
-        require_unfrozen(cubes)
-        more = set() if exactly else links.relatives(db, named) - {*named}
-        made = queries.by_rowid(db, sorted(more)).values()
-        require_unfrozen(visible(made))
-        if any(cube.frozen for cube in made):
-            raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
-        return (*cubes, *made)
-
-    def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
-        if not session.vault.is_restricted:
-            return tuple(cubes)
-        seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
-        return tuple(cube for cube in cubes if cube.id in seen)
-
-    def count(table: str, cubes: Sequence[Cube]) -> int:
-        statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
-        return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
-
-    def summary(cubes: tuple[Cube, ...]) -> Forgotten:
-        cubes = visible(cubes)
-        named = {cube.id for cube in cubes}
-        now, seen = session.now(), session.vault.connection
-        states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
-        trained = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
-        counts = count("version", cubes), count("vector", cubes)
-        made = tuple(sorted(states - named)), tuple(sorted(trained - named))
-        names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
-        copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
-        return Forgotten(cubes, *counts, dry_run, *made, published=names, backups=copies)
-
+    vault = session.vault
     if dry_run:
-        shown = summary(meant())
+        shown = _summary(session, _to_forget(session, ids, filter, exactly=exactly), dry_run=True)
         session.audit_reads("list", shown.cubes)
         return shown
-    with (
-        session.vault.blob_changes() as blobs,
-        session.vault.change(session.principal, session.now()) as change,
-    ):
-        cubes = meant()
-        gone = summary(cubes)
+    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+        cubes = _to_forget(session, ids, filter, exactly=exactly)
+        gone = _summary(session, cubes, dry_run=False)
         gone_now = {cube.n for cube in cubes}
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
-            for merged in links.reached(db, [cube.n], "merged_into"):
+            for merged in links.reached(vault.unrestricted, [cube.n], "merged_into"):
                 take_apart(change, merged, but=gone_now)
         forgotten.remember(change, [cube for cube in cubes if cube.payload == "plaintext"])
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
         blobs.update(blob for cube in cubes for blob in forgetting.forget(change, cube.n))
         change.drop_bare_sources()
-    return replace(gone, settled=not cubes or session.vault.scrub())
+    return replace(gone, settled=not cubes or vault.scrub())
+
+
+def _to_forget(
+    session: Session, ids: Sequence[str], filter: Filter | None, *, exactly: bool
+) -> tuple[Cube, ...]:
+    """Return the chosen memories and, unless ``exactly``, those that were merged or sliced from them."""
+    db = session.vault.unrestricted
+    cubes = selection.to_change(session, ids, filter, "admin")
+    named = [cube.n for cube in cubes]
+    require_unfrozen(cubes)
+    more = set() if exactly else links.relatives(db, named) - {*named}
+    made = queries.by_rowid(db, sorted(more)).values()
+    require_unfrozen(_visible(session, made))
+    if any(cube.frozen for cube in made):
+        raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
+    return (*cubes, *made)
+
+
+def _visible(session: Session, cubes: Iterable[Cube]) -> tuple[Cube, ...]:
+    """Return the memories among ``cubes`` that the caller may read."""
+    if not session.vault.is_restricted:
+        return tuple(cubes)
+    seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
+    return tuple(cube for cube in cubes if cube.id in seen)
+
+
+def _summary(session: Session, cubes: Iterable[Cube], *, dry_run: bool) -> Forgotten:
+    """Return what goes with ``cubes``, as far as the caller may read it."""
+    db, seen, now = session.vault.unrestricted, session.vault.connection, session.now()
+    cubes = _visible(session, cubes)
+    named = {cube.id for cube in cubes}
+
+    def count(table: str) -> int:
+        statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
+        return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
+
+    states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
+    trained = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
+    names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
+    copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
+    return Forgotten(
+        cubes, count("version"), count("vector"), dry_run, tuple(sorted(states - named)),
+        tuple(sorted(trained - named)), published=names, backups=copies,
+    )  # fmt: skip
 
 
 def tag(
