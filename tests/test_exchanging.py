@@ -228,7 +228,7 @@ def test_who_signed_must_be_known(full: Shell) -> None:
     full("import", "one.mip", "--no-embed", *there, code=14)
     full("key", "trust", signer, *there)
     full("import", "one.mip", "--no-embed", *there)
-    assert "no public key" in full("key", "trust", "ed25519:x", *there, code=2).err
+    assert "not a public key" in full("key", "trust", "ed25519:x", *there, code=2).err
 
 
 def members_of(path: Path) -> list[tuple[str, bytes]]:

@@ -61,7 +61,7 @@ def test_a_merge_says_what_they_said_and_can_be_undone(memos: Shell, cats: list[
     assert memos("merge", "--undo", made["id"], "--json").record == {"id": made["id"], "of": cats}
     assert live(memos) == {MISO, NINE}
     assert memos("show", made["id"], "--json").record["state"] == "archived"
-    assert "not merged" in memos("merge", "--undo", cats[0], code=2).err
+    assert "not a merged memory" in memos("merge", "--undo", cats[0], code=2).err
     again = memos("merge", *cats, "--json").record
     assert live(memos) == {f"{MISO}\n\n{NINE}"}
     assert again["id"] == made["id"]
