@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
-from memos_cli.errors import Damaged
+from memos_cli.errors import Damaged, require_known
 from memos_cli.letters import nfc
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
@@ -158,7 +158,12 @@ class Filter:
     """Leave out what is meant for another principal than this one; empty: it stays."""
 
     def __post_init__(self) -> None:
+        """Raise UsageError for a type, state or form that does not exist."""
         compose_names(self)
+        known = (("type", self.types, SEMANTIC_TYPES), ("state", self.states, STATES))
+        for what, names, all_names in (*known, ("form", self.payloads, PAYLOADS)):
+            for name in names:
+                require_known(what, name, all_names)
 
     def up_to(self, most: str) -> Filter:
         """This filter, without what is more sensitive than ``most``."""

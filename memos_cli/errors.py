@@ -16,6 +16,7 @@ command line maps it to its exit code in one place (``cli/app.py``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -84,3 +85,9 @@ class ModelUnfit(MemosError):
     """A model is missing, or is not one that can serve here."""
 
     code = 15
+
+
+def require_known(what: str, value: str, known: Collection[str]) -> None:
+    """Raise UsageError unless ``value`` is one of ``known``; ``what`` names its kind in the message."""
+    if value not in known:
+        raise UsageError(f"there is no {what} {value!r}", f"one of: {', '.join(known)}")

@@ -66,7 +66,7 @@ def collect(paths: Sequence[Path], embedder: str, most: int) -> list[Asked]:
             with Memos(settings) as memos:
                 fill(memos, corpus, Path(folder) / "files")
                 for question in chosen:
-                    hits = memos.find(question.text, filter=Filter(), k=FIRST).hits
+                    hits = memos.search(question.text, filter=Filter(), k=FIRST).hits
                     rows = []
                     for why in (hit.why for hit in hits):
                         foreign = float("script" in why)

@@ -29,9 +29,8 @@ from pathlib import Path
 from eval_data import Corpus, Question, holds, load
 
 from memos_cli.cube import Cube, Filter
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.interface.results import Answer
 from memos_cli.operation.ask.quoting import count_words
 from memos_cli.settings import Settings
@@ -62,7 +61,7 @@ def fill(memos: Memos, corpus: Corpus, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     memos.init()
-    memos.ingest([folder], wishes=IngestOptions(hints=ReadOptions()))
+    memos.ingest([folder], options=IngestOptions(hints=ReadOptions()))
 
 
 def with_far(corpora: Sequence[Corpus], seed: int) -> Iterator[tuple[Corpus, list[Question]]]:
@@ -91,11 +90,11 @@ def is_evidence(corpus: Corpus, question: Question, cube: Cube) -> bool:
 def ask(memos: Memos, corpus: Corpus, question: Question, generate: bool, tally: Tally) -> str:
     """Ask one question in every way. Returns what went wrong, "" if nothing did."""
     filter, quote, wrong = Filter(), AnswerOptions(answer="quote"), []
-    answer = memos.query(question.text, filter=filter, manner=quote)
+    answer = memos.query(question.text, filter=filter, options=quote)
     if not question.answers:
         tally.add("refused", not answer.answered)
         return "" if not answer.answered else f"not refused: {answer.answer}"
-    hits = memos.find(question.text, filter=filter, k=10).hits
+    hits = memos.search(question.text, filter=filter, k=10).hits
     evidence = [is_evidence(corpus, question, hit.cube) for hit in hits]
     for k in (1, 3, 10):
         tally.add(f"@{k}", any(evidence[:k]))
@@ -105,7 +104,7 @@ def ask(memos: Memos, corpus: Corpus, question: Question, generate: bool, tally:
     if generate:
         ways = {
             **ways,
-            "model": memos.query(question.text, filter=filter, manner=AnswerOptions(answer="model")),
+            "model": memos.query(question.text, filter=filter, options=AnswerOptions(answer="model")),
         }
     for way, given in ways.items():
         is_right = holds(given.answer, question.answers)

@@ -35,10 +35,10 @@ from eval_data import turns
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
-from memos_cli.interface.ask.question_parser import read_asked, read_question
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.ask.question_parser import read_question
+from memos_cli.interface.ask.retrieval import asked_of
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.operation.search.ranking import WEIGHTS, Asked, Weights, rank
 from memos_cli.operation.search.search import Gathered, gather
 from memos_cli.settings import Settings
@@ -84,7 +84,7 @@ def fill(memos: Memos, conversation: Mapping[str, Any], folder: Path) -> dict[st
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         sessions |= {line["id"]: number for line in lines}
     memos.init()
-    memos.ingest([folder], wishes=IngestOptions(hints=ReadOptions()))
+    memos.ingest([folder], options=IngestOptions(hints=ReadOptions()))
     return sessions
 
 
@@ -113,7 +113,7 @@ def ask_all(memos: Memos, sample: Mapping[str, Any], sessions: Mapping[str, int]
         if each["category"] not in CATEGORIES or not evidence:
             continue
         question = each["question"]
-        hits = memos.find(question, filter=Filter(), k=LIMIT).hits
+        hits = memos.search(question, filter=Filter(), k=LIMIT).hits
         words = dict(
             queries.matches(db, fts_query(query_terms(question)), Filter(), now=now, limit=len(cubes))
         )
@@ -128,7 +128,7 @@ def ask_all(memos: Memos, sample: Mapping[str, Any], sessions: Mapping[str, int]
             "vectors": dense,
             "rank fusion": fuse_by_rank(lexical, dense),
         }
-        asked = read_asked(read_question(question, now=now))
+        asked = asked_of(read_question(question, now=now))
         askings.append(
             Asking(question, str(each.get("answer", "")), each["category"], evidence, found, gathered, asked)
         )
@@ -267,7 +267,7 @@ def answer_all(memos: Memos, talk: Talk, count: int, judge: Callable[[str], str]
     step = max(1, len(talk.askings) // count)
     rows = []
     for asking in talk.askings[::step][:count]:
-        answer = memos.query(asking.text, filter=Filter(), manner=AnswerOptions(max_tokens=48)).answer
+        answer = memos.query(asking.text, filter=Filter(), options=AnswerOptions(max_tokens=48)).answer
         row = [f1(answer, asking.answer), float(normal(answer) == normal(asking.answer))]
         rows.append(row + ([float(judged(judge, asking, answer))] if judge else []))
     return rows

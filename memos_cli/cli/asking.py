@@ -163,12 +163,12 @@ def query(
     output = state.output
     wanted = Restriction(tag, type, source, after, before)
     with state.open(reader=model) as memos:
-        from memos_cli.interface.memory import AnswerOptions
+        from memos_cli.interface.options import AnswerOptions
 
         moment = read_time(memos, now) if now else None
         way = "quote" if quote else "model" if generate else ""
         manner = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, moment, way)
-        ask = partial(memos.query, manner=manner)
+        ask = partial(memos.query, options=manner)
         if batch:
             _answer_batch(
                 ctx, memos, batch, wanted, 0,
@@ -178,7 +178,7 @@ def query(
         filter = make_filter(memos, state.view, wanted)
         request = read_argument(output, question)
         if explain:
-            plan = memos.plan(request, filter=filter, manner=manner)
+            plan = memos.plan(request, filter=filter, options=manner)
             if output.json:
                 output.record({"question": request, "plan": plan_row(plan), "sources": source_rows(plan)})
             else:

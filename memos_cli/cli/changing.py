@@ -21,7 +21,6 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
-    read_names,
     state_of,
     with_global_options,
 )
@@ -32,7 +31,6 @@ from memos_cli.counts import counted
 from memos_cli.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
     from memos_cli.interface.results import Edited, Forgotten
 
 Ids = Annotated[
@@ -75,15 +73,8 @@ def edit(
         except Conflict:
             output.failure(text or "")  # keep what the user typed
             raise
-        embed_changed(memos, output)
     tell_edited(output, edited)
     for note in edited.notes:
-        output.note(f"note: {note}")
-
-
-def embed_changed(memos: Memos, output: Output) -> None:
-    """Compute the vectors that a committed change left missing; note what fails."""
-    for note in memos.embed_if_possible():
         output.note(f"note: {note}")
 
 
@@ -149,7 +140,7 @@ def tag(
         raise UsageError("no tag was given", "use --add TAG or --remove TAG")
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
-        done = memos.tag(read_ids(ids), read_names(add or []), untag=remove or [])
+        done = memos.tag(read_ids(ids), add or [], untag=remove or [])
     tell_changed(output, done.cubes, done.changed)
 
 

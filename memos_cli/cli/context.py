@@ -74,13 +74,13 @@ def ask_passphrase(vault: str, twice: bool) -> str:
     """
     from getpass import getpass
 
-    from memos_cli.interface.session import nobody_asks
+    from memos_cli.interface.session import refuse_without_terminal
 
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         if not sys.stdin.isatty():
-            return nobody_asks(vault, twice)
+            return refuse_without_terminal(vault, twice)
     typed = getpass(f"Passphrase of {clean(vault)}: ")
     if twice and (not typed or getpass("Repeat the passphrase: ") != typed):
         raise UsageError("the passphrases do not match", "memos init --encrypt")
@@ -221,12 +221,9 @@ def nothing_found(memos: Memos) -> str:
 
 def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
     """The filter of a command's options, over that of the view. Raises UsageError for nonsense."""
-    from memos_cli.cube import SEMANTIC_TYPES, Filter
+    from memos_cli.cube import Filter
 
     filter = memos.view(view) if view else Filter()
-    for type in wanted.types or ():
-        if type not in SEMANTIC_TYPES:
-            raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
     return replace(
         filter,
         tags=(*filter.tags, *(wanted.tags or ())),
@@ -262,11 +259,3 @@ def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
     if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
         return None, int(counted[1])
     return read_time(memos, text, end=True), None
-
-
-def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:
-    """Names for something new. Raises UsageError for one that is empty or has control characters."""
-    for name in names or ():
-        if not name.strip() or not name.isprintable():
-            raise UsageError(f"{name!r} is not a valid name for a {what}", "use visible characters")
-    return tuple(names or ())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from memos_cli.cli.context import Model, State, read_names, state_of, with_global_options
+from memos_cli.cli.context import Model, State, state_of, with_global_options
 from memos_cli.cli.inputs import read_file
 from memos_cli.cli.looking import Id
 from memos_cli.counts import counted
@@ -19,8 +19,9 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
-    from memos_cli.interface.adapters.distillation import Prepared, TrainOptions
+    from memos_cli.interface.adapters.distillation import Prepared
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import TrainOptions
     from memos_cli.operation.adapters.parametric import Distilled, Watch
 
 SHOWN = 12
@@ -33,13 +34,12 @@ def register(app: typer.Typer) -> None:
 
 def read_wanted(name: str, qa: str, lessons: str, steps: int, minutes: float) -> TrainOptions:
     """What the options of a distillation say. Raises UsageError."""
-    from memos_cli.interface.adapters.distillation import TrainOptions, read_rows
+    from memos_cli.interface.adapters.distillation import read_rows
+    from memos_cli.interface.options import TrainOptions
 
     hint = "name a JSONL file of questions, or -"
     if qa and lessons:
         raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
-    if name:
-        read_names([name], "adapter")
     return TrainOptions(
         name=name,
         own=read_rows(read_file(qa, hint), qa) if qa else (),
@@ -62,7 +62,7 @@ def distil(
     """Prepare, train, examine, tell. Exit code 1 where the gate refused, 3 where the time was up."""
     output = state.output
     with output.progress("memories") as (count,):
-        prepared = memos.prepare(ids, filter=filter, wanted=wanted, on_memory=count)
+        prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
     if dump:
         _dump(state, prepared, dump)
     if dump or dry_run:

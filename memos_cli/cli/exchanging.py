@@ -22,7 +22,6 @@ from memos_cli.cli.context import (
     Types,
     View,
     make_filter,
-    read_names,
     state_of,
     with_global_options,
 )
@@ -34,7 +33,6 @@ from memos_cli.cli.keeping import (
     Quarantine,
     Secrets,
     check_encoding,
-    check_secrets,
     tell_taken,
     whose_wait,
 )
@@ -98,10 +96,8 @@ def import_(
       memos export --tag team | memos import - --vault ~/team
     """
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.ingest.ingestion import IngestOptions
-    from memos_cli.interface.ingest.sources.reading import ReadOptions
+    from memos_cli.interface.options import IngestOptions, ReadOptions
 
-    check_secrets(secrets, "memos import")
     check_encoding(encoding)
     state = state_of(ctx)
     output = state.output
@@ -116,12 +112,12 @@ def import_(
                 fallback=memos.settings.ingest_encoding,
                 secrets=secrets or memos.settings.ingest_secrets,
             ),
-            terms=NewMemoryFields(tags=read_names(tag)),
+            terms=NewMemoryFields(tags=tuple(tag or ())),
             quarantine=whose_wait(memos, quarantine),
             reread=reread,
         )
         made = memos.import_export(
-            named, wishes=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
+            named, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
             with_grants=with_grants, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
@@ -210,10 +206,6 @@ def export(
       memos export --tag work --format markdown > work.md
       memos export --view team --sign --to age1… -o team.mip
     """
-    from memos_cli.cube import SENSITIVITIES
-
-    if up_to and up_to not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
     if not output:
         raise UsageError("the name of the file is empty", "memos export -o FILE")
     state = state_of(ctx)

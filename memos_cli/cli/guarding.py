@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, embed_changed, tell_changed
+from memos_cli.cli.changing import Ids, tell_changed
 from memos_cli.cli.context import Restriction, Source, Tags, make_filter, state_of, with_global_options
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import excerpt
@@ -58,28 +58,19 @@ def review(
       memos review 01K3ZQ --approve
       memos review --source example.org --reject
     """
-    from dataclasses import replace
-
     from memos_cli.cli.rows import cube_row, place
-    from memos_cli.operation.ask.injection_cues import suspicions
 
     if approve and reject:
         raise UsageError("--approve and --reject exclude each other", "memos review")
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
-        wanted = make_filter(memos, "", Restriction(tag, None, source, "", ""))
-        filter = replace(wanted, states=("quarantined",))
+        filter = make_filter(memos, "", Restriction(tag, None, source, "", ""))
         if not (approve or reject):
-            waiting = [*memos.cubes(filter=filter, newest=False)]
-            if ids:
-                named = {cube.id for cube in memos.several(read_ids(ids))}
-                waiting = [cube for cube in waiting if cube.id in named]
+            waiting = memos.quarantined(read_ids(ids) if ids else (), filter=filter)
         elif not (ids or tag or source):
             raise UsageError("no memory is named", "memos review ID… --approve, or --source, --tag")
         else:
             done = memos.review(read_ids(ids) if ids else (), filter=None if ids else filter, approve=approve)
-            if approve:
-                embed_changed(memos, output)
     if approve or reject:
         what = "approved" if approve else "rejected"
         if output.json:
@@ -88,8 +79,8 @@ def review(
             output.text(f"{what} {len(done)}")
         return
     items = []
-    for cube in waiting:
-        reasons = suspicions(f"{cube.title}\n{cube.text}")
-        row = (cube.id, "; ".join(reasons), excerpt(cube.text, 80), place(cube))
-        items.append(({**cube_row(cube), "suspicions": list(reasons)}, row))
+    for each in waiting:
+        cube = each.cube
+        row = (cube.id, "; ".join(each.suspicions), excerpt(cube.text, 80), place(cube))
+        items.append(({**cube_row(cube), "suspicions": list(each.suspicions)}, row))
     output.listing(("id", "looks as if it", "text", "from"), items, empty="no memory is in quarantine")

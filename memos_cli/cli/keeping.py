@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.context import read_end, read_names, read_time, state_of, with_global_options
+from memos_cli.cli.context import read_end, read_time, state_of, with_global_options
 from memos_cli.cli.inputs import read_stdin
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
@@ -136,25 +136,15 @@ def ingest(
       memos ingest notes/ chat.jsonl --tag home
       echo "My cat is called Miso." | memos ingest - --type fact
     """
-    from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.access.access import principal_named
-    from memos_cli.interface.ingest.ingestion import IngestOptions
-    from memos_cli.interface.ingest.sources.reading import ReadOptions
+    from memos_cli.interface.options import IngestOptions, ReadOptions
 
-    if type and type not in SEMANTIC_TYPES:
-        raise UsageError(f"there is no type {type!r}", f"one of: {', '.join(SEMANTIC_TYPES)}")
     if "" in sources:
         raise UsageError("a source is empty", "name files or folders; the current folder is .")
     files = [Path(name) for name in sources if name != "-"]
     if source and (len(sources) > 1 or any(path.is_dir() for path in files)):
         raise UsageError("--source names one source", "ingest this input by itself")
-    if sensitivity not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {sensitivity!r}", f"one of: {', '.join(SENSITIVITIES)}")
-    check_secrets(secrets, "memos ingest")
     check_encoding(encoding)
-    if bool(audience) != bool(task):
-        raise UsageError("--for and --task go together", "memos ingest - --for agent:coder --task release-9")
     state = state_of(ctx)
     output = state.output
     with state.open() as memos, output.progress("memories", "vectors") as (count_drafts, count_vectors):
@@ -170,7 +160,7 @@ def ingest(
                 secrets=secrets or memos.settings.ingest_secrets,
             ),
             terms=NewMemoryFields(
-                tags=read_names(tag),
+                tags=tuple(tag or ()),
                 expires=ends,
                 uses=uses,
                 priority=priority,
@@ -181,12 +171,12 @@ def ingest(
             prune=prune,
             prune_all=prune_all,
             reread=reread,
-            audience=principal_named(audience) if audience else "",
+            audience=audience,
             task=task,
         )
         memos.vault  # noqa: B018 (no vault is said before standard input is waited for)
         result = memos.ingest(
-            files, wishes=wishes, text=read_stdin() if "-" in sources else None, name=source,
+            files, options=wishes, text=read_stdin() if "-" in sources else None, name=source,
             embed=embed, on_drafts=count_drafts, on_vectors=count_vectors,
             on_source=output.note if output.verbose else lambda uri: None,
         )  # fmt: skip
@@ -209,12 +199,6 @@ def check_encoding(name: str) -> None:
 
     if name:
         find_codec(name)
-
-
-def check_secrets(way: str, command: str) -> None:
-    """Raise UsageError for a --secrets that is no way to treat them."""
-    if way not in ("", "mask", "refuse", "allow"):
-        raise UsageError(f"--secrets {way!r} is none of mask, refuse, allow", f"{command} --secrets mask")
 
 
 def whose_wait(memos: Memos, wanted: bool | None) -> str:
@@ -260,7 +244,7 @@ def embed(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos, output.progress("vectors") as (count,):
         done = memos.embed(embedder, on_vectors=count)
-        missing = memos.count_waiting()
+        missing = memos.count_missing_vectors()
     if output.json:
         output.record({"embedded": done, "without_vector": missing})
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, embed_changed, tell_changed
+from memos_cli.cli.changing import Ids, tell_changed
 from memos_cli.cli.context import state_of, with_global_options
 from memos_cli.cli.inputs import decode_input, read_ids, read_stdin
 from memos_cli.cli.looking import Id
@@ -76,7 +76,6 @@ def merge(
         text = decode_input(state_of(ctx).output, read_stdin(), "stdin").rstrip("\n")
     with state_of(ctx).open() as memos:
         done = memos.part(*wanted) if undo else [memos.merge(wanted, text=text, title=title)]
-        embed_changed(memos, state_of(ctx).output)
     for each in done:
         _tell(ctx, each, "parted into" if undo else "merged from")
 
@@ -96,7 +95,6 @@ def slice_(
     """
     with state_of(ctx).open() as memos:
         done = memos.slice(id, size=size)
-        embed_changed(memos, state_of(ctx).output)
     _tell(ctx, done, "sliced into")
 
 

@@ -72,11 +72,6 @@ def list_(
     from memos_cli.zones import show_time
 
     shared = state_of(ctx)
-    for name in state or ():
-        if name not in (*STATES, "all"):
-            raise UsageError(f"there is no state {name!r}", f"one of: {', '.join(STATES)}, all")
-    if payload not in ("", *PAYLOADS):
-        raise UsageError(f"there is no form {payload!r}", f"one of: {', '.join(PAYLOADS)}")
     if payload not in ("", "plaintext") and (tag or type or source):
         raise UsageError("--tag, --type and --source are of memories", f"memos list --payload {payload}")
     with shared.open() as memos:

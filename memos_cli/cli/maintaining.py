@@ -149,10 +149,7 @@ def conflicts(
         if resolve:
             pairs = memos.resolve(resolve, read_ids(ids or []))
         else:
-            pairs = memos.conflicts(similar=similar)
-            if ids:
-                wanted = {cube.id for cube in memos.several(read_ids(ids))}
-                pairs = [pair for pair in pairs if wanted & {pair.older.id, pair.newer.id}]
+            pairs = memos.conflicts(read_ids(ids or []), similar=similar)
     items = []
     for pair in pairs:
         row: dict[str, Any] = {

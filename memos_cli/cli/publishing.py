@@ -26,7 +26,7 @@ from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.standing import SomeIds
 from memos_cli.counts import counted
-from memos_cli.cube import SENSITIVITIES, format_time
+from memos_cli.cube import format_time
 from memos_cli.errors import Conflict, UsageError
 from memos_cli.zones import show_time
 
@@ -91,7 +91,7 @@ def publish(
       memos publish climate --yes
       memos publish climate --withdraw
     """
-    from memos_cli.interface.share.feeds.outgoing import PublishOptions
+    from memos_cli.interface.options import PublishOptions
 
     state = state_of(ctx)
     output = state.output
@@ -108,8 +108,6 @@ def publish(
             empty="nothing is published yet: memos publish NAME --tag TAG --to TARGET",
         )
         return
-    if up_to and up_to not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {up_to!r}", f"one of: {', '.join(SENSITIVITIES)}")
     restriction = Restriction(tag, type, source, after, before)
     chosen = bool(ids or restriction or state.view)
     if ids and (restriction or state.view):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memos_cli.cli.changing import Ids, embed_changed, tell_changed, tell_edited
+from memos_cli.cli.changing import Ids, tell_changed, tell_edited
 from memos_cli.cli.context import (
     After,
     Before,
@@ -76,8 +76,6 @@ def restore(
 
 
 def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restriction) -> None:
-    from dataclasses import replace
-
     shared = state_of(ctx)
     if ids and (wanted or shared.view):
         raise UsageError("ids and filters exclude each other", f"memos {action} ID…, or --tag, --view …")
@@ -85,12 +83,8 @@ def _move(ctx: typer.Context, action: str, ids: list[str] | None, wanted: Restri
         raise UsageError("no memory was named", f"memos {action} ID…, or --tag, --view …")
     with shared.open() as memos:
         filter = None if ids else make_filter(memos, shared.view, wanted)
-        if filter and action == "restore":
-            filter = replace(filter, states=("archived", "expired"))
         run = memos.archive if action == "archive" else memos.restore
         done = run(read_ids(ids or []), filter=filter)
-        if action == "restore":
-            embed_changed(memos, shared.output)
     tell_changed(shared.output, done.cubes, done.changed)
     shared.output.note_quarantine(done.waiting)
 
@@ -179,5 +173,4 @@ def rollback(
     output = state_of(ctx).output
     with state_of(ctx).open() as memos:
         done = memos.rollback(id, to)
-        embed_changed(memos, output)
     tell_edited(output, done)

@@ -14,7 +14,6 @@ from memos_cli.cli.context import (
     Tags,
     Types,
     make_filter,
-    read_names,
     state_of,
     with_global_options,
 )
@@ -60,7 +59,6 @@ def set_view(
     wanted = Restriction(tag, type, source, after, before)
     if not wanted:
         raise UsageError("the view would contain every memory", "give at least one filter, such as --tag")
-    read_names([name], "view")
     with state_of(ctx).open() as memos:
         filter = make_filter(memos, "", wanted)
         memos.set_view(name, filter)

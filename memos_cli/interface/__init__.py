@@ -1,1 +1,1 @@
-"""The top layer: the Memory API, the MemReader, the sources that text comes from, exchange with others."""
+"""The top layer: the Memory API, and the use cases below it."""

@@ -17,7 +17,7 @@ NOTHING = "Nothing in memory answers this."
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing of an ingest that could not be taken, and why."""
+    """A source, or part of one, that could not be read, and why."""
 
     source: str
     reason: str
@@ -44,8 +44,8 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found; ``notes`` say what it had to do without."""
+class SearchResult:
+    """What a search found; ``notes`` say what limited it."""
 
     query: str
     hits: tuple[Hit, ...]
@@ -54,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query gave. ``timings`` are seconds."""
+    """The answer to a question. ``timings`` are seconds."""
 
     question: str
     answer: str
@@ -80,7 +80,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PlaceReport:
-    """Where a cube stands in a source, and whether those bytes still read as they were ingested.
+    """A place of a memory in a source, and whether those bytes are still the same.
 
     ``reads`` is ``same``, ``changed``, ``gone`` (the source is not there), ``masked`` (a secret
     stands there that the memory does not hold), ``unreadable``, or
@@ -92,12 +92,12 @@ class PlaceReport:
     encoding: str
     reads: str
     version: int = 0
-    """The version of the cube that stands there; an edit made a later one. 0: none of its versions."""
+    """The version of the memory at that place; an edit made a later one. 0: none of its versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryDetails:
-    """One cube in full."""
+    """One memory in full."""
 
     cube: Cube
     places: tuple[PlaceReport, ...]
@@ -113,7 +113,7 @@ class MemoryDetails:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened to a cube."""
+    """The versions of a memory, and what happened to it."""
 
     id: str
     versions: tuple[Version, ...]
@@ -142,14 +142,14 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Demoted:
-    """What ``demote`` took back, or would."""
+    """What ``demote`` dropped and detached, or would."""
 
     states: tuple[Activation, ...]
     """Dropped."""
     adapters: tuple[Adapter, ...]
     """Detached."""
     said: tuple[str, ...] = ()
-    """New memories: what an adapter whose own are gone said of them."""
+    """Ids of new memories: the answers of an adapter whose memories are gone."""
 
 
 @dataclass(frozen=True, slots=True)

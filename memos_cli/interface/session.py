@@ -1,4 +1,4 @@
-"""What the Memory API works with: a vault, who asks, its key, the models; each opened when first needed."""
+"""What use cases work with: the vault, the caller, the key, the models; each is opened when first needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from memos_cli.settings import Settings, cache_folder, expand_home, principal_of
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.access.governance import Right
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.interface.access.access import Access
     from memos_cli.interface.access.vault_keys import KeyKeeper
@@ -28,16 +27,23 @@ if TYPE_CHECKING:
     from memos_cli.operation.states.activation import StateCache
     from memos_cli.operation.states.throughput import Throughput
 
+NAMED = 100
+"""Memories of one read that its audit row names; it only counts the others."""
+
 
 def wall_clock() -> int:
-    """Now, in milliseconds since 1970 UTC."""
+    """Return the time, in milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
 
 
-def nobody_asks(vault: str, twice: bool) -> str:
-    """In place of who could be asked for a passphrase. Raises Refused."""
+def ignore(progress: object) -> None:
+    """Ignore the progress of a long use case: the default of its ``on_…`` options."""
+
+
+def refuse_without_terminal(vault: str, twice: bool) -> str:
+    """Raise Refused: the default for a session that cannot ask for a passphrase."""
     raise Refused(
-        f"{vault} needs its passphrase, and nobody can be asked for it",
+        f"{vault} is encrypted, and there is no terminal to ask for the passphrase",
         "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
     )
 
@@ -56,28 +62,28 @@ class Session:
         ask: Callable[[str, bool], str] | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` is given what
-        the user should know when the session is closed."""
+        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` gets
+        notes for the user that belong to no result."""
         self.settings = settings
         use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
         self._access: Access | None = None
         self._clock = clock
-        self._ask, self._warn = ask, warn
+        self._ask, self.warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Throughput | None = None
 
     def now(self) -> int:
-        """The time, in milliseconds since 1970 UTC."""
+        """Return the time, in milliseconds since 1970 UTC."""
         return self._clock()
 
     @property
     def principal(self) -> str:
-        """Who asks."""
+        """The caller."""
         return self.access.caller.principal
 
-    def vault_to_be(self, encrypt: Keeper | None = None) -> Vault:
+    def create_vault(self, encrypt: Keeper | None = None) -> Vault:
         """Return the vault, created if there is none; see ``Vault.create``."""
         if "vault" not in self.__dict__:
             if encrypt:
@@ -104,28 +110,28 @@ class Session:
         from memos_cli.interface.access.vault_keys import KeyKeeper
 
         named = self.settings.key_file
-        return KeyKeeper(expand_home(named) if named else None, self._ask or nobody_asks)
+        return KeyKeeper(expand_home(named) if named else None, self._ask or refuse_without_terminal)
 
     def _enter(self, vault: Vault) -> Vault:
-        """``vault``, as far as who asks may see it."""
+        """Return ``vault``, restricted to what the caller may see."""
         from memos_cli.infrastructure.storage.scratch import sweep
         from memos_cli.interface.access.access import Access
         from memos_cli.interface.access.callers import identify
 
         sweep(vault.folder)
         try:
-            caller = identify(vault.whole, self.settings, self._clock())
+            caller = identify(vault.unrestricted, self.settings, self._clock())
         except BaseException:
             vault.close()
             raise
         restore_unexpired(vault, caller.principal, self._clock())
         access = self._access = Access(vault, caller, self._clock)
-        vault.narrow(caller.principal, self._clock, at_once=not access.is_maker)
+        vault.restrict_to(caller.principal, self._clock, at_once=not access.is_maker)
         return vault
 
     @property
     def access(self) -> Access:
-        """What who asks may do here, and lets others do."""
+        """What the caller may do here, and its rules for others."""
         if self._access is None:
             self.vault  # noqa: B018 (to open it is to ask who comes in)
         assert self._access is not None
@@ -159,7 +165,7 @@ class Session:
         )  # fmt: skip
 
     def fingerprint(self, engine: Engine) -> Mapping[str, str]:
-        """What a saved state of the reader depends on.
+        """Return what a saved state of the reader depends on.
 
         Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
         """
@@ -172,8 +178,8 @@ class Session:
             model = digest if stamp_of(path) == engine.stamp else ""
         return fingerprint_of(engine, model)
 
-    def pace(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
-        """How quickly the reader reads and restores here: as it was measured last, or measured now."""
+    def throughput(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
+        """Return how quickly the reader reads and restores here: the last measurement, or a new one."""
         from memos_cli.operation.states import throughput
 
         if self._pace is None:
@@ -182,14 +188,14 @@ class Session:
         return self._pace
 
     @cached_property
-    def shelf(self) -> StateCache:
+    def state_cache(self) -> StateCache:
         """The states that this process has verified."""
         from memos_cli.operation.states.activation import StateCache
 
         return StateCache()
 
     @cached_property
-    def rack(self) -> AdapterCache:
+    def adapter_cache(self) -> AdapterCache:
         """The adapters that the reader has loaded."""
         from memos_cli.operation.adapters.parametric import AdapterCache
 
@@ -204,6 +210,14 @@ class Session:
 
         return Reranker(self.settings.search_reranker)
 
+    def audit_reads(self, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
+        """Record in the audit that the caller read ``cubes`` and ``more`` others, if the vault audits reads.
+
+        The row names the first of many memories."""
+        if cubes and self.access.audited_reads == "all":
+            named, count = cubes[:NAMED], len(cubes) + more
+            self.vault.audit_reads(self.principal, self.now(), action, named, count - len(named))
+
     @property
     def embedder(self) -> Embedder:
         """The embedder: of the settings, else the vault's own, else the embedded one."""
@@ -215,32 +229,18 @@ class Session:
             )
         return self._embedder
 
+    def use_embedder(self, name: str) -> None:
+        """Open another embedder and use it from now on. Raises ModelUnfit."""
+        chosen = self.open_embedder(name)
+        if self._embedder is not None:
+            self._embedder.close()
+        self._embedder = chosen
+
     def open_embedder(self, name: str) -> Embedder:
+        """Open an embedder. The caller closes it."""
         from memos_cli.models.embed.embedder import open_embedder
 
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
-
-    def _embedder_if_used(self) -> tuple[Embedder | None, tuple[str, ...]]:
-        """The embedder, if the vault has vectors; a reason to tell the user when it cannot be opened."""
-        # Vectors of memories that the caller may not read must not decide it.
-        held, db = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1", self.vault.connection
-        sees_none = self.vault.is_narrow and not self.vault.texts  # or all vectors would be looked through
-        if sees_none or not db.execute(held).fetchone():
-            return None, ()
-        from memos_cli.operation.search.embedding import row_in_use
-
-        try:
-            embedder = self.embedder
-        except ModelUnfit as error:
-            return None, (f"searched by words alone: {error}; {error.hint}",)
-        if row_in_use(self.vault.connection, embedder):
-            return embedder, ()
-        advice = f"run memos embed --embedder {embedder.name}"
-        return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)
-
-    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
-        """The cubes of these ids, each once. Raises Refused unless who asks has ``right`` on all of them."""
-        return self.access.several(ids, right)
 
     def close(self) -> None:
         if self._engine is not None:
@@ -250,7 +250,7 @@ class Session:
         if "vault" in self.__dict__:
             self.vault.close()
             if self.vault.unaudited:
-                self._warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
+                self.warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
 
     def __enter__(self) -> Self:
         return self

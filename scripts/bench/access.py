@@ -32,9 +32,8 @@ from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Rule
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import load_settings
 
 SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
@@ -62,7 +61,7 @@ def fill(folder: Path, cubes: int) -> None:
             text = "\n".join(line(n) for n in range(tag, cubes, TAGS))
             terms = NewMemoryFields(tags=(f"team/{tag}",))
             ann.ingest(
-                wishes=IngestOptions(hints=ReadOptions(lines=True), terms=terms),
+                options=IngestOptions(hints=ReadOptions(lines=True), terms=terms),
                 text=text.encode(),
                 embed=False,
             )
@@ -129,7 +128,7 @@ def main() -> int:
             allow(folder, wanted.rules)
             with enter(folder, "user:bo") as bo:
                 wishes = IngestOptions(hints=ReadOptions(lines=True))
-                bo.ingest(wishes=wishes, text=b"What Bo keeps to himself.", embed=False)
+                bo.ingest(options=wishes, text=b"What Bo keeps to himself.", embed=False)
             callers = {name: f"agent:{name}" for name in ("rules", "vault", "half")} | {"owner": "user:ann"}
             asking = {name: enter(folder, who) for name, who in callers.items()}
             first = {}

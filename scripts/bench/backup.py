@@ -38,11 +38,11 @@ def make(folder: Path, size: int, *, encrypt: bool) -> None:
     flags = {"vault": str(folder), "principal": "user:ann", "key_file": key}
     settings, _ = load_settings(flags, environment={}, file=folder / "no.toml")
     with Memos(settings) as memos:
-        vault = memos.vault_to_be("file" if encrypt else None)
+        vault = memos.create_vault("file" if encrypt else None)
         fill(vault, size * 3 // 4)
         for start in range(0, size // 4, BLOB):
             add_blob(vault, start)
-        vault.whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        vault.unrestricted.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def fill(vault: Vault, size: int) -> None:
@@ -66,7 +66,7 @@ def fill(vault: Vault, size: int) -> None:
                 [(each.cube, at, at + 100, os.urandom(VECTOR)) for each in kept for at in (0, 100, 200)],
             )
         number += PART
-        vault.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        vault.unrestricted.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def add_blob(vault: Vault, number: int) -> None:

@@ -50,8 +50,8 @@ def fill(vault: Path, cubes: int) -> None:
     import numpy as np
 
     from memos_cli.infrastructure.vectors import vector_index
-    from memos_cli.interface.ingest.ingestion import IngestOptions
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import IngestOptions
     from memos_cli.operation.search.embedding import SENTENCES
     from memos_cli.settings import load_settings
 
@@ -64,10 +64,10 @@ def fill(vault: Path, cubes: int) -> None:
     with Memos(settings) as memos:
         memos.init()
         text = "\n".join([*lines, *FACTS]).encode()
-        from memos_cli.interface.ingest.sources.reading import ReadOptions
+        from memos_cli.interface.options import ReadOptions
 
         memos.ingest(
-            wishes=IngestOptions(hints=ReadOptions(lines=True)), text=text, name="bench", embed=False
+            options=IngestOptions(hints=ReadOptions(lines=True)), text=text, name="bench", embed=False
         )
         embedder, db = memos.embedder, memos.vault.connection
         with memos.vault.change("user:bench", 0) as change:
@@ -84,14 +84,15 @@ def fill(vault: Path, cubes: int) -> None:
 def warm(vault: Path, rounds: int) -> list[float]:
     """Seconds from the first prompt token to the first answer token, in one process, model loaded."""
     from memos_cli.cube import Filter
-    from memos_cli.interface.memory import AnswerOptions, Memos
+    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import AnswerOptions
     from memos_cli.operation.ask.prompt_layout import make_prompt
     from memos_cli.settings import load_settings
 
     settings, _ = load_settings({"vault": str(vault)})
     times = []
     with Memos(settings) as memos:
-        plan = memos.plan(QUESTION, filter=Filter(), manner=AnswerOptions(answer="model"))
+        plan = memos.plan(QUESTION, filter=Filter(), options=AnswerOptions(answer="model"))
         engine = memos.engine
         prompt = make_prompt(engine, plan, QUESTION)
         for _ in range(rounds + 1):

@@ -32,10 +32,8 @@ from typing import Any
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.derived.adapters import Lesson
-from memos_cli.interface.adapters.distillation import TrainOptions
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions, TrainOptions
 from memos_cli.operation.adapters.gate import ANSWER
 from memos_cli.operation.adapters.parametric import Watch
 from memos_cli.operation.adapters.questions.answers import is_right, says_any
@@ -97,7 +95,7 @@ def train(memos: Memos, ids: Sequence[str], steps: int) -> tuple[Any, list[Lesso
     """Distil memories; the adapter, its lessons, and what the gate measured."""
     wanted = TrainOptions(name="bench", steps=steps)
     begin = time.perf_counter()
-    made = memos.distil(memos.prepare(ids, wanted=wanted), wanted, Watch())
+    made = memos.distil(memos.prepare(ids, options=wanted), wanted, Watch())
     (adapter,) = [each for each in memos.adapters() if each.id == made.id]
     checks = {check["name"]: check["value"] for check in made.report["checks"]}
     figures = {
@@ -113,12 +111,12 @@ class Asker:
 
     def __init__(self, memos: Memos, adapter: Any, text: str) -> None:
         self.memos, self.engine, self.text = memos, memos.engine, text
-        self.handle = memos.rack.load(memos.vault, memos.engine, adapter)
+        self.handle = memos.adapter_cache.load(memos.vault, memos.engine, adapter)
 
     def query(self, question: str) -> tuple[str, bool]:
         """What ``memos query`` answers, and whether the adapter gave it."""
         manner = AnswerOptions(answer="model", max_tokens=ANSWER)
-        found = self.memos.query(question, filter=Filter(), manner=manner)
+        found = self.memos.query(question, filter=Filter(), options=manner)
         return found.answer, bool(found.plan.adapters)
 
     def alone(self, question: str) -> str:
@@ -198,7 +196,7 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
 
 def keep(memos: Memos, text: str) -> list[str]:
     """Store a text as one memory."""
-    done = memos.ingest(wishes=IngestOptions(hints=ReadOptions(type="fact")), text=text.encode())
+    done = memos.ingest(options=IngestOptions(hints=ReadOptions(type="fact")), text=text.encode())
     if len(done.ids) != 1:
         print(f"{text[:40]!r} became {len(done.ids)} memories", file=sys.stderr)
     return [*done.ids]
@@ -227,7 +225,7 @@ def measure_skill(memos: Memos, arguments: argparse.Namespace) -> dict[str, Any]
     rows = [json.loads(line) for line in (DATA / "skill_commits.jsonl").read_text().splitlines()]
     shown, unseen = ([row for row in rows if row["unseen"] is part] for part in (False, True))
     text = "\n\n".join(f"Input: {row['input']}\nOutput: {row['output']}" for row in shown)
-    done = memos.ingest(wishes=IngestOptions(hints=ReadOptions(type="skill")), text=text.encode())
+    done = memos.ingest(options=IngestOptions(hints=ReadOptions(type="skill")), text=text.encode())
     adapter, _, figures = train(memos, done.ids, arguments.steps)
     memos.set_view("commits", Filter())
     memos.pin([adapter.id], "commits")
@@ -235,7 +233,7 @@ def measure_skill(memos: Memos, arguments: argparse.Namespace) -> dict[str, Any]
 
     def through_query(question: str) -> str:
         manner = AnswerOptions(answer="model", max_tokens=ANSWER, view="commits")
-        return memos.query(question, filter=Filter(), manner=manner).answer
+        return memos.query(question, filter=Filter(), options=manner).answer
 
     ways: Mapping[str, Callable[[str], str]] = {
         "query, adapter pinned": through_query,

@@ -117,9 +117,8 @@ def median(values: list[float]) -> float:
 def time_ingest(texts: list[str], cache: Path) -> tuple[float, float]:
     """Seconds of processor time to embed the texts of a new vault, and to embed the same sentences alone."""
     from memos_cli.cube import Filter
-    from memos_cli.interface.ingest.ingestion import IngestOptions
-    from memos_cli.interface.ingest.sources.reading import ReadOptions
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import IngestOptions, ReadOptions
     from memos_cli.operation.search.embedding import embedded_texts
     from memos_cli.settings import load_settings
 
@@ -129,7 +128,7 @@ def time_ingest(texts: list[str], cache: Path) -> tuple[float, float]:
         with Memos(settings) as memos:
             memos.init()
             wishes = IngestOptions(hints=ReadOptions(lines=True))
-            memos.ingest(wishes=wishes, text="\n".join(texts).encode(), embed=False)
+            memos.ingest(options=wishes, text="\n".join(texts).encode(), embed=False)
             sentences = [
                 sentence
                 for cube in memos.cubes(filter=Filter())

@@ -28,9 +28,8 @@ from ingest import line
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import load_settings
 
 SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
@@ -66,7 +65,7 @@ class Times:
 def fill(memos: Memos, way: str, text: bytes, times: Times) -> None:
     memos.init(encrypt="file" if way == "encrypted" else None)
     with times.note("ingest", way):
-        memos.ingest(wishes=IngestOptions(hints=ReadOptions(lines=True)), text=text, embed=False)
+        memos.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=text, embed=False)
     dimension = memos.embedder.dimension
     with memos.vault.change("user:ann", memos.now()) as change:
         row = change.embedder(memos.embedder.fingerprint, memos.embedder.name, dimension)

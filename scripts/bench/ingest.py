@@ -27,9 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.infrastructure.storage.fulltext import TOKENIZER, word_row
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import load_settings
 
 WORDS = [
@@ -57,11 +56,11 @@ def bulk(kind: str, count: int) -> dict[str, object]:
                 text = line(n)
                 file.write((json.dumps({"id": f"l{n}", "text": text}) if kind == "jsonl" else text) + "\n")
         with memos(Path(folder) / "vault") as api:
-            api.vault_to_be()
+            api.create_vault()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             wishes = IngestOptions(hints=ReadOptions(lines=kind == "txt"))
             start = time.perf_counter()
-            result = api.ingest([source], wishes=wishes, embed=False)
+            result = api.ingest([source], options=wishes, embed=False)
             seconds = time.perf_counter() - start
         assert result.added == count, result
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -88,7 +87,7 @@ def single(rounds: int) -> dict[str, float]:
             f"CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', tokenize=\"{TOKENIZER}\")"
         )
         with memos(Path(folder) / "vault") as api:
-            api.vault_to_be()
+            api.create_vault()
             for n in range(rounds + 20):
                 text = line(n)
                 start = time.perf_counter()
@@ -100,7 +99,7 @@ def single(rounds: int) -> dict[str, float]:
                 )
                 db.execute("COMMIT")
                 middle = time.perf_counter()
-                api.ingest(wishes=IngestOptions(), text=text.encode(), embed=False)
+                api.ingest(options=IngestOptions(), text=text.encode(), embed=False)
                 if n >= 20:
                     bare.append(middle - start)
                     ours.append(time.perf_counter() - middle)

@@ -52,7 +52,7 @@ def fill(folder: Path, size: int) -> list[str]:
             )
         keep(ann, "file:///one.txt", ["The cabin is at the lake."], "one")
         keep(ann, "file:///pair.txt", ["The cabin has a stove.", "The stove is green."], "pair")
-        return [cube.id for cube in ann.select(Filter(tags=("pair",)))]
+        return [cube.id for cube in ann.cubes(filter=Filter(tags=("pair",)))]
 
 
 def keep(ann: Memos, uri: str, texts: list[str], tag: str) -> None:

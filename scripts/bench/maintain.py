@@ -23,8 +23,7 @@ from pathlib import Path
 
 from access import enter, fill
 
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.options import IngestOptions, ReadOptions
 
 ROUNDS = 5
 QUESTION = "Which port does the staging database listen on?"
@@ -70,11 +69,11 @@ def main() -> int:
                 assert not report.deeds and not report.failed, report
             slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:3]
             fact = b"The staging database listens on port 5433."
-            ann.ingest(wishes=IngestOptions(hints=ReadOptions(lines=True)), text=fact)
+            ann.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=fact)
             more = "\n".join(
                 f"Line {n} of the log of the harbour, and what was said of it." for n in range(20_000)
             )
-            ann.ingest(wishes=IngestOptions(hints=ReadOptions(lines=True)), text=more.encode(), embed=False)
+            ann.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=more.encode(), embed=False)
         first_token(folder)
         alone, beside = [], []
         for _ in range(ROUNDS):

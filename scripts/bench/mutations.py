@@ -23,9 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.states.activation import Restored, StateCache, restore
 from memos_cli.settings import load_settings
 
@@ -88,7 +87,7 @@ def promote(memos: Memos, name: str) -> None:
     """Keep the state of a document of four lines."""
     lines = "\n".join(f"The {name} in room {n} is looked after by Ada." for n in range(4))
     wishes = IngestOptions(hints=ReadOptions(lines=True))
-    memos.promote(memos.ingest(wishes=wishes, text=lines.encode(), name=name, embed=False).ids)
+    memos.promote(memos.ingest(options=wishes, text=lines.encode(), name=name, embed=False).ids)
 
 
 def write_over(path: Path, data: bytes | bytearray) -> None:
@@ -115,7 +114,7 @@ def main() -> None:
 
 
 def run(memos: Memos, chance: random.Random, count: int) -> None:
-    memos.vault_to_be()
+    memos.create_vault()
     for name in ("heron", "otter"):
         promote(memos, name)
     state, second = (each.state for each in memos.activations())

@@ -22,11 +22,9 @@ from typing import Any
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, PublishOptions, ReadOptions
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import PublishOptions
 from memos_cli.interface.share.feeds.remote import INDEX
 from memos_cli.settings import Settings
 
@@ -50,13 +48,13 @@ def measure(folder: Path, count: int) -> dict[str, float]:
 
     def enter(name: str) -> Memos:
         memos = Memos(Settings(vault=str(folder / name), principal="user:bench", embedder="none"))
-        memos.vault_to_be()
+        memos.create_vault()
         return memos
 
     with enter("ann") as ann, enter("bob") as bob:
         lines = "\n".join(f"{n} {text(drawn)}" for n in range(count)).encode()
         ann.ingest(
-            wishes=IngestOptions(ReadOptions(lines=True), NewMemoryFields(tags=("all",))),
+            options=IngestOptions(ReadOptions(lines=True), NewMemoryFields(tags=("all",))),
             text=lines,
             embed=False,
         )

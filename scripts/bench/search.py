@@ -35,9 +35,8 @@ import numpy as np
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.search.embedding import SENTENCES
 from memos_cli.settings import load_settings
 
@@ -127,9 +126,9 @@ def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> 
         memos.init()
         for lines, talks in parts(texts, cubes, scratch):
             if lines is not None:
-                memos.ingest(wishes=IngestOptions(hints=ReadOptions(lines=True)), text=lines, embed=False)
+                memos.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=lines, embed=False)
             if talks is not None:
-                memos.ingest([talks], wishes=IngestOptions(hints=ReadOptions()), embed=False)
+                memos.ingest([talks], options=IngestOptions(hints=ReadOptions()), embed=False)
         ingested = time.perf_counter() - begin
         dimension = memos.embedder.dimension
         centres = around(np.eye(dimension, dtype=np.float32), CENTRES, 0)
@@ -283,7 +282,7 @@ def one_more(folder: Path, texts: Texts, first: int) -> float:
         for n in range(first, first + 40):
             begin = time.perf_counter()
             memos.ingest(
-                wishes=IngestOptions(hints=ReadOptions(lines=True)), text=texts.text(n).encode(), embed=False
+                options=IngestOptions(hints=ReadOptions(lines=True)), text=texts.text(n).encode(), embed=False
             )
             times.append(time.perf_counter() - begin)
     return spread(times)["p50"]

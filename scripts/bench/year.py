@@ -37,9 +37,9 @@ from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault import check
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.interface.vault.maintenance import STEPS
 from memos_cli.operation.states.activation import Promoted, Restored
 from memos_cli.settings import Settings
@@ -193,7 +193,7 @@ class Recorded(Memos):
     tally: Tally
 
     def promote(self, ids: Sequence[str] = (), *, dry_run: bool = False, **_: Any) -> Promoted:  # type: ignore[override]
-        (cube,) = self.several(ids)
+        (cube,) = self.access.get_many(ids)
         tokens = len(cube.text) // 4
         seconds, size = read_seconds(tokens), state_bytes(tokens) // SCALE
         made = Promoted("", 1, True, 1, tokens, tokens, size, seconds, gain(tokens), dry_run)
@@ -225,10 +225,12 @@ def economy(
     tally = Tally()
     with Recorded(settings, clock=lambda: clock[0]) as memos:
         memos.tally = tally
-        memos.vault_to_be()
+        memos.create_vault()
         for start in range(0, len(texts), 5000):
             part = "\n".join(texts[start : start + 5000])
-            memos.ingest(wishes=IngestOptions(hints=ReadOptions(lines=True)), text=part.encode(), embed=False)
+            memos.ingest(
+                options=IngestOptions(hints=ReadOptions(lines=True)), text=part.encode(), embed=False
+            )
         numbers = [n for (n,) in memos.vault.connection.execute("SELECT n FROM cube ORDER BY n")]
         for number, day in enumerate(year):
             states = {each.cubes("document")[0]: each for each in memos.activations()}
@@ -243,7 +245,7 @@ def economy(
                         tally.hits += 1
                         tally.saved += gain(len(texts[at]) // 4)
                 fresh = queries.by_rowid(memos.vault.connection, [n])[n]
-                memos.use([fresh], Restored(state, 64, bool(state)) if state else Restored())
+                record_use(memos, [fresh], Restored(state, 64, bool(state)) if state else Restored())
             assert cubes
             clock[0] = START + (number + 1) * DAY
             begin = time.perf_counter()

@@ -182,8 +182,8 @@ def _add_derived(subject: Subject) -> None:
             )
         if not subject.key:
             teach(vault, 5, 6, content=b"some weights" * 200)
-        (row, dimension), *_ = vault.whole.execute("SELECT n, dimension FROM embedder").fetchall()
-        vector_index.refresh(vault.whole, vault.snapshots, row, dimension, force=True)
+        (row, dimension), *_ = vault.unrestricted.execute("SELECT n, dimension FROM embedder").fetchall()
+        vector_index.refresh(vault.unrestricted, vault.snapshots, row, dimension, force=True)
 
 
 def with_log(campaign: Campaign, plain: Subject) -> Subject:

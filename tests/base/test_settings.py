@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,20 @@ def test_a_principal_is_a_user_or_an_agent() -> None:
     for wrong in ("ann", "user:", "root:ann"):
         with pytest.raises(UsageError, match=repr(wrong)):
             principal_of(Settings(principal=wrong))
+
+
+def test_the_library_loads_what_is_used_of_it() -> None:
+    """`memos --version` imports the package, and none of the library."""
+    program = """
+import sys, memos_cli
+assert [name for name in sys.modules if name.startswith("memos_cli.")] == []
+for name in memos_cli.__all__:
+    assert getattr(memos_cli, name).__name__ == name
+from memos_cli import Filter, Memos
+try:
+    memos_cli.nothing
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "module 'memos_cli' has no attribute 'nothing'\n"

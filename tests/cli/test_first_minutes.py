@@ -18,9 +18,11 @@ from tiny_models import write_model
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
-from memos_cli.interface.memory import Memos
-from memos_cli.interface.results import Found
+from memos_cli.interface.ask import planning
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
+from memos_cli.interface.results import SearchResult
+from memos_cli.interface.session import Session
 from memos_cli.interface.share import bundle
 from memos_cli.interface.time.times import parse_when
 
@@ -324,13 +326,13 @@ def test_a_question_is_searched_for_once(
     with Vault.open(memos.vault, timeout=5.0) as vault:
         teach(vault, 1, 2)  # with an adapter, it is the plan that decides who answers
     searched = []
-    find = Memos.find
+    retrieve = planning.retrieve
 
-    def count(self: Memos, query: str, **options: Any) -> Found:
+    def count(session: Session, query: str, *more: Any, **options: Any) -> SearchResult:
         searched.append(query)
-        return find(self, query, **options)
+        return retrieve(session, query, *more, **options)
 
-    monkeypatch.setattr(Memos, "find", count)
+    monkeypatch.setattr(planning, "retrieve", count)
     done = memos("query", "When are backups made?", *options, env={"MEMOS_READER": str(model)})
     assert "Backups are made" in done.out
     assert len(searched) == 1

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from vault_harness import NOW
 
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import Settings
 
 ANN, BO, CODER = "user:ann", "user:bo", "agent:coder"
@@ -30,6 +29,6 @@ def learn(memos: Memos, text: str, *tags: str) -> str:
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 
     done = memos.ingest(
-        wishes=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
+        options=IngestOptions(hints=LINES, terms=NewMemoryFields(tags=tags)), text=text.encode(), embed=False
     )
     return done.ids[0] if done.ids else ""

@@ -75,7 +75,7 @@ def teach(
                 name=name, sources=[(n, found[n].version) for n in cubes],
                 lessons=lessons_of(*cubes) if lessons is None else lessons, state=state,
             )  # fmt: skip
-    made = adapters.by_cube(vault.connection, queries.one(vault.connection, id).n, now=now)
+    made = adapters.by_cube(vault.connection, queries.get(vault.connection, id).n, now=now)
     assert made is not None
     assert made.version == version
     return made, old

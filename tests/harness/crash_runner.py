@@ -301,7 +301,7 @@ def main() -> None:
     from memos_cli.infrastructure.derived import adapters  # noqa: F401
     from memos_cli.infrastructure.vault import check  # noqa: F401
     from memos_cli.interface import memory  # noqa: F401
-    from memos_cli.interface.ingest import ingestion
+    from memos_cli.interface.ingest import batches, ingest  # noqa: F401
     from memos_cli.interface.states import promotion  # noqa: F401
     from memos_cli.interface.vault import inspection  # noqa: F401
     from memos_cli.models import model_files  # noqa: F401
@@ -313,7 +313,7 @@ def main() -> None:
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment,misc]  # made once, not in each child
     run(["config"])  # for what a command line imports on its way
-    ingestion.PART = embedding.PART = plan["part"]  # several commits for little input
+    batches.PART = embedding.PART = plan["part"]  # several commits for little input
     json.dump(examine_command(plan), sys.stdout)
 
 

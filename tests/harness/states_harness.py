@@ -18,9 +18,8 @@ from tiny_models import write_model
 from memos_cli.cube import Filter, Plan, parse_time
 from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.storage.database import connect
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.interface.results import Answer
 from memos_cli.models.llama.engine import Engine
 from memos_cli.operation.states.activation import Promoted
@@ -66,7 +65,7 @@ class Desk:
     def keep(self, *texts: str, **wishes: Any) -> list[str]:
         with self.open() as memos:
             made = memos.ingest(
-                wishes=IngestOptions(hints=ReadOptions(lines=True), **wishes),
+                options=IngestOptions(hints=ReadOptions(lines=True), **wishes),
                 text="\n".join(texts).encode(),
                 embed=False,
             )
@@ -95,11 +94,11 @@ class Desk:
 
     def ask(self, question: str = QUESTION, *, text: bool = False) -> Answer:
         with self.open() as memos:
-            return memos.query(question, filter=self.filter, manner=replace(self.manner, text_only=text))
+            return memos.query(question, filter=self.filter, options=replace(self.manner, text_only=text))
 
     def explain(self, question: str = QUESTION) -> Plan:
         with self.open() as memos:
-            return memos.plan(question, filter=self.filter, manner=self.manner)
+            return memos.plan(question, filter=self.filter, options=self.manner)
 
     def states(self) -> list[Activation]:
         with self.open() as memos:
@@ -170,7 +169,7 @@ def desk(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     }
     desk = Desk(tmp_path / "vault", settings, loads, reads, written)
     with desk.open() as memos:
-        memos.vault_to_be()
+        memos.create_vault()
     yield desk
     with desk.open() as memos:
         found, _ = memos.check(repair=True)

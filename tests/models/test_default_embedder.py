@@ -51,7 +51,7 @@ def test_an_old_vault_keeps_its_embedder(tmp_path: Path, installed: set[str]) ->
     for said in ("", "embedded"):
         folder = tmp_path / f"vault-{said}"
         with Memos(Settings(vault=str(folder), principal="user:ann")) as memos:
-            vault = memos.vault_to_be()
+            vault = memos.create_vault()
             vault.set_models("", said)
             with vault.change("user:ann", 1) as change:
                 change.embedder("f" * 64, LEGACY, 384)

@@ -71,7 +71,7 @@ def test_a_cross_encoder_from_a_folder(tmp_path: Path, desk: Any) -> None:
     desk.keep("The port is open.", "The port is closed.")
     desk.settings["search_reranker"] = str(folder)
     with desk.open() as memos:
-        assert all("reranker" in hit.why for hit in memos.find("port", filter=Filter()).hits)
+        assert all("reranker" in hit.why for hit in memos.search("port", filter=Filter()).hits)
 
 
 def test_what_cannot_serve_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_a_command_that_fails_in_the_middle_has_done_nothing(
     """Neither a tag without the removal of another, nor one of two merges undone."""
     ids = memos.keep("Owls nest low.", "Owls nest high.", options=("--tag", "owls"))
     merged = memos("merge", *ids, "--json").record["id"]
-    assert "not merged" in memos("merge", "--undo", merged, ids[0], code=2).err
+    assert "not a merged memory" in memos("merge", "--undo", merged, ids[0], code=2).err
     assert {memos("show", id, "--json").record["state"] for id in ids} == {"merged"}
     assert len(memos("merge", "--undo", merged, "--json").records) == 1
 

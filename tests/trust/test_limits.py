@@ -12,8 +12,8 @@ from vault_harness import draft
 
 from memos_cli.cube import Filter, Origin
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.share.exporting import FORMATS
 from memos_cli.settings import Settings
 
@@ -33,7 +33,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = random.Random(1)
     words = ["".join(draw.choices("abcdefgh", k=5)) for _ in range(900)]
     with open_vault(folder) as memos:
-        vault = memos.vault_to_be()
+        vault = memos.create_vault()
         with vault.change("user:ann", memos.now()) as change:
             source, _ = change.claim_source(Origin("file:///large.txt", "text", "", 0), None)
             texts = (f"{n} {' '.join(draw.choices(words, k=LENGTH // 6))}" for n in range(COUNT))
@@ -68,11 +68,11 @@ def test_an_import_holds_a_part(large: Path, tmp_path: Path, format: str) -> Non
     with open_vault(large) as memos, path.open("wb") as file:
         memos.export(stream=file, filter=Filter(), format=format)
     with open_vault(tmp_path / "first") as memos:  # what is imported late, or cached, is there afterwards
-        memos.vault_to_be()
-        memos.import_export(path, wishes=IngestOptions(), embed=False)
+        memos.create_vault()
+        memos.import_export(path, options=IngestOptions(), embed=False)
     with open_vault(tmp_path / "second") as memos:
-        memos.vault_to_be()
-        assert peak(lambda: memos.import_export(path, wishes=IngestOptions(), embed=False)) < WHOLE
+        memos.create_vault()
+        assert peak(lambda: memos.import_export(path, options=IngestOptions(), embed=False)) < WHOLE
         assert memos.vault.texts == COUNT
 
 

@@ -29,8 +29,8 @@ from memos_cli.infrastructure.memories.transaction import NewMemoryFields  # noq
 from memos_cli.infrastructure.storage import schema  # noqa: E402
 from memos_cli.infrastructure.vault import check  # noqa: E402
 from memos_cli.infrastructure.vault.vault import Vault  # noqa: E402
-from memos_cli.interface.ingest.ingestion import IngestOptions  # noqa: E402
 from memos_cli.interface.memory import Memos  # noqa: E402
+from memos_cli.interface.options import IngestOptions  # noqa: E402
 from memos_cli.operation.search import embedding  # noqa: E402
 from memos_cli.settings import Settings  # noqa: E402
 
@@ -127,9 +127,9 @@ def write_sources(work: Path) -> list[Path]:
 def make_embedded_7(work: Path) -> None:
     folder = work / "embedded-7"
     with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         memos._embedder = BagOfWords()
-        memos.ingest(write_sources(work), wishes=IngestOptions(terms=NewMemoryFields(tags=("old",))))
+        memos.ingest(write_sources(work), options=IngestOptions(terms=NewMemoryFields(tags=("old",))))
         embedding.PART = 3
         with contextlib.suppress(ModelUnfit):
             embedding.embed_waiting(memos.vault, BagOfWords(32, most=4), principal=WHO, clock=lambda: NOW)
@@ -141,7 +141,7 @@ def make_minilm_7(work: Path) -> None:
     folder = work / "minilm-7"
     with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
         memos.init()
-        memos.ingest(write_sources(work), wishes=IngestOptions(terms=NewMemoryFields(tags=("old",))))
+        memos.ingest(write_sources(work), options=IngestOptions(terms=NewMemoryFields(tags=("old",))))
         ask(memos)
     pack(folder)
 

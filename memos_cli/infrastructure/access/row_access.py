@@ -83,18 +83,18 @@ class Scope:
         self._audited = 0
         self._until = _NEVER
         self._texts: int | None = None
-        self.is_narrow = False
+        self.is_restricted = False
 
     def refresh(self) -> None:
         """Follow what has changed in the vault since the last call: rules, tags, other principals."""
         (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
         now = self._clock()
-        if now < self._until and (seen == self._seen or (self.is_narrow and self._only_looks())):
+        if now < self._until and (seen == self._seen or (self.is_restricted and self._only_looks())):
             self._seen = seen
             return
         last = "SELECT coalesce(max(n), 0) FROM main.audit"
         (self._audited,) = self._connection.execute(last).fetchone()
-        if not (self.is_narrow or self._at_once) and _is_alone(self._connection, self._principal):
+        if not (self.is_restricted or self._at_once) and _is_alone(self._connection, self._principal):
             self._seen = seen
             return
         self._narrow(now)
@@ -118,11 +118,11 @@ class Scope:
 
     def _narrow(self, now: int) -> None:
         db = self._connection
-        if not self.is_narrow:
+        if not self.is_restricted:
             for statement in _SHADOWS:
                 db.execute(statement)
             db.execute("INSERT INTO temp.asker VALUES (?)", (self._principal,))
-            self.is_narrow = True
+            self.is_restricted = True
         for table in ("rule_of_asker", "reach_owner", "reach_tag", "reach_cube"):
             db.execute(f"DELETE FROM temp.{table}")
         db.execute(

@@ -5,7 +5,7 @@ cannot be cut out: the weights go, the other memories' lessons stay, so that it 
 whose plans used a memory go, because they tell what it was about. Of a document, the text that was made from
 it goes (``Transaction.disown_blobs``): it holds what all memories from it say.
 
-The bytes go too, not only the rows: see ``Vault.settle``.
+The bytes go too, not only the rows: see ``Vault.scrub``.
 """
 
 from __future__ import annotations

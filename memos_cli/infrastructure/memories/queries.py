@@ -127,7 +127,7 @@ def by_rowid(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
     return found
 
 
-def one(db: Connection, prefix: str) -> Cube:
+def get(db: Connection, prefix: str) -> Cube:
     """The cube whose id starts with ``prefix``, in any state. Raises UsageError unless it is just one."""
     wanted = prefix.strip().upper()
     rows = []
@@ -204,7 +204,7 @@ def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int
     return found
 
 
-def holding(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
+def matching(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
     """Those of a few cubes whose words match an FTS5 expression."""
     marks = ",".join("?" * len(wanted))
     statement = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})"
@@ -229,7 +229,7 @@ def previews(
     return found
 
 
-def beside(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int, int]]:
+def neighbour_turns(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int, int]]:
     """The pairs (turn, the next turn) of conversations in which one is of ``wanted``.
 
     Turns that are more than ``apart`` milliseconds from each other do not belong together.
@@ -329,7 +329,7 @@ def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]
     ).fetchall()
 
 
-def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
+def status(db: Connection, cube: int) -> tuple[str, bool] | None:
     """The state of a cube and whether it is frozen; None when it is gone."""
     row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
     return (row[0], bool(row[1])) if row else None
@@ -345,7 +345,7 @@ def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filte
     return found
 
 
-def waiting(
+def without_vector(
     db: Connection, embedder: int, *, limit: int, after: int = 0
 ) -> list[tuple[int, int, str, str, str, str]]:
     """Live cubes that wait for a vector of ``embedder``: (n, version, type, title, author, text)."""
@@ -370,7 +370,7 @@ def embedder_in_use(db: Connection) -> int:
     return int(row[0])
 
 
-def count_waiting(db: Connection, embedder: int = 0) -> int:
+def count_without_vector(db: Connection, embedder: int = 0) -> int:
     """Count the live cubes without a vector of an embedder; by default of the one in use."""
     embedder = embedder or embedder_in_use(db)
     if not embedder:

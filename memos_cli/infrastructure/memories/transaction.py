@@ -20,6 +20,7 @@ from memos_cli.cube import (
     most_sensitive,
     new_ulids,
 )
+from memos_cli.errors import require_known
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.fulltext import word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
@@ -41,7 +42,9 @@ class NewMemoryFields:
     """Whether the cubes wait for a review before anything finds them."""
 
     def __post_init__(self) -> None:
+        """Raise UsageError for a sensitivity that does not exist."""
         compose_names(self)
+        require_known("sensitivity", self.sensitivity, SENSITIVITIES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Snapshot:
         with vault.snapshot(vault.connection) as db:
             self.connection = _copy(db, time)
         self.snapshots: Snapshots = vault.snapshots
-        self.is_narrow = False
+        self.is_restricted = False
 
     @property
     def texts(self) -> int:

@@ -90,13 +90,14 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
     if codes & row_checks.STATE_FINDINGS:
-        broken = [*row_checks.broken_states(vault.whole, vault.blobs)]  # which reads them: no writer waits
+        # Before the transaction, because it reads the states: no writer waits for it.
+        broken = [*row_checks.broken_states(vault.unrestricted, vault.blobs)]
         with vault.change(principal, now) as change:
             for cube in broken:
                 saved_states.drop(change, cube, "repair")
         codes.add("blob-orphan")
     if codes & row_checks.ADAPTER_FINDINGS:
-        broken = [*row_checks.broken_adapters(vault.whole, vault.blobs)]
+        broken = [*row_checks.broken_adapters(vault.unrestricted, vault.blobs)]
         with vault.change(principal, now) as change:
             for cube in broken:
                 adapters.set_aside(change, cube)
@@ -110,7 +111,7 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     if codes & {"index-damaged", "index-missing"}:
         _remake_indexes(vault)
     if codes & {"blob-orphan", "file-unfinished"}:
-        with vault.alone():
+        with vault.exclusive():
             _sweep(vault)
     if "permissions" in codes:
         for path in list(_open_to_others(vault.folder)):
@@ -121,14 +122,14 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
 def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
     """Delete the files that nothing names. While others use the vault, nothing is."""
     if dry_run:
-        return [*_orphans(vault.folder, vault.whole), *_unfinished(vault.folder)]
+        return [*_orphans(vault.folder, vault.unrestricted), *_unfinished(vault.folder)]
     with suppress(Locked), hold(vault.folder / "lock"):
         return _sweep(vault)
     return []
 
 
 def _sweep(vault: Vault) -> list[Finding]:
-    found = [*_unnamed(vault.folder, vault.whole), *_unfinished(vault.folder)]
+    found = [*_unnamed(vault.folder, vault.unrestricted), *_unfinished(vault.folder)]
     for finding in found:
         remove(vault.folder / finding.where)
     return found
@@ -278,13 +279,13 @@ def _lacking(folder: Path, db: Connection) -> list[tuple[int, int]]:
 
 
 def _remake_indexes(vault: Vault) -> None:
-    for path, embedder, dimension in _snapshots(vault.folder, vault.whole):
+    for path, embedder, dimension in _snapshots(vault.folder, vault.unrestricted):
         if dimension is None:
             path.unlink(missing_ok=True)
         else:
-            vector_index.refresh(vault.whole, vault.snapshots, embedder, dimension, force=True)
-    for embedder, dimension in _lacking(vault.folder, vault.whole):
-        vector_index.refresh(vault.whole, vault.snapshots, embedder, dimension, force=True)
+            vector_index.refresh(vault.unrestricted, vault.snapshots, embedder, dimension, force=True)
+    for embedder, dimension in _lacking(vault.folder, vault.unrestricted):
+        vector_index.refresh(vault.unrestricted, vault.snapshots, embedder, dimension, force=True)
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:

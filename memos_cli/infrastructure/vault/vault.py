@@ -182,7 +182,7 @@ class Vault:
             raise
         return cls(folder, identity, connection, timeout, cipher)
 
-    def narrow(self, principal: str, clock: Callable[[], int], *, at_once: bool = False) -> None:
+    def restrict_to(self, principal: str, clock: Callable[[], int], *, at_once: bool = False) -> None:
         """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there.
 
         ``at_once``: also where nobody else has anything, so that nothing changes when somebody has.
@@ -201,23 +201,23 @@ class Vault:
             self._scope.refresh()
 
     @property
-    def is_narrow(self) -> bool:
+    def is_restricted(self) -> bool:
         """Whether ``connection`` shows less than there is, or may do so."""
-        return self._scope is not None and self._scope.is_narrow
+        return self._scope is not None and self._scope.is_restricted
 
     @property
     def texts(self) -> int:
         """How many live memories the caller may read."""
         self._look_who_asks()
-        if self._scope is not None and self._scope.is_narrow:
+        if self._scope is not None and self._scope.is_restricted:
             return self._scope.texts
         return int(self._connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
 
     @property
-    def whole(self) -> Connection:
+    def unrestricted(self) -> Connection:
         """All of the vault, whoever asks: for writing, for its rules, and for looking after its files."""
         self._look_who_asks()  # else a change would begin on a connection that is to be narrowed yet
-        if not self.is_narrow:
+        if not self.is_restricted:
             return self._connection
         if self._whole is None:
             # Never write beside a connection that does not see it.
@@ -233,10 +233,10 @@ class Vault:
         Raises Locked when another writer does not let go in time.
         """
         try:
-            with self._transaction(self.whole, self._timeout) as db:
+            with self._transaction(self.unrestricted, self._timeout) as db:
                 yield Transaction(db, principal, now)
         except BaseException:
-            if self._refusals and not self.whole.in_transaction:
+            if self._refusals and not self.unrestricted.in_transaction:
                 self._tell_refusals(principal, now)
             raise
 
@@ -287,7 +287,7 @@ class Vault:
     def _audit_reads(self, timeout: float) -> None:
         """Write the pending audit rows of reads. Raises Locked."""
         db = self._connection
-        if not self._looks or db.in_transaction or self.whole.in_transaction:
+        if not self._looks or db.in_transaction or self.unrestricted.in_transaction:
             return
         try:
             # On the reading connection: a write by another connection would invalidate its page cache. And
@@ -307,7 +307,7 @@ class Vault:
         be written now refuses all the same.
         """
         self._refusals.append((now, principal, "refused", cube, version, right))
-        if not self.whole.in_transaction:
+        if not self.unrestricted.in_transaction:
             self._tell_refusals(principal, now)
 
     def _tell_refusals(self, principal: str, now: int) -> None:
@@ -357,7 +357,7 @@ class Vault:
                 self.discard_blobs(names)
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def model_in_use(self) -> Iterator[None]:
         """Let a run of maintenance pause while the block asks a model; if that cannot be told, it goes on."""
         with ExitStack() as stack:
             with suppress(MemosError):
@@ -365,7 +365,7 @@ class Vault:
             yield
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Hold the vault so that no other process changes it: for sweeping what no row names."""
         with hold(self.folder / "lock", timeout=self._timeout):
             yield
@@ -385,7 +385,7 @@ class Vault:
                         if not self._is_named(blob):
                             self.blobs.remove(blob)
 
-    def settle(self) -> bool:
+    def scrub(self) -> bool:
         """Overwrite deleted data in all files, with little disk space and memory. The caller has committed.
 
         Snapshots of vectors go, the full-text index is merged, because a part of it names the words that
@@ -396,9 +396,10 @@ class Vault:
             remove(file)  # made again by the next search
         try:
             while self._merge_words():
-                self.whole.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # or the log would grow
+                # Or the log would grow.
+                self.unrestricted.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if self.cipher is None:
-                return scrub(self.whole, self.folder / "memos.db")
+                return scrub(self.unrestricted, self.folder / "memos.db")
             with closing(connect(self.folder / "memos.db", self._timeout, self.cipher)) as db:
                 db.execute("PRAGMA temp_store = FILE")  # SQLCipher encrypts the copy, too
                 db.execute("VACUUM")
@@ -408,14 +409,14 @@ class Vault:
 
     def _merge_words(self) -> bool:
         """Merge a part of the full-text index. Returns whether there was something to merge."""
-        with self._transaction(self.whole, self._timeout) as db:
+        with self._transaction(self.unrestricted, self._timeout) as db:
             before = db.total_changes
             db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_MERGED,))
             return db.total_changes - before > 1
 
     def _is_named(self, blob: str) -> bool:
         statement = f"SELECT 1 FROM ({NAMED_BLOBS}) WHERE blob = ? LIMIT 1"
-        return self.whole.execute(statement, (blob,)).fetchone() is not None
+        return self.unrestricted.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:
         """Remember which models the vault is used with."""

@@ -1,1 +1,1 @@
-"""Who is asking, and what they may do."""
+"""Callers, their rights, tokens and keys."""

@@ -1,4 +1,4 @@
-"""Access: who is asking, what it may do with a memory, and the rules, groups and tokens that decide it."""
+"""Access: what a caller may do with a memory, and the rules, groups and tokens that decide it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from memos_cli.infrastructure.access.governance import (
     RIGHTS,
     Caller,
     Decision,
-    Kind,
     Right,
     Rule,
     decide,
-    is_below,
     is_feeds,
 )
 from memos_cli.infrastructure.memories import key_values, queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.access.callers import ROLES, TOKENS, hash_token
+from memos_cli.interface.access.targets import Target, contains, read_right
 from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.settings import check_principal
@@ -36,18 +35,8 @@ _FULL_ID = 26
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What a rule is about, as it is typed: an id, ``tag:…``, ``view:…``, or ``vault``."""
-
-    kind: Kind
-    name: str
-    owner: str
-    """Whose memories: the asker's own, or those of whom it may share for."""
-
-
-@dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it is listed: not what it says."""
+    """A token as it is listed, without its value."""
 
     n: int
     principal: str
@@ -58,7 +47,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that memories are kept for, and for whom."""
+    """A task with memories, and its principal."""
 
     name: str
     principal: str
@@ -72,32 +61,32 @@ def principal_named(name: str, *kinds: str) -> str:
 
 
 class Access:
-    """What a caller may do in a vault, and what it lets others do."""
+    """What a caller may do in a vault, and its rules for others."""
 
     def __init__(self, vault: Vault, caller: Caller, clock: Callable[[], int]) -> None:
         self._vault, self.caller, self._clock = vault, caller, clock
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def one(self, id: str, right: Right = "read") -> Cube:
-        """The cube whose id starts with ``id``, if the caller has ``right`` on it.
+    def get(self, id: str, right: Right = "read") -> Cube:
+        """Return the memory whose id starts with ``id``, if the caller has ``right`` on it.
 
         Raises UsageError if the caller sees no memory with this id, whether it exists or not, and Refused
         without the right. If the caller gives a full id, the audit records the refusal.
         """
         try:
-            cube = queries.one(self._vault.connection, id)
+            cube = queries.get(self._vault.connection, id)
         except UsageError:
-            if self._vault.is_narrow and len(id.strip()) == _FULL_ID:
+            if self._vault.is_restricted and len(id.strip()) == _FULL_ID:
                 # Also for an id that does not exist: the audit must not reveal which case it was.
                 self._vault.refuse(self.caller.principal, self._clock(), id.strip().upper(), None, right)
             raise
         self.require([cube], right)
         return cube
 
-    def several(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
-        """The cubes of these ids, each once."""
-        return [*{cube.n: cube for cube in (self.one(id, right) for id in ids)}.values()]
+    def get_many(self, ids: Sequence[str], right: Right = "read") -> list[Cube]:
+        """Return the memories of these ids, each once."""
+        return [*{cube.n: cube for cube in (self.get(id, right) for id in ids)}.values()]
 
     def require(self, cubes: Sequence[Cube], right: Right) -> None:
         """Raise Refused, and leave it in the audit, unless the caller has ``right`` on all of ``cubes``."""
@@ -111,7 +100,9 @@ class Access:
     def require_writer(self) -> None:
         """Raise Refused unless the caller may make memories of its own."""
         if "write" not in self.caller.most:
-            raise Refused(f"the token of {self.caller.principal} is for reading", "use a token of a writer")
+            raise Refused(
+                f"the token of {self.caller.principal} allows only reading", "use a token of a writer"
+            )
 
     def require_sharing(self) -> None:
         """Raise Refused unless the caller's token allows sharing."""
@@ -142,8 +133,8 @@ class Access:
             )
 
     def decide(self, cube: Cube, right: str, caller: Caller | None = None) -> Decision:
-        """Whether somebody (the caller) has ``right`` on ``cube``, and why."""
-        db, now = self._vault.whole, self._clock()
+        """Return whether ``caller`` (None: the caller) has ``right`` on ``cube``, and why."""
+        db, now = self._vault.unrestricted, self._clock()
         granted = rules.all_rules(db)
         header = rules.header_of(db, cube.n, granted, now)
         asking = caller or self.caller
@@ -151,13 +142,13 @@ class Access:
         return decide(asking, right, header, granted, now)
 
     def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
-        """Of a cube and a principal ("": the caller): the decision on each right.
+        """Return the decision on each right of a principal ("": the caller) on a memory.
 
-        Only who may share a memory is told what others may do with it.
+        What others may do with a memory is returned only to those who may share it.
         """
         name = principal_named(principal) if principal else self.caller.principal
         is_own = name == self.caller.principal
-        cube = self.one(id, "read" if is_own else "share")
+        cube = self.get(id, "read" if is_own else "share")
         caller = self.caller if is_own else Caller(name)
         return cube, name, {right: self.decide(cube, right, caller) for right in RIGHTS}
 
@@ -173,11 +164,11 @@ class Access:
     # --- rules -----------------------------------------------------------------------------------
 
     def rules(self) -> list[Rule]:
-        """The rules by which the caller lets in others or is let in, in their order."""
-        return [rule for rule in rules.all_rules(self._vault.whole) if self._concerns(rule)]
+        """Return the rules that the caller gave, or that apply to it, in their order."""
+        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._concerns(rule)]
 
     def _concerns(self, rule: Rule) -> bool:
-        """Whether the caller is shown a rule."""
+        """Return whether the caller may see a rule."""
         return self.caller.principal in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
 
     def grant(
@@ -185,7 +176,7 @@ class Access:
     ) -> Rule:
         """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
         for whom it may share). Raises UsageError, Refused."""
-        name, wanted = principal_named(principal, "group"), _right(right)
+        name, wanted = principal_named(principal, "group"), read_right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
         self._require_lasting("the grant", expires)
@@ -200,9 +191,9 @@ class Access:
 
         What somebody granted by a right that it loses by this goes as well.
         """
-        aim, wanted = self._target(target, of), _right(right) if right else ""
+        aim, wanted = self._target(target, of), read_right(right) if right else ""
         # Names that memos 0.1.0 accepted can still be revoked.
-        known = {rule.principal for rule in rules.all_rules(self._vault.whole)}
+        known = {rule.principal for rule in rules.all_rules(self._vault.unrestricted)}
         name = principal if principal in known else principal_named(principal, "group")
         self.require_sharing()
         gone = 0
@@ -230,37 +221,37 @@ class Access:
         if kind == "tag" and name.strip("/"):
             return Target("tag", name.strip("/"), owner)
         if kind == "view" and name:
-            if queries.view_owner(self._vault.whole, name) != owner:
+            if queries.view_owner(self._vault.unrestricted, name) != owner:
                 raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
             return Target("view", name, owner)
-        cube = self.one(text)
+        cube = self.get(text)
         return Target("cube", cube.id, cube.owner)
 
     def _require_sharing(self, aim: Target, right: str) -> None:
         self.require_sharing()
-        if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.whole)):
+        if not self._may_give(self.caller, aim, right, rules.all_rules(self._vault.unrestricted)):
             raise Refused(
                 f"{self.caller.principal} may not grant {right} on {aim.name or 'memories'} of {aim.owner}",
                 f"{aim.owner} can, or can grant you: share (for read and write), admin",
             )
 
     def _stands(self, rule: Rule) -> bool:
-        """Whether its giver may still give it."""
+        """Return whether the giver of a rule still has the right to give it."""
         if rule.giver == rule.owner:
             return True
-        db = self._vault.whole
+        db = self._vault.unrestricted
         giver = Caller(rule.giver, rules.groups_of(db, rule.giver))
         others = [each for each in rules.all_rules(db) if each != rule]
         return self._may_give(giver, Target(rule.kind, rule.target, rule.owner), rule.right, others)
 
     def _may_give(self, giver: Caller, aim: Target, right: str, granted: Sequence[Rule]) -> bool:
-        """Whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
+        """Return whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
 
         Who may share gives read, and write where it has that; only an admin gives share and admin.
         """
         if giver.principal == aim.owner:
             return True
-        db, now = self._vault.whole, self._clock()
+        db, now = self._vault.unrestricted, self._clock()
         if aim.kind == "cube":
             row = db.execute("SELECT n FROM cube WHERE id = ?", (aim.name,)).fetchone()
             header = rules.header_of(db, row[0], granted, now) if row else None
@@ -269,13 +260,13 @@ class Access:
             }
         else:
             holding = [each for each in granted if giver.is_meant(each.principal) and each.holds(now)]
-            held = {each for rule in holding if _contains(rule, aim) for each in INCLUDED[rule.right]}
+            held = {each for rule in holding if contains(rule, aim) for each in INCLUDED[rule.right]}
         return "admin" in held or ("share" in held and right in held and right in ("read", "write"))
 
     # --- tasks -----------------------------------------------------------------------------------
 
     def tasks(self) -> list[Task]:
-        """What memories are kept for, of those that the caller may read."""
+        """Return the tasks that have memories which the caller may read."""
         return [Task(*row) for row in rules.tasks(self._vault.connection)]
 
     def finish_task(self, task: str) -> list[str]:
@@ -286,7 +277,7 @@ class Access:
         self.require_writer()
         found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
         if not found:
-            raise UsageError(f"no memory is kept for a task {task!r}", "`memos task list` shows them")
+            raise UsageError(f"no memory is for a task {task!r}", "`memos task list` shows them")
         done = []
         with self._vault.change(self.caller.principal, self._clock()) as change:
             for cube in found.values():
@@ -301,9 +292,9 @@ class Access:
     # --- groups and tokens -----------------------------------------------------------------------
 
     def groups(self) -> dict[str, list[str]]:
-        """The groups and who is in them."""
+        """Return the groups and their members."""
         found: dict[str, list[str]] = {}
-        for circle, principal in self._vault.whole.execute("SELECT circle, principal FROM member"):
+        for circle, principal in self._vault.unrestricted.execute("SELECT circle, principal FROM member"):
             found.setdefault(circle, []).append(principal)
         return found
 
@@ -321,7 +312,7 @@ class Access:
             return rules.join(change, group, names, remove=remove)
 
     def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
-        """A token by which a principal is known: what is kept of it, and what it says, this once."""
+        """Create a token for a principal. Returns it, and its value: only the hash is stored."""
         name = principal_named(principal)
         self.require_owner("make tokens")
         if name != self.caller.principal:
@@ -335,8 +326,10 @@ class Access:
         return Token(n, name, role, self._clock(), expires), said
 
     def tokens(self) -> list[Token]:
-        """The tokens; of others only for the vault's maker."""
-        rows = self._vault.whole.execute("SELECT n, principal, role, created, expires FROM token ORDER BY n")
+        """Return the tokens; those of others only to the vault's maker."""
+        rows = self._vault.unrestricted.execute(
+            "SELECT n, principal, role, created, expires FROM token ORDER BY n"
+        )
         mine = self.caller.principal
         return [each for each in (Token(*row) for row in rows) if self.is_maker or each.principal == mine]
 
@@ -361,7 +354,7 @@ class Access:
         mine = (self.caller.principal, self._clock())
         held = """SELECT 1 FROM token WHERE principal = ? AND role = 'owner'
           AND (expires IS NULL OR expires > ?)"""
-        if wanted and not self._vault.whole.execute(held, mine).fetchone():
+        if wanted and not self._vault.unrestricted.execute(held, mine).fetchone():
             raise UsageError(
                 "you would lock yourself out", f"memos token create {mine[0]} --role owner, and keep it"
             )
@@ -371,7 +364,7 @@ class Access:
     @property
     def audited_reads(self) -> str:
         """Which reads the audit records: ``all``, or ``prompts`` (memories in a prompt)."""
-        return key_values.get(self._vault.whole, READS) or "all"
+        return key_values.get(self._vault.unrestricted, READS) or "all"
 
     def set_audited_reads(self, which: str) -> None:
         """Make the audit record ``all`` reads, or only memories in a prompt (``prompts``)."""
@@ -386,7 +379,7 @@ class Access:
     @property
     def is_maker(self) -> bool:
         """Whether the caller made the vault, and is not held to less by its token."""
-        row = self._vault.whole.execute(
+        row = self._vault.unrestricted.execute(
             "SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1"
         ).fetchone()
         return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most
@@ -397,19 +390,3 @@ class Access:
             raise Refused(
                 f"only the vault's creator may {what}", "memos audit --action init shows who that is"
             )
-
-
-def _contains(rule: Rule, aim: Target) -> bool:
-    """Whether all that ``aim`` names is in what ``rule`` covers, by their names."""
-    if rule.owner != aim.owner:
-        return False
-    if rule.kind == "tag" and aim.kind == "tag":
-        return is_below(aim.name, rule.target)
-    return rule.kind == "vault" or (rule.kind, rule.target) == (aim.kind, aim.name)
-
-
-def _right(text: str) -> Right:
-    for right in RIGHTS:
-        if right == text:
-            return right
-    raise UsageError(f"{text!r} is not a right", f"one of {', '.join(RIGHTS)}")

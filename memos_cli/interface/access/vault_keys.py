@@ -1,4 +1,4 @@
-"""The key of an encrypted vault: made, kept, and found again.
+"""Create, store and find the key of an encrypted vault.
 
 It is in a file of the user's, in the system's keyring, or in the vault under a passphrase; never on the
 command line, where every process sees it.
@@ -31,7 +31,7 @@ SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""
 WRAPPED = "key.age"
 _NAME_IT = "set MEMOS_KEY_FILE (or the setting key.file) to the file of its key"
-_COMMENT = "# The key of a vault of memos. Whoever has it reads the vault; without it nobody does."
+_COMMENT = "# The key of a memos vault. Anyone who has it can read the vault; without it, nobody can."
 
 
 @dataclass(slots=True)
@@ -41,14 +41,14 @@ class KeyKeeper:
     file: Path | None
     """The key file that the user names, over the one that the vault remembers."""
     ask: Callable[[str, bool], str]
-    """Asks a person for a passphrase: of what, and whether twice. Raises Refused where nobody can be."""
+    """Asks a person for the passphrase of a vault, twice if set. Raises Refused without a terminal."""
     keeper: Keeper = "passphrase"
-    """Where a new key is to be kept."""
+    """Where to store a new key."""
     _found: dict[str, Cipher] = field(default_factory=dict)
-    """Keys by recipient: nobody is asked twice."""
+    """Keys by recipient, so that a passphrase is asked for once."""
 
     def find(self, folder: Path, encryption: Encryption) -> Cipher:
-        """The key of the vault at ``folder``. Raises Refused where it is not to be had."""
+        """Return the key of the vault at ``folder``. Raises Refused if it is not available."""
         if encryption.recipient not in self._found:
             self._found[encryption.recipient] = self._find(folder, encryption)
         return self._found[encryption.recipient]

@@ -1,4 +1,4 @@
-"""Memories into an adapter, and back: what is named, what is learned of it, and what comes of it."""
+"""Train adapters from memories, test them again, and turn one back into memories."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.ingest.ingest import ingest
 from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.missing_vectors import embed_if_possible
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions, TrainOptions
+from memos_cli.interface.selection import promptable, select
 from memos_cli.interface.states.promotion import check_text
 from memos_cli.operation.adapters import parametric
 from memos_cli.operation.adapters.gate import Route, Thresholds, examine
@@ -28,24 +30,10 @@ from memos_cli.operation.adapters.training_set import count_kinds, make_lessons,
 from memos_cli.operation.ask.prompt_layout import CITES_FROM, memory_text
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 RECENT = 40
 """Questions of the usage log on other things that an adapter must leave alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """What a distillation is to be made of, and how. What is not given comes from the settings."""
-
-    name: str = ""
-    own: Sequence[Mapping[str, Any]] = ()
-    """Questions and answers that the user brings, beside what the memories give."""
-    instead: Sequence[Mapping[str, Any]] | None = None
-    """The whole training set, as ``Prepared.rows`` gave it and as it may have been edited."""
-    steps: int = 0
-    minutes: float = 0.0
-    """Of training, at most; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ class Prepared:
         return count_kinds(self.lessons)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its lessons as JSON objects, which ``TrainOptions.instead`` reads."""
+        """Return its lessons as JSON objects, which ``TrainOptions.instead`` reads."""
         ids = {cube.n: cube.id for cube in self.cubes}
         return [
             {
@@ -79,18 +67,37 @@ class Prepared:
         ]
 
 
-def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """The memories to learn: of ``ids``, or all that pass ``filter``.
+def prepare(
+    session: Session,
+    ids: Sequence[str],
+    *,
+    filter: Filter | None = None,
+    options: TrainOptions,
+    on_memory: Callable[[int], None] = lambda count: None,
+) -> Prepared:
+    """Return the training set of memories: those of ``ids``, or all that match ``filter``.
+
+    Raises UsageError if there is no memory, no question left to train with, or a contradiction.
+    """
+    session.access.require_writer()
+    cubes = _chosen(session, ids, filter)
+    prepared = _prepare(session, cubes, options, on_memory)
+    session.audit_reads("show", cubes)
+    return prepared
+
+
+def _chosen(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    """Return the memories to train on: those of ``ids``, or all that match ``filter``.
 
     A state or an adapter stands for its own.
     """
-    db, now = memos.vault.connection, memos.now()
+    db, now = session.vault.connection, session.now()
     if filter is not None:
-        most = memos.settings.sensitivity_adapter
-        cubes = [*memos.select(memos.told(filter).up_to(most), newest=False)]
+        most = session.settings.sensitivity_adapter
+        cubes = [*select(session, promptable(session, filter).up_to(most), newest=False)]
     else:
         numbers: dict[int, None] = {}
-        for cube in memos.several(ids):
+        for cube in session.access.get_many(ids):
             made = saved_states.by_cube(db, cube.n, now=now) or adapters.by_cube(db, cube.n, now=now)
             numbers |= dict.fromkeys([each.cube for each in made.sources] if made else [cube.n])
         found = queries.by_rowid(db, list(numbers))
@@ -100,29 +107,28 @@ def chosen(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube
     return cubes
 
 
-def prepare(
-    memos: Memos,
+def _prepare(
+    session: Session,
     cubes: Sequence[Cube],
-    wanted: TrainOptions,
-    on_memory: Callable[[int], None] = lambda count: None,
+    options: TrainOptions,
+    on_memory: Callable[[int], None],
 ) -> Prepared:
-    """The training set of memories. Raises UsageError where there is nothing to learn, or a contradiction."""
-    check_text(memos, cubes, memos.settings.sensitivity_adapter)
-    parametric.check_trainable(memos.reader.path, Recipe(rank=memos.settings.distil_rank))
-    settings = memos.settings
-    if wanted.instead is not None:
-        lessons = [_lesson(row, cubes) for row in wanted.instead]
+    check_text(session, cubes, session.settings.sensitivity_adapter)
+    parametric.check_trainable(session.reader.path, Recipe(rank=session.settings.distil_rank))
+    settings = session.settings
+    if options.instead is not None:
+        lessons = [_lesson(row, cubes) for row in options.instead]
     else:
         numbers = [cube.n for cube in cubes]
-        log = queries.questions_on(memos.vault.connection, numbers)
+        log = queries.questions_on(session.vault.connection, numbers)
         asked = [(each.text, min(each.forms.keys() & set(numbers))) for each in log]
         related = {each.n for each in log}
-        others = [each.text for each in queries.questions(memos.vault.connection) if each.n not in related][
+        others = [each.text for each in queries.questions(session.vault.connection) if each.n not in related][
             :RECENT
         ]
         lessons = make_lessons(
-            cubes, embed=_embed(memos), asked=asked, others=others,
-            own=[_lesson(row, cubes) for row in wanted.own], reader=_asker(memos), on_memory=on_memory,
+            cubes, embed=_embed(session), asked=asked, others=others,
+            own=[_lesson(row, cubes) for row in options.own], reader=_asker(session), on_memory=on_memory,
             seed=settings.distil_seed,
         )  # fmt: skip
     if not any(lesson.kind in ("fact", "example") and not lesson.held_out for lesson in lessons):
@@ -133,55 +139,55 @@ def prepare(
         rank=settings.distil_rank,
         alpha=2.0 * settings.distil_rank,
         rate=settings.distil_rate,
-        steps=wanted.steps or settings.distil_steps or parametric.steps_for(lessons),
+        steps=options.steps or settings.distil_steps or parametric.steps_for(lessons),
         seed=settings.distil_seed,
     )
     # Not the title of a memory: a name stays when the memory is forgotten.
-    name = wanted.name or f"Adapter of {counted(len(cubes), 'memory')}"
+    name = options.name or f"Adapter of {counted(len(cubes), 'memory')}"
     return Prepared(name, tuple(cubes), tuple(lessons), recipe)
 
 
-def _asker(memos: Memos) -> Reader | None:
-    """The model as the one that writes the questions; None where the rules do."""
+def _asker(session: Session) -> Reader | None:
+    """Return the model, if it writes the questions; None if rules do."""
     from memos_cli.models.gguf.gguf_header import read_header
 
-    who = memos.settings.distil_questions
-    is_large = who == "auto" and read_header(memos.reader.path).parameters >= CITES_FROM
-    return reader_of(memos.engine) if who == "model" or is_large else None
+    who = session.settings.distil_questions
+    is_large = who == "auto" and read_header(session.reader.path).parameters >= CITES_FROM
+    return reader_of(session.engine) if who == "model" or is_large else None
 
 
-def distil(memos: Memos, prepared: Prepared, wanted: TrainOptions, watch: Watch) -> Distilled:
+def distil(session: Session, prepared: Prepared, options: TrainOptions, watch: Watch) -> Distilled:
     """Train, examine, and keep. An adapter that is there and good is not trained again."""
-    memos.access.require_writer()
-    engine, settings = memos.engine, memos.settings
-    model = memos.fingerprint(engine)["model"]
+    session.access.require_writer()
+    engine, settings = session.engine, session.settings
+    model = session.fingerprint(engine)["model"]
     if not model:
         raise ModelUnfit("the model's file was replaced while it was open", "run it again")
     fingerprint = parametric.fingerprint_of(engine, model)
-    if known := _known(memos, prepared, fingerprint):
+    if known := _known(session, prepared, fingerprint):
         return known
     made = parametric.distil(
-        memos.vault, engine, memos.reader.path, fingerprint,
+        session.vault, engine, session.reader.path, fingerprint,
         cubes=prepared.cubes, lessons=prepared.lessons, recipe=prepared.recipe, name=prepared.name,
-        model_name=memos.reader.name, thresholds=Thresholds.of(settings),
-        route=lambda numbers: _route(memos, numbers, prepared.lessons), minutes=wanted.minutes,
-        threads=settings.threads, principal=memos.principal, clock=memos.now, watch=watch,
+        model_name=session.reader.name, thresholds=Thresholds.of(settings),
+        route=lambda numbers: _route(session, numbers, prepared.lessons), minutes=options.minutes,
+        threads=settings.threads, principal=session.principal, clock=session.now, watch=watch,
     )  # fmt: skip
-    memos.embed_if_possible()  # the questions that it has learned
+    embed_if_possible(session)  # the questions that it has learned
     return made
 
 
-def _known(memos: Memos, prepared: Prepared, fingerprint: Mapping[str, str]) -> Distilled | None:
-    """The same adapter, if it is there: used again where it was demoted."""
-    db = memos.vault.connection
+def _known(session: Session, prepared: Prepared, fingerprint: Mapping[str, str]) -> Distilled | None:
+    """Return the same adapter if it exists and is good; attach it again if it was demoted."""
+    db = session.vault.connection
     digest = adapters.digest_of(fingerprint["model"], prepared.name, [cube.id for cube in prepared.cubes])
-    found = adapters.by_digest(db, digest, now=memos.now())
+    found = adapters.by_digest(db, digest, now=session.now())
     if found is None or not found.good or Recipe.of(found.recipe) != prepared.recipe:
         return None
     if tuple(adapters.lessons(db, found.cube)) != prepared.lessons:
         return None
     if found.state != "activated":
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        with session.vault.change(session.principal, session.now()) as change:
             adapters.reattach(change, found.cube)
     return Distilled(
         found.id, found.version, found.title, True, False, "", len(found.sources), found.lessons,
@@ -189,105 +195,104 @@ def _known(memos: Memos, prepared: Prepared, fingerprint: Mapping[str, str]) -> 
     )  # fmt: skip
 
 
-def gate(memos: Memos, id: str, on_part: Callable[[int], None]) -> dict[str, Any]:
+def gate(session: Session, id: str, on_part: Callable[[int], None]) -> dict[str, Any]:
     """Run the gate of an adapter again, with today's thresholds and the reader of now.
 
     With the model that it was made for, the outcome decides whether it is used from now on. With another one,
     it only tells.
     """
-    return examine_again(memos, named(memos, id), memos.principal, on_part)
+    return examine_again(session, named(session, id), session.principal, on_part)
 
 
 def examine_again(
-    memos: Memos, adapter: Adapter, principal: str, on_part: Callable[[int], None]
+    session: Session, adapter: Adapter, principal: str, on_part: Callable[[int], None]
 ) -> dict[str, Any]:
-    """The same, of an adapter of ``principal``'s. The report card that came with it stays beside the new."""
+    """Test an adapter of ``principal`` again. The report that it came with stays next to the new one."""
     if adapter.blob is None:
         raise UsageError(
             f"{adapter.id} has no weights: {adapter.stale}", f"memos promote {adapter.id} --to parametric"
         )
-    if not memos.vault.blobs.intact(adapter.blob):
+    if not session.vault.blobs.intact(adapter.blob):
         raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
     from memos_cli.models.gguf.adapter_format import check_adapter
     from memos_cli.models.gguf.gguf_header import read_header
 
-    engine = memos.engine
-    same = adapter.fingerprint.get("model") == memos.fingerprint(engine)["model"]
-    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
-    cubes = queries.by_rowid(memos.vault.connection, [source.cube for source in adapter.sources])
+    engine = session.engine
+    same = adapter.fingerprint.get("model") == session.fingerprint(engine)["model"]
+    lessons = adapters.lessons(session.vault.connection, adapter.cube)
+    cubes = queries.by_rowid(session.vault.connection, [source.cube for source in adapter.sources])
     texts = {n: memory_text(cube) for n, cube in cubes.items()}
-    with memos.vault.pin_blobs(), memos.vault.blobs.file(adapter.blob) as file:
-        check_adapter(file, read_header(memos.reader.path))  # whatever it says of itself
+    with session.vault.pin_blobs(), session.vault.blobs.file(adapter.blob) as file:
+        check_adapter(file, read_header(session.reader.path))  # whatever it says of itself
         report = examine(
-            engine, file, lessons, texts, Thresholds.of(memos.settings),
-            _route(memos, frozenset(texts), lessons), on_part,
+            engine, file, lessons, texts, Thresholds.of(session.settings),
+            _route(session, frozenset(texts), lessons), on_part,
         )  # fmt: skip
     report |= {name: card for name, card in adapter.report.items() if name == "told"}
     kept = same and adapter.state != "generated" and not adapter.stale
     state = "activated" if report["passed"] else "archived"
     if kept:
-        with memos.vault.change(principal, memos.now()) as change:
+        with session.vault.change(principal, session.now()) as change:
             adapters.set_report(change, adapter.cube, report, state)
-    return {"id": adapter.id, "model": memos.reader.name, "kept": kept, "report": report}
+    return {"id": adapter.id, "model": session.reader.name, "kept": kept, "report": report}
 
 
-def verbalise(memos: Memos, adapter: Adapter) -> list[str]:
-    """Put an adapter whose memories are gone into words: ask it its own questions, and keep the answers.
+def verbalise(session: Session, adapter: Adapter) -> list[str]:
+    """Ask an adapter whose memories are gone its own questions, and store the answers as memories.
 
     They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
     ids.
     """
-    engine = memos.engine
-    problem = parametric.unfit(adapter, parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"]))
+    engine = session.engine
+    model = session.fingerprint(engine)["model"]
+    problem = parametric.unfit(adapter, parametric.fingerprint_of(engine, model))
     if problem:
         raise UsageError(f"{adapter.id} cannot be asked: {problem}", f"memos show {adapter.id}")
-    lessons = adapters.lessons(memos.vault.connection, adapter.cube)
+    lessons = adapters.lessons(session.vault.connection, adapter.cube)
     asked = {
         lesson.key or lesson.question: lesson.question
         for lesson in reversed(lessons)
         if lesson.kind == "fact"
     }
-    handle = memos.rack.load(memos.vault, engine, adapter)
+    handle = session.adapter_cache.load(session.vault, engine, adapter)
     texts = []
     for question in asked.values():
         answer = " ".join(parametric.ask(engine, question, handle).split())
         if answer:
             texts.append(f"{question} {answer}")
-    wishes = IngestOptions(ReadOptions(lines=True, type="fact"), NewMemoryFields(tags=("verbalised",)))
-    done = memos.ingest(
-        wishes=wishes, text="\n".join(texts).encode(), name=f"adapter:{adapter.id}", embed=False
+    options = IngestOptions(ReadOptions(lines=True, type="fact"), NewMemoryFields(tags=("verbalised",)))
+    done = ingest(
+        session, options=options, text="\n".join(texts).encode(), name=f"adapter:{adapter.id}", embed=False
     )
     return list(done.ids)
 
 
-def named(memos: Memos, id: str) -> Adapter:
-    """The adapter of an id. Raises UsageError."""
-    cube = memos.access.one(id, "write")
-    found = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+def named(session: Session, id: str) -> Adapter:
+    """Return the adapter with this id. Raises UsageError if the memory is not an adapter."""
+    cube = session.access.get(id, "write")
+    found = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
     if found is None:
-        raise UsageError(f"{cube.id} is no adapter", "`memos list --payload parametric` shows them")
+        raise UsageError(f"{cube.id} is not an adapter", "`memos list --payload parametric` shows them")
     return found
 
 
-def _route(memos: Memos, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
+def _route(session: Session, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
     """Ask the scheduler, with the adapter of these memories and lessons at hand."""
     from memos_cli.interface.ask.planning import Trial, make_plan_for
-    from memos_cli.interface.memory import AnswerOptions
+    from memos_cli.interface.ask.request import read_request
 
-    trial = Trial(numbers, repertoire_of(lessons, _embed(memos)))
+    trial = Trial(numbers, repertoire_of(lessons, _embed(session)))
 
     def route(questions: Sequence[str]) -> list[bool]:
-        plans = (
-            make_plan_for(memos, memos.engine, question, Filter(), AnswerOptions(), trial=trial)
-            for question in questions
-        )
+        requests = (read_request(session, each, Filter(), AnswerOptions()) for each in questions)
+        plans = (make_plan_for(session, session.engine, request, trial=trial) for request in requests)
         return [bool(plan.adapters) for plan in plans]
 
     return route
 
 
-def _embed(memos: Memos) -> Callable[[Sequence[str]], Any]:
-    embedder = memos.embedder
+def _embed(session: Session) -> Callable[[Sequence[str]], Any]:
+    embedder = session.embedder
     return lambda texts: embedder.embed(list(texts), query=True)
 
 
@@ -295,7 +300,7 @@ def _embed(memos: Memos) -> Callable[[Sequence[str]], Any]:
 
 
 def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
-    """The objects of a JSONL file of questions. Raises UsageError, naming the line."""
+    """Read the objects of a JSONL file of questions. Raises UsageError, with the line."""
     rows = []
     for number, line in enumerate(decode(data).text.split("\n"), 1):
         if not line.strip():
@@ -321,7 +326,7 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
     answer, key, made = (row.get(name) or "" for name in ("answer", "key", "made"))
     if kind not in LESSON_KINDS or not all(isinstance(each, str) for each in (answer, key, made)):
         raise UsageError(
-            f"{question!r}: its kind, answer, key or made is none",
+            f"{question!r}: its kind, answer, key or made is not valid",
             f"a kind is one of: {', '.join(LESSON_KINDS)}",
         )
     id, source = row.get("id"), None
@@ -342,7 +347,7 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
 
 
 def _key(kind: str, answer: str) -> str:
-    """What is looked for in answers: a short answer itself."""
+    """Return the text to look for in answers: a short answer itself; "" for a long one."""
     return answer.rstrip(".!") if kind == "fact" and len(answer.split()) <= SHORT else ""
 
 

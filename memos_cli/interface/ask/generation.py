@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Filter, Plan, Reuse
+from memos_cli.cube import Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit
-from memos_cli.infrastructure.derived import saved_states
-from memos_cli.interface.ask.planning import Searched, make_plan_for, nearest
+from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.interface.ask.planning import make_plan_for, nearest
+from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.results import NOTHING, Answer
+from memos_cli.interface.selection import pinned
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
@@ -22,39 +24,38 @@ from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import Restored
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import AnswerOptions, Memos
+    from memos_cli.infrastructure.derived.adapters import Adapter
+    from memos_cli.interface.ask.request import Request
+    from memos_cli.interface.options import AnswerOptions
+    from memos_cli.interface.session import Session
     from memos_cli.models.llama.prompt import Prompt
 
 
 def generate(
-    memos: Memos,
-    question: str,
-    filter: Filter,
-    manner: AnswerOptions,
-    started: float,
-    on_text: Callable[[str], None],
-    searched: Searched,
+    session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
 ) -> Answer:
-    """Plan, fill the prompt, and generate; record which memories were used."""
-    settings, begin = memos.settings, time.perf_counter()
-    engine = memos.engine
+    """Plan, fill the prompt, and generate; record which memories were used.
+
+    ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
+    """
+    settings, question, options = session.settings, request.question, request.options
+    parsed = time.perf_counter()
+    engine = session.engine
     loaded = time.perf_counter()
-    plan, attached = _attach(
-        memos, engine, make_plan_for(memos, engine, question, filter, manner, searched=searched)
-    )
+    plan, attached = _attach(session, engine, make_plan_for(session, engine, request))
     if attached is None:  # the adapter cannot be attached: read the text instead
-        manner = replace(manner, text_only=True)
-        again = make_plan_for(memos, engine, question, filter, manner, searched=searched)
+        options = replace(options, text_only=True)
+        again = make_plan_for(session, engine, replace(request, options=options))
         plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
     planned = time.perf_counter()
     text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
     if plan.chosen:
-        plan, prompt = _prompt(engine, plan, question, manner.system)
+        plan, prompt = _prompt(engine, plan, question, options.system)
         tokens = [*prompt.prefix, *prompt.question]
-        if manner.text_only:
+        if options.text_only:
             engine.clear()
-        restore = partial(activation.restore, memos.vault, engine, memos.shelf)
-        plan, restored = _reuse(memos, engine, plan, tokens, manner, restore)
+        restore = partial(activation.restore, session.vault, engine, session.state_cache)
+        plan, restored = _reuse(session, engine, plan, tokens, options, restore)
         # Read in the same batches as the whole prompt: then the result is identical to the bit.
         memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
         if memories > engine.held(tokens):  # or its last batch would be read again
@@ -62,9 +63,9 @@ def generate(
         injected = time.perf_counter() - planned
         engine.read_prompt(prompt, attached)
         pieces = engine.generate(
-            limit=manner.max_tokens or settings.query_max_tokens,
-            temperature=settings.query_temperature if manner.temperature is None else manner.temperature,
-            seed=manner.seed,
+            limit=options.max_tokens or settings.query_max_tokens,
+            temperature=settings.query_temperature if options.temperature is None else options.temperature,
+            seed=options.seed,
         )
         arrivals: list[
             float
@@ -79,16 +80,16 @@ def generate(
         text = NOTHING
         on_text(text)
     found = [item for item in plan.chosen if item.found]
-    known = {each.id: each for each in memos.adapters()} if plan.adapters else {}
-    memos.use(
-        [item.hit.cube for item in found], restored,
+    known = _adapters_by_id(session) if plan.adapters else {}
+    record_use(
+        session, [item.hit.cube for item in found], restored,
         adapters=[known[each.id] for each in plan.adapters if each.id in known],
         question=question, forms={item.hit.cube.n: item.form for item in found},
     )  # fmt: skip
     timings = {
         "start": started,
-        "search": planned - loaded,
-        "load": loaded - begin,
+        "search": parsed - begin + planned - loaded,
+        "load": loaded - parsed,
         "restore": restored.seconds,
         "inject": injected,
         "first_token": first,
@@ -99,7 +100,7 @@ def generate(
     cited = cited_labels(text) if cites(engine) else set[int]()
     used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]
     return Answer(
-        question, text.strip(), plan, memos.reader.name, rounded, answered=bool(plan.chosen),
+        question, text.strip(), plan, session.reader.name, rounded, answered=bool(plan.chosen),
         nearest=None if plan.chosen else nearest(plan),
         unsupported=find_unsupported(text, read, question) if plan.chosen else (), stopped=stopped,
         order=tuple(sorted(used, key=lambda label: label not in cited)),
@@ -114,15 +115,16 @@ def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
         yield piece
 
 
-def foresee(memos: Memos, question: str, filter: Filter, manner: AnswerOptions, searched: Searched) -> Plan:
+def foresee(session: Session, request: Request) -> Plan:
     """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
-    with memos.open_vocabulary() as engine:
-        plan = make_plan_for(memos, engine, question, filter, manner, searched=searched)
+    with session.open_vocabulary() as engine:
+        plan = make_plan_for(session, engine, request)
         if not plan.chosen:
             return plan
-        plan, prompt = _prompt(engine, plan, question, manner.system)
+        plan, prompt = _prompt(engine, plan, request.question, request.options.system)
         tokens = [*prompt.prefix, *prompt.question]
-        return _reuse(memos, engine, plan, tokens, manner, partial(activation.foresee, memos.vault))[0]
+        use = partial(activation.foresee, session.vault)
+        return _reuse(session, engine, plan, tokens, request.options, use)[0]
 
 
 def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
@@ -132,37 +134,44 @@ def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Pla
 
 
 def _attach(
-    memos: Memos, engine: Engine, plan: Plan
+    session: Session, engine: Engine, plan: Plan
 ) -> tuple[Plan, list[tuple[LoadedAdapter, float]] | None]:
     """Load the adapters of a plan; None, and a note in the plan, if one of them cannot be loaded."""
     if not plan.adapters:
         return plan, []
     try:
-        known = {each.id: each for each in memos.adapters()}
-        return plan, [(memos.rack.load(memos.vault, engine, known[a.id]), a.scale) for a in plan.adapters]
+        known = _adapters_by_id(session)
+        return plan, [
+            (session.adapter_cache.load(session.vault, engine, known[a.id]), a.scale) for a in plan.adapters
+        ]
     except (Damaged, ModelUnfit) as error:
         return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
 
 
+def _adapters_by_id(session: Session) -> dict[str, Adapter]:
+    found = adapters.adapters(session.vault.connection, now=session.now())
+    return {each.id: each for each in found}
+
+
 def _reuse(
-    memos: Memos,
+    session: Session,
     engine: Engine,
     plan: Plan,
     tokens: Sequence[int],
-    manner: AnswerOptions,
+    options: AnswerOptions,
     use: Callable[[Mapping[str, str], Sequence[int], int], Restored],
 ) -> tuple[Plan, Restored]:
     """Let ``use`` find (and load) a state for the prompt; return ``plan`` with the result, and the state."""
     # A vault without states need not hash its model.
-    if manner.text_only or not saved_states.lengths(memos.vault.connection):
+    if options.text_only or not saved_states.lengths(session.vault.connection):
         return plan, Restored()
-    fingerprint = memos.fingerprint(engine)
-    restored = use(fingerprint, tokens, memos.now())
-    return _note_reuse(memos, plan, restored, fingerprint, manner), restored
+    fingerprint = session.fingerprint(engine)
+    restored = use(fingerprint, tokens, session.now())
+    return _note_reuse(session, plan, restored, fingerprint, options), restored
 
 
 def _note_reuse(
-    memos: Memos, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], manner: AnswerOptions
+    session: Session, plan: Plan, restored: Restored, fingerprint: Mapping[str, str], options: AnswerOptions
 ) -> Plan:
     """Return ``plan`` with a note whether the state of its document, or of its pinned memories, was used."""
     cube, document = restored.cube, plan.document
@@ -175,19 +184,19 @@ def _note_reuse(
     if document is not None and not {each.n for each in document.cubes} <= held:
         id, problem = document.id, document.unfit
     elif document is None and cube is None:
-        id, problem = _pinned_state(memos, fingerprint, manner.view)
+        id, problem = _pinned_state(session, fingerprint, options.view)
     if not id:
         return replace(plan, chosen=chosen, reuse=Reuse(cube.id, restored.tokens) if cube else None)
-    other = "instructions changed" if manner.system else "the prompt starts with other text"
+    other = "instructions changed" if options.system else "the prompt starts with other text"
     miss = problem or next(iter(restored.misses.values()), "") or other
     notes = (*plan.notes, f"activation: miss ({miss})")
     return replace(plan, chosen=chosen, reuse=Reuse(id, restored.tokens, miss), notes=notes)
 
 
-def _pinned_state(memos: Memos, fingerprint: Mapping[str, str], view: str) -> tuple[str, str]:
+def _pinned_state(session: Session, fingerprint: Mapping[str, str], view: str) -> tuple[str, str]:
     """Return the id of the state of a view's pinned memories, and why it is unfit; "" if there is none."""
-    pins = memos.pinned(view)
-    for each in memos.activations() if pins else ():
+    pins = pinned(session, view)
+    for each in saved_states.activations(session.vault.connection, now=session.now()) if pins else ():
         if each.state.view == view and not each.cubes("document"):
             return each.id, activation.unfit(each, fingerprint, pins)
     return "", ""

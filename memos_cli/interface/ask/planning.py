@@ -7,14 +7,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, Likeness, MemoryCall, Plan
-from memos_cli.errors import ModelUnfit, UsageError
+from memos_cli.cube import (
+    Cube,
+    Document,
+    Filter,
+    Hit,
+    Learned,
+    LeftOut,
+    Likeness,
+    MemoryCall,
+    Plan,
+    format_time,
+)
+from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.fulltext import query_terms
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ask.event_times import understand
-from memos_cli.interface.lifecycle.conflicts import disputed, newer_first, note_disputed
+from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.lifecycle.conflicts import disputed
+from memos_cli.interface.selection import pinned
 from memos_cli.models.llama.engine import Engine
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
@@ -23,13 +35,11 @@ from memos_cli.operation.search.duplicates import find_duplicates
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.memory import AnswerOptions, Memos
-    from memos_cli.interface.results import Found
+    from memos_cli.interface.ask.request import Request
+    from memos_cli.interface.session import Session
     from memos_cli.models.embed.embedder import Embedder
     from memos_cli.operation.adapters.routing import Floats, Repertoire
 
-Searched = dict[tuple[str, Filter], "Found"]
-"""What was found for the plans of one question: it is searched for once."""
 CANDIDATES = 40
 """Number of memories that a plan chooses from."""
 NEAR = 0.2
@@ -41,7 +51,7 @@ with three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An adapter before it is kept: the memories that it holds, and what it has learned to answer."""
+    """An adapter before it is stored: its memories, and the questions that it was trained on."""
 
     cubes: frozenset[int]
     repertoire: Repertoire
@@ -52,70 +62,61 @@ class Trial:
 
 
 def make_plan_for(
-    memos: Memos,
-    engine: Engine | None,
-    question: str,
-    filter: Filter,
-    manner: AnswerOptions,
-    *,
-    trial: Trial | None = None,
-    searched: Searched | None = None,
+    session: Session, engine: Engine | None, request: Request, *, trial: Trial | None = None
 ) -> Plan:
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
-    ``trial`` is an adapter that replaces all others, to test whether it would be attached. ``searched`` keeps
-    what was found, for another plan of the same question. Raises UsageError if the question is empty or the
-    context is too small."""
-    if not question.strip():
-        raise UsageError("the question is empty", "type a question")
-    settings = memos.settings
-    call, notes_of_time = understand(
-        memos, question, filter, now=memos.now() if manner.now is None else manner.now
-    )
+    ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises UsageError
+    if the context is too small."""
+    settings, question, call = session.settings, request.question, request.call
+    options = request.options
     is_small = engine is not None and not cites(engine)
     most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
     if engine is not None:
-        length = manner.max_tokens or settings.query_max_tokens
-        room = room_for_memories(engine, question, manner.system, length)
-        pins = memos.pinned(manner.view)
+        length = options.max_tokens or settings.query_max_tokens
+        room = room_for_memories(engine, question, options.system, length)
+        pins = pinned(session, options.view)
         most = most or (SMALL_READS if is_small else 0)
 
     def count(cubes: Sequence[Cube]) -> list[int]:
         return estimated_costs(cubes) if engine is None else costs(engine, cubes)
 
-    pinned = list(zip(pins, count(pins), strict=True))
-    db = memos.vault.connection
+    priced_pins = list(zip(pins, count(pins), strict=True))
+    db = session.vault.connection
     vector_of = partial(vector_index.stored, db, queries.embedder_in_use(db))
 
     # "List" and "summarize" are words of the request; a memory on the topic need not contain them.
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
 
-    known = {} if searched is None else searched
-
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
-        if (found := known.get((sought, filter))) is None:
-            found = memos.find(sought, filter=filter, k=CANDIDATES, aside=call.when, call=call)
-            known[sought, filter] = found
-        documents, learned, misses = _faster_forms(memos, engine, question, found.hits, filter, manner, trial)
-        apart = _without_quoted(memos, call, found.hits)
+        if (found := request.found.get((sought, filter))) is None:
+            found = retrieve(session, sought, call, filter=filter, k=CANDIDATES, aside=call.when)
+            request.found[sought, filter] = found
+        documents, learned, misses = _faster_forms(session, engine, request, found.hits, filter, pins, trial)
+        apart = _without_quoted(session, call, found.hits)
         hits = [hit for hit in found.hits if hit not in apart]
         hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
-        pairs = disputed(memos, [hit for hit in hits if hit.cube.n not in fixed], relevance)
-        hits = newer_first(hits, pairs)
+        pairs = disputed(session, [hit for hit in hits if hit.cube.n not in fixed], relevance)
+        hits = _newer_first(hits, pairs)
         plan = make_plan(
             call, hits, count([hit.cube for hit in hits]),
             room=room, budget=settings.query_memory, most=most, relevance=relevance,
-            pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
+            pinned=priced_pins, documents=documents, adapters=learned, scale=settings.parametric_scale,
             least_likeness=settings.parametric_likeness,
-            notes=found.notes + notes_of_time + notes + misses,
+            notes=found.notes + request.notes + notes + misses,
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
         )  # fmt: skip
         late = [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
         plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
-        return note_disputed(plan, pairs)
+        return _note_disputed(plan, pairs)
 
-    usual = settings.query_relevance
+    return _plan_in_time(choose, request, settings.query_relevance)
+
+
+def _plan_in_time(choose: Callable[..., Plan], request: Request, usual: float) -> Plan:
+    """Return the plan for the time in a question; for all times if no memory from it answers."""
+    call, filter = request.call, request.filter
     if not call.when or call.forward:
         return choose(filter, usual)
     within = _within(filter, call)
@@ -133,32 +134,34 @@ def make_plan_for(
 
 
 def _faster_forms(
-    memos: Memos,
+    session: Session,
     engine: Engine | None,
-    question: str,
+    request: Request,
     hits: Sequence[Hit],
     filter: Filter,
-    manner: AnswerOptions,
+    pins: Sequence[Cube],
     trial: Trial | None,
 ) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
     """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
     if engine is None:
         return [], [], ()
-    documents, problems = _documents(memos, engine, hits, filter, memos.pinned(manner.view))
+    documents, problems = _documents(session, engine, hits, filter, pins)
     if trial is not None:
-        return documents, [trial.learned(_embed_questions(memos.embedder, [question])[0])], problems
-    learned, more = _learned(memos, engine, question, hits, filter, manner)
+        asked = _embed_questions(session.embedder, [request.question])[0]
+        return documents, [trial.learned(asked)], problems
+    learned, more = _learned(session, engine, request, hits, filter)
     return documents, learned, problems + more
 
 
-def _without_quoted(memos: Memos, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
+def _without_quoted(session: Session, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
     """Return the hits without a quoted topic if all matches are asked for; none if all hits lack it."""
     if call.intent == "recall" or not call.quoted:
         return []
     numbers, holding = [hit.cube.n for hit in hits], set[int]()
     for phrase in call.quoted:
         expression = " AND ".join(term.fts for term in query_terms(phrase))
-        holding |= set(queries.holding(memos.vault.connection, expression, numbers)) if expression else set()
+        if expression:
+            holding |= set(queries.matching(session.vault.connection, expression, numbers))
     # A text in another script cannot contain the phrase; its vector decides.
     letters = {*map(_is_cjk, call.quoted)}
     return [
@@ -178,19 +181,19 @@ def _warnings(plan: Plan) -> tuple[str, ...]:
 
 
 def _documents(
-    memos: Memos, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
+    session: Session, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
 ) -> tuple[list[Document], tuple[str, ...]]:
     """Return the documents with one of ``hits``, and a note if that of the best hit cannot be used.
 
     A document can be used if all its memories match ``filter`` and it was made for this model.
     """
-    db, now = memos.vault.connection, memos.now()
+    db, now = session.vault.connection, session.now()
     found = saved_states.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
     if not found:
         return [], ()
     from memos_cli.operation.states import activation
 
-    fingerprint = memos.fingerprint(engine)
+    fingerprint = session.fingerprint(engine)
     is_pinned = {cube.n for cube in pins}
     documents, unusable = [], {}
     for each in found:
@@ -204,7 +207,7 @@ def _documents(
             by_number = queries.by_rowid(db, numbers)
             cubes = tuple(by_number[n] for n in numbers)
             documents.append(Document(each.id, cubes, tuple(costs(engine, cubes)), problem))
-    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
+    relevant = (hit for hit in hits if hit.relevance >= session.settings.query_relevance)
     best = next((hit.cube.n for hit in relevant if hit.cube.n not in is_pinned), None)
     if any(cube.n == best for document in documents for cube in document.cubes):
         return documents, ()
@@ -213,29 +216,29 @@ def _documents(
 
 
 def _learned(
-    memos: Memos, engine: Engine, question: str, hits: Sequence[Hit], filter: Filter, manner: AnswerOptions
+    session: Session, engine: Engine, request: Request, hits: Sequence[Hit], filter: Filter
 ) -> tuple[list[Learned], tuple[str, ...]]:
     """Return the adapters with one of ``hits`` or a pin, and a note if that of the best hit cannot be used.
 
     An adapter can be used if all its memories match ``filter``: its weights cannot leave one of them out.
     """
-    if manner.text_only:
+    if request.options.text_only:
         return [], ()
-    db, now = memos.vault.connection, memos.now()
-    filter = filter.up_to(memos.settings.sensitivity_adapter)
-    pinned = adapters.pinned(db, manner.view, now=now)
+    db, now = session.vault.connection, session.now()
+    filter = filter.up_to(session.settings.sensitivity_adapter)
+    attached = adapters.pinned(db, request.options.view, now=now)
     found = adapters.covering(db, [hit.cube.n for hit in hits], now=now) if hits else []
-    if not pinned and not found:  # a vault without adapters need not hash its model
+    if not attached and not found:  # a vault without adapters need not hash its model
         return [], ()
     from memos_cli.operation.adapters import parametric  # half a second, so only where there are adapters
 
-    fingerprint = parametric.fingerprint_of(engine, memos.fingerprint(engine)["model"])
-    relevant = (hit for hit in hits if hit.relevance >= memos.settings.query_relevance)
+    fingerprint = parametric.fingerprint_of(engine, session.fingerprint(engine)["model"])
+    relevant = (hit for hit in hits if hit.relevance >= session.settings.query_relevance)
     best = next((hit.cube.n for hit in relevant), None)
-    is_pinned = {each.cube for each in pinned}
-    likeness = _likenesses(memos, question)
+    is_pinned = {each.cube for each in attached}
+    likeness = _likenesses(session, request.question)
     learned, problems = [], []
-    for each in {one.cube: one for one in (*pinned, *found)}.values():
+    for each in {one.cube: one for one in (*attached, *found)}.values():
         numbers = [source.cube for source in each.sources]
         if problem := parametric.unfit(each, fingerprint):
             if best in numbers or each.cube in is_pinned:
@@ -261,20 +264,20 @@ def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -
     ]
 
 
-def _likenesses(memos: Memos, question: str) -> Callable[[Adapter], Likeness | None]:
+def _likenesses(session: Session, question: str) -> Callable[[Adapter], Likeness | None]:
     """Return what tells how near a question is to those that an adapter has learned; None without vectors."""
     from memos_cli.operation.adapters.routing import stored_repertoire
     from memos_cli.operation.search.embedding import row_in_use
 
     try:
-        embedder = memos.embedder
-    except ModelUnfit:  # `find` has told why
+        embedder = session.embedder
+    except ModelUnfit:  # `retrieve` has a note on it
         return lambda adapter: None
-    db, embed = memos.vault.connection, partial(_embed_questions, embedder)
+    db, embed = session.vault.connection, partial(_embed_questions, embedder)
     row, (asked,) = row_in_use(db, embedder), embed([question])
 
     def likeness(adapter: Adapter) -> Likeness | None:
-        known, key = memos.rack.repertoires, (adapter.cube, adapter.version)
+        known, key = session.adapter_cache.repertoires, (adapter.cube, adapter.version)
         if key not in known:
             known[key] = stored_repertoire(db, adapter.cube, row, embedder.dimension, embed)
         return known[key].likeness(asked)
@@ -294,6 +297,43 @@ def _within(filter: Filter, call: MemoryCall) -> Filter:
     after = max((t for t in (filter.after, call.after) if t is not None), default=None)
     before = min((t for t in (filter.before, call.before) if t is not None), default=None)
     return replace(filter, after=after, before=before, undated=True)
+
+
+def _newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
+    """Return ``hits`` with each pair side by side, the newer first, at the place of the better one.
+
+    Both get the relevance of the better one, and a time: when they were stored, if they have none.
+    """
+    order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
+    for newer, older in pairs:
+        both = [by_number[newer.n], by_number[older.n]]
+        score, relevance = max(hit.score for hit in both), max(hit.relevance for hit in both)
+        for hit in both:
+            if hit.cube.time is None:
+                hit = replace(hit, cube=replace(hit.cube, time=hit.cube.created))
+            why = {**hit.why, "relevance": relevance}
+            by_number[hit.cube.n] = replace(hit, score=score, why=why)
+        at = min(order.index(newer.n), order.index(older.n))
+        order = [n for n in order if n not in (newer.n, older.n)]
+        order[at:at] = [newer.n, older.n]
+    return [by_number[n] for n in order]
+
+
+def _note_disputed(plan: Plan, pairs: Sequence[tuple[Cube, Cube]]) -> Plan:
+    """Return ``plan`` with a note on each of ``pairs`` that it contains in full."""
+    at = {item.hit.cube.n: item for item in plan.chosen}
+    both = [(at[newer.n], at[older.n]) for newer, older in pairs if newer.n in at and older.n in at]
+    notes = [
+        f"{' and '.join(f'[{item.label}] ({_day(item.hit.cube)})' for item in pair)} may contradict each "
+        "other; resolve it with `memos conflicts`"
+        for pair in both
+    ]
+    labels = tuple((newer.label, older.label) for newer, older in both)
+    return replace(plan, notes=(*plan.notes, *notes), disputed=labels)
+
+
+def _day(cube: Cube) -> str:
+    return format_time(cube.created if cube.time is None else cube.time)[:10]
 
 
 def nearest(plan: Plan) -> Hit | None:

@@ -8,14 +8,15 @@ do not understand is still searched by its words and its meaning.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from memos_cli.cube import MemoryCall
 from memos_cli.infrastructure.storage.fulltext import content_words
+from memos_cli.interface.time.event_phrases import Anchor, read_anchor
 from memos_cli.interface.time.times import TimeRange, find_range, parse_range, parse_when
-from memos_cli.operation.search.ranking import Asked
 
-__all__ = ["parse_range", "parse_when", "read_asked", "read_question"]
+__all__ = ["Event", "Parsed", "parse", "parse_range", "parse_when", "read_question"]
 
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"
@@ -109,10 +110,40 @@ _KIND_NOUNS = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event that a question names to say a time."""
+
+    anchor: Anchor
+    call: MemoryCall
+    """What finds the event in memory."""
+    dated: MemoryCall
+    """What the question asks for once the event is dated; without its times yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A question, parsed. ``call`` is what it asks for if ``event`` is None or cannot be dated."""
+
+    call: MemoryCall
+    event: Event | None = None
+
+
+def parse(question: str, *, now: int, zone: tzinfo = UTC) -> Parsed:
+    """Parse ``question``, and the event that it names instead of a time. Never raises."""
+    call = read_question(question, now=now, zone=zone)
+    anchor = None if call.when else read_anchor(question)
+    if anchor is None:
+        return Parsed(call)
+    time = TimeRange(None, None, anchor.start, anchor.end)
+    dated = read_question(question, now=now, zone=zone, time=time)
+    return Parsed(call, Event(anchor, read_question(anchor.event, now=now, zone=zone), dated))
+
+
 def read_question(
     question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
 ) -> MemoryCall:
-    """What ``question`` asks for: intent, time range, topics and kinds of memory. Never raises.
+    """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
 
     ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
     is a topic as a whole, and no time phrase. ``time`` is the one it tells, where that is known.
@@ -139,18 +170,8 @@ def read_question(
     )
 
 
-def read_asked(call: MemoryCall, *, zone: tzinfo = UTC) -> Asked:
-    """What a search takes from a question beside its words: whom it names, and the time it speaks of."""
-
-    def tells_of(text: str, then: int) -> tuple[int | None, int | None] | None:
-        told = find_range(text, now=then, zone=zone)
-        return (told.after, told.before) if told else None
-
-    return Asked(call.question, call.after, call.before, tells_of)
-
-
 def _topics(question: str, rest: str) -> tuple[str, ...]:
-    """The quoted phrases of ``question`` and the content words of ``rest``, which has its quotes blanked."""
+    """Return the quoted phrases of ``question`` and the content words of ``rest`` (its quotes are blank)."""
     topics: list[str] = []
     end = 0
     for quote in [*_QUOTED.finditer(question), None]:

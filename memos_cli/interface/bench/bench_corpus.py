@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.prompt import build_prompt
 from memos_cli.operation.ask.prompt_layout import costs, make_prefix
@@ -25,9 +24,9 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
-    engine, wishes = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
-    sample = memos.ingest(wishes=wishes, text=_memory(0).encode(), embed=False).ids
-    (cube,) = memos.several(sample)
+    engine, options = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
+    sample = memos.ingest(options=options, text=_memory(0).encode(), embed=False).ids
+    (cube,) = memos.access.get_many(sample)
     memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt
 
     def size(*texts: str) -> int:
@@ -37,7 +36,9 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     room = target - size(*texts)
     if room < 0:
         least = -(-(target - room) // engine.batch) * engine.batch
-        raise UsageError(f"{target} tokens hold no memory beside the instructions", f"--tokens {least}")
+        raise UsageError(
+            f"{target} tokens have no room for a memory beside the instructions", f"--tokens {least}"
+        )
     for number in itertools.count(1):
         room -= costs(engine, [replace(cube, text=_memory(number))])[0]
         if room < 0:
@@ -48,7 +49,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     *others, last = texts
     units = (", as everybody there knows", ", of course", " too", "!")
     texts = [*others, _fill(last, units, lambda text: size(*others, text), target)]
-    return [*memos.ingest(wishes=wishes, text="\n".join(texts).encode()).ids]
+    return [*memos.ingest(options=options, text="\n".join(texts).encode()).ids]
 
 
 def _memory(number: int) -> str:

@@ -24,8 +24,10 @@ from memos_cli.cube import Filter
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.interface.ask.planning import make_plan_for
+from memos_cli.interface.ask.request import read_request
 from memos_cli.interface.bench.bench_corpus import keep_memories, write_question
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.models.llama.llama import all_threads
 from memos_cli.operation.ask.prompt_layout import make_prompt
 from memos_cli.operation.states import activation
@@ -191,7 +193,8 @@ def _time_in_process(
     import numpy as np
 
     engine, vault = memos.engine, memos.vault
-    plan = make_plan_for(memos, engine, question, Filter(), AnswerOptions(max_tokens=1))
+    request = read_request(memos, question, Filter(), AnswerOptions(max_tokens=1))
+    plan = make_plan_for(memos, engine, request)
     if plan.document is None:
         raise MemosError("the question did not find the memories it was written for")
     prompt = make_prompt(engine, plan, question)

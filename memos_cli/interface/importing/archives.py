@@ -1,4 +1,4 @@
-"""An export as named streams of bytes: a file, a folder, or a zip archive that is read and never unpacked."""
+"""Read an export as named streams: a file, a folder, or a zip archive, which is never unpacked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE = 256 << 20
 
 @dataclass(slots=True)
 class Export:
-    """What is imported. ``names`` are paths within it, with ``/``."""
+    """An export. ``names`` are paths within it, with ``/``."""
 
     path: Path
     names: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Export:
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
 
     def named(self, *endings: str) -> list[str]:
-        """The names whose last part fits one of these: ``a.json``, or ``*.md``."""
+        """Return the names whose last part matches one of these: ``a.json``, or ``*.md``."""
         found = []
         for name in self.names:
             last = name.rsplit("/", 1)[-1].lower()
@@ -71,7 +71,7 @@ class Export:
             raise MemosError(f"{self.path}: {name}: {error}", hint) from error
 
     def read(self, name: str) -> bytes:
-        """A whole file. Raises MemosError where it is too long, or cannot be read."""
+        """Return a whole file. Raises MemosError if it is too long, or cannot be read."""
         with self.open(name) as stream:
             data = stream.read(WHOLE + 1)
         if len(data) > WHOLE:
@@ -102,15 +102,15 @@ def open_export(path: Path) -> Iterator[Export]:
 
 
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
-    """One file of an archive. Raises BadZipFile for a name that is no text, beside what zipfile raises."""
+    """Return one file of an archive. Raises BadZipFile for a name that is not text."""
     try:
         return archive.open(entry)
     except UnicodeError as error:
-        raise zipfile.BadZipFile(f"a name that is no text: {error}") from error
+        raise zipfile.BadZipFile(f"a name is not text: {error}") from error
 
 
 def _below(folder: Path) -> Iterator[str]:
-    """The regular files below a folder; symbolic links are not followed."""
+    """Return the regular files below a folder; symbolic links are not followed."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             if any(parent.is_symlink() for parent in path.relative_to(folder).parents if parent.name):

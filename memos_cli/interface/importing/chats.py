@@ -1,4 +1,4 @@
-"""Conversations that ChatGPT and Claude export: each becomes a source, each message a turn."""
+"""Import conversations of ChatGPT and Claude: each becomes a source, each message a turn."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "
 
 
 def conversations(export: Export) -> list[str]:
-    """The files of an export that hold conversations: one, or shards of it."""
+    """Return the files of an export that contain conversations: one, or shards of it."""
     found = [name for name in export.named("*.json") if _last(name).startswith("conversations")]
     return sorted(found, key=lambda name: (len(name), name))
 
 
 def read_chatgpt(export: Export) -> Iterator[Bundle]:
-    """https://help.openai.com: `conversations.json` or shards of it, in a zip or a folder.
+    """Read ChatGPT's `conversations.json`, or shards of it, in a zip or a folder (https://help.openai.com).
 
     Of each tree of messages the branch that ends in `current_node` is read: what was abandoned stays out, and
     so do messages that are hidden or not meant for the user.
     """
-    told: set[str] = set()
+    seen: set[str] = set()
     for name in conversations(export) or export.named("*.json"):
-        yield from _bundles(export, name, partial(_chatgpt, told=told))
+        yield from _bundles(export, name, partial(_chatgpt, seen=seen))
 
 
-def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
+def _chatgpt(record: Mapping[str, Any], seen: set[str]) -> Bundle:
     id = text(record.get("conversation_id")) or text(record.get("id"))
     bundle = Bundle(f"chatgpt:{id}", text(record.get("title")))
     nodes = mapping(record.get("mapping"))
@@ -56,13 +56,13 @@ def _chatgpt(record: Mapping[str, Any], told: set[str]) -> Bundle:
     begun = time(record.get("create_time"))
     for node in _branch(nodes, text(record.get("current_node"))):
         message = mapping(node.get("message"))
-        _chatgpt_message(bundle, message, begun, told)
+        _chatgpt_message(bundle, message, begun, seen)
         begun = time(message.get("create_time")) or begun
     return bundle
 
 
 def _branch(nodes: Mapping[str, Any], current: str) -> list[Mapping[str, Any]]:
-    """From the root to the current message; without one, to the last leaf."""
+    """Return the messages from the root to the current one; without one, to the last leaf."""
     if current not in nodes:
         leaves = [id for id, node in nodes.items() if not mapping(node).get("children")]
         current = max(leaves, key=lambda id: _written(nodes[id]), default="")
@@ -80,14 +80,14 @@ def _written(node: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | None, told: set[str]) -> None:
+def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | None, seen: set[str]) -> None:
     content, about = mapping(message.get("content")), mapping(message.get("metadata"))
     kind, role = text(content.get("content_type")), text(mapping(message.get("author")).get("role"))
     if kind == "user_editable_context":  # the user's own instructions stand in every conversation
         for name in ("user_profile", "user_instructions"):
             said = text(content.get(name)).strip()
-            if said and said not in told:
-                told.add(said)
+            if said and said not in seen:
+                seen.add(said)
                 bundle.add(said, type="preference", title="Custom instructions", time=begun)
         return
     hidden = about.get("is_visually_hidden_from_conversation") or message.get("weight") == 0
@@ -122,7 +122,9 @@ def _shown(mark: re.Match[str]) -> str:
 
 
 def read_claude(export: Export) -> Iterator[Bundle]:
-    """`conversations.json`, projects (`projects.json`, `projects/*.json`) and memories (likewise)."""
+    """Read Claude's `conversations.json`, projects (`projects.json`, `projects/*.json`) and memories
+    (likewise).
+    """
     for name in conversations(export) or export.named("*.json"):
         yield from _bundles(export, name, _claude)
     for name in export.named("*.json"):
@@ -188,7 +190,7 @@ def _project(record: Mapping[str, Any]) -> Bundle:
 
 
 def _memories(record: Mapping[str, Any]) -> Bundle:
-    """What Claude itself keeps of its user, as Markdown: a memory for each paragraph."""
+    """Return what Claude remembers of its user, which is Markdown: a memory for each paragraph."""
     bundle = Bundle(f"claude-memories:{text(record.get('account_uuid'))}", "Claude's memories")
     parts = {"": record.get("conversations_memory"), **mapping(record.get("project_memories"))}
     for project, value in parts.items():
@@ -203,7 +205,7 @@ def _memories(record: Mapping[str, Any]) -> Bundle:
 
 
 def _bundles(export: Export, name: str, read: Callable[[dict[str, Any]], Bundle]) -> Iterator[Bundle]:
-    """The bundle of each record in a file, or its fault."""
+    """Yield the bundle of each record in a file, or its fault."""
     for record in _records(export, name):
         yield Bundle("", faults=[f"{name}: {record}"]) if isinstance(record, Broken) else read(record)
 
@@ -221,7 +223,7 @@ def _last(name: str) -> str:
 
 
 def first_record(export: Export, name: str) -> Any:
-    """The first element of a JSON file, to see what it is; None where there is none."""
+    """Return the first element of a JSON file, to detect its format; None if there is none."""
     try:
         with export.open(name) as stream:
             return next((each for each in elements(stream) if not isinstance(each, Broken)), None)

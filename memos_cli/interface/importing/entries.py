@@ -17,7 +17,7 @@ LONGEST = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A link that an export tells of, between two memories by their references."""
+    """A link in an export between two memories, by their references."""
 
     source: str
     kind: str
@@ -29,11 +29,11 @@ class Bundle:
     """What belongs together: a conversation, the memories of a store, a note."""
 
     uri: str
-    """The address of the source, the same in each export that holds it: ``chatgpt:ID``."""
+    """The address of the source, the same in each export: ``chatgpt:ID``."""
     title: str = ""
     drafts: list[Draft] = field(default_factory=list)
     pinned: list[str] = field(default_factory=list)
-    """References of drafts that stand in every prompt where they come from."""
+    """References of drafts that are pinned in the program that exported them."""
     relations: list[Relation] = field(default_factory=list)
     earlier: dict[str, list[str]] = field(default_factory=dict)
     """By reference the texts that a memory had before, the oldest first."""
@@ -44,7 +44,7 @@ class Bundle:
     notes: list[str] = field(default_factory=list)
 
     def add(self, value: str, **known: Any) -> None:
-        """A draft of a text, cut where it is too long for one; none of what says nothing."""
+        """Add a draft of a text, or several if it is too long for one; none of an empty text."""
         whole = clean(value).strip()
         ref = known.pop("ref", None)
         for number, start in enumerate(range(0, len(whole), LONGEST)):
@@ -54,17 +54,17 @@ class Bundle:
 
 
 def text(value: object) -> str:
-    """A string; anything else is ""."""
+    """Return a string; "" for anything else."""
     return value if isinstance(value, str) else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object; anything else is {}."""
+    """Return an object; {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Iterator[Any]:
-    """The elements of a list; of anything else none."""
+    """Return the elements of a list; none for anything else."""
     yield from value if isinstance(value, list) else ()
 
 
@@ -81,12 +81,12 @@ def decoded(value: object) -> Any:
 
 
 def time(value: object) -> int | None:
-    """A moment in milliseconds from seconds or text; None for what is none."""
+    """Return a time in milliseconds, from seconds or text; None for anything else."""
     return None if isinstance(value, bool) else read_time(value)
 
 
 def parts_of(content: object) -> str:
-    """The text of a message's content: a string, or a list of parts of which some are text."""
+    """Return the text of a message's content: a string, or a list of parts of which some are text."""
     if isinstance(content, str):
         return content
     found = [text(each) or text(mapping(each).get("text")) for each in items(content)]

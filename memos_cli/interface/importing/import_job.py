@@ -1,4 +1,4 @@
-"""The bundles of an export into the vault: through the same way as what is ingested, and what links them."""
+"""Import an export: store its records as an ingest does, and link them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from memos_cli.interface.importing.importers import (
     kind_of,
     open_export,
 )
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions, collector_at_rest
+from memos_cli.interface.ingest.batches import collector_at_rest
+from memos_cli.interface.ingest.ingest import finish
+from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
 from memos_cli.interface.ingest.sources.reading import Reading
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import (
     Sensitive,
     cover,
@@ -39,7 +42,7 @@ from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.share.trust import require_trust
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 SHOWN = 1_000
 """Number of failures that are listed one by one."""
@@ -47,7 +50,7 @@ SHOWN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of an import, or (``dry_run``) would come: ``sources`` are (address, title, memories)."""
+    """What an import did, or (``dry_run``) would do: ``sources`` are (address, title, memories)."""
 
     kind: str
     sources: tuple[tuple[str, str, int], ...]
@@ -58,9 +61,9 @@ class Imported:
 
 
 def import_export(
-    memos: Memos,
+    session: Session,
     path: Path,
-    wishes: IngestOptions,
+    options: IngestOptions,
     *,
     kind: str,
     embed: bool,
@@ -73,23 +76,23 @@ def import_export(
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Import the export at ``path``. Records that cannot be imported are listed in ``failed``."""
-    memos.access.require_writer()
+    session.access.require_writer()
     if with_grants:
-        memos.access.require_lasting_grants()
-    wishes = replace(wishes, foreign=True)
+        session.access.require_lasting_grants()
+    options = replace(options, foreign=True)
     job = Ingestion(
-        memos.vault, wishes, principal=memos.principal, clock=memos.now, max_bytes=1 << 62,
+        session.vault, options, principal=session.principal, clock=session.now, max_bytes=1 << 62,
         on_source=on_source, on_drafts=on_drafts,
     )  # fmt: skip
     sources: list[tuple[str, str, int]] = []
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
-        export.encoding, export.fallback = wishes.hints.encoding, wishes.hints.fallback
+        export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
         if found in (BUNDLE, LINES):
             return _adopt(
-                memos, job, export, found, wishes,
+                session, job, export, found, options,
                 embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
                 on_vectors=on_vectors,
             )  # fmt: skip
@@ -104,7 +107,7 @@ def import_export(
                 job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
             masked: list[Sensitive] = []
-            drafts = list(_guarded(bundle, wishes.hints.secrets, job, masked))
+            drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
             if not drafts:
                 continue
             sources.append((bundle.uri, bundle.title, len(drafts)))
@@ -112,7 +115,7 @@ def import_export(
                 job.masked += masked
                 continue
             known = len(job.ids)
-            _take(memos, job, found, bundle, drafts, flush)
+            _take(session, job, found, bundle, drafts, flush)
             job.masked += masked if len(job.ids) > known else []
             if bundle.relations or bundle.pinned or bundle.ends:
                 loose.append(
@@ -122,18 +125,18 @@ def import_export(
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
-        made = [_connect(memos, bundle, uris) for bundle in loose]
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+        made = [_connect(session, bundle, uris) for bundle in loose]
+    done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     linked, pinned = (sum(each[at] for each in made) for at in (0, 1))
     return Imported(found, tuple(sources), done, linked, pinned, dry_run)
 
 
 def _adopt(
-    memos: Memos,
+    session: Session,
     job: Ingestion,
     export: Export,
     kind: str,
-    wishes: IngestOptions,
+    options: IngestOptions,
     *,
     embed: bool,
     dry_run: bool,
@@ -142,7 +145,7 @@ def _adopt(
     with_grants: bool,
     on_vectors: Callable[[int], None],
 ) -> Imported:
-    """Take in a bundle of another vault, or lines. Raises Refused for a signer who is not known here."""
+    """Import a bundle of another vault, or lines. Raises Refused for an unknown signer."""
     from memos_cli.interface.share import bundle, json_lines, signing
     from memos_cli.interface.share.bundle_import import adopt
 
@@ -159,22 +162,22 @@ def _adopt(
         if found.signature is not None:
             signer = signing.verify(found.manifest, found.signature)
             job.notes.append(f"signed by {signer}")
-            require_trust(memos, signer, trust=trust and not dry_run)
+            require_trust(session, signer, trust=trust and not dry_run)
         count, linked = len(found.parts.get("cubes.jsonl", ())), 0
         if not dry_run:
-            held = wishes.quarantine == "always"
+            held = options.quarantine == "always"
             linked = adopt(
-                memos, found, job, quarantine=held, with_grants=with_grants, reread=wishes.reread,
+                session, found, job, quarantine=held, with_grants=with_grants, reread=options.reread,
                 signer=signer,
             )  # fmt: skip
     if job.masked and job.ids:
         job.notes.append(f"{export.path}: {note_masked(job.masked)}")
-    done = memos.finish(job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
+    done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
     return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
-    """The bundles up to where the export cannot be read any more."""
+    """Yield the bundles up to where the export cannot be read any more."""
     try:
         yield from bundles
     except MemosError as error:
@@ -182,7 +185,7 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
 
 
 def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
-    """The drafts as they may be kept: with secrets as is wished, and marked where they are personal.
+    """Yield the drafts as they may be stored: secrets treated as the options say, personal data marked.
 
     Secrets that it masks are added to ``masked``."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
@@ -212,18 +215,18 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
 
 
 def _take(
-    memos: Memos,
+    session: Session,
     job: Ingestion,
     kind: str,
     bundle: Bundle,
     drafts: list[Draft],
     flush: Callable[[], None],
 ) -> None:
-    """Keep one bundle; what a memory said before becomes its earlier versions."""
+    """Store one bundle; what a memory said before becomes its earlier versions."""
     seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
-        known = queries.by_ref(memos.vault.connection, list(finals), memos.principal)
+        known = queries.by_ref(session.vault.connection, list(finals), session.principal)
         finals = {ref: draft for ref, draft in finals.items() if ref not in known}
         drafts = [
             replace(each, text=bundle.earlier[each.ref][0]) if each.ref in finals and each.ref else each
@@ -235,9 +238,9 @@ def _take(
     if not finals:
         return
     flush()
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        numbers = queries.by_ref(change.db, list(finals), memos.principal)
-        row = queries.source(change.db, bundle.uri, memos.principal)
+    with session.vault.change(session.principal, session.now()) as change:
+        numbers = queries.by_ref(change.db, list(finals), session.principal)
+        row = queries.source(change.db, bundle.uri, session.principal)
         if row is None:
             return  # all of it was forgotten
         places = {place.cube: place for place in queries.places(change.db, row.n)}
@@ -249,13 +252,13 @@ def _take(
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
 
 
-def _connect(memos: Memos, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
+def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
     """Link, pin and expire the memories of this export, from the sources ``uris``, as in the export.
 
     What waits for a review is not pinned. Returns how many links and pins are new.
     """
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        find = partial(foreign_memories.of_sources, change.db, owner=memos.principal, uris=uris)
+    with session.vault.change(session.principal, session.now()) as change:
+        find = partial(foreign_memories.of_sources, change.db, owner=session.principal, uris=uris)
         known = find([end for each in bundle.relations for end in (each.source, each.target)])
         linked = sum(
             links.add(change, known[each.source], each.kind, known[each.target])
@@ -263,7 +266,7 @@ def _connect(memos: Memos, bundle: Bundle, uris: Collection[str]) -> tuple[int, 
             if each.source in known and each.target in known and known[each.source] != known[each.target]
         )
         pins = find(bundle.pinned).values()
-        live = [n for n in pins if (queries.standing(change.db, n) or ("",))[0] in LIVE_STATES]
+        live = [n for n in pins if (queries.status(change.db, n) or ("",))[0] in LIVE_STATES]
         for ref, n in find([*bundle.ends]).items():
             change.renew(n, bundle.ends[ref])
         return linked, sum(change.pin("", n) for n in live)

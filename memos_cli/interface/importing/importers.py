@@ -37,13 +37,13 @@ IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
 
 
 def kind_of(export: Export, kind: str = "") -> str:
-    """The kind of an export: as it is named, or else as it looks. Raises UsageError for what is none."""
+    """Return the kind of an export: ``kind``, or the detected one. Raises UsageError for an unknown one."""
     known = (*IMPORTS, BUNDLE, LINES)
     if kind and kind not in known:
         raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(known)}")
     if not (found := kind or recognise(export)):
         raise UsageError(
-            f"{export.path} is no export that is known",
+            f"{export.path} is not a known export",
             f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown and JSON",
         )
     return found

@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 def elements(stream: IO[bytes]) -> Iterator[Any]:
-    """The elements of the array that a stream holds, or the one value that it is; Broken for what is none."""
+    """Yield the elements of the array in a stream, or its one value. Raises Broken for invalid JSON."""
     for number, piece in enumerate(_Splitter(stream), 1):
         try:
             if piece is None:
@@ -40,7 +40,7 @@ def elements(stream: IO[bytes]) -> Iterator[Any]:
 
 
 def records(stream: IO[bytes]) -> Iterator[dict[str, Any] | Broken]:
-    """The objects of the array that a stream holds; Broken for what is none."""
+    """Yield the objects of the array in a stream. Raises Broken for invalid JSON."""
     for number, each in enumerate(elements(stream), 1):
         yield each if isinstance(each, (dict, Broken)) else Broken(f"record {number}: no object")
 

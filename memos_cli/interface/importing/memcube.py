@@ -1,4 +1,4 @@
-"""A MemCube folder of the MemOS project: its texts, and what its pickled states were made of.
+"""Import a MemCube folder of the MemOS project: its texts, and those of its pickled states.
 
 `activation_memory.pickle` is never unpickled: its opcodes are read, and no object is made of them. The
 states themselves are of another program; from the texts that they name, new ones can be made.
@@ -29,7 +29,7 @@ _SAID = {"source_text", "text", "memory", "content"}
 
 
 def read_memos(export: Export) -> Iterator[Bundle]:
-    """`textual_memory.json` in its three shapes, and the texts named in `activation_memory.pickle`."""
+    """Read `textual_memory.json` in its three shapes, and the texts named in `activation_memory.pickle`."""
     texts = export.named("textual_memory.json") or export.named("*.json")
     for name in texts:
         if (value := load(export, name)) is None:
@@ -81,21 +81,21 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
 
 
 def _source(value: object) -> tuple[str, str]:
-    """Who said it, and in which role."""
+    """Return the author and the role."""
     found = mapping(decoded(value))
     role = text(found.get("role"))
     return text(found.get("speaker")) or ("" if "speaker" in found else role), role
 
 
 def _states(export: Export, name: str) -> Bundle:
-    """The texts that stand under a telling name in a pickle, found in its opcodes."""
+    """Return the texts under the names of memories in a pickle, found in its opcodes."""
     bundle = Bundle(f"memos:{name}", name)
-    wanted, told = False, set[str]()
+    wanted, seen = False, set[str]()
     try:
         for opcode, argument, _ in pickletools.genops(export.read(name)):
             if isinstance(argument, str) and "UNICODE" in opcode.name:
-                if wanted and argument.strip() and argument not in told:
-                    told.add(argument)
+                if wanted and argument.strip() and argument not in seen:
+                    seen.add(argument)
                     bundle.add(argument, type="document", tags=("from-state",))
                 wanted = argument in _SAID
             elif opcode.name not in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):

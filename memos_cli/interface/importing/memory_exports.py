@@ -1,4 +1,4 @@
-"""Stores of memories: mem0, Letta's agent files, and the MCP memory server."""
+"""Import memories of mem0, Letta's agent files, and the MCP memory server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OWNERS = ("user_id", "agent_id", "app_id", "run_id", "session_id")
 
 
 def load(export: Export, name: str) -> Any:
-    """A JSON file; None where it is none."""
+    """Return the value of a JSON file; None if it is not JSON."""
     try:
         return decoded(json.loads(export.text(name)))
     except (ValueError, RecursionError, MemosError):
@@ -39,7 +39,7 @@ def load(export: Export, name: str) -> Any:
 
 
 def rows_of(value: Any) -> list[Any]:
-    """The records of a file: a list, or that of `results`, `memories` or `data`."""
+    """Return the records of a file: a list, or that of `results`, `memories` or `data`."""
     if isinstance(value, list):
         return value
     lists = (mapping(value).get(name) for name in ("results", "memories", "data"))
@@ -47,7 +47,7 @@ def rows_of(value: Any) -> list[Any]:
 
 
 def read_mem0(export: Export) -> Iterator[Bundle]:
-    """`{"results": [{id, memory, …}]}` or the plain list; `history.db` tells what memories said before."""
+    """Read `{"results": [{id, memory, …}]}` or the plain list; `history.db` has the earlier texts."""
     earlier, bundle = _history(export), Bundle("mem0:memories", "mem0")
     for name in export.named("*.json"):
         if (value := load(export, name)) is None:
@@ -104,7 +104,7 @@ def _history(export: Export) -> dict[str, list[str]]:
 
 
 def read_letta(export: Export) -> Iterator[Bundle]:
-    """An agent file: its blocks are pinned, its messages a conversation; nothing in it is executed."""
+    """Read an agent file: blocks become pinned memories, messages a conversation; nothing is executed."""
     for name in export.named("*.af", "*.json"):
         if not (value := mapping(load(export, name))):
             yield Bundle("", faults=[f"{name}: no agent file"])
@@ -156,7 +156,7 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
 
 
 def read_mcp(export: Export) -> Iterator[Bundle]:
-    """JSON lines: an entity's observations are memories of it, and a relation is a memory and a link."""
+    """Read JSON lines: observations of an entity become memories, a relation a memory and a link."""
     bundle, first, relations = Bundle("mcp:memory", "MCP memory"), dict[str, str](), []
     for name in export.named("*.jsonl", "*.json"):
         for number, line in enumerate(export.text(name).split("\n"), 1):
@@ -169,8 +169,8 @@ def read_mcp(export: Export) -> Iterator[Bundle]:
                 continue
             if record.get("type") == "entity" and text(record.get("name")):
                 entity, kind = text(record.get("name")), text(record.get("entityType"))
-                told = [text(each) for each in items(record.get("observations"))]
-                for said in filter(str.strip, told or [f"{entity} ({kind})"]):
+                observations = [text(each) for each in items(record.get("observations"))]
+                for said in filter(str.strip, observations or [f"{entity} ({kind})"]):
                     ref = f"{entity}#{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
                     first.setdefault(entity, ref)
                     tags = (_tag(f"entity/{kind}"),) if kind else ()

@@ -1,4 +1,4 @@
-"""Notes in Markdown that link to each other: basic-memory, Obsidian.
+"""Import Markdown notes that link to each other: basic-memory, Obsidian.
 
 Their text comes as `memos ingest` reads Markdown; relations and wiki links become links between notes.
 """
@@ -17,8 +17,9 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, Relation
 from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
+from memos_cli.interface.options import ReadOptions
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
 _OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
@@ -34,7 +35,7 @@ _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 
 def read_notes(export: Export) -> Iterator[Bundle]:
-    """Each Markdown file: a bundle. The first piece of a note stands for the note in links."""
+    """Read Markdown files, each as a bundle. Links to a note lead to its first piece."""
     found: list[tuple[Bundle, str]] = []
     named: dict[str, str] = {}
     for name in export.named("*.md", "*.markdown"):

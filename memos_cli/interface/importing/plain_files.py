@@ -1,4 +1,4 @@
-"""Files of no program's own: JSON lines, CSV with a header, and outlines (OPML)."""
+"""Import files of no special program: JSON lines, CSV with a header, and outlines (OPML)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, time
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
 
 NEAREST = 50
 """Levels of an outline above an entry that its title names at most."""
@@ -17,7 +18,7 @@ ENDINGS = ("*.jsonl", "*.ndjson", "*.csv", "*.json", "*.opml")
 
 
 def read_plain(export: Export) -> Iterator[Bundle]:
-    """Each file as `memos ingest` reads one of its kind; and outlines, each entry with what it lies below."""
+    """Read each file as `memos ingest` does; of outlines, each entry with the entries above it."""
     for name in export.named(*ENDINGS):
         last = name.rsplit("/", 1)[-1]
         bundle = Bundle(f"plain:{name}", last)
@@ -36,7 +37,7 @@ def read_plain(export: Export) -> Iterator[Bundle]:
 
 
 def _outline(data: bytes, bundle: Bundle) -> None:
-    """The entries of an OPML file (http://opml.org/spec2.opml) that have no entries below them, or a note.
+    """Return the entries of an OPML file (http://opml.org/spec2.opml) that have a note, or none below them.
 
     An entry is titled by what it lies below. A document type is refused: entities have no place in it.
     """

@@ -1,4 +1,4 @@
-"""Which program an export comes from, by its names and the first of its records."""
+"""Detect which program made an export, by its file names and its first records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD = 1 << 20
 
 
 def recognise(export: Export) -> str:
-    """One of IMPORTS; "" for what is none of them."""
+    """Return the detected kind of an export, one of IMPORTS; "" if it is none of them."""
     if len(export.names) == 1 and export.entries is None and _is_bundle(export):
         return "mip"
     if export.named("textual_memory.json", "activation_memory.pickle"):

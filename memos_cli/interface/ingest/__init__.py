@@ -1,1 +1,1 @@
-"""Files and folders into memories."""
+"""Store files, folders and standard input as memories."""

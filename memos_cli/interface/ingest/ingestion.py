@@ -1,76 +1,38 @@
-"""Sources into the vault: only what is new or changed, in durable parts."""
+"""Store the drafts of sources: only what is new or changed, in durable parts."""
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin, Span, most_sensitive
-from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.errors import MemosError, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
 from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.interface.ingest import batches
+from memos_cli.interface.ingest.batches import SharedTransaction, collector_at_rest
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
-from memos_cli.interface.ingest.sources.reading import (
-    Reading,
-    ReadOptions,
-    Unreadable,
-    find,
-    read,
-    read_bytes,
-)
+from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
 from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.source_diff import align
 from memos_cli.operation.lifecycle.states import next_state
 
-PART = 2000
-"""Drafts that are committed together."""
-SHARED = 1.0
-"""Seconds for which small sources share a transaction: as long as another writer waits."""
 LOOSE = "stdin"
 """The source of input that has no name."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestOptions:
-    """What an ingest is told about its sources, beside the sources themselves."""
-
-    hints: ReadOptions = field(default_factory=ReadOptions)
-    terms: NewMemoryFields = field(default_factory=NewMemoryFields)
-    time: int | None = None
-    """The time of memories that carry none."""
-    prune: bool = False
-    prune_all: bool = False
-    """Prune even if all sources of a folder are gone at once."""
-    reread: bool = False
-    """Compare every piece, even of unchanged sources; bring back forgotten memories."""
-    quarantine: str = "never"
-    """Whose memories wait for a review: ``never``, those from a ``web`` page, ``always``."""
-    audience: str = ""
-    """For whom alone the memories are, until the ``task`` is done; empty: for whoever may read them."""
-    task: str = ""
-    foreign: bool = False
-    """Whether the source is an import: it changes only memories that came from it before."""
-
-    def recipe(self) -> str:
-        """A fingerprint of all that decides what a source becomes, beside its bytes."""
-        return hashlib.sha256(
-            repr((self.hints, self.terms, self.time, self.quarantine)).encode()
-        ).hexdigest()[:16]
-
-
 class Ingestion:
-    """One ``memos ingest``: takes in sources one by one, and counts what became of them.
+    """One ``memos ingest``: stores sources one by one, and counts what became of them.
 
     Killed at any point, the parts that were committed stay, and the next ingest goes on from there.
     """
@@ -78,7 +40,7 @@ class Ingestion:
     def __init__(
         self,
         vault: Vault,
-        wishes: IngestOptions,
+        options: IngestOptions,
         *,
         principal: str,
         clock: Callable[[], int],
@@ -95,17 +57,17 @@ class Ingestion:
         self.notes: list[str] = []
         self.masked: list[Sensitive] = []
         """The secrets that an import masked in memories that are new here or have a new version."""
-        self._vault, self._wishes = vault, wishes
+        self._vault, self._options = vault, options
         self._principal, self._clock = principal, clock
         self._max_bytes = max_bytes
         self._on_source, self._on_drafts = on_source, on_drafts
         self._import_command = import_command
-        self._shared: _Shared | None = None
+        self._shared: SharedTransaction | None = None
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], None]]:
         """In this block, small sources are committed together. What it gives commits those that wait."""
-        self._shared = _Shared(self._begin)
+        self._shared = SharedTransaction(self._begin)
         with self._vault.discarding():
             try:
                 yield self._shared.flush
@@ -117,29 +79,29 @@ class Ingestion:
     @property
     def secrets(self) -> str:
         """How secrets are treated: ``mask``, ``refuse`` or ``allow``."""
-        return self._wishes.hints.secrets
+        return self._options.hints.secrets
 
     @cached_property
     def recipe(self) -> str:
-        """What of the wishes decides what a source becomes."""
-        return self._wishes.recipe()
+        """A fingerprint of the options that decide what a source becomes."""
+        return self._options.recipe()
 
     def take_text(self, text: bytes, name: str) -> None:
-        """Take in standard input. Without a ``name`` it is no source to compare with later input."""
+        """Ingest standard input. Without a ``name``, it is not compared with later input."""
         if len(text) > self._max_bytes:
             raise UsageError(
                 f"the input has {len(text):,} bytes, more than {self._max_bytes:,}",
                 "raise the setting ingest.max_mb, or ingest it in parts",
             )
         if name:
-            load = partial(read_bytes, text, nfc(name), "", self._wishes.hints)
+            load = partial(read_bytes, text, nfc(name), "", self._options.hints)
             self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
-            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._wishes.hints), self._add_loose)
+            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._options.hints), self._add_loose)
 
     def take_files(self, paths: Sequence[Path], name: str) -> None:
-        """Take in files and folders; what cannot be read is told in ``failed`` and stops nothing else.
+        """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
         ``name`` replaces the address of a single file.
         """
@@ -158,13 +120,13 @@ class Ingestion:
             except OSError as error:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
-            self._take(found.uri, sha256, partial(read, found, self._wishes.hints, self._import_command))
+            self._take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
         db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
         note_paths(db, self._change, self._principal, given)
-        for folder in paths if self._wishes.prune or self._wishes.prune_all else ():
+        for folder in paths if self._options.prune or self._options.prune_all else ():
             archived, problem = prune(
                 db, self._change, self._principal, folder, seen, [path for path in unreadable if path],
-                even_all=self._wishes.prune_all,
+                even_all=self._options.prune_all,
             )  # fmt: skip
             self.archived += archived
             if problem:
@@ -181,7 +143,7 @@ class Ingestion:
             self.ids.append(id)
 
     def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
-        """Take in what was read by other means, such as one conversation of an export."""
+        """Ingest what was read by other means, such as one conversation of an export."""
         self._take(origin.uri, origin.sha256, load)
 
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
@@ -189,7 +151,7 @@ class Ingestion:
         row = queries.source(self._vault.connection, uri, self._principal)
         known = ("",) if row is None else (sha256, forgotten.seal(self._vault.connection, sha256))
         read_alike = row is not None and row.sha256 != "" and row.sha256 in known
-        if row is not None and read_alike and row.recipe == self.recipe and not self._wishes.reread:
+        if row is not None and read_alike and row.recipe == self.recipe and not self._options.reread:
             self.unchanged += len(queries.places(self._vault.connection, row.n))
             return
         self._read(uri, load, self._apply)
@@ -207,38 +169,38 @@ class Ingestion:
                 return
             apply(reading)
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
-        told = {part.reason for part in reading.failed}
+        reported = {part.reason for part in reading.failed}
         # A source with a masked secret is read each time: what was said of it once is not said again.
         if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
-            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in told]
+            self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in reported]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.
 
         Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
         """
-        wishes, terms = self._wishes, self._terms(reading.origin)
+        options, terms = self._options, self._terms(reading.origin)
         reading, left, back = self._leave_forgotten(reading)
         source = queries.source(self._vault.connection, reading.origin.uri, self._principal)
         if left and not reading.drafts and source is None:
             return  # nothing of the source may be stored, not even its name
         drafts, digests, proofs = self._prepare(reading)
-        is_pruning = wishes.prune or wishes.prune_all
+        is_pruning = options.prune or options.prune_all
         with self._vault.discarding() as blobs, ExitStack() as stack:
-            parts = _Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
+            parts = batches.Parts(self._vault, self._change, reading.origin, self._on_drafts, stack, blobs)
             matched = align(parts.known, digests, [draft.ref for draft in drafts])
             for place, at in matched.same:
                 change = parts.next(1)
-                if queries.standing(change.db, place.cube) is None:
+                if queries.status(change.db, place.cube) is None:
                     continue  # forgotten by another process since the last part
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
-                if not (wishes.foreign and place.shared):
+                if not (options.foreign and place.shared):
                     self._dress(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
-                match queries.standing(change.db, place.cube):
+                match queries.status(change.db, place.cube):
                     case None:
                         continue
                     case (_, True):
@@ -249,11 +211,11 @@ class Ingestion:
                 if terms.quarantine:
                     self._hold(change, place.cube)
                 self.versions += 1
-            for start in range(0, len(matched.added), PART):
-                added = matched.added[start : start + PART]
+            for start in range(0, len(matched.added), batches.PART):
+                added = matched.added[start : start + batches.PART]
                 change = parts.next(len(added))
                 batch = [(drafts[at], digests[at], proofs[at]) for at in added]
-                self._count(change, change.add(parts.source, batch, terms, foreign=wishes.foreign), terms)
+                self._count(change, change.add(parts.source, batch, terms, foreign=options.foreign), terms)
             for place in matched.gone if is_pruning else ():
                 self.archived += leave(parts.next(1), place)
             # The next ingest retries failed pieces, and one that prunes archives pieces that are gone: until
@@ -268,7 +230,7 @@ class Ingestion:
     def _leave_forgotten(self, reading: Reading) -> tuple[Reading, int, list[bytes]]:
         """Return ``reading`` without forgotten pieces, their number, and the digests that come back."""
         found = forgotten.find(self._vault.connection, self._principal, reading.origin.uri, reading.drafts)
-        if self._wishes.reread:
+        if self._options.reread:
             return reading, 0, [each for digests in found.values() for each in digests]
         self.forgotten += len(found)
         kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
@@ -277,24 +239,24 @@ class Ingestion:
     def _add_loose(self, reading: Reading) -> None:
         """Keep what came without a source that could be read again."""
         items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
-        for start in range(0, len(items), PART):
-            batch = items[start : start + PART]
+        for start in range(0, len(items), batches.PART):
+            batch = items[start : start + batches.PART]
             with self._change() as change:
                 source = change.unread_source(LOOSE)
                 self._count(change, change.add(source, batch, terms, loose=True), terms)
             self._on_drafts(len(batch))
 
     def _terms(self, origin: Origin) -> NewMemoryFields:
-        """What is said of the cubes of one source."""
+        """Return the fields of new memories of one source."""
         is_web = origin.kind == "html" or origin.uri.startswith(("http://", "https://"))
-        held = self._wishes.quarantine == "always" or (self._wishes.quarantine == "web" and is_web)
-        return replace(self._wishes.terms, quarantine=held)
+        held = self._options.quarantine == "always" or (self._options.quarantine == "web" and is_web)
+        return replace(self._options.terms, quarantine=held)
 
     def _prepare(self, reading: Reading) -> tuple[list[Draft], list[bytes], list[bytes]]:
-        """The drafts, the digest of each, and the sha256 of its bytes in the source."""
+        """Return the drafts, the digest of each, and the sha256 of its bytes in the source."""
         drafts = list(reading.drafts)
-        if self._wishes.time is not None:
-            drafts = [d if d.time is not None else replace(d, time=self._wishes.time) for d in drafts]
+        if self._options.time is not None:
+            drafts = [d if d.time is not None else replace(d, time=self._options.time) for d in drafts]
         return (
             drafts,
             [draft.digest() for draft in drafts],
@@ -307,28 +269,28 @@ class Ingestion:
                 self.quarantined += terms.quarantine
                 self.ids.append(each.id)
                 self.added += 1
-                if self._wishes.audience:
-                    rules.bind(change, each.cube, self._wishes.audience, self._wishes.task)
+                if self._options.audience:
+                    rules.bind(change, each.cube, self._options.audience, self._options.task)
                 continue
-            if not self._wishes.foreign:
+            if not self._options.foreign:
                 self._renew(change, each.cube)
             self.unchanged += 1
 
     def _dress(self, change: Transaction, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
-        terms = self._wishes.terms
+        terms = self._options.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
         self._renew(change, cube)
 
     def _renew(self, change: Transaction, cube: int) -> None:
-        terms = self._wishes.terms
+        terms = self._options.terms
         if terms.expires is not None or terms.uses is not None:
             change.renew(cube, terms.expires, terms.uses)
 
     def _hold(self, change: Transaction, cube: int) -> None:
         """Let a new version wait for a review."""
-        state, _ = queries.standing(change.db, cube) or ("", False)
+        state, _ = queries.status(change.db, cube) or ("", False)
         if state in LIVE_STATES:
             change.set_state(cube, next_state(state, "quarantine"), "quarantine")
             self.quarantined += 1
@@ -338,90 +300,6 @@ class Ingestion:
 
     def _begin(self) -> AbstractContextManager[Transaction]:
         return self._vault.change(self._principal, self._clock())
-
-
-@contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """No garbage collection meanwhile: a large source is many values at once, none of them garbage, which
-    the collector would walk again and again (6 % of an ingest of 100,000)."""
-    was_at_work = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_at_work:
-            gc.enable()
-
-
-class _Shared:
-    """One transaction for several sources, each of which would wait for the disk."""
-
-    def __init__(self, begin: Callable[[], AbstractContextManager[Transaction]]) -> None:
-        self._begin_one, self._stack, self._since = begin, ExitStack(), 0.0
-        self._change: Transaction | None = None
-
-    @contextmanager
-    def enter(self) -> Iterator[Transaction]:
-        if self._change is None:
-            self._change, self._since = self._stack.enter_context(self._begin_one()), time.monotonic()
-        try:
-            yield self._change
-        except BaseException:
-            self.drop()
-            raise
-        if time.monotonic() - self._since > SHARED:
-            self.flush()
-
-    def flush(self) -> None:
-        """Commit what waits."""
-        self._change = None
-        self._stack.close()
-
-    def drop(self) -> None:
-        """Undo what waits."""
-        if self._change is not None:
-            self._change = None
-            with suppress(_Undone):
-                self._stack.__exit__(_Undone, _Undone(), None)
-
-
-class _Undone(Exception):
-    """Leaves a transaction that is not to be kept."""
-
-
-class _Parts:
-    """The transactions of one source: each takes about PART drafts, and a short source just one."""
-
-    def __init__(
-        self,
-        vault: Vault,
-        begin: Callable[[], AbstractContextManager[Transaction]],
-        origin: Origin,
-        on_drafts: Callable[[int], None],
-        stack: ExitStack,
-        blobs: set[str],
-    ) -> None:
-        self._begin, self._uri, self._on_drafts, self._stack = begin, origin.uri, on_drafts, stack
-        self._change = stack.enter_context(begin())
-        known = queries.source(self._change.db, origin.uri, self._change.principal)
-        blobs.update({known.blob or ""} if known else ())
-        text = origin.converted
-        blob = None if text is None else vault.blobs.put(vault.blobs.seal(text), blobs)
-        self.source, self._claim = self._change.claim_source(origin, blob)
-        self.known = queries.places(self._change.db, self.source)
-        self._count = 0
-
-    def next(self, count: int) -> Transaction:
-        """The transaction that takes the next ``count`` drafts; a full one is committed before."""
-        if self._count and self._count + count > PART:
-            self._stack.close()
-            self._change = self._stack.enter_context(self._begin())
-            if not self._change.holds_claim(self.source, self._claim):
-                raise Locked(f"another memos ingests {self._uri} now", "it does the work of this one")
-            self._count = 0
-        self._count += count
-        self._on_drafts(count)
-        return self._change
 
 
 def _proofs(drafts: Sequence[Draft], data: bytes) -> list[bytes]:

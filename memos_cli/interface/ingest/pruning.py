@@ -131,7 +131,7 @@ def _is_bare(folder: Path) -> bool:
 
 def leave(change: Transaction, place: Place) -> bool:
     """Remove a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    match queries.standing(change.db, place.cube):
+    match queries.status(change.db, place.cube):
         case (state, False):
             change.leave_place(place.n)
             if state in LIVE_STATES and not queries.places_of(change.db, place.cube):

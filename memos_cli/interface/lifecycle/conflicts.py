@@ -10,23 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit, Plan, format_time
+from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.search import nearest_memories
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
+FEW = 50
+"""How many new memories are compared with the others at once; ``memos maintain`` compares more."""
 NEAR, NEIGHBOURS = 0.6, 8
 """Cosine from which two memories are compared word by word, and with how many each is."""
-TOLD_ONCE = ("dialogue", "event")
-"""Types whose memories are each of its own time: that two differ is no contradiction."""
+DATED_TYPES = ("dialogue", "event")
+"""Types whose memories are each about their own time: two that differ do not contradict each other."""
 SETTLED = "both_hold"
 """The kind of link between two memories that the user resolved with keep-both."""
 ROWS = ("csv", "json", "jsonl")
@@ -44,9 +46,13 @@ class Conflict:
     """The id of the one that was archived to settle it; "" if both are kept."""
 
 
-def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
-    """The pairs that wait to be settled; with ``similar`` those that say the same, too."""
-    db = memos.vault.connection
+def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = False) -> list[Conflict]:
+    """Return pairs of memories that contradict each other; with ``similar``, also duplicates.
+
+    With ``ids``, only the pairs of these memories.
+    """
+    named = {cube.n for cube in session.access.get_many(ids)}
+    db = session.vault.connection
     found = [
         each
         for kind in ("contradicts", *(["similar_to"] if similar else []))
@@ -59,82 +65,84 @@ def conflicts(memos: Memos, *, similar: bool = False) -> list[Conflict]:
         if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
             later = newest(one, other)
             pairs.append(Conflict(other if later is one else one, later, each.kind))
-    memos.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
+    if ids:
+        pairs = [pair for pair in pairs if named & {pair.older.n, pair.newer.n}]
+    session.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
     return pairs
 
 
-def resolve(memos: Memos, how: str, ids: Sequence[str]) -> list[Conflict]:
-    """Settle the conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
+def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
+    """Resolve conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
     Where no memory is named, all that contradict are meant, and none that just say the same or came from a
     feed. What is not kept is archived. Returns the conflicts that were settled, each with what was archived.
     Raises Refused for what came from a feed: it stays as it is there.
     """
-    memos.access.require_writer()
-    pairs = conflicts(memos, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
-    named = {cube.n for cube in memos.several(ids, "write")}
+    session.access.require_writer()
+    pairs = conflicts(session, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
+    named = {cube.n for cube in session.access.get_many(ids, "write")}
     mine = [
         pair
         for pair in pairs
-        if named & {pair.older.n, pair.newer.n} or not (named or not _may_settle(memos, pair))
+        if named & {pair.older.n, pair.newer.n} or not (named or not _may_settle(session, pair))
     ]
-    kept = None if how in ("keep-newest", "keep-both") else memos.access.one(how, "write")
+    kept = None if how in ("keep-newest", "keep-both") else session.access.get(how, "write")
     if kept is not None:
         mine = [pair for pair in mine if kept.n in (pair.older.n, pair.newer.n)]
     if not mine and (named or kept is not None):
         raise UsageError("there is no such conflict", "memos conflicts")
     settled = []
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with session.vault.change(session.principal, session.now()) as change:
         for pair in mine:
             loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
             links.remove(change, pair.older.n, pair.kind, pair.newer.n)
             links.add(change, pair.older.n, SETTLED, pair.newer.n)
-            standing = queries.standing(change.db, loser.n)
+            standing = queries.status(change.db, loser.n)
             settled.append(pair if how == "keep-both" else replace(pair, archived=loser.id))
             if how != "keep-both" and standing and standing[0] in LIVE_STATES:
-                memos.access.require([loser], "write")
+                session.access.require([loser], "write")
                 require_unfrozen([loser])
                 change.set_state(loser.n, next_state(standing[0], "archive"), "archive")
     return settled
 
 
-def link_rivals(
-    memos: Memos, cube: int, embedder: int, *, dry_run: bool = False
+def link_conflicts(
+    session: Session, cube: int, embedder: int, *, dry_run: bool = False
 ) -> Iterator[tuple[str, Cube, Cube]]:
     """Link a memory with those near to it that say the same, or of the same thing something else."""
-    db = memos.vault.connection
+    db = session.vault.connection
     mine = queries.by_rowid(db, [cube]).get(cube)
-    if mine is None or mine.type in TOLD_ONCE:
+    if mine is None or mine.type in DATED_TYPES:
         return
     vector = vector_index.stored(db, embedder, cube)
     if vector is None:
         return
-    near = nearest_memories(memos.vault, vector, embedder, Filter(), memos.now(), NEIGHBOURS)
+    near = nearest_memories(session.vault, vector, embedder, Filter(), session.now(), NEIGHBOURS)
     others = queries.by_rowid(db, [n for n, cosine in near.items() if n != cube and cosine >= NEAR])
     linked = {end for each in links.links_of(db, [cube]) for end in (each.source, each.target)}
     found = {
         other.n: compare(mine.text, other.text)
         for other in others.values()
-        if _compared(memos, mine, other) and other.type not in TOLD_ONCE
+        if _compared(session, mine, other) and other.type not in DATED_TYPES
     }
     rivals = [others[n] for n, kind in found.items() if kind == "contradicts"]
-    apart = _in_one_list(memos, mine, rivals) | {each.n for each in rivals if _is_of_other(mine, each)}
+    apart = _in_one_list(session, mine, rivals) | {each.n for each in rivals if _is_of_other(mine, each)}
     for n, kind in found.items():
         if not kind or n in linked or n in apart:
             continue
         if not dry_run:
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 links.add(change, cube, kind, n)
         yield kind, mine, others[n]
 
 
-def _in_one_list(memos: Memos, mine: Cube, rivals: Sequence[Cube]) -> set[int]:
+def _in_one_list(session: Session, mine: Cube, rivals: Sequence[Cube]) -> set[int]:
     """Return the ``rivals`` in one list with ``mine``: rows of one table, or three similar lines of a source.
 
     Entries of a list, such as a timetable, are about different things and contradict nothing."""
     found: dict[int, list[tuple[int, str]]] = {}
     for other in rivals:
-        for source, kind in queries.common_sources(memos.vault.connection, mine.n, other.n):
+        for source, kind in queries.common_sources(session.vault.connection, mine.n, other.n):
             found.setdefault(source, []).append((other.n, kind))
     return {n for held in found.values() for n, kind in held if kind in ROWS or len(held) > 1}
 
@@ -151,25 +159,27 @@ def _heading(cube: Cube) -> str:
     return heading or ("" if name == PurePath(cube.source or "").stem else name)
 
 
-def _compared(memos: Memos, one: Cube, other: Cube) -> bool:
-    """Whether both are one's own, or one of them came from a feed."""
+def _compared(session: Session, one: Cube, other: Cube) -> bool:
+    """Return whether both are the caller's, or one of them came from a feed."""
     owners = {one.owner, other.owner}
-    return memos.principal in owners and all(is_feeds(each) for each in owners - {memos.principal})
+    return session.principal in owners and all(is_feeds(each) for each in owners - {session.principal})
 
 
-def link_new(memos: Memos, ids: Sequence[str]) -> list[str]:
-    """Compare a few new memories with all others and link conflicts. Returns notes for the user."""
-    embedder = queries.embedder_in_use(memos.vault.connection)
-    told = []
-    for cube in memos.several(ids):
-        for kind, mine, other in link_rivals(memos, cube.n, embedder):
+def link_new(session: Session, ids: Sequence[str]) -> list[str]:
+    """Compare a few new memories with all others; link conflicts. Returns notes for the user."""
+    if not 0 < len(ids) <= FEW:
+        return []
+    embedder = queries.embedder_in_use(session.vault.connection)
+    notes = []
+    for cube in session.access.get_many(ids):
+        for kind, mine, other in link_conflicts(session, cube.n, embedder):
             if kind == "contradicts":
-                told.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
-    return told
+                notes.append(f"{mine.id} may contradict {other.id}; see `memos conflicts`")
+    return notes
 
 
 def newest(one: Cube, other: Cube) -> Cube:
-    """Of two memories the one that tells what is later."""
+    """Return the one of two memories with the later time."""
 
     def key(cube: Cube) -> tuple[int, int]:
         return (cube.created if cube.time is None else cube.time, cube.n)
@@ -177,12 +187,12 @@ def newest(one: Cube, other: Cube) -> Cube:
     return max(one, other, key=key)
 
 
-def _may_settle(memos: Memos, pair: Conflict) -> bool:
+def _may_settle(session: Session, pair: Conflict) -> bool:
     """Return whether the caller may change both memories; those of a feed cannot be changed."""
-    return all(memos.access.decide(cube, "write").allowed for cube in (pair.older, pair.newer))
+    return all(session.access.decide(cube, "write").allowed for cube in (pair.older, pair.newer))
 
 
-def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[Cube, Cube]]:
+def disputed(session: Session, hits: Sequence[Hit], relevance: float) -> list[tuple[Cube, Cube]]:
     """Return the pairs among ``hits`` that may contradict each other, the newer first.
 
     A link may come from a bundle, so it does not make a memory relevant: both must reach ``relevance``,
@@ -190,7 +200,7 @@ def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[
     """
     by_number = {hit.cube.n: hit for hit in hits}
     pairs = []
-    for each in links.links_of(memos.vault.connection, list(by_number)) if by_number else ():
+    for each in links.links_of(session.vault.connection, list(by_number)) if by_number else ():
         if each.kind == "contradicts" and {each.source, each.target} <= by_number.keys():
             both = [by_number[each.source], by_number[each.target]]
             one, other = (hit.cube for hit in both)
@@ -200,40 +210,3 @@ def disputed(memos: Memos, hits: Sequence[Hit], relevance: float) -> list[tuple[
             later = own[0] if len(own) == 1 else newest(one, other)
             pairs.append((later, other if later is one else one))
     return pairs
-
-
-def newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
-    """Return ``hits`` with each pair side by side, the newer first, at the place of the better one.
-
-    Both get the relevance of the better one, and a time: when they were stored, if they have none.
-    """
-    order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
-    for newer, older in pairs:
-        both = [by_number[newer.n], by_number[older.n]]
-        score, relevance = max(hit.score for hit in both), max(hit.relevance for hit in both)
-        for hit in both:
-            if hit.cube.time is None:
-                hit = replace(hit, cube=replace(hit.cube, time=hit.cube.created))
-            why = {**hit.why, "relevance": relevance}
-            by_number[hit.cube.n] = replace(hit, score=score, why=why)
-        at = min(order.index(newer.n), order.index(older.n))
-        order = [n for n in order if n not in (newer.n, older.n)]
-        order[at:at] = [newer.n, older.n]
-    return [by_number[n] for n in order]
-
-
-def note_disputed(plan: Plan, pairs: Sequence[tuple[Cube, Cube]]) -> Plan:
-    """Return ``plan`` with a note on each of ``pairs`` that it contains in full."""
-    at = {item.hit.cube.n: item for item in plan.chosen}
-    both = [(at[newer.n], at[older.n]) for newer, older in pairs if newer.n in at and older.n in at]
-    notes = [
-        f"{' and '.join(f'[{item.label}] ({_day(item.hit.cube)})' for item in pair)} may contradict each "
-        "other; resolve it with `memos conflicts`"
-        for pair in both
-    ]
-    labels = tuple((newer.label, older.label) for newer, older in both)
-    return replace(plan, notes=(*plan.notes, *notes), disputed=labels)
-
-
-def _day(cube: Cube) -> str:
-    return format_time(cube.created if cube.time is None else cube.time)[:10]

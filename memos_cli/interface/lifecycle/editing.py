@@ -1,4 +1,4 @@
-"""Changing memories: edit, forget, pin. What is refused, and what is told of it."""
+"""Edit, tag, pin and forget memories."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from memos_cli.infrastructure.backup import backup_format
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import forgetting, forgotten, links, queries
 from memos_cli.infrastructure.share import publications
+from memos_cli.interface import selection
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.lifecycle.linking import take_apart
-from memos_cli.interface.lifecycle.standing import chosen, require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
+from memos_cli.interface.options import check_names
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
-def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
-    """Give a cube a new version, unless it says this already.
+def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
+    """Give a memory a new version, unless its text and title are the same.
 
     ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
     """
@@ -30,20 +33,21 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
         new_one.encode()  # an argument may contain bytes that are not text; fail before any change
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.get(id, "write")
         require_unfrozen([cube])
         if seen and seen != cube.version:
             raise Conflict(f"{cube.id} was changed meanwhile", f"memos diff {cube.id} --from {seen}")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
-        head = cube.title if title is None else cover(title, memos.settings.ingest_secrets)
+        head = cube.title if title is None else cover(title, session.settings.ingest_secrets)
         new = (cube.text if text is None else text, head)
         if new == (cube.text, cube.title):
             return Edited(cube.id, cube.version, False)
-        new_text, level = (new[0], "open") if text is None else guard(new[0], memos.settings.ingest_secrets)
+        new_text, level = (new[0], "open") if text is None else guard(new[0], session.settings.ingest_secrets)
         change.edit(cube, new_text, new[1])
         change.mark(cube.n, level, raising=True)
+    embed_changed(session)
     notes = (
         ("masked text that looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
     )
@@ -51,76 +55,104 @@ def edit(memos: Memos, id: str, text: str | None, title: str | None, seen: int =
 
 
 def forget(
-    memos: Memos, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
+    session: Session, ids: Sequence[str], filter: Filter | None, *, dry_run: bool, exactly: bool = False
 ) -> Forgotten:
-    """Remove cubes, the states that were made from them, and the weights of adapters that hold them.
+    """Delete memories, the states made from them, and the weights of adapters that were trained on them.
 
     States and adapters that others made from them are removed too. Unless ``exactly``, memories that were
     merged with them or sliced from them are forgotten as well. Ingesting their sources does not bring them
     back. The result contains only what the caller may read.
     """
-    db = memos.vault.whole
-
-    def meant() -> tuple[Cube, ...]:
-        cubes = chosen(memos, ids, filter, "admin")
-        named = [cube.n for cube in cubes]
-        require_unfrozen(cubes)
-        more = set() if exactly else links.relatives(db, named) - {*named}
-        made = queries.by_rowid(db, sorted(more)).values()
-        require_unfrozen(visible(made))
-        if any(cube.frozen for cube in made):
-            raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
-        return (*cubes, *made)
-
-    def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
-        if not memos.vault.is_narrow:
-            return tuple(cubes)
-        seen = queries.by_ids(memos.vault.connection, [cube.id for cube in cubes])
-        return tuple(cube for cube in cubes if cube.id in seen)
-
-    def count(table: str, cubes: Sequence[Cube]) -> int:
-        statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
-        return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
-
-    def told(cubes: tuple[Cube, ...]) -> Forgotten:
-        cubes = visible(cubes)
-        named = {cube.id for cube in cubes}
-        now, seen = memos.now(), memos.vault.connection
-        states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
-        taught = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
-        counts = count("version", cubes), count("vector", cubes)
-        made = tuple(sorted(states - named)), tuple(sorted(taught - named))
-        names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
-        copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
-        return Forgotten(cubes, *counts, dry_run, *made, published=names, backups=copies)
-
+    vault = session.vault
     if dry_run:
-        shown = told(meant())
-        memos.audit_reads("list", shown.cubes)
+        shown = _summary(session, _to_forget(session, ids, filter, exactly=exactly), dry_run=True)
+        session.audit_reads("list", shown.cubes)
         return shown
-    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = meant()
-        gone = told(cubes)
+    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+        cubes = _to_forget(session, ids, filter, exactly=exactly)
+        gone = _summary(session, cubes, dry_run=False)
         gone_now = {cube.n for cube in cubes}
         for cube in cubes:  # what was merged with it, and is not forgotten, is back
-            for merged in links.reached(db, [cube.n], "merged_into"):
+            for merged in links.reached(vault.unrestricted, [cube.n], "merged_into"):
                 take_apart(change, merged, but=gone_now)
         forgotten.remember(change, [cube for cube in cubes if cube.payload == "plaintext"])
         blobs.update(change.disown_blobs([cube.n for cube in cubes]))
         blobs.update(blob for cube in cubes for blob in forgetting.forget(change, cube.n))
         change.drop_bare_sources()
-    return replace(gone, settled=not cubes or memos.vault.settle())
+    return replace(gone, settled=not cubes or vault.scrub())
 
 
-def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
-    """Let memories stand in every prompt of a view, and adapters be attached to it, or no longer."""
+def _to_forget(
+    session: Session, ids: Sequence[str], filter: Filter | None, *, exactly: bool
+) -> tuple[Cube, ...]:
+    """Return the chosen memories and, unless ``exactly``, those that were merged or sliced from them."""
+    db = session.vault.unrestricted
+    cubes = selection.to_change(session, ids, filter, "admin")
+    named = [cube.n for cube in cubes]
+    require_unfrozen(cubes)
+    more = set() if exactly else links.relatives(db, named) - {*named}
+    made = queries.by_rowid(db, sorted(more)).values()
+    require_unfrozen(_visible(session, made))
+    if any(cube.frozen for cube in made):
+        raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
+    return (*cubes, *made)
+
+
+def _visible(session: Session, cubes: Iterable[Cube]) -> tuple[Cube, ...]:
+    """Return the memories among ``cubes`` that the caller may read."""
+    if not session.vault.is_restricted:
+        return tuple(cubes)
+    seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
+    return tuple(cube for cube in cubes if cube.id in seen)
+
+
+def _summary(session: Session, cubes: Iterable[Cube], *, dry_run: bool) -> Forgotten:
+    """Return what goes with ``cubes``, as far as the caller may read it."""
+    db, seen, now = session.vault.unrestricted, session.vault.connection, session.now()
+    cubes = _visible(session, cubes)
+    named = {cube.id for cube in cubes}
+
+    def count(table: str) -> int:
+        statement = f"SELECT count(*) FROM {table} WHERE cube = ?"
+        return sum(db.execute(statement, (cube.n,)).fetchone()[0] for cube in cubes)
+
+    states = {each.id for cube in cubes for each in saved_states.made_from(seen, cube.n, now=now)}
+    trained = {each.id for cube in cubes for each in adapters.made_from(seen, cube.n, now=now)}
+    names = tuple(f"{name} of {owner}" for name, owner in publications.holding(db, sorted(named)))
+    copies = backup_format.holding(db, min(cube.created for cube in cubes)) if cubes else ()
+    return Forgotten(
+        cubes, count("version"), count("vector"), dry_run, tuple(sorted(states - named)),
+        tuple(sorted(trained - named)), published=names, backups=copies,
+    )  # fmt: skip
+
+
+def tag(
+    session: Session, ids: Sequence[str], tags: Sequence[str], *, remove: bool, untag: Sequence[str]
+) -> Tagged:
+    """Add ``tags`` to memories, or ``remove`` them; and remove the tags ``untag``. All or nothing."""
+    if not remove:
+        check_names(tags, "tag")
+        tags = [cover(each, session.settings.ingest_secrets) for each in tags]
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.access.get_many(ids, "write")
+        require_unfrozen(cubes)
+        session.access.require(cubes, "share")  # tags decide who sees a memory
+        changed = sum(
+            change.tag(cube.n, tags, remove=remove) + change.tag(cube.n, untag, remove=True) > 0
+            for cube in cubes
+        )
+    return Tagged(len(cubes), changed)
+
+
+def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
+    """Put memories at the start of every prompt of a view and attach adapters to it, or ``remove`` them."""
     if view:
-        memos.view(view)
+        selection.view(session, view)
     may_stand = Filter(payloads=("plaintext", "parametric"))
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "write")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.access.get_many(ids, "write")
         numbers = [cube.n for cube in cubes]
-        live = queries.filter_ids(memos.vault.connection, numbers, now=memos.now(), filter=may_stand)
+        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=may_stand)
         for cube in () if remove else cubes:
             if problem := _cannot_stand(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")
@@ -129,7 +161,7 @@ def pin(memos: Memos, ids: Sequence[str], view: str, *, remove: bool) -> Tagged:
 
 
 def _cannot_stand(cube: Cube, live: Sequence[int]) -> str:
-    """Why a cube cannot be pinned; "" if it can."""
+    """Return why a memory cannot be pinned; "" if it can."""
     if cube.payload == "activation":
         return "is not text"
     if cube.n not in live:

@@ -1,4 +1,4 @@
-"""Memories with each other: links, merging and parting, slicing."""
+"""Link, merge and slice memories; undo a merge."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields, Transaction
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged
 from memos_cli.operation.lifecycle.states import next_state
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""
@@ -29,7 +30,7 @@ LOOSE = "memos:merge"
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge made, of which memories; or what a parting brought back."""
+    """The result of a merge or slice, or of undoing a merge: a memory, and its parts."""
 
     id: str
     of: tuple[str, ...]
@@ -44,15 +45,15 @@ class LinkStep:
     link: Link | None = None
 
 
-def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
-    """Link a memory to others, or take these links away."""
+def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
+    """Link a memory to others, or ``remove`` these links."""
     if kind not in LINK_KINDS:
         raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "write")
-        targets = memos.several(others)
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.get(id, "write")
+        targets = session.access.get_many(others)
         if any(target.n == cube.n for target in targets):
             raise UsageError(f"{cube.id} cannot be linked to itself", "name two memories")
         act = links.remove if remove else links.add
@@ -60,10 +61,10 @@ def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: boo
     return Tagged(len(targets), changed)
 
 
-def walk(memos: Memos, id: str, depth: int) -> list[LinkStep]:
-    """The memories that links lead to from one, the nearest first."""
-    db = memos.vault.connection
-    cube = memos.access.one(id)
+def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
+    """Return the memories that links lead to from one, the nearest first."""
+    db = session.vault.connection
+    cube = session.access.get(id)
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
@@ -76,24 +77,24 @@ def walk(memos: Memos, id: str, depth: int) -> list[LinkStep]:
         steps += [LinkStep(distance, cubes[n], ahead[n]) for n in ahead if n in cubes]
         seen |= ahead.keys()
         edge = list(ahead)
-    memos.audit_reads("show", [step.cube for step in steps])
+    session.audit_reads("show", [step.cube for step in steps])
     return steps
 
 
-def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
-    """Put memories together into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
+def merge(session: Session, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
+    """Merge memories into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
 
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "admin")
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.access.get_many(ids, "admin")
         if len(cubes) < 2:
-            raise UsageError("one memory is no merge", "memos merge ID ID…")
-        _require_own(memos, change, cubes)
+            raise UsageError("a merge needs two memories or more", "memos merge ID ID…")
+        _require_own(session, change, cubes)
         whole = text if text is not None else "\n\n".join(dict.fromkeys(cube.text.strip() for cube in cubes))
         if not whole.strip():
             raise UsageError("the merged text is empty", "give it with --text")
-        policy, level = memos.settings.ingest_secrets, "open"
+        policy, level = session.settings.ingest_secrets, "open"
         if text is not None:
             whole, level = guard(whole, policy)
         title = None if title is None else cover(title, policy)
@@ -115,29 +116,31 @@ def merge(memos: Memos, ids: Sequence[str], text: str | None, title: str | None)
         terms = NewMemoryFields(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
         if made.cube in {cube.n for cube in cubes}:
-            raise UsageError(f"{made.id} says all of it already", "memos archive ID… puts the others away")
+            raise UsageError(f"{made.id} already says all of it", "memos archive ID… puts the others away")
         for cube in cubes:
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
             links.add(change, cube.n, "merged_into", made.cube)
             links.add(change, made.cube, "derived_from", cube.n)
+    embed_changed(session)
     return Merged(made.id, tuple(cube.id for cube in cubes))
 
 
-def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
-    """Undo merges, all or none: what was merged is back, and what it was merged into is archived."""
+def part(session: Session, ids: Sequence[str]) -> list[Merged]:
+    """Undo merges, all or none: the merged memories are back, and the one they became is archived."""
     parted = []
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with session.vault.change(session.principal, session.now()) as change:
         for id in ids:
-            cube = memos.access.one(id, "admin")
+            cube = session.access.get(id, "admin")
             require_unfrozen([cube])
             back = take_apart(change, cube.n)
             if not back:
-                raise UsageError(f"{cube.id} was not merged from others", f"memos rollback {cube.id} --to N")
+                raise UsageError(f"{cube.id} is not a merged memory", f"memos rollback {cube.id} --to N")
             if cube.state in LIVE_STATES:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
+    embed_changed(session)
     # Who may change a memory may not read all that was merged into it.
-    seen = queries.by_ids(memos.vault.connection, [id for _, back in parted for id in back])
+    seen = queries.by_ids(session.vault.connection, [id for _, back in parted for id in back])
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 
@@ -153,13 +156,13 @@ def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = froz
     return back
 
 
-def slice_up(memos: Memos, id: str, size: int) -> Merged:
-    """Keep a long memory's parts as memories of their own, linked to it. It stays as it is, archived."""
+def slice_up(session: Session, id: str, size: int) -> Merged:
+    """Store the parts of a long memory as memories of their own, linked to it; archive it."""
     from semantic_text_splitter import TextSplitter
 
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cube = memos.access.one(id, "admin")
-        _require_own(memos, change, [cube])
+    with session.vault.change(session.principal, session.now()) as change:
+        cube = session.access.get(id, "admin")
+        _require_own(session, change, [cube])
         pieces = TextSplitter(size).chunks(cube.text)
         if len(pieces) < 2:
             raise UsageError(
@@ -180,6 +183,7 @@ def slice_up(memos: Memos, id: str, size: int) -> Merged:
             if number:
                 links.add(change, made.cube, "follows", parts[number - 1].cube)
         change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
+    embed_changed(session)
     return Merged(cube.id, tuple(made.id for made in parts))
 
 
@@ -188,15 +192,16 @@ def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) 
     return change.add(source, [(draft, draft.digest(), MASKED) for draft in drafts], terms, loose=True)
 
 
-def _require_own(memos: Memos, change: Transaction, cubes: Sequence[Cube]) -> None:
-    """Raise UsageError unless all are live memories of who asks, and for whoever may read them: what is made
-    of them is its own, and for all of these."""
+def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -> None:
+    """Raise UsageError unless all are live memories of the caller that no task binds: what is made of them
+    belongs to the caller, and everyone with the right may read it.
+    """
     require_unfrozen(cubes)
     for cube in cubes:
-        if cube.owner != memos.principal:
+        if cube.owner != session.principal:
             raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
-            raise UsageError(f"{cube.id} is for a task", "memos task list")
+            raise UsageError(f"{cube.id} belongs to a task", "memos task list")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is made from memories", f"memos show {cube.id}")
         if cube.state not in LIVE_STATES:

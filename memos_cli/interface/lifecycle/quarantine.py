@@ -1,57 +1,80 @@
-"""Memories that wait for somebody to look at them, and how far a memory may go."""
+"""Review memories in quarantine, and set how sensitive memories are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
-from memos_cli.errors import Refused, UsageError
+from memos_cli.errors import Refused, UsageError, require_known
 from memos_cli.infrastructure.access.governance import is_feeds
-from memos_cli.interface.lifecycle.standing import require_unfrozen
+from memos_cli.interface import selection
+from memos_cli.interface.lifecycle.archiving import require_unfrozen
+from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
+from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.lifecycle.states import next_state
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
-def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
-    """Let quarantined memories in, or archive them: those of ``ids``, or all that pass ``filter``.
+def review(session: Session, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
+    """Approve quarantined memories, or archive them: those of ``ids``, or all that match ``filter``.
 
     Raises Refused for an agent: what came from outside is let in by a person.
     """
-    if not memos.principal.startswith("user:"):
-        raise Refused("only a user reviews what came from outside", "memos review --as user:NAME")
+    if not session.principal.startswith("user:"):
+        raise Refused("only a user can review quarantined memories", "memos review --as user:NAME")
     action = "approve" if approve else "reject"
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = _waiting(memos, ids, filter)
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = _waiting(session, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
-                raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
+                raise UsageError(f"{cube.id} is not in quarantine: it is {cube.state}", "memos review")
             change.set_state(cube.n, next_state(cube.state, action, cube.id), action)
+    if approve:
+        embed_changed(session)
     return cubes
 
 
-def _waiting(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
-    """What is to be reviewed: one's own, and what came from a feed that one follows. Raises Refused."""
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A memory in quarantine, and what in it looks like an instruction to the model."""
+
+    cube: Cube
+    suspicions: tuple[str, ...]
+
+
+def quarantined(session: Session, ids: Sequence[str], filter: Filter) -> list[Quarantined]:
+    """Return the memories in quarantine that match ``filter``; with ``ids`` only those, oldest first."""
+    wanted = replace(filter, states=("quarantined",))
+    found = [*selection.select(session, wanted, newest=False)]
+    if ids:
+        named = {cube.n for cube in session.access.get_many(ids)}
+        found = [cube for cube in found if cube.n in named]
+    session.audit_reads("list", found)
+    return [Quarantined(cube, tuple(suspicions(f"{cube.title}\n{cube.text}"))) for cube in found]
+
+
+def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> list[Cube]:
+    """Return the memories to review: the caller's, and those of its feeds. Raises Refused."""
     if filter is None:
-        cubes = memos.several(ids)
+        cubes = session.access.get_many(ids)
     else:
-        cubes = [*memos.select(replace(filter, states=("quarantined",)))]
-    memos.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
-    memos.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
+        cubes = [*selection.select(session, replace(filter, states=("quarantined",)))]
+    session.access.require([cube for cube in cubes if not is_feeds(cube.owner)], "write")
+    session.access.require([cube for cube in cubes if is_feeds(cube.owner)], "share")
     return cubes
 
 
-def mark(memos: Memos, ids: Sequence[str], level: str) -> Tagged:
-    """Say how sensitive memories are."""
-    if level not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {level!r}", f"one of: {', '.join(SENSITIVITIES)}")
-    with memos.vault.change(memos.principal, memos.now()) as change:
-        cubes = memos.several(ids, "write")
+def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
+    """Set how sensitive memories are."""
+    require_known("sensitivity", level, SENSITIVITIES)
+    with session.vault.change(session.principal, session.now()) as change:
+        cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
-        memos.access.require(cubes, "share")  # it decides where a memory may go
+        session.access.require(cubes, "share")  # it decides where a memory may go
         changed = sum(change.mark(cube.n, level) for cube in cubes)
     return Tagged(len(cubes), changed)

@@ -1,4 +1,4 @@
-"""Secrets and personal data in a text: where they stand, so that they can be masked or marked.
+"""Find secrets and personal data in a text, so that they can be masked or marked.
 
 Secrets are found by detect-secrets' detectors of tokens with a fixed format, by a few more formats, and as
 values that are assigned to a name like ``password`` (``secret_names``). The detectors by entropy are not
@@ -102,7 +102,7 @@ _WINDOW, _OVERLAP = 6000, 2000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sensitive:
-    """A stretch of text, ``[start, end)`` in characters, that is a secret or personal, and what it is."""
+    """A secret or personal data: ``[start, end)`` in characters, and what it is."""
 
     start: int
     end: int
@@ -110,7 +110,7 @@ class Sensitive:
 
 
 def find_secrets(text: str) -> list[Sensitive]:
-    """The secrets in ``text``, in order, without overlaps. Not every secret is found."""
+    """Return the secrets found in ``text``, in order, without overlaps. Not every secret is found."""
     found: list[Sensitive] = []
     for start, end in find_suspects(text):
         line = lower(text[start:end])
@@ -123,7 +123,7 @@ def find_secrets(text: str) -> list[Sensitive]:
 
 
 def find_personal(text: str) -> list[Sensitive]:
-    """Phone numbers, card and bank account numbers, and mail addresses in ``text``, in order.
+    """Return phone, card and bank account numbers, and mail addresses in ``text``, in order.
 
     Nothing where the extra ``personal`` is not installed.
     """
@@ -137,7 +137,7 @@ def knows_personal() -> bool:
 
 
 def mask(text: str, found: Iterable[Sensitive]) -> str:
-    """``text`` with each stretch covered by as many asterisks; its lines stay lines."""
+    """Return ``text`` with each range replaced by as many asterisks; line breaks stay."""
     pieces, end = [], 0
     for each in found:
         pieces += [text[end : each.start], _LETTER.sub(MASK, text[each.start : each.end])]
@@ -146,7 +146,7 @@ def mask(text: str, found: Iterable[Sensitive]) -> str:
 
 
 def guard(text: str, policy: str) -> tuple[str, str]:
-    """``text`` as it may be kept by the setting ``ingest.secrets``, and the sensitivity that it then has.
+    """Return ``text`` as the setting ``ingest.secrets`` allows to store it, and its sensitivity.
 
     Raises UsageError where it holds a secret and they are refused.
     """
@@ -172,7 +172,7 @@ def note_masked(found: Sequence[Sensitive]) -> str:
 
 
 def summary(found: Sequence[Sensitive]) -> str:
-    """What was found, counted: ``2 GitHub tokens, 1 private key``."""
+    """Return what was found, counted: ``2 GitHub tokens, 1 private key``."""
     counts: dict[str, int] = {}
     for each in found:
         counts[each.what] = counts.get(each.what, 0) + 1
@@ -286,7 +286,7 @@ def _find_mail(text: str) -> Iterator[Sensitive]:
 
 
 def _merged(found: Iterable[Sensitive]) -> list[Sensitive]:
-    """In order; of those that overlap, one over all of them, called as the longest is."""
+    """Return the ranges in order, overlapping ones merged under the name of the longest."""
     merged: list[Sensitive] = []
     for each in sorted(found):
         if merged and each.start < merged[-1].end:

@@ -287,7 +287,7 @@ def _find_in_tables(text: str, start: int, end: int, lowered: str) -> Iterator[S
 
 
 def _rows(text: str, place: int, sign: str, width: int, kinds: dict[int, Kind]) -> Iterator[Stretch]:
-    """The secrets in the rows from ``place`` on, up to a blank line or lines that are no rows."""
+    """Return the secrets in the rows from ``place`` on, up to a blank line or other text."""
     strange = 0  # lines of a cell of several lines
     while 0 < place < len(text) and strange <= (0 if sign == "|" else _STRANGE):
         end = text.find("\n", place)
@@ -309,7 +309,7 @@ def _rows(text: str, place: int, sign: str, width: int, kinds: dict[int, Kind]) 
 
 
 def _split_quoted(line: str, sign: str) -> list[str]:
-    """The cells of a line, in which quotes may hold the sign between cells."""
+    """Return the cells of a line, in which quotes may contain the delimiter."""
     between = re.escape(sign)
     cells = rf"""(?:^|{between})([ ]*"(?:[^"]|"")*"[ ]*|[^{between}]*)"""
     return [match[1] for match in re.finditer(cells, line)]

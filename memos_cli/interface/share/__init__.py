@@ -1,4 +1,4 @@
-"""Memories between vaults and programs: what an export holds, in which formats, and how a bundle comes in.
+"""Exchange memories between vaults and programs: export formats, bundles, signatures, publications.
 
 The interchange bundle ("mip") is specified in store_format.md.
 """

@@ -1,4 +1,4 @@
-"""Adapters in bundles: weights, training set, report card, and the base model that they are for.
+"""Write and read adapters in bundles: weights, training set, report, and their base model.
 
 Who wrote a bundle is not known. What comes in is looked at before llama.cpp sees it, and is used only once it
 has passed its gate here; what it says of its own examination is kept, and believed by nobody.
@@ -20,19 +20,21 @@ from memos_cli.operation.adapters.training_set import is_private
 from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 MEMBER = "adapters.jsonl"
 _SUMMARY = ("passed", "reason", "checks", "recall")
 """What of a report card quotes nothing."""
-TOLD = "told"
+ORIGINAL = "told"
 """Under which an adapter that came from elsewhere keeps the report card that came with it."""
 
 
-def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
-    """The adapters of who asks that passed a gate, and were made from these memories alone as they are."""
+def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
+    """Return the caller's adapters that passed a gate and were made from these memories alone as they are
+    now.
+    """
     found = adapters.adapters(
-        memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+        session.vault.connection, now=session.now(), where="c.owner = ?", values=(session.principal,)
     )
     return [
         each
@@ -46,18 +48,20 @@ def outgoing(memos: Memos, numbers: Collection[int]) -> list[Adapter]:
     ]
 
 
-def to_member(memos: Memos, adapter: Adapter, *, public: bool = False) -> tuple[dict[str, Any], str, bytes]:
-    """An adapter as a bundle holds it: its record, and its file with its name.
+def to_member(
+    session: Session, adapter: Adapter, *, public: bool = False
+) -> tuple[dict[str, Any], str, bytes]:
+    """Return an adapter as a bundle contains it: its record, the name of its file, and the file.
 
     What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
     lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
     """
     assert adapter.blob is not None, "without weights it is stale"
-    data = bytes(memos.vault.blobs.unseal(memos.vault.blobs.get(adapter.blob)))
+    data = bytes(session.vault.blobs.unseal(session.vault.blobs.get(adapter.blob)))
     sha256 = hashlib.sha256(data).hexdigest()
     lessons = [
         each
-        for each in adapters.lessons(memos.vault.connection, adapter.cube)
+        for each in adapters.lessons(session.vault.connection, adapter.cube)
         if not is_private(each) and not (public and _is_telling(each))
     ]
     asked = {each.question for each in lessons}
@@ -91,24 +95,24 @@ def _is_telling(lesson: Lesson) -> bool:
 
 
 def _card(adapter: Adapter) -> Mapping[str, Any]:
-    """Its report card: that of who made it, where it came from elsewhere."""
-    told = adapter.report.get(TOLD)
-    return told if isinstance(told, dict) else adapter.report
+    """Return the report of an adapter: that of its maker, if it came from elsewhere."""
+    original = adapter.report.get(ORIGINAL)
+    return original if isinstance(original, dict) else adapter.report
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What became of the adapters of a bundle."""
+class AddedAdapters:
+    """The adapters of a bundle that were added, and notes on the others."""
 
     ids: list[str]
-    told: list[str]
+    notes: list[str]
     """Why others are left."""
     again: bool
-    """Whether one is left because its memories are not live here: it can be kept once they are."""
+    """Whether one was left out because its memories are not live here: it can be added once they are."""
 
 
 def keep(
-    memos: Memos,
+    session: Session,
     records: Sequence[Mapping[str, Any]],
     files: Mapping[str, bytes],
     numbers: Mapping[str, int],
@@ -116,28 +120,28 @@ def keep(
     versions: Mapping[str, int] | None = None,
     principal: str = "",
     brought: Collection[str] | None = None,
-) -> Kept:
+) -> AddedAdapters:
     """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
     not counted as there. An adapter is kept only if all its memories are ``brought`` with it.
     """
-    kept, told, again = [], [], False
+    kept, notes, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
-            id = _keep(memos, each, files, numbers, versions, principal or memos.principal, brought)
+            id = _keep(session, each, files, numbers, versions, principal or session.principal, brought)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            told.append(f"adapter {number} is left: {type(error).__name__} {error}")
+            notes.append(f"adapter {number} is left: {type(error).__name__} {error}")
         except MemosError as error:
-            told.append(f"adapter {number} is left: {error}")
+            notes.append(f"adapter {number} is left: {error}")
             again = again or not isinstance(error, (ModelUnfit, Damaged))
         else:
             kept.append(id)
-    return Kept(kept, told, again)
+    return AddedAdapters(kept, notes, again)
 
 
 def _keep(
-    memos: Memos,
+    session: Session,
     record: Mapping[str, Any],
     files: Mapping[str, bytes],
     numbers: Mapping[str, int],
@@ -160,12 +164,12 @@ def _keep(
     ]
     lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
     fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
-    recipe, told = dict(record["recipe"]), dict(record["report"])
-    title, vault = _text(record["title"]), memos.vault
+    recipe, report = dict(record["recipe"]), dict(record["report"])
+    title, vault = _text(record["title"]), session.vault
     here = queries.by_rowid(vault.connection, [n for n, _ in sources])
     digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
     known = adapters.adapters(
-        vault.connection, now=memos.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
+        vault.connection, now=session.now(), where="c.digest = ? AND c.owner = ?", values=(digest, principal)
     )
     for each in known:
         if not each.stale and (each.recipe == recipe or each.good):
@@ -177,10 +181,10 @@ def _keep(
         with vault.blobs.file(blob) as path:
             read_adapter(path)
         weights = Weights(
-            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, TOLD: told},
+            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, ORIGINAL: report},
             float(record["seconds"]),
         )  # fmt: skip
-        with vault.change(principal, memos.now()) as change:
+        with vault.change(principal, session.now()) as change:
             id, _, old = adapters.keep(
                 change, weights, name=title, sources=sources, lessons=lessons, state="archived",
                 action="import",
@@ -189,44 +193,44 @@ def _keep(
     return id
 
 
-def model_of(memos: Memos) -> str:
-    """The sha256 of the reader, by which adapters name their base; "" where there is none."""
+def model_of(session: Session) -> str:
+    """Return the sha256 of the reader, by which adapters name their base; "" without a reader."""
     from memos_cli.models.model_files import fingerprint
 
     try:
-        return fingerprint(memos.reader.path, cache_folder() / "models.json")
+        return fingerprint(session.reader.path, cache_folder() / "models.json")
     except ModelUnfit:
         return ""
 
 
-def examine(memos: Memos, ids: Sequence[str]) -> list[str]:
-    """Examine adapters that came in, if they are for the reader of this vault: what passes is used from now.
+def examine(session: Session, ids: Sequence[str]) -> list[str]:
+    """Test adapters that came in, if they are for this vault's reader: those that pass are used from now on.
 
-    Returns what is to be told.
+    Returns notes for the user.
     """
     from memos_cli.interface.adapters.distillation import examine_again
 
-    told = []
-    model = model_of(memos) if ids else ""
-    for cube in memos.several(ids):
-        adapter = adapters.by_cube(memos.vault.connection, cube.n, now=memos.now())
+    notes = []
+    model = model_of(session) if ids else ""
+    for cube in session.access.get_many(ids):
+        adapter = adapters.by_cube(session.vault.connection, cube.n, now=session.now())
         assert adapter is not None
         if "checks" in adapter.report:  # it was examined here before
             continue
         if adapter.fingerprint["model"] != model:
-            told.append(
+            notes.append(
                 f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "
                 f"used as text. With that model: memos gate {adapter.id}"
             )
             continue
         try:
-            report = examine_again(memos, adapter, cube.owner, lambda count: None)["report"]
+            report = examine_again(session, adapter, cube.owner, lambda count: None)["report"]
         except ModelUnfit as error:
-            told.append(f"{adapter.title!r} is not used: {error}")
+            notes.append(f"{adapter.title!r} is not used: {error}")
             continue
         verdict = "passed its gate here, and is used" if report["passed"] else "did not pass its gate here"
-        told.append(f"{adapter.title!r} {verdict}")
-    return told
+        notes.append(f"{adapter.title!r} {verdict}")
+    return notes
 
 
 def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[str]) -> Lesson:

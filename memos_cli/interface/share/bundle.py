@@ -33,14 +33,14 @@ _Item = TypeVar("_Item")
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
-    """A record as one line of JSON: keys sorted, no spaces, UTF-8."""
+    """Return a record as one line of JSON: keys sorted, no spaces, UTF-8."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle holds, verified against its manifest."""
+    """The content of a bundle, verified against its manifest."""
 
     parts: Mapping[str, Sequence[dict[str, Any]]]
     """Records by member."""
@@ -48,7 +48,7 @@ class Bundle:
     """What is no list of records, by member."""
     manifest: bytes
     signature: dict[str, Any] | None
-    """What the signer says; nobody has verified it yet."""
+    """The signature, not verified yet."""
 
 
 Sign = Callable[[bytes], Mapping[str, str]]
@@ -56,7 +56,7 @@ Sign = Callable[[bytes], Mapping[str, str]]
 
 
 class Again(Generic[_Item]):
-    """What can be iterated again and again, each time made anew: so that nothing of it is kept."""
+    """An iterable that computes its items at each iteration, so that none stays in memory."""
 
     def __init__(self, make: Callable[[], Iterable[_Item]]) -> None:
         self._make = make
@@ -88,16 +88,16 @@ def write_lines(
     sign: Sign | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """The same, of records that are lines already."""
+    """Write records that are lines already."""
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
     members = {name: parts.get(name, ()) for name in names}
     members |= {name: [files[name]] for name in sorted(files)} if files else {}
-    told = {name: _described(name, pieces) for name, pieces in members.items()}
-    head = to_line({"format": FORMAT, "version": VERSION, "members": told})
+    described = {name: _described(name, pieces) for name, pieces in members.items()}
+    head = to_line({"format": FORMAT, "version": VERSION, "members": described})
     archive = _Archive(stream)
     archive.add(MANIFEST, len(head), [head])
     for name, pieces in members.items():
-        archive.add(name, told[name]["bytes"], pieces)
+        archive.add(name, described[name]["bytes"], pieces)
     if sign:
         signature = to_line(sign(head))
         archive.add(SIGNATURE, len(signature), [signature])
@@ -117,7 +117,7 @@ def _described(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
 
 
 class _Archive:
-    """A tar that is written member by member; nothing of it is kept."""
+    """A tar that is written member by member, without a copy in memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._size = stream, 0
@@ -140,12 +140,12 @@ class _Archive:
 
 
 def is_bundle(head: bytes) -> bool:
-    """Whether a file that begins so may be a bundle."""
+    """Return whether a file that begins so may be a bundle."""
     return head[:14] == MANIFEST.encode() + b"\0" and head[257:262] == b"ustar"
 
 
 class Records(Sequence[dict[str, Any]]):
-    """The records of a member, read anew whenever they are iterated."""
+    """The records of a member, read from the stream at each iteration."""
 
     def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
         """Raises ValueError for a line that is no record, and for one of more than LONGEST bytes."""
@@ -170,13 +170,13 @@ class Records(Sequence[dict[str, Any]]):
 
 
 def read(stream: IO[bytes]) -> Bundle:
-    """A bundle in memory: see ``scan``."""
+    """Read a bundle in memory; see ``scan``."""
     found = scan(stream)
     return replace(found, parts={name: [*records] for name, records in found.parts.items()})
 
 
 def scan(stream: IO[bytes]) -> Bundle:
-    """A bundle, once its members are those that its manifest names. Its records are read from ``stream``.
+    """Verify a bundle against its manifest and return it. Its records are read from ``stream`` later.
 
     Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
     """
@@ -193,7 +193,7 @@ def scan(stream: IO[bytes]) -> Bundle:
         manifest = json.loads(head)
         signed = places.pop(SIGNATURE, None)
         signature = _record(b"".join(_bytes(stream, *signed))) if signed else None
-        version, told = manifest["version"], manifest["members"]
+        version, listed = manifest["version"], manifest["members"]
         if manifest["format"] != FORMAT or not isinstance(version, int):
             raise Damaged("not a bundle of memories", _AGAIN)
         if version > VERSION:
@@ -201,9 +201,9 @@ def scan(stream: IO[bytes]) -> Bundle:
                 f"the bundle is of version {version}, newer than this program", "update memos-cli"
             )
         for name, place in places.items():
-            if told[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
+            if listed[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
                 raise Damaged(f"{name} is not what the manifest says", _AGAIN)
-        if missing := told.keys() - places.keys():
+        if missing := listed.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}
         files = {name: b"".join(_bytes(stream, *places[name])) for name in places.keys() - parts.keys()}
@@ -221,7 +221,7 @@ def scan(stream: IO[bytes]) -> Bundle:
 
 
 def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
-    """The bytes of a member, a piece at a time. Raises EOFError where it is cut short."""
+    """Yield the bytes of a member, a piece at a time. Raises EOFError if it is truncated."""
     stream.seek(start)
     while size:
         piece = stream.read(min(size, _PIECE))
@@ -234,5 +234,5 @@ def _bytes(stream: IO[bytes], start: int, size: int) -> Iterator[bytes]:
 def _record(line: bytes) -> dict[str, Any]:
     found = json.loads(line.decode("utf-8", "surrogatepass"))
     if not isinstance(found, dict):
-        raise ValueError("a record is no object")
+        raise ValueError("a record is not an object")
     return found

@@ -1,4 +1,4 @@
-"""A bundle into a vault: each memory with its id, its times and all its versions, as it was there.
+"""Import a bundle: each memory with its id, its times and all its versions.
 
 Every record is checked before it is stored, a few at a time, and everything is stored in one transaction.
 ``infrastructure.adoption.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
@@ -15,6 +15,7 @@ from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import RIGHTS
+from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.share.foreign_memories import (
     Adoption,
@@ -33,7 +34,7 @@ from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.exporting import PORTABLE
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
 _WHY = {
@@ -46,7 +47,7 @@ _PART = 100
 
 
 def adopt(
-    memos: Memos,
+    session: Session,
     found: Bundle,
     job: Ingestion,
     *,
@@ -64,12 +65,12 @@ def adopt(
     grants = [*_read(found, "access.jsonl", _to_grant, job)]
     key = signing.own_key() if signer else None
     is_own = key is not None and signing.name_of(key) == signer
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with session.vault.change(session.principal, session.now()) as change:
         import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
         others: set[str] = set()
         cubes = _distinct(found, import_.brought, others, job)
         while part := [*islice(cubes, _PART)]:
-            left = _forgotten(change.db, memos.principal, part)
+            left = _forgotten(change.db, session.principal, part)
             job.forgotten += 0 if reread else len(left)
             forgotten.lift(change, (digest for each in left.values() for digest in each if reread))
             for cube in part:
@@ -86,8 +87,8 @@ def adopt(
     job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
     if members := found.parts.get(adapter_files.MEMBER):
         ids = [str(each.get("id")) for each in found.parts.get("cubes.jsonl", ())]
-        numbers = queries.by_ids(memos.vault.whole, ids, memos.principal) | import_.brought
-        _keep_adapters(memos, members, found, numbers, import_.brought, job, quarantine=quarantine)
+        numbers = queries.by_ids(session.vault.unrestricted, ids, session.principal) | import_.brought
+        _keep_adapters(session, members, found, numbers, import_.brought, job, quarantine=quarantine)
     return linked
 
 
@@ -129,7 +130,7 @@ def _left_out(*, links: int, grants: int, with_grants: bool) -> Iterator[str]:
 
 
 def _keep_adapters(
-    memos: Memos,
+    session: Session,
     members: Sequence[Mapping[str, Any]],
     found: Bundle,
     numbers: Mapping[str, int],
@@ -144,9 +145,9 @@ def _keep_adapters(
             f"left out {counted(len(members), 'adapter')}: memories in quarantine until `memos review`"
         )
         return
-    known = {adapter.id for adapter in memos.adapters()}
-    kept = adapter_files.keep(memos, members, found.files, numbers, brought=brought)
-    job.notes += [*kept.told, *adapter_files.examine(memos, [id for id in kept.ids if id not in known])]
+    known = {adapter.id for adapter in adapters.adapters(session.vault.connection, now=session.now())}
+    kept = adapter_files.keep(session, members, found.files, numbers, brought=brought)
+    job.notes += [*kept.notes, *adapter_files.examine(session, [id for id in kept.ids if id not in known])]
 
 
 # --- records ---------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ def _forgotten(db: Connection, owner: str, cubes: Sequence[ForeignMemory]) -> di
 
 
 def to_foreign(value: dict[str, Any]) -> ForeignMemory:
-    """A record that is what it should be. Raises KeyError, TypeError or ValueError."""
+    """Return a valid record. Raises KeyError, TypeError or ValueError."""
     versions = [
         ForeignVersion(
             _number(v["version"]), _text(v["title"]), _text(v["text"]), _time(v["created"]),
@@ -237,9 +238,9 @@ def to_foreign(value: dict[str, Any]) -> ForeignMemory:
     ]  # fmt: skip
     id = _text(value["id"])
     if len(id) != 26 or not id.isalnum() or not id.isascii() or id != id.upper():
-        raise ValueError(f"{id!r} is no id")
+        raise ValueError(f"{id!r} is not an id")
     if any(place.end < place.start or place.start < 0 or len(place.sha256) != 32 for place in places):
-        raise ValueError("a place that is none")
+        raise ValueError("a place is not valid")
     return ForeignMemory(
         id=id,
         type=_one_of(value["type"], SEMANTIC_TYPES),
@@ -275,7 +276,7 @@ def _number(value: object) -> int:
 
 
 def _time(value: object) -> int:
-    """A moment that can be told: in the years 1 to 9999."""
+    """Return a time in the years 1 to 9999. Raises ValueError."""
     if not _FIRST <= (time := _number(value)) <= _LAST:
         raise ValueError("a time outside the years 1 to 9999")
     return time

@@ -1,4 +1,4 @@
-"""Memories in the formats of other programs. What each cannot hold is said here, and in `memos help sharing`.
+"""Write memories in the formats of other programs. `memos help sharing` says what each format lacks.
 
 None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
 again, and finds every text.
@@ -16,15 +16,15 @@ from memos_cli.infrastructure.memories import links
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 OWN_TIME = "memos_time"
 """Under which a memory's own time stands, or null, where a format has times of records alone."""
 _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
 
 
-def write_markdown(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """One file; each memory under a heading, with what is known of it in a comment, for people. No links."""
+def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """Write one file for people: each memory under a heading, with its fields in a comment. No links."""
     for cube in cubes:
         when = f" {format_time(cube.time)}" if cube.time is not None else ""
         tags = f" tags: {', '.join(cube.tags)}" if cube.tags else ""
@@ -32,11 +32,11 @@ def write_markdown(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> No
         stream.write(f"{head}{cube.text}\n\n".encode())
 
 
-def write_mem0(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """What mem0's `get_all` gives. No links; ends of life to the day."""
+def write_mem0(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """Write what mem0's `get_all` returns. No links; expiry by the day."""
     rows = (
         {
-            "id": cube.id, "memory": cube.text, "user_id": memos.principal.partition(":")[2],
+            "id": cube.id, "memory": cube.text, "user_id": session.principal.partition(":")[2],
             "created_at": format_time(cube.created), "updated_at": format_time(cube.updated),
             "categories": list(cube.tags), "actor_id": cube.author or None, "role": cube.role or None,
             "metadata": {"type": cube.type, "title": cube.title, OWN_TIME: _when(cube.time)},
@@ -47,9 +47,10 @@ def write_mem0(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
     _write_json(stream, {"results": rows})
 
 
-def write_memos(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """A `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind; no
-    ends of life."""
+def write_memos(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """Write a `textual_memory.json` of the MemOS project. Of links, `part_of` and `follows` keep their kind;
+    no expiry.
+    """
     nodes = (
         {
             "id": cube.id, "memory": cube.text,
@@ -64,15 +65,16 @@ def write_memos(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
     )  # fmt: skip
     edges = sorted(
         (link.source_id, _EDGES.get(link.kind, "RELATE_TO"), link.target_id)
-        for link in links.links_among(memos.vault.connection, {cube.n for cube in cubes})
+        for link in links.links_among(session.vault.connection, {cube.n for cube in cubes})
     )
-    told = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
-    _write_json(stream, {"nodes": nodes, "edges": told})
+    rows = [{"source": s, "type": kind, "target": t} for s, kind, t in dict.fromkeys(edges)]
+    _write_json(stream, {"nodes": nodes, "edges": rows})
 
 
-def write_letta(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """An agent file: what was said becomes its messages, everything else a block. No tags, no links, no ends
-    of life; of blocks no times, and no type but `fact`."""
+def write_letta(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    """Write an agent file: dialogues become its messages, everything else a block. No tags, links or expiry;
+    of blocks no times, and no type but `fact`.
+    """
     blocks = (
         {
             "id": f"block-{at}", "label": cube.title or f"memory-{at}", "value": cube.text,
@@ -90,7 +92,7 @@ def write_letta(memos: Memos, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
     )  # fmt: skip
     kinds = Counter(cube.type == "dialogue" for cube in cubes)
     agent = {
-        "id": "agent-0", "name": memos.principal.partition(":")[2], "system": "",
+        "id": "agent-0", "name": session.principal.partition(":")[2], "system": "",
         "block_ids": (f"block-{at}" for at in range(kinds[False])), "messages": messages,
         "in_context_message_ids": (f"message-{at}" for at in range(kinds[True])),
     }  # fmt: skip
@@ -102,7 +104,7 @@ def _when(time: int | None) -> str | None:
 
 
 def _write_json(stream: IO[bytes], value: Any) -> None:
-    """Write an object as ``json.dumps`` does with ``indent=1``; an iterator in it stands for a list."""
+    """Write an object as ``json.dumps`` does with ``indent=1``; an iterator in it becomes a list."""
     for piece in _pieces(value, ""):
         stream.write(piece.encode("utf-8", "surrogatepass"))
     stream.write(b"\n")

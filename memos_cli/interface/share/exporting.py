@@ -1,4 +1,4 @@
-"""What leaves a vault: the memories that are chosen, less what may not go, in one of several formats."""
+"""Export the chosen memories that may leave the vault, in one of several formats."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from memos_cli.cube import Cube, Filter, most_sensitive
-from memos_cli.errors import Unwritable, UsageError
+from memos_cli.cube import SENSITIVITIES, Cube, Filter, most_sensitive
+from memos_cli.errors import Unwritable, UsageError, require_known
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.interface.selection import select
 from memos_cli.interface.share import adapter_files, bundle
 from memos_cli.interface.share.export_formats import write_letta, write_markdown, write_mem0, write_memos
 from memos_cli.interface.share.signing import sign
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 PORTABLE = frozenset(
     {"part_of", "follows", "derived_from", "contradicts", "similar_to", "about", "both_hold"}
@@ -36,7 +37,7 @@ _ID = 26
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What went out. ``held_back`` counts why memories stayed: more sensitive, or another's to share."""
+    """What was exported. ``held_back`` counts the memories that were not, by reason."""
 
     format: str
     memories: int
@@ -46,7 +47,7 @@ class Exported:
 
 
 def export(
-    memos: Memos,
+    session: Session,
     ids: Sequence[str],
     filter: Filter | None,
     *,
@@ -55,23 +56,23 @@ def export(
     stream: IO[bytes],
     signed: bool,
 ) -> Exported:
-    """Write the chosen memories into ``stream``. Raises UsageError for a format that is none."""
-    if format not in FORMATS:
-        raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
+    """Write the chosen memories into ``stream``. Raises UsageError for an unknown format or sensitivity."""
+    require_known("format", format, FORMATS)
+    require_known("sensitivity", up_to, SENSITIVITIES)
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
     hashed = _Hashed(stream)
     counted = cast("IO[bytes]", hashed)
-    with memos.vault.snapshot(memos.vault.connection):
-        cubes, held_back = _chosen(memos, ids, filter, up_to)
+    with session.vault.snapshot(session.vault.connection):
+        cubes, held_back = _chosen(session, ids, filter, up_to)
         if signed:
-            _mip(memos, cubes, counted, sign)
+            _mip(session, cubes, counted, sign)
         else:
-            FORMATS[format](memos, cubes, counted)
+            FORMATS[format](session, cubes, counted)
     sha256 = hashed.sha256.hexdigest()
     notes: tuple[str, ...] = ()
     try:
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        with session.vault.change(session.principal, session.now()) as change:
             change.tell_out("export", cubes.versions())
             change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     except Unwritable as error:  # a vault on read-only media can still be exported
@@ -80,7 +81,7 @@ def export(
 
 
 class _Hashed:
-    """A stream that is written to, and the sha256 of what was."""
+    """A stream, and the sha256 of what was written to it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.sha256 = stream, hashlib.sha256()
@@ -92,7 +93,7 @@ class _Hashed:
 
 @dataclass(slots=True)
 class Chosen:
-    """The memories that go out, by id: read a few at a time, whenever they are iterated."""
+    """The memories to export, by id: read a few at a time, at each iteration."""
 
     db: Connection
     numbers: dict[int, int] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class Chosen:
         self._ids += id.encode()
 
     def versions(self) -> Iterator[tuple[str, int]]:
-        """The ids and versions; they are known here, whatever becomes of the memories."""
+        """Yield the ids and versions; they are known here, even of memories that are deleted meanwhile."""
         for at, version in enumerate(self.numbers.values()):
             yield self._ids[at * _ID : (at + 1) * _ID].decode(), version
 
@@ -124,33 +125,33 @@ class Chosen:
 
 
 def _chosen(
-    memos: Memos, ids: Sequence[str], filter: Filter | None, up_to: str
+    session: Session, ids: Sequence[str], filter: Filter | None, up_to: str
 ) -> tuple[Chosen, dict[str, int]]:
     """Return the memories to export, and how many others are held back, by reason."""
-    chosen: Iterable[Cube] = memos.several(ids) if filter is None else memos.select(filter)
+    chosen: Iterable[Cube] = session.access.get_many(ids) if filter is None else select(session, filter)
     held_back: dict[str, int] = {}
     numbers = set()
     for cube in chosen:
         if cube.payload != "plaintext":
             continue
-        if why := why_held(memos, cube, up_to):
+        if why := why_held(session, cube, up_to):
             held_back[why] = held_back.get(why, 0) + 1
         else:
             numbers.add(cube.n)
-    made = Chosen(memos.vault.connection)
+    made = Chosen(session.vault.connection)
     for id, n, version in made.db.execute("SELECT id, n, version FROM cube ORDER BY id"):
         if n in numbers:
             made.add(id, n, version)
     return made, held_back
 
 
-def why_held(memos: Memos, cube: Cube, up_to: str) -> str:
-    """Why a memory does not leave this vault; "" where it may."""
+def why_held(session: Session, cube: Cube, up_to: str) -> str:
+    """Return why a memory does not leave this vault; "" if it may."""
     if most_sensitive(cube.sensitivity, up_to) != up_to:
         return cube.sensitivity
     if is_feeds(cube.owner):
         return "from a feed"
-    if cube.owner != memos.principal and not memos.access.decide(cube, "share").allowed:
+    if cube.owner != session.principal and not session.access.decide(cube, "share").allowed:
         return "not yours to share"
     return ""
 
@@ -159,31 +160,34 @@ def why_held(memos: Memos, cube: Cube, up_to: str) -> str:
 
 
 def _mip(
-    memos: Memos, cubes: Chosen, stream: IO[bytes], sign: Callable[[bytes], Mapping[str, str]] | None = None
+    session: Session,
+    cubes: Chosen,
+    stream: IO[bytes],
+    sign: Callable[[bytes], Mapping[str, str]] | None = None,
 ) -> None:
-    db, numbers = memos.vault.connection, cubes.numbers.keys()
+    db, numbers = session.vault.connection, cubes.numbers.keys()
     linked = sorted(
         (link.source_id, link.kind, link.target_id)
         for link in links.links_among(db, numbers)
         if link.kind in PORTABLE
     )
-    carried = [adapter_files.to_member(memos, each) for each in adapter_files.outgoing(memos, numbers)]
+    carried = [adapter_files.to_member(session, each) for each in adapter_files.outgoing(session, numbers)]
     carried.sort(key=lambda each: (each[0]["title"], each[1]))
     granted = [
         rule
-        for rule in rules.all_rules(memos.vault.whole)
-        if rule.kind == "cube" and rule.owner == memos.principal and cubes.have([rule.target])
+        for rule in rules.all_rules(session.vault.unrestricted)
+        if rule.kind == "cube" and rule.owner == session.principal and cubes.have([rule.target])
     ]
     bundle.write(
         stream,
         {
-            "cubes.jsonl": bundle.Again(lambda: (record(memos, cube) for cube in cubes)),
+            "cubes.jsonl": bundle.Again(lambda: (record(session, cube) for cube in cubes)),
             "links.jsonl": [{"source": s, "kind": kind, "target": t} for s, kind, t in linked],
             "access.jsonl": [
                 {"target": r.target, "principal": r.principal, "right": r.right, "expires": r.expires}
                 for r in sorted(granted, key=lambda r: (r.target, r.principal, r.right))
             ],
-            "rebuild.jsonl": _requests(memos, cubes) if cubes else (),
+            "rebuild.jsonl": _requests(session, cubes) if cubes else (),
             **({adapter_files.MEMBER: [record for record, _, _ in carried]} if carried else {}),
         },
         sign,
@@ -191,27 +195,27 @@ def _mip(
     )
 
 
-def _requests(memos: Memos, cubes: Chosen) -> list[dict[str, Any]]:
-    """The states that were made of these memories alone, to be made again; and those still to be made."""
+def _requests(session: Session, cubes: Chosen) -> list[dict[str, Any]]:
+    """Return the states made of these memories alone, to be made again there, and those that still wait."""
     made: list[dict[str, Any]] = [
         {
             "view": each.state.view,
             "document": [source.id for source in each.sources if source.part == "document"],
         }
-        for each in memos.activations()
+        for each in saved_states.activations(session.vault.connection, now=session.now())
         if each.cubes("document") and {source.cube for source in each.sources} <= cubes.numbers.keys()
     ]
     waiting = [
         dict(each)
-        for each in saved_states.requests(memos.vault.connection)
+        for each in saved_states.requests(session.vault.connection)
         if cubes.have(each["document"]) and each not in made
     ]
     return sorted(made + waiting, key=lambda each: json.dumps(each, sort_keys=True))
 
 
-def record(memos: Memos, cube: Cube) -> dict[str, Any]:
-    """A memory with all its versions, as a bundle holds it. Times are milliseconds since 1970 UTC."""
-    db = memos.vault.connection
+def record(session: Session, cube: Cube) -> dict[str, Any]:
+    """Return a memory with all its versions, as in a bundle. Times are milliseconds since 1970 UTC."""
+    db = session.vault.connection
     return {
         "id": cube.id, "type": cube.type, "state": cube.state, "ref": cube.ref, "author": cube.author,
         "role": cube.role, "time": cube.time, "created": cube.created, "updated": cube.updated,
@@ -234,12 +238,12 @@ def record(memos: Memos, cube: Cube) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _jsonl(memos: Memos, cubes: Chosen, stream: IO[bytes]) -> None:
+def _jsonl(session: Session, cubes: Chosen, stream: IO[bytes]) -> None:
     for cube in cubes:
-        stream.write(bundle.to_line(record(memos, cube)))
+        stream.write(bundle.to_line(record(session, cube)))
 
 
-FORMATS: dict[str, Callable[[Memos, Chosen, IO[bytes]], None]] = {
+FORMATS: dict[str, Callable[[Session, Chosen, IO[bytes]], None]] = {
     "mip": _mip, "jsonl": _jsonl, "markdown": write_markdown, "mem0": write_mem0, "memos": write_memos,
     "letta": write_letta,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Memories as JSON lines: what `memos export --format jsonl` and `memos list --json` write, read again."""
+"""Read memories from JSON lines, as `memos export --format jsonl` and `memos list --json` write them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TIMES = ("time", "created", "updated", "expires")
 
 
 def is_memory(value: Mapping[str, Any]) -> bool:
-    """Whether a line is of a memory that this program wrote."""
+    """Return whether a line is a memory that this program wrote."""
     return {"id", "versions", "places"} <= value.keys() or {"id", "payload", "state", "owner"} <= value.keys()
 
 
 def read(stream: IO[bytes]) -> tuple[Bundle, list[str]]:
-    """The memories of all lines, as a bundle has them, and what could not be read.
+    """Return the memories of all lines as a bundle, and what could not be read.
 
     A line of ``list`` tells only what the memory says now: that is its first version here. What was made
     from memories is left. ``stream`` must stay open: the lines are read again whenever they are iterated.
@@ -58,7 +58,7 @@ class _Lines(Records):
 
 
 def _to_record(line: bytes) -> dict[str, Any] | None:
-    """The memory of a line; None for what was made from memories. Raises ValueError and others."""
+    """Return the memory of a line; None for what was made from memories. Raises ValueError and others."""
     value = json.loads(line.decode("utf-8", "surrogatepass"))
     if not isinstance(value, dict) or not is_memory(value):
         raise ValueError("no memory")

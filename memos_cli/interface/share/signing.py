@@ -1,4 +1,4 @@
-"""Who wrote a bundle, and who may read it: ed25519 signatures, and age files for recipients.
+"""Sign and encrypt bundles: ed25519 signatures, and age files for recipients.
 
 No cryptography of our own: `cryptography` signs and verifies, `pyrage` encrypts. A signature is over the
 bytes of the manifest, which has the hash of everything else.
@@ -34,7 +34,7 @@ def key_file() -> Path:
 
 
 def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
-    """The user's signing key; None where there is none and none is to be made."""
+    """Return the user's signing key; None if there is none, unless ``make``."""
     keys = _library()
     path = key_file()
     if not path.exists():
@@ -48,28 +48,28 @@ def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
         )
     except (OSError, ValueError) as error:
         raise MemosError(
-            f"{path} is no signing key: {error}", "move it away; `memos key new` makes one"
+            f"{path} is not a signing key: {error}", "move it away; `memos key new` makes one"
         ) from error
     return found
 
 
 def name_of(key: Ed25519PrivateKey) -> str:
-    """What a signer is known by: its public key."""
+    """Return the name of a signer: its public key."""
     return PREFIX + base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
 
 
 def sign(manifest: bytes) -> dict[str, str]:
-    """The user's signature of a manifest. Raises UsageError without a key."""
+    """Return the user's signature of a manifest. Raises UsageError without a key."""
     if (key := own_key()) is None:
         raise UsageError("there is no key to sign with", "memos key new")
     return {"signer": name_of(key), "signature": base64.b64encode(key.sign(manifest)).decode()}
 
 
-def verify(manifest: bytes, told: Mapping[str, Any]) -> str:
-    """The signer of a manifest. Raises Damaged where the signature is not its own."""
+def verify(manifest: bytes, claim: Mapping[str, Any]) -> str:
+    """Return the signer of a manifest. Raises Damaged if the signature is not valid."""
     keys = _library()
     try:
-        name, signature = str(told["signer"]), base64.b64decode(str(told["signature"]), validate=True)
+        name, signature = str(claim["signer"]), base64.b64decode(str(claim["signature"]), validate=True)
         keys.Ed25519PublicKey.from_public_bytes(_public(name)).verify(signature, manifest)
     except Exception as error:
         raise Damaged(
@@ -79,18 +79,18 @@ def verify(manifest: bytes, told: Mapping[str, Any]) -> str:
 
 
 def signer_named(name: str) -> str:
-    """A signer as it is typed. Raises UsageError for what is none."""
+    """Return a signer as typed. Raises UsageError for text that is not a signer."""
     try:
         _library().Ed25519PublicKey.from_public_bytes(_public(name))
     except ValueError as error:
         raise UsageError(
-            f"{name!r} is no public key", f"it begins with {PREFIX}; `memos key show`"
+            f"{name!r} is not a public key", f"it begins with {PREFIX}; `memos key show`"
         ) from error
     return name
 
 
 def seal(data: bytes, recipients: Sequence[str]) -> bytes:
-    """An age file that each of ``recipients`` (``age1…``) can read."""
+    """Return an age file that each of ``recipients`` (``age1…``) can decrypt."""
     pyrage = _age()
     try:
         keys = [pyrage.x25519.Recipient.from_str(each) for each in recipients]
@@ -101,12 +101,12 @@ def seal(data: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def is_sealed(head: bytes) -> bool:
-    """Whether a file that begins so is an age file."""
+    """Return whether a file that begins so is an age file."""
     return head.startswith(_AGE)
 
 
 def unseal(data: bytes, identity: str) -> bytes:
-    """What is in an age file, by the identities in a file of ``age-keygen``. Raises Refused."""
+    """Decrypt an age file with the identities in a file of ``age-keygen``. Raises Refused."""
     if not identity:
         raise Refused("it is encrypted", "memos import FILE --identity KEYFILE")
     pyrage = _age()

@@ -1,4 +1,4 @@
-"""Whose bundles a vault takes in: those of its own user, and of signers that were named as trusted."""
+"""Decide whose bundles a vault accepts: those of its user, and of trusted signers."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ from memos_cli.infrastructure.memories import key_values
 from memos_cli.interface.share import signing
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _POLICY = "signer:"
 
 
-def trusted(memos: Memos) -> list[str]:
-    """The signers that this vault trusts, beside the user's own key."""
-    known = key_values.starting(memos.vault.connection, _POLICY)
+def trusted(session: Session) -> list[str]:
+    """Return the signers that this vault trusts, besides the user's own key."""
+    known = key_values.starting(session.vault.connection, _POLICY)
     return [signer for signer, value in known.items() if value]
 
 
-def trust(memos: Memos, signer: str, *, remove: bool = False) -> bool:
-    """Trust a signer from now on, or no longer. Returns whether that is new."""
-    memos.access.require_owner("choose trusted signers")
+def trust(session: Session, signer: str, *, remove: bool = False) -> bool:
+    """Trust a signer from now on, or no longer (``remove``). Returns whether that changed anything."""
+    session.access.require_owner("choose trusted signers")
     named = signing.signer_named(signer)
-    if (named in trusted(memos)) is not remove:
+    if (named in trusted(session)) is not remove:
         if remove:
             raise UsageError(f"{named} is not trusted", "memos key list")
         return False
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    with session.vault.change(session.principal, session.now()) as change:
         rules.set_policy(change, _POLICY + named, "" if remove else "trusted")
     return True
 
 
-def require_trust(memos: Memos, signer: str, *, trust: bool, hint: str = "memos import FILE --trust") -> None:
+def require_trust(
+    session: Session, signer: str, *, trust: bool, hint: str = "memos import FILE --trust"
+) -> None:
     """Raise Refused unless a signer is trusted; with ``trust`` it is, from now on."""
     own = signing.own_key()
-    if (own is not None and signing.name_of(own) == signer) or signer in trusted(memos):
+    if (own is not None and signing.name_of(own) == signer) or signer in trusted(session):
         return
     if not trust:
         raise Refused(f"this vault does not trust the signer {signer}", f"if you trust them: {hint}")
-    memos.access.require_owner("choose trusted signers")
-    with memos.vault.change(memos.principal, memos.now()) as change:
+    session.access.require_owner("choose trusted signers")
+    with session.vault.change(session.principal, session.now()) as change:
         rules.set_policy(change, _POLICY + signer, "trusted")

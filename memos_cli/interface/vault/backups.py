@@ -22,7 +22,7 @@ from memos_cli.operation.lifecycle.retention import Retention, kept
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _TRIES = 3
 """How often to start again if another process deletes a blob that is being copied."""
@@ -59,7 +59,7 @@ class Listed:
 
 
 def back_up(
-    memos: Memos, folder: Path, keep: Retention, on_bytes: Callable[[int], None] = lambda count: None
+    session: Session, folder: Path, keep: Retention, on_bytes: Callable[[int], None] = lambda count: None
 ) -> BackedUp:
     """Add a snapshot of the vault to ``folder``, and remove those that no rule of ``keep`` keeps.
 
@@ -67,16 +67,16 @@ def back_up(
     UsageError for a folder of other things, Damaged for a vault that is not intact. If it raises, earlier
     snapshots are as they were.
     """
-    memos.access.require_maker("back it up")
-    place = apart(folder, memos.folder)
-    timeout = memos.settings.lock_timeout
+    session.access.require_maker("back it up")
+    place = apart(folder, session.folder)
+    timeout = session.settings.lock_timeout
     backup = BackupFolder.make(
-        place, memos.vault.identity.id, timeout, is_open=memos.settings.permissions == "any"
+        place, session.vault.identity.id, timeout, is_open=session.settings.permissions == "any"
     )
     with backup.locked(timeout):
         survey = backup.survey()
         backup.sweep(survey)
-        run = _Run(memos, backup, survey, on_bytes)
+        run = _Run(session, backup, survey, on_bytes)
         try:
             done = run.add()
         except BaseException as error:
@@ -95,7 +95,7 @@ def back_up(
 
 
 def apart(folder: Path, vault: Path) -> Path:
-    """The real path of a folder of backups. Raises UsageError if it is in the vault, or the vault in it."""
+    """Return the real path of a folder of backups. Raises UsageError if one is inside the other."""
     real, inside = Path(os.path.realpath(folder)), Path(os.path.realpath(vault))
     if real.is_relative_to(inside):
         raise UsageError(f"{folder} is inside the vault {vault}", "name a folder outside the vault")
@@ -105,18 +105,18 @@ def apart(folder: Path, vault: Path) -> Path:
 
 
 class _Run:
-    """One backup; the caller holds the folder."""
+    """One backup; the caller has locked the folder."""
 
     def __init__(
-        self, memos: Memos, backup: BackupFolder, survey: Survey, on_bytes: Callable[[int], None]
+        self, session: Session, backup: BackupFolder, survey: Survey, on_bytes: Callable[[int], None]
     ) -> None:
-        self._memos, self._backup = memos, backup
+        self._session, self._backup = session, backup
         self._notes: list[str] = []
         self._before = survey.complete[-1] if survey.complete else None
         present = dict(survey.named.items() & survey.sizes.items())
-        self.copying = Copying(backup, memos.folder, present, on_bytes)
+        self.copying = Copying(backup, session.folder, present, on_bytes)
         taken = {*survey.broken, *(each.name for each in survey.complete)}
-        self._time = memos.now()
+        self._time = session.now()
         if self._before and self._before.time > self._time:
             path = backup.folder / "snapshots" / f"{self._before.name}.json"
             self._notes.append(
@@ -132,15 +132,15 @@ class _Run:
         made = self._same() or self._copied()
         self._backup.commit(made)
         unchanged = self._before is not None and made.tree == self._before.tree
-        if self._memos.vault.identity.encryption is not None:
-            self._notes.append(_about_key(self._memos))
+        if self._session.vault.identity.encryption is not None:
+            self._notes.append(_about_key(self._session))
         return BackedUp(
             str(self._backup.folder), made.name, made.time, made.size, self.copying.written, unchanged,
             notes=tuple(self._notes),
         )  # fmt: skip
 
     def _same(self) -> Manifest | None:
-        """The snapshot if nobody has written to the database since the one before; else None."""
+        """Return the last snapshot if nobody has written to the database since; else None."""
         if self._before is None or self._before.stamp is None:
             return None
         with self._database() as database:
@@ -154,7 +154,7 @@ class _Run:
 
     def _copied(self) -> Manifest:
         self._record()
-        vault = self._memos.vault
+        vault = self._session.vault
         for attempt in range(1, _TRIES + 1):
             is_last = attempt == _TRIES
             with vault.pin_blobs() if is_last else nullcontext(), self._database() as database:
@@ -171,13 +171,13 @@ class _Run:
         raise AssertionError("the last attempt returns or raises")
 
     def _database(self) -> AbstractContextManager[StableDatabase]:
-        vault = self._memos.vault
+        vault = self._session.vault
         return stable_database(
-            vault.folder / "memos.db", self._memos.settings.lock_timeout, vault.cipher, self._backup.scratch
+            vault.folder / "memos.db", self._session.settings.lock_timeout, vault.cipher, self._backup.scratch
         )
 
     def _head(self, db: Connection) -> Head | None:
-        """The head of the audit at the snapshot before: rows up to it were verified then.
+        """Return the head of the audit at the last snapshot: rows up to it were verified then.
 
         None if there is none, or the audit does not continue it: then all of it is verified.
         """
@@ -199,9 +199,9 @@ class _Run:
 
     def _record(self) -> None:
         """Leave in the audit that the vault is copied, before any of it is."""
-        memos = self._memos
+        session = self._session
         try:
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 note_backup(change, self._backup.folder, self._time)
         except Unwritable as error:  # a vault on read-only media can still be backed up
             self._notes.append(f"this backup is not in the audit: {error}")
@@ -220,10 +220,10 @@ def _remove_old(backup: BackupFolder, keep: Retention, newest: str) -> tuple[str
     return gone
 
 
-def _about_key(memos: Memos) -> str:
-    encryption = memos.vault.identity.encryption
+def _about_key(session: Session) -> str:
+    encryption = session.vault.identity.encryption
     where = {
-        "file": f"the file {memos.settings.key_file or (encryption.file if encryption else '')}",
+        "file": f"the file {session.settings.key_file or (encryption.file if encryption else '')}",
         "keyring": "the system's keyring",
         "passphrase": "your passphrase",
     }[encryption.keeper if encryption else "passphrase"]
@@ -231,7 +231,7 @@ def _about_key(memos: Memos) -> str:
 
 
 def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
-    """The snapshots in a folder of backups, newest first. Names and sizes are compared, contents are not."""
+    """Return the snapshots in a folder of backups, newest first. Compares names and sizes, not contents."""
     survey = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open).survey()
     found = [Listed(each.name, each.time, each.size, "") for each in survey.complete]
     found += [Listed(name, None, None, why) for name, why in survey.broken.items()]

@@ -12,34 +12,34 @@ from memos_cli.models.model_files import resolve_reader
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.vault import Vault
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 
-def make(memos: Memos, reader: str, embedder: str, encrypt: Keeper | None) -> InitResult:
+def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -> InitResult:
     """Create the vault, or complete it; store the names of its models, and compile the embedder."""
     notes = []
-    if (memos.folder / "VAULT.toml").exists():  # check access before reporting on models
-        memos.vault_to_be(encrypt)
+    if (session.folder / "VAULT.toml").exists():  # check access before reporting on models
+        session.create_vault(encrypt)
         if reader or embedder:
-            memos.access.require_owner("choose the models of the vault")
+            session.access.require_owner("choose the models of the vault")
     if reader:
         reader = str(resolve_reader(reader).path.resolve())
-    vault = memos.vault_to_be(encrypt)
+    vault = session.create_vault(encrypt)
     saved = vault.identity
     chosen_reader = reader or saved.reader
     try:
-        chosen = resolve_reader(memos.settings.reader or chosen_reader).name
+        chosen = resolve_reader(session.settings.reader or chosen_reader).name
     except ModelUnfit as error:
         chosen = ""
         notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
-    chosen_embedder, meaning = _choose_embedder(memos, vault, embedder, notes)
+    chosen_embedder, meaning = _choose_embedder(session, vault, embedder, notes)
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
-        memos.access.require_owner("choose the models of the vault")
+        session.access.require_owner("choose the models of the vault")
         vault.set_models(chosen_reader, chosen_embedder)
-    return InitResult(str(memos.folder), vault.identity.id, chosen, meaning, tuple(notes))
+    return InitResult(str(session.folder), vault.identity.id, chosen, meaning, tuple(notes))
 
 
-def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:
+def _choose_embedder(session: Session, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:
     """Choose the embedder of ``vault`` and compile it. Returns the entry of VAULT.toml, and the name to show.
 
     The name to show is that of the settings' embedder if they name one; it is "" if no embedder can be
@@ -52,25 +52,25 @@ def _choose_embedder(memos: Memos, vault: Vault, named: str, notes: list[str]) -
     is_default = not chosen and _takes_default(vault)
     if is_default:
         chosen = DEFAULT
-    effective = memos.settings.embedder or vault_embedder(chosen)
+    effective = session.settings.embedder or vault_embedder(chosen)
     try:
-        return chosen, _compile(memos, effective)
+        return chosen, _compile(session, effective)
     except ModelUnfit as error:
         if named:
             raise
         problem = f"{error}; {error.hint}"
     if is_default and effective == DEFAULT:
         with suppress(ModelUnfit):
-            shown = _compile(memos, LEGACY)
+            shown = _compile(session, LEGACY)
             notes.append(f"this vault uses {LEGACY}: {problem}")
             return LEGACY, shown
     notes.append(f"no embedder, so search by words alone: {problem}")
     return chosen, ""
 
 
-def _compile(memos: Memos, embedder: str) -> str:
+def _compile(session: Session, embedder: str) -> str:
     """Compile the embedder by opening it once; return its name."""
-    opened = memos.open_embedder(embedder)
+    opened = session.open_embedder(embedder)
     opened.close()
     return opened.name
 
@@ -83,7 +83,7 @@ def _takes_default(vault: Vault) -> bool:
     """
     from memos_cli.models.embed.embedder import DEFAULT
 
-    newest = vault.whole.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
+    newest = vault.unrestricted.execute("SELECT name FROM embedder ORDER BY n DESC LIMIT 1").fetchone()
     if newest is not None:
         return bool(newest[0] == DEFAULT)
-    return vault.whole.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None
+    return vault.unrestricted.execute("SELECT 1 FROM cube LIMIT 1").fetchone() is None

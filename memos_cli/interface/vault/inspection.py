@@ -1,10 +1,12 @@
-"""Looking closely: one cube with proof of its places, and the whole vault in numbers."""
+"""Inspect a vault: one memory with its places and its history, and all of them in numbers."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Draft, Span
 from memos_cli.errors import Damaged
@@ -12,14 +14,32 @@ from memos_cli.files import read_part
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import SourceRow
+from memos_cli.infrastructure.storage import audit
+from memos_cli.infrastructure.storage.audit import AuditRow, Break, Head
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
+from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.results import MemoryDetails, PlaceReport, Stats
+from memos_cli.interface.access.callers import require_entry
+from memos_cli.interface.missing_vectors import count_missing
+from memos_cli.interface.results import History, MemoryDetails, PlaceReport, Stats
 from memos_cli.operation.lifecycle.states import heat_now
 
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.vault.check import Finding
+    from memos_cli.interface.session import Session
 
-def show(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
-    """A cube, what was made from it, and whether its sources still read as they did."""
+
+def show(session: Session, id: str) -> MemoryDetails:
+    """Return a memory, what was made from it, and whether its sources still match."""
+    with session.vault.snapshot(session.vault.connection):
+        cube = session.access.get(id)
+        found = details(session.vault, cube, session.now())
+    session.audit_reads("show", [cube])
+    return found
+
+
+def details(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
+    """Return a memory, what was made from it, and whether its sources still match."""
     db = vault.connection
     versions = {_digest(cube, each.text): each.version for each in reversed(queries.versions(db, cube.n))}
     places = zip(queries.places_of(db, cube.n), queries.place_digests(db, cube.n), strict=True)
@@ -60,14 +80,66 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceR
     return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
 
 
+def history(session: Session, id: str) -> History:
+    """Return the versions of a memory and what happened to it, newest first."""
+    with session.vault.snapshot(session.vault.connection) as db:
+        cube = session.access.get(id)
+        versions = tuple(queries.versions(db, cube.n))
+        rows = audit.rows(db, cube=cube.id, newest=True)
+        found = History(cube.id, versions, tuple(row for row in rows if row.action not in audit.LOOKS))
+    session.audit_reads("show", [cube])
+    return found
+
+
+def audit_rows(
+    session: Session, *, cube: str, by: str, action: str, since: int | None, until: int | None
+) -> Iterator[AuditRow]:
+    """Return the audit rows that match, oldest first; the vault's maker gets those of others too."""
+    db = session.vault.unrestricted if session.access.is_maker else session.vault.connection
+    return audit.rows(
+        db, cube=cube.upper() or None, by=by or None, action=action or None, since=since, until=until
+    )
+
+
+def verify_audit(session: Session, head: str) -> list[Break]:
+    """Return where the audit was changed; also compared with an earlier ``head`` ("": none)."""
+    earlier = Head.of(head) if head else None
+    with session.vault.snapshot(session.vault.unrestricted) as db:
+        return list(audit.verify(db, earlier))
+
+
+def check_vault(session: Session, *, repair: bool) -> tuple[list[Finding], list[Finding]]:
+    """Return what is wrong with the vault, and what of it was repaired. Read only, unless ``repair``."""
+    settings, now = session.settings, session.now()
+    cipher = check.cipher_of(session.folder, session.keys)
+    require_entry(session.folder, settings, cipher, now)
+    findings = check.examine(session.folder, timeout=settings.lock_timeout, cipher=cipher)
+    if not (repair and any(finding.repairable for finding in findings)):
+        return findings, []
+    session.access.require_writer()
+    repaired = check.repair(session.vault, findings, principal=session.principal, now=now)
+    return check.examine(session.folder, timeout=settings.lock_timeout, cipher=cipher), repaired
+
+
 HEATS = 200
-"""How many heats are told."""
+"""How many heats ``stats`` returns."""
+
+
+def stats(session: Session) -> Stats:
+    """Return the vault in numbers. Only its maker gets the bytes of its files."""
+    with_sizes, half_life = session.access.is_maker, session.settings.heat_half_life
+    with session.vault.snapshot(session.vault.connection):
+        missing = count_missing(session)
+        found = measure(session.vault, missing, session.now(), half_life, with_sizes=with_sizes)
+    session.audit_reads("list", [*found.hottest, *found.coldest])
+    return found
 
 
 def measure(
     vault: Vault, without_vector: int, now: int, half_life: float, *, with_sizes: bool = True
 ) -> Stats:
-    """The vault in numbers. ``without_vector`` is how many live cubes wait for one; ``half_life`` in days.
+    """Return the vault in numbers. ``without_vector`` is how many live memories have none; ``half_life`` is
+    in days.
 
     ``with_sizes``: also the bytes of its files, which depend on what everybody has stored.
     """

@@ -1,4 +1,4 @@
-"""The nightly run: memory that looks after itself.
+"""Scheduled maintenance.
 
 Each step can be run alone, does nothing where nothing is to be done, and loses nothing when it is killed: its
 changes are those of the other commands, each in its own transaction, so the next run goes on.
@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING
 
 from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
-from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
+from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError, require_known
 from memos_cli.files import hold
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import key_values, queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import ASKING, MAINTAINED
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.lifecycle.conflicts import link_rivals
+from memos_cli.interface.adapters.demotion import demote
+from memos_cli.interface.lifecycle.conflicts import link_conflicts
+from memos_cli.interface.missing_vectors import count_missing, embed_missing
+from memos_cli.interface.selection import promptable, select
+from memos_cli.interface.states.promotion import promote
 from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.operation.lifecycle.states import DAY, heat_now, next_state
 from memos_cli.operation.states import throughput
@@ -31,7 +35,7 @@ from memos_cli.operation.states.eviction import Choice, Policy, Verdict, decide
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 STEPS = ("expire", "archive", "embed", "rivals", "states", "adapters", "sweep", "optimize")
 WORTHWHILE = 1200
@@ -56,7 +60,7 @@ class Action:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did. ``left`` are the steps that it did not come to."""
+    """What a run did. ``left`` are the steps that it had no time for."""
 
     deeds: list[Action] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -66,11 +70,11 @@ class Report:
 
 
 class OutOfTime(Exception):
-    """The run has had its time; what is left is the next one's."""
+    """The time of the run is over; the next one continues."""
 
 
 def maintain(
-    memos: Memos,
+    session: Session,
     *,
     steps: Sequence[str],
     distil: bool,
@@ -78,12 +82,12 @@ def maintain(
     minutes: float,
     on_step: Callable[[str], None],
 ) -> Report:
-    """Run ``steps`` in their order. Raises Locked when another run is at it."""
-    if unknown := [step for step in steps if step not in STEPS]:
-        raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
-    memos.access.require_writer()
-    with nullcontext() if dry_run else hold(memos.vault.folder / MAINTAINED):
-        run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
+    """Run ``steps`` in their order. Raises Locked while another run is active."""
+    for step in steps:
+        require_known("step", step, STEPS)
+    session.access.require_writer()
+    with nullcontext() if dry_run else hold(session.vault.folder / MAINTAINED):
+        run = _Run(session, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)
         report = run.report
         for step in (each for each in STEPS if each in steps):
             on_step(step)
@@ -100,7 +104,7 @@ def maintain(
             finally:
                 report.seconds[step] = round(time.monotonic() - start, 3)
         if not dry_run and (report.deeds or report.failed):
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 counts = Counter(deed.what for deed in report.deeds)
                 change.note("maintain", {"did": counts, "failed": report.failed, "left": report.left})
     return report
@@ -109,8 +113,8 @@ def maintain(
 class _Run:
     """One run: what its steps share. Each step yields what it did."""
 
-    def __init__(self, memos: Memos, dry_run: bool, deadline: float | None, distil: bool) -> None:
-        self._memos, self._dry_run, self._deadline, self._distil = memos, dry_run, deadline, distil
+    def __init__(self, session: Session, dry_run: bool, deadline: float | None, distil: bool) -> None:
+        self._session, self._dry_run, self._deadline, self._distil = session, dry_run, deadline, distil
         self.report = Report(dry_run=dry_run)
 
     def breathe(self, *_: object) -> None:
@@ -119,7 +123,7 @@ class _Run:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 raise OutOfTime
             try:
-                with hold(self._memos.vault.folder / ASKING):
+                with hold(self._session.vault.folder / ASKING):
                     return
             except Locked:
                 time.sleep(0.05)
@@ -127,9 +131,9 @@ class _Run:
     # --- memories ----------------------------------------------------------------------------------
 
     def expire(self) -> Iterator[Action]:
-        """Memories whose time is over get the state that tells it."""
-        memos, now = self._memos, self._memos.now()
-        over = memos.vault.connection.execute(
+        """Set the state of memories whose time is over."""
+        session, now = self._session, self._session.now()
+        over = session.vault.connection.execute(
             """SELECT n, id, state FROM cube WHERE expires <= ? AND payload = 'plaintext'
                AND state IN ('generated', 'activated') ORDER BY n""",
             (now,),
@@ -137,79 +141,81 @@ class _Run:
         yield from self._move([(n, id, state, "its time is over") for n, id, state in over], "expire")
 
     def archive(self) -> Iterator[Action]:
-        """What of one's own nobody has used for long is put away, if the settings say after how many days."""
-        memos, days = self._memos, self._memos.settings.maintain_archive_after
+        """Archive the caller's memories that were not used for the days of ``maintain.archive_after`` (0:
+        never).
+        """
+        session, days = self._session, self._session.settings.maintain_archive_after
         if not days:
             return
-        before = memos.now() - round(days * DAY)
-        cold = memos.vault.connection.execute(
+        before = session.now() - round(days * DAY)
+        cold = session.vault.connection.execute(
             """SELECT n, id, state FROM cube c WHERE payload = 'plaintext'
                AND state IN ('generated', 'activated') AND NOT frozen AND priority <= 0 AND owner = ?2
                AND coalesce(last_hit, updated) < ?1 AND updated < ?1
                AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n) ORDER BY n""",
-            (before, memos.principal),
+            (before, session.principal),
         ).fetchall()
         yield from self._move(
             [(n, id, s, f"not used for {days:g} day{'s' * (days != 1)}") for n, id, s in cold], "archive"
         )
 
     def _move(self, rows: Sequence[tuple[int, str, str, str]], action: str) -> Iterator[Action]:
-        """In parts, so that no writer waits long."""
-        memos = self._memos
+        """Set states in parts, so that no writer waits long."""
+        session = self._session
         for start in range(0, len(rows), 500):
             part = rows[start : start + 500]
             if not self._dry_run:
-                with memos.vault.change(memos.principal, memos.now()) as change:
+                with session.vault.change(session.principal, session.now()) as change:
                     for n, _, state, _ in part:
-                        standing = queries.standing(change.db, n)
+                        standing = queries.status(change.db, n)
                         if standing == (state, False):  # unless somebody was quicker
                             change.set_state(n, next_state(state, action), action)
             yield from (Action(action, action, id, reason) for _, id, _, reason in part)
 
     def embed(self) -> Iterator[Action]:
-        """Vectors that are missing."""
-        memos = self._memos
-        waiting = memos.count_waiting()
+        """Compute missing vectors."""
+        session = self._session
+        waiting = count_missing(session)
         if not waiting:
             return
-        done = waiting if self._dry_run else memos.embed_new(on_vectors=self.breathe)
+        done = waiting if self._dry_run else embed_missing(session, on_vectors=self.breathe)
         yield Action("embed", "embed", "", f"{counted(done, 'memory')} had no vector")
 
     def rivals(self) -> Iterator[Action]:
-        """Memories that say the same, or of the same thing something else, are linked."""
-        memos, db = self._memos, self._memos.vault.connection
+        """Link memories that are duplicates or contradict each other."""
+        session, db = self._session, self._session.vault.connection
         embedder = queries.embedder_in_use(db)
-        mark = COMPARED + memos.principal
+        mark = COMPARED + session.principal
         last = int(key_values.get(db, mark) or 0)
         rows = db.execute(
             "SELECT max(n), cube FROM vector WHERE embedder = ? AND n > ? GROUP BY cube ORDER BY 1",
             (embedder, last),
         ).fetchall()
         for n, cube in rows:
-            for kind, mine, other in link_rivals(memos, cube, embedder, dry_run=self._dry_run):
+            for kind, mine, other in link_conflicts(session, cube, embedder, dry_run=self._dry_run):
                 yield Action("rivals", "link", mine.id, f"{kind} {other.id}")
             last = n
             self.breathe()
         if rows and not self._dry_run:
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 key_values.put(change, mark, str(last))
 
     # --- other forms --------------------------------------------------------------------------------
 
     def states(self) -> Iterator[Action]:
         """Drop the caller's states that are stale or do not pay, and make those that do."""
-        memos = self._memos
+        session = self._session
         known = saved_states.activations(
-            memos.vault.connection, now=memos.now(), where="c.owner = ?", values=(memos.principal,)
+            session.vault.connection, now=session.now(), where="c.owner = ?", values=(session.principal,)
         )
         for each in known:
             if each.stale:
                 if not self._dry_run:
-                    memos.demote([each.id])
+                    demote(session, [each.id])
                 yield Action("states", "drop", each.id, f"stale: {each.stale}")
         yield from self._asked_for()
         fresh = [each for each in known if not each.stale]  # those just made have a day to be of use
-        settings, today = memos.settings, date.today().isoformat()
+        settings, today = session.settings, date.today().isoformat()
         policy: Policy = settings.maintain_policy  # type: ignore[assignment]
         choices = [self._there(each) for each in fresh]
         if policy == "economy":
@@ -229,11 +235,11 @@ class _Run:
                 yield from self._carry_out(verdict)
 
     def _asked_for(self) -> Iterator[Action]:
-        """States that another vault had of what was imported."""
-        memos = self._memos
-        for wanted in saved_states.requests(memos.vault.connection):
+        """Make the states that another vault had of imported memories."""
+        session = self._session
+        for wanted in saved_states.requests(session.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
-            if memos.vault.is_narrow and len(queries.by_ids(memos.vault.connection, document)) < len(
+            if session.vault.is_restricted and len(queries.by_ids(session.vault.connection, document)) < len(
                 {*document}
             ):
                 continue  # another principal's: its own run makes the state
@@ -241,24 +247,24 @@ class _Run:
             if self._dry_run:
                 continue
             with suppress(MemosError):  # what cannot be made is not asked for again
-                memos.promote(document, view=str(wanted.get("view", "")), on_tokens=self.breathe)
-            with memos.vault.change(memos.principal, memos.now()) as change:
+                promote(session, document, None, view=str(wanted.get("view", "")), on_tokens=self.breathe)
+            with session.vault.change(session.principal, session.now()) as change:
                 saved_states.settle_request(change, wanted)
 
     def _carry_out(self, verdict: Verdict) -> Iterator[Action]:
-        memos, choice = self._memos, verdict.choice
+        session, choice = self._session, verdict.choice
         if not self._dry_run:
             if verdict.action == "drop":
-                memos.demote([choice.id])
+                demote(session, [choice.id])
             else:
-                memos.promote([choice.id], on_tokens=self.breathe)
+                promote(session, [choice.id], None, on_tokens=self.breathe)
         yield Action("states", verdict.action, choice.id, verdict.reason)
 
     def _there(self, each: saved_states.Activation) -> Choice:
         numbers = [source.cube for source in each.sources]
-        cubes = queries.by_rowid(self._memos.vault.connection, numbers).values()
+        cubes = queries.by_rowid(self._session.vault.connection, numbers).values()
         # It is used when its memories are: they may have been so before it was made.
-        known = throughput.kept(self._memos.vault.connection, each.state.fingerprint)
+        known = throughput.kept(self._session.vault.connection, each.state.fingerprint)
         restore = known.restore if known else throughput.RESTORE
         heat = max([self._cooled(each.heat, each.last_hit), *map(self._heat, cubes)])
         return Choice(
@@ -267,12 +273,12 @@ class _Run:
         )  # fmt: skip
 
     def _possible(self, fresh: Sequence[saved_states.Activation]) -> Iterator[Choice]:
-        """The long memories that are used and in no state yet, at the price that making one would have."""
-        memos = self._memos
+        """Return the long memories in use that have no state, with the cost of making one."""
+        session = self._session
         held = {source.cube for each in fresh for source in each.sources}
-        wanted = memos.told(Filter(types=SEMANTIC_TYPES))
-        where, values = queries.condition(wanted, memos.now())
-        rows = memos.vault.connection.execute(
+        wanted = promptable(session, Filter(types=SEMANTIC_TYPES))
+        where, values = queries.condition(wanted, session.now())
+        rows = session.vault.connection.execute(
             f"""SELECT c.n, c.heat, c.last_hit, length(v.text) FROM cube c
                 JOIN version v ON v.cube = c.n AND v.version = c.version
                 WHERE {where} AND c.hits > 1 AND length(v.text) >= ?""",
@@ -280,11 +286,11 @@ class _Run:
         ).fetchall()
         warm = [(self._cooled(heat, last), length, n) for n, heat, last, length in rows if n not in held]
         best = sorted((heat * length, n) for heat, length, n in warm if heat >= 1.0)[-TRIED:]
-        cubes = queries.by_rowid(memos.vault.connection, [n for _, n in reversed(best)])
+        cubes = queries.by_rowid(session.vault.connection, [n for _, n in reversed(best)])
         for cube in cubes.values():
             self.breathe()
             with suppress(UsageError, ModelUnfit):  # too long for the context, or no reader: no state
-                price = memos.promote([cube.id], dry_run=True)
+                price = promote(session, [cube.id], None, dry_run=True)
                 yield Choice(
                     cube.id, price.bytes, price.saved, price.seconds, self._heat(cube), cube.last_hit or 0
                 )
@@ -293,32 +299,36 @@ class _Run:
         return self._cooled(cube.heat, cube.last_hit)
 
     def _cooled(self, heat: float, last_hit: int | None) -> float:
-        half_life = self._memos.settings.heat_half_life
-        return heat_now(heat, last_hit, now=self._memos.now(), half_life=half_life)
+        half_life = self._session.settings.heat_half_life
+        return heat_now(heat, last_hit, now=self._session.now(), half_life=half_life)
 
     def adapters(self) -> Iterator[Action]:
-        """What is stale is detached; with ``--distil``, what is hot and steady is learned by heart."""
-        memos = self._memos
-        for each in memos.adapters():
+        """Detach stale adapters; with ``--distil``, train one on memories that are used often and do not
+        change.
+        """
+        session = self._session
+        for each in adapters.adapters(session.vault.connection, now=session.now()):
             if each.state == "activated" and each.stale and each.sources:
                 if not self._dry_run:
-                    memos.demote([each.id])
+                    demote(session, [each.id])
                 yield Action("adapters", "detach", each.id, f"stale: {each.stale}")
         if self._distil:
             yield from self._learn()
 
     def _learn(self) -> Iterator[Action]:
-        from memos_cli.interface.adapters.distillation import TrainOptions
+        from memos_cli.interface.adapters.distillation import distil, prepare
+        from memos_cli.interface.options import TrainOptions
         from memos_cli.operation.adapters.parametric import Watch
 
-        memos, now = self._memos, self._memos.now()
+        session, now = self._session, self._session.now()
         learned = {
-            s.cube for each in adapters.adapters(memos.vault.connection, now=now) for s in each.sources
+            s.cube for each in adapters.adapters(session.vault.connection, now=now) for s in each.sources
         }
-        wanted = memos.told(Filter(types=("fact", "preference"))).up_to(memos.settings.sensitivity_adapter)
+        wanted = promptable(session, Filter(types=("fact", "preference")))
+        wanted = wanted.up_to(session.settings.sensitivity_adapter)
         hot = [
             cube
-            for cube in memos.select(wanted)
+            for cube in select(session, wanted)
             if cube.n not in learned and cube.updated < now - STEADY and self._heat(cube) >= 1.0
         ]
         hot = sorted(hot, key=lambda cube: (-self._heat(cube), cube.n))[:TAUGHT]
@@ -331,28 +341,28 @@ class _Run:
             return
         named = TrainOptions(name=f"night of {show_time(now)[:10]}")
         watch = Watch(on_part=self.breathe, on_step=self.breathe)
-        done = memos.distil(memos.prepare(ids, wanted=named), named, watch)
+        done = distil(session, prepare(session, ids, options=named), named, watch)
         yield Action("adapters", "learn" if done.passed else "refuse", done.id, done.reason or reason)
 
     # --- files ---------------------------------------------------------------------------------------
 
     def sweep(self) -> Iterator[Action]:
-        """Files that nothing names."""
-        for found in check.sweep(self._memos.vault, dry_run=self._dry_run):
+        """Delete files that nothing names."""
+        for found in check.sweep(self._session.vault, dry_run=self._dry_run):
             yield Action("sweep", "sweep", found.where, found.message)
 
     def optimize(self) -> Iterator[Action]:
-        """The full-text table, the planner's statistics, the log and the index."""
-        memos = self._memos
+        """Optimize the full-text table, the planner's statistics, the log and the index."""
+        session = self._session
         if self._dry_run:
             return
-        db = memos.vault.whole
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        db = session.vault.unrestricted
+        with session.vault.change(session.principal, session.now()) as change:
             change.db.execute("INSERT INTO words (words, rank) VALUES ('merge', 200)")
             # Here, because SQLite does not wait for another writer once a statement has begun to read.
             change.db.execute("PRAGMA optimize")
         with suppress(Locked):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for row, dimension in db.execute("SELECT n, dimension FROM embedder").fetchall():
-            vector_index.refresh(db, memos.vault.snapshots, row, dimension)
+            vector_index.refresh(db, session.vault.snapshots, row, dimension)
         yield from ()

@@ -26,7 +26,7 @@ from memos_cli.interface.vault.backups import apart
 from memos_cli.settings import principal_of
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _ROOM = 64 << 20
 """Bytes of disk that a vault needs beside its files while it is restored."""
@@ -47,17 +47,17 @@ class RestoredVault:
 
 
 def restore(
-    memos: Memos, folder: Path, name: str = "", on_bytes: Callable[[int], None] = lambda count: None
+    session: Session, folder: Path, name: str = "", on_bytes: Callable[[int], None] = lambda count: None
 ) -> RestoredVault:
     """Restore the snapshot ``name`` ("": the newest) of ``folder`` as the vault of ``memos``.
 
     That must not exist, or be an empty folder. Every byte is verified, and then the vault as by ``memos
     check``. Raises UsageError, Damaged, Unwritable, and Refused without the key of an encrypted vault.
     """
-    target = Path(os.path.realpath(memos.folder))
-    source = BackupFolder.open(apart(folder, target), is_open=memos.settings.permissions == "any")
+    target = Path(os.path.realpath(session.folder))
+    source = BackupFolder.open(apart(folder, target), is_open=session.settings.permissions == "any")
     forbid_vault(target)
-    timeout = memos.settings.lock_timeout
+    timeout = session.settings.lock_timeout
     with ExitStack() as stack:
         with suppress(Unwritable):  # a folder on a read-only medium: nobody removes anything there
             stack.enter_context(source.locked(timeout, shared=True))
@@ -71,7 +71,7 @@ def restore(
         _clear(target)
         staging = target / RESTORING
         _write(source, entries, staging, on_bytes)
-        memories, id = _complete(memos, staging, chosen, source.folder)
+        memories, id = _complete(session, staging, chosen, source.folder)
         _move(staging, target)
     when = format_time(chosen.time)
     notes = (
@@ -160,10 +160,10 @@ def _write(
         sync(file.fileno())
 
 
-def _complete(memos: Memos, staging: Path, chosen: Manifest, source: Path) -> tuple[int, str]:
+def _complete(session: Session, staging: Path, chosen: Manifest, source: Path) -> tuple[int, str]:
     """Examine the vault in ``staging``; build its index and leave the audit row. Returns (memories, id)."""
-    timeout = memos.settings.lock_timeout
-    cipher = check.cipher_of(staging, memos.keys)
+    timeout = session.settings.lock_timeout
+    cipher = check.cipher_of(staging, session.keys)
     findings = check.examine(staging, timeout=timeout, cipher=cipher)
     missing = [each for each in findings if each.what == "index-missing"]
     wrong = [each for each in findings if each.what not in ("index-missing", "format-old")]
@@ -172,8 +172,8 @@ def _complete(memos: Memos, staging: Path, chosen: Manifest, source: Path) -> tu
             f"the vault of the snapshot {chosen.name} is damaged: {wrong[0].where} {wrong[0].message}",
             f'an earlier one: memos restore-vault "{source}" --list',
         )
-    principal, now = principal_of(memos.settings), memos.now()
-    with Vault.open(staging, timeout=timeout, lock=memos.keys) as vault:
+    principal, now = principal_of(session.settings), session.now()
+    with Vault.open(staging, timeout=timeout, lock=session.keys) as vault:
         with vault.change(principal, now) as change:
             change.note("restore-vault", {"snapshot": chosen.name, "audit": chosen.audit})
         check.repair(vault, missing, principal=principal, now=now)

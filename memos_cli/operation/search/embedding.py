@@ -74,7 +74,7 @@ def embed_waiting(
     with vault.change(principal, clock()) as change:
         row, is_of_sentences = _claim(change, embedder, renew)
     done = after = 0
-    while part := queries.waiting(vault.connection, row, limit=PART, after=after):
+    while part := queries.without_vector(vault.connection, row, limit=PART, after=after):
         _embed_part(vault, embedder, row, part, is_of_sentences, (principal, clock), progress)
         after = part[-1][0]
         done += len(part)
@@ -104,7 +104,7 @@ def _use_vectors(vault: Vault, row: int, principal: str, now: int, *, drop_other
     then the old vectors serve.
     """
     with vault.change(principal, now) as change:
-        if queries.count_waiting(change.db, row):
+        if queries.count_without_vector(change.db, row):
             return
         key_values.put(change, queries.EMBEDDER, str(row))
         if not drop_others:

@@ -44,7 +44,7 @@ def by_words(
 ) -> tuple[list[Weighed], dict[int, float]]:
     """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
     db, total = vault.connection, vault.texts
-    if vault.is_narrow:
+    if vault.is_restricted:
         return _seen(db, terms, total, filter, now, limit)
     weighed = weigh(db, terms, total)
     rare, frequent = _parted([each for each in weighed if each.cubes])
@@ -80,7 +80,7 @@ def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) 
     found: dict[int, set[str]] = {n: set() for n in cubes}
     for weighed in terms:
         if weighed.cubes:
-            for n in queries.holding(db, weighed.term.fts, cubes):
+            for n in queries.matching(db, weighed.term.fts, cubes):
                 found[n].add(weighed.term.text)
     return found
 

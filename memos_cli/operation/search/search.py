@@ -163,7 +163,7 @@ def gather(
     vector = read.result()[0] if read is not None else None
     meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
     known = list(words.keys() | meaning.keys())
-    pairs = queries.beside(db, known, SESSION)
+    pairs = queries.neighbour_turns(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
     known += queries.filter_ids(db, sorted(more), now=now, filter=filter)
     near = vector_index.compare(db, row, vector, known) if vector is not None else {}
@@ -254,6 +254,6 @@ def nearest_memories(
         near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)
         passing = set(queries.filter_ids(db, [n for n, _ in near], now=now))
         kept = [(n, cosine) for n, cosine in near if n in passing]
-        if len(kept) >= limit or len(near) < wanted or not vault.is_narrow:
+        if len(kept) >= limit or len(near) < wanted or not vault.is_restricted:
             return dict(kept[:limit])
         wanted = max(2 * wanted, math.ceil(1.2 * limit * len(near) / max(1, len(kept))))

@@ -83,10 +83,10 @@ def test_the_decision_the_narrowed_database_and_the_oracle_agree(vault: Vault) -
     while cases < CASES:
         granted = _new_rules(vault, memories, draw)
         for who in PRINCIPALS:
-            caller = Caller(who, rules.groups_of(vault.whole, who))
+            caller = Caller(who, rules.groups_of(vault.unrestricted, who))
             seen = _seen(vault, who)
             for memory in memories:
-                header = rules.header_of(vault.whole, memory.n, granted, NOW)
+                header = rules.header_of(vault.unrestricted, memory.n, granted, NOW)
                 assert header.id == memory.id
                 for right in RIGHTS:
                     expected = oracle(who, right, memory, granted)
@@ -114,7 +114,7 @@ def _memories(vault: Vault, draw: random.Random) -> Iterator[Memory]:
         made.append(Memory(kept.cube, owner, tags, kept.id, "plaintext", [], audience))
     yield from made
     # Rows such as a promotion writes, without their blobs: what they say is not asked here.
-    db = vault.whole
+    db = vault.unrestricted
     derived = []
     for at, id in enumerate(new_ulids(NOW, 10)):
         owner, payload = draw.choice(PRINCIPALS), draw.choice(("activation", "parametric"))
@@ -147,7 +147,7 @@ def _new_rules(vault: Vault, memories: list[Memory], draw: random.Random) -> lis
             who = draw.choice((*PRINCIPALS, *GROUPS, "everyone"))
             ends = draw.choice((None, None, NOW, NOW + 1, NOW - 1))
             rules.grant(change, Rule(owner, kind, target, who, draw.choice(RIGHTS), owner, NOW, ends))  # type: ignore[arg-type]
-    return rules.all_rules(vault.whole)
+    return rules.all_rules(vault.unrestricted)
 
 
 def _seen(vault: Vault, who: str) -> set[int]:
@@ -155,7 +155,7 @@ def _seen(vault: Vault, who: str) -> set[int]:
     try:
         scope = Scope(connection, who, lambda: NOW)
         scope.refresh()
-        assert scope.is_narrow
+        assert scope.is_restricted
         return {n for (n,) in connection.execute("SELECT n FROM cube")}
     finally:
         connection.close()

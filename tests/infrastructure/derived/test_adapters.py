@@ -80,7 +80,7 @@ def test_an_adapter_is_kept_with_all_that_it_is_made_of(vault: Vault, birds: lis
     assert detail(vault, made.id) == {"to": "parametric", "from": ids, "state": "activated"}
     cube = queries.by_rowid(vault.connection, [made.cube])[made.cube]
     assert (cube.payload, cube.text, cube.owner) == ("parametric", "", WHO)
-    states = [queries.standing(vault.connection, n) for n in birds]
+    states = [queries.status(vault.connection, n) for n in birds]
     assert states == [("activated", False), ("activated", False), ("generated", False)]
     # It has no words of its own, and is no memory.
     assert [each.n for each in queries.cubes(vault.connection, Filter(), now=NOW)] == birds
@@ -170,7 +170,7 @@ def test_a_checkpoint_is_found_again_and_becomes_the_adapter(vault: Vault, birds
     ids = [id_of(vault, n) for n in birds]
     half, _ = teach(vault, *birds, state="generated", content=b"half", report={})
     assert (half.state, half.good, last(vault, half.id).action) == ("generated", False, "checkpoint")
-    assert {queries.standing(vault.connection, n) for n in birds} == {("generated", False)}
+    assert {queries.status(vault.connection, n) for n in birds} == {("generated", False)}
     assert adapters.covering(vault.connection, birds, now=NOW) == []
     assert adapters.unfinished(vault.connection, MODEL, "Birds", ids, now=NOW) == half
     assert adapters.unfinished(vault.connection, MODEL, "Owls", ids, now=NOW) is None

@@ -88,8 +88,8 @@ def test_saved_states_are_shown_only_when_they_are_asked_for(vault: Vault) -> No
     assert ids(payloads=("activation",)) == [id]
     assert ids(payloads=PAYLOADS) == ids(payloads=()) == [kept.id, id]
     assert ids(payloads=("parametric",)) == ids(payloads=("activation",), tags=("work",)) == []
-    assert queries.one(vault.connection, id).text == ""
-    assert queries.count_waiting(vault.connection) == 1
+    assert queries.get(vault.connection, id).text == ""
+    assert queries.count_without_vector(vault.connection) == 1
 
 
 def test_pinned_memories_that_are_not_live_stand_in_no_prompt(vault: Vault) -> None:
@@ -123,25 +123,25 @@ def test_those_of_a_few_cubes_that_pass_a_filter(vault: Vault) -> None:
 
 def test_an_id_may_be_shortened_as_long_as_it_names_one_cube(vault: Vault) -> None:
     one, other = keep(vault, draft("a", ref="D1:1"), "b")
-    assert queries.one(vault.connection, one.id).text == "a"
-    assert queries.one(vault.connection, other.id.lower()).text == "b"
-    assert queries.one(vault.connection, "D1:1").text == "a"
+    assert queries.get(vault.connection, one.id).text == "a"
+    assert queries.get(vault.connection, other.id.lower()).text == "b"
+    assert queries.get(vault.connection, "D1:1").text == "a"
     shared = len([1 for left, right in zip(one.id, other.id, strict=True) if left == right][:10])
     with pytest.raises(UsageError, match="more than one"):
-        queries.one(vault.connection, one.id[:shared])
+        queries.get(vault.connection, one.id[:shared])
 
 
 @pytest.mark.parametrize("prefix", ["", " ", "zzz", "%", "_", "'", "0" * 40, "é"])
 def test_what_names_no_cube_says_so(vault: Vault, prefix: str) -> None:
     keep(vault, "a")
     with pytest.raises(UsageError, match=r"no memory|more than one"):
-        queries.one(vault.connection, prefix)
+        queries.get(vault.connection, prefix)
 
 
 def test_the_first_of_several_places_is_the_source_that_is_shown(vault: Vault) -> None:
     (kept,) = keep(vault, draft("a", 7))
     keep(vault, draft("a", 9), uri="file:///later.md")
-    cube = queries.one(vault.connection, kept.id)
+    cube = queries.get(vault.connection, kept.id)
     assert cube.source == "file:///notes.md"
     assert cube.span is not None
     assert cube.span.start == 7
@@ -183,15 +183,15 @@ def test_a_filter_is_read_back_as_it_was_saved() -> None:
 
 def test_what_waits_for_an_embedder_goes_when_it_comes(vault: Vault) -> None:
     keep(vault, "a", "b")
-    assert queries.count_waiting(vault.connection) == 2
+    assert queries.count_without_vector(vault.connection) == 2
     with vault.change(WHO, NOW) as change:
         row = change.embedder("f", "name", 2)
-    first, second = queries.waiting(vault.connection, row, limit=5)
+    first, second = queries.without_vector(vault.connection, row, limit=5)
     assert (first[0], first[5], second[5]) == (1, "a", "b")
-    assert [item[5] for item in queries.waiting(vault.connection, row, limit=1, after=1)] == ["b"]
+    assert [item[5] for item in queries.without_vector(vault.connection, row, limit=1, after=1)] == ["b"]
     with vault.change(WHO, NOW) as change:
         change.put_vectors(row, [(1, 1, [(0, 1, bytes(6))])])
-    assert queries.count_waiting(vault.connection) == 1
+    assert queries.count_without_vector(vault.connection) == 1
 
 
 def test_waiting_memories_are_counted_for_the_embedder_in_use(vault: Vault) -> None:
@@ -204,11 +204,11 @@ def test_waiting_memories_are_counted_for_the_embedder_in_use(vault: Vault) -> N
         change.put_vectors(second, [(1, 1, [(0, 1, bytes(6))])])
     db = vault.connection
     assert queries.embedder_in_use(db) == second  # the newest, where nothing else is said
-    assert [queries.count_waiting(db, n) for n in (0, first, second)] == [1, 0, 1]
+    assert [queries.count_without_vector(db, n) for n in (0, first, second)] == [1, 0, 1]
     with vault.change(WHO, NOW) as change:
         key_values.put(change, queries.EMBEDDER, str(first))
     assert queries.embedder_in_use(db) == first
-    assert queries.count_waiting(db) == 0
+    assert queries.count_without_vector(db) == 0
     with vault.change(WHO, NOW) as change:
         change.drop_embedders(keep=second)
     assert queries.embedder_in_use(db) == second  # what it names has gone
@@ -223,4 +223,4 @@ def test_an_archived_memory_that_is_edited_waits_for_nothing(vault: Vault) -> No
         row = change.embedder("f", "name", 2)
         change.set_state(kept.cube, "archived", "archive")
         change.revise(kept.cube, "b", "", "edit")
-    assert queries.waiting(vault.connection, row, limit=5) == []
+    assert queries.without_vector(vault.connection, row, limit=5) == []

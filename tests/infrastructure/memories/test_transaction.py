@@ -155,7 +155,7 @@ def test_a_state_that_is_forgotten_leaves_its_memories(vault: Vault) -> None:
     (kept,) = keep(vault, "Larks nest low.")
     id, blob = keep_state(vault, kept.cube)
     with vault.change(WHO, NOW) as change:
-        assert forget(change, queries.one(vault.connection, id).n) == [blob]
+        assert forget(change, queries.get(vault.connection, id).n) == [blob]
     vault.discard_blobs([blob])
     assert saved_states.activations(vault.connection, now=NOW) == []
     assert found(vault, "larks") == ["Larks nest low."]
@@ -171,7 +171,7 @@ def test_only_live_cubes_have_words_and_vectors(vault: Vault) -> None:
         change.put_vectors(row, [(kept.cube, 1, PARTS)])  # came too late
     assert entered(vault) == 0
     assert vault.connection.execute("SELECT count(*) FROM vector").fetchone() == (0,)
-    assert queries.waiting(vault.connection, row, limit=5) == []
+    assert queries.without_vector(vault.connection, row, limit=5) == []
     with vault.change(WHO, NOW) as change:
         change.set_state(kept.cube, "activated", "restore")
     assert entered(vault) == 1
@@ -193,8 +193,8 @@ def test_new_vectors_of_a_cube_replace_its_old_ones(vault: Vault) -> None:
     with vault.change(WHO, NOW) as change:
         change.drop_embedders(keep=later)
     assert vault.connection.execute(counts).fetchall() == [(later, kept.cube, 2)]
-    assert [item[0] for item in queries.waiting(vault.connection, later, limit=5)] == [other.cube]
-    assert queries.waiting(vault.connection, row, limit=5) == []
+    assert [item[0] for item in queries.without_vector(vault.connection, later, limit=5)] == [other.cube]
+    assert queries.without_vector(vault.connection, row, limit=5) == []
 
 
 def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
@@ -203,7 +203,7 @@ def test_a_vector_of_an_older_version_is_dropped(vault: Vault) -> None:
         row = change.embedder("f", "name", 2)
         change.revise(kept.cube, "Owls nest high.", "", "edit")
         change.put_vectors(row, [(kept.cube, 1, PARTS)])
-    assert [item[0] for item in queries.waiting(vault.connection, row, limit=5)] == [kept.cube]
+    assert [item[0] for item in queries.without_vector(vault.connection, row, limit=5)] == [kept.cube]
 
 
 def test_use_warms_a_memory_and_activates_it_once(vault: Vault) -> None:

@@ -227,7 +227,7 @@ def test_the_vault_decides_which_reads_are_audited(memos: Shell) -> None:
     assert looks(memos) == ["user:ann"]
     other = {"MEMOS_VAULT": str(memos.folder / "other"), "MEMOS_AUDIT_READS": "prompts"}
     with Memos(Settings(vault=other["MEMOS_VAULT"], audit_reads="prompts")) as made:
-        made.vault_to_be()
+        made.create_vault()
     assert memos("audit", "reads", env=other).out == "prompts\n", "the setting is for a new vault"
 
 

@@ -113,7 +113,7 @@ def test_a_vault_that_is_there_is_not_encrypted_by_init(memos: Shell) -> None:
 def test_damage_is_found_and_is_no_wrong_key(sealed: Shell) -> None:
     sealed.keep(CAT)
     with Vault.open(sealed.vault, timeout=1.0, lock=KeyKeeper(None, lambda vault, twice: "")) as vault:
-        vault.settle()
+        vault.scrub()
     database = sealed.vault / "memos.db"
     data = bytearray(database.read_bytes())
     data[5000] ^= 1
@@ -134,7 +134,7 @@ def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
     assert "Miso" in shell.terminal("search", "cat", answers=[asked]).out
     wrong = [(b"Passphrase", b"wrong\n")]
     assert "not the passphrase" in shell.terminal("search", "cat", answers=wrong, code=14).out
-    assert "nobody can be asked" in shell.process("search", "cat", code=14).err
+    assert "no terminal to ask" in shell.process("search", "cat", code=14).err
     files = everything(shell.vault)
     assert b"correct horse" not in files
     assert b"AGE-SECRET" not in files
@@ -191,7 +191,7 @@ def locked(tmp_path: Path, desk: Desk) -> Desk:
     desk.folder = tmp_path / "sealed"
     desk.settings["key_file"] = str(tmp_path / "desk.key")
     with desk.open() as memos:
-        memos.vault_to_be("file")
+        memos.create_vault("file")
     return desk
 
 

@@ -165,7 +165,7 @@ def test_a_memory_that_lost_the_vector_of_one_sentence_waits_for_all(folder: Pat
     assert "vectors-useless" in [what for _, what in told(folder)]
     repaired(folder)
     with Vault.open(folder, timeout=1.0) as vault:
-        assert 1 in [item[0] for item in queries.waiting(vault.connection, 1, limit=99)]
+        assert 1 in [item[0] for item in queries.without_vector(vault.connection, 1, limit=99)]
 
 
 def test_a_word_that_was_changed_in_the_full_text_alone_is_found(folder: Path) -> None:

@@ -230,9 +230,9 @@ def test_a_second_writer_waits_and_is_then_told_of_the_first(vault: Vault) -> No
 
 def test_sweeping_and_writing_exclude_each_other(vault: Vault) -> None:
     with open_vault(vault.folder) as other:
-        with vault.alone(), pytest.raises(Locked), other.change(WHO, NOW):
+        with vault.exclusive(), pytest.raises(Locked), other.change(WHO, NOW):
             pass
-        with vault.change(WHO, NOW), pytest.raises(Locked), other.alone():
+        with vault.change(WHO, NOW), pytest.raises(Locked), other.exclusive():
             pass
 
 
@@ -247,7 +247,7 @@ def test_a_reader_is_never_locked_out_and_sees_whole_changes_only(vault: Vault) 
             forget(change, 1)
             assert seen() == 1
         assert seen() == 0
-        with vault.alone():
+        with vault.exclusive():
             assert seen() == 0
 
 

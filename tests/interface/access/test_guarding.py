@@ -13,7 +13,7 @@ from vault_harness import WHO
 
 from memos_cli.cube import Filter
 from memos_cli.errors import UsageError
-from memos_cli.interface.adapters.distillation import TrainOptions
+from memos_cli.interface.options import TrainOptions
 from memos_cli.interface.redaction.redaction import knows_personal
 
 NOTES = f"""# Server
@@ -174,9 +174,9 @@ def test_no_adapter_learns_what_is_confidential(desk: Desk) -> None:
     (id,) = desk.keep(SECRET)
     mark(desk, "confidential", id)
     with desk.open() as memos, pytest.raises(UsageError, match="confidential"):
-        memos.prepare([id], wanted=TrainOptions())
+        memos.prepare([id], options=TrainOptions())
     with desk.open() as memos, pytest.raises(UsageError, match="no memory to promote"):
-        memos.prepare([], filter=Filter(tags=("none",)), wanted=TrainOptions())
+        memos.prepare([], filter=Filter(tags=("none",)), options=TrainOptions())
 
 
 # --- quarantine ------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_what_waits_is_found_by_nothing_until_it_is_approved(memos: Shell) -> No
     assert memos("review", row["id"], "--approve", "--json").record == {"approved": [row["id"]]}
     assert [hit["id"] for hit in memos("search", "green tea", "--json").records] == [row["id"]]
     assert memos("review", "--json").records == []
-    assert "does not wait" in memos("review", row["id"], "--approve", code=2).err
+    assert "not in quarantine" in memos("review", row["id"], "--approve", code=2).err
 
 
 def test_what_was_rejected_or_waits_is_not_let_in_by_another_ingest(memos: Shell) -> None:

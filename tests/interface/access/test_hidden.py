@@ -20,7 +20,7 @@ from memos_cli.interface.memory import Memos
 def folder(tmp_path: Path) -> Path:
     """A vault that ann made, without memories."""
     with enter(tmp_path / "vault", ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
     return tmp_path / "vault"
 
 
@@ -39,7 +39,7 @@ def test_a_first_memory_of_somebody_else_changes_no_score(folder: Path) -> None:
         numbers = bo.stats()
     with enter(folder, ANN) as ann, with_embedder(ann):
         learn(ann, "The heron nests in May.")
-        ann.embed_new()
+        ann.embed()
     with enter(folder, BO) as bo:
         assert [with_embedder(bo).search(words, filter=Filter()) for words in asked] == before
         assert bo.stats() == numbers
@@ -64,7 +64,7 @@ def test_forgetting_shows_no_hidden_memory_that_goes_with_it(folder: Path) -> No
             assert [cube.id for cube in gone.cubes] == [mine]
             assert (gone.versions, gone.states, gone.adapters) == (1, (), ())
     with enter(folder, ANN) as ann:
-        left = {cube.id: cube.state for cube in ann.select(Filter(states=STATES))}
+        left = {cube.id: cube.state for cube in ann.cubes(filter=Filter(states=STATES))}
         assert left == {other: "activated"}
 
 
@@ -83,10 +83,10 @@ def test_rivals_are_found_behind_many_hidden_memories(folder: Path) -> None:
     with enter(folder, ANN) as ann, with_embedder(ann):
         for minute in range(10, 30):
             learn(ann, f"The swan ferry leaves the northern harbour at 9:{minute}.")
-        ann.embed_new()
+        ann.embed()
     with enter(folder, BO) as bo, with_embedder(bo):
         ids = {learn(bo, f"The swan ferry leaves the northern harbour at {hour}:00.") for hour in (9, 10)}
-        bo.embed_new()
+        bo.embed()
         bo.maintain(steps=("rivals",))
         assert [{pair.older.id, pair.newer.id} for pair in bo.conflicts()] == [ids]
 
@@ -110,7 +110,7 @@ def test_planner_statistics_are_made_in_a_transaction_that_waited(memos: Shell) 
     memos("ingest", "-", "--no-embed", stdin=b"The heron nests in May.")
     with enter(memos.vault, "user:ann") as ann:
         seen: list[bool] = []
-        db = ann.vault.whole
+        db = ann.vault.unrestricted
 
         def trace(statement: str) -> None:
             if "optimize" in statement.lower():

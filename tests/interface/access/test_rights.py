@@ -16,9 +16,9 @@ from vault_harness import NOW
 from memos_cli.cli.app import build
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, PublishOptions
 from memos_cli.interface.share import signing
-from memos_cli.interface.share.feeds.outgoing import PublishOptions
 
 ROLES = ("nobody", "reader", "writer", "owner")
 FREE, READ, WRITE, OWNER = ROLES
@@ -180,7 +180,7 @@ def test_a_token_has_exactly_the_rights_of_its_role(guarded: tuple[Shell, dict[s
 def test_no_grant_or_token_outlives_its_token(tmp_path: Path) -> None:
     folder, end = tmp_path / "vault", NOW + 1000
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         id = learn(ann, "The heron nests in May.")
         said = ann.access.create_token(ANN, "owner", end)[1]
     with enter(folder, token=said) as brief:
@@ -203,7 +203,7 @@ def test_no_grant_or_token_outlives_its_token(tmp_path: Path) -> None:
 def test_a_token_revokes_only_itself(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         made = {role: ann.access.create_token(ANN, role, None) for role in ("reader", "writer", "owner")}
     numbers = {role: token.n for role, (token, _) in made.items()}
     for role, others in (("reader", "writer"), ("writer", "owner")):
@@ -237,7 +237,7 @@ def test_a_damaged_vault_is_checked_without_a_token(tmp_path: Path) -> None:
 def test_hidden_and_missing_memories_look_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         hidden = learn(ann, "The heron nests in May.")
     absent = hidden[:-4] + "0000"
     with enter(folder, CODER) as coder:
@@ -261,7 +261,7 @@ def test_hidden_and_missing_memories_look_the_same(tmp_path: Path) -> None:
 def test_the_audit_of_a_shared_memory_names_no_hidden_one(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         shared, hidden = learn(ann, "The heron nests in May."), learn(ann, "The otter sleeps.")
         seen = learn(ann, "The crane is grey.")
         ann.access.grant(shared, CODER, "read")
@@ -285,7 +285,7 @@ def test_every_read_has_an_audit_row(tmp_path: Path) -> None:
     """Whichever way in; the Python API here."""
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         id = learn(ann, "The heron nests in May.", "birds")
         signing.own_key(make=True)
         looks = {
@@ -321,7 +321,7 @@ def propose(memos: Memos, folder: Path) -> None:
 def test_forgetting_reports_publications_with_the_text(tmp_path: Path) -> None:
     folder = tmp_path / "vault"
     with enter(folder, ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         id, other = learn(ann, "The heron nests in May.", "birds"), learn(ann, "The otter sleeps.")
         signing.own_key(make=True)
         propose(ann, folder)
@@ -334,14 +334,14 @@ def test_forgetting_reports_publications_with_the_text(tmp_path: Path) -> None:
 @with_models
 def test_a_shown_plan_has_audit_rows(tmp_path: Path) -> None:
     with enter(tmp_path / "vault", ANN) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         id = learn(ann, "The heron nests in May.")
         before = ann.audit_head().n
-        ann.plan("When does the heron nest?", filter=Filter(), manner=AnswerOptions(answer="quote"))
+        ann.plan("When does the heron nest?", filter=Filter(), options=AnswerOptions(answer="quote"))
         assert [(row.action, row.cube) for row in ann.audit() if row.n > before] == [("search", id)]
         for question in ("When does the heron nest?", "Who baked the heron's bread?"):
             before = ann.audit_head().n
-            found = ann.query(question, filter=Filter(), manner=AnswerOptions(answer="quote"))
+            found = ann.query(question, filter=Filter(), options=AnswerOptions(answer="quote"))
             seen = {each.hit.cube.id for each in found.plan.chosen}
             seen |= {found.nearest.cube.id} if found.nearest else set()
             assert {row.cube for row in ann.audit() if row.n > before} == seen

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import groupby
+from pathlib import Path
+from types import FrameType
+
 import pytest
 from cli_harness import Shell, with_models
+from vault_harness import WHO
 
-from memos_cli.interface.ask.event_times import read_anchor
+from memos_cli.cube import Filter
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
+from memos_cli.interface.time.event_phrases import read_anchor
+from memos_cli.settings import Settings
 
 NOW = ("--now", "2026-06-15")
 
@@ -85,3 +95,44 @@ def test_a_word_of_time_is_read_as_of_then(life: Shell) -> None:
     last = chosen(life, "What was with the login of the reading app last month?")
     assert last[0] == "The login of the reading app broke and was repaired."
     assert "The login of the reading app got a new button." not in last
+
+
+STAGES = ("memory", "request", "question_parser", "planning", "usage")
+"""The modules of ``interface/ask`` that a question passes, in their order."""
+
+
+@pytest.mark.parametrize(
+    ("question", "passed"),
+    [
+        ("Which port does the database use?", {"event_times": 0, "retrieval": 1}),
+        ("What did we do before Ana moved to Berlin?", {"event_times": 2, "retrieval": 3}),
+    ],
+)
+def test_a_question_goes_one_way(tmp_path: Path, question: str, passed: dict[str, int]) -> None:
+    """Parse, resolve times, retrieve, plan, answer; the API is entered once, and no stage calls one above."""
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        where = Path(frame.f_code.co_filename)
+        is_stage = where.parent.name in ("ask", "interface") and where.stem != "session"
+        if event == "call" and is_stage and frame.f_code.co_name[0] != "<":
+            calls.append(where.stem)
+
+    settings = Settings(vault=str(tmp_path / "vault"), principal=WHO, embedder="/nowhere")
+    with Memos(settings, clock=lambda: 1_760_000_000_000) as memos:
+        memos.create_vault()
+        lines = IngestOptions(hints=ReadOptions(lines=True))
+        text = b"Ana moved to Berlin on 2023-03-04.\nThe database listens on port 5434."
+        memos.ingest(options=lines, text=text, embed=False)
+        for profile in (None, note):  # the first time, modules are imported
+            sys.setprofile(profile)
+            try:
+                memos.query(question, filter=Filter(), options=AnswerOptions(answer="quote"))
+            finally:
+                sys.setprofile(None)
+    stays = [module for module, _ in groupby(calls)]
+    assert stays.count("memory") == 1
+    assert {name: stays.count(name) for name in passed} == passed
+    firsts = [stays.index(name) for name in STAGES if name in stays]
+    assert firsts == sorted(firsts)
+    assert stays.index("planning") > max(at for at, name in enumerate(stays) if name == "question_parser")

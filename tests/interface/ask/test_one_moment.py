@@ -15,15 +15,15 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.vault import as_of
-from memos_cli.interface.lifecycle import standing
+from memos_cli.interface.lifecycle import versions
 from memos_cli.interface.memory import Memos
 
 LOOKS: dict[str, tuple[Any, str, Callable[[Memos, str], Any]]] = {
     # In which function another process forgets the memory, and what is shown.
     "show": (queries, "places_of", lambda memos, id: memos.show(id)),
     "history": (audit, "rows", lambda memos, id: memos.history(id)),
-    "diff": (standing, "version_of", lambda memos, id: memos.diff(id)),
-    "stats": (queries, "count_waiting", lambda memos, id: memos.stats().embedded),
+    "diff": (versions, "version_of", lambda memos, id: memos.diff(id)),
+    "stats": (queries, "count_without_vector", lambda memos, id: memos.stats().embedded),
     "list --as-of": (as_of, "_tags", lambda memos, id: memos.cubes_at(NOW, filter=Filter())),
 }
 
@@ -34,7 +34,7 @@ def test_a_memory_is_shown_whole_or_not_at_all(
 ) -> None:
     where, function, look = LOOKS[name]
     with enter(tmp_path / "vault", ANN) as ann, enter(tmp_path / "vault", ANN) as other:
-        ann.vault_to_be()
+        ann.create_vault()
         id = learn(ann, "The heron nests in May.", "birds")
         ann.edit(id, text="The heron nests in June.")
         learn(ann, "The otter sleeps.")

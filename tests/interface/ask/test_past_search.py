@@ -12,9 +12,8 @@ from vault_harness import NOW, WHO
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.settings import Settings
 
 EVERYTHING = Filter(states=STATES)
@@ -35,8 +34,10 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
     def words() -> str:
         return " ".join(draw.choices(WORDS, k=4)) + f" {draw.randrange(99)}"
 
-    with Memos(Settings(vault=str(tmp_path / "vault"), principal=WHO), clock=lambda: clock[0]) as memos:
-        memos.vault_to_be()
+    # Without vectors, because a search at a time uses words alone.
+    settings = Settings(vault=str(tmp_path / "vault"), principal=WHO, embedder="/nowhere")
+    with Memos(settings, clock=lambda: clock[0]) as memos:
+        memos.create_vault()
         for _ in range(40):
             clock[0] += draw.randrange(1, 10_000)
             ids = [cube.id for cube in memos.cubes(filter=EVERYTHING)]
@@ -46,7 +47,7 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
             if action == "add" or not ids:
                 terms = NewMemoryFields(tags=tuple(draw.sample(("a", "b/c", "d"), draw.randrange(3))))
                 wishes = IngestOptions(hints=ReadOptions(lines=True), terms=terms)
-                memos.ingest(wishes=wishes, text=words().encode(), name=f"note-{clock[0]}", embed=False)
+                memos.ingest(options=wishes, text=words().encode(), name=f"note-{clock[0]}", embed=False)
             else:
                 id = draw.choice(ids)
                 cube = memos.show(id).cube
@@ -64,7 +65,8 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
                     memos.forget([id], dry_run=False)
                     forgotten.add(id)
             found = {
-                word: {hit.cube.id for hit in memos.find(word, filter=Filter(), k=99).hits} for word in WORDS
+                word: {hit.cube.id for hit in memos.search(word, filter=Filter(), k=99).hits}
+                for word in WORDS
             }
             wrote.append((clock[0], seen([*memos.cubes(filter=EVERYTHING)]), found))
         clock[0] += 1
@@ -108,11 +110,11 @@ def test_a_clock_that_was_ahead_leaves_nothing_in_the_future(tmp_path: Path) -> 
     day, clock = 86_400_000, [NOW]
     settings = Settings(vault=str(tmp_path / "vault"), principal=WHO)
     with Memos(settings, clock=lambda: clock[0]) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         terms = NewMemoryFields(expires=NOW + 2 * day)
-        memos.ingest(wishes=IngestOptions(terms=terms), text=b"Valid for two days.", name="a", embed=False)
+        memos.ingest(options=IngestOptions(terms=terms), text=b"Valid for two days.", name="a", embed=False)
         clock[0] = NOW + 300 * day
-        memos.ingest(wishes=IngestOptions(), text=b"Noted while the clock was ahead.", name="b", embed=False)
+        memos.ingest(options=IngestOptions(), text=b"Noted while the clock was ahead.", name="b", embed=False)
         (ahead,) = (cube.id for cube in memos.cubes(filter=Filter()))
         assert memos.maintain(steps=("expire",)).deeds
     clock[0] = NOW + 1

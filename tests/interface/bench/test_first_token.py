@@ -144,7 +144,7 @@ def test_memories_are_distinct_and_the_question_finds_their_document(
 ) -> None:
     own = replace(settings, vault=str(tmp_path / "vault"), query_context=1500, query_answer="model")
     with Memos(own) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         ids = keep_memories(memos, 1024)
         texts = [cube.text for cube in memos.cubes(filter=Filter())]
         assert len(set(texts)) == len(texts) == len(ids) > 3

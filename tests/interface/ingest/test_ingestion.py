@@ -18,9 +18,9 @@ from memos_cli.errors import Locked, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ingest import ingestion
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.ingest import batches
+from memos_cli.interface.ingest.ingestion import Ingestion
+from memos_cli.interface.options import IngestOptions, ReadOptions
 
 LINES = IngestOptions(hints=ReadOptions(lines=True))
 
@@ -50,7 +50,7 @@ def texts(vault: Vault) -> list[str]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingestion, "PART", 2)
+    monkeypatch.setattr(batches, "PART", 2)
 
 
 def test_a_long_source_is_committed_in_parts(vault: Vault, small_parts: None) -> None:
@@ -193,10 +193,10 @@ def test_the_text_of_a_document_is_kept_as_a_blob(
     assert cube.span is not None
     kept = vault.blobs.get(source.blob)
     assert kept[cube.span.start : cube.span.end].decode() == cube.text
-    from memos_cli.interface.vault.inspection import show
+    from memos_cli.interface.vault.inspection import details
 
     file.unlink()
-    assert [place.reads for place in show(vault, cube, NOW).places] == ["same"]
+    assert [place.reads for place in details(vault, cube, NOW).places] == ["same"]
 
 
 def converter(markdown: str) -> ModuleType:

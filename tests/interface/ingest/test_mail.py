@@ -9,7 +9,8 @@ import pytest
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.ingest.sources.pieces import read_time
-from memos_cli.interface.ingest.sources.reading import Reading, ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read_bytes
+from memos_cli.interface.options import ReadOptions
 
 BODY = "Hallo Ana,\n\ndie Schlüsselübergabe ist am 28. November um 10:30 Uhr.\n\n-- \nMarek Wójcik\n"
 DATE = "Wed, 18 Nov 2026 09:12:00 +0100"

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.ingest.sources.pieces import Setting, read_time
-from memos_cli.interface.ingest.sources.reading import Reading, ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read_bytes
 from memos_cli.interface.ingest.sources.text import markdown, prose
 from memos_cli.interface.ingest.sources.text.markdown import parse_blocks
+from memos_cli.interface.options import ReadOptions
 
 SENTENCE = "Water the beds in the evening, never at noon. "
 CODE = "".join(f"step_{number:02}()\n" for number in range(30))

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from memos_cli.interface.ingest.sources.reading import Reading, ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read_bytes
+from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.redaction.redaction import find_secrets
 
 

@@ -16,15 +16,8 @@ from memos_cli.cube import Draft, parse_time
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.ingest.sources.kinds import kind_of_text
 from memos_cli.interface.ingest.sources.pieces import cut, date_in, read_time
-from memos_cli.interface.ingest.sources.reading import (
-    Found,
-    Reading,
-    ReadOptions,
-    Unreadable,
-    find,
-    read,
-    read_bytes,
-)
+from memos_cli.interface.ingest.sources.reading import Found, Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.options import ReadOptions
 
 LIMIT = 1_000_000
 
@@ -772,7 +765,7 @@ def test_a_word_document_is_read_as_markdown_with_spans_into_it() -> None:
 
 def test_a_broken_document_is_refused_in_words() -> None:
     pytest.importorskip("markitdown")
-    with pytest.raises(MemosError, match=r"no whole \.docx file"):
+    with pytest.raises(MemosError, match=r"not a complete \.docx file"):
         reading(b"PK\x03\x04 not a zip", "plan.docx")
 
 

@@ -10,16 +10,17 @@ from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.results import MemoryDetails
+from memos_cli.interface.vault.inspection import details as shown_of
 from memos_cli.interface.vault.inspection import measure
-from memos_cli.interface.vault.inspection import show as shown_of
 
 
 def show(vault: Vault, id: str, now: int) -> MemoryDetails:
-    return shown_of(vault, queries.one(vault.connection, id), now)
+    return shown_of(vault, queries.get(vault.connection, id), now)
 
 
 def test_a_span_is_proved_by_the_bytes_that_stand_there(vault: Vault, tmp_path: Path) -> None:
-    from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
+    from memos_cli.interface.ingest.ingestion import Ingestion
+    from memos_cli.interface.options import IngestOptions
 
     file = tmp_path / "Ärger im Büro.txt"
     file.write_text("Größe: fünf.\n")
@@ -70,7 +71,7 @@ def test_a_memory_is_shown_with_the_states_that_it_is_in_and_a_state_with_its_me
     ]  # fmt: skip
     assert shown.activation.stale == ""
     with vault.change(WHO, NOW) as change:
-        change.edit(queries.one(vault.connection, two.id), "Two and a half.", "")
+        change.edit(queries.get(vault.connection, two.id), "Two and a half.", "")
     changed = show(vault, id, NOW).activation
     assert changed is not None
     assert changed.stale == "source changed"
@@ -96,7 +97,7 @@ def test_saved_states_in_numbers_are_no_memories(vault: Vault) -> None:
     id, _ = keep_state(vault, one.cube)
     keep_state(vault, two.cube, content=b"a longer one")
     with vault.change(WHO, NOW) as change:
-        cube = queries.one(vault.connection, id).n
+        cube = queries.get(vault.connection, id).n
         change.use({cube: 5.0, two.cube: 1.0})
         saved_states.count_saving(change, cube, 1.5)
         saved_states.count_saving(change, cube, 0.25)

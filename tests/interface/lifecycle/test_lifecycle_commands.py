@@ -9,8 +9,7 @@ from states_harness import Desk
 from memos_cli.cube import Filter
 from memos_cli.errors import Conflict, UsageError
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.options import IngestOptions, ReadOptions
 
 CAT = "My cat is called Miso."
 
@@ -152,7 +151,7 @@ def test_a_memory_expires_after_its_last_use(desk: Desk) -> None:
     text = "The keeper of the harbour lantern has a clock, but no key for it today."
     with desk.open() as memos:
         wishes = IngestOptions(hints=ReadOptions(lines=True), terms=NewMemoryFields(uses=2))
-        (id,) = memos.ingest(wishes=wishes, text=text.encode(), embed=False).ids
+        (id,) = memos.ingest(options=wishes, text=text.encode(), embed=False).ids
     for left in (1, 0):
         assert text in {item.hit.cube.text for item in desk.ask().plan.chosen}
         with desk.open() as memos:

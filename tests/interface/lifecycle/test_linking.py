@@ -61,7 +61,7 @@ def test_a_merge_says_what_they_said_and_can_be_undone(memos: Shell, cats: list[
     assert memos("merge", "--undo", made["id"], "--json").record == {"id": made["id"], "of": cats}
     assert live(memos) == {MISO, NINE}
     assert memos("show", made["id"], "--json").record["state"] == "archived"
-    assert "not merged" in memos("merge", "--undo", cats[0], code=2).err
+    assert "not a merged memory" in memos("merge", "--undo", cats[0], code=2).err
     again = memos("merge", *cats, "--json").record
     assert live(memos) == {f"{MISO}\n\n{NINE}"}
     assert again["id"] == made["id"]
@@ -76,8 +76,8 @@ def test_a_merge_with_words_of_ones_own(memos: Shell, cats: list[str]) -> None:
 
 
 def test_what_cannot_be_merged(memos: Shell, cats: list[str]) -> None:
-    assert "no merge" in memos("merge", cats[0], code=2).err
-    assert "no merge" in memos("merge", cats[0], cats[0], code=2).err
+    assert "two memories or more" in memos("merge", cats[0], code=2).err
+    assert "two memories or more" in memos("merge", cats[0], cats[0], code=2).err
     memos("freeze", cats[1])
     assert "frozen" in memos("merge", *cats, code=2).err
     memos("unfreeze", cats[1])

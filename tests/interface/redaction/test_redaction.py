@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from secret_lines import AWS, BLIND_KEPT, BLIND_MASKED, BODY, GITHUB, HEX, KEPT, KEY, MASKED
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, guard, knows_personal, mask
 from memos_cli.interface.redaction.secret_cues import _CUES, _WIDER_CUES, find_suspects
 

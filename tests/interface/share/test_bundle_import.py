@@ -21,9 +21,9 @@ from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.memories.links import LINK_KINDS
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault import check
-from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
+from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.interface.share import bundle, signing
 from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.bundle_import import adopt
@@ -41,7 +41,7 @@ def enter(folder: Path, who: str = ANN) -> Memos:
 
 def say(memos: Memos, *texts: str, **wishes: Any) -> list[str]:
     wanted = IngestOptions(hints=ReadOptions(lines=True), **wishes)
-    return list(memos.ingest(wishes=wanted, text="\n".join(texts).encode(), embed=False).ids)
+    return list(memos.ingest(options=wanted, text="\n".join(texts).encode(), embed=False).ids)
 
 
 def foreign(id: str, *texts: str, **more: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def bring(memos: Memos, parts: Mapping[str, Sequence[Any]], *, signer: str = "",
 
 def rows_before(memos: Memos, last: int) -> dict[str, list[Any]]:
     """Every row on the memories up to the number ``last``, and what finds them."""
-    db = memos.vault.whole
+    db = memos.vault.unrestricted
     queries = {
         "cube": "SELECT * FROM cube WHERE n <= ?1",
         "version": "SELECT * FROM version WHERE cube <= ?1",
@@ -88,7 +88,8 @@ def rows_before(memos: Memos, last: int) -> dict[str, list[Any]]:
     ids = {row[1] for row in found["cube"]}
     found["request"] = [row for row in found["request"] if any(id in row[0] for id in ids)]
     found["found"] = [
-        sorted({hit.cube.id for hit in memos.find(text, filter=Filter(), k=99).hits} & ids) for text in TEXTS
+        sorted({hit.cube.id for hit in memos.search(text, filter=Filter(), k=99).hits} & ids)
+        for text in TEXTS
     ]
     found["conflicts"] = [pair for pair in memos.conflicts() if {pair.older.id, pair.newer.id} & ids]
     junk = memos.forget([], filter=Filter(tags=("junk",)), dry_run=True).cubes
@@ -101,7 +102,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A vault with one memory of each kind, and their ids."""
     folder = tmp_path_factory.mktemp("base") / "vault"
     with enter(folder) as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         one, two, three = say(ann, *TEXTS[:3], terms=NewMemoryFields(tags=("work",)))
         (held,) = say(ann, "The page from outside.", quarantine="always")
         ann.edit(one, text="The heron nests in June.")
@@ -175,7 +176,7 @@ def test_a_bundle_changes_no_existing_memory(
     folder = tmp_path_factory.mktemp("any") / "vault"
     shutil.copytree(whole, folder)
     with enter(folder) as ann:
-        last = ann.vault.whole.execute("SELECT max(n) FROM cube").fetchone()[0]
+        last = ann.vault.unrestricted.execute("SELECT max(n) FROM cube").fetchone()[0]
         before = rows_before(ann, last)
         for _ in range(data.draw(st.integers(1, 2))):
             parts = data.draw(bundles(ids))
@@ -232,7 +233,7 @@ def test_an_invalid_record_is_reported_and_others_are_imported(
 ) -> None:
     cubes = [foreign(NEW[0], "One."), foreign(NEW[1], "Two.")]
     with enter(tmp_path / "vault") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         parts = {"cubes": cubes}
         parts = {**parts, part: [*parts.get(part, ()), {**record, field: bad}]}
         job = bring(ann, parts, with_grants=True)
@@ -281,7 +282,7 @@ def test_an_id_of_another_principal_is_not_revealed(base: tuple[Path, list[str]]
 
 def test_a_new_version_of_an_approved_memory_is_quarantined(tmp_path: Path) -> None:
     with enter(tmp_path / "vault") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         bring(ann, {"cubes": [foreign(NEW[0], "One.")]}, quarantine=True)
         ann.review([NEW[0]], approve=True)
         job = bring(ann, {"cubes": [foreign(NEW[0], "One.", "Two.")]}, quarantine=True)
@@ -311,7 +312,7 @@ def test_only_a_users_approval_releases_from_quarantine(tmp_path: Path, way: str
     text = "The page from outside."
     folder = tmp_path / "vault"
     with enter(folder, "agent:owner") as owner:
-        owner.vault_to_be()
+        owner.create_vault()
         (id,) = say(owner, text, quarantine="always")
         owner.access.grant("vault", AGENT, "admin")
         owner.access.grant("vault", ANN, "admin")

@@ -18,7 +18,7 @@ from states_harness import Desk
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, MemosError
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.interface.ingest.ingestion import IngestOptions
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.share import bundle
 
 CHAT = "".join(
@@ -190,8 +190,8 @@ def test_a_state_that_was_there_is_made_here_at_night(desk: Desk, harbour: list[
     (tmp_path / "one.mip").write_bytes(first.getvalue())
     there = Desk(tmp_path / "there", desk.settings, desk.loads, desk.reads, desk.written)
     with there.open() as memos:
-        memos.vault_to_be()
-        memos.import_export(tmp_path / "one.mip", wishes=IngestOptions(), embed=False)
+        memos.create_vault()
+        memos.import_export(tmp_path / "one.mip", options=IngestOptions(), embed=False)
         second = io.BytesIO()
         memos.export(stream=second, filter=Filter())
         assert second.getvalue() == first.getvalue()
@@ -228,7 +228,7 @@ def test_who_signed_must_be_known(full: Shell) -> None:
     full("import", "one.mip", "--no-embed", *there, code=14)
     full("key", "trust", signer, *there)
     full("import", "one.mip", "--no-embed", *there)
-    assert "no public key" in full("key", "trust", "ed25519:x", *there, code=2).err
+    assert "not a public key" in full("key", "trust", "ed25519:x", *there, code=2).err
 
 
 def members_of(path: Path) -> list[tuple[str, bytes]]:

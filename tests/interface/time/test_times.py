@@ -16,7 +16,8 @@ from memos_cli.cube import Draft
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.question_parser import parse_when, read_question
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_time
-from memos_cli.interface.ingest.sources.reading import ReadOptions, read_bytes
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
 from memos_cli.zones import local_zone, show_time, use_zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

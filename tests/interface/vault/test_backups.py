@@ -153,7 +153,7 @@ def test_a_backup_is_of_one_time_while_others_write(
 
     def write() -> None:
         with Vault.open(filled.vault, timeout=9.0) as vault:
-            vault.whole.execute("PRAGMA wal_autocheckpoint = 1")
+            vault.unrestricted.execute("PRAGMA wal_autocheckpoint = 1")
             while not stop.wait(0.002):
                 with vault.change("user:ann", 1_700_000_000_000) as change:
                     count[0] += 1

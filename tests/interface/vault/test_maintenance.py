@@ -66,7 +66,7 @@ def test_the_cold_is_archived_only_where_that_is_wished(desk: Desk) -> None:
         memos.freeze([frozen])
     desk.now += 40 * DAY
     with desk.open() as memos, memos.vault.change(memos.principal, desk.now) as change:
-        change.use({memos.access.one(used).n: 1.0})
+        change.use({memos.access.get(used).n: 1.0})
     assert run(desk, "archive") == []
     desk.settings["maintain_archive_after"] = 30.0
     assert [deed.id for deed in run(desk, "archive")] == [cold]
@@ -129,7 +129,7 @@ def test_a_clock_that_jumps_loses_nothing(desk: Desk, jump: int) -> None:
         assert [version.version for version in memos.history(id).versions] == [3, 2, 1]
         assert (shown.cube.state, shown.cube.version, shown.cube.hits) == ("activated", 3, 3)
         assert 0 < shown.cube.heat <= 3
-        assert memos.find("harbour keeper", filter=Filter()).hits[0].cube.id == id
+        assert memos.search("harbour keeper", filter=Filter()).hits[0].cube.id == id
         assert memos.verify_audit() == []
 
 

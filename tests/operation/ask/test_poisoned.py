@@ -11,8 +11,8 @@ from prompt_harness import Model, prompt_text
 from vault_harness import NOW, WHO
 
 from memos_cli.cube import Filter
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.memory import AnswerOptions, Memos
+from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import AnswerOptions, IngestOptions
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import CITES_FROM, make_prompt
 from memos_cli.settings import Settings
@@ -37,8 +37,8 @@ def open_vault(folder: Path) -> Memos:
 
 
 def take_in(memos: Memos, name: str, quarantine: str = "never") -> None:
-    memos.vault_to_be()
-    memos.ingest([FOLDER / name], wishes=IngestOptions(quarantine=quarantine), embed=False)
+    memos.create_vault()
+    memos.ingest([FOLDER / name], options=IngestOptions(quarantine=quarantine), embed=False)
 
 
 def test_every_document_of_the_set_is_tried() -> None:
@@ -77,7 +77,7 @@ def test_a_poisoned_document_stays_text_in_the_prompt(tmp_path: Path, name: str)
         memos.init()
         take_in(memos, name)
         memos.embed()
-        plan = memos.plan(ELSEWHERE.get(name, QUESTION), filter=Filter(), manner=AnswerOptions())
+        plan = memos.plan(ELSEWHERE.get(name, QUESTION), filter=Filter(), options=AnswerOptions())
         assert plan.chosen
         engine = memos.engine
         special = {

@@ -18,9 +18,8 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ingest.ingestion import IngestOptions
-from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import Memos
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.search import embedding
 from memos_cli.operation.search.embedding import SENTENCES, embed_waiting, embedded_texts, row_in_use
 from memos_cli.operation.search.sentences import split_sentences
@@ -53,13 +52,13 @@ def embed(vault: Vault, embedder: Any, **options: Any) -> int:
 
 def rows(vault: Vault) -> list[tuple[int, str]]:
     """The embedders' rows: (number, fingerprint)."""
-    return vault.whole.execute("SELECT n, fingerprint FROM embedder ORDER BY n").fetchall()
+    return vault.unrestricted.execute("SELECT n, fingerprint FROM embedder ORDER BY n").fetchall()
 
 
 def embedded(vault: Vault, embedder: int) -> dict[int, list[tuple[int, int]]]:
     """The ranges that have a vector of ``embedder``, by cube."""
     found: dict[int, list[tuple[int, int]]] = {}
-    for cube, start, end in vault.whole.execute(
+    for cube, start, end in vault.unrestricted.execute(
         "SELECT cube, start, end FROM vector WHERE embedder = ? ORDER BY n", (embedder,)
     ).fetchall():
         found.setdefault(cube, []).append((start, end))
@@ -70,7 +69,7 @@ def sentences(vault: Vault) -> dict[int, list[tuple[int, int]]]:
     """The ranges of the sentences of all live memories."""
     return {
         cube.n: [(each.start, each.end) for each in split_sentences(cube.text)]
-        for cube in queries.cubes(vault.whole, ALL, now=NOW)
+        for cube in queries.cubes(vault.unrestricted, ALL, now=NOW)
     }
 
 
@@ -88,7 +87,7 @@ def test_each_cube_is_embedded_once(vault: Vault) -> None:
     assert embed(vault, embedder) == 3
     assert embedder.texts == ["One.", "Two.", "Three."]
     assert embed(vault, embedder) == 0
-    assert queries.count_waiting(vault.connection) == 0
+    assert queries.count_without_vector(vault.connection) == 0
 
 
 def test_each_sentence_has_a_vector_with_its_place(vault: Vault) -> None:
@@ -113,7 +112,7 @@ def test_what_was_made_before_a_failure_stays(vault: Vault) -> None:
     keep(vault, "One.", "Two.", "Three.", "Four.")
     with pytest.raises(ModelUnfit):
         embed(vault, BagOfWords(most=3))
-    assert queries.count_waiting(vault.connection) == 2
+    assert queries.count_without_vector(vault.connection) == 2
     rest = BagOfWords()
     assert embed(vault, rest) == 2
     assert rest.texts == ["Three.", "Four."]
@@ -135,7 +134,7 @@ def test_a_cube_that_changes_while_it_is_embedded_waits_for_another_vector(vault
     embed(vault, embedder)
     assert embedder.texts[2:] == ["Uno."]
     assert embedded(vault, 1) == {1: [(0, 4)]}
-    assert queries.count_waiting(vault.connection) == 0
+    assert queries.count_without_vector(vault.connection) == 0
 
 
 def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
@@ -143,7 +142,7 @@ def test_only_changed_memories_are_embedded_again(vault: Vault) -> None:
     embedder = BagOfWords()
     embed(vault, embedder)
     with vault.change(WHO, NOW) as change:
-        change.edit(queries.one(vault.connection, first.id), "Larks nest high.", "")
+        change.edit(queries.get(vault.connection, first.id), "Larks nest high.", "")
     assert embed(vault, embedder) == 1
     assert embedder.texts[3:] == ["Larks nest high."]
     assert embedded(vault, 1) == {1: [(0, 16)], 2: [(0, 5)]}
@@ -286,7 +285,7 @@ def enter(folder: Path, embedder: BagOfWords, principal: str = WHO) -> Memos:
 
 def take(memos: Memos, *texts: str, embed: bool = True) -> None:
     memos.ingest(
-        wishes=IngestOptions(hints=ReadOptions(lines=True)), text="\n".join(texts).encode(), embed=embed
+        options=IngestOptions(hints=ReadOptions(lines=True)), text="\n".join(texts).encode(), embed=embed
     )
 
 
@@ -307,7 +306,7 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
     folder: Path, opened: dict[str, BagOfWords], again: str
 ) -> None:
     with enter(folder, opened["bag-64"]) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         memos.vault.set_models("", "bag-64")
         take(memos, "The lark nests low.", "The raven nests high.", "The crow nests anywhere.")
         opened["bag-32"].most = 2
@@ -315,12 +314,12 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
             memos.embed("bag-32")
     with Memos(Settings(vault=str(folder), principal=WHO), clock=lambda: NOW) as memos:
         assert memos.vault.identity.embedder == "bag-64"
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         hit = memos.search("Where does a raven nest?", filter=ALL).hits[0]
         assert hit.cube.text == "The raven nests high."
         assert "cosine" in hit.why
         take(memos, "The wren nests in the hedge.")
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert "cosine" in memos.search("Where does a wren nest?", filter=ALL).hits[0].why
         opened["bag-32"].most = 99
         assert memos.embed(again) == 2  # without a name it goes on with the change that was stopped
@@ -338,7 +337,7 @@ def test_a_vault_changes_to_another_embedder_and_answers_meanwhile(
 
 def test_renewing_keeps_vectors_that_the_caller_may_not_read(folder: Path) -> None:
     with enter(folder, BagOfWords(), "user:ann") as ann:
-        ann.vault_to_be()
+        ann.create_vault()
         take(ann, "The lark nests low.")
     with enter(folder, BagOfWords(), "user:bo") as bo:
         take(bo, "The owl nests high.")
@@ -377,7 +376,7 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
     assert finding.what == "format-old"
     embedder = BagOfWords()
     with enter(old, embedder) as memos:
-        assert memos.count_waiting() == 6, "of the other embedder, which was begun last"
+        assert memos.count_missing_vectors() == 6, "of the other embedder, which was begun last"
         for question, (text, cosine) in expected(old).items():
             found = memos.search(question, filter=ALL, k=9).hits
             assert found[0].cube.text == text
@@ -386,7 +385,9 @@ def test_an_old_vault_is_searched_as_before(old: Path) -> None:
             assert all("cosine" in hit.why for hit in found)
         assert not set(embedder.texts) & {cube.text for cube in memos.cubes(filter=ALL)}
         assert sorted(embedder.questions) == sorted(expected(old))
-        whole = {cube.n: [(0, len(cube.text))] for cube in queries.cubes(memos.vault.whole, ALL, now=NOW)}
+        whole = {
+            cube.n: [(0, len(cube.text))] for cube in queries.cubes(memos.vault.unrestricted, ALL, now=NOW)
+        }
         assert len(whole) == 9
         assert embedded(memos.vault, 1) == whole
         assert embedded(memos.vault, 2) == {n: whole[n] for n in (1, 2, 3)}
@@ -414,7 +415,7 @@ def test_renewing_an_old_vault_replaces_its_vectors(old: Path) -> None:
         found = embedded(memos.vault, 3)
         assert found == sentences(memos.vault)
         assert sum(map(len, found.values())) > 12
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         for question, (text, _) in expected(old).items():
             assert best(memos, question) == text
         assert memos.embed() == 0
@@ -460,7 +461,7 @@ def test_a_half_renewed_old_vault_works_with_either_embedder(old: Path) -> None:
         for question, (text, _) in expected(old).items():
             assert best(memos, question) == text
         take(memos, LARKS)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert len(embedded(memos.vault, 2)) == 10
         assert len(embedded(memos.vault, 1)) == 9
     with enter(old, BagOfWords()) as memos:
@@ -495,7 +496,7 @@ def test_an_old_vault_keeps_the_default_of_its_version(tmp_path: Path) -> None:
             assert found.hits[0].cube.text == text
             assert found.hits[0].why["cosine"] == pytest.approx(cosine, abs=0.02)
         take(memos, LARKS)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert len(rows(memos.vault)) == 1
         assert memos.embed() == 10
         assert [fingerprint[64:] for _, fingerprint in rows(memos.vault)] == [SENTENCES]
@@ -510,16 +511,16 @@ def test_an_old_vault_keeps_the_default_of_its_version(tmp_path: Path) -> None:
 def test_a_vault_that_is_used_with_another_embedder_uses_its_vectors(folder: Path) -> None:
     """As with the setting `embedder`: what is new has a vector, and nothing says that it has none."""
     with enter(folder, BagOfWords()) as memos:
-        memos.vault_to_be()
+        memos.create_vault()
         take(memos, "The lark nests low.")
     with enter(folder, BagOfWords(32)) as memos:
-        done = memos.ingest(wishes=IngestOptions(), text=b"The raven nests high.")
+        done = memos.ingest(options=IngestOptions(), text=b"The raven nests high.")
         assert (done.embedded, done.without_vector) == (2, 0)
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert queries.embedder_in_use(memos.vault.connection) == 2
         assert [n for n, _ in rows(memos.vault)] == [1, 2], "nothing is dropped unasked"
         assert [deed for deed in memos.maintain(steps=("embed",)).deeds] == []
     with enter(folder, BagOfWords()) as memos:
         take(memos, "The crow nests anywhere.")
-        assert memos.count_waiting() == 0
+        assert memos.count_missing_vectors() == 0
         assert queries.embedder_in_use(memos.vault.connection) == 1

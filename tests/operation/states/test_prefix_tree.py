@@ -184,7 +184,7 @@ def test_a_hit_reads_only_what_no_state_holds(desk: Desk, harbour: list[str]) ->
     for question in ("harbour lantern keeper?", QUESTION):
         desk.reads.clear()
         with desk.open() as memos:
-            memos.query(question, filter=desk.filter, manner=desk.manner)
+            memos.query(question, filter=desk.filter, options=desk.manner)
             assert sum(desk.reads) == len(memos.engine.tokens) - made.held
 
 
@@ -214,18 +214,18 @@ def test_what_a_process_has_read_it_does_not_read_again(desk: Desk, harbour: lis
     other = "When is the harbour lantern of the keeper lit?"
     texts = [desk.ask(question, text=True).answer for question in (QUESTION, other)]
     with desk.open() as memos:
-        first = memos.query(QUESTION, filter=desk.filter, manner=desk.manner)
+        first = memos.query(QUESTION, filter=desk.filter, options=desk.manner)
         saved = desk.state(made.id).saved
         assert saved > 0
         desk.reads.clear()
-        second = memos.query(other, filter=desk.filter, manner=desk.manner)
+        second = memos.query(other, filter=desk.filter, options=desk.manner)
         held = len(memos.engine.tokens) - sum(desk.reads)
         assert desk.loads == [made.held]
         assert held >= made.held
         assert held % engine_module.BATCH == 0
         assert [first.answer, second.answer] == texts
         assert second.plan.reuse == first.plan.reuse
-        third = memos.query(QUESTION, filter=desk.filter, manner=desk.manner)
+        third = memos.query(QUESTION, filter=desk.filter, options=desk.manner)
         assert third.answer == texts[0]
         assert third.plan.reuse == first.plan.reuse
         assert desk.loads == [made.held]
@@ -236,9 +236,9 @@ def test_what_a_process_has_read_it_does_not_read_again(desk: Desk, harbour: lis
 def test_text_is_read_even_where_the_process_holds_it(desk: Desk, harbour: list[str]) -> None:
     desk.promote(*harbour)
     with desk.open() as memos:
-        got = memos.query(QUESTION, filter=desk.filter, manner=desk.manner)
+        got = memos.query(QUESTION, filter=desk.filter, options=desk.manner)
         desk.reads.clear()
-        text = memos.query(QUESTION, filter=desk.filter, manner=replace(desk.manner, text_only=True))
+        text = memos.query(QUESTION, filter=desk.filter, options=replace(desk.manner, text_only=True))
         assert sum(desk.reads) == len(memos.engine.tokens)
     assert text.answer == got.answer
 
@@ -252,11 +252,11 @@ def test_a_state_that_was_verified_once_is_looked_at_again(
     with desk.open() as memos:
         for _ in range(times):
             memos.engine.clear()
-            assert memos.query(QUESTION, filter=desk.filter, manner=desk.manner).plan.reuse.miss == ""
+            assert memos.query(QUESTION, filter=desk.filter, options=desk.manner).plan.reuse.miss == ""
         assert len(desk.loads) == times
         desk.blob().unlink()
         memos.engine.clear()
-        got = memos.query(QUESTION, filter=desk.filter, manner=desk.manner)
+        got = memos.query(QUESTION, filter=desk.filter, options=desk.manner)
         assert got.plan.reuse.miss == "blob missing"
         assert len(desk.loads) == times
 

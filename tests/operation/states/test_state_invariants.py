@@ -205,11 +205,11 @@ def test_where_the_file_of_an_open_model_is_replaced_no_state_is_used_or_made(
     desk.promote(*harbour)
     with desk.open() as memos:
         text = desk.ask(text=True).answer  # of the model that stays open here
-        assert memos.query(QUESTION, filter=desk.filter, manner=desk.manner).answer == text
+        assert memos.query(QUESTION, filter=desk.filter, options=desk.manner).answer == text
         assert len(desk.loads) == 1
         os.replace(other, path)
         memos.engine.clear()
-        got = memos.query(QUESTION, filter=desk.filter, manner=desk.manner)
+        got = memos.query(QUESTION, filter=desk.filter, options=desk.manner)
         assert len(desk.loads) == 1
         assert {item.form for item in got.plan.chosen} == {"text"}
         assert "activation: miss (the model's file was replaced)" in got.plan.notes
@@ -258,7 +258,7 @@ def test_a_damaged_state_of_the_pinned_memories_is_told(
 def outcome(desk: Desk, question: str) -> tuple[Sequence[int], str, list[str]]:
     """Every token that the model had in the end, the answer, and the memories before it."""
     with desk.open() as memos:
-        got = memos.query(question, filter=desk.filter, manner=desk.manner)
+        got = memos.query(question, filter=desk.filter, options=desk.manner)
         return memos.engine.tokens[:], got.answer, [item.hit.cube.id for item in got.plan.chosen]
 
 

@@ -25,6 +25,7 @@ from memos_cli.interface.ingest.sources.text.listing import read_code
 from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markdown, read_text
 from memos_cli.interface.ingest.sources.text.webpage import read_html
 from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
+from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.redaction.redaction import (
     Sensitive,
     find_personal,
@@ -34,7 +35,7 @@ from memos_cli.interface.redaction.redaction import (
     summary,
 )
 
-__all__ = ["KINDS", "Found", "ReadOptions", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
+__all__ = ["KINDS", "Found", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
 
 _Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
 _READERS: dict[str, _Reader] = {
@@ -53,27 +54,6 @@ _EXPORTED = ("json", "jsonl")
 """Kinds in which other programs export what they hold."""
 _NOTES = 10
 """Number of failures that are listed in the notes; the others are only counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What the user says about a source, over what can be seen in it."""
-
-    kind: str = ""
-    """One of KINDS; '' recognises it."""
-    type: str = ""
-    """The semantic type of all drafts; '' takes the source's own, or the kind's usual one."""
-    lines: bool = False
-    """Each line that is not blank is one draft."""
-    chunk_chars: int = 900
-    """Characters in a piece, about; a third as many in Chinese, Japanese and Korean."""
-    encoding: str = ""
-    """The encoding of all sources, whatever they declare; '' detects it."""
-    fallback: str = ""
-    """The encoding of sources that are not UTF-8 and declare none; '' guesses."""
-    secrets: str = "mask"
-    """What becomes of secrets: ``mask`` covers them, ``refuse`` leaves out a piece that
-    holds one, ``allow`` marks it."""
 
 
 @dataclass(frozen=True, slots=True)

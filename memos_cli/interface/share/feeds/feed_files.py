@@ -19,7 +19,7 @@ from memos_cli.interface.share.feeds.feed_index import Delta, Stored, StoredAdap
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 WITHDRAWN = "withdrawn.jsonl"
 SPANS = (1, 2, 4, 8, 16, 32)
@@ -43,7 +43,7 @@ class Lines:
 
 
 def remember(before: Past, items: Mapping[str, Lines], serial: int) -> dict[str, tuple[int, bytes | None]]:
-    """Since which serial each memory has been as it is, and since when others are withdrawn."""
+    """Return since which serial each memory is unchanged, and since which others are withdrawn."""
     now: dict[str, tuple[int, bytes | None]] = {}
     for id, lines in items.items():
         known = before.get(id)
@@ -57,13 +57,14 @@ def remember(before: Past, items: Mapping[str, Lines], serial: int) -> dict[str,
 
 
 def write_bundle(items: Mapping[str, Lines]) -> bytes:
-    """The bundle of all memories."""
+    """Return the bundle of all memories."""
     return _write(items.keys(), items, ())
 
 
 def write_deltas(items: Mapping[str, Lines], now: Past, serial: int, most: int) -> list[tuple[Delta, bytes]]:
-    """What has changed up to ``serial``, from a few earlier ones on, as far as it is no more than ``most``
-    bytes."""
+    """Return the changes up to ``serial`` from a few earlier serials, as far as they have at most ``most``
+    bytes.
+    """
     made: list[tuple[Delta, bytes]] = []
     # Before the oldest of them nothing is known: what was withdrawn then would be missing.
     oldest = min((at for at, _ in now.values()), default=serial)
@@ -95,9 +96,9 @@ def _write(ids: Iterable[str], items: Mapping[str, Lines], gone: Sequence[str]) 
     return stream.getvalue()
 
 
-def carry(memos: Memos, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
-    """An adapter of memories of which nothing is covered, as a bundle of its own, with its name."""
-    record, name, data = adapter_files.to_member(memos, adapter, public=True)
+def carry(session: Session, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
+    """Return an adapter of memories that need no masking, as a bundle of its own, with its name."""
+    record, name, data = adapter_files.to_member(session, adapter, public=True)
     for source in record["sources"]:
         source["version"] = 1  # a publication has one version of each
     stream = io.BytesIO()
@@ -108,5 +109,5 @@ def carry(memos: Memos, adapter: Adapter) -> tuple[str, StoredAdapter, bytes]:
 
 
 def stored(data: bytes) -> Stored:
-    """A file as an index names it."""
+    """Return a file as an index names it."""
     return Stored(hashlib.sha256(data).hexdigest(), len(data))

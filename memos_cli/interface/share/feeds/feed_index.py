@@ -34,7 +34,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Delta(Stored):
-    """What has changed since a serial: records as they are now, and what was withdrawn. Compressed (gzip)."""
+    """The changes since a serial: current records, and withdrawn ids. Compressed (gzip)."""
 
     since: int
 
@@ -71,13 +71,13 @@ class Index:
     adapters: tuple[StoredAdapter, ...] = ()
 
     def files(self) -> list[Stored]:
-        """Every file that it names."""
+        """Return every file that it names."""
         return [self.bundle, *self.deltas, *self.adapters]
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An index as it lay there, with who signed it."""
+    """An index as it was read, and its signer."""
 
     index: Index
     signer: str
@@ -86,13 +86,13 @@ class Signed:
 
 
 def write(index: Index) -> tuple[bytes, str]:
-    """An index, signed with the user's key, and its sha256. Raises UsageError where there is no key."""
+    """Return an index, signed with the user's key, and its sha256. Raises UsageError without a key."""
     line = to_line({"format": FORMAT, "version": VERSION, **asdict(index)})
     return line + to_line(signing.sign(line)), hashlib.sha256(line).hexdigest()
 
 
 def read(data: bytes, where: str) -> Signed:
-    """An index whose signature is good; whose it is, the caller decides.
+    """Return an index whose signature is valid; the caller checks whose it is.
 
     Raises Damaged for what is none, MemosError for a version of the future.
     """
@@ -101,7 +101,7 @@ def read(data: bytes, where: str) -> Signed:
     try:
         value, signature = json.loads(line), json.loads(rest)
         if value["format"] != FORMAT or not isinstance(value["version"], int):
-            raise Damaged(f"{where} is no index of a publication")
+            raise Damaged(f"{where} is not the index of a publication")
         if value["version"] > VERSION:
             raise MemosError(f"{where} is of a newer version than this program", "update memos-cli")
         signer = signing.verify(line, signature)
@@ -121,7 +121,9 @@ def read(data: bytes, where: str) -> Signed:
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(f"{where} is no whole index of a publication: {error}", "try again later") from error
+        raise Damaged(
+            f"{where} is not a complete index of a publication: {error}", "try again later"
+        ) from error
     return Signed(index, signer, hashlib.sha256(line).hexdigest())
 
 

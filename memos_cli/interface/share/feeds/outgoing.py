@@ -1,51 +1,31 @@
-"""What leaves a vault for everybody: which memories, what of them is covered, and the lines that tell them.
+"""Choose and redact the memories of a publication, and write their lines.
 
-A published memory tells what it says now: no earlier versions, no references, no places in files, no names of
-who may read it here.
+A published memory has only its current text: no earlier versions, no references, no places in files, and not
+the names of those who may read it here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cube import LIVE_STATES, Cube, Filter
+from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.infrastructure.memories import links, queries
+from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
+from memos_cli.interface.selection import select
 from memos_cli.interface.share import bundle
 from memos_cli.interface.share.exporting import PORTABLE, why_held
 from memos_cli.interface.share.feeds.feed_files import Lines
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
-
-
-@dataclass(frozen=True, slots=True)
-class PublishOptions:
-    """What a publication is made of, and how."""
-
-    ids: tuple[str, ...] = ()
-    filter: Filter | None = None
-    redact: bool = False
-    up_to: str = ""
-    """The most sensitive that may go; "": as the settings say."""
-    licence: str = ""
-    expires: str = ""
-    """When it ends if it is not published again, as it is typed: ``30d`` counts from each publication."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
-
-    @classmethod
-    def of(cls, value: Mapping[str, Any]) -> PublishOptions:
-        filter = value["filter"] and queries.filter_from_json(value["filter"])
-        return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})
+    from memos_cli.interface.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One memory as it leaves."""
+    """One memory as it is published."""
 
     id: str
     title: str
@@ -55,27 +35,27 @@ class Outgoing:
     covered: int
     """Stretches of it that are covered, or left out: secrets, and personal data."""
     change: str = "new"
-    """``new``, ``changed`` or ``same``, beside what was published before."""
+    """``new``, ``changed`` or ``same``, compared with what was published before."""
 
     def beside(self, known: bytes | None, now: bytes) -> Outgoing:
-        """The same, told apart from what was published before."""
+        """Return it with how it differs from what was published before."""
         return replace(self, change="new" if known is None else "same" if known == now else "changed")
 
 
-def choose(memos: Memos, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
-    """The memories that may go, by their ids, and why others stay."""
-    up_to = wanted.up_to or memos.settings.sensitivity_publish
+def choose(session: Session, wanted: PublishOptions) -> tuple[list[Cube], dict[str, int]]:
+    """Return the memories that may be published, by id, and why others are not."""
+    up_to = wanted.up_to or session.settings.sensitivity_publish
     if wanted.filter is None:
-        here = queries.by_ids(memos.vault.connection, wanted.ids)  # those that are still there
-        cubes = memos.several(list(here))
+        here = queries.by_ids(session.vault.connection, wanted.ids)  # those that are still there
+        cubes = session.access.get_many(list(here))
     else:
-        cubes = [*memos.select(wanted.filter)]
+        cubes = [*select(session, wanted.filter)]
     held_back: dict[str, int] = {}
     chosen = []
     for cube in cubes:
         if cube.payload != "plaintext" or cube.state not in LIVE_STATES:
             continue
-        why = why_held(memos, cube, up_to)
+        why = why_held(session, cube, up_to)
         if not why and up_to == "open" and not wanted.redact and find_personal(_all_of(cube)):
             why = "personal data in it (--redact covers it)"
         if why:
@@ -90,7 +70,7 @@ def _all_of(cube: Cube) -> str:
 
 
 def cover(cube: Cube, *, redact: bool) -> Outgoing:
-    """A memory as it leaves: without secrets and, to ``redact``, without personal data and who said it.
+    """Return a memory to publish: without secrets and, to ``redact``, without personal data and author.
 
     A tag that holds any of it is left out.
     """
@@ -102,18 +82,18 @@ def cover(cube: Cube, *, redact: bool) -> Outgoing:
 
 
 def _covered(text: str, redact: bool) -> tuple[str, int]:
-    """``text`` as it may leave, and how many stretches of it are covered."""
+    """Return ``text`` with secrets and personal data masked, and how many ranges were masked."""
     found = find_secrets(text)
     text = mask(text, found)
     personal = find_personal(text) if redact else []
     return mask(text, personal), len(found) + len(personal)
 
 
-def lines_of(memos: Memos, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
-    """The lines of memories and of the links among them, by id."""
+def lines_of(session: Session, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -> dict[str, Lines]:
+    """Return the lines of memories and of the links among them, by id."""
     ids = {cube.n: cube.id for cube in cubes}
     linked: dict[str, list[bytes]] = {}
-    for link in links.links_among(memos.vault.connection, ids.keys()):
+    for link in links.links_among(session.vault.connection, ids.keys()):
         if link.kind in PORTABLE:
             source, target = links.in_order(link.source_id, link.kind, link.target_id)
             line = bundle.to_line({"source": source, "kind": link.kind, "target": target})
@@ -125,7 +105,7 @@ def lines_of(memos: Memos, cubes: Sequence[Cube], leaving: Sequence[Outgoing]) -
 
 
 def _record(cube: Cube, out: Outgoing) -> dict[str, Any]:
-    """A memory as it is published: what it says now, as its only version.
+    """Return a memory as it is published: its current text as its only version.
 
     Its reference stays here: it may be the path of a file, or a name.
     """

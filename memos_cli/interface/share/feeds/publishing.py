@@ -1,4 +1,4 @@
-"""What leaves a vault for everybody who follows it: chosen, covered, shown to its publisher, then sent.
+"""Publish memories: choose and redact them, show them to the publisher, then send them.
 
 Who reads the folder meanwhile finds the publication before or the new one. What nothing names any more is
 taken away.
@@ -20,19 +20,20 @@ from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share import publications as records
 from memos_cli.infrastructure.share.publications import Publication
 from memos_cli.interface.ask.question_parser import parse_when
+from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.redaction.redaction import knows_personal
 from memos_cli.interface.share import adapter_files, signing
 from memos_cli.interface.share.feeds import feed_files
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_index import Index, Signed
-from memos_cli.interface.share.feeds.outgoing import Outgoing, PublishOptions, choose, cover, lines_of
+from memos_cli.interface.share.feeds.outgoing import Outgoing, choose, cover, lines_of
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import cache_folder
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.memories.transaction import Transaction
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
 _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
@@ -41,7 +42,7 @@ _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A publication before it is sent: what the publisher is shown."""
+    """A publication before it is sent, to show to the publisher."""
 
     name: str
     url: str
@@ -86,13 +87,13 @@ class Published:
     changed: bool
 
 
-def publications(memos: Memos) -> list[Publication]:
-    """What who asks publishes, as it went out last."""
-    return records.publications(memos.vault.connection, memos.principal)
+def publications(session: Session) -> list[Publication]:
+    """Return the caller's publications, as they were sent last."""
+    return records.publications(session.vault.connection, session.principal)
 
 
 def propose(
-    memos: Memos,
+    session: Session,
     name: str,
     wanted: PublishOptions | None,
     target: str,
@@ -100,14 +101,14 @@ def propose(
     withdraw: bool = False,
     replace: bool = False,
 ) -> Proposal:
-    """What would go out. What is not ``wanted`` anew, and the ``target``, are those of the last time.
+    """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
 
     ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
     there from elsewhere. Raises UsageError, Refused.
     """
-    signer = _signer(memos, name)
-    known = next((each for each in publications(memos) if each.name == name), None)
-    made = None if withdraw else _wanted(memos, name, wanted, known)
+    signer = _signer(session, name)
+    known = next((each for each in publications(session) if each.name == name), None)
+    made = None if withdraw else _wanted(session, name, wanted, known)
     if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
@@ -116,8 +117,8 @@ def propose(
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
     follows = _follows(known, registry, there, replace=replace)
-    cubes, held_back = choose(memos, made) if made else ([], {})
-    memos.audit_reads("list", cubes)  # who publishes is shown them
+    cubes, held_back = choose(session, made) if made else ([], {})
+    session.audit_reads("list", cubes)  # who publishes is shown them
     if made and not cubes and known is None:
         stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
         raise UsageError(
@@ -127,17 +128,17 @@ def propose(
             else "memos list --tag TAG shows what a filter chooses",
         )
     leaving = [cover(cube, redact=bool(made and made.redact)) for cube in cubes]
-    items = lines_of(memos, cubes, leaving)
-    before = records.published(memos.vault.connection, known.n) if known and follows else {}
+    items = lines_of(session, cubes, leaving)
+    before = records.published(session.vault.connection, known.n) if known and follows else {}
     serial = 1 + max(known.serial if known else 0, there.index.serial if there else 0)
     now = feed_files.remember(before, items, serial)
     whole = feed_files.write_bundle(items)
     deltas = feed_files.write_deltas(items, now, serial, len(whole) // 2) if follows else []
     uncovered = {cube.n for cube, out in zip(cubes, leaving, strict=True) if not out.covered}
-    carried = [feed_files.carry(memos, each) for each in adapter_files.outgoing(memos, uncovered)]
+    carried = [feed_files.carry(session, each) for each in adapter_files.outgoing(session, uncovered)]
     index = Index(
-        name=name, serial=serial, time=memos.now(), licence=made.licence if made else "",
-        expires=_end(memos, made), memories=len(items),
+        name=name, serial=serial, time=session.now(), licence=made.licence if made else "",
+        expires=_end(session, made), memories=len(items),
         root=feeds.root({id: lines.sha256 for id, lines in items.items()}), bundle=feed_files.stored(whole),
         deltas=tuple(delta for delta, _ in deltas), adapters=tuple(held for _, held, _ in carried),
     )  # fmt: skip
@@ -146,7 +147,7 @@ def propose(
     if known and known.target != registry.url:
         notes.append(f"what lies at {known.target} stays there; delete that folder to take it back")
     if items and not knows_personal():
-        notes.append("personal data cannot be told here: pip install 'memos-cli[personal]'")
+        notes.append("personal data cannot be detected here: pip install 'memos-cli[personal]'")
     return Proposal(
         name=name, url=registry.url, signer=signer, serial=serial, wanted=made,
         memories=tuple(
@@ -162,19 +163,19 @@ def propose(
     )  # fmt: skip
 
 
-def publish(memos: Memos, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
-    """Send what was proposed: files first, the index that names them last, then what nothing names goes.
+def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
+    """Send what was proposed: files first, then the index that names them; then delete what nothing names.
 
     Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
     or what lies there, are not those of the proposal any more.
     """
     make_folder(cache_folder())
-    with hold(cache_folder() / "publish.lock", timeout=memos.settings.lock_timeout):
-        return _publish(memos, proposal, Registry(proposal.url), on_bytes)
+    with hold(cache_folder() / "publish.lock", timeout=session.settings.lock_timeout):
+        return _publish(session, proposal, Registry(proposal.url), on_bytes)
 
 
 def _publish(
-    memos: Memos, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
+    session: Session, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
 ) -> Published:
     made, sent = proposal._index, 0
     _require_unchanged(proposal, registry)
@@ -187,8 +188,8 @@ def _publish(
                 on_bytes(len(data))
         line, sha256 = indexes.write(made)
         # Noted before it is there: what lies there then, and is not known here, is somebody else's.
-        with memos.vault.change(memos.principal, memos.now()) as change:
-            _require_same(memos, change, proposal)
+        with session.vault.change(session.principal, session.now()) as change:
+            _require_same(session, change, proposal)
             wanted = proposal.wanted.to_json() if proposal.wanted else None
             records.tell_published(
                 change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
@@ -205,12 +206,14 @@ def _publish(
     )
 
 
-def _signer(memos: Memos, name: str) -> str:
-    """The key of who publishes. Raises UsageError, Refused."""
+def _signer(session: Session, name: str) -> str:
+    """Return the name of the publisher's key. Raises UsageError, Refused."""
     if not indexes.NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a publication", "letters, digits, dots and dashes")
-    if "share" not in memos.access.caller.most:
-        raise Refused(f"the token of {memos.principal} does not allow to share", "use an owner's")
+        raise UsageError(
+            f"{name!r} is not a valid name for a publication", "letters, digits, dots and dashes"
+        )
+    if "share" not in session.access.caller.most:
+        raise Refused(f"the token of {session.principal} does not allow you to share", "use an owner's")
     key = signing.own_key()
     if key is None:
         raise UsageError("there is no key to sign with", "memos key new")
@@ -218,28 +221,29 @@ def _signer(memos: Memos, name: str) -> str:
 
 
 def _wanted(
-    memos: Memos, name: str, wanted: PublishOptions | None, known: Publication | None
+    session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
-    """What is to be published: anew, or as it was the last time. Raises UsageError, MemosError."""
-    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in memos.several(wanted.ids)))
+    """Return what to publish: ``wanted``, or the options of the last time. Raises UsageError, MemosError."""
+    made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
             raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
         made = PublishOptions.of(known.wanted)
     if made and made.licence and not _LICENCE.fullmatch(made.licence):
-        raise UsageError(f"{made.licence!r} is no SPDX expression", "--licence CC-BY-4.0")
+        raise UsageError(f"{made.licence!r} is not an SPDX expression", "--licence CC-BY-4.0")
     if made and made.redact and not knows_personal():
         raise MemosError(
-            "personal data cannot be told here, so it cannot be covered", "pip install 'memos-cli[personal]'"
+            "personal data cannot be detected here, so it cannot be masked",
+            "pip install 'memos-cli[personal]'",
         )
     return made
 
 
-def _end(memos: Memos, wanted: PublishOptions | None) -> int | None:
+def _end(session: Session, wanted: PublishOptions | None) -> int | None:
     if wanted is None or not wanted.expires:
         return None
-    expires = parse_when(wanted.expires, now=memos.now(), zone=local_zone(), future=True, end=True)
-    if expires <= memos.now():
+    expires = parse_when(wanted.expires, now=session.now(), zone=local_zone(), future=True, end=True)
+    if expires <= session.now():
         raise UsageError(f"it would have ended already: {wanted.expires}", "--expires 90d")
     return expires
 
@@ -248,7 +252,7 @@ def _end(memos: Memos, wanted: PublishOptions | None) -> int | None:
 
 
 def _there(registry: Registry, signer: str) -> Signed | None:
-    """What lies there now, if it is the user's. Raises Refused for what is another's."""
+    """Return the index at the target, if it is the user's. Raises Refused if it is another's."""
     if not registry.has_index():
         return None
     found = indexes.read(registry.read_index(), registry.url)
@@ -258,7 +262,7 @@ def _there(registry: Registry, signer: str) -> Signed | None:
 
 
 def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
-    """Whether what lies there is what went out last from here, so that a delta can follow it.
+    """Return whether the target has what was sent last from here, so that a delta can follow it.
 
     What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
     other, unless it is to be replaced.
@@ -276,12 +280,12 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
 
 
 def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
-    """Whether what lies there is all that would be written: then nothing has to be."""
+    """Return whether the target has all that would be written: then nothing is sent."""
 
-    def told(index: Index) -> tuple[object, ...]:
+    def described(index: Index) -> tuple[object, ...]:
         return index.root, index.licence, index.expires, index.adapters
 
-    if wanted.expires or told(there) != told(wanted):
+    if wanted.expires or described(there) != described(wanted):
         return False
     sizes = registry.sizes()
     return all(sizes.get(each.name) == each.bytes for each in there.files())
@@ -294,9 +298,9 @@ def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
         raise _changed(proposal)
 
 
-def _require_same(memos: Memos, change: Transaction, proposal: Proposal) -> None:
-    """Raise Conflict unless the memories are as they were when it was proposed, and nobody has published."""
-    known = next((each for each in publications(memos) if each.name == proposal.name), None)
+def _require_same(session: Session, change: Transaction, proposal: Proposal) -> None:
+    """Raise Conflict if the memories changed since the proposal, or another was published."""
+    known = next((each for each in publications(session) if each.name == proposal.name), None)
     cubes = queries.by_rowid(change.db, list(queries.by_ids(change.db, list(proposal._versions)).values()))
     now = {
         cube.id: (cube.version, cube.updated)

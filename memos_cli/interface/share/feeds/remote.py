@@ -1,4 +1,4 @@
-"""Where publications lie: a folder, a web server, a git host, an object store. What ``fsspec`` reaches.
+"""Read and write publications in folders, on web servers, git hosts and object stores (``fsspec``).
 
 Whoever keeps the files is not trusted: the index is signed, and names every other file by its sha256.
 """
@@ -45,7 +45,7 @@ class Registry:
         self._files, self._root = _open(self.url)
 
     def read_index(self) -> bytes:
-        """The index as it lies there. Raises MemosError where there is none, or it cannot be had."""
+        """Return the bytes of the index. Raises MemosError if there is none, or it cannot be read."""
         data = b""
         with self._reaching(INDEX):
             self._files.invalidate_cache()
@@ -58,7 +58,7 @@ class Registry:
         return data
 
     def has_index(self) -> bool:
-        """Whether something is published there."""
+        """Return whether something is published there."""
         with self._reaching(INDEX):
             self._files.invalidate_cache()
             return bool(self._files.exists(self._path(INDEX)))
@@ -66,7 +66,7 @@ class Registry:
     def fetch(
         self, name: str, sha256: str, size: int, folder: Path, on_bytes: Callable[[int], None]
     ) -> bytes:
-        """A file of ``size`` bytes, which have this sha256. Raises Damaged where they are others.
+        """Return a file of ``size`` bytes with this sha256. Raises Damaged if the bytes differ.
 
         What came of it before it was cut off lies in ``folder``, and is not transferred again.
         """
@@ -92,7 +92,7 @@ class Registry:
             part.unlink()
             part.with_suffix(".lock").unlink(missing_ok=True)
         if hashlib.sha256(whole).hexdigest() != sha256:
-            raise Damaged(f"{self.url}/{name} is not what its index says", "tell its publisher")
+            raise Damaged(f"{self.url}/{name} does not match its index", "tell its publisher")
         return whole
 
     def _append(
@@ -112,7 +112,7 @@ class Registry:
                 break
 
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
-        """A file from ``at`` on. Raises ValueError where the server gives it only from its beginning."""
+        """Yield a file from ``at`` on. Raises ValueError if the server sends it only from its beginning."""
         path, whole = self._path(name), {"block_size": 0} if not at and _is(self._files, "http") else {}
         is_local = _is(self._files, "file")  # opening a pipe would block
         with open_regular(Path(path)) if is_local else self._files.open(path, "rb", **whole) as file:
@@ -134,7 +134,7 @@ class Registry:
                 self._files.pipe_file(path, data)
 
     def sizes(self) -> dict[str, int]:
-        """The files that lie there, with their bytes."""
+        """Return the files there, with their sizes in bytes."""
         with self._reaching(""):
             self._files.invalidate_cache()
             if not self._files.exists(self._root):
@@ -180,7 +180,7 @@ def _sweep(folder: Path) -> None:
 
 
 def normal(url: str) -> str:
-    """An address in one form, without the name of the index; a path becomes absolute."""
+    """Return an address in one form, without the name of the index; a path becomes absolute."""
     url = url.strip().removesuffix(INDEX)
     if "://" not in url:
         return os.path.abspath(expand_home(url))  # noqa: PTH100 (resolve() would follow links)

@@ -1,4 +1,4 @@
-"""Following what others publish: the first time, again and again, and no longer.
+"""Subscribe to publications of others, update them, and unsubscribe.
 
 Each update is one transaction: afterwards the vault holds what the index says, or what it held before. What
 is refused: an index that is older than the one before, or another of the same serial (whoever keeps the files
@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share.feeds import Feed, Item
+from memos_cli.interface.lifecycle.conflicts import link_new
+from memos_cli.interface.missing_vectors import count_missing, embed_if_possible
 from memos_cli.interface.share import adapter_files, bundle, signing
 from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.bundle_import import covered, to_foreign
@@ -31,7 +33,7 @@ from memos_cli.interface.share.trust import require_trust
 from memos_cli.settings import cache_folder
 
 if TYPE_CHECKING:
-    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.session import Session
 
 _UNPACKED = 64
 """How many times larger than its file a delta may be."""
@@ -39,7 +41,7 @@ _UNPACKED = 64
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update of one feed came to."""
+    """What an update of one feed did."""
 
     name: str
     url: str
@@ -61,20 +63,20 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed:
-    """A feed that is followed no longer, and how many memories it had here."""
+    """A feed that was unsubscribed, and how many memories it had here."""
 
     name: str
     memories: int
     kept: bool
 
 
-def subscriptions(memos: Memos) -> list[Feed]:
-    """What who asks follows."""
-    return [feed for feed in feeds.feeds(memos.vault.connection) if feed.principal == memos.principal]
+def subscriptions(session: Session) -> list[Feed]:
+    """Return the feeds that the caller subscribes to."""
+    return [feed for feed in feeds.feeds(session.vault.connection) if feed.principal == session.principal]
 
 
 def subscribe(
-    memos: Memos,
+    session: Session,
     url: str,
     name: str,
     *,
@@ -82,106 +84,111 @@ def subscribe(
     trust: bool,
     on_bytes: Callable[[int], None],
 ) -> Updated:
-    """Follow what is published at ``url``, as ``name`` ("": its own), and take it in.
+    """Subscribe to the publication at ``url`` as ``name`` ("": its own), and import its memories.
 
     ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
     unless they are to be trusted from now on.
     """
-    memos.access.require_writer()
+    session.access.require_writer()
     registry = Registry(url)
     found = indexes.read(registry.read_index(), registry.url)
     called = name or found.index.name
     if not indexes.NAME.fullmatch(called):
-        raise UsageError(f"{called!r} is no name for a feed", "--as NAME: letters, digits, dots and dashes")
-    if (there := feeds.by_name(memos.vault.whole, called)) is not None:
-        if (there.principal, there.url) != (memos.principal, registry.url):
+        raise UsageError(
+            f"{called!r} is not a valid name for a feed", "--as NAME: letters, digits, dots and dashes"
+        )
+    if (there := feeds.by_name(session.vault.unrestricted, called)) is not None:
+        if (there.principal, there.url) != (session.principal, registry.url):
             raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
         if quarantine is not None:
-            with memos.vault.change(memos.principal, memos.now()) as change:
+            with session.vault.change(session.principal, session.now()) as change:
                 feeds.set_quarantine(change, there, quarantine)
-        return update(memos, called, on_bytes)
-    require_trust(memos, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
-    with memos.vault.change(memos.principal, memos.now()) as change:
+        return update(session, called, on_bytes)
+    require_trust(session, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
+    with session.vault.change(session.principal, session.now()) as change:
         feeds.follow(
             change, called, registry.url, found.index.name, found.signer, quarantine=bool(quarantine)
         )
     try:
-        return update(memos, called, on_bytes)
+        return update(session, called, on_bytes)
     except BaseException:
         # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
-        with memos.vault.change(memos.principal, memos.now()) as change:
+        with session.vault.change(session.principal, session.now()) as change:
             if (now := feeds.by_name(change.db, called)) is not None and now.serial == 0:
                 feeds.leave(change, now, keep=False)
         raise
 
 
-def update(memos: Memos, name: str, on_bytes: Callable[[int], None]) -> Updated:
-    """Bring a feed to what is published now. Raises Refused, Damaged; MemosError where it cannot be had."""
-    memos.access.require_writer()
+def update(session: Session, name: str, on_bytes: Callable[[int], None]) -> Updated:
+    """Update a feed to what is published now. Raises Refused, Damaged, or MemosError if unreachable."""
+    session.access.require_writer()
     try:
-        return _update(memos, named(memos, name), on_bytes)
+        return _update(session, named(session, name), on_bytes)
     except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
-        return _update(memos, named(memos, name), on_bytes)
+        return _update(session, named(session, name), on_bytes)
 
 
-def _update(memos: Memos, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
+def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Updated:
     registry = Registry(feed.url)
     found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
     is_here = found.sha256 == feed.sha256
     done = Updated(
         feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
-        notes=tuple(_ending(memos, found)),
+        notes=tuple(_ending(session, found)),
     )  # fmt: skip
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
-        done = _bring(memos, feed, found, fetch, done)
+        done = _bring(session, feed, found, fetch, done)
     if done.withdrawn:
-        memos.vault.settle()
+        session.vault.scrub()
     # Also what an update that was cut off has left.
-    unembedded = memos.embed_if_possible() if memos.count_waiting() else ()
-    rivals = _rivals(memos, done.ids)
-    more, told = _take_adapters(memos, feed, found, fetch, is_new=not is_here)
+    unembedded = embed_if_possible(session) if count_missing(session) else ()
+    rivals = link_new(session, done.ids)
+    more, adapter_notes = _take_adapters(session, feed, found, fetch, is_new=not is_here)
     return replace(
         done, received=done.received + sum(each.bytes for each in more),
-        notes=(*done.notes, *unembedded, *rivals, *told),
+        notes=(*done.notes, *unembedded, *rivals, *adapter_notes),
     )  # fmt: skip
 
 
 def _bring(
-    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
+    session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
 ) -> Updated:
     """Take in a delta or, where there is none or it does not come out right, the whole bundle."""
     received, delta = 0, _best_delta(feed, found)
     if delta is not None:
         received = delta.bytes
         try:
-            return _take(memos, feed, found, fetch(delta), replace(done, received=received), whole=False)
+            return _take(session, feed, found, fetch(delta), replace(done, received=received), whole=False)
         except (Damaged, Missing):
             pass
     received += found.index.bundle.bytes
     came = fetch(found.index.bundle)
-    return _take(memos, feed, found, came, replace(done, received=received), whole=True)
+    return _take(session, feed, found, came, replace(done, received=received), whole=True)
 
 
-def unsubscribe(memos: Memos, name: str, *, keep: bool) -> Unsubscribed:
-    """Follow a feed no longer. Its memories go; or, to ``keep``, they are one's own from now on.
+def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
+    """Unsubscribe from a feed and delete its memories; with ``keep``, they become the caller's own.
 
-    Raises Refused for a token that does not allow to forget.
+    Raises Refused for a token that does not allow you to forget.
     """
-    if "admin" not in memos.access.caller.most:
-        raise Refused(f"the token of {memos.principal} does not allow to forget", "use an owner's")
-    feed = named(memos, name)
-    with memos.vault.blob_changes() as blobs, memos.vault.change(memos.principal, memos.now()) as change:
+    if "admin" not in session.access.caller.most:
+        raise Refused(f"the token of {session.principal} does not allow you to forget", "use an owner's")
+    feed = named(session, name)
+    with (
+        session.vault.blob_changes() as blobs,
+        session.vault.change(session.principal, session.now()) as change,
+    ):
         count, left = feeds.leave(change, feed, keep=keep)
         blobs.update(left)
     if not keep and count:
-        memos.vault.settle()
+        session.vault.scrub()
     return Unsubscribed(feed.name, count, keep)
 
 
-def named(memos: Memos, name: str) -> Feed:
-    """A feed of who asks. Raises UsageError where there is none of this name."""
-    mine = subscriptions(memos)
+def named(session: Session, name: str) -> Feed:
+    """Return a feed of the caller. Raises UsageError if there is none of this name."""
+    mine = subscriptions(session)
     for feed in mine:
         if feed.name == name:
             return feed
@@ -199,7 +206,7 @@ class _Overtaken(MemosError):
 
 
 def _accepted(feed: Feed, found: Signed) -> Signed:
-    """An index that may follow the one before. Raises Refused."""
+    """Return an index that may follow the one before. Raises Refused."""
     hint = f"memos unsubscribe {feed.name}, then memos subscribe {feed.url} --trust"
     if found.index.name != feed.publication:
         raise Refused(
@@ -223,22 +230,22 @@ def _accepted(feed: Feed, found: Signed) -> Signed:
     return found
 
 
-def _ending(memos: Memos, found: Signed) -> list[str]:
+def _ending(session: Session, found: Signed) -> list[str]:
     ends = found.index.expires
-    if ends is not None and ends <= memos.now():
+    if ends is not None and ends <= session.now():
         return ["what is published there has ended, and was not published again"]
     return []
 
 
 def _best_delta(feed: Feed, found: Signed) -> Delta | None:
-    """The shortest way from what is here; None: the whole bundle."""
+    """Return the shortest delta from what is here; None: the whole bundle is needed."""
     fitting = [each for each in found.index.deltas if each.since <= feed.serial] if feed.serial else []
     best = min(fitting, key=lambda each: each.bytes, default=None)
     return best if best and best.bytes < found.index.bundle.bytes else None
 
 
 def _fetch(registry: Registry, stored: Stored, *, feed: Feed, on_bytes: Callable[[int], None]) -> Bundle:
-    """A bundle of the feed's signer. Raises Damaged."""
+    """Return a bundle of the feed's signer. Raises Damaged."""
     folder = cache_folder() / "feeds"
     data = registry.fetch(stored.name, stored.sha256, stored.bytes, folder, on_bytes)
     if isinstance(stored, Delta):
@@ -255,21 +262,23 @@ def _unpacked(data: bytes, where: str) -> bytes:
         with gzip.open(io.BytesIO(data)) as file:
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise Damaged(f"{where} is no whole file: {error}", "tell its publisher") from error
+        raise Damaged(f"{where} is damaged: {error}", "tell its publisher") from error
     if len(plain) > most:
-        raise Damaged(f"{where} unpacks to more than can be", "tell its publisher")
+        raise Damaged(f"{where} unpacks to more than its publisher says", "tell its publisher")
     return plain
 
 
 # --- taking in -------------------------------------------------------------------------------------
 
 
-def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool) -> Updated:
+def _take(
+    session: Session, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool
+) -> Updated:
     """Bring the vault to what ``came`` says, all or nothing. Raises Damaged if the index says otherwise."""
     items = _items(came)
     counts = {"added": 0, "versions": 0, "header": 0, "unchanged": 0}
     index = found.index
-    with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
+    with session.vault.blob_changes() as blobs, session.vault.change(feed.owner, session.now()) as change:
         now = feeds.by_name(change.db, feed.name)
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
@@ -288,7 +297,7 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
         feeds.link(change, feed, items)
         here = feeds.held(change.db, feed.n)
         if feeds.root({id: seal for id, (_, seal) in here.items()}) != index.root:
-            raise Damaged(f"what came from {feed.url} is not what its index says", "tell its publisher")
+            raise Damaged(f"the memories from {feed.url} are not those of its index", "tell its publisher")
         feeds.settle(
             change, feed, serial=index.serial, sha256=found.sha256, licence=index.licence,
             expires=index.expires,
@@ -301,7 +310,7 @@ def _take(memos: Memos, feed: Feed, found: Signed, came: Bundle, done: Updated, 
 
 
 def _items(came: Bundle) -> list[Item]:
-    """The memories of a bundle. Raises Damaged for a record that is none: its publisher has signed that."""
+    """Return the memories of a bundle. Raises Damaged for an invalid record: its publisher has signed it."""
     linked: dict[str, list[dict[str, Any]]] = {}
     for each in came.parts.get("links.jsonl", ()):
         linked.setdefault(str(each.get("source")), []).append(each)
@@ -316,7 +325,7 @@ def _items(came: Bundle) -> list[Item]:
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Damaged(
-                f"memory {number} is none: {type(error).__name__} {error}", "tell its publisher"
+                f"memory {number} is not valid: {type(error).__name__} {error}", "tell its publisher"
             ) from error
         # What a publisher may not say of somebody else's vault.
         memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
@@ -329,28 +338,28 @@ def _withdrawn(came: Bundle) -> set[str]:
 
 
 def _take_adapters(
-    memos: Memos, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
+    session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], *, is_new: bool
 ) -> tuple[list[Stored], list[str]]:
-    """Fetch and examine the adapters for the reader here that are not here yet; let go of what is withdrawn.
+    """Fetch and test new adapters for this reader; drop those that are withdrawn.
 
-    Of other models the text serves; their adapters are not fetched. What cannot be had is told, and tried
-    again by the next update. Returns what was fetched, and what is to be told.
+    Adapters for other models are not fetched: their memories are read as text. The next update tries again
+    what cannot be fetched now. Returns what was fetched, and notes for the user.
     """
     published = {each.sha256: each for each in found.index.adapters}
-    known = feeds.adapters(memos.vault.connection, feed.n)
+    known = feeds.adapters(session.vault.connection, feed.n)
     if known.keys() - published.keys():
-        with memos.vault.blob_changes() as blobs, memos.vault.change(feed.owner, memos.now()) as change:
+        with session.vault.blob_changes() as blobs, session.vault.change(feed.owner, session.now()) as change:
             blobs.update(feeds.withdraw_adapters(change, feed, published))
     new = [each for sha256, each in published.items() if sha256 not in known]
     if not new or feed.quarantine:
         return [], []
-    model = adapter_files.model_of(memos)
+    model = adapter_files.model_of(session)
     mine = [each for each in new if each.model == model]
-    told = []
+    notes = []
     if (more := len(new) - len(mine)) and is_new:
-        told.append(f"adapters there for other models than the reader here: {more}; their text serves")
-    here = feeds.held(memos.vault.connection, feed.n)
-    cubes = queries.by_rowid(memos.vault.connection, [cube for cube, _ in here.values()] if mine else [])
+        notes.append(f"adapters there for other models than the reader here: {more}; their text serves")
+    here = feeds.held(session.vault.connection, feed.n)
+    cubes = queries.by_rowid(session.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
     versions = {id: cubes[cube].version for id, cube in numbers.items()}
     fetched: list[Stored] = []
@@ -358,25 +367,17 @@ def _take_adapters(
         try:
             came = fetch(stored)
         except MemosError as error:
-            told.append(f"an adapter is left for the next update: {error}")
+            notes.append(f"an adapter is left for the next update: {error}")
             continue
         fetched.append(stored)
         kept = adapter_files.keep(
-            memos, came.parts.get(adapter_files.MEMBER, ())[:1], came.files, numbers, versions=versions,
+            session, came.parts.get(adapter_files.MEMBER, ())[:1], came.files, numbers, versions=versions,
             principal=feed.owner,
         )  # fmt: skip
-        told += [*kept.told, *adapter_files.examine(memos, kept.ids)]
+        notes += [*kept.notes, *adapter_files.examine(session, kept.ids)]
         if kept.again:
             continue
-        cube = memos.access.one(kept.ids[0]).n if kept.ids else None
-        with memos.vault.change(feed.owner, memos.now()) as change:
+        cube = session.access.get(kept.ids[0]).n if kept.ids else None
+        with session.vault.change(feed.owner, session.now()) as change:
             feeds.put_adapter(change, feed, stored.sha256, cube)
-    return fetched, told
-
-
-def _rivals(memos: Memos, ids: Sequence[str]) -> list[str]:
-    """Link what is new with what of one's own it contradicts, where that is few; else the night does."""
-    from memos_cli.interface.lifecycle.conflicts import link_new
-    from memos_cli.interface.memory import FEW
-
-    return link_new(memos, ids) if 0 < len(ids) <= FEW else []
+    return fetched, notes

@@ -39,7 +39,7 @@ def convert_mail(data: bytes) -> bytes:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise MemosError(f"this mail cannot be read: {error}", "save it again as .eml") from error
     if not (found["From"] or found["Subject"]):
-        raise MemosError("this is no mail: it has no sender and no subject", "save it again as .eml")
+        raise MemosError("this is not a mail: it has no sender and no subject", "save it again as .eml")
     author = found["From"].partition(" <")[0].strip('" ')
     known = {"title": found["Subject"], "date": found["Date"], "author": author}
     front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in known.items() if value]

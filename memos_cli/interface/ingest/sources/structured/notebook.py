@@ -91,8 +91,8 @@ def _fence(code: str, language: str = "") -> str:
 def _language(metadata: object) -> str:
     """Return the programming language of a notebook; '' if it does not say."""
     for kind, key in (("language_info", "name"), ("kernelspec", "language")):
-        told = metadata.get(kind) if isinstance(metadata, dict) else None
-        name = told.get(key) if isinstance(told, dict) else None
+        block = metadata.get(kind) if isinstance(metadata, dict) else None
+        name = block.get(key) if isinstance(block, dict) else None
         if isinstance(name, str) and re.fullmatch(r"[\w+#.-]{1,30}", name):
             return name.lower()
     return ""

@@ -26,7 +26,7 @@ def convert(data: bytes, name: str) -> bytes:
         ) from error
     suffix = PurePath(name).suffix.lower() or ".pdf"
     if suffix in _ZIPPED and not zipfile.is_zipfile(io.BytesIO(data)):  # markitdown would take it for text
-        raise MemosError(f"this is no whole {suffix} file", "fetch or save it again")
+        raise MemosError(f"this is not a complete {suffix} file", "fetch or save it again")
     try:
         with warnings.catch_warnings():  # its dependencies warn about what they would like to have
             warnings.simplefilter("ignore")

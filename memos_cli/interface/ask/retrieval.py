@@ -1,0 +1,69 @@
+"""Retrieve the memories that match a parsed question, by words and by meaning."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter, MemoryCall
+from memos_cli.errors import ModelUnfit
+from memos_cli.interface.results import SearchResult
+from memos_cli.interface.time.times import find_range
+from memos_cli.operation.search.ranking import Asked
+from memos_cli.operation.search.search import rerank, search, widen
+from memos_cli.zones import local_zone
+
+if TYPE_CHECKING:
+    from memos_cli.interface.session import Session
+    from memos_cli.models.embed.embedder import Embedder
+
+
+def retrieve(
+    session: Session, query: str, call: MemoryCall, *, filter: Filter, k: int, aside: str = ""
+) -> SearchResult:
+    """Return the ``k`` best memories for ``query``, which is the question of ``call`` or taken from it.
+
+    ``aside`` are words of the query that a relevant memory need not contain. It leaves no audit row: the
+    caller knows what is shown.
+    """
+    db, now, settings = session.vault.connection, session.now(), session.settings
+    embedder, notes = _embedder_in_use(session)
+    hits = search(
+        session.vault, query, filter=filter, k=k, now=now,
+        embedder=embedder, balance=settings.search_balance, aside=aside,
+        asked=asked_of(call), least=settings.query_relevance,
+    )  # fmt: skip
+    if (reranker := session.reranker) is not None:
+        hits = rerank(hits, partial(reranker.scores, query))
+    return SearchResult(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
+
+
+def asked_of(call: MemoryCall) -> Asked:
+    """Return what ranking uses of a question: its words, its time, and how to find the time in a text."""
+    return Asked(call.question, call.after, call.before, _time_in)
+
+
+def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
+    """Return the time that a text from the time ``then`` says, if any."""
+    found = find_range(text, now=then, zone=local_zone())
+    return (found.after, found.before) if found else None
+
+
+def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]]:
+    """Return the embedder if the vault has vectors of it; else None, and a note if that limits the search."""
+    # Vectors of memories that the caller may not read must not decide it.
+    vault, db = session.vault, session.vault.connection
+    any_vector = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
+    sees_none = vault.is_restricted and not vault.texts  # or SQLite would scan all vectors
+    if sees_none or not db.execute(any_vector).fetchone():
+        return None, ()
+    from memos_cli.operation.search.embedding import row_in_use
+
+    try:
+        embedder = session.embedder
+    except ModelUnfit as error:
+        return None, (f"searched by words alone: {error}; {error.hint}",)
+    if row_in_use(db, embedder):
+        return embedder, ()
+    advice = f"run memos embed --embedder {embedder.name}"
+    return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)

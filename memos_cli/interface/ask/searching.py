@@ -1,0 +1,41 @@
+"""Search memories: parse the query, resolve its times, retrieve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Filter
+from memos_cli.errors import UsageError
+from memos_cli.interface.ask.event_times import resolve_times
+from memos_cli.interface.ask.question_parser import parse
+from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.results import SearchResult
+from memos_cli.interface.selection import for_caller
+from memos_cli.zones import local_zone
+
+if TYPE_CHECKING:
+    from memos_cli.interface.session import Session
+
+
+def search(
+    session: Session, query: str, *, filter: Filter, k: int, aside: str, at: int | None, now: int | None
+) -> SearchResult:
+    """Return the memories that match ``query`` best; or that a search found ``at`` a time, by words alone."""
+    if not query.strip():
+        raise UsageError("the query is empty", "type some words to search for")
+    wanted, most = for_caller(session, filter), k or session.settings.search_k
+    if at is None:
+        parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
+        call, notes = resolve_times(session, parsed, wanted)
+        found = retrieve(session, query, call, filter=wanted, k=most, aside=aside)
+        found = replace(found, notes=found.notes + notes)
+    else:
+        from memos_cli.interface.ask import past_search
+
+        found = past_search.search(session, query, wanted, most, at)
+    session.audit_reads("search", [hit.cube for hit in found.hits])
+    if found.hits and all(hit.weak for hit in found.hits):
+        asked = query if len(query) <= 40 else f"{query[:39]}…"
+        return replace(found, notes=(*found.notes, f"no memory matches {asked!r} well; the nearest:"))
+    return found
