@@ -10,7 +10,6 @@ import math
 import os
 import stat
 import tempfile
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -356,14 +355,16 @@ def load_settings(
 
 def _read_file(path: Path) -> dict[str, object]:
     """The file's keys, tables joined by dots. A missing file is an empty one."""
+    import tomli
+
     try:
         with open_input(path, f"make {path} a file that you can read") as stream:
-            tables = tomllib.loads(stream.read(_LONGEST_FILE).decode("utf-8-sig"))
+            tables = tomli.loads(stream.read(_LONGEST_FILE).decode("utf-8-sig"))
     except UsageError as error:
         if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
             return {}
         raise
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}
     for key, value in tables.items():
