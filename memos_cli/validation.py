@@ -56,3 +56,8 @@ def convert_record(value: Any, kind: type[T]) -> T:
         return msgspec.json.decode(msgspec.json.encode(value), type=kind)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def to_json(value: object) -> bytes:
+    """Write a value of such a class, or a dict of them, as JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1)

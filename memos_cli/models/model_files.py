@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import make_folder, read_small, write_whole
 from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
 from memos_cli.settings import expand_home, home_folder
+from memos_cli.validation import Sha256, parse_json, to_json
 
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
 
@@ -180,21 +182,18 @@ def fingerprint(path: Path, cache: Path) -> str:
     times, or coarse ones, a file rewritten in place within one tick keeps its old fingerprint.
     """
     stamp, known, key = stamp_of(path), _read_cache(cache), str(path.resolve())
-    entry = known.get(key)
-    if isinstance(entry, dict) and entry.get("stamp") == stamp:
-        digest = entry.get("sha256")
-        if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
-            return digest
+    if key in known and known[key].stamp == stamp:
+        return known[key].sha256
     try:
         digest = _hash(_parts(path))
     except OSError as error:
         raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
     if stamp_of(path) != stamp:
         raise ModelUnfit(f"the model {path} changed while it was read", "run it again")
-    known[key] = {"stamp": stamp, "sha256": digest}
+    known[key] = _Fingerprint(stamp, digest)
     with suppress(OSError):
         make_folder(cache.parent)
-        write_whole(cache, json.dumps(known, indent=1).encode())
+        write_whole(cache, to_json(known))
     return digest
 
 
@@ -216,12 +215,16 @@ def _hash(parts: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _read_cache(cache: Path) -> dict[str, object]:
+class _Fingerprint(Struct):
+    stamp: Stamp
+    sha256: Sha256
+
+
+def _read_cache(cache: Path) -> dict[str, _Fingerprint]:
     try:
-        known = json.loads(read_small(cache, _LONGEST))
-    except (OSError, ValueError, RecursionError):
+        return parse_json(read_small(cache, _LONGEST), dict[str, _Fingerprint])
+    except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _kind_of(header: GgufHeader) -> Kind:
@@ -302,13 +305,22 @@ def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
             yield "ollama", name, folder / "blobs" / f"sha256-{digest}"
 
 
+class _OllamaLayer(Struct):
+    digest: str
+    mediaType: str
+
+
+class _OllamaManifest(Struct):
+    layers: list[_OllamaLayer]
+
+
 def _read_layers(manifest: Path) -> list[str]:
     """The hashes of the layers that hold a model; none where the manifest is not as expected."""
     try:
-        layers = json.loads(read_small(manifest))["layers"]
-        digests = [_DIGEST.fullmatch(x["digest"]) for x in layers if x["mediaType"] in _OLLAMA_LAYERS]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        layers = parse_json(read_small(manifest), _OllamaManifest).layers
+    except (OSError, ValueError):
         return []
+    digests = [_DIGEST.fullmatch(each.digest) for each in layers if each.mediaType in _OLLAMA_LAYERS]
     return [digest[1] for digest in digests if digest]
 
 

@@ -41,8 +41,10 @@ from memos_cli.infrastructure.backup.backup_format import (
     VERSION,
     Entry,
     Manifest,
+    read_header,
     read_manifest,
     read_tree,
+    read_vault_id,
 )
 
 _MARK = "BACKUP.json"
@@ -117,17 +119,15 @@ class BackupFolder:
         """Open an existing folder. Raises UsageError, Refused, Damaged and TooNew; nothing is written."""
         path = folder / _MARK
         try:
-            known = json.loads(read_small(path))
-            if known["format"] != FORMAT or not isinstance(known["version"], int):
-                raise ValueError("it is of another program")
-            vault = str(known["vault"])
+            data = read_small(path)
+            header, vault = read_header(data), read_vault_id(data)
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(f"{folder} holds no backups", "name a folder of `memos backup`") from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except ValueError as error:
             raise Damaged(f"{path} is damaged", "name another folder of backups") from error
-        if known["version"] > VERSION:
+        if header.version > VERSION:
             raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
         _guard(folder, is_open=is_open)
         return cls(folder, vault)
@@ -184,7 +184,7 @@ class BackupFolder:
             raise UsageError(f"there is no snapshot {name}", self._list) from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {self.folder} readable by you") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             raise Damaged(f"the manifest of the snapshot {name} is damaged", f'rm "{path}"') from error
 
     def tree(self, manifest: Manifest) -> list[Entry]:

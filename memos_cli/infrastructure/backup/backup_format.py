@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from memos_cli.cube import format_time, parse_time, utc
 from memos_cli.infrastructure.memories import key_values
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.validation import Count, Header, Sha256, parse_json
 
 FORMAT = "memos-backup"
 VERSION = 1
@@ -85,20 +87,37 @@ def time_of(name: str) -> int:
     return parse_time(datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ").isoformat())  # without a zone it is UTC
 
 
+class _Mark(Struct):
+    vault: str
+
+
+class _ManifestFile(Struct):
+    vault: str
+    tree: Sha256
+    bytes: Count
+    audit: str
+    stamp: tuple[int, ...] | None
+
+
+def read_header(data: bytes) -> Header:
+    """Read the format and version of a manifest or ``BACKUP.json``. Raises ValueError."""
+    header = parse_json(data, Header)
+    if header.format != FORMAT:
+        raise ValueError("it is of another program")
+    return header
+
+
+def read_vault_id(data: bytes) -> str:
+    """Return the id of the vault that ``BACKUP.json`` names. Raises ValueError."""
+    return parse_json(data, _Mark).vault
+
+
 def read_manifest(name: str, data: bytes, vault: str) -> Manifest:
-    """Read the manifest of a snapshot of ``vault``. Raises ValueError, TypeError, KeyError."""
-    known: dict[str, Any] = json.loads(data)
-    if not NAME.fullmatch(name) or (known["format"], known["version"], known["vault"]) != (
-        FORMAT,
-        VERSION,
-        vault,
-    ):
-        raise ValueError("of another vault or version")
-    stamp, tree, size = known["stamp"], known["tree"], known["bytes"]
-    if not SHA256.fullmatch(tree) or not isinstance(size, int) or size < 0:
-        raise ValueError("no tree")
-    is_stamp = isinstance(stamp, list) and all(isinstance(each, int) for each in stamp)
-    return Manifest(name, time_of(name), tree, size, str(known["audit"]), tuple(stamp) if is_stamp else None)
+    """Read the manifest of a snapshot of ``vault``. Raises ValueError."""
+    file = parse_json(data, _ManifestFile)
+    if not NAME.fullmatch(name) or read_header(data).version != VERSION or file.vault != vault:
+        raise ValueError("it is of another vault or version")
+    return Manifest(name, time_of(name), file.tree, file.bytes, file.audit, file.stamp)
 
 
 def to_tree(entries: Sequence[Entry]) -> bytes:

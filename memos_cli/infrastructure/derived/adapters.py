@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import lineage
@@ -25,7 +25,8 @@ LOST = {"forgotten": "a source was forgotten", "damaged": "its weights were dama
 """Why an adapter has no weights any more."""
 
 
-LESSON_KINDS = ("fact", "near miss", "control", "example")
+LessonKind = Literal["fact", "near miss", "control", "example"]
+LESSON_KINDS: tuple[str, ...] = get_args(LessonKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc
+from memos_cli.validation import parse_json
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -445,10 +446,7 @@ def filter_to_json(filter: Filter) -> str:
 
 
 def filter_from_json(text: str) -> Filter:
-    stored: dict[str, Any] = json.loads(text)
-    for key, value in stored.items():
-        stored[key] = tuple(value) if isinstance(value, list) else value
-    return Filter(**stored)
+    return parse_json(text, Filter)
 
 
 def condition(filter: Filter, now: int) -> tuple[str, list[object]]:

@@ -20,10 +20,10 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import fulltext_sums
 from memos_cli.infrastructure.vault.vault_file import read_identity
+from memos_cli.validation import FIRST_TIME, LAST_TIME
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
 _OR_NULL = ", 'null'"
-_FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def values(db: Connection) -> Iterator[Finding]:
     """Values that no write can have left."""
     types = ",".join(f"'{type}'" for type in SEMANTIC_TYPES)
     times = " OR ".join(
-        f"{column} NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"
+        f"{column} NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"
         for column in ("time", "created", "updated", "expires", "last_hit")
     )
     for (id,) in db.execute(
@@ -148,7 +148,7 @@ def values(db: Connection) -> Iterator[Finding]:
              OR length(bytes_sha256) <> 32"""
     ):
         yield must("row-damaged", f"place {n}", "it is no range of bytes")
-    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"):
+    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"):
         yield must("row-damaged", f"question {n}", "its time is none that it can have")
     for name, text in db.execute("SELECT name, filter FROM view"):
         try:
