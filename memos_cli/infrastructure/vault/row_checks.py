@@ -96,18 +96,15 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
 
 def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
     """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
-    tables = fresh.execute(
-        """SELECT name FROM sqlite_master
-           WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'words*'"""
-    ).fetchall()
-    for (table,) in tables:
-        columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
+    for table in schema.tables(fresh):
         wrong = [
-            f"typeof({column}) NOT IN ({_KINDS[kind]}{'' if required or key else _OR_NULL})"
-            for _, column, kind, required, _, key in columns
+            f"typeof({column.name}) NOT IN"
+            f" ({_KINDS[column.type]}{'' if column.notnull or column.is_pk else _OR_NULL})"
+            for column in table.columns
         ]
-        for (row,) in db.execute(f"SELECT {columns[0][1]} FROM {table} WHERE {' OR '.join(wrong)}"):
-            yield must("row-damaged", f"{table} {row!r}", "a value is of a kind that its column never holds")
+        first = table.columns[0].name
+        for (row,) in db.execute(f"SELECT {first} FROM {table.name} WHERE {' OR '.join(wrong)}"):
+            yield must("row-damaged", f"{table.name} {row!r}", "a value has a type that its column never has")
 
 
 def versions(db: Connection) -> Iterator[Finding]:
