@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path, user_config_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path, user_log_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
@@ -256,6 +256,11 @@ def cache_folder() -> Path:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UsageError(f"other users can write to {folder}", "set MEMOS_CACHE to a folder of your own")
     return folder
+
+
+def log_folder() -> Path | None:
+    """Return the folder of log files, on Linux ``$XDG_STATE_HOME/memos/log``; None without a home folder."""
+    return _user_folder(user_log_path)
 
 
 def vault_folder(settings: Settings) -> Path:
