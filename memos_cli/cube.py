@@ -11,11 +11,13 @@ import os
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
-from memos_cli.errors import Damaged
 from memos_cli.letters import nfc
+from memos_cli.moments import ImpossibleTime as ImpossibleTime
+from memos_cli.moments import format_time as format_time
+from memos_cli.moments import parse_time as parse_time
+from memos_cli.moments import utc as utc
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
@@ -29,7 +31,6 @@ SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)
 """From what may go anywhere to what no model is told, unless the settings say otherwise."""
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_ULID = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ULID_ALPHABET.encode())
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -387,34 +388,3 @@ def new_ulids(now: int, count: int) -> list[str]:
 def to_ulid_digits(data: bytes) -> str:
     """Bytes, five at a time, as digits of a ULID."""
     return b32encode(data).translate(_TO_ULID).decode("ascii")
-
-
-def parse_time(text: str) -> int:
-    """An ISO 8601 date or time as milliseconds. Raises ValueError. Without a zone it is UTC."""
-    value = datetime.fromisoformat(text.strip())
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return (value - _EPOCH) // timedelta(milliseconds=1)
-
-
-class ImpossibleTime(Damaged, ValueError):
-    """A stored time is outside the years 1 to 9999: the vault is damaged."""
-
-
-def utc(time: int) -> datetime:
-    """Convert milliseconds since 1970 to a datetime in UTC. Raises ImpossibleTime."""
-    try:
-        # In whole numbers: a float loses the millisecond of a time far ahead.
-        return datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
-    except (ValueError, OverflowError, OSError, TypeError) as error:
-        raise ImpossibleTime(
-            f"{time!r} is not a time in the years 1 to 9999", "`memos check` shows which memory has it"
-        ) from error
-
-
-def format_time(time: int, zone: tzinfo = UTC) -> str:
-    """Format milliseconds since 1970 as an RFC 3339 time in ``zone``; whole seconds get no fraction."""
-    value = utc(time)
-    if zone is not UTC:
-        value = value.astimezone(zone)
-    return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

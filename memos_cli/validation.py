@@ -13,15 +13,16 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from memos_cli.moments import FIRST_TIME, LAST_TIME
+
 T = TypeVar("T")
 
 _LIMIT = 1 << 62
 """Larger numbers are not exchanged: they would not fit SQLite after an addition."""
-FIRST_TIME, LAST_TIME = -62_135_596_800_000, 253_402_300_799_999
-"""The years 1 to 9999 in milliseconds since 1970 UTC: what Python can show."""
 
 Whole = Annotated[int, Meta(ge=-_LIMIT, le=_LIMIT)]
 Count = Annotated[int, Meta(ge=0, le=_LIMIT)]
+Positive = Annotated[int, Meta(ge=1, le=_LIMIT)]
 Moment = Annotated[int, Meta(ge=FIRST_TIME, le=LAST_TIME)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Ulid = Annotated[str, Meta(pattern=r"\A[0-9A-Z]{26}\Z")]

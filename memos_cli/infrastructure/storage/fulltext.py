@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from memos_cli.cube import utc
 from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
+from memos_cli.moments import MONTHS
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 """The FTS5 tokenizer of every full-text table. ``categories``: marks are part of a word."""
@@ -88,7 +89,6 @@ _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
     "のにではがともへやかだた"
 )
-_MONTHS = "January February March April May June July August September October November December".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def content_words(text: str) -> list[str]:
 
 def _day(time: int) -> str:
     day = utc(time)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
+    return f"{day.day} {MONTHS[day.month - 1].title()} {day.year}"  # strftime follows the locale
 
 
 def _spaced_pairs(run: re.Match[str]) -> str:

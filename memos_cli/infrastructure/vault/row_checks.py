@@ -20,7 +20,7 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import fulltext_sums
 from memos_cli.infrastructure.vault.vault_file import read_identity
-from memos_cli.validation import FIRST_TIME, LAST_TIME
+from memos_cli.moments import FIRST_TIME, LAST_TIME
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
 _OR_NULL = ", 'null'"

@@ -12,7 +12,7 @@ from msgspec import Meta
 from memos_cli.errors import Damaged, MemosError
 from memos_cli.interface.share import signing
 from memos_cli.interface.share.bundle import to_line
-from memos_cli.validation import Count, Header, Sha256, parse_json
+from memos_cli.validation import Count, Header, Positive, Sha256, parse_json
 
 FORMAT, VERSION = "memos-feed", 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -59,7 +59,7 @@ class Index:
     """What is published. Times are milliseconds since 1970 UTC."""
 
     name: Text
-    serial: Annotated[Count, Meta(ge=1)]
+    serial: Positive
     """Counts the publications, from 1."""
     time: Count
     expires: Count | None
