@@ -12,7 +12,7 @@ from teaching import teach
 
 from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import question_log
 from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.ingest.sources.reading import ReadOptions
 from memos_cli.interface.memory import AnswerOptions, Memos
@@ -183,7 +183,7 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
         memos.use([one], Restored(), adapters=[made], question="One?", forms={one.n: "adapter"})
         memos.use([two], Restored(), question="Two?", forms={two.n: "text"})
         memos.use([], Restored())  # not asked by a user
-        asked = queries.questions(memos.vault.connection)
+        asked = question_log.questions(memos.vault.connection)
         assert [(each.text, each.forms, each.time) for each in asked] == [
             ("Two?", {two.n: "text"}, NOW), ("One?", {one.n: "adapter"}, NOW),
         ][:kept]  # fmt: skip

@@ -18,7 +18,7 @@ from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, Usage
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit, migrations, schema
-from memos_cli.infrastructure.vault import check, vault, vault_file
+from memos_cli.infrastructure.vault import check, creation, vault, vault_file
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import read_identity
 
@@ -180,7 +180,7 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
     for version in range(1, schema.FORMAT + 1):
         with monkeypatch.context() as patch:
             patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:version])
-            for module in (schema, vault, vault_file):
+            for module in (schema, creation, vault, vault_file):
                 patch.setattr(module, "FORMAT", version)
             if version < 4:
                 patch.setattr(audit, "seal", lambda db: None)
@@ -204,7 +204,7 @@ def _add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
         db.execute("CREATE TABLE later (n INTEGER PRIMARY KEY)")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, later))
-    for module in (schema, vault, vault_file):
+    for module in (schema, creation, vault, vault_file):
         monkeypatch.setattr(module, "FORMAT", schema.FORMAT + 1 if module is schema else schema.FORMAT)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
+from memos_cli.infrastructure.memories.filters import condition as condition
+from memos_cli.infrastructure.memories.filters import filter_from_json as filter_from_json
+from memos_cli.infrastructure.memories.filters import filter_to_json as filter_to_json
+from memos_cli.infrastructure.memories.filters import view_owner as view_owner
+from memos_cli.infrastructure.memories.filters import views as views
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc
-from memos_cli.validation import parse_json
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -44,18 +47,6 @@ class Version:
     text: str
     created: int
     principal: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question that was asked, as the usage log keeps it."""
-
-    n: int
-    time: int
-    principal: str
-    text: str
-    forms: Mapping[int, str]
-    """The memories that its plan used, as ``text``, ``state`` or ``adapter``; none: nothing was relevant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,97 +392,6 @@ def pins(db: Connection, view: str | None = None) -> list[tuple[str, Cube]]:
         (None if view is None else nfc(view),),
     )
     return [(name, _cube(row)) for name, *row in rows]
-
-
-def questions(db: Connection, *, limit: int = -1) -> list[Question]:
-    """The questions of the usage log, newest first."""
-    return _questions(db, "1", (), limit)
-
-
-def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
-    """The questions of the usage log whose plans used one of ``cubes``, newest first."""
-    marks = ",".join("?" * len(cubes))
-    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
-    return _questions(db, where, cubes, limit)
-
-
-def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
-    rows = db.execute(
-        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
-        (*values, limit),
-    ).fetchall()
-    forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
-    return [
-        Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))
-        for n, time, principal, text in rows
-    ]
-
-
-def views(db: Connection) -> dict[str, Filter]:
-    """The saved filters by name."""
-    return {
-        name: filter_from_json(text)
-        for name, text in db.execute("SELECT name, filter FROM view ORDER BY name")
-    }
-
-
-def view_owner(db: Connection, name: str) -> str:
-    """Whose a view is; "" where there is none of this name."""
-    row = db.execute("SELECT owner FROM view WHERE name = ?", (nfc(name),)).fetchone()
-    return row[0] if row else ""
-
-
-def filter_to_json(filter: Filter) -> str:
-    return json.dumps(filter.as_saved(), ensure_ascii=False)
-
-
-def filter_from_json(text: str) -> Filter:
-    return parse_json(text, Filter)
-
-
-def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
-    """``filter`` as an SQL condition on ``cube c``, and its values."""
-    parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
-    values: list[object] = list(filter.states)
-    if filter.states == ("expired",):
-        parts[0] = "(c.state = 'expired' OR c.expires <= ?)"
-        values[:] = [now]
-    elif "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
-        parts.append("(c.expires IS NULL OR c.expires > ?)")
-        values.append(now)
-    for tag in filter.tags:
-        # Compared as text, not with LIKE: "_" and "%" are common in tags.
-        parts.append(
-            "EXISTS (SELECT 1 FROM tag t WHERE t.cube = c.n AND (t.tag = ? OR substr(t.tag, 1, ?) = ?))"
-        )
-        values += [tag, len(tag) + 1, tag + "/"]
-    if filter.payloads:
-        parts.append(f"c.payload IN ({','.join('?' * len(filter.payloads))})")
-        values += filter.payloads
-    if filter.types:
-        parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
-        values += filter.types
-    if filter.source:
-        # Compare with the URI as stored and as displayed; for a name that is not UTF-8, with its bytes.
-        parts.append(
-            """EXISTS (SELECT 1 FROM place q WHERE q.cube = c.n AND q.source IN (SELECT o.n FROM source o
-                 WHERE instr(o.uri, ?) OR instr(o.uri, ?) OR instr(readable(o.uri), ?)))"""
-        )
-        as_typed = filter.source.encode("utf-8", "replace").decode()
-        values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
-    if filter.sensitivities:
-        levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
-        parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")
-        values += levels
-    if filter.asker:
-        parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
-        values.append(filter.asker)
-    moment = "coalesce(c.time, c.created)"
-    for compare, time in ((">=", filter.after), ("<", filter.before)):
-        if time is not None:
-            parts.append(f"({moment} {compare} ?{' OR c.time IS NULL' if filter.undated else ''})")
-            values.append(time)
-    return " AND ".join(parts), values
 
 
 def _cube(row: Any) -> Cube:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Transaction
+from memos_cli.infrastructure.memories.row_writer import CURRENT_TEXT
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from memos_cli.cube import (
     LIVE_STATES,
     SENSITIVITIES,
     Cube,
     Draft,
-    Origin,
     Span,
     compose_names,
     most_sensitive,
     new_ulids,
 )
-from memos_cli.infrastructure.storage.database import Connection, in_lists
+from memos_cli.infrastructure.memories.source_changes import SourceChanges
+from memos_cli.infrastructure.memories.view_changes import ViewChanges
 from memos_cli.infrastructure.storage.fulltext import word_row
-from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc
 
 
@@ -53,67 +48,8 @@ class Kept:
     new: bool
 
 
-class Transaction:
-    """The changes that one ``Vault.change()`` block makes, by one principal at one time.
-
-    The full-text table keeps no text of its own, so a row leaves it by naming the words that it was
-    entered with: whatever changes a cube's text, title, author or time takes the old row out first.
-    """
-
-    def __init__(self, connection: Connection, principal: str, now: int) -> None:
-        self.db = connection
-        self.principal = principal
-        self.now = now
-
-    # --- sources -------------------------------------------------------------------------------
-
-    def unread_source(self, uri: str, kind: str = "text") -> int:
-        """The row of a source that nobody has read here: where a bundle says that a memory stood, or the one
-        for what came from no source that can be read again. It is not claimed."""
-        row = self.db.execute(
-            "SELECT n FROM source WHERE uri = ? AND owner = ?", (uri, self.principal)
-        ).fetchone()
-        if row is None:
-            row = self.db.execute(
-                """INSERT INTO source (uri, owner, kind, encoding, bytes, sha256, recipe, read)
-                   VALUES (?, ?, ?, 'utf-8', 0, '', '', ?) RETURNING n""",
-                (uri, self.principal, kind, self.now),
-            ).fetchone()
-        return int(row[0])
-
-    def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
-        """Start reading a source: its row, and a claim that is lost when another process starts too."""
-        claim = os.urandom(8).hex()
-        read = (origin.kind, origin.encoding, origin.size, blob, claim, self.now, origin.uri, self.principal)
-        # No ON CONFLICT and no RETURNING: their savepoints make FTS5 write out what it holds back, each time.
-        known = "SELECT n FROM source WHERE uri = ? AND owner = ?"
-        row = self.db.execute(known, (origin.uri, self.principal)).fetchone()
-        if row is not None:
-            self.db.execute(
-                """UPDATE source SET kind = ?, encoding = ?, bytes = ?, sha256 = '', recipe = '', blob = ?,
-                     claim = ?, read = ? WHERE n = ?""",
-                (*read[:6], row[0]),
-            )
-        else:
-            made = self.db.execute(
-                """INSERT INTO source (kind, encoding, bytes, sha256, recipe, blob, claim, read, uri, owner)
-                   VALUES (?, ?, ?, '', '', ?, ?, ?, ?, ?)""",
-                read,
-            )
-            row = (made.lastrowid,)
-        return int(row[0]), claim
-
-    def holds_claim(self, source: int, claim: str) -> bool:
-        row = self.db.execute("SELECT claim FROM source WHERE n = ?", (source,)).fetchone()
-        return row is not None and row[0] == claim
-
-    def finish_source(self, source: int, sha256: str, recipe: str) -> None:
-        """Note that the source has been read to its end: the same bytes need no second reading."""
-        self.db.execute(
-            "UPDATE source SET sha256 = ?, recipe = ?, claim = NULL WHERE n = ?", (sha256, recipe, source)
-        )
-
-    # --- cubes ---------------------------------------------------------------------------------
+class Transaction(SourceChanges, ViewChanges):
+    """The changes that one ``Vault.change()`` block makes, by one principal at one time."""
 
     def add(
         self,
@@ -130,15 +66,7 @@ class Transaction:
         and gets one more place, unless the source is a ``loose`` one. Of ``foreign`` drafts, those that the
         principal already has change nothing.
         """
-        stays = (*LIVE_STATES, "quarantined")  # what waits for a review waits on
-        known = {
-            digest: (n, id, state not in stays, expires is not None and expires <= self.now)
-            for digest, n, id, state, expires, owner in self._select_in(
-                "SELECT digest, n, id, state, expires, owner FROM cube WHERE state <> 'merged' AND digest IN",
-                [digest for _, digest, _ in drafts],
-            )
-            if owner == self.principal  # what another has is another's, though it says the same
-        }
+        known = self._known(digest for _, digest, _ in drafts)
         following = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
         n = oldest = following[0] if following else 0
         ids = iter(new_ulids(self.now, len(drafts)))
@@ -184,6 +112,37 @@ class Transaction:
                 tags.extend((cube, tag) for tag in labels)
             if kept[-1].new or not loose:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
+        self._insert_new(cubes, versions, words, audits, is_live=not terms.quarantine)
+        self.db.executemany(
+            """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            places,
+        )
+        if tags:
+            self.db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+        return kept
+
+    def _known(self, digests: Iterable[bytes]) -> dict[bytes, tuple[int, str, bool, bool]]:
+        """Find the principal's memories by digest: (number, id, whether it is put away, whether expired)."""
+        stays = (*LIVE_STATES, "quarantined")  # a memory in quarantine stays there
+        return {
+            digest: (n, id, state not in stays, expires is not None and expires <= self.now)
+            for digest, n, id, state, expires, owner in self._select_in(
+                "SELECT digest, n, id, state, expires, owner FROM cube WHERE state <> 'merged' AND digest IN",
+                [*digests],
+            )
+            if owner == self.principal  # the same text of another principal is another memory
+        }
+
+    def _insert_new(
+        self,
+        cubes: Sequence[tuple[object, ...]],
+        versions: Sequence[tuple[int, int, str, str]],
+        words: Sequence[tuple[object, ...]],
+        audits: Sequence[tuple[object, ...]],
+        *,
+        is_live: bool,
+    ) -> None:
         self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, sensitivity, uses_left,
@@ -193,17 +152,9 @@ class Transaction:
         )
         self.insert_versions(versions)
         self.insert_words(words)
-        if not terms.quarantine:
-            self._await_vectors(each.cube for each in kept if each.new)
+        if is_live:
+            self._await_vectors(version[0] for version in versions)
         self.insert_audit(audits)
-        self.db.executemany(
-            """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
-               VALUES (?, ?, ?, ?, ?, ?)""",
-            places,
-        )
-        if tags:
-            self.db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
-        return kept
 
     def revise(
         self,
@@ -340,28 +291,6 @@ class Transaction:
             self.tell(cube, "untag" if remove else "tag", changed)
         return len(changed)
 
-    def disown_blobs(self, cubes: Sequence[int]) -> list[str]:
-        """Let go of converted sources that hold any of ``cubes``, which are to be forgotten, or no cube.
-
-        Returns blobs that may be deleted.
-        """
-        rows = self.db.execute(
-            """SELECT n, blob FROM source WHERE blob IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
-        ).fetchall()
-        held = """SELECT s.n, s.blob FROM place p JOIN source s ON s.n = p.source
-                  WHERE s.blob IS NOT NULL AND p.cube IN"""
-        rows += {*self._select_in(held, cubes)}
-        self.db.executemany("UPDATE source SET blob = NULL WHERE n = ?", [(n,) for n, _ in rows])
-        return [blob for _, blob in rows]
-
-    def drop_bare_sources(self) -> None:
-        """Delete the rows of sources without cubes, unless an ingest is reading one."""
-        self.db.execute(
-            """DELETE FROM source WHERE claim IS NULL AND blob IS NULL
-               AND NOT EXISTS (SELECT 1 FROM place WHERE place.source = source.n)"""
-        )
-
     def use(self, heats: Mapping[int, float]) -> None:
         """Note that cubes were put before a model: ``heats`` maps each to its new heat."""
         self.db.executemany(
@@ -405,157 +334,3 @@ class Transaction:
             "DELETE FROM question WHERE n <= (SELECT n FROM question ORDER BY n DESC LIMIT 1 OFFSET ?)",
             (keep,),
         )
-
-    # --- vectors and views ---------------------------------------------------------------------
-
-    def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
-        """The row of an embedder. For a new one all live cubes wait."""
-        row = self.db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
-        if row is None:
-            row = self.db.execute(
-                "INSERT INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?) RETURNING n",
-                (fingerprint, name, dimension),
-            ).fetchone()
-            self.db.execute(
-                """INSERT INTO waiting (cube, embedder) SELECT n, ? FROM cube
-                   WHERE state IN ('generated', 'activated') AND payload = 'plaintext'""",
-                row,
-            )
-        return int(row[0])
-
-    def put_vectors(
-        self, embedder: int, vectors: Sequence[tuple[int, int, Sequence[tuple[int, int, bytes]]]]
-    ) -> None:
-        """Store the vectors of cubes: (cube, the version that was embedded, [(start, end, data)]).
-
-        Those of a cube that has changed or gone meanwhile are dropped: a changed cube goes on waiting.
-        """
-        live = "SELECT 1 FROM cube WHERE n = ? AND version = ? AND state IN ('generated', 'activated')"
-        for cube, version, parts in vectors:
-            if self.db.execute(live, (cube, version)).fetchone():
-                self.db.execute("DELETE FROM vector WHERE cube = ? AND embedder = ?", (cube, embedder))
-                self.db.executemany(
-                    "INSERT INTO vector (cube, embedder, start, end, data) VALUES (?, ?, ?, ?, ?)",
-                    [(cube, embedder, *part) for part in parts],
-                )
-                self.db.execute("DELETE FROM waiting WHERE cube = ? AND embedder = ?", (cube, embedder))
-
-    def drop_embedders(self, keep: int) -> None:
-        """Delete all embedders except ``keep``, with their vectors."""
-        self.db.execute("DELETE FROM embedder WHERE n <> ?", (keep,))
-
-    def set_view(self, name: str, filter: str) -> None:
-        """Save a view under its name, in place of an older one."""
-        self.db.execute(
-            """INSERT INTO view (name, filter, created, owner) VALUES (?, ?, ?, ?)
-               ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
-            (nfc(name), filter, self.now, self.principal),
-        )
-        self.insert_audit([(self.now, self.principal, "view", None, None, name)])
-
-    def remove_view(self, name: str) -> bool:
-        """Delete a view. Returns whether there was one."""
-        name = nfc(name)
-        gone = self.db.execute("DELETE FROM view WHERE name = ?", (name,)).rowcount > 0
-        if gone:
-            self.db.execute("DELETE FROM pin WHERE view = ?", (name,))
-            self.insert_audit([(self.now, self.principal, "view-remove", None, None, name)])
-        return gone
-
-    def pin(self, view: str, cube: int) -> bool:
-        """Let a cube stand in every prompt of a view, after those that do. Returns whether it is new."""
-        statement = """INSERT OR IGNORE INTO pin (view, cube, position)
-          SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
-        if new := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
-            self.tell(cube, "pin", view)
-        return new
-
-    def unpin(self, view: str, cube: int) -> bool:
-        """Undo ``pin``. Returns whether it was pinned."""
-        statement = "DELETE FROM pin WHERE view = ? AND cube = ?"
-        if was := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
-            self.tell(cube, "unpin", view)
-        return was
-
-    # --- inside --------------------------------------------------------------------------------
-
-    def _select_in(self, statement: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-        for marks, part in in_lists(values):
-            yield from self.db.execute(f"{statement} ({marks})", part)
-
-    def insert_versions(
-        self, rows: Iterable[tuple[int, int, str, str] | tuple[int, int, str, str, int, str]]
-    ) -> None:
-        """Versions of cubes: (cube, version, title, text); with when and by whom, if not now and by us."""
-        self.db.executemany(
-            """INSERT INTO version (cube, version, title, text, sha256, created, principal)
-               VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [(*row[:4], _sha256(row[3]), *(row[4:] or (self.now, self.principal))) for row in rows],
-        )
-
-    def insert_audit(self, rows: Iterable[tuple[object, ...]]) -> None:
-        self.db.executemany(
-            # The table itself: a narrowed connection has a view of this name.
-            """INSERT INTO main.audit (time, principal, action, cube, version, detail)
-               VALUES (?, ?, ?, ?, ?, ?)""",
-            rows,
-        )
-
-    def tell(self, cube: int, action: str, detail: object) -> None:
-        """Leave the audit row of what was done to a cube; ``detail`` is kept as JSON."""
-        id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
-        text = None if detail is None else json.dumps(detail, ensure_ascii=False)
-        self.insert_audit([(self.now, self.principal, action, id, version, text)])
-
-    def note(self, action: str, detail: object) -> None:
-        """Leave the audit row of what was done to no single cube."""
-        text = json.dumps(detail, ensure_ascii=False)
-        self.insert_audit([(self.now, self.principal, action, None, None, text)])
-
-    def insert_words(self, rows: Iterable[tuple[object, ...]]) -> None:
-        self.db.executemany("INSERT INTO words (rowid, head, body) VALUES (?, ?, ?)", rows)
-
-    def _await_vectors(self, cubes: Iterable[int]) -> None:
-        embedders = [row[0] for row in self.db.execute("SELECT n FROM embedder")]
-        if embedders:
-            self.db.executemany(
-                "INSERT OR IGNORE INTO waiting (cube, embedder) VALUES (?, ?)",
-                [(cube, embedder) for cube in cubes for embedder in embedders],
-            )
-
-    def _drop_vectors(self, cube: int) -> None:
-        self.db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
-        self.db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
-
-    def _enter_words(self, cube: int) -> bool:
-        """Enter the words of a cube. Returns whether it is live: only then it has words."""
-        row = self._current_words(cube)
-        if row:
-            self.insert_words([(cube, *row)])
-        return row is not None
-
-    def enter(self, cube: int) -> None:
-        """Let a cube that was written otherwise be found, if it is live: by words, and soon by meaning."""
-        if self._enter_words(cube):
-            self._await_vectors([cube])
-
-    def leave_words(self, cube: int) -> None:
-        if row := self._current_words(cube):
-            self.db.execute(
-                "INSERT INTO words (words, rowid, head, body) VALUES ('delete', ?, ?, ?)", (cube, *row)
-            )
-
-    def _current_words(self, cube: int) -> tuple[str, str] | None:
-        row = self.db.execute(
-            f"{CURRENT_TEXT} WHERE c.n = ? AND {LIVE_TEXT}",
-            (cube,),
-        ).fetchone()
-        return word_row(*row[1:]) if row else None
-
-
-CURRENT_TEXT = """SELECT c.n, v.title, c.author, c.time, v.text FROM cube c
-  JOIN version v ON v.cube = c.n AND v.version = c.version"""
-
-
-def _sha256(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8")).digest()

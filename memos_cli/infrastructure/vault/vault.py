@@ -8,30 +8,28 @@ and the audit row of each change in the same commit.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from memos_cli.cube import Cube, format_time, new_ulids
-from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, uninterrupted, write_whole
+from memos_cli.cube import Cube
+from memos_cli.errors import Damaged, Locked, MemosError, TooNew, UsageError
+from memos_cli.files import hold, make_folder, remove, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import Blobs
 from memos_cli.infrastructure.storage.database import Connection, begin_writing, connect
-from memos_cli.infrastructure.storage.encryption import PENDING, Cipher
+from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
+from memos_cli.infrastructure.vault.creation import create_files
 from memos_cli.infrastructure.vault.vault_file import (
     OWN_NAMES,
     Identity,
     Lock,
-    is_encrypted,
-    not_encrypted,
     open_lock,
     read_identity,
 )
@@ -110,46 +108,12 @@ class Vault:
             raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
         with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
             if not made.exists():  # another process may have made it meanwhile
-                cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)
+                create_files(
+                    folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt
+                )
         if encrypt and read_identity(folder).encryption is None:
             raise UsageError(f"{folder} exists and is not encrypted", "create a new vault with --vault DIR")
         return cls.open(folder, timeout=timeout, lock=lock)
-
-    @staticmethod
-    def _make(
-        folder: Path, *, principal: str, now: int, timeout: float, lock: Lock | None, encrypt: bool
-    ) -> None:
-        """Create the missing parts of a vault, VAULT.toml last. The caller holds the lock."""
-        if lock and lock.is_named and not encrypt:
-            raise not_encrypted(folder, "memos init --encrypt, or unset key.file")
-        # Store the key first: if that fails, no vault is created.
-        encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
-        for name in ("blobs", "index", "tmp"):
-            make_folder(folder / name)
-        for left in (folder / "tmp").glob(".*.part*"):
-            left.unlink()  # a killed process left it: the lock is exclusive
-        with _database(folder, encrypt) as path, closing(connect(path, timeout, cipher)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            if version_of(connection) > FORMAT:
-                raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
-            migrate(connection)
-            known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
-            identity = Identity(
-                FORMAT,
-                known[0] if known else new_ulids(now, 1)[0],
-                format_time(now),
-                encryption=encryption,
-            )
-            if not known:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(
-                    "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
-                    (now, principal, identity.id),
-                )
-                audit.seal(connection)
-                connection.execute("COMMIT")
-        write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
-        (folder / PENDING).unlink(missing_ok=True)
 
     @classmethod
     def open(cls, folder: Path, *, timeout: float, lock: Lock | None = None) -> Vault:
@@ -443,21 +407,3 @@ class Vault:
     ) -> None:
         with suppress(Locked) if kind else nullcontext():
             self.close()
-
-
-@contextmanager
-def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
-    """Yield the database of a vault whose VAULT.toml is missing; a new one takes its place when complete."""
-    database = folder / "memos.db"
-    if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
-        with replacing(database, scratch=folder / "tmp") as part:
-            yield part
-        return
-    # Made here, so that SQLite's own default permissions never apply.
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-    if not encrypt and is_encrypted(database):
-        raise Refused(
-            f"{database} is encrypted, and VAULT.toml is gone",
-            "memos init --encrypt --key-file FILE, with the file of its key",
-        )
-    yield database

@@ -13,7 +13,7 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson, LessonKind
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import queries, question_log
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ingest.ingestion import IngestOptions
 from memos_cli.interface.ingest.sources.decoding import decode
@@ -116,12 +116,11 @@ def prepare(
         lessons = [_lesson(row, cubes) for row in wanted.instead]
     else:
         numbers = [cube.n for cube in cubes]
-        log = queries.questions_on(memos.vault.connection, numbers)
+        log = question_log.questions_on(memos.vault.connection, numbers)
         asked = [(each.text, min(each.forms.keys() & set(numbers))) for each in log]
         related = {each.n for each in log}
-        others = [each.text for each in queries.questions(memos.vault.connection) if each.n not in related][
-            :RECENT
-        ]
+        logged = question_log.questions(memos.vault.connection)
+        others = [each.text for each in logged if each.n not in related][:RECENT]
         lessons = make_lessons(
             cubes, embed=_embed(memos), asked=asked, others=others,
             own=[_lesson(row, cubes) for row in wanted.own], reader=_asker(memos), on_memory=on_memory,

@@ -31,9 +31,9 @@ from memos_cli.models.llama.loaded_adapters import (
     free_adapter,
     load_adapter,
 )
+from memos_cli.models.llama.model_info import ModelInfo
 from memos_cli.models.llama.sampling import open_sampler
 from memos_cli.models.llama.state_conditions import conditions_of, why_unfit
-from memos_cli.models.llama.vocabulary import cut_text, spell_token
 from memos_cli.models.model_files import Stamp, read_header, stamp_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ KV_TYPES = {"f16": 1, "q8_0": 8}
 """How keys and values may be kept: names and numbers of ggml.h's ``ggml_type``."""
 
 
-class Engine:
+class Engine(ModelInfo):
     """A model with its context. Close it, or use it as a context manager.
 
     With ``vocabulary_only`` the weights stay on disk: it then tokenizes, and cannot decode.
@@ -137,13 +137,6 @@ class Engine:
         if self._flash_attention is not None:
             parameters.flash_attn_type = int(self._flash_attention)
         return parameters  # type: ignore[no-any-return]
-
-    def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
-        """The tokens of ``text``. ``special`` reads control tokens such as ``<|im_end|>`` as such.
-
-        ``start`` puts the tokens before it that the model wants at the start of a text (BOS).
-        """
-        return cut_text(self._vocabulary, text, special, start)
 
     def read(
         self,
@@ -252,10 +245,6 @@ class Engine:
         finally:
             self._llama.llama_sampler_free(sampler)
 
-    def piece(self, token: int, *, special: bool = False) -> bytes:
-        """The bytes of one token; control tokens are empty unless ``special``."""
-        return spell_token(self._vocabulary, token, special)
-
     # --- what is predicted -----------------------------------------------------------------------
 
     def logits(self) -> Logits:
@@ -292,11 +281,6 @@ class Engine:
         first = self._llama.llama_get_logits_ith(self._context, -rows)
         copy: Logits = np.ctypeslib.as_array(first, (rows, self.words)).copy()
         return copy
-
-    @property
-    def words(self) -> int:
-        """How many tokens the vocabulary has."""
-        return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
 
     # --- adapters --------------------------------------------------------------------------------
 
@@ -385,14 +369,6 @@ class Engine:
         self.tokens = list(tokens)
         self._calls = plan_calls(len(tokens), self.batch)
 
-    def work(self, tokens: int) -> float:
-        """What reading ``tokens`` takes, in operations: the weights for each, and attention to all before."""
-        header = self._header
-        width = header.number(f"{header.architecture}.block_count") * header.number(
-            f"{header.architecture}.embedding_length"
-        )
-        return 2.0 * self.parameters * tokens + 2.0 * width * tokens**2
-
     @property
     def conditions(self) -> Mapping[str, str]:
         """What a saved state depends on beside the model's file and the tokens, by name."""
@@ -404,48 +380,6 @@ class Engine:
             template=self.template,
             day=self.day,
         )
-
-    # --- what the model says of itself -----------------------------------------------------------
-
-    @property
-    def template(self) -> str:
-        """The model's own chat template (Jinja), or "" if it has none."""
-        template = self._llama.llama_model_chat_template(self._model, None)
-        return template.decode("utf-8", "replace") if template else ""
-
-    @property
-    def marks(self) -> dict[str, str]:
-        """The texts of the model's special tokens, by their names in templates; "" for a missing one."""
-        llama, vocabulary = self._llama, self._vocabulary
-        tokens = {
-            "bos_token": llama.llama_vocab_bos(vocabulary),
-            "eos_token": llama.llama_vocab_eos(vocabulary),
-            "pad_token": llama.llama_vocab_pad(vocabulary),
-            "sep_token": llama.llama_vocab_sep(vocabulary),
-            "unk_token": self._header.number("tokenizer.ggml.unknown_token_id", -1),
-        }
-        return {
-            name: self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-            for name, token in tokens.items()
-        }
-
-    @property
-    def parameters(self) -> int:
-        """How many weights the model has; of a split one whose vocabulary alone is open: its first part."""
-        return int(self._llama.llama_model_n_params(self._model)) or self._header.parameters
-
-    @property
-    def end_of_turn(self) -> tuple[int, ...]:
-        """The token that ends an answer; none where the model names none."""
-        llama, vocabulary = self._llama, self._vocabulary
-        token = llama.llama_vocab_eot(vocabulary)
-        token = token if token >= 0 else llama.llama_vocab_eos(vocabulary)
-        return (token,) if token >= 0 else ()
-
-    @property
-    def adds_start(self) -> bool:
-        """Whether the model wants its BOS token before a text."""
-        return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))
 
     def close(self) -> None:
         if self._context:
