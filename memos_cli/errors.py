@@ -16,6 +16,7 @@ command line maps it to its exit code in one place (``cli/app.py``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -38,6 +39,12 @@ class UsageError(MemosError):
     """Usage error."""
 
     code = 2
+
+
+def require_known(what: str, name: str, known: Collection[str]) -> None:
+    """Raise UsageError unless ``name`` is one of the ``known`` names of ``what``, such as a format."""
+    if name not in known:
+        raise UsageError(f"there is no {what} {name!r}", f"use one of: {', '.join(known)}")
 
 
 class Conflict(MemosError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
-from memos_cli.errors import UsageError
+from memos_cli.errors import UsageError, require_known
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
@@ -46,8 +46,7 @@ class LinkStep:
 
 def link(memos: Memos, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
     """Link a memory to others, or take these links away."""
-    if kind not in LINK_KINDS:
-        raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
+    require_known("kind of link", kind, LINK_KINDS)
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
     with memos.vault.change(memos.principal, memos.now()) as change:

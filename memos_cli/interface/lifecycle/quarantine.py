@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
-from memos_cli.errors import Refused, UsageError
+from memos_cli.errors import Refused, UsageError, require_known
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.interface.lifecycle.standing import require_unfrozen
 from memos_cli.interface.results import Tagged
@@ -47,8 +47,7 @@ def _waiting(memos: Memos, ids: Sequence[str], filter: Filter | None) -> list[Cu
 
 def mark(memos: Memos, ids: Sequence[str], level: str) -> Tagged:
     """Say how sensitive memories are."""
-    if level not in SENSITIVITIES:
-        raise UsageError(f"there is no sensitivity {level!r}", f"one of: {', '.join(SENSITIVITIES)}")
+    require_known("sensitivity", level, SENSITIVITIES)
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = memos.several(ids, "write")
         require_unfrozen(cubes)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from memos_cli.cube import Cube, Filter, most_sensitive
-from memos_cli.errors import Unwritable, UsageError
+from memos_cli.errors import Unwritable, UsageError, require_known
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.derived import saved_states
@@ -56,8 +56,7 @@ def export(
     signed: bool,
 ) -> Exported:
     """Write the chosen memories into ``stream``. Raises UsageError for a format that is none."""
-    if format not in FORMATS:
-        raise UsageError(f"there is no format {format!r}", f"one of: {', '.join(FORMATS)}")
+    require_known("format", format, FORMATS)
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
     hashed = _Hashed(stream)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
-from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError
+from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError, require_known
 from memos_cli.files import hold
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import key_values, queries
@@ -79,8 +79,8 @@ def maintain(
     on_step: Callable[[str], None],
 ) -> Report:
     """Run ``steps`` in their order. Raises Locked when another run is at it."""
-    if unknown := [step for step in steps if step not in STEPS]:
-        raise UsageError(f"there is no step {unknown[0]!r}", f"one of: {', '.join(STEPS)}")
+    for step in steps:
+        require_known("step", step, STEPS)
     memos.access.require_writer()
     with nullcontext() if dry_run else hold(memos.vault.folder / MAINTAINED):
         run = _Run(memos, dry_run, time.monotonic() + 60 * minutes if minutes else None, distil)

@@ -73,7 +73,7 @@ class ModelInfo:
         return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))
 
     def work(self, tokens: int) -> float:
-        """Estimate the operations for reading ``tokens``: the weights for each, and attention to all before."""
+        """Estimate the operations to read ``tokens``: all weights for each, and attention to those before."""
         header = self._header
         width = header.number(f"{header.architecture}.block_count") * header.number(
             f"{header.architecture}.embedding_length"
