@@ -19,6 +19,7 @@ from memos_cli.infrastructure.memories.filters import views as views
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc
+from memos_cli.validation import Moment, Whole
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -40,12 +41,12 @@ _ANY_LIVE = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a cube, as ``memos history`` shows it."""
+    """One version of a memory: of this vault, or from a bundle."""
 
-    version: int
+    version: Whole
     title: str
     text: str
-    created: int
+    created: Moment
     principal: str
 
 

@@ -16,24 +16,13 @@ from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Right, Rule
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import links
+from memos_cli.infrastructure.memories.queries import Version
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
 """What became of a memory. ``differs``: what is here says something else. ``left``: it has later versions
 there, but did not come from there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignVersion:
-    """One version, the first of which is 1."""
-
-    version: int
-    title: str
-    text: str
-    created: int
-    principal: str
-    """Who wrote it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +55,7 @@ class ForeignMemory:
     frozen: bool
     sensitivity: int
     tags: tuple[str, ...]
-    versions: tuple[ForeignVersion, ...]
+    versions: tuple[Version, ...]
     places: tuple[ForeignPlace, ...]
 
     def __post_init__(self) -> None:
@@ -198,7 +187,7 @@ class Adoption:
             self._may_stand[uri] = row is None
         return self._may_stand[uri]
 
-    def _tell(self, id: str, versions: Iterable[ForeignVersion]) -> None:
+    def _tell(self, id: str, versions: Iterable[Version]) -> None:
         head = (self._change.now, self._change.principal, "import", id)
         self._change.insert_audit([(*head, each.version, self._detail()) for each in versions])
 

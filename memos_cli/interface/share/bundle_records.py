@@ -12,23 +12,14 @@ from msgspec import Meta, Struct
 from memos_cli.cube import SENSITIVITIES, SemanticType, Sensitivity
 from memos_cli.infrastructure.access.governance import Right
 from memos_cli.infrastructure.derived.adapters import LessonKind
-from memos_cli.infrastructure.memories.queries import MASKED
+from memos_cli.infrastructure.memories.queries import MASKED, Version
 from memos_cli.infrastructure.share.foreign_memories import (
     ForeignGrant,
     ForeignMemory,
     ForeignPlace,
-    ForeignVersion,
 )
 from memos_cli.interface.access.access import principal_named
 from memos_cli.validation import Count, Moment, Sha256, Ulid, Whole, convert_record
-
-
-class VersionRecord(Struct):
-    version: Whole
-    title: str
-    text: str
-    created: Moment
-    principal: str
 
 
 class PlaceRecord(Struct):
@@ -58,7 +49,7 @@ class MemoryRecord(Struct):
     frozen: bool
     sensitivity: Sensitivity
     tags: list[str]
-    versions: Annotated[list[VersionRecord], Meta(min_length=1)]
+    versions: Annotated[list[Version], Meta(min_length=1)]
     places: list[PlaceRecord]
 
 
@@ -135,10 +126,7 @@ def read_memory(value: object) -> ForeignMemory:
         role=record.role, time=record.time, created=record.created, updated=record.updated,
         expires=record.expires, uses_left=record.uses_left, priority=record.priority, frozen=record.frozen,
         sensitivity=SENSITIVITIES.index(record.sensitivity), tags=tuple(record.tags),
-        versions=tuple(
-            ForeignVersion(each.version, each.title, each.text, each.created, each.principal)
-            for each in record.versions
-        ),
+        versions=tuple(record.versions),
         places=tuple(
             ForeignPlace(each.uri, each.kind, each.start, each.end, bytes.fromhex(each.sha256) or MASKED)
             for each in record.places
