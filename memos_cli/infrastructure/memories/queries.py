@@ -1,4 +1,4 @@
-"""What the vault holds: cubes by filter, by id, by words. Only reads; takes no lock."""
+"""Read queries: memories by filter, by id, by words. They take no lock."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place of a source where a cube stands."""
+    """One place in a source where a memory is."""
 
     n: int
     cube: int
@@ -90,7 +90,7 @@ def path_of(uri: str) -> Path:
 def cubes(
     db: Connection, filter: Filter, *, now: int, limit: int = -1, newest: bool = False
 ) -> Iterator[Cube]:
-    """The cubes that pass ``filter``, oldest first (or newest), lazily."""
+    """Yield the memories that match ``filter``, oldest first (or newest first)."""
     where, values = condition(filter, now)
     order = "DESC" if newest else "ASC"
     yield from map(
@@ -106,13 +106,13 @@ def count(db: Connection, filter: Filter, *, now: int) -> int:
 
 
 def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
-    """The row numbers of the cubes that pass ``filter``."""
+    """Return the row numbers of the memories that match ``filter``."""
     where, values = condition(filter, now)
     return [row[0] for row in db.execute(f"SELECT c.n FROM cube c WHERE {where}", values)]
 
 
 def by_rowid(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
-    """The cubes with these row numbers; those that are gone are left out."""
+    """Return the memories with these row numbers; missing ones are left out."""
     found: dict[int, Cube] = {}
     for marks, part in in_lists(wanted):
         for row in db.execute(f"{_CUBES} WHERE c.n IN ({marks})", part):
@@ -139,7 +139,7 @@ def one(db: Connection, prefix: str) -> Cube:
 def matches(
     db: Connection, expression: str, filter: Filter, *, now: int, limit: int
 ) -> list[tuple[int, float]]:
-    """Cubes whose words match an FTS5 expression, with their BM25 (higher is better), best first."""
+    """Return memories whose words match an FTS5 expression, with BM25 (higher is better), best first."""
     if filter == _ANY_LIVE:  # all that have words are: only few can have expired meanwhile
         wanted = limit
         while True:
@@ -163,7 +163,7 @@ def matches(
 
 
 def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int, limit: int) -> list[int]:
-    """The newest cubes whose words match an FTS5 expression."""
+    """Return the newest memories whose words match an FTS5 expression."""
     where, values = condition(filter, now)
     rows = db.execute(
         f"""SELECT words.rowid FROM words JOIN cube c ON c.n = words.rowid
@@ -187,7 +187,7 @@ def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
 
 
 def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int]:
-    """Cubes by their whole ids: a principal's, or anybody's."""
+    """Return row numbers by complete ids: those of one owner, or of anybody."""
     found: dict[str, int] = {}
     for marks, part in in_lists(ids):
         rows = db.execute(
@@ -245,7 +245,7 @@ def beside(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int,
 
 
 def versions(db: Connection, cube: int) -> list[Version]:
-    """All versions of a cube, newest first."""
+    """Return all versions of a memory, newest first."""
     rows = db.execute(
         """SELECT version, title, text, created, principal FROM version WHERE cube = ?
            ORDER BY version DESC""",
@@ -255,7 +255,7 @@ def versions(db: Connection, cube: int) -> list[Version]:
 
 
 def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
-    """A principal's source by its address."""
+    """Return a source of ``owner`` by its address."""
     row = db.execute(
         "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ? AND owner = ?",
         (uri, owner),
@@ -284,7 +284,7 @@ def reached(db: Connection, owner: str, source: int | None = None) -> list[tuple
 
 
 def places(db: Connection, source: int) -> list[Place]:
-    """Where cubes stand in a source, in its order."""
+    """Return the places of memories in a source, in order."""
     rows = db.execute(
         """SELECT p.n, p.cube, p.digest, p.start, p.end, p.bytes_sha256, c.ref,
              EXISTS (SELECT 1 FROM place q WHERE q.cube = p.cube AND q.n <> p.n)
@@ -298,7 +298,7 @@ def places(db: Connection, source: int) -> list[Place]:
 
 
 def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
-    """All places where a cube stands: the source, the span, and the sha256 of its bytes."""
+    """Return all places of a memory: the source, the span, and the sha256 of its bytes."""
     rows = db.execute(
         """SELECT s.n, s.uri, s.kind, s.encoding, s.sha256, s.recipe, s.blob, p.start, p.end, p.bytes_sha256
            FROM place p JOIN source s ON s.n = p.source WHERE p.cube = ? ORDER BY p.n""",
@@ -308,7 +308,7 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
 
 
 def place_digests(db: Connection, cube: int) -> list[bytes]:
-    """Return the digests of what stands at the places of a cube, in the order of ``places_of``."""
+    """Return the digests of the drafts at the places of a memory, in the order of ``places_of``."""
     return [row[0] for row in db.execute("SELECT digest FROM place WHERE cube = ? ORDER BY n", (cube,))]
 
 
@@ -323,13 +323,14 @@ def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]
 
 
 def standing(db: Connection, cube: int) -> tuple[str, bool] | None:
-    """The state of a cube and whether it is frozen; None when it is gone."""
+    """Return the state of a memory and whether it is frozen; None if it is gone."""
     row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
     return (row[0], bool(row[1])) if row else None
 
 
 def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
-    """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
+    """Return those of a few memories that match ``filter``: by default, the live ones that are not
+    expired."""
     where, values = condition(filter, now)
     found: list[int] = []
     for marks, part in in_lists(wanted):
@@ -376,7 +377,7 @@ def count_waiting(db: Connection, embedder: int = 0) -> int:
 
 
 def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -> list[Cube]:
-    """The live memories that stand in every prompt of a view ("": of no view), in their order."""
+    """Return the live memories that a view pins ("": without a view), in the order of the prompt."""
     where, values = condition(filter, now)
     rows = db.execute(
         f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",

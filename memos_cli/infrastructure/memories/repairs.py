@@ -1,4 +1,4 @@
-"""Making anew what follows from the cubes: the full-text table, and which of them wait for a vector."""
+"""Rebuild what follows from the memories: the full-text table, and the list of those without a vector."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
 
 
 def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
-    """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
+    """Yield the rows that the full-text table should have: (memory, head, body), in order."""
     rows = db.execute(f"{CURRENT_TEXT} WHERE {LIVE_TEXT} ORDER BY c.n")
     return ((row[0], *word_row(*row[1:])) for row in rows)
 
 
 def rebuild_words(change: Transaction) -> None:
-    """Make the full-text table anew from the cubes."""
+    """Rebuild the full-text table from the memories."""
     for statement in NEW_WORDS:
         change.db.execute(statement)
     change.insert_words(live_words(change.db))

@@ -34,7 +34,8 @@ class RowWriter:
     def insert_versions(
         self, rows: Iterable[tuple[int, int, str, str] | tuple[int, int, str, str, int, str]]
     ) -> None:
-        """Versions of cubes: (cube, version, title, text); with when and by whom, if not now and by us."""
+        """Insert versions of memories: (memory, version, title, text), with time and author unless both
+        are the transaction's."""
         self.db.executemany(
             """INSERT INTO version (cube, version, title, text, sha256, created, principal)
                VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -50,13 +51,13 @@ class RowWriter:
         )
 
     def tell(self, cube: int, action: str, detail: object) -> None:
-        """Leave the audit row of what was done to a cube; ``detail`` is kept as JSON."""
+        """Add the audit row of a change to a memory; ``detail`` is stored as JSON."""
         id, version = self.db.execute("SELECT id, version FROM cube WHERE n = ?", (cube,)).fetchone()
         text = None if detail is None else json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, id, version, text)])
 
     def note(self, action: str, detail: object) -> None:
-        """Leave the audit row of what was done to no single cube."""
+        """Add the audit row of a change that is not of a single memory."""
         text = json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, None, None, text)])
 
@@ -76,14 +77,15 @@ class RowWriter:
         self.db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
 
     def _enter_words(self, cube: int) -> bool:
-        """Enter the words of a cube. Returns whether it is live: only then it has words."""
+        """Insert the words of a memory. Returns whether it is live: others have none."""
         row = self._current_words(cube)
         if row:
             self.insert_words([(cube, *row)])
         return row is not None
 
     def enter(self, cube: int) -> None:
-        """Let a cube that was written otherwise be found, if it is live: by words, and soon by meaning."""
+        """Make a memory that was written directly searchable, if it is live: by words now, by vectors
+        later."""
         if self._enter_words(cube):
             self._await_vectors([cube])
 
@@ -103,7 +105,7 @@ class RowWriter:
     # --- vectors -----------------------------------------------------------------------------
 
     def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
-        """The row of an embedder. For a new one all live cubes wait."""
+        """Return the row of an embedder. For a new one, all live memories are without a vector."""
         row = self.db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
         if row is None:
             row = self.db.execute(
@@ -120,9 +122,10 @@ class RowWriter:
     def put_vectors(
         self, embedder: int, vectors: Sequence[tuple[int, int, Sequence[tuple[int, int, bytes]]]]
     ) -> None:
-        """Store the vectors of cubes: (cube, the version that was embedded, [(start, end, data)]).
+        """Store the vectors of memories: (memory, the version that was embedded, [(start, end, data)]).
 
-        Those of a cube that has changed or gone meanwhile are dropped: a changed cube goes on waiting.
+        Vectors of a memory that was changed or deleted since are dropped: a changed memory still needs its
+        vector.
         """
         live = "SELECT 1 FROM cube WHERE n = ? AND version = ? AND state IN ('generated', 'activated')"
         for cube, version, parts in vectors:

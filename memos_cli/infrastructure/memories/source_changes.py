@@ -13,8 +13,8 @@ class SourceChanges(RowWriter):
     """Add sources, note that they were read, and delete those without memories."""
 
     def unread_source(self, uri: str, kind: str = "text") -> int:
-        """The row of a source that nobody has read here: where a bundle says that a memory stood, or the one
-        for what came from no source that can be read again. It is not claimed."""
+        """Return the row of a source that was never read here: one named by a bundle, or for input that
+        cannot be read again. It is not claimed."""
         row = self.db.execute(
             "SELECT n FROM source WHERE uri = ? AND owner = ?", (uri, self.principal)
         ).fetchone()
@@ -27,7 +27,7 @@ class SourceChanges(RowWriter):
         return int(row[0])
 
     def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
-        """Start reading a source: its row, and a claim that is lost when another process starts too."""
+        """Start reading a source: return its row, and a claim that ends when another process starts too."""
         claim = os.urandom(8).hex()
         read = (origin.kind, origin.encoding, origin.size, blob, claim, self.now, origin.uri, self.principal)
         # No ON CONFLICT and no RETURNING: their savepoints make FTS5 write out what it holds back, each time.
@@ -59,9 +59,10 @@ class SourceChanges(RowWriter):
         )
 
     def disown_blobs(self, cubes: Sequence[int]) -> list[str]:
-        """Let go of converted sources that hold any of ``cubes``, which are to be forgotten, or no cube.
+        """Release the converted texts of sources with any of ``cubes``, which are to be forgotten, or without
+        memories.
 
-        Returns blobs that may be deleted.
+        Returns the blobs that may be deleted.
         """
         rows = self.db.execute(
             """SELECT n, blob FROM source WHERE blob IS NOT NULL

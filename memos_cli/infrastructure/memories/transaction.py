@@ -1,4 +1,4 @@
-"""The writes of one transaction. Each changes rows and leaves the audit row that tells of it."""
+"""The writes of one transaction. Each changes rows and adds the audit row for that change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from memos_cli.letters import nfc
 
 @dataclass(frozen=True, slots=True)
 class NewMemoryFields:
-    """What an ingest says about every cube that it makes."""
+    """What an ingest sets on every memory that it creates."""
 
     tags: tuple[str, ...] = ()
     expires: int | None = None
@@ -41,7 +41,7 @@ class NewMemoryFields:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A draft that is in the vault now: its cube, and whether the cube is new."""
+    """The memory that a draft is stored as, and whether it is new."""
 
     cube: int
     id: str
@@ -60,11 +60,11 @@ class Transaction(SourceChanges, ViewChanges):
         loose: bool = False,
         foreign: bool = False,
     ) -> list[Kept]:
-        """Keep drafts of one source, each with its digest and the sha256 of its bytes there.
+        """Store drafts of one source, each with its digest and the sha256 of its bytes there.
 
-        A draft that the principal already has, live or not, is not stored twice: its cube is live again,
-        and gets one more place, unless the source is a ``loose`` one. Of ``foreign`` drafts, those that the
-        principal already has change nothing.
+        A draft that the principal already has is not stored twice: its memory becomes live again and gets one
+        more place, unless the source is a ``loose`` one. With ``foreign``, drafts that the principal already
+        has change nothing.
         """
         known = self._known(digest for _, digest, _ in drafts)
         following = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'cube'").fetchone()
@@ -167,7 +167,7 @@ class Transaction(SourceChanges, ViewChanges):
         author: str | None = None,
         role: str | None = None,
     ) -> str:
-        """Give a cube a new version. Returns its id. What is None stays as it was."""
+        """Add a version to a memory. Returns its id. Fields that are None stay unchanged."""
         self.leave_words(cube)
         id, version = self.db.execute(
             """UPDATE cube SET version = version + 1, updated = ?, time = coalesce(?, time),
@@ -182,7 +182,7 @@ class Transaction(SourceChanges, ViewChanges):
         return str(id)
 
     def freeze(self, cube: int, *, thaw: bool = False) -> bool:
-        """Lock a cube against change and forgetting, or unlock it. Returns whether it was not so before."""
+        """Make a memory read-only, or with ``thaw`` changeable. Returns whether that is a change."""
         statement = "UPDATE cube SET frozen = ?, updated = ? WHERE n = ? AND frozen <> ?"
         changed = self.db.execute(statement, (not thaw, self.now, cube, not thaw)).rowcount > 0
         if changed:
@@ -190,16 +190,16 @@ class Transaction(SourceChanges, ViewChanges):
         return changed
 
     def edit(self, cube: Cube, text: str, title: str, action: str = "edit") -> str:
-        """Give a cube a version of the user's own. Returns its id.
+        """Add a version that the user wrote to a memory. Returns its id.
 
-        Its digest follows the text, so that the old words, found in another source, are kept anew.
+        The digest follows the text: if a source still has the old words, they become a memory again.
         """
         draft = Draft(text, Span(0, 0), cube.type, title, cube.ref, cube.time, cube.author, cube.role)
         self.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
         return self.revise(cube.n, text, title, action)
 
     def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
-        """Give a cube the version that its source has now, where it stands now. Returns its id."""
+        """Add the version that a source has now, at its present place. Returns the id of the memory."""
         digest = draft.digest()
         self.db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
         self.move_place(place, draft.span, digest, bytes_sha256)
@@ -208,14 +208,14 @@ class Transaction(SourceChanges, ViewChanges):
         )
 
     def move_place(self, place: int, span: Span, digest: bytes, bytes_sha256: bytes) -> None:
-        """Note where in its source a cube stands now."""
+        """Update where a memory is in its source."""
         self.db.execute(
             "UPDATE place SET start = ?, end = ?, digest = ?, bytes_sha256 = ? WHERE n = ?",
             (span.start, span.end, digest, bytes_sha256, place),
         )
 
     def leave_place(self, place: int) -> None:
-        """Note that a cube is no longer at this place of its source."""
+        """Delete a place of a memory in a source."""
         self.db.execute("DELETE FROM place WHERE n = ?", (place,))
 
     def set_state(self, cube: int, state: str, action: str) -> None:
@@ -234,10 +234,10 @@ class Transaction(SourceChanges, ViewChanges):
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
     def restore(self, cube: int, *, quarantine: bool = False) -> bool:
-        """Let a cube that was put away be live again. Returns whether it waits for a review instead: where
-        none has approved it, or ``quarantine`` is wished.
+        """Make an archived memory live again. Returns whether it goes to quarantine instead: if nobody has
+        approved it since, or with ``quarantine``.
 
-        Only ``review`` lets a cube out of quarantine: archiving does not, nor does what brings it back.
+        Only ``review`` lets a memory out of quarantine: archiving and restoring do not.
         """
         left = self.db.execute(
             """SELECT a.action FROM audit a JOIN cube c ON c.id = a.cube
@@ -249,7 +249,7 @@ class Transaction(SourceChanges, ViewChanges):
         return is_held
 
     def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
-        """Move the end of a cube's life, by the clock and by its uses; or lift it."""
+        """Set or clear the end of a memory's life, by time and by number of uses."""
         statement = """UPDATE cube SET expires = ?1, uses_left = ?2
             WHERE n = ?3 AND (expires IS NOT ?1 OR uses_left IS NOT ?2)"""
         if self.db.execute(statement, (expires, uses, cube)).rowcount:
@@ -262,7 +262,7 @@ class Transaction(SourceChanges, ViewChanges):
             )
 
     def mark(self, cube: int, level: str, *, raising: bool = False) -> bool:
-        """Set the sensitivity of a cube; or only raise it to ``level``. Returns whether it changed."""
+        """Set the sensitivity of a memory; with ``raising``, only raise it. Returns whether it changed."""
         number = SENSITIVITIES.index(level)
         statement = "UPDATE cube SET sensitivity = ?, updated = ? WHERE n = ? AND sensitivity"
         changed = (
@@ -292,7 +292,7 @@ class Transaction(SourceChanges, ViewChanges):
         return len(changed)
 
     def use(self, heats: Mapping[int, float]) -> None:
-        """Note that cubes were put before a model: ``heats`` maps each to its new heat."""
+        """Record that memories were put into a prompt: ``heats`` maps each to its new heat."""
         self.db.executemany(
             "UPDATE cube SET hits = hits + 1, last_hit = ?, heat = ? WHERE n = ?",
             [(self.now, heat, cube) for cube, heat in heats.items()],
@@ -307,18 +307,18 @@ class Transaction(SourceChanges, ViewChanges):
                 self.set_state(cube, "expired", "expire")
 
     def tell_reads(self, forms: Mapping[int, str]) -> None:
-        """Leave the audit rows of cubes that a model was given, each with the form it had."""
+        """Add the audit rows of memories that a model was given, each with its form."""
         rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
 
     def tell_out(self, action: str, cubes: Iterable[tuple[str, int]]) -> None:
-        """Record in the audit that cubes left the vault, by ids and versions."""
+        """Add the audit rows of memories that left the vault, by ids and versions."""
         self.insert_audit((self.now, self.principal, action, *cube, None) for cube in cubes)
 
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
-        """Note a question, with the form in which its plan used each of ``cubes``; the newest ``keep`` stay.
+        """Log a question with the form of each memory that its plan used; the newest ``keep`` stay.
 
-        One that used a memory that was forgotten meanwhile is not noted: it tells what that was about.
+        A question that used a memory that was forgotten since is not logged: it would reveal its subject.
         """
         known = "SELECT 1 FROM cube WHERE n = ?"
         if keep and all(self.db.execute(known, (cube,)).fetchone() for cube in cubes):

@@ -28,7 +28,8 @@ class ViewChanges(RowWriter):
         return gone
 
     def pin(self, view: str, cube: int) -> bool:
-        """Let a cube stand in every prompt of a view, after those that do. Returns whether it is new."""
+        """Put a memory into every prompt of a view, after those that are pinned. Returns whether that is
+        new."""
         statement = """INSERT OR IGNORE INTO pin (view, cube, position)
           SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
         if new := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:

@@ -58,13 +58,13 @@ class Cipher:
         return hashlib.sha256(b"memos.db " + self.secret.encode()).digest()
 
     def seal(self, data: bytes | memoryview) -> bytes:
-        """``data`` as an age file. It differs each time."""
+        """Encrypt ``data`` as an age file. It differs each time."""
         import pyrage
 
         return bytes(pyrage.encrypt(bytes(data), [self._recipient]))
 
     def unseal(self, data: bytes | memoryview) -> bytes:
-        """What an age file holds. Raises Damaged where it was not sealed with this key, or was altered."""
+        """Decrypt an age file. Raises Damaged if it was encrypted with another key, or altered."""
         import pyrage
 
         try:
@@ -74,12 +74,12 @@ class Cipher:
 
 
 def new_cipher() -> Cipher:
-    """One with a new key. Raises UsageError where the libraries are missing."""
+    """Create a cipher with a new key. Raises UsageError if the libraries are missing."""
     return Cipher(_library().x25519.Identity.generate())
 
 
 def cipher_of(text: str, where: str) -> Cipher:
-    """The cipher of a key as ``age-keygen`` writes it: one line, and comments.
+    """Return the cipher of a key in the format of ``age-keygen``: one line, and comments.
 
     Raises Refused for any other text.
     """
@@ -96,12 +96,13 @@ def cipher_of(text: str, where: str) -> Cipher:
 
 
 def wrap(cipher: Cipher, passphrase: str) -> bytes:
-    """The key under a passphrase: an age file, which ``age --decrypt`` opens too."""
+    """Encrypt the key with a passphrase: an age file, which ``age --decrypt`` opens too."""
     return bytes(_library().passphrase.encrypt(cipher.secret.encode(), passphrase))
 
 
 def unwrap(data: bytes, passphrase: str) -> Cipher:
-    """The key that ``wrap`` wrapped. Raises Refused for another passphrase, Damaged for another file."""
+    """Decrypt a key that ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another
+    file."""
     pyrage = _library()
     try:
         return cipher_of(bytes(pyrage.passphrase.decrypt(data, passphrase)).decode(), "key.age")
@@ -112,7 +113,7 @@ def unwrap(data: bytes, passphrase: str) -> Cipher:
 
 
 def not_installed() -> UsageError:
-    """What is raised where a library of the extra is missing."""
+    """Return the error for a missing library of the extra."""
     return UsageError("an encrypted vault needs two more libraries", INSTALL)
 
 

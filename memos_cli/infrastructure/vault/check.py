@@ -1,10 +1,10 @@
-"""Whether a vault is whole. ``examine`` only reads; ``repair`` makes anew what can be made from the rest.
+"""Check a vault: ``examine`` only reads; ``repair`` rebuilds what can be rebuilt.
 
-A broken *must* is lost or altered data, and only a backup mends it. A broken *should* costs time, space or
-privacy, and is repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
+A broken *must* is lost or altered data, and only a backup helps. A broken *should* costs time, space or
+privacy, and can be repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
 
-Not found out: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
-archived cube or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
+Not detected: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
+archived memory or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
 """
 
 from __future__ import annotations
@@ -48,12 +48,11 @@ _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 def examine(
     folder: Path, *, timeout: float, full: bool = True, cipher: Cipher | None = None
 ) -> list[Finding]:
-    """Everything that is wrong with the vault at ``folder``, the *musts* first.
+    """Return everything that is wrong with the vault at ``folder``, the *musts* first.
 
-    ``full`` reads every byte; without it, what takes longer than seconds on a large vault is left out:
-    hashes of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs
-    its ``cipher``. Raises NoVault where
-    there is nothing to examine, TooNew, and Locked; damage is a finding, never an error.
+    ``full`` reads every byte; without it, what takes more than seconds on a large vault is left out: hashes
+    of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs its
+    ``cipher``. Raises NoVault if there is no vault, TooNew, and Locked; damage is a finding, never an error.
     """
     findings = _told(_identity(folder))
     if (folder / "memos.db").exists():
@@ -71,9 +70,9 @@ def examine(
 
 
 def cipher_of(folder: Path, lock: Lock) -> Cipher | None:
-    """What an encrypted vault is examined with. Raises Refused without its key.
+    """Return the cipher to examine an encrypted vault with. Raises Refused without its key.
 
-    None for one that is not encrypted, and for one whose VAULT.toml does not tell.
+    None for a vault that is not encrypted, and for one whose VAULT.toml cannot be read.
     """
     try:
         return open_lock(folder, read_identity(folder), lock)
@@ -135,9 +134,9 @@ def _sweep(vault: Vault) -> list[Finding]:
 
 
 def _told(findings: Iterator[Finding]) -> list[Finding]:
-    """The first few findings of each kind, and a count of the rest.
+    """Return the first few findings of each kind, and a count of the others.
 
-    That a check could not be run to its end is a finding too.
+    A check that cannot run to its end is a finding too.
     """
     kept: list[Finding] = []
     seen: Counter[tuple[str, str, bool]] = Counter()
@@ -213,7 +212,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
 
 
 def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
-    """Whether the blobs that rows name are there, and have their bytes."""
+    """Check that the blobs of sources are there, with their bytes."""
     blobs = Blobs(folder / "blobs", folder / "tmp")
     for (name,) in db.execute("SELECT DISTINCT CAST(blob AS TEXT) FROM source WHERE blob IS NOT NULL"):
         where = f"blobs/{name[:2]}/{name}"
@@ -227,7 +226,7 @@ def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
 
 
 def _orphans(folder: Path, db: Connection) -> Iterator[Finding]:
-    """Blobs that no row names. While others write, those of the last hour may still get their row."""
+    """Yield blobs without a row. While others write, blobs of the last hour may still get one."""
     try:
         with hold(folder / "lock"):
             found = list(_unnamed(folder, db))
@@ -244,7 +243,7 @@ def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:
-    """What a killed process left behind; a process that runs keeps its files for an hour."""
+    """Yield files that a killed process left behind; those of a running process have an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
         if is_in_use(path) or (match is None and path.parent.name == "index"):
@@ -270,7 +269,7 @@ def _indexes(folder: Path, db: Connection, full: bool, cipher: Cipher | None) ->
 
 
 def _lacking(folder: Path, db: Connection) -> list[tuple[int, int]]:
-    """The embedders, with their dimensions, that have no index and more vectors than go without one."""
+    """Return the embedders without an index that have more vectors than a search reads without one."""
     there = {embedder for _, embedder, _ in _snapshots(folder, db)}
     many = """SELECT n, dimension FROM embedder e
       WHERE (SELECT count(*) FROM vector WHERE embedder = e.n) > ?"""
@@ -288,7 +287,7 @@ def _remake_indexes(vault: Vault) -> None:
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:
-    """The files of the index: path, row of the embedder, its dimensions if it is known."""
+    """Yield the files of the index: path, row of the embedder, its dimensions if it is known."""
     dimensions = dict(db.execute("SELECT n, dimension FROM embedder").fetchall())
     for path in _files(folder / "index"):
         if match := _SNAPSHOT.fullmatch(path.name):
@@ -302,7 +301,8 @@ def _permissions(folder: Path) -> Iterator[Finding]:
 
 
 def _open_to_others(folder: Path) -> Iterator[Path]:
-    """What others than the owner may read or write. The top folder may be listed, but not written to."""
+    """Yield what others than the owner may read or write. The top folder may be listed, but not written
+    to."""
     if folder.stat().st_mode & 0o022:
         yield folder
     for name in sorted(OWN_NAMES):

@@ -41,12 +41,12 @@ class Finding:
 
 
 def must(what: str, where: str, message: str) -> Finding:
-    """Data is lost or altered."""
+    """Return a finding about lost or altered data."""
     return Finding("must", what, where, message, False)
 
 
 def should(what: str, where: str, message: str, *, repairable: bool = True) -> Finding:
-    """Something that can be made anew is wrong."""
+    """Return a finding about something that can be rebuilt."""
     return Finding("should", what, where, message, repairable)
 
 
@@ -67,7 +67,7 @@ def pages(db: Connection, full: bool) -> Iterator[Finding]:
 
 
 def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
-    """Whether the tables are defined as this program defines them."""
+    """Check that the tables are defined as this program defines them."""
     there, wanted = (
         dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"))
         for connection in (db, fresh)
@@ -81,7 +81,7 @@ def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
 
 
 def identity(folder: Path, db: Connection) -> Iterator[Finding]:
-    """Whether VAULT.toml and the database are of the same vault."""
+    """Check that VAULT.toml and the database are of the same vault."""
     known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
     if known is None:
         yield must("audit-missing", "audit", "the row that tells of the vault's making is missing")
@@ -95,7 +95,7 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
-    """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
+    """Check the type of every value: SQLite accepts any type in any column."""
     for table in schema.tables(fresh):
         wrong = [
             f"typeof({column.name}) NOT IN"
@@ -108,7 +108,7 @@ def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
 
 
 def versions(db: Connection) -> Iterator[Finding]:
-    """Whether each cube has all its versions, and each version the audit row that tells of it."""
+    """Check that each memory has all its versions, and each version its audit row."""
     for id, wanted, count in db.execute(
         """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
@@ -123,7 +123,7 @@ def versions(db: Connection) -> Iterator[Finding]:
 
 
 def chain(db: Connection) -> Iterator[Finding]:
-    """Whether the audit is as it was written."""
+    """Check that the audit is unchanged."""
     for found in audit.verify(db):
         yield must("audit-altered", f"audit {found.n}", found.problem)
 
@@ -155,7 +155,7 @@ def values(db: Connection) -> Iterator[Finding]:
 
 
 def texts(db: Connection) -> Iterator[Finding]:
-    """Whether each version's text still has its hash."""
+    """Check the hash of the text of each version."""
     for n, version, text, sha256 in db.execute(
         "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
     ):
@@ -165,7 +165,7 @@ def texts(db: Connection) -> Iterator[Finding]:
 
 
 def digests(db: Connection) -> Iterator[Finding]:
-    """Whether each cube that never changed is still the draft that it was made from."""
+    """Check that each memory that never changed still has the digest of its draft."""
     for id, digest, text, type, ref, time, author, role in db.execute(
         """SELECT c.id, c.digest, v.text, c.type, c.ref, c.time, c.author, c.role
            FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1
@@ -177,7 +177,7 @@ def digests(db: Connection) -> Iterator[Finding]:
 
 
 def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
-    """Whether the full-text table holds the live cubes, and (``full``) just their words: ``word_sums``."""
+    """Check that the full-text table has the live memories, and (``full``) exactly their words."""
     wanted = fulltext_sums.of_cubes(db, fresh) if full else []
     try:
         same = fulltext_sums.of_table(db) == wanted and _are_found(db) if full else _same_rows(db)
@@ -190,7 +190,7 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
 
 
 def _are_found(db: Connection) -> bool:
-    """Whether a search for each word finds all of its places; it does not read them in order."""
+    """Return whether a search for each word finds all its places; it does not read them in order."""
     lost = """SELECT 1 FROM (SELECT term, count(*) AS places FROM words_seen GROUP BY term) t
       WHERE places <> (SELECT count(*) FROM words_seen s WHERE s.term = t.term) LIMIT 1"""
     return db.execute(lost).fetchone() is None
@@ -240,7 +240,7 @@ def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
 
 
 def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """The activation cubes that a repair drops."""
+    """Yield the saved states that a repair deletes."""
     return (cube for cube, _, _ in _broken_states(db, blobs, True))
 
 
@@ -280,7 +280,7 @@ def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
 
 
 def broken_adapters(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """The adapter cubes that a repair sets aside."""
+    """Yield the adapters that a repair sets aside."""
     return (cube for cube, _, _ in _broken_adapters(db, blobs, True))
 
 
@@ -308,14 +308,14 @@ def _broken_adapters(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple
 
 
 def _are_objects(texts: Sequence[str]) -> bool:
-    """Whether these are JSON objects as they are kept."""
+    """Return whether these texts are JSON objects."""
     return all(lineage.to_json(lineage.from_json(text)) == text for text in texts)
 
 
 def _is_of(db: Connection, cube: int, digest: bytes, name: str, fingerprint: str) -> bool:
-    """Whether the base, the name and the memories of an adapter are those that its digest tells.
+    """Return whether the base, name and memories of an adapter match its digest.
 
-    Forgetting a memory relies on it: the weights that hold it are found by what they were made from.
+    Forgetting a memory relies on it: the weights are found by the memories that they were trained on.
     """
     ids = [source.id for source in lineage.sources_of(db, cube, 0)]
     model = str(lineage.from_json(fingerprint).get("model"))

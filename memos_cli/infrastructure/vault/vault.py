@@ -1,8 +1,8 @@
-"""MemVault: the directory that holds everything, and the one way to change it.
+"""MemVault: the folder with everything, and the only way to change it.
 
-Readers take no lock. Every change runs in ``Vault.change()``: a shared hold on the ``lock`` file (so that
-sweeping and migrating, which hold it alone, never run beside it), one ``BEGIN IMMEDIATE`` transaction,
-and the audit row of each change in the same commit.
+Readers take no lock. Every change runs in ``Vault.change()``: a shared lock on the file ``lock`` (sweeping
+and migrating lock it exclusively), one ``BEGIN IMMEDIATE`` transaction, and the audit row of each change in
+the same commit.
 """
 
 from __future__ import annotations
@@ -86,10 +86,11 @@ class Vault:
         lock: Lock | None = None,
         encrypt: bool = False,
     ) -> Vault:
-        """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
+        """Create a vault at ``folder``, or complete one whose creation was interrupted; an existing one is
+        opened.
 
-        ``lock`` finds the key of one that is encrypted, and makes that of a new one which is to be. Raises
-        UsageError when the folder holds other things, or a plain vault where one was to be encrypted;
+        ``lock`` finds the key of an encrypted vault, or makes one for a new vault with ``encrypt``. Raises
+        UsageError if the folder has other things, or a vault without encryption where ``encrypt`` wants one;
         Refused without the key.
         """
         try:
@@ -192,9 +193,9 @@ class Vault:
 
     @contextmanager
     def change(self, principal: str, now: int) -> Iterator[Transaction]:
-        """One transaction. It is durable when the block ends, or undone when the block raises.
+        """Run one transaction: durable when the block ends, undone if it raises.
 
-        Raises Locked when another writer does not let go in time.
+        Raises Locked if another writer does not finish in time.
         """
         try:
             with self._transaction(self.whole, self._timeout) as db:
@@ -238,10 +239,10 @@ class Vault:
     def audit_reads(
         self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0
     ) -> None:
-        """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
+        """Record in the audit that a principal read ``cubes``, and ``more`` that are not named.
 
-        A reader waits for no writer: what cannot be written at once is written with the next look, or when
-        the vault is closed. A vault that cannot be written at all is no reason to fail: see ``unaudited``.
+        A reader waits for no writer: rows that cannot be written now are written with the next read, or when
+        the vault is closed. A vault that cannot be written is no reason to fail: see ``unaudited``.
         """
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
@@ -265,10 +266,10 @@ class Vault:
         self._looks = []
 
     def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
-        """Leave in the audit that somebody was refused a right on a cube; in its own transaction.
+        """Record in the audit that a principal was refused a right on a memory; in its own transaction.
 
-        Where it comes up within a change, that is undone, and this is written after it. A vault that cannot
-        be written now refuses all the same.
+        Within a change, the change is undone, and this is written after it. A vault that cannot be written
+        refuses as well.
         """
         self._refusals.append((now, principal, "refused", cube, version, right))
         if not self.whole.in_transaction:
