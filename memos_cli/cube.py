@@ -46,12 +46,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One piece of a source, before it is a cube.
+    """A piece of a source, before it is a memory.
 
-    ``span`` locates the piece in the bytes of its source; where the source is prose or code,
-    decoding those bytes gives ``text`` to the letter. The parts of a block of code or a table that was too
-    long for one piece are an exception: they repeat its opening line or header. ``ref`` is the piece's own id
-    in the source.
+    ``span`` locates the piece in the bytes of its source. For prose and code, decoding those bytes gives
+    exactly ``text``, except for the parts of a block of code or table that was too long for one piece: they
+    repeat its opening line or header. ``ref`` is the id of the piece in the source.
     """
 
     text: str
@@ -86,9 +85,8 @@ class Draft:
 class Origin:
     """A source as it was read: where, in which form, and a fingerprint of its bytes.
 
-    ``converted`` holds the text made from a source that is not text (PDF, Office); spans then locate
-    bytes in it, and it is kept as a blob. ``notes`` tell what the reader should know (a guessed
-    encoding, skipped records).
+    ``converted`` is the text made from a source that is not text (PDF, Office); spans then locate bytes in
+    it, and it is stored as a blob. ``notes`` are for the user (a guessed encoding, skipped records).
     """
 
     uri: str
@@ -137,11 +135,11 @@ class Cube:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which cubes a search or a list may return. Empty fields do not restrict.
+    """Which memories a search or a list may return. Empty fields do not restrict.
 
-    ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself
-    (``time``), or its creation where it has none. A tag also matches the tags below it
-    (``work`` matches ``work/climate``); several tags must all match, of several types any.
+    ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself (``time``), or
+    its creation if it has none. A tag also matches the tags below it (``work`` matches ``work/climate``). All
+    tags must match, but only one of the types.
     """
 
     tags: tuple[str, ...] = ()
@@ -162,13 +160,13 @@ class Filter:
         compose_names(self)
 
     def up_to(self, most: str) -> Filter:
-        """This filter, without what is more sensitive than ``most``."""
+        """Return this filter without what is more sensitive than ``most``."""
         levels = SENSITIVITIES[: SENSITIVITIES.index(most) + 1]
         allowed = [level for level in levels if not self.sensitivities or level in self.sensitivities]
         return replace(self, sensitivities=tuple(allowed) or ("none",))
 
     def as_saved(self) -> dict[str, object]:
-        """What a view keeps of it: not who asks."""
+        """Return what a view stores of it: everything but the asker."""
         return {name: value for name, value in asdict(self).items() if name != "asker"}
 
 
@@ -246,7 +244,7 @@ class Injection:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Memories that were promoted together, which a plan takes all or none of: an activation cube's."""
+    """Memories that were promoted together; a plan takes all or none of them. See activation cubes."""
 
     id: str
     """The activation cube."""
@@ -263,7 +261,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """What a plan's prompt need not be read, because its state was kept."""
+    """The part of a prompt that need not be read, because its state was saved."""
 
     id: str
     """The activation cube: the one that was used, or that could not be."""
@@ -373,12 +371,12 @@ def compose_names(named: object) -> None:
 
 
 def most_sensitive(*levels: str) -> str:
-    """Of some sensitivities the one that goes least far."""
+    """Return the most restricted of some sensitivities."""
     return max(levels, key=SENSITIVITIES.index)
 
 
 def new_ulids(now: int, count: int) -> list[str]:
-    """ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
+    """Return ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
     time = "".join(_ULID_ALPHABET[(now >> shift) & 31] for shift in range(45, -1, -5))
     tails = b"".join(sorted(os.urandom(10) for _ in range(count)))
     digits = to_ulid_digits(tails)  # ten bytes are sixteen digits
@@ -386,5 +384,5 @@ def new_ulids(now: int, count: int) -> list[str]:
 
 
 def to_ulid_digits(data: bytes) -> str:
-    """Bytes, five at a time, as digits of a ULID."""
+    """Return bytes, five at a time, as digits of a ULID."""
     return b32encode(data).translate(_TO_ULID).decode("ascii")

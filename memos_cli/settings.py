@@ -33,7 +33,8 @@ def _setting(
     most: float = math.inf,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may be."""
+    """Return a field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may
+    be."""
     metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices}
     return field(default=default, metadata=metadata)
 
@@ -325,7 +326,7 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> tuple[Settings, list[Origin]]:
-    """The settings and, for each, where it came from. Flags that are None are not given.
+    """Return the settings and, for each, where it came from. Flags that are None are not given.
 
     Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
     """
@@ -359,7 +360,7 @@ def load_settings(
 
 
 def _read_file(path: Path) -> dict[str, object]:
-    """The file's keys, tables joined by dots. A missing file is an empty one."""
+    """Return the file's keys, tables joined by dots. A missing file counts as empty."""
     import tomli
 
     try:

@@ -69,7 +69,7 @@ class Survey:
 
 
 class BackupFolder:
-    """The snapshots of one vault in a folder. Objects of the class hold nothing open."""
+    """The snapshots of one vault in a folder. The object keeps no file open."""
 
     def __init__(self, folder: Path, vault: str) -> None:
         self.folder, self.vault = folder, vault
@@ -188,7 +188,7 @@ class BackupFolder:
             raise Damaged(f"the manifest of the snapshot {name} is damaged", f'rm "{path}"') from error
 
     def tree(self, manifest: Manifest) -> list[Entry]:
-        """The files of a snapshot, pieces of one file in their order. Raises Damaged."""
+        """Return the files of a snapshot, the pieces of a file in order. Raises Damaged."""
         path = self.path(manifest.tree)
         try:
             if path.lstat().st_size > _LONGEST_TREE:
@@ -205,14 +205,14 @@ class BackupFolder:
             raise self._damaged(manifest.tree, str(error)) from error
 
     def path(self, sha256: str) -> Path:
-        """Where an object lies. Its name must be a sha256 in hexadecimal."""
+        """Return the path of an object. Its name must be a sha256 in hexadecimal."""
         assert SHA256.fullmatch(sha256)
         return self.folder / "objects" / sha256[:2] / sha256
 
     def read(self, entry: Entry) -> Iterator[memoryview]:
-        """The bytes of an object, a part at a time; the last one comes after all were verified.
+        """Yield the bytes of an object, a part at a time; the last one after all were verified.
 
-        Raises Damaged if they are others, or more.
+        Raises Damaged if they are altered, or more.
         """
         digest, left = hashlib.sha256(), entry.size
         try:
@@ -245,7 +245,7 @@ class BackupFolder:
         )
 
     def _sizes(self) -> dict[str, int]:
-        """Bytes of every object that is there, by name."""
+        """Return the size of every object in bytes, by name."""
         sizes: dict[str, int] = {}
         for folder in self._object_folders():
             with os.scandir(folder) as found:
@@ -271,7 +271,7 @@ class BackupFolder:
 
     @contextmanager
     def writing(self, sha256: str) -> Iterator[int]:
-        """A descriptor for the bytes of a new object; if the block raises, there is none."""
+        """Yield a descriptor to write a new object; if the block raises, there is none."""
         path = self.path(sha256)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)

@@ -69,7 +69,7 @@ class Manifest:
     """That of the database when it was copied; None if another write could have the same one."""
 
     def line(self, vault: str) -> bytes:
-        """The content of its file; ``vault`` is the id of the vault."""
+        """Return the content of its file; ``vault`` is the id of the vault."""
         known = {
             "format": FORMAT, "version": VERSION, "vault": vault, "time": format_time(self.time),
             "tree": self.tree, "bytes": self.size, "audit": self.audit, "stamp": self.stamp,
@@ -78,7 +78,7 @@ class Manifest:
 
 
 def name_of(time: int) -> str:
-    """The name of a snapshot that was taken at ``time``."""
+    """Return the name of a snapshot taken at ``time``."""
     return utc(time).strftime("%Y%m%dT%H%M%S.") + f"{time % 1000:03}Z"
 
 
@@ -121,7 +121,7 @@ def read_manifest(name: str, data: bytes, vault: str) -> Manifest:
 
 
 def to_tree(entries: Sequence[Entry]) -> bytes:
-    """The object that lists the files of a snapshot: lines of sha256, bytes and path."""
+    """Return the object that lists the files of a snapshot: lines of sha256, bytes and path."""
     return "".join(f"{entry.sha256} {entry.size} {entry.path}\n" for entry in entries).encode()
 
 
@@ -147,7 +147,7 @@ def read_tree(data: bytes, size: int) -> list[Entry]:
 
 
 def blob_path(sha256: str) -> str:
-    """Where a blob lies in a vault."""
+    """Return the path of a blob in a vault."""
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
@@ -158,7 +158,7 @@ def note_backup(change: Transaction, folder: Path, time: int) -> None:
 
 
 def holding(db: Connection, created: int) -> tuple[str, ...]:
-    """The folders of backups that may hold a memory that was created at ``created``."""
+    """Return the backup folders that may have a memory that was created at ``created``."""
     return tuple(
         unquote(urlsplit(uri).path)
         for uri, time in key_values.starting(db, _KNOWN).items()

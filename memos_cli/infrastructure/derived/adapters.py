@@ -1,9 +1,8 @@
-"""Adapter cubes: LoRA adapters that hold memories in their weights, their training sets and report cards.
+"""Adapter cubes: LoRA adapters with memories in their weights, their training sets and report cards.
 
-Reads take no lock; the writes are those of one ``Transaction``. The state of the cube says what an adapter is
-good for: ``generated``, its training was interrupted and the blob is a checkpoint; ``activated``, it passed
-its gate and is used; ``archived``, its gate refused it, or it was demoted, or its weights are gone: kept,
-never used.
+Reads take no lock; writes belong to a ``Transaction``. The state shows what an adapter is good for:
+``generated``, its training was interrupted and the blob is a checkpoint; ``activated``, it passed its gate
+and is used; ``archived``, its gate refused it, it was demoted, or its weights are gone: stored, never used.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ LESSON_KINDS: tuple[str, ...] = get_args(LessonKind)
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One question and answer of an adapter's training set."""
+    """A question and its answer, from the training set of an adapter."""
 
     question: str
     answer: str
@@ -96,23 +95,23 @@ class Adapter:
 
     @property
     def stale(self) -> str:
-        """Why its weights do not hold what its memories say now; "" if they do."""
+        """Why its weights do not match its memories; "" if they do."""
         if self.blob is None:
             return LOST.get(self.lost, "its weights are gone")
         return lineage.staleness(self.sources)
 
     @property
     def good(self) -> bool:
-        """Whether it passed its gate, and holds what its memories say now."""
+        """Whether it passed its gate and matches its memories."""
         passed = self.state == "activated" or (self.state == "archived" and self.report.get("passed") is True)
         return passed and not self.stale
 
 
 def digest_of(model: str, name: str, ids: Sequence[str], *, attempt: bool = False) -> bytes:
-    """What makes two adapters the same: trained again, they are one, in a new version.
+    """Return the digest that identifies an adapter: trained again, it is a new version of the same one.
 
-    ``model`` is the sha256 of the base, ``ids`` are those of the memories, in order. An ``attempt`` is what
-    stands beside a good adapter, and does not replace it.
+    ``model`` is the sha256 of the base, ``ids`` are those of the memories, in order. An ``attempt`` is stored
+    in addition to a good adapter, and does not replace it.
     """
     parts = ["parametric", model, name, list(ids), *(["attempt"] if attempt else [])]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).digest()
@@ -122,7 +121,7 @@ def digest_of(model: str, name: str, ids: Sequence[str], *, attempt: bool = Fals
 
 
 def adapters(db: Connection, *, now: int, where: str = "1", values: Sequence[object] = ()) -> list[Adapter]:
-    """The adapter cubes, oldest first; ``where`` is a condition on ``cube c`` and ``parametric p``."""
+    """Return the adapter cubes, oldest first; ``where`` is a condition on ``cube c`` and ``parametric p``."""
     rows = db.execute(
         f"""SELECT c.n, c.id, c.version, v.title, c.state, CAST(p.blob AS TEXT), CAST(p.lost AS TEXT),
               CAST(p.bytes AS INTEGER), CAST(p.model AS TEXT), CAST(p.fingerprint AS TEXT),
@@ -144,17 +143,17 @@ def _adapter(db: Connection, row: Any, now: int) -> Adapter:
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Adapter | None:
-    """The adapter cube with this row number, if it is one."""
+    """Return the adapter cube with this row number, if it is one."""
     return next(iter(adapters(db, now=now, where="c.n = ?", values=(cube,))), None)
 
 
 def by_digest(db: Connection, digest: bytes, *, now: int) -> Adapter | None:
-    """The adapter cube of a digest, if there is one."""
+    """Return the adapter cube with a digest, if there is one."""
     return next(iter(adapters(db, now=now, where="c.digest = ?", values=(digest,))), None)
 
 
 def unfinished(db: Connection, model: str, name: str, ids: Sequence[str], *, now: int) -> Adapter | None:
-    """The checkpoint that a training of these memories can go on from, if there is one."""
+    """Return the checkpoint from which a training of these memories can continue, if there is one."""
     for attempt in (True, False):
         found = by_digest(db, digest_of(model, name, ids, attempt=attempt), now=now)
         if found and found.state == "generated" and not found.stale:
@@ -169,7 +168,7 @@ def is_any_used(db: Connection) -> bool:
 
 
 def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]:
-    """The adapters that are used and were made from one of ``cubes``. Some may be ``stale``."""
+    """Return the adapters in use that were made from one of ``cubes``. Some may be ``stale``."""
     marks = ",".join("?" * len(cubes))
     where = f"""c.state = 'activated' AND EXISTS (
       SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source IN ({marks}))"""
@@ -177,19 +176,19 @@ def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]
 
 
 def pinned(db: Connection, view: str, *, now: int) -> list[Adapter]:
-    """The adapters that are used and that a view ("": no view) pins. Some may be ``stale``."""
+    """Return the adapters in use that a view ("": without a view) pins. Some may be ``stale``."""
     where = "c.state = 'activated' AND EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n AND pin.view = ?)"
     return adapters(db, now=now, where=where, values=(nfc(view),))
 
 
 def made_from(db: Connection, cube: int, *, now: int) -> list[Adapter]:
-    """The adapter cubes, in any state, that were made from a memory."""
+    """Return the adapter cubes, in any state, that were made from a memory."""
     where = "EXISTS (SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source = ?)"
     return adapters(db, now=now, where=where, values=(cube,))
 
 
 def lessons(db: Connection, cube: int) -> list[Lesson]:
-    """The training set of an adapter, held-out questions included, in its order."""
+    """Return the training set of an adapter in order, held-out questions included."""
     rows = db.execute(
         """SELECT question, answer, kind, held_out, source, key, made FROM lesson
            WHERE cube = ? ORDER BY position""",
@@ -251,13 +250,13 @@ def keep(
     state: str,
     action: str = "",
 ) -> tuple[str, int, list[str]]:
-    """Keep an adapter as a cube in ``state``; ``sources`` are (cube, version). ``action`` names it in the
-    audit, if not the state does.
+    """Store an adapter as a cube in ``state``; ``sources`` are (memory, version). ``action`` names it in the
+    audit, by default after the state.
 
-    A cube of the same base, name and memories gets a new version. But a checkpoint or a refusal replaces no
-    ``good`` adapter: it stands beside it as a cube of its own, until a later training is kept in its place.
-    Returns its id, its version, and the blobs that may be deleted after the commit. Raises MemosError when a
-    source is not what was read any more.
+    A cube of the same base, name and memories gets a new version. But a checkpoint or a refused adapter
+    replaces no ``good`` one: it is a cube of its own until a later training replaces it. Returns its id, its
+    version, and the blobs that may be deleted after the commit. Raises MemosError if a source is not the
+    version that was read.
     """
     db = change.db
     read = [(cube, version, "document") for cube, version in sources]
@@ -305,9 +304,9 @@ def keep(
 
 
 def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
-    """Keep vectors of lessons: (cube, position, the question that was embedded, vector as it is stored).
+    """Store vectors of questions: (cube, position, the question that was embedded, vector as stored).
 
-    Those whose lesson has gone or changed meanwhile are dropped.
+    Those of questions that were deleted or changed since are dropped.
     """
     change.db.executemany(
         """INSERT OR REPLACE INTO lesson_vector (cube, position, embedder, data)
@@ -317,9 +316,9 @@ def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int,
 
 
 def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state: str) -> None:
-    """Note what a gate found that was run again, and the state that follows from it.
+    """Store the result of a gate that ran again, and the state that follows from it.
 
-    Raises MemosError for what no gate can let pass: a checkpoint, and weights that are stale.
+    Raises MemosError for an adapter that cannot pass: a checkpoint, or stale weights.
     """
     found = by_cube(change.db, cube, now=change.now)
     problem = "its training was interrupted" if found and found.state == "generated" else ""
@@ -332,7 +331,7 @@ def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state:
 
 
 def detach(change: Transaction, cube: int) -> bool:
-    """Let an adapter no longer be used; its memories are read as text. Returns whether anything changed."""
+    """Stop using an adapter; its memories are read as text. Returns whether anything changed."""
     (state,) = change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
     if state not in ("generated", "activated"):
         return False
@@ -350,9 +349,9 @@ def reattach(change: Transaction, cube: int) -> None:
 
 
 def set_aside(change: Transaction, cube: int) -> list[str]:
-    """Let go of weights that cannot serve: a repair. Returns the blobs that may be deleted after the commit.
+    """Drop weights that cannot be used: a repair. Returns the blobs that may be deleted after the commit.
 
-    What cannot be made again stays: the lessons, and the recipe as far as it can be read.
+    What cannot be made again stays: the questions, and the recipe as far as it is readable.
     """
     db = change.db
     blobs = _blobs(db, cube)
@@ -376,7 +375,7 @@ def _unusable(problem: str) -> MemosError:
 
 
 def _number(change: Transaction, digest: bytes) -> int | None:
-    """The adapter of a digest: the principal's own, whatever others have trained."""
+    """Return the principal's own adapter with a digest, if there is one."""
     row = change.db.execute(
         "SELECT n FROM cube WHERE digest = ? AND payload = 'parametric' AND owner = ?",
         (digest, change.principal),

@@ -1,7 +1,7 @@
-"""A memory of another vault, kept as it was there: its id, its times, all its versions.
+"""Memories of other vaults, stored unchanged: id, times, all versions; and the rules of what an import may
+do.
 
-And the one place that says what an import may do: see ``Adoption``, and of other programs' exports
-``of_sources``.
+See ``Adoption`` for bundles, and ``of_sources`` for the exports of other programs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ForeignPlace:
 
 @dataclass(frozen=True, slots=True)
 class ForeignMemory:
-    """A memory as a bundle tells it."""
+    """A memory from a bundle."""
 
     id: str
     type: str
@@ -62,7 +62,7 @@ class ForeignMemory:
         compose_names(self)
 
     def digest(self) -> bytes:
-        """What tells it from another memory: see ``Draft.digest``."""
+        """Return what distinguishes it from other memories: see ``Draft.digest``."""
         last = self.versions[-1]
         return Draft(
             last.text, Span(0, 0), self.type, last.title, self.ref, self.time, self.author, self.role
@@ -149,7 +149,7 @@ class Adoption:
         return is_theirs
 
     def _go_on(self, cube: ForeignMemory, n: int) -> Outcome:
-        """Return the versions of a memory in the bundle, if those here are the first of them."""
+        """Add later versions from a bundle to a memory, if its versions here are the first of them."""
         change = self._change
         here = change.db.execute(
             "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
@@ -172,7 +172,7 @@ class Adoption:
     def _is_theirs(self, id: str) -> bool:
         """Return whether a memory of the principal came from this signer; the user's own key counts for all.
 
-        What came without a signature, anybody may go on with.
+        Anybody may continue what came without a signature.
         """
         first = "SELECT detail FROM audit WHERE cube = ? AND action = 'import' AND version = 1 ORDER BY n"
         row = self._change.db.execute(first, (id,)).fetchone()
