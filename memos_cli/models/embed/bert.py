@@ -83,7 +83,7 @@ def compile_embedder(folder: Path, target: Path) -> None:
 
 
 def settings_files(folder: Path) -> list[Path]:
-    """The small files of ``folder`` that decide, with the weights, what its vectors are."""
+    """Return the small files of ``folder`` that determine, with the weights, what its vectors are."""
     names = ("config.json", "modules.json", "sentence_bert_config.json", "tokenizer_config.json")
     files = [folder / name for name in (*names, "tokenizer.json", "vocab.txt")]
     return [file for file in (*files, *sorted(folder.glob("*/config.json"))) if file.is_file()]
@@ -106,7 +106,7 @@ class _Config(Struct):
 
 
 def _read_config(folder: Path) -> _Config:
-    """The model's shape. Raises Uncompilable unless it is plain BERT, followed by pooling alone."""
+    """Return the shape of the model. Raises Uncompilable unless it is plain BERT followed only by pooling."""
     config = _read_json(folder / "config.json")
     if not isinstance(config, dict) or config.get("model_type") != "bert":
         raise Uncompilable(f"{folder} is not a BERT model")
@@ -129,7 +129,7 @@ def _read_config(folder: Path) -> _Config:
 
 
 def _pools_first(folder: Path) -> bool:
-    """Whether the vector is that of the first token, rather than the mean of all."""
+    """Return whether the vector is that of the first token, rather than the mean of all."""
     for file in sorted(folder.glob("*_Pooling/config.json")):
         config = _read_json(file)
         modes = {
@@ -152,7 +152,7 @@ def _read_max_tokens(folder: Path, config: _Config) -> int:
 
 
 def _read_vocabulary(folder: Path) -> dict[str, int]:
-    """The number of each piece. Raises Uncompilable unless pieces are cut as ``word_pieces`` cuts them."""
+    """Return the number of each piece. Raises Uncompilable for a tokenizer other than BERT's."""
     tokenizer = _read_json(folder / "tokenizer.json", default={})
     if tokenizer:
         model, rules = tokenizer.get("model") or {}, tokenizer.get("normalizer") or {}
@@ -201,7 +201,7 @@ def _add_tokenizer(writer: Any, ids: Mapping[str, int], size: int, types: int) -
 
 
 def _read_tensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The name and contents of every floating-point tensor of a safetensors file, memory-mapped."""
+    """Yield the name and contents of every floating-point tensor of a safetensors file, memory-mapped."""
     import numpy as np
 
     kinds: dict[str, np.dtype[Any]] = {
@@ -236,7 +236,7 @@ _LONGEST = 1 << 26
 
 
 def _read_json(file: Path, default: Any = None) -> Any:
-    """The JSON in ``file``; ``default``, if given, where there is no such file."""
+    """Return the JSON in ``file``; ``default``, if given, for a missing file."""
     try:
         return json.loads(read_small(file, _LONGEST))
     except FileNotFoundError:

@@ -1,13 +1,13 @@
-"""The reader: one GGUF model run by llama.cpp, one sequence at a time.
+"""The language model: a GGUF file run by llama.cpp, one sequence at a time.
 
-Tokens are always computed in the same batches, which start at multiples of ``Engine.batch``, counted from
-the first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that
-was saved there, goes on to the bit as one that was read in one piece.
+Tokens are always computed in the same batches, which start at multiples of ``Engine.batch``, counted from the
+first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that was
+saved there, continues exactly like one that was read in one piece.
 
-Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what comes before the question is computed
-without them, so that one saved state serves every adapter. Where they are switched on, a batch ends. The
-engine knows of every call of llama.cpp what it read and under which adapters: nothing that was computed
-otherwise is used again, and a sequence with adapters in it is not saved. Not thread-safe.
+Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what precedes the question is computed
+without them, so that one saved state serves every adapter. A batch ends where they are switched on. The
+engine records what each call of llama.cpp read, and with which adapters: nothing that was computed otherwise
+is reused, and a sequence with adapters in it is not saved. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -146,11 +146,11 @@ class Engine(ModelInfo):
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         adapted_from: int = 0,
     ) -> None:
-        """Make the sequence hold just ``tokens``; what it holds already is not read again.
+        """Make the sequence contain exactly ``tokens``; what it contains already is not read again.
 
         The first ``adapted_from`` tokens are computed by the plain model, the others with ``adapters``, which
-        stay attached for what is generated next. ``on_tokens`` is told after each batch how many it had.
-        Raises ModelUnfit when the context is too small.
+        stay attached for what is generated next. ``on_tokens`` is called after each batch with its number of
+        tokens. Raises ModelUnfit if the context is too small.
         """
         if len(tokens) > self.context:
             raise self._too_small(len(tokens))
@@ -169,7 +169,7 @@ class Engine(ModelInfo):
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         on_tokens: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """``read`` a whole prompt, with ``adapters`` on from the first token of its question."""
+        """Read a whole prompt, with ``adapters`` on from the first token of its question."""
         tokens = [*prompt.prefix, *prompt.question]
         self.read(tokens, on_tokens, adapters=adapters, adapted_from=len(prompt.prefix))
 
@@ -180,9 +180,9 @@ class Engine(ModelInfo):
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         adapted_from: int = 0,
     ) -> int:
-        """How many of ``tokens`` the sequence holds at its start as ``read`` would compute them, to the bit.
+        """Return how many of ``tokens`` the sequence has at its start exactly as ``read`` would compute them.
 
-        The last batch never counts: it must be read to know what follows.
+        The last batch never counts: it must be read to predict what follows.
         """
         if self.unfit:
             return 0
@@ -248,15 +248,16 @@ class Engine(ModelInfo):
     # --- what is predicted -----------------------------------------------------------------------
 
     def logits(self) -> Logits:
-        """What the model says of the token to come: a number for each of its tokens, larger is likelier."""
+        """Return the logits of the next token: a number for each token of the vocabulary, larger is
+        likelier."""
         row: Logits = self._copy_logits(1)[0]
         return row
 
     def score(self, tokens: Sequence[int]) -> Logits:
-        """Read ``tokens``, with what is attached, and say how likely each token was in the place of each.
+        """Read ``tokens`` with what is attached, and return how likely each token was at each place.
 
-        Row i has the natural logarithms of the probabilities of all tokens, where ``tokens[i]`` stands.
-        Raises ModelUnfit when the context is full.
+        Row i has the natural logarithms of the probabilities of all tokens at the place of ``tokens[i]``.
+        Raises ModelUnfit if the context is full.
         """
         import numpy as np
 
@@ -274,7 +275,7 @@ class Engine(ModelInfo):
         return logits
 
     def _copy_logits(self, rows: int) -> Logits:
-        """Those of the last ``rows`` tokens that llama.cpp gave logits for: (rows, vocabulary)."""
+        """Copy the logits of the last ``rows`` tokens that have some: (rows, vocabulary)."""
         import numpy as np
 
         assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
@@ -297,7 +298,7 @@ class Engine(ModelInfo):
         free_adapter(adapter)
 
     def attach(self, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
-        """Compute tokens with these adapters, each at its scale, from now on; with none, plainly.
+        """Compute tokens with these adapters from now on, each at its scale; with none, without adapters.
 
         With several, the last bits follow the order of their places in memory: the same within this engine.
         """
@@ -311,7 +312,7 @@ class Engine(ModelInfo):
     # --- the sequence ----------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Forget the sequence. What is attached stays."""
+        """Empty the sequence. Attached adapters stay."""
         # The old keys and values stay in memory, masked: to zero them takes longer than to restore a state.
         self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), False)
         self.tokens, self._calls, self._has_logits = [], [], False
@@ -329,12 +330,12 @@ class Engine(ModelInfo):
     # --- saved states ----------------------------------------------------------------------------
 
     def save(self) -> memoryview:
-        """The state of the sequence (llama.cpp's format for one sequence, without logits).
+        """Return the state of the sequence (llama.cpp's format for one sequence, without logits).
 
-        It holds nothing of the model or of the conditions that it was made under, and llama.cpp cannot tell
-        a damaged one: who keeps it keeps ``conditions``, the tokens and a hash with it. Its size follows
-        the number of tokens, not the context. Raises ModelUnfit where states are not exact, and where some
-        of the tokens were computed with an adapter.
+        It has no information about the model or the conditions, and llama.cpp does not detect a damaged one:
+        store ``conditions``, the tokens and a hash with it. Its size depends on the number of tokens, not on
+        the context. Raises ModelUnfit if states of this model are not exact, or if some tokens were computed
+        with an adapter.
         """
         if any(call.adapters for call in self._calls):
             raise ModelUnfit(
@@ -351,10 +352,10 @@ class Engine(ModelInfo):
         return memoryview(state).cast("B")
 
     def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
-        """Make the sequence hold ``tokens`` from a state that was saved of them.
+        """Restore the sequence ``tokens`` from a saved state.
 
         Pass only bytes whose hash was verified: llama.cpp accepts damaged states, and hostile ones may do
-        worse. Raises ModelUnfit when llama.cpp refuses it; the sequence is empty then.
+        worse. Raises ModelUnfit if llama.cpp refuses it; the sequence is empty then.
         """
         self.clear()
         data = (ctypes.c_uint8 * len(state)).from_buffer(state)

@@ -17,14 +17,15 @@ class ModelInfo:
     _header: GgufHeader
 
     def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
-        """The tokens of ``text``. ``special`` reads control tokens such as ``<|im_end|>`` as such.
+        """Return the tokens of ``text``. With ``special``, control tokens such as ``<|im_end|>`` are read as
+        such.
 
-        ``start`` puts the tokens before it that the model wants at the start of a text (BOS).
+        ``start`` adds the tokens that the model wants at the start of a text (BOS).
         """
         return cut_text(self._vocabulary, text, special, start)
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
-        """The bytes of one token; control tokens are empty unless ``special``."""
+        """Return the bytes of one token; control tokens are empty unless ``special``."""
         return spell_token(self._vocabulary, token, special)
 
     @property
