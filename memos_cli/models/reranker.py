@@ -36,9 +36,7 @@ class Reranker:
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelUnfit(f"sentence-transformers cannot load {folder}: {error}") from error
         if self._model.num_labels != 1:
-            raise ModelUnfit(
-                f"{folder} tells {self._model.num_labels} things of a pair, not how well it fits"
-            )
+            raise ModelUnfit(f"{folder} has {self._model.num_labels} outputs for a pair, not one score")
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return how well each text answers, in [0, 1]."""

@@ -171,7 +171,7 @@ class BackupFolder:
     def manifest(self, name: str) -> Manifest:
         """Read the manifest of a snapshot. Raises UsageError, Damaged."""
         if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of a snapshot", self._list)
+            raise UsageError(f"{name!r} is not the name of a snapshot", self._list)
         return self._manifest(self.folder / "snapshots" / f"{name}.json")
 
     def _manifest(self, path: Path) -> Manifest:
@@ -198,7 +198,7 @@ class BackupFolder:
         except OSError as error:
             raise self._damaged(manifest.tree, error.strerror or "") from error
         if hashlib.sha256(data).hexdigest() != manifest.tree:
-            raise self._damaged(manifest.tree, "its bytes are not those that its name tells")
+            raise self._damaged(manifest.tree, "its bytes do not match its name")
         try:
             return read_tree(data, manifest.size)
         except ValueError as error:
@@ -222,19 +222,19 @@ class BackupFolder:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size != left:
-                raise self._damaged(entry.sha256, "it is of another length")
+                raise self._damaged(entry.sha256, "it has another length")
             buffer = bytearray(min(_BUFFER, left))
             while left:
                 count = file.readinto(buffer)
                 if not count or count > left:
-                    raise self._damaged(entry.sha256, "it is of another length")
+                    raise self._damaged(entry.sha256, "it has another length")
                 part = memoryview(buffer)[:count]
                 digest.update(part)
                 left -= count
                 if left:
                     yield part
         if digest.hexdigest() != entry.sha256:
-            raise self._damaged(entry.sha256, "its bytes are not those that its name tells")
+            raise self._damaged(entry.sha256, "its bytes do not match its name")
         if entry.size:
             yield part
 

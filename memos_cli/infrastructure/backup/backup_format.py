@@ -132,10 +132,10 @@ def read_tree(data: bytes, size: int) -> list[Entry]:
     for line in data.decode("ascii").splitlines():
         match = _ENTRY.fullmatch(line)
         if match is None:
-            raise ValueError("a line of it names no file of a vault")
+            raise ValueError("a line does not name a file of a vault")
         entry = Entry(match[3], int(match[2]), match[1])
         if entry.path.startswith("blobs/") and entry.path != blob_path(entry.sha256):
-            raise ValueError("it names a blob that is another one")
+            raise ValueError("a blob has the path of another one")
         is_next_piece = entry.path == "memos.db" and entries and entries[-1].path == "memos.db"
         if entry.path in seen and not is_next_piece:
             raise ValueError("it names a file twice")

@@ -80,7 +80,7 @@ def key_of(fingerprint: Mapping[str, str], tokens: Sequence[int]) -> bytes:
 def _pack(tokens: Sequence[int]) -> bytes:
     packed = array("i", tokens)
     if packed.itemsize != 4:
-        raise MemosError("this platform's int is not of four bytes")
+        raise MemosError("an int of this platform does not have four bytes")
     return packed.tobytes()
 
 

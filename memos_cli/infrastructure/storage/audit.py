@@ -51,7 +51,7 @@ class Head:
         """Parse a head that was printed. Raises UsageError."""
         match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
         if not match:
-            raise UsageError(f"{text!r} is no head of an audit", "give what `memos audit --head` printed")
+            raise UsageError(f"{text!r} is not a head of the audit", "use the output of `memos audit --head`")
         return cls(int(match[1]), bytes.fromhex(match[2]))
 
     def __str__(self) -> str:

@@ -46,7 +46,7 @@ class Blobs:
         """Return the path of a blob. Raises Damaged for an invalid name: no other file is ever opened or
         deleted."""
         if not _NAME.fullmatch(sha256):
-            raise Damaged(f"{sha256!r} names no blob", "`memos check` tells where it stands")
+            raise Damaged(f"{sha256!r} names no blob", "`memos check` shows where it is used")
         return self.folder / sha256[:2] / sha256
 
     def seal(self, data: bytes | memoryview) -> bytes | memoryview:
@@ -108,7 +108,7 @@ class Blobs:
             raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
         try:
             if os.fstat(descriptor).st_size != size:
-                raise Damaged(f"blob {sha256} is of another length", _ADVICE)
+                raise Damaged(f"blob {sha256} has another length", _ADVICE)
             # bytearray would write zeros first: to touch fresh memory costs more than to hash it.
             data = np.empty(size, np.uint8).data
 

@@ -70,7 +70,7 @@ class Cipher:
         try:
             return bytes(pyrage.decrypt(bytes(data), [self._identity]))
         except pyrage.DecryptError as error:
-            raise Damaged(f"an encrypted file is damaged: {error}", "`memos check` tells which") from error
+            raise Damaged(f"an encrypted file is damaged: {error}", "`memos check` shows which") from error
 
 
 def new_cipher() -> Cipher:
@@ -114,7 +114,7 @@ def unwrap(data: bytes, passphrase: str) -> Cipher:
 
 def not_installed() -> UsageError:
     """Return the error for a missing library of the extra."""
-    return UsageError("an encrypted vault needs two more libraries", INSTALL)
+    return UsageError("an encrypted vault needs the libraries of an extra", INSTALL)
 
 
 def _library() -> Any:

@@ -175,7 +175,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
         raise TooNew(f"{folder} has tables of format {version}", "pip install --upgrade memos-cli")
     if version == 0:
         if not (folder / "VAULT.toml").exists():
-            raise NoVault(f"the making of {folder} was cut short", "`memos init` completes it")
+            raise NoVault(f"the creation of {folder} was interrupted", "`memos init` completes it")
         return [must("database-empty", "memos.db", "it has no tables; restore a backup")]
     if version < schema.FORMAT:
         return [should("format-old", "memos.db", "any other command brings it up to date", repairable=False)]
@@ -218,9 +218,9 @@ def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
         where = f"blobs/{name[:2]}/{name}"
         try:
             if not re.fullmatch("[0-9a-f]{64}", name) or not blobs.path(name).is_file():
-                yield must("blob-missing", where, "a source names it, but it is not there")
+                yield must("blob-missing", where, "a source uses it, but it is missing")
             elif full and not blobs.intact(name):
-                yield must("blob-damaged", where, "its bytes are not those that its name tells")
+                yield must("blob-damaged", where, "its bytes do not match its name")
         except OSError as error:
             yield must("blob-unreadable", where, str(error.strerror))
 
@@ -239,7 +239,7 @@ def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
     named = {row[0] for row in db.execute(schema.NAMED_BLOBS)}
     for path in _files(folder / "blobs"):
         if path.name not in named:
-            yield should("blob-orphan", str(path.relative_to(folder)), "nothing names it")
+            yield should("blob-orphan", str(path.relative_to(folder)), "nothing uses it")
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:
@@ -249,23 +249,25 @@ def _unfinished(folder: Path) -> Iterator[Finding]:
         if is_in_use(path) or (match is None and path.parent.name == "index"):
             continue
         if match is None or not (_runs(int(match[1])) and _is_young(path)):
-            yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")
+            yield should(
+                "file-unfinished", str(path.relative_to(folder)), "a process that ended left it behind"
+            )
 
 
 def _indexes(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -> Iterator[Finding]:
     files = Snapshots(folder / "index", cipher)
     for path, embedder, dimension in _snapshots(folder, db):
         if dimension is None:
-            yield should("index-damaged", f"index/{path.name}", "it is of an embedder that is not known")
+            yield should("index-damaged", f"index/{path.name}", "it is of an unknown embedder")
         elif not (
             vector_index.agrees(db, files, embedder, dimension)
             if full
             else vector_index.load(files, embedder, dimension)
         ):
-            yield should("index-damaged", f"index/{path.name}", "it is not what the vectors say")
+            yield should("index-damaged", f"index/{path.name}", "it differs from the vectors")
     for embedder, _ in _lacking(folder, db):
         name = f"index/vectors-{embedder}.bin"
-        yield should("index-missing", name, "it is not there: a search reads every vector")
+        yield should("index-missing", name, "it is missing: a search reads every vector")
 
 
 def _lacking(folder: Path, db: Connection) -> list[tuple[int, int]]:
@@ -297,7 +299,7 @@ def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | 
 def _permissions(folder: Path) -> Iterator[Finding]:
     for path in _open_to_others(folder):
         mode = stat.S_IMODE(path.stat().st_mode)
-        yield should("permissions", str(path.relative_to(folder)), f"others than you may use it ({mode:o})")
+        yield should("permissions", str(path.relative_to(folder)), f"other users may access it ({mode:o})")
 
 
 def _open_to_others(folder: Path) -> Iterator[Path]:

@@ -63,7 +63,7 @@ def pages(db: Connection, full: bool) -> Iterator[Finding]:
         if message != "ok":
             yield must("database-damaged", "memos.db", message.replace("\n", " "))
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
-        yield must("row-without-parent", f"{table} {row}", f"it names a row of {parent} that is not there")
+        yield must("row-without-parent", f"{table} {row}", f"it refers to a missing row of {parent}")
 
 
 def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
     """Check that VAULT.toml and the database are of the same vault."""
     known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
     if known is None:
-        yield must("audit-missing", "audit", "the row that tells of the vault's making is missing")
+        yield must("audit-missing", "audit", "the row of the vault's creation is missing")
         return
     try:
         id = read_identity(folder).id
@@ -114,12 +114,12 @@ def versions(db: Connection) -> Iterator[Finding]:
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
     ):
         noun = "version" if wanted == 1 else "versions"
-        yield must("version-missing", id, f"it has {count} of its {wanted} {noun}")
+        yield must("version-missing", id, f"it has {count} of {wanted} {noun}")
     for id, version in db.execute(
         """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
     ):
-        yield must("audit-missing", id, f"no audit row tells how version {version} came")
+        yield must("audit-missing", id, f"version {version} has no audit row")
 
 
 def chain(db: Connection) -> Iterator[Finding]:
@@ -139,14 +139,14 @@ def values(db: Connection) -> Iterator[Finding]:
         f"""SELECT id FROM cube WHERE length(id) <> 26 OR type NOT IN ({types}) OR length(digest) <> 32
               OR frozen NOT IN (0, 1) OR sensitivity NOT IN (0, 1, 2, 3) OR hits < 0 OR heat < 0 OR {times}"""
     ):
-        yield must("row-damaged", id, "its header holds a value that it cannot have")
+        yield must("row-damaged", id, "its header has an invalid value")
     for (n,) in db.execute(
         """SELECT n FROM place WHERE start < 0 OR end < start OR length(digest) <> 32
              OR length(bytes_sha256) <> 32"""
     ):
-        yield must("row-damaged", f"place {n}", "it is no range of bytes")
+        yield must("row-damaged", f"place {n}", "it is not a range of bytes")
     for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"):
-        yield must("row-damaged", f"question {n}", "its time is none that it can have")
+        yield must("row-damaged", f"question {n}", "its time is invalid")
     for name, text in db.execute("SELECT name, filter FROM view"):
         try:
             queries.filter_from_json(text)
@@ -161,7 +161,7 @@ def texts(db: Connection) -> Iterator[Finding]:
     ):
         if hashlib.sha256(text).digest() != sha256:
             (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
-            yield must("text-damaged", id, f"the text of version {version} is not what was stored")
+            yield must("text-damaged", id, f"the text of version {version} differs from what was stored")
 
 
 def digests(db: Connection) -> Iterator[Finding]:
@@ -173,7 +173,7 @@ def digests(db: Connection) -> Iterator[Finding]:
     ):
         draft = Draft(text, Span(0, 0), type=type, ref=ref, time=time, author=author, role=role)
         if draft.digest() != digest:
-            yield must("header-damaged", id, "its text, type, time or speaker is not what was stored")
+            yield must("header-damaged", id, "its text, type, time or speaker differs from what was stored")
 
 
 def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
@@ -186,7 +186,7 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
     except MemosError:  # the cubes could be read, so it is the full-text table that could not
         same = False
     if not same:
-        yield should("words-differ", "words", "the full-text table does not hold what the memories say")
+        yield should("words-differ", "words", "the full-text table does not match the memories")
 
 
 def _are_found(db: Connection) -> bool:
@@ -209,7 +209,7 @@ def vectors(db: Connection) -> Iterator[Finding]:
     """Vectors that no search can use, and live cubes that no embedder would come to."""
     (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
     if count:
-        yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")
+        yield should("vectors-useless", "vector", f"{count} are broken, or of memories that are not live")
     (broken,) = db.execute(f"SELECT count(*) FROM ({BAD_LESSON_VECTORS})").fetchone()
     if broken:
         yield should("vectors-useless", "lesson_vector", f"{broken} are broken")
@@ -223,8 +223,9 @@ def vectors(db: Connection) -> Iterator[Finding]:
              SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
     ).fetchone()
     if lost or vain:
-        lacking, waiting = counted(lost, "memory lacks", "memories lack"), counted(vain, "waits", "wait")
-        yield should("waiting-differs", "waiting", f"{lacking} a vector unasked, {waiting} in vain")
+        missing, needless = (counted(each, "memory", "memories") for each in (lost, vain))
+        message = f"{missing} without a vector missing from the list, {needless} on it needlessly"
+        yield should("waiting-differs", "waiting", message)
 
 
 STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))

@@ -153,12 +153,12 @@ class Shape:
         embedding = next((t for t in header.listed if t.name == "token_embd.weight"), None)
         epsilon = header.values.get(f"{header.architecture}.attention.layer_norm_rms_epsilon")
         if embedding is None or len(embedding.dimensions) != 2 or not isinstance(epsilon, float):
-            raise ModelUnfit("the model has no embedding, or does not say how it norms", "memos models")
+            raise ModelUnfit("the model has no embedding, or does not name its norm", "memos models")
         shape = cls(
             number("block_count"), width, number("feed_forward_length"), heads,
             number("attention.head_count_kv", heads), head, number("rope.dimension_count", head),
             embedding.dimensions[1], epsilon,
         )  # fmt: skip
         if heads % shape.shared or shape.turned > head or shape.turned % 2:
-            raise ModelUnfit("the model's heads are of no known shape", "memos models")
+            raise ModelUnfit("the shape of the model's heads is unknown", "memos models")
         return shape

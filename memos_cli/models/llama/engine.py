@@ -339,11 +339,11 @@ class Engine(ModelInfo):
         """
         if any(call.adapters for call in self._calls):
             raise ModelUnfit(
-                "what was read with an adapter is not kept", "read it without, then keep its state"
+                "a state that was read with an adapter cannot be saved", "read it without the adapter first"
             )
         if self.unfit:
             raise ModelUnfit(
-                f"this model's state cannot be kept: {self.unfit}", "choose another with --model"
+                f"this model's state cannot be saved: {self.unfit}", "choose another with --model"
             )
         size = self._llama.llama_state_seq_get_size(self._context, 0)
         state = (ctypes.c_uint8 * size)()
@@ -366,7 +366,7 @@ class Engine(ModelInfo):
         last = self._llama.llama_memory_seq_pos_max(self._llama.llama_get_memory(self._context), 0)
         if last != len(tokens) - 1:
             self.clear()
-            raise ModelUnfit(f"a saved state holds {last + 1} tokens, not {len(tokens)}")
+            raise ModelUnfit(f"a saved state has {last + 1} tokens, not {len(tokens)}")
         self.tokens = list(tokens)
         self._calls = plan_calls(len(tokens), self.batch)
 

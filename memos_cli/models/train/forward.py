@@ -290,7 +290,7 @@ def _read_weights(path: Path, header: GgufHeader) -> Iterator[tuple[str, Tensor]
         row, rows = tensor.dimensions[0], math.prod(tensor.dimensions[1:])
         start, length = header.data_start + tensor.offset, rows * (row // block) * size
         if row % block or not 0 < length <= len(data) - start:
-            raise ModelUnfit(f"the model {path} is damaged: {tensor.name} is not whole", "memos models")
+            raise ModelUnfit(f"the model {path} is damaged: {tensor.name} is incomplete", "memos models")
         raw = data[start : start + length].reshape(rows, -1)
         values = raw.view("<f4") if tensor.kind == _FLOAT32 else dequantize(raw, kind)
         # A copy, which does not hold the file.
