@@ -28,7 +28,7 @@ PAYLOADS: tuple[str, ...] = get_args(PayloadType)
 SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
 STATES: tuple[str, ...] = get_args(State)
 SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)
-"""From what may go anywhere to what no model is told, unless the settings say otherwise."""
+"""From open to what no model may see, by default."""
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -64,7 +64,7 @@ class Draft:
     tags: tuple[str, ...] = ()
     sensitivity: str = "open"
     masked: bool = False
-    """Whether secrets in it were covered: its bytes in the source are then not those of its text."""
+    """Whether secrets in it were masked: its text then differs from the bytes in the source."""
 
     def __post_init__(self) -> None:
         if self.tags or self.ref:
@@ -130,7 +130,7 @@ class Cube:
     tags: tuple[str, ...] = ()
     sensitivity: str = "open"
     uses_left: int | None = None
-    """How often a model may still be told, before it expires."""
+    """How often it may still be put into a prompt, before it expires; None: always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,13 @@ class Filter:
     after: int | None = None
     before: int | None = None
     undated: bool = False
-    """Let memories without a time of their own pass, whatever ``after`` and ``before`` say."""
+    """Whether memories without a time match, whatever ``after`` and ``before`` are."""
     states: tuple[str, ...] = LIVE_STATES
     payloads: tuple[str, ...] = ("plaintext",)
-    """Memories themselves, unless said otherwise: not what was made from them."""
+    """By default memories themselves, not what was made from them."""
     sensitivities: tuple[str, ...] = ()
     asker: str = ""
-    """Leave out what is meant for another principal than this one; empty: it stays."""
+    """Leave out memories that are bound to another principal than this one; empty: include them."""
 
     def __post_init__(self) -> None:
         compose_names(self)
@@ -199,24 +199,24 @@ class Hit:
     sentences: tuple[Sentence, ...] = ()
     """The sentences of the cube that matched, the best first."""
     weak: bool = False
-    """Whether it has few words in common with what was asked, and is not near to it in meaning either."""
+    """Whether it has few words in common with the question, and a low cosine too."""
 
     @property
     def relevance(self) -> float:
-        """How much it has to do with what was asked, in [0, 1]; 0 where no search measured it."""
+        """Its relevance to the question, in [0, 1]; 0 if no search measured it."""
         return float(self.why.get("relevance", 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryCall:
-    """What MemReader made of a question."""
+    """A parsed question (the paper's MemoryCall, from MemReader)."""
 
     question: str
     intent: str
     """``recall`` (a fact), ``summarize`` or ``list`` (everything that fits)."""
     topics: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
-    """Those of the topics that stand in quotation marks."""
+    """The topics in quotation marks."""
     types: tuple[str, ...] = ()
     after: int | None = None
     before: int | None = None
@@ -228,7 +228,7 @@ class MemoryCall:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """One memory in a plan: how it reaches the model, and at what price in tokens."""
+    """A memory in a plan: its form in the prompt, and its cost in tokens."""
 
     hit: Hit
     form: str
@@ -237,9 +237,9 @@ class Injection:
     label: int
     """Its number in the answer: ``[1]``."""
     part: str = "retrieved"
-    """Where it stands in the prompt: ``pinned``, then ``document``, then ``retrieved``."""
+    """Its part of the prompt: ``pinned``, then ``document``, then ``retrieved``."""
     found: bool = True
-    """Whether it is relevant by itself; else it stands there because it is pinned, or of the document."""
+    """Whether the search found it; else it is pinned, or belongs to the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,9 @@ class Document:
     """The activation cube."""
     cubes: tuple[Cube, ...]
     costs: tuple[int, ...]
-    """What each takes of the context, in tokens."""
+    """The tokens of each in the context."""
     unfit: str = ""
-    """Why its state cannot be used as things stand; its text can."""
+    """Why its state cannot be used now; its text can."""
 
     @property
     def tokens(self) -> int:
@@ -316,7 +316,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One candidate that is not in the plan, and why."""
+    """A candidate that is not in the plan, with the reason."""
 
     hit: Hit
     reason: str
@@ -324,7 +324,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a query puts in front of the model."""
+    """The content of a prompt, and what was left out."""
 
     call: MemoryCall
     chosen: tuple[Injection, ...]

@@ -35,7 +35,7 @@ from memos_cli.infrastructure.vault import row_checks
 _TRIES = 5
 """How often to empty the log again if another process writes in between."""
 _PATIENCE = 1.0
-"""Seconds to wait until the log can be emptied; other writers wait meanwhile."""
+"""Seconds to wait until the log can be emptied, while other writers wait."""
 _WORKERS = 4
 _BUFFER = 1 << 20
 _TICK = 50_000_000

@@ -38,7 +38,7 @@ _BEGINS = 60_000
 """Milliseconds within which a backup begins to copy after that note."""
 
 Stamp = tuple[int, ...]
-"""What tells whether the file of a database was written to: its device, inode, size and times."""
+"""Device, inode, size and times of a database file: they change with every write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 
 LOST = {"forgotten": "a source was forgotten", "damaged": "its weights were damaged"}
-"""Why an adapter has no weights any more."""
+"""Why an adapter has lost its weights."""
 
 
 LessonKind = Literal["fact", "near miss", "control", "example"]
@@ -37,11 +37,11 @@ class Lesson:
     kind: str
     """``fact``, ``near miss`` (its memories do not answer it), ``control`` (of other things), ``example``."""
     held_out: bool = False
-    """Whether it is kept from training, for the gate to ask."""
+    """Whether it is left out of the training, and asked by the gate."""
     source: int | None = None
     """The memory that it is from, which takes it along when it is forgotten; None for none."""
     key: str = ""
-    """What an answer must hold to be right: the name, the number; "" where that is not judged."""
+    """What a right answer must contain, such as a name or number; "" if that is not judged."""
     made: str = ""
     """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; or ""."""
 
@@ -91,7 +91,7 @@ class Adapter:
     sources: tuple[Source, ...]
     """Empty where all of them are gone."""
     lessons: Mapping[str, int]
-    """How many it has, by kind; of all, so many are ``held out``."""
+    """The number of questions by kind, and of those that are ``held out``."""
 
     @property
     def stale(self) -> str:
@@ -201,7 +201,7 @@ def lessons(db: Connection, cube: int) -> list[Lesson]:
 
 
 _ASKED = "kind <> 'control' AND NOT held_out"
-"""The lessons that decide what an adapter is asked: what was held out for its gate is not among them."""
+"""The questions that decide when an adapter is used: without those held out for its gate."""
 
 
 def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:

@@ -21,7 +21,7 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 _REQUEST = "rebuild:"
-"""Of the policies that ask for a state: what another vault had, and is to be made here."""
+"""Prefix of the names of requests for states that another vault had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class State:
     """A saved state, before it is a cube."""
 
     view: str
-    """Whose pinned memories stand before it; "" for no view."""
+    """The view whose pinned memories precede it; "" for no view."""
     blob: str
     size: int
     """Of the blob, in bytes."""
     pieces: bytes
     """See ``blobs.piece_digests``."""
     tokens: Sequence[int]
-    """What the state holds."""
+    """The tokens that were read."""
     prompt: int
-    """Tokens of instructions, pinned memories and document; those that the state does not hold are read."""
+    """Tokens of instructions, pinned memories and document; those beyond the state are read."""
     model: str
     fingerprint: Mapping[str, str]
     seconds: float

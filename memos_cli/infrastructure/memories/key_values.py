@@ -1,4 +1,4 @@
-"""A table of names and values beside the memories: choices of the owner, measurements, pending requests."""
+"""A table of names and values: choices of the owner, measurements, pending requests."""
 
 from __future__ import annotations
 

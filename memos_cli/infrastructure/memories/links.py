@@ -16,7 +16,7 @@ LinkKind = Literal[
 ]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
 MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
-"""Kinds that hold both ways: they are kept once, from the older cube to the newer."""
+"""Mutual kinds: stored once, from the older memory to the newer."""
 
 
 @dataclass(frozen=True, slots=True)

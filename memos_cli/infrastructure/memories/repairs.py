@@ -21,7 +21,7 @@ BAD_LESSON_VECTORS = """SELECT x.cube, x.position, x.embedder FROM lesson_vector
 WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
   WHERE {LIVE_TEXT}
     AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
-"""What ``waiting`` holds."""
+"""The rows that ``waiting`` should have."""
 
 
 def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:

@@ -30,7 +30,7 @@ class SourceChanges(RowWriter):
         """Start reading a source: return its row, and a claim that ends when another process starts too."""
         claim = os.urandom(8).hex()
         read = (origin.kind, origin.encoding, origin.size, blob, claim, self.now, origin.uri, self.principal)
-        # No ON CONFLICT and no RETURNING: their savepoints make FTS5 write out what it holds back, each time.
+        # No ON CONFLICT and no RETURNING: their savepoints make FTS5 flush its buffer each time.
         known = "SELECT n FROM source WHERE uri = ? AND owner = ?"
         row = self.db.execute(known, (origin.uri, self.principal)).fetchone()
         if row is not None:

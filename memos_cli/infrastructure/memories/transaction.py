@@ -28,12 +28,12 @@ class NewMemoryFields:
     tags: tuple[str, ...] = ()
     expires: int | None = None
     uses: int | None = None
-    """How often a model may be told, before the cube expires."""
+    """How often it may be put into a prompt, before it expires."""
     priority: int = 0
     sensitivity: str = "open"
-    """The least: what is found in a draft may make it more."""
+    """The least sensitivity: what is found in a draft may raise it."""
     quarantine: bool = False
-    """Whether the cubes wait for a review before anything finds them."""
+    """Whether the memories wait for a review before searches find them."""
 
     def __post_init__(self) -> None:
         compose_names(self)

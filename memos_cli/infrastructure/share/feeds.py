@@ -63,7 +63,7 @@ class Item:
 
     memory: ForeignMemory
     links: tuple[tuple[str, str], ...]
-    """What it is linked to there: (kind, id), and of links that hold both ways those to later ids."""
+    """Its links in the feed: (kind, id); of mutual links, those to later ids."""
     sha256: bytes
     """Of its lines in the bundle."""
 

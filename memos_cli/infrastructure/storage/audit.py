@@ -22,7 +22,7 @@ from memos_cli.infrastructure.storage.database import Connection
 
 _to_json = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 FIRST = bytes(32)
-"""What stands in for the seal before the first row."""
+"""The seal before the first row."""
 _COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
 
 

@@ -27,7 +27,7 @@ _IN_LIST = 500
 _PAUSE = 0.02
 """Seconds until a writer that has just come tries again."""
 _Value = TypeVar("_Value")
-_SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
+_SQLCIPHER = "cipher_log_level = NONE"  # its errors have the same information
 
 _descriptors: dict[tuple[int, int, int], int] = {}
 """Descriptors of database files, by device, inode and flags: see ``raw_descriptor``."""

@@ -32,7 +32,7 @@ class Encryption:
     """The public half of the key, ``age1…``."""
     keeper: Keeper
     file: str = ""
-    """Where the key was at ``memos init``, of a key that is kept in a file."""
+    """Path of the key file at ``memos init``; for the keeper ``file``."""
 
 
 class Cipher:

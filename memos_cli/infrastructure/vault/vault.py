@@ -42,7 +42,7 @@ _MERGED = 100
 _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
-"""Files that processes hold with flock: to look after the vault, and while a model is asked."""
+"""Lock files (flock) of maintenance, and of processes that use a model."""
 RESTORING = "tmp/restore"
 """Folder in a vault that is being restored from a backup."""
 MIGRATION_TIMEOUT = 60.0
@@ -108,7 +108,7 @@ class Vault:
         if (folder / RESTORING).exists() and not made.exists():
             raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
         with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
-            if not made.exists():  # another process may have made it meanwhile
+            if not made.exists():  # another process may have made it since
                 create_files(
                     folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt
                 )
@@ -256,7 +256,7 @@ class Vault:
             return
         try:
             # On the reading connection: a write by another connection would invalidate its page cache. And
-            # without ``lock``, which changes of memories hold: reads must be recorded even while it is held.
+            # without ``lock``, which changes lock: reads must be recorded even then.
             with self._commit(db, timeout):
                 Transaction(db, "", 0).insert_audit(self._looks)
         except Locked:

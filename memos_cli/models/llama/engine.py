@@ -54,7 +54,7 @@ batches of 32 they take 70 % longer (llama.cpp's tiled attention needs 64 rows).
 BATCH_GPU = 512
 """The same where llama.cpp was built for a GPU, which small batches would leave idle."""
 KV_TYPES = {"f16": 1, "q8_0": 8}
-"""How keys and values may be kept: names and numbers of ggml.h's ``ggml_type``."""
+"""Types of stored keys and values: names and numbers of ggml.h's ``ggml_type``."""
 
 
 class Engine(ModelInfo):
@@ -76,7 +76,7 @@ class Engine(ModelInfo):
     ) -> None:
         self._header = read_header(path)  # llama.cpp's own words for a file that is no GGUF are hard to read
         self.stamp: Stamp = stamp_of(path)
-        """What the model's file was when it was opened."""
+        """The stamp of the model's file when it was opened."""
         self.day = date.today()
         """The date for chat templates: the same for all prompts of this engine, even after midnight."""
         self._llama = load()
@@ -99,11 +99,11 @@ class Engine(ModelInfo):
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
         self.unfit = why_unfit(self._model)
-        """Why a saved state of this model would not be exact; "" where it is."""
+        """Why a saved state of this model would not be exact; "" if it is."""
         self.tokens: list[int] = []
-        """What the sequence holds."""
+        """The tokens of the sequence."""
         self._calls: list[Call] = []
-        """How it was read."""
+        """The calls that read them."""
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
         self.ended = False
@@ -372,7 +372,7 @@ class Engine(ModelInfo):
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a saved state depends on beside the model's file and the tokens, by name."""
+        """What a saved state depends on, by name, apart from the model's file and the tokens."""
         return conditions_of(
             self._parameters(),
             self._header,

@@ -30,7 +30,7 @@ _complaints: deque[str] = deque(maxlen=8)
 """What llama.cpp last complained about: it reports *why* it failed only through its log."""
 
 _keepalive: list[object] = []
-"""The log callback: ctypes frees a callback nobody holds, and llama.cpp would call into freed memory."""
+"""The log callback. Without this reference ctypes frees it, and llama.cpp would call into freed memory."""
 
 
 @functools.cache

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TARGETS", "Trainee", "memory_needed", "trainable"]
 
 _CHUNK = 256
-"""Tokens of a prefix that are computed at once: attention holds all pairs of one chunk."""
+"""Tokens of a prefix that are computed at once: attention needs memory for all pairs of one chunk."""
 
 
 class Trainee:
