@@ -47,23 +47,25 @@ class Settings:
     permissions: str = _setting(
         "permissions",
         "private",
-        "private: refuse a vault that everybody may write to; any: use it all the same",
+        "private: refuse a vault that everybody may write to; any: accept it",
         choices=("private", "any"),
     )
     key_file: str = _setting(
-        "key.file", "", "file with the key of an encrypted vault; empty: where it was made"
+        "key.file", "", "file with the key of an encrypted vault; empty: the one named at init"
     )
     principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
     time_zone: str = _setting(
-        "time.zone", "", "zone in which times are read and shown, such as Europe/Berlin; empty: the system's"
+        "time.zone", "", "time zone for input and output, such as Europe/Berlin; empty: the system's"
     )
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)
+    threads: int = _setting("threads", 0, "threads for models; 0: all free ones", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
-    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
-    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    ingest_chunk: int = _setting(
+        "ingest.chunk", 900, "target length of the pieces of a long text, in characters", 50
+    )
+    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source to read, in megabytes", 1)
     ingest_encoding: str = _setting(
         "ingest.encoding",
         "",
@@ -72,13 +74,13 @@ class Settings:
     ingest_secrets: str = _setting(
         "ingest.secrets",
         "mask",
-        "keys, tokens and passwords in what is ingested: mask, refuse the piece, or allow and mark it secret",
+        "keys, tokens and passwords in sources: mask, refuse the piece, or allow and mark it secret",
         choices=("mask", "refuse", "allow"),
     )
     ingest_quarantine: str = _setting(
         "ingest.quarantine",
         "never",
-        "what waits for `memos review` before it is used: never, web (pages), or always",
+        "sources that wait for `memos review` before use: never, web (pages), or always",
         choices=("never", "web", "always"),
     )
     sensitivity_prompt: str = _setting(
@@ -90,7 +92,7 @@ class Settings:
     sensitivity_adapter: str = _setting(
         "sensitivity.adapter",
         "personal",
-        "highest sensitivity of memories that an adapter is trained on",
+        "highest sensitivity of memories in a training",
         choices=SENSITIVITIES,
     )
     sensitivity_export: str = _setting(
@@ -113,7 +115,9 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting("search.balance", 0.65, "weight of vectors beside words, 0 to 1", most=1)
+    search_balance: float = _setting(
+        "search.balance", 0.65, "weight of vectors against words, 0 to 1", most=1
+    )
     search_reranker: str = _setting(
         "search.reranker", "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
     )
@@ -125,50 +129,48 @@ class Settings:
         choices=("auto", "quote", "model"),
     )
     query_relevance: float = _setting(
-        "query.relevance", 0.5, "least probability that a memory answers the question, 0 to 1", most=1
+        "query.relevance", 0.5, "lowest probability that a memory answers the question, 0 to 1", most=1
     )
-    query_words: int = _setting("query.words", 60, "most words in a quoted answer", 1)
-    query_context: int = _setting("query.context", 4096, "tokens of context of the reader", 1)
-    query_memory: int = _setting("query.memory", 1000, "most tokens of the context for memories")
+    query_words: int = _setting("query.words", 60, "maximum words in a quoted answer", 1)
+    query_context: int = _setting("query.context", 4096, "context of the model, in tokens", 1)
+    query_memory: int = _setting("query.memory", 1000, "maximum tokens of the context for memories")
     query_sources: int = _setting(
         "query.sources",
         0,
-        "most memories in the prompt of a query; 0: as many as fit, or three for a small model",
+        "maximum memories in a prompt; 0: as many as fit, or three for a small model",
     )
-    query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
-    query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")
+    query_max_tokens: int = _setting("query.max_tokens", 256, "maximum tokens of an answer", 1)
+    query_log: int = _setting("query.log", 1000, "questions that are logged, for trainings; 0: none")
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
     activation_kv_type: str = _setting(
         "activation.kv_type",
         "f16",
-        "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
+        "type of the model's keys and values: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
     activation_disk_mb: float = _setting(
-        "activation.disk_mb", 2000.0, "megabytes that saved states may take, which `memos maintain` keeps to"
+        "activation.disk_mb", 2000.0, "megabytes for saved states, enforced by `memos maintain`"
     )
     maintain_policy: str = _setting(
         "maintain.policy",
         "economy",
-        "which states `memos maintain` keeps: economy (what pays), lru (what was used last), pinned",
+        "which states `memos maintain` keeps: economy (those that save time), lru (the last used), pinned",
         choices=("economy", "lru", "pinned"),
     )
     maintain_archive_after: float = _setting(
         "maintain.archive_after", 0.0, "days without use after which a memory is archived; 0: never"
     )
-    parametric_scale: float = _setting(
-        "parametric.scale", 1.0, "strength with which adapters are attached", 0.0, 4.0
-    )
+    parametric_scale: float = _setting("parametric.scale", 1.0, "strength of attached adapters", 0.0, 4.0)
     parametric_likeness: float = _setting(
         "parametric.likeness",
         0.72,
-        "how near a question must be to one that an adapter has learned, to be asked of it: cosine",
+        "lowest cosine of a question and one that an adapter has learned, to use the adapter",
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
     distil_rate: float = _setting("distil.rate", 0.002, "learning rate of a training", 1e-6, 0.1)
     distil_steps: int = _setting(
-        "distil.steps", 0, "steps of a training, at most; 0: by the number of questions", most=100_000
+        "distil.steps", 0, "maximum steps of a training; 0: by the number of questions", most=100_000
     )
     distil_seed: int = _setting("distil.seed", 1, "seed of a training")
     distil_questions: str = _setting(
@@ -181,7 +183,7 @@ class Settings:
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )
     gate_gain: float = _setting(
-        "gate.gain", 0.6, "by how much that must be more than without the adapter", most=1
+        "gate.gain", 0.6, "by how much that must exceed the share without the adapter", most=1
     )
     gate_independent: float = _setting(
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
@@ -193,15 +195,15 @@ class Settings:
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
     )
     gate_drift: float = _setting(
-        "gate.drift", 0.1, "how far other answers may be from the base: KL, nats a token"
+        "gate.drift", 0.1, "largest divergence of other answers from the base: KL, nats per token"
     )
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "by what share the perplexity of the base's own answers may rise"
+        "gate.perplexity", 0.05, "share by which the perplexity of the base's own answers may rise"
     )
     gate_routing: float = _setting(
-        "gate.routing", 0.99, "share of questions on other things that must stay untouched", most=1
+        "gate.routing", 0.99, "share of questions on other subjects that must stay unaffected", most=1
     )
-    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
+    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts as half", 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +320,7 @@ def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
 
 
 _RETIRED = {"parametric.relevance"}
-"""Settings of earlier versions that are read and have no effect any more."""
+"""Settings of earlier versions that are accepted without effect."""
 
 
 def load_settings(

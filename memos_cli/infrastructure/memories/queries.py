@@ -31,6 +31,7 @@ _CUBES = """
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
   LEFT JOIN source s ON s.n = p.source
 """
+_SOURCES = "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source"
 LOOSE = frozenset({"stdin", "memos:merge"})
 """URIs of input that cannot be read again."""
 MASKED = bytes(32)
@@ -93,10 +94,8 @@ def cubes(
     """Yield the memories that match ``filter``, oldest first (or newest first)."""
     where, values = condition(filter, now)
     order = "DESC" if newest else "ASC"
-    yield from map(
-        _cube,
-        db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit)),
-    )
+    rows = db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit))
+    yield from map(_cube, rows)
 
 
 def count(db: Connection, filter: Filter, *, now: int) -> int:
@@ -256,21 +255,14 @@ def versions(db: Connection, cube: int) -> list[Version]:
 
 def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
     """Return a source of ``owner`` by its address."""
-    row = db.execute(
-        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ? AND owner = ?",
-        (uri, owner),
-    ).fetchone()
+    row = db.execute(f"{_SOURCES} WHERE uri = ? AND owner = ?", (uri, owner)).fetchone()
     return SourceRow(*row) if row else None
 
 
 def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[SourceRow]:
     """Return all sources of a principal in order of arrival, or only those with cubes."""
     held = "AND EXISTS (SELECT 1 FROM place WHERE place.source = source.n)" if with_places else ""
-    rows = db.execute(
-        f"""SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source
-            WHERE owner = ? {held} ORDER BY n""",
-        (owner,),
-    )
+    rows = db.execute(f"{_SOURCES} WHERE owner = ? {held} ORDER BY n", (owner,))
     return [SourceRow(*row) for row in rows]
 
 
@@ -368,8 +360,7 @@ def count_waiting(db: Connection, embedder: int = 0) -> int:
     """Count the live cubes without a vector of an embedder; by default of the one in use."""
     embedder = embedder or embedder_in_use(db)
     if not embedder:
-        statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
-        return int(db.execute(statement).fetchone()[0])
+        return int(db.execute(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}").fetchone()[0])
     row = db.execute(
         "SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube WHERE w.embedder = ?", (embedder,)
     ).fetchone()

@@ -54,7 +54,7 @@ def examine(
     of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs its
     ``cipher``. Raises NoVault if there is no vault, TooNew, and Locked; damage is a finding, never an error.
     """
-    findings = _collect(_identity(folder))
+    findings = _limit(_identity(folder))
     if (folder / "memos.db").exists():
         try:
             with closing(connect(folder / "memos.db", timeout, cipher)) as db:
@@ -65,7 +65,7 @@ def examine(
             findings.append(must("database-damaged", "memos.db", str(error)))
     else:
         findings.append(must("database-missing", "memos.db", "it is missing; restore a backup"))
-    findings += _collect(_unfinished(folder)) + _collect(_permissions(folder))
+    findings += _limit(_unfinished(folder)) + _limit(_permissions(folder))
     return sorted(findings, key=lambda finding: finding.rule != "must")
 
 
@@ -133,7 +133,7 @@ def _sweep(vault: Vault) -> list[Finding]:
     return found
 
 
-def _collect(findings: Iterator[Finding]) -> list[Finding]:
+def _limit(findings: Iterator[Finding]) -> list[Finding]:
     """Return the first few findings of each kind, and a count of the others.
 
     A check that cannot run to its end is a finding too.
@@ -192,23 +192,23 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
             row_checks.versions(db),
             row_checks.values(db),
         ):
-            findings += _collect(found)
+            findings += _limit(found)
         readable = not any(finding.what in ("row-damaged", "schema-differs") for finding in findings)
         if full and readable:
             findings += (
-                _collect(row_checks.texts(db)) + _collect(row_checks.digests(db)) + _collect(row_checks.chain(db))
+                _limit(row_checks.texts(db)) + _limit(row_checks.digests(db)) + _limit(row_checks.chain(db))
             )
         if not findings:  # the full text can only be judged by cubes that are whole
-            findings += _collect(row_checks.words(db, fresh, full))
+            findings += _limit(row_checks.words(db, fresh, full))
     blobs = Blobs(folder / "blobs", folder / "tmp")
-    findings += _collect(row_checks.vectors(db)) + _collect(_blobs(folder, db, full))
+    findings += _limit(row_checks.vectors(db)) + _limit(_blobs(folder, db, full))
     if readable:
-        findings += _collect(row_checks.states(db, blobs, full)) + _collect(row_checks.trained(db, blobs, full))
+        findings += _limit(row_checks.states(db, blobs, full)) + _limit(row_checks.trained(db, blobs, full))
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:
-        findings += _collect(_indexes(folder, db, full, cipher))
-    return findings + _collect(_orphans(folder, db))
+        findings += _limit(_indexes(folder, db, full, cipher))
+    return findings + _limit(_orphans(folder, db))
 
 
 def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:

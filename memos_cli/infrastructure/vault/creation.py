@@ -8,13 +8,33 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from memos_cli.cube import format_time, new_ulids
-from memos_cli.errors import Refused, TooNew
+from memos_cli.errors import Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, make_folder, replacing, write_whole
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.database import connect
 from memos_cli.infrastructure.storage.encryption import PENDING
 from memos_cli.infrastructure.storage.schema import FORMAT, migrate, version_of
-from memos_cli.infrastructure.vault.vault_file import Identity, Lock, is_encrypted, not_encrypted
+from memos_cli.infrastructure.vault.vault_file import OWN_NAMES, Identity, Lock, is_encrypted, not_encrypted
+
+RESTORING = "tmp/restore"
+"""Folder in a vault that is being restored from a backup."""
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the folder of a vault. Raises UsageError if it has other things, or a partial restore."""
+    try:
+        make_folder(folder)
+        strangers = sorted({path.name for path in folder.iterdir()} - OWN_NAMES)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}", "choose another folder with --vault DIR") from error
+    if (folder / "VAULT.toml").exists():
+        return
+    if strangers:
+        raise UsageError(
+            f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
+        )
+    if (folder / RESTORING).exists():
+        raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
 
 
 def create_files(

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Damaged, Locked, MemosError, TooNew, UsageError
-from memos_cli.files import hold, make_folder, remove, uninterrupted, write_whole
+from memos_cli.files import hold, remove, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
@@ -25,9 +25,9 @@ from memos_cli.infrastructure.storage.database import Connection, begin_writing,
 from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
-from memos_cli.infrastructure.vault.creation import create_files
+from memos_cli.infrastructure.vault.creation import RESTORING as RESTORING
+from memos_cli.infrastructure.vault.creation import create_files, prepare_folder
 from memos_cli.infrastructure.vault.vault_file import (
-    OWN_NAMES,
     Identity,
     Lock,
     open_lock,
@@ -43,8 +43,6 @@ _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
 """Lock files (flock) of maintenance, and of processes that use a model."""
-RESTORING = "tmp/restore"
-"""Folder in a vault that is being restored from a backup."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -93,20 +91,8 @@ class Vault:
         UsageError if the folder has other things, or a vault without encryption where ``encrypt`` wants one;
         Refused without the key.
         """
-        try:
-            make_folder(folder)
-            strangers = sorted({path.name for path in folder.iterdir()} - OWN_NAMES)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
-            ) from error
         made = folder / "VAULT.toml"
-        if strangers and not made.exists():
-            raise UsageError(
-                f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
-            )
-        if (folder / RESTORING).exists() and not made.exists():
-            raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
+        prepare_folder(folder)
         with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
             if not made.exists():  # another process may have made it since
                 create_files(
