@@ -158,7 +158,7 @@ class Settings:
         choices=("economy", "lru", "pinned"),
     )
     maintain_archive_after: float = _setting(
-        "maintain.archive_after", 0.0, "days without use after which a memory is archived; 0: never"
+        "maintain.archive_after", 0.0, "days without use until archiving; 0: never"
     )
     parametric_scale: float = _setting("parametric.scale", 1.0, "strength of attached adapters", 0.0, 4.0)
     parametric_likeness: float = _setting(
@@ -182,9 +182,7 @@ class Settings:
     gate_recall: float = _setting(
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )
-    gate_gain: float = _setting(
-        "gate.gain", 0.6, "by how much that must exceed the share without the adapter", most=1
-    )
+    gate_gain: float = _setting("gate.gain", 0.6, "least gain of that over the model alone", most=1)
     gate_independent: float = _setting(
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
@@ -194,11 +192,9 @@ class Settings:
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
     )
-    gate_drift: float = _setting(
-        "gate.drift", 0.1, "largest divergence of other answers from the base: KL, nats per token"
-    )
+    gate_drift: float = _setting("gate.drift", 0.1, "largest KL divergence of other answers, nats per token")
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "share by which the perplexity of the base's own answers may rise"
+        "gate.perplexity", 0.05, "largest rise of the base's perplexity, a share"
     )
     gate_routing: float = _setting(
         "gate.routing", 0.99, "share of questions on other subjects that must stay unaffected", most=1
