@@ -21,8 +21,7 @@ from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
 from memos_cli.files import open_input
 
-_LONGEST_FILE = 1 << 20
-"""Largest settings file, in bytes."""
+_LONGEST_FILE = 1 << 20  # bytes
 
 
 def _setting(
@@ -316,7 +315,7 @@ def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
 
 
 _RETIRED = {"parametric.relevance"}
-"""Settings of earlier versions that are accepted without effect."""
+"""Accepted without effect."""
 
 
 def load_settings(

@@ -288,7 +288,15 @@ def keep(
              seconds) VALUES (?, ?, '', ?, ?, ?, ?, ?, ?)""",
         (cube, weights.blob, weights.size, weights.model, *texts, weights.seconds),
     )
-    db.executemany(
+    _insert_lessons(change, cube, lessons)
+    change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
+    if state == "activated":
+        lineage.activate(change, read)
+    return id, version, old
+
+
+def _insert_lessons(change: Transaction, cube: int, lessons: Sequence[Lesson]) -> None:
+    change.db.executemany(
         """INSERT INTO lesson (cube, position, source, kind, held_out, question, answer, key, made)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         [
@@ -297,10 +305,6 @@ def keep(
             for at, each in enumerate(lessons)
         ],
     )  # fmt: skip
-    change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
-    if state == "activated":
-        lineage.activate(change, read)
-    return id, version, old
 
 
 def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from memos_cli.cube import (
     LIVE_STATES,
@@ -48,6 +48,16 @@ class Kept:
     new: bool
 
 
+@dataclass(slots=True)
+class _NewRows:
+    """Rows of new memories, to insert together."""
+
+    cubes: list[tuple[object, ...]] = field(default_factory=list)
+    versions: list[tuple[int, int, str, str]] = field(default_factory=list)
+    words: list[tuple[object, ...]] = field(default_factory=list)
+    audits: list[tuple[object, ...]] = field(default_factory=list)
+
+
 class Transaction(SourceChanges, ViewChanges):
     """The changes that one ``Vault.change()`` block makes, by one principal at one time."""
 
@@ -71,13 +81,9 @@ class Transaction(SourceChanges, ViewChanges):
         n = oldest = following[0] if following else 0
         ids = iter(new_ulids(self.now, len(drafts)))
         kept: list[Kept] = []
-        cubes: list[tuple[object, ...]] = []
-        versions: list[tuple[int, int, str, str]] = []
-        words: list[tuple[object, ...]] = []
-        audits: list[tuple[object, ...]] = []
+        new = _NewRows()
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
-        state = "quarantined" if terms.quarantine else "generated"
         for draft, digest, bytes_sha256 in drafts:
             labels = (*terms.tags, *draft.tags)
             level = most_sensitive(terms.sensitivity, draft.sensitivity)
@@ -100,19 +106,12 @@ class Transaction(SourceChanges, ViewChanges):
                 cube, id = n, next(ids)
                 known[digest] = (cube, id, False, False)
                 kept.append(Kept(cube, id, True))
-                header = (draft.ref, draft.author, draft.role, self.principal)
-                times = (draft.time, self.now, self.now, terms.expires)
-                ranks = (terms.priority, SENSITIVITIES.index(level), terms.uses)
-                cubes.append((cube, id, draft.type, state, digest, *header, *times, *ranks))
-                versions.append((cube, 1, draft.title, draft.text))
-                if not terms.quarantine:
-                    words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
-                audits.append((self.now, self.principal, "add", id, 1, None))
+                self._collect(new, cube, id, draft, digest, level, terms)
             if labels:
                 tags.extend((cube, tag) for tag in labels)
             if kept[-1].new or not loose:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
-        self._insert_new(cubes, versions, words, audits, is_live=not terms.quarantine)
+        self._insert_new(new, is_live=not terms.quarantine)
         self.db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
                VALUES (?, ?, ?, ?, ?, ?)""",
@@ -134,27 +133,40 @@ class Transaction(SourceChanges, ViewChanges):
             if owner == self.principal  # the same text of another principal is another memory
         }
 
-    def _insert_new(
+    def _collect(
         self,
-        cubes: Sequence[tuple[object, ...]],
-        versions: Sequence[tuple[int, int, str, str]],
-        words: Sequence[tuple[object, ...]],
-        audits: Sequence[tuple[object, ...]],
-        *,
-        is_live: bool,
+        new: _NewRows,
+        cube: int,
+        id: str,
+        draft: Draft,
+        digest: bytes,
+        level: str,
+        terms: NewMemoryFields,
     ) -> None:
+        """Add the rows of a new memory to ``new``."""
+        state = "quarantined" if terms.quarantine else "generated"
+        header = (draft.ref, draft.author, draft.role, self.principal)
+        times = (draft.time, self.now, self.now, terms.expires)
+        ranks = (terms.priority, SENSITIVITIES.index(level), terms.uses)
+        new.cubes.append((cube, id, draft.type, state, digest, *header, *times, *ranks))
+        new.versions.append((cube, 1, draft.title, draft.text))
+        if not terms.quarantine:
+            new.words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
+        new.audits.append((self.now, self.principal, "add", id, 1, None))
+
+    def _insert_new(self, new: _NewRows, *, is_live: bool) -> None:
         self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, sensitivity, uses_left,
                  frozen, hits, last_hit, heat)
                VALUES (?, ?, 'plaintext', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
-            cubes,
+            new.cubes,
         )
-        self.insert_versions(versions)
-        self.insert_words(words)
+        self.insert_versions(new.versions)
+        self.insert_words(new.words)
         if is_live:
-            self._await_vectors(version[0] for version in versions)
-        self.insert_audit(audits)
+            self._await_vectors(version[0] for version in new.versions)
+        self.insert_audit(new.audits)
 
     def revise(
         self,

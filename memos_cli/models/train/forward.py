@@ -144,11 +144,10 @@ class Network:
         *,
         kept: list[tuple[Tensor, Tensor]] | None = None,
     ) -> Tensor:
-        """Return the output of the layer before ``end``, by default the last one, for each token of
-        ``batch``.
+        """Return each token's output of the layer before ``end``, by default the last layer.
 
-        With ``state``, the output of the layer before ``first``, the layers up to it are skipped. ``kept``
-        gets each layer's keys and values.
+        With ``state``, the output of the layer before ``first``, earlier layers are skipped. ``kept`` gets
+        each layer's keys and values.
         """
         shape, family = self.shape, self._family
 
