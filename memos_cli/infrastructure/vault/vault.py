@@ -18,6 +18,7 @@ from memos_cli.cube import Cube
 from memos_cli.errors import Damaged, Locked, MemosError, TooNew, UsageError
 from memos_cli.files import hold, remove, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
+from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import Blobs
@@ -37,8 +38,7 @@ from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to record its read before anything is shown."""
-_MERGED = 100
-"""Pages of the full-text index that are merged in one transaction."""
+_MERGED = 100  # pages of the full-text index that one transaction merges
 _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
@@ -155,6 +155,10 @@ class Vault:
     def is_narrow(self) -> bool:
         """Whether ``connection`` shows less than there is, or may do so."""
         return self._scope is not None and self._scope.is_narrow
+
+    def visible(self, ids: Iterable[str]) -> set[str]:
+        """Return those ids of existing memories that the caller may read."""
+        return {*queries.by_ids(self.connection, [*ids])} if self.is_narrow else {*ids}
 
     @property
     def texts(self) -> int:

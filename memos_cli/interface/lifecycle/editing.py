@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -72,10 +72,8 @@ def forget(
             raise UsageError("a memory that was made from these is frozen", "its owner can unfreeze it")
         return (*cubes, *made)
 
-    def visible(cubes: Iterable[Cube]) -> tuple[Cube, ...]:
-        if not memos.vault.is_narrow:
-            return tuple(cubes)
-        seen = queries.by_ids(memos.vault.connection, [cube.id for cube in cubes])
+    def visible(cubes: Collection[Cube]) -> tuple[Cube, ...]:
+        seen = memos.vault.visible(cube.id for cube in cubes)
         return tuple(cube for cube in cubes if cube.id in seen)
 
     def count(table: str, cubes: Sequence[Cube]) -> int:

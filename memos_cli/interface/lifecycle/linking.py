@@ -136,7 +136,7 @@ def part(memos: Memos, ids: Sequence[str]) -> list[Merged]:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
     # Who may change a memory may not read all that was merged into it.
-    seen = queries.by_ids(memos.vault.connection, [id for _, back in parted for id in back])
+    seen = memos.vault.visible(id for _, back in parted for id in back)
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 

@@ -233,9 +233,7 @@ class _Run:
         memos = self._memos
         for wanted in saved_states.requests(memos.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
-            if memos.vault.is_narrow and len(queries.by_ids(memos.vault.connection, document)) < len(
-                {*document}
-            ):
+            if memos.vault.visible(document) < {*document}:
                 continue  # another principal's: its own run makes the state
             yield Action("states", "make", document[0] if document else "", "it came with an import")
             if self._dry_run:
