@@ -712,7 +712,7 @@ def test_a_changed_file_is_refused_and_nothing_of_it_comes(
     assert "no whole index" in bob("update", code=12).err
     (folder / INDEX).write_bytes(index)
     forge(ann, place, monkeypatch, lambda record: record["versions"].clear(), serial=2)
-    assert "memory 1 is none" in bob("update", code=12).err
+    assert "memory 1 is damaged" in bob("update", code=12).err
     for harm in (
         lambda record: record["versions"][0].update(text="half \ud800"),
         lambda record: record.update(time=1 << 61),
@@ -720,7 +720,7 @@ def test_a_changed_file_is_refused_and_nothing_of_it_comes(
     ):
         (folder / INDEX).write_bytes(index)
         forge(ann, place, monkeypatch, harm, serial=2)
-        assert "memory 1 is none" in bob("update", code=12).err
+        assert "memory 1 is damaged" in bob("update", code=12).err
     assert texts(bob) == sorted(FACTS)
     (folder / INDEX).unlink()
     assert "is not there" in bob("update", code=1).err
