@@ -11,11 +11,14 @@ import os
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
-from memos_cli.errors import Damaged, require_known
+from memos_cli.errors import require_known
 from memos_cli.letters import nfc
+from memos_cli.moments import ImpossibleTime as ImpossibleTime
+from memos_cli.moments import format_time as format_time
+from memos_cli.moments import parse_time as parse_time
+from memos_cli.moments import utc as utc
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]
@@ -26,10 +29,9 @@ PAYLOADS: tuple[str, ...] = get_args(PayloadType)
 SEMANTIC_TYPES: tuple[str, ...] = get_args(SemanticType)
 STATES: tuple[str, ...] = get_args(State)
 SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)
-"""From what may go anywhere to what no model is told, unless the settings say otherwise."""
+"""From open to what no model may see, by default."""
 LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_ULID = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ULID_ALPHABET.encode())
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -45,12 +47,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One piece of a source, before it is a cube.
+    """A piece of a source, before it is a memory.
 
-    ``span`` locates the piece in the bytes of its source; where the source is prose or code,
-    decoding those bytes gives ``text`` to the letter. The parts of a block of code or a table that was too
-    long for one piece are an exception: they repeat its opening line or header. ``ref`` is the piece's own id
-    in the source.
+    ``span`` locates the piece in the bytes of its source. For prose and code, decoding those bytes gives
+    exactly ``text``, except for the parts of a block of code or table that was too long for one piece: they
+    repeat its opening line or header. ``ref`` is the id of the piece in the source.
     """
 
     text: str
@@ -64,7 +65,7 @@ class Draft:
     tags: tuple[str, ...] = ()
     sensitivity: str = "open"
     masked: bool = False
-    """Whether secrets in it were covered: its bytes in the source are then not those of its text."""
+    """Whether secrets in it were masked: its text then differs from the bytes in the source."""
 
     def __post_init__(self) -> None:
         if self.tags or self.ref:
@@ -85,9 +86,8 @@ class Draft:
 class Origin:
     """A source as it was read: where, in which form, and a fingerprint of its bytes.
 
-    ``converted`` holds the text made from a source that is not text (PDF, Office); spans then locate
-    bytes in it, and it is kept as a blob. ``notes`` tell what the reader should know (a guessed
-    encoding, skipped records).
+    ``converted`` is the text made from a source that is not text (PDF, Office); spans then locate bytes in
+    it, and it is stored as a blob. ``notes`` are for the user (a guessed encoding, skipped records).
     """
 
     uri: str
@@ -131,16 +131,16 @@ class Cube:
     tags: tuple[str, ...] = ()
     sensitivity: str = "open"
     uses_left: int | None = None
-    """How often a model may still be told, before it expires."""
+    """How often it may still be put into a prompt, before it expires; None: always."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which cubes a search or a list may return. Empty fields do not restrict.
+    """Which memories a search or a list may return. Empty fields do not restrict.
 
-    ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself
-    (``time``), or its creation where it has none. A tag also matches the tags below it
-    (``work`` matches ``work/climate``); several tags must all match, of several types any.
+    ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself (``time``), or
+    its creation if it has none. A tag also matches the tags below it (``work`` matches ``work/climate``). All
+    tags must match, but only one of the types.
     """
 
     tags: tuple[str, ...] = ()
@@ -149,13 +149,13 @@ class Filter:
     after: int | None = None
     before: int | None = None
     undated: bool = False
-    """Let memories without a time of their own pass, whatever ``after`` and ``before`` say."""
+    """Whether memories without a time match, whatever ``after`` and ``before`` are."""
     states: tuple[str, ...] = LIVE_STATES
     payloads: tuple[str, ...] = ("plaintext",)
-    """Memories themselves, unless said otherwise: not what was made from them."""
+    """By default memories themselves, not what was made from them."""
     sensitivities: tuple[str, ...] = ()
     asker: str = ""
-    """Leave out what is meant for another principal than this one; empty: it stays."""
+    """Leave out memories that are bound to another principal than this one; empty: include them."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for a type, state or form that does not exist."""
@@ -166,13 +166,13 @@ class Filter:
                 require_known(what, name, all_names)
 
     def up_to(self, most: str) -> Filter:
-        """This filter, without what is more sensitive than ``most``."""
+        """Return this filter without what is more sensitive than ``most``."""
         levels = SENSITIVITIES[: SENSITIVITIES.index(most) + 1]
         allowed = [level for level in levels if not self.sensitivities or level in self.sensitivities]
         return replace(self, sensitivities=tuple(allowed) or ("none",))
 
     def as_saved(self) -> dict[str, object]:
-        """What a view keeps of it: not who asks."""
+        """Return what a view stores of it: everything but the asker."""
         return {name: value for name, value in asdict(self).items() if name != "asker"}
 
 
@@ -205,24 +205,24 @@ class Hit:
     sentences: tuple[Sentence, ...] = ()
     """The sentences of the cube that matched, the best first."""
     weak: bool = False
-    """Whether it has few words in common with what was asked, and is not near to it in meaning either."""
+    """Whether it has few words in common with the question, and a low cosine too."""
 
     @property
     def relevance(self) -> float:
-        """How much it has to do with what was asked, in [0, 1]; 0 where no search measured it."""
+        """Its relevance to the question, in [0, 1]; 0 if no search measured it."""
         return float(self.why.get("relevance", 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryCall:
-    """What MemReader made of a question."""
+    """A parsed question (the paper's MemoryCall, from MemReader)."""
 
     question: str
     intent: str
     """``recall`` (a fact), ``summarize`` or ``list`` (everything that fits)."""
     topics: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
-    """Those of the topics that stand in quotation marks."""
+    """The topics in quotation marks."""
     types: tuple[str, ...] = ()
     after: int | None = None
     before: int | None = None
@@ -234,7 +234,7 @@ class MemoryCall:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """One memory in a plan: how it reaches the model, and at what price in tokens."""
+    """A memory in a plan: its form in the prompt, and its cost in tokens."""
 
     hit: Hit
     form: str
@@ -243,22 +243,22 @@ class Injection:
     label: int
     """Its number in the answer: ``[1]``."""
     part: str = "retrieved"
-    """Where it stands in the prompt: ``pinned``, then ``document``, then ``retrieved``."""
+    """Its part of the prompt: ``pinned``, then ``document``, then ``retrieved``."""
     found: bool = True
-    """Whether it is relevant by itself; else it stands there because it is pinned, or of the document."""
+    """Whether the search found it; else it is pinned, or belongs to the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Memories that were promoted together, which a plan takes all or none of: an activation cube's."""
+    """Memories that were promoted together; a plan takes all or none of them. See activation cubes."""
 
     id: str
     """The activation cube."""
     cubes: tuple[Cube, ...]
     costs: tuple[int, ...]
-    """What each takes of the context, in tokens."""
+    """The tokens of each in the context."""
     unfit: str = ""
-    """Why its state cannot be used as things stand; its text can."""
+    """Why its state cannot be used now; its text can."""
 
     @property
     def tokens(self) -> int:
@@ -267,7 +267,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """What a plan's prompt need not be read, because its state was kept."""
+    """The part of a prompt that need not be read, because its state was saved."""
 
     id: str
     """The activation cube: the one that was used, or that could not be."""
@@ -322,7 +322,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One candidate that is not in the plan, and why."""
+    """A candidate that is not in the plan, with the reason."""
 
     hit: Hit
     reason: str
@@ -330,7 +330,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a query puts in front of the model."""
+    """The content of a prompt, and what was left out."""
 
     call: MemoryCall
     chosen: tuple[Injection, ...]
@@ -377,12 +377,12 @@ def compose_names(named: object) -> None:
 
 
 def most_sensitive(*levels: str) -> str:
-    """Of some sensitivities the one that goes least far."""
+    """Return the most restricted of some sensitivities."""
     return max(levels, key=SENSITIVITIES.index)
 
 
 def new_ulids(now: int, count: int) -> list[str]:
-    """ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
+    """Return ULIDs (https://github.com/ulid/spec) for the time ``now``: 26 characters each, ascending."""
     time = "".join(_ULID_ALPHABET[(now >> shift) & 31] for shift in range(45, -1, -5))
     tails = b"".join(sorted(os.urandom(10) for _ in range(count)))
     digits = to_ulid_digits(tails)  # ten bytes are sixteen digits
@@ -390,36 +390,5 @@ def new_ulids(now: int, count: int) -> list[str]:
 
 
 def to_ulid_digits(data: bytes) -> str:
-    """Bytes, five at a time, as digits of a ULID."""
+    """Return bytes, five at a time, as digits of a ULID."""
     return b32encode(data).translate(_TO_ULID).decode("ascii")
-
-
-def parse_time(text: str) -> int:
-    """An ISO 8601 date or time as milliseconds. Raises ValueError. Without a zone it is UTC."""
-    value = datetime.fromisoformat(text.strip())
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return (value - _EPOCH) // timedelta(milliseconds=1)
-
-
-class ImpossibleTime(Damaged, ValueError):
-    """A stored time is outside the years 1 to 9999: the vault is damaged."""
-
-
-def utc(time: int) -> datetime:
-    """Convert milliseconds since 1970 to a datetime in UTC. Raises ImpossibleTime."""
-    try:
-        # In whole numbers: a float loses the millisecond of a time far ahead.
-        return datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
-    except (ValueError, OverflowError, OSError, TypeError) as error:
-        raise ImpossibleTime(
-            f"{time!r} is not a time in the years 1 to 9999", "`memos check` shows which memory has it"
-        ) from error
-
-
-def format_time(time: int, zone: tzinfo = UTC) -> str:
-    """Format milliseconds since 1970 as an RFC 3339 time in ``zone``; whole seconds get no fraction."""
-    value = utc(time)
-    if zone is not UTC:
-        value = value.astimezone(zone)
-    return value.isoformat(timespec="milliseconds" if time % 1000 else "seconds").replace("+00:00", "Z")

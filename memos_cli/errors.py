@@ -1,14 +1,14 @@
-"""Every failure that a user can meet, as one tree.
+"""The errors that a user can meet, as one tree.
 
     MemosError            1   the command failed
-    ├── UsageError        2   the request makes no sense
+    ├── UsageError        2   usage error
     ├── PartlyDone        3   some of the input failed
-    ├── NoVault          10   there is no vault here
-    ├── Locked           11   somebody else holds the vault
-    ├── Damaged          12   the vault's files are broken
-    ├── TooNew           13   a newer program made this vault
+    ├── NoVault          10   there is no vault
+    ├── Locked           11   another process locks the vault
+    ├── Damaged          12   the files of the vault are damaged
+    ├── TooNew           13   a newer program wrote the vault
     ├── Refused          14   a policy forbids it
-    └── ModelUnfit       15   no such model, or it cannot serve
+    └── ModelUnfit       15   a model is missing or unsuitable
 
 An error says *what* happened and to which path or id, and its ``hint`` says what to type next. The
 command line maps it to its exit code in one place (``cli/app.py``).
@@ -41,8 +41,14 @@ class UsageError(MemosError):
     code = 2
 
 
+def require_known(what: str, name: str, known: Collection[str]) -> None:
+    """Raise UsageError unless ``name`` is one of the ``known`` names of ``what``, such as a format."""
+    if name not in known:
+        raise UsageError(f"there is no {what} {name!r}", f"use one of: {', '.join(known)}")
+
+
 class Conflict(MemosError):
-    """Somebody else changed a memory meanwhile; nothing was overwritten."""
+    """Another process changed a memory first; nothing was overwritten."""
 
 
 class PartlyDone(MemosError):
@@ -64,7 +70,7 @@ class Locked(MemosError):
 
 
 class Damaged(MemosError):
-    """The files of the vault are broken."""
+    """The files of the vault are damaged."""
 
     code = 12
 
@@ -82,12 +88,6 @@ class Refused(MemosError):
 
 
 class ModelUnfit(MemosError):
-    """A model is missing, or is not one that can serve here."""
+    """A model is missing or unsuitable."""
 
     code = 15
-
-
-def require_known(what: str, value: str, known: Collection[str]) -> None:
-    """Raise UsageError unless ``value`` is one of ``known``; ``what`` names its kind in the message."""
-    if value not in known:
-        raise UsageError(f"there is no {what} {value!r}", f"one of: {', '.join(known)}")

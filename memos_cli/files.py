@@ -139,11 +139,12 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 @contextmanager
 def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[Path]:
-    """Yield an empty private file, which replaces ``path`` when the block ends, durable.
+    """Yield an empty private file that replaces ``path`` when the block ends, durably.
 
-    There is the old file or the whole new one, whatever happens. The new one is written in ``scratch`` (by
-    default beside ``path``; made if missing; on the same file system). A killed process leaves it behind; the
-    next one that replaces ``path`` from there deletes it. Those in a vault ``memos maintain`` deletes, too.
+    Afterwards there is the old file or the complete new one, whatever happens. The new one is written in
+    ``scratch`` (by default the folder of ``path``; created if missing; on the same file system). A killed
+    process leaves it behind; the next one that replaces ``path`` from there deletes it. `memos maintain`
+    deletes those in a vault, too.
     """
     folder = scratch or path.parent
     make_folder(folder)
@@ -289,10 +290,10 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def hold(path: Path, *, shared: bool = False, timeout: float = 0.0) -> Iterator[None]:
-    """Hold the advisory lock on the file ``path`` (made if missing) for the length of the block.
+    """Lock the file ``path`` (created if missing) for the duration of the block; the lock is advisory.
 
-    Raises Locked when it isn't free within ``timeout`` seconds. The kernel lets go of the lock of a
-    process that dies. A file that cannot be opened is Unwritable.
+    Raises Locked if it is not free within ``timeout`` seconds. The kernel releases the lock of a process that
+    dies. A file that cannot be opened is Unwritable.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)

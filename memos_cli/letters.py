@@ -12,8 +12,14 @@ import unicodedata
 
 WIDE = "\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 """For a character class: Chinese, Japanese, Korean and their punctuation; two terminal columns each."""
-CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+KANA_HAN = "\u3040-\u30ff\u3400-\u9fff"
+"""For a character class: Japanese and Chinese letters."""
+HANGUL = "\uac00-\ud7af"
+CJK = KANA_HAN + HANGUL
 """For a character class: the letters in WIDE."""
+SPACELESS = f"\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007{KANA_HAN}\uf900-\ufaff"
+"""For a character class: the blocks of Thai, Lao, Burmese, Khmer, Japanese and Chinese: a letter counts as
+a word. Unlike UNSPACED: without Hangul, and with the marks and digits of these blocks."""
 UNSPACED = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0edf"  # Thai, Lao
     "\u1000-\u1049\u1050-\u109f\ua9e0-\ua9fe\uaa60-\uaa7f\u1780-\u17d3\u17d7\u17dc\u17dd"  # Burmese, Khmer

@@ -10,20 +10,18 @@ import math
 import os
 import stat
 import tempfile
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path, user_config_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path, user_log_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
 from memos_cli.files import open_input
 
-_LONGEST_FILE = 1 << 20
-"""Largest settings file, in bytes."""
+_LONGEST_FILE = 1 << 20  # bytes
 
 
 def _setting(
@@ -34,7 +32,8 @@ def _setting(
     most: float = math.inf,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may be."""
+    """Return a field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may
+    be."""
     metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices}
     return field(default=default, metadata=metadata)
 
@@ -47,23 +46,25 @@ class Settings:
     permissions: str = _setting(
         "permissions",
         "private",
-        "private: refuse a vault that everybody may write to; any: use it all the same",
+        "private: refuse a vault that everybody may write to; any: accept it",
         choices=("private", "any"),
     )
     key_file: str = _setting(
-        "key.file", "", "file with the key of an encrypted vault; empty: where it was made"
+        "key.file", "", "file with the key of an encrypted vault; empty: the one named at init"
     )
     principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
     time_zone: str = _setting(
-        "time.zone", "", "zone in which times are read and shown, such as Europe/Berlin; empty: the system's"
+        "time.zone", "", "time zone for input and output, such as Europe/Berlin; empty: the system's"
     )
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)
+    threads: int = _setting("threads", 0, "threads for models; 0: all free ones", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
-    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
-    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    ingest_chunk: int = _setting(
+        "ingest.chunk", 900, "target length of the pieces of a long text, in characters", 50
+    )
+    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source to read, in megabytes", 1)
     ingest_encoding: str = _setting(
         "ingest.encoding",
         "",
@@ -72,13 +73,13 @@ class Settings:
     ingest_secrets: str = _setting(
         "ingest.secrets",
         "mask",
-        "keys, tokens and passwords in what is ingested: mask, refuse the piece, or allow and mark it secret",
+        "keys, tokens and passwords in sources: mask, refuse the piece, or allow and mark it secret",
         choices=("mask", "refuse", "allow"),
     )
     ingest_quarantine: str = _setting(
         "ingest.quarantine",
         "never",
-        "what waits for `memos review` before it is used: never, web (pages), or always",
+        "sources that wait for `memos review` before use: never, web (pages), or always",
         choices=("never", "web", "always"),
     )
     sensitivity_prompt: str = _setting(
@@ -90,7 +91,7 @@ class Settings:
     sensitivity_adapter: str = _setting(
         "sensitivity.adapter",
         "personal",
-        "highest sensitivity of memories that an adapter is trained on",
+        "highest sensitivity of memories in a training",
         choices=SENSITIVITIES,
     )
     sensitivity_export: str = _setting(
@@ -113,7 +114,9 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting("search.balance", 0.65, "weight of vectors beside words, 0 to 1", most=1)
+    search_balance: float = _setting(
+        "search.balance", 0.65, "weight of vectors against words, 0 to 1", most=1
+    )
     search_reranker: str = _setting(
         "search.reranker", "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
     )
@@ -125,50 +128,48 @@ class Settings:
         choices=("auto", "quote", "model"),
     )
     query_relevance: float = _setting(
-        "query.relevance", 0.5, "least probability that a memory answers the question, 0 to 1", most=1
+        "query.relevance", 0.5, "lowest probability that a memory answers the question, 0 to 1", most=1
     )
-    query_words: int = _setting("query.words", 60, "most words in a quoted answer", 1)
-    query_context: int = _setting("query.context", 4096, "tokens of context of the reader", 1)
-    query_memory: int = _setting("query.memory", 1000, "most tokens of the context for memories")
+    query_words: int = _setting("query.words", 60, "maximum words in a quoted answer", 1)
+    query_context: int = _setting("query.context", 4096, "context of the model, in tokens", 1)
+    query_memory: int = _setting("query.memory", 1000, "maximum tokens of the context for memories")
     query_sources: int = _setting(
         "query.sources",
         0,
-        "most memories in the prompt of a query; 0: as many as fit, or three for a small model",
+        "maximum memories in a prompt; 0: as many as fit, or three for a small model",
     )
-    query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
-    query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")
+    query_max_tokens: int = _setting("query.max_tokens", 256, "maximum tokens of an answer", 1)
+    query_log: int = _setting("query.log", 1000, "questions that are logged, for trainings; 0: none")
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
     activation_kv_type: str = _setting(
         "activation.kv_type",
         "f16",
-        "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
+        "type of the model's keys and values: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
     activation_disk_mb: float = _setting(
-        "activation.disk_mb", 2000.0, "megabytes that saved states may take, which `memos maintain` keeps to"
+        "activation.disk_mb", 2000.0, "megabytes for saved states, enforced by `memos maintain`"
     )
     maintain_policy: str = _setting(
         "maintain.policy",
         "economy",
-        "which states `memos maintain` keeps: economy (what pays), lru (what was used last), pinned",
+        "which states `memos maintain` keeps: economy (those that save time), lru (the last used), pinned",
         choices=("economy", "lru", "pinned"),
     )
     maintain_archive_after: float = _setting(
-        "maintain.archive_after", 0.0, "days without use after which a memory is archived; 0: never"
+        "maintain.archive_after", 0.0, "days without use until archiving; 0: never"
     )
-    parametric_scale: float = _setting(
-        "parametric.scale", 1.0, "strength with which adapters are attached", 0.0, 4.0
-    )
+    parametric_scale: float = _setting("parametric.scale", 1.0, "strength of attached adapters", 0.0, 4.0)
     parametric_likeness: float = _setting(
         "parametric.likeness",
         0.72,
-        "how near a question must be to one that an adapter has learned, to be asked of it: cosine",
+        "lowest cosine of a question and one that an adapter has learned, to use the adapter",
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
     distil_rate: float = _setting("distil.rate", 0.002, "learning rate of a training", 1e-6, 0.1)
     distil_steps: int = _setting(
-        "distil.steps", 0, "steps of a training, at most; 0: by the number of questions", most=100_000
+        "distil.steps", 0, "maximum steps of a training; 0: by the number of questions", most=100_000
     )
     distil_seed: int = _setting("distil.seed", 1, "seed of a training")
     distil_questions: str = _setting(
@@ -180,9 +181,7 @@ class Settings:
     gate_recall: float = _setting(
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )
-    gate_gain: float = _setting(
-        "gate.gain", 0.6, "by how much that must be more than without the adapter", most=1
-    )
+    gate_gain: float = _setting("gate.gain", 0.6, "least gain of that over the model alone", most=1)
     gate_independent: float = _setting(
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
@@ -192,16 +191,14 @@ class Settings:
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
     )
-    gate_drift: float = _setting(
-        "gate.drift", 0.1, "how far other answers may be from the base: KL, nats a token"
-    )
+    gate_drift: float = _setting("gate.drift", 0.1, "largest KL divergence of other answers, nats per token")
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "by what share the perplexity of the base's own answers may rise"
+        "gate.perplexity", 0.05, "largest rise of the base's perplexity, a share"
     )
     gate_routing: float = _setting(
-        "gate.routing", 0.99, "share of questions on other things that must stay untouched", most=1
+        "gate.routing", 0.99, "share of questions on other subjects that must stay unaffected", most=1
     )
-    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
+    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts as half", 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +256,11 @@ def cache_folder() -> Path:
     return folder
 
 
+def log_folder() -> Path | None:
+    """Return the folder of log files, on Linux ``$XDG_STATE_HOME/memos/log``; None without a home folder."""
+    return _user_folder(user_log_path)
+
+
 def vault_folder(settings: Settings) -> Path:
     """Return the folder of the vault. Raises UsageError if none is set and there is no home folder."""
     if settings.vault:
@@ -313,7 +315,7 @@ def check_principal(name: str, kinds: Sequence[str] = ("user", "agent")) -> str:
 
 
 _RETIRED = {"parametric.relevance"}
-"""Settings of earlier versions that are read and have no effect any more."""
+"""Accepted without effect."""
 
 
 def load_settings(
@@ -321,7 +323,7 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> tuple[Settings, list[Origin]]:
-    """The settings and, for each, where it came from. Flags that are None are not given.
+    """Return the settings and, for each, where it came from. Flags that are None are not given.
 
     Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
     """
@@ -355,15 +357,17 @@ def load_settings(
 
 
 def _read_file(path: Path) -> dict[str, object]:
-    """The file's keys, tables joined by dots. A missing file is an empty one."""
+    """Return the file's keys, tables joined by dots. A missing file counts as empty."""
+    import tomli
+
     try:
         with open_input(path, f"make {path} a file that you can read") as stream:
-            tables = tomllib.loads(stream.read(_LONGEST_FILE).decode("utf-8-sig"))
+            tables = tomli.loads(stream.read(_LONGEST_FILE).decode("utf-8-sig"))
     except UsageError as error:
         if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
             return {}
         raise
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}", f"fix {path} or move it aside") from error
     flat: dict[str, object] = {}
     for key, value in tables.items():

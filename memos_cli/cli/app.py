@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -116,9 +116,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 (said without a traceback, as the last resort)
         if damage := find_damage():  # a value that no write leaves, where the code expects another
             _fail(damage, "`memos check` lists all of it; restore a backup", Damaged.code)
-        _fail(  # a bug of ours
-            f"internal error: {type(error).__name__}: {error}", "run it again with --debug, and report it", 1
-        )
+        _fail_unexpectedly(error)
     sys.exit(0)
 
 
@@ -139,6 +137,26 @@ def _open_missing_streams() -> None:
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     """Leave through every open block, so that a transaction in the making is undone."""
     raise SystemExit(128 + number)
+
+
+def _fail_unexpectedly(error: Exception) -> NoReturn:
+    """Report a bug of ours, with a log file that a bug report can include."""
+    from memos_cli.cli.error_log import write_error_log
+
+    message = f"internal error: {type(error).__name__}: {error}"
+    hint = "run it again with --debug, and report the error"
+    if path := write_error_log(error, sys.argv[1:], _names(typer.main.get_command(build()))):
+        message += f" (details: {path})"
+        hint = f"report the error with {path}; it has no text of yours"
+    _fail(message, hint, 1)
+
+
+def _names(command: Any) -> set[str]:
+    """Return the names of a command's options and subcommands, and of theirs."""
+    names = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    for name, each in getattr(command, "commands", {}).items():
+        names |= {name} | _names(each)
+    return {name for name in names if name}
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:

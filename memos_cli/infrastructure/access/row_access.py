@@ -1,13 +1,13 @@
-"""What of a vault a principal may read, as a narrower database: every statement on it sees that, and no more.
+"""Row-level access: a database connection that shows a principal only what it may read.
 
-``governance.decide`` judges one cube. For all of them at once its rules are laid out as a few small tables,
-and ``cube``, ``question`` and ``audit`` are shadowed by temporary views of the same names, which SQLite looks
-up first. So no way to a payload can forget to ask. Writes go through another connection, which sees all:
-``Transaction`` has the vault decide on each cube that it is to change.
+``governance.decide`` judges one memory. For all of them at once, its rules become a few small tables, and
+temporary views with the names ``cube``, ``question`` and ``audit`` hide the tables, because SQLite looks them
+up first. So no query can miss the check. Writes use another connection, which sees everything;
+``Transaction`` asks the vault about each memory that it changes.
 
-Nothing is shadowed for the vault's creator while nobody else has anything: then it costs nothing. Anyone else
-is narrowed from the start: a search weighs words differently in a narrowed vault, and that would show that
-somebody else has stored something.
+Nothing is hidden for the creator of the vault while nobody else has anything: then access checks cost
+nothing. Everyone else is restricted from the start: a search weighs words differently in a restricted vault,
+which would reveal that somebody else has stored something.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class Scope:
         self._seen = seen
 
     def _only_looks(self) -> bool:
-        """Whether all that was written since is that somebody looked. Any other change has an audit row."""
+        """Return whether only audit rows of reads were written since. Every other change has an audit row
+        too."""
         last, others = self._connection.execute(
             f"SELECT max(n), total(action NOT IN ({_LOOKS})) FROM main.audit WHERE n > ?", (self._audited,)
         ).fetchone()
@@ -143,14 +144,14 @@ class Scope:
 
 
 def _is_alone(db: Connection, principal: str) -> bool:
-    """Whether nobody else has anything here."""
+    """Return whether nobody else has anything here."""
     others = """SELECT EXISTS (SELECT 1 FROM main.cube WHERE owner < ?1 OR owner > ?1)
       OR EXISTS (SELECT 1 FROM main.question WHERE principal <> ?1)"""
     return not db.execute(others, (principal,)).fetchone()[0]
 
 
 def _tags(db: Connection) -> list[tuple[str, str]]:
-    """The tags in use that the rules cover, each with the owner whose cubes they open."""
+    """Return the tags in use that the rules cover, each with the owner whose memories they open."""
     paths: dict[str, set[str]] = {}
     for owner, path in db.execute(
         "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'tag'"
@@ -161,13 +162,13 @@ def _tags(db: Connection) -> list[tuple[str, str]]:
 
 
 def _above(tag: str) -> list[str]:
-    """A tag and all that it lies below: "a/b" and "a"."""
+    """Return a tag and all tags above it: "a/b" and "a"."""
     parts = tag.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def _in_views(db: Connection, now: int) -> Iterable[int]:
-    """The cubes that views open."""
+    """Return the memories that views open."""
     for owner, name in db.execute(
         "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'view'"
     ).fetchall():

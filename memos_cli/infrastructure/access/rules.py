@@ -1,6 +1,6 @@
-"""The rules of governance as rows: who was granted what, who is in which group, which tokens hold.
+"""The rules of access as rows: grants, groups and tokens.
 
-Each write leaves its audit row. A connection that is read here sees all of the vault.
+Each write adds its audit row. The connection must see the whole vault.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _RULES = "SELECT owner, kind, target, principal, right, giver, created, expires 
 
 
 def all_rules(db: Connection) -> list[Rule]:
-    """All rules, in the order in which they were granted."""
+    """Return all rules, in the order in which they were granted."""
     return [Rule(*row) for row in db.execute(f"{_RULES} ORDER BY n")]
 
 
 def groups_of(db: Connection, principal: str) -> frozenset[str]:
-    """The groups that a principal is in."""
+    """Return the groups of a principal."""
     return frozenset(
         row[0] for row in db.execute("SELECT circle FROM member WHERE principal = ?", (principal,))
     )
 
 
 def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Header:
-    """What decides on a cube, by its row number; ``db`` sees all of the vault."""
+    """Return what decides about access to a memory, by its row number; ``db`` sees the whole vault."""
     id, owner, payload = db.execute("SELECT id, owner, payload FROM cube WHERE n = ?", (cube,)).fetchone()
     tags = db.execute("SELECT tag FROM tag WHERE cube = ?", (cube,)).fetchall()
     views = {rule.target for rule in rules if rule.kind == "view" and rule.owner == owner}
@@ -54,7 +54,7 @@ def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Hea
 
 
 def view_of(db: Connection, name: str, owner: str) -> Filter | None:
-    """A saved filter of ``owner``'s."""
+    """Return a saved filter of ``owner``."""
     row = db.execute("SELECT filter FROM view WHERE name = ? AND owner = ?", (nfc(name), owner)).fetchone()
     return queries.filter_from_json(row[0]) if row else None
 
@@ -106,13 +106,13 @@ def add_token(change: Transaction, principal: str, role: str, sha256: bytes, exp
 
 
 def drop_token(change: Transaction, n: int, principal: str) -> None:
-    """Let a token hold no longer."""
+    """Revoke a token."""
     change.db.execute("DELETE FROM token WHERE n = ?", (n,))
     change.note("token-revoke", {"n": n, "principal": principal})
 
 
 def set_policy(change: Transaction, name: str, value: str) -> None:
-    """What the vault's maker wants of all who use it; "" takes it back."""
+    """Set a rule of the vault's owner for everyone who uses it; "" removes it."""
     key_values.put(change, name, value)
     change.note("policy", {name: value})
 
@@ -126,7 +126,8 @@ def bind(change: Transaction, cube: int, principal: str, task: str) -> None:
 
 
 def tasks(db: Connection) -> list[tuple[str, str, int, int]]:
-    """The tasks that memories are kept for: (task, principal, how many memories, how many of them live)."""
+    """Return the tasks that memories are bound to: (task, principal, number of memories, number of live
+    ones)."""
     return db.execute(
         """SELECT b.task, b.principal, count(*), sum(c.state IN ('generated', 'activated'))
            FROM bound b JOIN cube c ON c.n = b.cube
@@ -135,7 +136,7 @@ def tasks(db: Connection) -> list[tuple[str, str, int, int]]:
 
 
 def bound_to(db: Connection, task: str) -> list[int]:
-    """The memories that are kept for a task."""
+    """Return the memories that are bound to a task."""
     rows = db.execute("SELECT c.n FROM bound b JOIN cube c ON c.n = b.cube WHERE b.task = ?", (task,))
     return [n for (n,) in rows.fetchall()]
 

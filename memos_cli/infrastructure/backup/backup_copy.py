@@ -1,9 +1,9 @@
-"""Copy a vault that is in use into a folder of backups.
+"""Copy a vault that is in use into a backup folder.
 
-In WAL mode only a checkpoint writes to the file of the database, and none does while a transaction reads that
-file alone. So the log is emptied, such a transaction is begun, and then the file is copied as it stands,
-piece by piece, while others read and write. Where others keep the log from being emptied, SQLite's backup API
-makes a copy first. See https://sqlite.org/walformat.html#locks
+In WAL mode only a checkpoint writes to the file of the database, and none runs while a transaction reads that
+file alone. So the log is emptied, such a transaction begins, and the file is copied piece by piece while
+others read and write. If others keep the log from being emptied, SQLite's backup API makes a copy first. See
+https://sqlite.org/walformat.html#locks
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from memos_cli.infrastructure.vault import row_checks
 _TRIES = 5
 """How often to empty the log again if another process writes in between."""
 _PATIENCE = 1.0
-"""Seconds to wait until the log can be emptied; other writers wait meanwhile."""
+"""Seconds to wait until the log can be emptied, while other writers wait."""
 _WORKERS = 4
 _BUFFER = 1 << 20
 _TICK = 50_000_000
@@ -49,12 +49,12 @@ class _Stopped(Exception):
 
 
 class BlobGone(Damaged):
-    """A blob that the copied rows name is missing: another process may have deleted it meanwhile."""
+    """A blob of the copied rows is missing: another process may have deleted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StableDatabase:
-    """A database at one time: a transaction that reads it, and a file that does not change meanwhile."""
+    """A database as of one moment: a transaction that reads it, and a file that does not change."""
 
     db: Connection
     descriptor: int
@@ -63,7 +63,7 @@ class StableDatabase:
 
     @property
     def stamp(self) -> Stamp:
-        """What the file is recognised by, as long as nobody writes to it."""
+        """What identifies the state of the file until somebody writes to it."""
         found = os.fstat(self.descriptor)
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
@@ -267,7 +267,7 @@ class Copying:
 
     @contextmanager
     def _new(self, sha256: str, size: int) -> Iterator[bool]:
-        """Whether the block must write this object. If it raises, the object counts as not written."""
+        """Return whether the block must write this object. If it raises, the object counts as not written."""
         with self._lock:
             is_new = self.present.get(sha256) != size and sha256 not in self.new
             if is_new:

@@ -41,8 +41,10 @@ from memos_cli.infrastructure.backup.backup_format import (
     VERSION,
     Entry,
     Manifest,
+    read_header,
     read_manifest,
     read_tree,
+    read_vault_id,
 )
 
 _MARK = "BACKUP.json"
@@ -67,7 +69,7 @@ class Survey:
 
 
 class BackupFolder:
-    """The snapshots of one vault in a folder. Objects of the class hold nothing open."""
+    """The snapshots of one vault in a folder. The object keeps no file open."""
 
     def __init__(self, folder: Path, vault: str) -> None:
         self.folder, self.vault = folder, vault
@@ -117,17 +119,15 @@ class BackupFolder:
         """Open an existing folder. Raises UsageError, Refused, Damaged and TooNew; nothing is written."""
         path = folder / _MARK
         try:
-            known = json.loads(read_small(path))
-            if known["format"] != FORMAT or not isinstance(known["version"], int):
-                raise ValueError("it is of another program")
-            vault = str(known["vault"])
+            data = read_small(path)
+            header, vault = read_header(data), read_vault_id(data)
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(f"{folder} holds no backups", "name a folder of `memos backup`") from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except ValueError as error:
             raise Damaged(f"{path} is damaged", "name another folder of backups") from error
-        if known["version"] > VERSION:
+        if header.version > VERSION:
             raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
         _guard(folder, is_open=is_open)
         return cls(folder, vault)
@@ -171,7 +171,7 @@ class BackupFolder:
     def manifest(self, name: str) -> Manifest:
         """Read the manifest of a snapshot. Raises UsageError, Damaged."""
         if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of a snapshot", self._list)
+            raise UsageError(f"{name!r} is not the name of a snapshot", self._list)
         return self._manifest(self.folder / "snapshots" / f"{name}.json")
 
     def _manifest(self, path: Path) -> Manifest:
@@ -184,11 +184,11 @@ class BackupFolder:
             raise UsageError(f"there is no snapshot {name}", self._list) from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {self.folder} readable by you") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             raise Damaged(f"the manifest of the snapshot {name} is damaged", f'rm "{path}"') from error
 
     def tree(self, manifest: Manifest) -> list[Entry]:
-        """The files of a snapshot, pieces of one file in their order. Raises Damaged."""
+        """Return the files of a snapshot, the pieces of a file in order. Raises Damaged."""
         path = self.path(manifest.tree)
         try:
             if path.lstat().st_size > _LONGEST_TREE:
@@ -198,21 +198,21 @@ class BackupFolder:
         except OSError as error:
             raise self._damaged(manifest.tree, error.strerror or "") from error
         if hashlib.sha256(data).hexdigest() != manifest.tree:
-            raise self._damaged(manifest.tree, "its bytes are not those that its name tells")
+            raise self._damaged(manifest.tree, "its bytes do not match its name")
         try:
             return read_tree(data, manifest.size)
         except ValueError as error:
             raise self._damaged(manifest.tree, str(error)) from error
 
     def path(self, sha256: str) -> Path:
-        """Where an object lies. Its name must be a sha256 in hexadecimal."""
+        """Return the path of an object. Its name must be a sha256 in hexadecimal."""
         assert SHA256.fullmatch(sha256)
         return self.folder / "objects" / sha256[:2] / sha256
 
     def read(self, entry: Entry) -> Iterator[memoryview]:
-        """The bytes of an object, a part at a time; the last one comes after all were verified.
+        """Yield the bytes of an object, a part at a time; the last one after all were verified.
 
-        Raises Damaged if they are others, or more.
+        Raises Damaged if they are altered, or more.
         """
         digest, left = hashlib.sha256(), entry.size
         try:
@@ -222,19 +222,19 @@ class BackupFolder:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size != left:
-                raise self._damaged(entry.sha256, "it is of another length")
+                raise self._damaged(entry.sha256, "it has another length")
             buffer = bytearray(min(_BUFFER, left))
             while left:
                 count = file.readinto(buffer)
                 if not count or count > left:
-                    raise self._damaged(entry.sha256, "it is of another length")
+                    raise self._damaged(entry.sha256, "it has another length")
                 part = memoryview(buffer)[:count]
                 digest.update(part)
                 left -= count
                 if left:
                     yield part
         if digest.hexdigest() != entry.sha256:
-            raise self._damaged(entry.sha256, "its bytes are not those that its name tells")
+            raise self._damaged(entry.sha256, "its bytes do not match its name")
         if entry.size:
             yield part
 
@@ -245,7 +245,7 @@ class BackupFolder:
         )
 
     def _sizes(self) -> dict[str, int]:
-        """Bytes of every object that is there, by name."""
+        """Return the size of every object in bytes, by name."""
         sizes: dict[str, int] = {}
         for folder in self._object_folders():
             with os.scandir(folder) as found:
@@ -271,7 +271,7 @@ class BackupFolder:
 
     @contextmanager
     def writing(self, sha256: str) -> Iterator[int]:
-        """A descriptor for the bytes of a new object; if the block raises, there is none."""
+        """Yield a descriptor to write a new object; if the block raises, there is none."""
         path = self.path(sha256)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)

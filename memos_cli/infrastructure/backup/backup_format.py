@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from memos_cli.cube import format_time, parse_time, utc
 from memos_cli.infrastructure.memories import key_values
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.validation import Count, Header, Sha256, parse_json
 
 FORMAT = "memos-backup"
 VERSION = 1
@@ -36,7 +38,7 @@ _BEGINS = 60_000
 """Milliseconds within which a backup begins to copy after that note."""
 
 Stamp = tuple[int, ...]
-"""What tells whether the file of a database was written to: its device, inode, size and times."""
+"""Device, inode, size and times of a database file: they change with every write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Manifest:
     """That of the database when it was copied; None if another write could have the same one."""
 
     def line(self, vault: str) -> bytes:
-        """The content of its file; ``vault`` is the id of the vault."""
+        """Return the content of its file; ``vault`` is the id of the vault."""
         known = {
             "format": FORMAT, "version": VERSION, "vault": vault, "time": format_time(self.time),
             "tree": self.tree, "bytes": self.size, "audit": self.audit, "stamp": self.stamp,
@@ -76,7 +78,7 @@ class Manifest:
 
 
 def name_of(time: int) -> str:
-    """The name of a snapshot that was taken at ``time``."""
+    """Return the name of a snapshot taken at ``time``."""
     return utc(time).strftime("%Y%m%dT%H%M%S.") + f"{time % 1000:03}Z"
 
 
@@ -85,24 +87,41 @@ def time_of(name: str) -> int:
     return parse_time(datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ").isoformat())  # without a zone it is UTC
 
 
+class _Mark(Struct):
+    vault: str
+
+
+class _ManifestFile(Struct):
+    vault: str
+    tree: Sha256
+    bytes: Count
+    audit: str
+    stamp: tuple[int, ...] | None
+
+
+def read_header(data: bytes) -> Header:
+    """Read the format and version of a manifest or ``BACKUP.json``. Raises ValueError."""
+    header = parse_json(data, Header)
+    if header.format != FORMAT:
+        raise ValueError("it is of another program")
+    return header
+
+
+def read_vault_id(data: bytes) -> str:
+    """Return the id of the vault that ``BACKUP.json`` names. Raises ValueError."""
+    return parse_json(data, _Mark).vault
+
+
 def read_manifest(name: str, data: bytes, vault: str) -> Manifest:
-    """Read the manifest of a snapshot of ``vault``. Raises ValueError, TypeError, KeyError."""
-    known: dict[str, Any] = json.loads(data)
-    if not NAME.fullmatch(name) or (known["format"], known["version"], known["vault"]) != (
-        FORMAT,
-        VERSION,
-        vault,
-    ):
-        raise ValueError("of another vault or version")
-    stamp, tree, size = known["stamp"], known["tree"], known["bytes"]
-    if not SHA256.fullmatch(tree) or not isinstance(size, int) or size < 0:
-        raise ValueError("no tree")
-    is_stamp = isinstance(stamp, list) and all(isinstance(each, int) for each in stamp)
-    return Manifest(name, time_of(name), tree, size, str(known["audit"]), tuple(stamp) if is_stamp else None)
+    """Read the manifest of a snapshot of ``vault``. Raises ValueError."""
+    file = parse_json(data, _ManifestFile)
+    if not NAME.fullmatch(name) or read_header(data).version != VERSION or file.vault != vault:
+        raise ValueError("it is of another vault or version")
+    return Manifest(name, time_of(name), file.tree, file.bytes, file.audit, file.stamp)
 
 
 def to_tree(entries: Sequence[Entry]) -> bytes:
-    """The object that lists the files of a snapshot: lines of sha256, bytes and path."""
+    """Return the object that lists the files of a snapshot: lines of sha256, bytes and path."""
     return "".join(f"{entry.sha256} {entry.size} {entry.path}\n" for entry in entries).encode()
 
 
@@ -113,10 +132,10 @@ def read_tree(data: bytes, size: int) -> list[Entry]:
     for line in data.decode("ascii").splitlines():
         match = _ENTRY.fullmatch(line)
         if match is None:
-            raise ValueError("a line of it names no file of a vault")
+            raise ValueError("a line does not name a file of a vault")
         entry = Entry(match[3], int(match[2]), match[1])
         if entry.path.startswith("blobs/") and entry.path != blob_path(entry.sha256):
-            raise ValueError("it names a blob that is another one")
+            raise ValueError("a blob has the path of another one")
         is_next_piece = entry.path == "memos.db" and entries and entries[-1].path == "memos.db"
         if entry.path in seen and not is_next_piece:
             raise ValueError("it names a file twice")
@@ -128,7 +147,7 @@ def read_tree(data: bytes, size: int) -> list[Entry]:
 
 
 def blob_path(sha256: str) -> str:
-    """Where a blob lies in a vault."""
+    """Return the path of a blob in a vault."""
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
@@ -139,7 +158,7 @@ def note_backup(change: Transaction, folder: Path, time: int) -> None:
 
 
 def holding(db: Connection, created: int) -> tuple[str, ...]:
-    """The folders of backups that may hold a memory that was created at ``created``."""
+    """Return the backup folders that may have a memory that was created at ``created``."""
     return tuple(
         unquote(urlsplit(uri).path)
         for uri, time in key_values.starting(db, _KNOWN).items()

@@ -1,9 +1,8 @@
-"""Adapter cubes: LoRA adapters that hold memories in their weights, their training sets and report cards.
+"""Adapter cubes: LoRA adapters with memories in their weights, their training sets and report cards.
 
-Reads take no lock; the writes are those of one ``Transaction``. The state of the cube says what an adapter is
-good for: ``generated``, its training was interrupted and the blob is a checkpoint; ``activated``, it passed
-its gate and is used; ``archived``, its gate refused it, or it was demoted, or its weights are gone: kept,
-never used.
+Reads take no lock; writes belong to a ``Transaction``. The state shows what an adapter is good for:
+``generated``, its training was interrupted and the blob is a checkpoint; ``activated``, it passed its gate
+and is used; ``archived``, its gate refused it, it was demoted, or its weights are gone: stored, never used.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import lineage
@@ -22,26 +21,27 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 
 LOST = {"forgotten": "a source was forgotten", "damaged": "its weights were damaged"}
-"""Why an adapter has no weights any more."""
+"""Why an adapter has lost its weights."""
 
 
-LESSON_KINDS = ("fact", "near miss", "control", "example")
+LessonKind = Literal["fact", "near miss", "control", "example"]
+LESSON_KINDS: tuple[str, ...] = get_args(LessonKind)
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One question and answer of an adapter's training set."""
+    """A question and its answer, from the training set of an adapter."""
 
     question: str
     answer: str
     kind: str
     """``fact``, ``near miss`` (its memories do not answer it), ``control`` (of other things), ``example``."""
     held_out: bool = False
-    """Whether it is kept from training, for the gate to ask."""
+    """Whether it is left out of the training, and asked by the gate."""
     source: int | None = None
     """The memory that it is from, which takes it along when it is forgotten; None for none."""
     key: str = ""
-    """What an answer must hold to be right: the name, the number; "" where that is not judged."""
+    """What a right answer must contain, such as a name or number; "" if that is not judged."""
     made: str = ""
     """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; or ""."""
 
@@ -91,27 +91,27 @@ class Adapter:
     sources: tuple[Source, ...]
     """Empty where all of them are gone."""
     lessons: Mapping[str, int]
-    """How many it has, by kind; of all, so many are ``held out``."""
+    """The number of questions by kind, and of those that are ``held out``."""
 
     @property
     def stale(self) -> str:
-        """Why its weights do not hold what its memories say now; "" if they do."""
+        """Why its weights do not match its memories; "" if they do."""
         if self.blob is None:
             return LOST.get(self.lost, "its weights are gone")
         return lineage.staleness(self.sources)
 
     @property
     def good(self) -> bool:
-        """Whether it passed its gate, and holds what its memories say now."""
+        """Whether it passed its gate and matches its memories."""
         passed = self.state == "activated" or (self.state == "archived" and self.report.get("passed") is True)
         return passed and not self.stale
 
 
 def digest_of(model: str, name: str, ids: Sequence[str], *, attempt: bool = False) -> bytes:
-    """What makes two adapters the same: trained again, they are one, in a new version.
+    """Return the digest that identifies an adapter: trained again, it is a new version of the same one.
 
-    ``model`` is the sha256 of the base, ``ids`` are those of the memories, in order. An ``attempt`` is what
-    stands beside a good adapter, and does not replace it.
+    ``model`` is the sha256 of the base, ``ids`` are those of the memories, in order. An ``attempt`` is stored
+    in addition to a good adapter, and does not replace it.
     """
     parts = ["parametric", model, name, list(ids), *(["attempt"] if attempt else [])]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).digest()
@@ -121,7 +121,7 @@ def digest_of(model: str, name: str, ids: Sequence[str], *, attempt: bool = Fals
 
 
 def adapters(db: Connection, *, now: int, where: str = "1", values: Sequence[object] = ()) -> list[Adapter]:
-    """The adapter cubes, oldest first; ``where`` is a condition on ``cube c`` and ``parametric p``."""
+    """Return the adapter cubes, oldest first; ``where`` is a condition on ``cube c`` and ``parametric p``."""
     rows = db.execute(
         f"""SELECT c.n, c.id, c.version, v.title, c.state, CAST(p.blob AS TEXT), CAST(p.lost AS TEXT),
               CAST(p.bytes AS INTEGER), CAST(p.model AS TEXT), CAST(p.fingerprint AS TEXT),
@@ -143,17 +143,17 @@ def _adapter(db: Connection, row: Any, now: int) -> Adapter:
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Adapter | None:
-    """The adapter cube with this row number, if it is one."""
+    """Return the adapter cube with this row number, if it is one."""
     return next(iter(adapters(db, now=now, where="c.n = ?", values=(cube,))), None)
 
 
 def by_digest(db: Connection, digest: bytes, *, now: int) -> Adapter | None:
-    """The adapter cube of a digest, if there is one."""
+    """Return the adapter cube with a digest, if there is one."""
     return next(iter(adapters(db, now=now, where="c.digest = ?", values=(digest,))), None)
 
 
 def unfinished(db: Connection, model: str, name: str, ids: Sequence[str], *, now: int) -> Adapter | None:
-    """The checkpoint that a training of these memories can go on from, if there is one."""
+    """Return the checkpoint from which a training of these memories can continue, if there is one."""
     for attempt in (True, False):
         found = by_digest(db, digest_of(model, name, ids, attempt=attempt), now=now)
         if found and found.state == "generated" and not found.stale:
@@ -168,7 +168,7 @@ def is_any_used(db: Connection) -> bool:
 
 
 def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]:
-    """The adapters that are used and were made from one of ``cubes``. Some may be ``stale``."""
+    """Return the adapters in use that were made from one of ``cubes``. Some may be ``stale``."""
     marks = ",".join("?" * len(cubes))
     where = f"""c.state = 'activated' AND EXISTS (
       SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source IN ({marks}))"""
@@ -176,19 +176,19 @@ def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Adapter]
 
 
 def pinned(db: Connection, view: str, *, now: int) -> list[Adapter]:
-    """The adapters that are used and that a view ("": no view) pins. Some may be ``stale``."""
+    """Return the adapters in use that a view ("": without a view) pins. Some may be ``stale``."""
     where = "c.state = 'activated' AND EXISTS (SELECT 1 FROM pin WHERE pin.cube = c.n AND pin.view = ?)"
     return adapters(db, now=now, where=where, values=(nfc(view),))
 
 
 def made_from(db: Connection, cube: int, *, now: int) -> list[Adapter]:
-    """The adapter cubes, in any state, that were made from a memory."""
+    """Return the adapter cubes, in any state, that were made from a memory."""
     where = "EXISTS (SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source = ?)"
     return adapters(db, now=now, where=where, values=(cube,))
 
 
 def lessons(db: Connection, cube: int) -> list[Lesson]:
-    """The training set of an adapter, held-out questions included, in its order."""
+    """Return the training set of an adapter in order, held-out questions included."""
     rows = db.execute(
         """SELECT question, answer, kind, held_out, source, key, made FROM lesson
            WHERE cube = ? ORDER BY position""",
@@ -201,7 +201,7 @@ def lessons(db: Connection, cube: int) -> list[Lesson]:
 
 
 _ASKED = "kind <> 'control' AND NOT held_out"
-"""The lessons that decide what an adapter is asked: what was held out for its gate is not among them."""
+"""The questions that decide when an adapter is used: without those held out for its gate."""
 
 
 def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:
@@ -250,13 +250,13 @@ def keep(
     state: str,
     action: str = "",
 ) -> tuple[str, int, list[str]]:
-    """Keep an adapter as a cube in ``state``; ``sources`` are (cube, version). ``action`` names it in the
-    audit, if not the state does.
+    """Store an adapter as a cube in ``state``; ``sources`` are (memory, version). ``action`` names it in the
+    audit, by default after the state.
 
-    A cube of the same base, name and memories gets a new version. But a checkpoint or a refusal replaces no
-    ``good`` adapter: it stands beside it as a cube of its own, until a later training is kept in its place.
-    Returns its id, its version, and the blobs that may be deleted after the commit. Raises MemosError when a
-    source is not what was read any more.
+    A cube of the same base, name and memories gets a new version. But a checkpoint or a refused adapter
+    replaces no ``good`` one: it is a cube of its own until a later training replaces it. Returns its id, its
+    version, and the blobs that may be deleted after the commit. Raises MemosError if a source is not the
+    version that was read.
     """
     db = change.db
     read = [(cube, version, "document") for cube, version in sources]
@@ -288,7 +288,15 @@ def keep(
              seconds) VALUES (?, ?, '', ?, ?, ?, ?, ?, ?)""",
         (cube, weights.blob, weights.size, weights.model, *texts, weights.seconds),
     )
-    db.executemany(
+    _insert_lessons(change, cube, lessons)
+    change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
+    if state == "activated":
+        lineage.activate(change, read)
+    return id, version, old
+
+
+def _insert_lessons(change: Transaction, cube: int, lessons: Sequence[Lesson]) -> None:
+    change.db.executemany(
         """INSERT INTO lesson (cube, position, source, kind, held_out, question, answer, key, made)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         [
@@ -297,16 +305,12 @@ def keep(
             for at, each in enumerate(lessons)
         ],
     )  # fmt: skip
-    change.tell(cube, action or _ACTIONS[state], {"to": "parametric", "from": ids, "state": state})
-    if state == "activated":
-        lineage.activate(change, read)
-    return id, version, old
 
 
 def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
-    """Keep vectors of lessons: (cube, position, the question that was embedded, vector as it is stored).
+    """Store vectors of questions: (cube, position, the question that was embedded, vector as stored).
 
-    Those whose lesson has gone or changed meanwhile are dropped.
+    Those of questions that were deleted or changed since are dropped.
     """
     change.db.executemany(
         """INSERT OR REPLACE INTO lesson_vector (cube, position, embedder, data)
@@ -316,9 +320,9 @@ def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int,
 
 
 def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state: str) -> None:
-    """Note what a gate found that was run again, and the state that follows from it.
+    """Store the result of a gate that ran again, and the state that follows from it.
 
-    Raises MemosError for what no gate can let pass: a checkpoint, and weights that are stale.
+    Raises MemosError for an adapter that cannot pass: a checkpoint, or stale weights.
     """
     found = by_cube(change.db, cube, now=change.now)
     problem = "its training was interrupted" if found and found.state == "generated" else ""
@@ -331,7 +335,7 @@ def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state:
 
 
 def detach(change: Transaction, cube: int) -> bool:
-    """Let an adapter no longer be used; its memories are read as text. Returns whether anything changed."""
+    """Stop using an adapter; its memories are read as text. Returns whether anything changed."""
     (state,) = change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
     if state not in ("generated", "activated"):
         return False
@@ -349,9 +353,9 @@ def reattach(change: Transaction, cube: int) -> None:
 
 
 def set_aside(change: Transaction, cube: int) -> list[str]:
-    """Let go of weights that cannot serve: a repair. Returns the blobs that may be deleted after the commit.
+    """Drop weights that cannot be used: a repair. Returns the blobs that may be deleted after the commit.
 
-    What cannot be made again stays: the lessons, and the recipe as far as it can be read.
+    What cannot be made again stays: the questions, and the recipe as far as it is readable.
     """
     db = change.db
     blobs = _blobs(db, cube)
@@ -375,7 +379,7 @@ def _unusable(problem: str) -> MemosError:
 
 
 def _number(change: Transaction, digest: bytes) -> int | None:
-    """The adapter of a digest: the principal's own, whatever others have trained."""
+    """Return the principal's own adapter with a digest, if there is one."""
     row = change.db.execute(
         "SELECT n FROM cube WHERE digest = ? AND payload = 'parametric' AND owner = ?",
         (digest, change.principal),

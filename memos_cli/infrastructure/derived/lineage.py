@@ -38,7 +38,7 @@ class Source:
 
 
 def staleness(sources: Sequence[Source]) -> str:
-    """Why what was made from ``sources`` does not say any more what they say; "" if it does."""
+    """Return why something made from ``sources`` is out of date; "" if it is not."""
     for source in sources:
         if not source.live:
             return "a source is archived, expired or merged"
@@ -48,7 +48,7 @@ def staleness(sources: Sequence[Source]) -> str:
 
 
 def sources_of(db: Connection, cube: int, now: int) -> tuple[Source, ...]:
-    """What a derived cube was made from, in the order in which it was read."""
+    """Return the memories that a derived cube was made from, in the order in which they were read."""
     rows = db.execute(
         """SELECT d.source, c.id, d.version, d.part, c.version,
              c.state IN ('generated', 'activated') AND (c.expires IS NULL OR c.expires > ?)
@@ -62,14 +62,14 @@ def sources_of(db: Connection, cube: int, now: int) -> tuple[Source, ...]:
 
 
 def readings(db: Connection, cube: int) -> list[Reading]:
-    """What was written of the memories that a derived cube was made from."""
+    """Return the versions that a derived cube was made from, as (memory, version, part)."""
     return db.execute(
         "SELECT source, version, part FROM derived WHERE cube = ? ORDER BY position", (cube,)
     ).fetchall()
 
 
 def ids_of(db: Connection, sources: Sequence[Reading]) -> list[str]:
-    """The ids of memories that were read."""
+    """Return the ids of memories that were read."""
     return [db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()[0] for cube, _, _ in sources]
 
 
@@ -125,19 +125,19 @@ def write_cube(
 
 
 def activate(change: Transaction, sources: Sequence[Reading]) -> None:
-    """Note that new memories have been put to use: something was made from them."""
+    """Change the state of new memories to activated: something was made from them."""
     for cube, _, _ in sources:
         if change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
             change.set_state(cube, "activated", "promote")
 
 
 def to_json(value: Mapping[str, Any]) -> str:
-    """An object as it is kept: its keys sorted, so that equal ones are equal texts."""
+    """Write an object with sorted keys, so that equal objects are equal texts."""
     return json.dumps(dict(value), ensure_ascii=False, sort_keys=True)
 
 
 def from_json(text: str) -> dict[str, Any]:
-    """An object as it was kept; a damaged one is empty, and so fits nothing (`memos check` tells)."""
+    """Read an object; a damaged one is empty and matches nothing (`memos check` reports it)."""
     try:
         kept = json.loads(text)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Activation cubes: which versions of which memories they were made from, and the state that was kept.
+"""Activation cubes: saved states of a model, and the versions of the memories that they were made from.
 
-Reads take no lock; the writes are those of one ``Transaction``. A state is found by its key: sha256 over its
-fingerprint and its tokens, so that it is used for a prompt that starts with just these tokens, read under
-just these conditions, or not at all.
+Reads take no lock; writes belong to a ``Transaction``. A state is found by its key: sha256 of its fingerprint
+and its tokens. So it is used only for a prompt that starts with exactly these tokens, read under the same
+conditions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 _REQUEST = "rebuild:"
-"""Of the policies that ask for a state: what another vault had, and is to be made here."""
+"""Prefix of the names of requests for states that another vault had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class State:
     """A saved state, before it is a cube."""
 
     view: str
-    """Whose pinned memories stand before it; "" for no view."""
+    """The view whose pinned memories precede it; "" for no view."""
     blob: str
     size: int
     """Of the blob, in bytes."""
     pieces: bytes
     """See ``blobs.piece_digests``."""
     tokens: Sequence[int]
-    """What the state holds."""
+    """The tokens that were read."""
     prompt: int
-    """Tokens of instructions, pinned memories and document; those that the state does not hold are read."""
+    """Tokens of instructions, pinned memories and document; those beyond the state are read."""
     model: str
     fingerprint: Mapping[str, str]
     seconds: float
@@ -63,7 +63,7 @@ class Activation:
     sources: tuple[Source, ...]
 
     def cubes(self, part: str) -> list[int]:
-        """The memories of one part, in the order of the prompt."""
+        """Return the memories of one part, in the order of the prompt."""
         return [source.cube for source in self.sources if source.part == part]
 
     @property
@@ -73,14 +73,14 @@ class Activation:
 
 
 def key_of(fingerprint: Mapping[str, str], tokens: Sequence[int]) -> bytes:
-    """What a state is found by."""
+    """Return the key that a state is found by."""
     return hashlib.sha256(lineage.to_json(fingerprint).encode() + b"\0" + _pack(tokens)).digest()
 
 
 def _pack(tokens: Sequence[int]) -> bytes:
     packed = array("i", tokens)
     if packed.itemsize != 4:
-        raise MemosError("this platform's int is not of four bytes")
+        raise MemosError("an int of this platform does not have four bytes")
     return packed.tobytes()
 
 
@@ -90,7 +90,8 @@ def _pack(tokens: Sequence[int]) -> bytes:
 def activations(
     db: Connection, *, now: int, where: str = "1", values: Sequence[object] = ()
 ) -> list[Activation]:
-    """The activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation a``."""
+    """Return the activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation
+    a``."""
     rows = db.execute(
         f"""SELECT c.n, c.id, c.version, v.title, a.view, CAST(a.blob AS TEXT), a.bytes, a.pieces,
               CAST(a.tokens AS BLOB), a.prompt, a.model, CAST(a.fingerprint AS TEXT),
@@ -115,12 +116,12 @@ def activations(
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Activation | None:
-    """The activation cube with this row number, if it is one."""
+    """Return the activation cube with this row number, if it is one."""
     return next(iter(activations(db, now=now, where="c.n = ?", values=(cube,))), None)
 
 
 def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Activation]:
-    """The activation cubes whose document has one of ``cubes``."""
+    """Return the activation cubes with one of ``cubes`` in their document."""
     marks = ",".join("?" * len(cubes))
     where = f"""EXISTS (SELECT 1 FROM derived d
                   WHERE d.cube = c.n AND d.part = 'document' AND d.source IN ({marks}))"""
@@ -128,13 +129,13 @@ def covering(db: Connection, cubes: Sequence[int], *, now: int) -> list[Activati
 
 
 def made_from(db: Connection, cube: int, *, now: int) -> list[Activation]:
-    """The activation cubes that were made from a memory."""
+    """Return the activation cubes that were made from a memory."""
     where = "EXISTS (SELECT 1 FROM derived d WHERE d.cube = c.n AND d.source = ?)"
     return activations(db, now=now, where=where, values=(cube,))
 
 
 def lengths(db: Connection) -> list[int]:
-    """The different numbers of tokens that states hold, largest first."""
+    """Return the different numbers of tokens in saved states, largest first."""
     rows = db.execute("SELECT DISTINCT length(tokens) / 4 AS held FROM activation ORDER BY held DESC")
     return [row[0] for row in rows]
 
@@ -142,7 +143,8 @@ def lengths(db: Connection) -> list[int]:
 def holding(
     db: Connection, fingerprint: Mapping[str, str], tokens: Sequence[int], *, now: int
 ) -> list[Activation]:
-    """The activation cubes whose state holds just ``tokens``, made under ``fingerprint``, and not expired."""
+    """Return the unexpired activation cubes with a state of exactly ``tokens``, made under
+    ``fingerprint``."""
     where = "a.key = ? AND a.tokens = ? AND (c.expires IS NULL OR c.expires > ?)"
     values = (key_of(fingerprint, tokens), _pack(tokens), now)
     return activations(db, now=now, where=where, values=values)
@@ -154,11 +156,11 @@ def holding(
 def keep(
     change: Transaction, state: State, sources: Sequence[Reading], *, title: str, digest: bytes
 ) -> tuple[str, int, list[str] | None]:
-    """Keep a state, whose blob is durable, as a cube. ``sources`` are (cube, version, part) in order.
+    """Store a state, whose blob is durable, as a cube. ``sources`` are (memory, version, part) in order.
 
-    A cube of the same ``digest`` gets a new version; if it holds this very state already, nothing changes.
-    Returns its id, its version, and the blobs that it no longer names (None: nothing changed).
-    Raises MemosError when a source is not what was read any more.
+    A cube with the same ``digest`` gets a new version; if it has this very state already, nothing changes.
+    Returns its id, its version, and the blobs that it no longer uses (None: nothing changed). Raises
+    MemosError if a source is not the version that was read.
     """
     db = change.db
     expires = lineage.earliest_end(change, sources)
@@ -197,7 +199,8 @@ def keep(
 
 
 def drop(change: Transaction, cube: int, action: str = "demote") -> str:
-    """Remove an activation cube. Returns its blob, which may go after the commit; "" if it has none."""
+    """Delete an activation cube. Returns its blob, which may be deleted after the commit; "" if it has
+    none."""
     row = change.db.execute("SELECT blob FROM activation WHERE cube = ?", (cube,)).fetchone()
     change.tell(cube, action, None)
     change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))
@@ -205,23 +208,23 @@ def drop(change: Transaction, cube: int, action: str = "demote") -> str:
 
 
 def count_saving(change: Transaction, cube: int, seconds: float) -> None:
-    """Note what a use of a state has saved."""
+    """Add to the seconds that a state has saved."""
     change.db.execute("UPDATE activation SET saved = saved + ? WHERE cube = ?", (seconds, cube))
 
 
 def request(change: Transaction, wanted: Mapping[str, Any]) -> None:
-    """Ask for the state of a document, ``{"view": …, "document": [ids]}``; the night makes it."""
+    """Request the state of a document, ``{"view": …, "document": [ids]}``; `memos maintain` makes it."""
     text = lineage.to_json(wanted)
     key_values.put(change, _request_name(text), text)
 
 
 def requests(db: Connection) -> list[Mapping[str, Any]]:
-    """The states that are asked for."""
+    """Return the states that are requested."""
     return [lineage.from_json(value) for value in key_values.starting(db, _REQUEST).values()]
 
 
 def settle_request(change: Transaction, wanted: Mapping[str, Any]) -> None:
-    """What was asked for is made, or cannot be."""
+    """Delete a request: the state was made, or cannot be made."""
     key_values.remove(change, _request_name(lineage.to_json(wanted)))
 
 

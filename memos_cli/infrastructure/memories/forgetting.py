@@ -1,11 +1,12 @@
-"""What goes when a cube is forgotten: the cube, and all that holds any of what it said.
+"""Forget memories: delete a memory, and everything that contains any of its text.
 
-A state of a model that has read a memory is dropped with it. An adapter holds it in its weights, where it
-cannot be cut out: the weights go, the other memories' lessons stay, so that it can be trained anew. Questions
-whose plans used a memory go, because they tell what it was about. Of a document, the text that was made from
-it goes (``Transaction.disown_blobs``): it holds what all memories from it say.
+Saved states that have read the memory are deleted. An adapter has it in its weights and nothing can be cut
+out: the weights are deleted, and the questions of its other memories stay, so that it can be trained again.
+Logged questions whose plans used the memory are deleted, because they reveal its subject. The converted text
+of a document (``Transaction.disown_blobs``) is deleted, because it has the text of all memories from the
+document.
 
-The bytes go too, not only the rows: see ``Vault.scrub``.
+The bytes are overwritten too, not only the rows deleted: see ``Vault.scrub``.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 
 
 def forget(change: Transaction, cube: int) -> list[str]:
-    """Remove a cube with its versions, words and vectors, and what was made from it.
+    """Delete a memory with its versions, words and vectors, and what was made from it.
 
-    The audit keeps that they were. Returns the blobs that may be deleted after the commit.
+    The audit still shows that it existed. Returns the blobs that may be deleted after the commit.
     """
     db = change.db
     row = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()

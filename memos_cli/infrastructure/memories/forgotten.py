@@ -42,8 +42,9 @@ def remember(change: Transaction, cubes: Sequence[Cube]) -> None:
 def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[int, list[bytes]]:
     """Return the forgotten ones among ``drafts`` of the source ``uri``: index to digests.
 
-    A draft that stands in the source is not forgotten, even if another memory with the same words is: a turn
-    of another talk, for example."""
+    A draft that is in the source is not forgotten, even if another memory with the same words is: a turn of
+    another conversation, for example.
+    """
     if not (key := key_values.get(db, KEY)):
         return {}
     row = queries.source(db, uri, owner)

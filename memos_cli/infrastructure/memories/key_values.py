@@ -1,4 +1,4 @@
-"""What a vault keeps by name, beside its memories: wishes of its maker, measures, what is to be made."""
+"""A table of names and values: choices of the owner, measurements, pending requests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from memos_cli.infrastructure.storage.database import Connection
 
 
 def get(db: Connection, name: str) -> str:
-    """The value of a name; "" where there is none."""
+    """Return the value of a name; "" if there is none."""
     row = db.execute("SELECT value FROM policy WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else ""
 
 
 def starting(db: Connection, prefix: str) -> dict[str, str]:
-    """The values of all names that start so, by the rest of the name, in its order."""
+    """Return the values of all names with a prefix, by the rest of the name, sorted."""
     rows = db.execute(
         "SELECT name, value FROM policy WHERE name >= ? AND name < ? ORDER BY name", (prefix, prefix + "~")
     )
@@ -21,10 +21,10 @@ def starting(db: Connection, prefix: str) -> dict[str, str]:
 
 
 def put(change: Transaction, name: str, value: str) -> None:
-    """Keep a value. The audit is not told: ``rules.set_policy`` does that of what somebody wants."""
+    """Store a value, without an audit row: ``rules.set_policy`` writes one for choices of the owner."""
     change.db.execute("INSERT OR REPLACE INTO policy (name, value) VALUES (?, ?)", (name, value))
 
 
 def remove(change: Transaction, name: str) -> None:
-    """Let go of a value."""
+    """Delete a value."""
     change.db.execute("DELETE FROM policy WHERE name = ?", (name,))

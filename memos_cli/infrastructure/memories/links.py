@@ -16,7 +16,7 @@ LinkKind = Literal[
 ]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
 MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
-"""Kinds that hold both ways: they are kept once, from the older cube to the newer."""
+"""Mutual kinds: stored once, from the older memory to the newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ _LINKS = """SELECT l.source, l.kind, l.target, s.id, t.id, l.created FROM link l
 
 
 def links_among(db: Connection, cubes: Collection[int]) -> list[Link]:
-    """The links that start and end at one of ``cubes``."""
+    """Return the links that start and end at one of ``cubes``."""
     rows = (
         row
         for marks, part in in_lists(list(cubes))
@@ -46,7 +46,7 @@ def links_among(db: Connection, cubes: Collection[int]) -> list[Link]:
 
 
 def links_of(db: Connection, cubes: Sequence[int]) -> list[Link]:
-    """The links that start or end at one of a few cubes, in the order in which they were made."""
+    """Return the links that start or end at one of a few memories, oldest first."""
     marks = ",".join("?" * len(cubes))
     where = f"l.source IN ({marks}) OR l.target IN ({marks})"
     rows = db.execute(f"{_LINKS} WHERE {where} ORDER BY l.created, l.source, l.target", (*cubes, *cubes))
@@ -54,7 +54,7 @@ def links_of(db: Connection, cubes: Sequence[int]) -> list[Link]:
 
 
 def links_by_kind(db: Connection, kind: str) -> list[Link]:
-    """All links of a kind, oldest first."""
+    """Return all links of a kind, oldest first."""
     rows = db.execute(f"{_LINKS} WHERE l.kind = ? ORDER BY l.created, l.source, l.target", (kind,))
     return [Link(*row) for row in rows]
 
@@ -80,7 +80,7 @@ def remove(change: Transaction, source: int, kind: str, target: int) -> bool:
 
 
 def reached(db: Connection, cubes: Iterable[int], kind: str, *, back: bool = False) -> list[int]:
-    """Where links of ``kind`` lead from ``cubes``; ``back``: where they come from."""
+    """Return where links of ``kind`` lead from ``cubes``; with ``back``, where they come from."""
     start, end = ("target", "source") if back else ("source", "target")
     found: dict[int, None] = {}
     for cube in cubes:
@@ -90,8 +90,8 @@ def reached(db: Connection, cubes: Iterable[int], kind: str, *, back: bool = Fal
 
 
 def relatives(db: Connection, cubes: Iterable[int]) -> set[int]:
-    """``cubes``, and all that holds some of what they say: what was made of them, and what they were made of
-    (merged, or a slice of), where that is put away; what is live again is a memory of its own."""
+    """Return ``cubes`` with the memories that have some of the same text: those made from them, and those
+    that they were made from (merged, or sliced) if these are archived."""
     named = set(cubes)
     found = set(named)
     for back in (True, False):
@@ -109,7 +109,7 @@ def _is_live(db: Connection, cube: int) -> bool:
 
 
 def in_order(source: End, kind: str, target: End) -> tuple[End, End]:
-    """The ends of a link as they are kept: of one that holds both ways, the lesser first."""
+    """Return the ends of a link as they are stored: of a mutual link, the lesser row first."""
     return (min(source, target), max(source, target)) if kind in MUTUAL else (source, target)
 
 

@@ -1,20 +1,25 @@
-"""What the vault holds: cubes by filter, by id, by words. Only reads; takes no lock."""
+"""Read queries: memories by filter, by id, by words. They take no lock."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
+from memos_cli.infrastructure.memories.filters import condition as condition
+from memos_cli.infrastructure.memories.filters import filter_from_json as filter_from_json
+from memos_cli.infrastructure.memories.filters import filter_to_json as filter_to_json
+from memos_cli.infrastructure.memories.filters import view_owner as view_owner
+from memos_cli.infrastructure.memories.filters import views as views
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc
+from memos_cli.validation import Moment, Whole
 
 _CUBES = """
   SELECT c.n, c.id, c.payload, c.type, c.state, c.version, v.text, v.title, c.ref, c.author, c.role,
@@ -26,6 +31,7 @@ _CUBES = """
   LEFT JOIN place p ON p.n = (SELECT min(n) FROM place WHERE cube = c.n)
   LEFT JOIN source s ON s.n = p.source
 """
+_SOURCES = "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source"
 LOOSE = frozenset({"stdin", "memos:merge"})
 """URIs of input that cannot be read again."""
 MASKED = bytes(32)
@@ -36,30 +42,18 @@ _ANY_LIVE = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a cube, as ``memos history`` shows it."""
+    """One version of a memory: of this vault, or from a bundle."""
 
-    version: int
+    version: Whole
     title: str
     text: str
-    created: int
+    created: Moment
     principal: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question that was asked, as the usage log keeps it."""
-
-    n: int
-    time: int
-    principal: str
-    text: str
-    forms: Mapping[int, str]
-    """The memories that its plan used, as ``text``, ``state`` or ``adapter``; none: nothing was relevant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place of a source where a cube stands."""
+    """One place in a source where a memory is."""
 
     n: int
     cube: int
@@ -97,13 +91,11 @@ def path_of(uri: str) -> Path:
 def cubes(
     db: Connection, filter: Filter, *, now: int, limit: int = -1, newest: bool = False
 ) -> Iterator[Cube]:
-    """The cubes that pass ``filter``, oldest first (or newest), lazily."""
+    """Yield the memories that match ``filter``, oldest first (or newest first)."""
     where, values = condition(filter, now)
     order = "DESC" if newest else "ASC"
-    yield from map(
-        _cube,
-        db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit)),
-    )
+    rows = db.execute(f"{_CUBES} WHERE {where} ORDER BY c.n {order} LIMIT ?", (*values, limit))
+    yield from map(_cube, rows)
 
 
 def count(db: Connection, filter: Filter, *, now: int) -> int:
@@ -113,13 +105,13 @@ def count(db: Connection, filter: Filter, *, now: int) -> int:
 
 
 def numbers(db: Connection, filter: Filter, *, now: int) -> list[int]:
-    """The row numbers of the cubes that pass ``filter``."""
+    """Return the row numbers of the memories that match ``filter``."""
     where, values = condition(filter, now)
     return [row[0] for row in db.execute(f"SELECT c.n FROM cube c WHERE {where}", values)]
 
 
 def by_rowid(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
-    """The cubes with these row numbers; those that are gone are left out."""
+    """Return the memories with these row numbers; missing ones are left out."""
     found: dict[int, Cube] = {}
     for marks, part in in_lists(wanted):
         for row in db.execute(f"{_CUBES} WHERE c.n IN ({marks})", part):
@@ -146,7 +138,7 @@ def get(db: Connection, prefix: str) -> Cube:
 def matches(
     db: Connection, expression: str, filter: Filter, *, now: int, limit: int
 ) -> list[tuple[int, float]]:
-    """Cubes whose words match an FTS5 expression, with their BM25 (higher is better), best first."""
+    """Return memories whose words match an FTS5 expression, with BM25 (higher is better), best first."""
     if filter == _ANY_LIVE:  # all that have words are: only few can have expired meanwhile
         wanted = limit
         while True:
@@ -170,7 +162,7 @@ def matches(
 
 
 def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int, limit: int) -> list[int]:
-    """The newest cubes whose words match an FTS5 expression."""
+    """Return the newest memories whose words match an FTS5 expression."""
     where, values = condition(filter, now)
     rows = db.execute(
         f"""SELECT words.rowid FROM words JOIN cube c ON c.n = words.rowid
@@ -194,7 +186,7 @@ def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
 
 
 def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int]:
-    """Cubes by their whole ids: a principal's, or anybody's."""
+    """Return row numbers by complete ids: those of one owner, or of anybody."""
     found: dict[str, int] = {}
     for marks, part in in_lists(ids):
         rows = db.execute(
@@ -252,7 +244,7 @@ def neighbour_turns(db: Connection, wanted: Sequence[int], apart: int) -> list[t
 
 
 def versions(db: Connection, cube: int) -> list[Version]:
-    """All versions of a cube, newest first."""
+    """Return all versions of a memory, newest first."""
     rows = db.execute(
         """SELECT version, title, text, created, principal FROM version WHERE cube = ?
            ORDER BY version DESC""",
@@ -262,22 +254,15 @@ def versions(db: Connection, cube: int) -> list[Version]:
 
 
 def source(db: Connection, uri: str, owner: str) -> SourceRow | None:
-    """A principal's source by its address."""
-    row = db.execute(
-        "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source WHERE uri = ? AND owner = ?",
-        (uri, owner),
-    ).fetchone()
+    """Return a source of ``owner`` by its address."""
+    row = db.execute(f"{_SOURCES} WHERE uri = ? AND owner = ?", (uri, owner)).fetchone()
     return SourceRow(*row) if row else None
 
 
 def sources(db: Connection, owner: str, *, with_places: bool = False) -> list[SourceRow]:
     """Return all sources of a principal in order of arrival, or only those with cubes."""
     held = "AND EXISTS (SELECT 1 FROM place WHERE place.source = source.n)" if with_places else ""
-    rows = db.execute(
-        f"""SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source
-            WHERE owner = ? {held} ORDER BY n""",
-        (owner,),
-    )
+    rows = db.execute(f"{_SOURCES} WHERE owner = ? {held} ORDER BY n", (owner,))
     return [SourceRow(*row) for row in rows]
 
 
@@ -291,7 +276,7 @@ def reached(db: Connection, owner: str, source: int | None = None) -> list[tuple
 
 
 def places(db: Connection, source: int) -> list[Place]:
-    """Where cubes stand in a source, in its order."""
+    """Return the places of memories in a source, in order."""
     rows = db.execute(
         """SELECT p.n, p.cube, p.digest, p.start, p.end, p.bytes_sha256, c.ref,
              EXISTS (SELECT 1 FROM place q WHERE q.cube = p.cube AND q.n <> p.n)
@@ -305,7 +290,7 @@ def places(db: Connection, source: int) -> list[Place]:
 
 
 def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
-    """All places where a cube stands: the source, the span, and the sha256 of its bytes."""
+    """Return all places of a memory: the source, the span, and the sha256 of its bytes."""
     rows = db.execute(
         """SELECT s.n, s.uri, s.kind, s.encoding, s.sha256, s.recipe, s.blob, p.start, p.end, p.bytes_sha256
            FROM place p JOIN source s ON s.n = p.source WHERE p.cube = ? ORDER BY p.n""",
@@ -315,7 +300,7 @@ def places_of(db: Connection, cube: int) -> list[tuple[SourceRow, Span, bytes]]:
 
 
 def place_digests(db: Connection, cube: int) -> list[bytes]:
-    """Return the digests of what stands at the places of a cube, in the order of ``places_of``."""
+    """Return the digests of the drafts at the places of a memory, in the order of ``places_of``."""
     return [row[0] for row in db.execute("SELECT digest FROM place WHERE cube = ? ORDER BY n", (cube,))]
 
 
@@ -330,13 +315,14 @@ def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]
 
 
 def status(db: Connection, cube: int) -> tuple[str, bool] | None:
-    """The state of a cube and whether it is frozen; None when it is gone."""
+    """Return the state of a memory and whether it is frozen; None if it is gone."""
     row = db.execute("SELECT state, frozen FROM cube WHERE n = ?", (cube,)).fetchone()
     return (row[0], bool(row[1])) if row else None
 
 
 def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
-    """Those of a few cubes that pass ``filter``: by default, that are live and not expired."""
+    """Return those of a few memories that match ``filter``: by default, the live ones that are not
+    expired."""
     where, values = condition(filter, now)
     found: list[int] = []
     for marks, part in in_lists(wanted):
@@ -374,8 +360,7 @@ def count_without_vector(db: Connection, embedder: int = 0) -> int:
     """Count the live cubes without a vector of an embedder; by default of the one in use."""
     embedder = embedder or embedder_in_use(db)
     if not embedder:
-        statement = f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}"
-        return int(db.execute(statement).fetchone()[0])
+        return int(db.execute(f"SELECT count(*) FROM cube c WHERE {LIVE_TEXT}").fetchone()[0])
     row = db.execute(
         "SELECT count(*) FROM waiting w JOIN cube c ON c.n = w.cube WHERE w.embedder = ?", (embedder,)
     ).fetchone()
@@ -383,7 +368,7 @@ def count_without_vector(db: Connection, embedder: int = 0) -> int:
 
 
 def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -> list[Cube]:
-    """The live memories that stand in every prompt of a view ("": of no view), in their order."""
+    """Return the live memories that a view pins ("": without a view), in the order of the prompt."""
     where, values = condition(filter, now)
     rows = db.execute(
         f"{_CUBES} JOIN pin ON pin.cube = c.n WHERE pin.view = ? AND {where} ORDER BY pin.position",
@@ -400,100 +385,6 @@ def pins(db: Connection, view: str | None = None) -> list[tuple[str, Cube]]:
         (None if view is None else nfc(view),),
     )
     return [(name, _cube(row)) for name, *row in rows]
-
-
-def questions(db: Connection, *, limit: int = -1) -> list[Question]:
-    """The questions of the usage log, newest first."""
-    return _questions(db, "1", (), limit)
-
-
-def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
-    """The questions of the usage log whose plans used one of ``cubes``, newest first."""
-    marks = ",".join("?" * len(cubes))
-    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
-    return _questions(db, where, cubes, limit)
-
-
-def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
-    rows = db.execute(
-        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
-        (*values, limit),
-    ).fetchall()
-    forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
-    return [
-        Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))
-        for n, time, principal, text in rows
-    ]
-
-
-def views(db: Connection) -> dict[str, Filter]:
-    """The saved filters by name."""
-    return {
-        name: filter_from_json(text)
-        for name, text in db.execute("SELECT name, filter FROM view ORDER BY name")
-    }
-
-
-def view_owner(db: Connection, name: str) -> str:
-    """Whose a view is; "" where there is none of this name."""
-    row = db.execute("SELECT owner FROM view WHERE name = ?", (nfc(name),)).fetchone()
-    return row[0] if row else ""
-
-
-def filter_to_json(filter: Filter) -> str:
-    return json.dumps(filter.as_saved(), ensure_ascii=False)
-
-
-def filter_from_json(text: str) -> Filter:
-    stored: dict[str, Any] = json.loads(text)
-    for key, value in stored.items():
-        stored[key] = tuple(value) if isinstance(value, list) else value
-    return Filter(**stored)
-
-
-def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
-    """``filter`` as an SQL condition on ``cube c``, and its values."""
-    parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
-    values: list[object] = list(filter.states)
-    if filter.states == ("expired",):
-        parts[0] = "(c.state = 'expired' OR c.expires <= ?)"
-        values[:] = [now]
-    elif "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
-        parts.append("(c.expires IS NULL OR c.expires > ?)")
-        values.append(now)
-    for tag in filter.tags:
-        # Compared as text, not with LIKE: "_" and "%" are common in tags.
-        parts.append(
-            "EXISTS (SELECT 1 FROM tag t WHERE t.cube = c.n AND (t.tag = ? OR substr(t.tag, 1, ?) = ?))"
-        )
-        values += [tag, len(tag) + 1, tag + "/"]
-    if filter.payloads:
-        parts.append(f"c.payload IN ({','.join('?' * len(filter.payloads))})")
-        values += filter.payloads
-    if filter.types:
-        parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
-        values += filter.types
-    if filter.source:
-        # Compare with the URI as stored and as displayed; for a name that is not UTF-8, with its bytes.
-        parts.append(
-            """EXISTS (SELECT 1 FROM place q WHERE q.cube = c.n AND q.source IN (SELECT o.n FROM source o
-                 WHERE instr(o.uri, ?) OR instr(o.uri, ?) OR instr(readable(o.uri), ?)))"""
-        )
-        as_typed = filter.source.encode("utf-8", "replace").decode()
-        values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
-    if filter.sensitivities:
-        levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
-        parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")
-        values += levels
-    if filter.asker:
-        parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
-        values.append(filter.asker)
-    moment = "coalesce(c.time, c.created)"
-    for compare, time in ((">=", filter.after), ("<", filter.before)):
-        if time is not None:
-            parts.append(f"({moment} {compare} ?{' OR c.time IS NULL' if filter.undated else ''})")
-            values.append(time)
-    return " AND ".join(parts), values
 
 
 def _cube(row: Any) -> Cube:

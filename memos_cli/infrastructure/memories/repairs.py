@@ -1,10 +1,11 @@
-"""Making anew what follows from the cubes: the full-text table, and which of them wait for a vector."""
+"""Rebuild what follows from the memories: the full-text table, and the list of those without a vector."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memos_cli.infrastructure.memories.transaction import CURRENT_TEXT, Transaction
+from memos_cli.infrastructure.memories.row_writer import CURRENT_TEXT
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
@@ -20,17 +21,17 @@ BAD_LESSON_VECTORS = """SELECT x.cube, x.position, x.embedder FROM lesson_vector
 WITHOUT_VECTOR = f"""SELECT c.n AS cube, e.n AS embedder FROM cube c, embedder e
   WHERE {LIVE_TEXT}
     AND NOT EXISTS (SELECT 1 FROM vector x WHERE x.cube = c.n AND x.embedder = e.n)"""
-"""What ``waiting`` holds."""
+"""The rows that ``waiting`` should have."""
 
 
 def live_words(db: Connection) -> Iterator[tuple[int, str, str]]:
-    """What the full-text table should hold, lazily: (cube, head, body), in the order of the cubes."""
+    """Yield the rows that the full-text table should have: (memory, head, body), in order."""
     rows = db.execute(f"{CURRENT_TEXT} WHERE {LIVE_TEXT} ORDER BY c.n")
     return ((row[0], *word_row(*row[1:])) for row in rows)
 
 
 def rebuild_words(change: Transaction) -> None:
-    """Make the full-text table anew from the cubes."""
+    """Rebuild the full-text table from the memories."""
     for statement in NEW_WORDS:
         change.db.execute(statement)
     change.insert_words(live_words(change.db))

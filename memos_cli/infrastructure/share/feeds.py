@@ -1,8 +1,8 @@
-"""Feeds: what somebody publishes, as memories of this vault.
+"""Feeds: publications of others, as memories of this vault.
 
-The memories of a feed belong to ``feed:NAME``, a principal as whom nobody can ask. So they are read-only, and
+The memories of a feed belong to ``feed:NAME``, a principal that nobody can use. So they are read-only, and
 their ids, tags and sources are in a namespace of their own: nothing that a publisher writes can pass for a
-memory of somebody here, or take its place.
+memory of somebody here, or replace it.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A memory as a feed holds it."""
+    """A memory of a feed."""
 
     memory: ForeignMemory
     links: tuple[tuple[str, str], ...]
-    """What it is linked to there: (kind, id), and of links that hold both ways those to later ids."""
+    """Its links in the feed: (kind, id); of mutual links, those to later ids."""
     sha256: bytes
     """Of its lines in the bundle."""
 
@@ -73,7 +73,7 @@ _FEEDS = """SELECT n, name, url, publication, signer, principal, quarantine, ser
 
 
 def feeds(db: Connection) -> list[Feed]:
-    """The feeds that the vault follows, by name."""
+    """Return the feeds that the vault follows, by name."""
     return [_feed(row) for row in db.execute(f"{_FEEDS} ORDER BY name").fetchall()]
 
 
@@ -88,18 +88,19 @@ def _feed(row: Sequence[Any]) -> Feed:
 
 
 def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
-    """What of a feed is here: by the id there, the row number here and the sha256 of the record."""
+    """Return the memories of a feed: by id in the feed, the row number here and the sha256 of the record."""
     rows = db.execute("SELECT id, cube, sha256 FROM feed_cube WHERE feed = ?", (feed,)).fetchall()
     return {id: (cube, sha256) for id, cube, sha256 in rows}
 
 
 def seal(memory: bytes, links: Iterable[bytes]) -> bytes:
-    """The sha256 of a memory's line in a bundle and those of its links, sorted: whether it has changed."""
+    """Return the sha256 of a memory's line in a bundle and those of its links, sorted: it shows changes."""
     return hashlib.sha256(memory + b"".join(sorted(links))).digest()
 
 
 def root(items: Mapping[str, bytes]) -> str:
-    """A fingerprint of all that a feed holds: the same ids with the same records, whatever way they came."""
+    """Return a fingerprint of everything in a feed: the same for the same ids and records, however they
+    came."""
     lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -245,7 +246,7 @@ def _end(change: Transaction, cube: int, state: str, until: int | None) -> None:
 
 
 def adapters(db: Connection, feed: int) -> dict[str, int | None]:
-    """The files of adapters of a feed that were fetched, by their sha256: the adapter, if it is kept."""
+    """Return the fetched adapter files of a feed, by their sha256: the adapter, if it is stored."""
     rows = db.execute("SELECT sha256, cube FROM feed_adapter WHERE feed = ?", (feed,))
     return dict(rows.fetchall())
 
@@ -272,10 +273,10 @@ def withdraw_adapters(change: Transaction, feed: Feed, published: Iterable[str])
 
 
 def leave(change: Transaction, feed: Feed, *, keep: bool) -> tuple[int, list[str]]:
-    """Follow a feed no longer. Its memories go; or, to ``keep``, become those of who asks.
+    """Unsubscribe from a feed. Its memories are deleted or, with ``keep``, transferred to the caller.
 
-    What one has oneself, live, is not kept twice. An end that was that of the publication alone is lifted.
-    Returns how many memories that were, and the blobs that may be deleted after the commit.
+    Memories that the caller has live already are not stored twice. An expiry time of the publication is
+    removed. Returns the number of memories, and the blobs that may be deleted after the commit.
     """
     db, blobs = change.db, list[str]()
     cubes = [cube for cube, _ in held(db, feed.n).values()]
@@ -303,7 +304,8 @@ def leave(change: Transaction, feed: Feed, *, keep: bool) -> tuple[int, list[str
 
 
 def local_id(feed: Feed, id: str) -> str:
-    """The id here of a memory that is ``id`` there: its time, and a hash that no other feed comes by."""
+    """Return the local id of a memory with the id ``id`` in the feed: its time, and a hash that no other
+    feed has."""
     digest = hashlib.sha256(f"{feed.n} {feed.signer} {id}".encode()).digest()[:10]
     return id[:10] + to_ulid_digits(digest)
 

@@ -1,7 +1,7 @@
-"""A memory of another vault, kept as it was there: its id, its times, all its versions.
+"""Memories of other vaults, stored unchanged: id, times, all versions; and the rules of what an import may
+do.
 
-And the one place that says what an import may do: see ``Adoption``, and of other programs' exports
-``of_sources``.
+See ``Adoption`` for bundles, and ``of_sources`` for the exports of other programs.
 """
 
 from __future__ import annotations
@@ -16,24 +16,13 @@ from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Right, Rule
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import links
+from memos_cli.infrastructure.memories.queries import Version
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
 """What became of a memory. ``differs``: what is here says something else. ``left``: it has later versions
 there, but did not come from there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignVersion:
-    """One version, the first of which is 1."""
-
-    version: int
-    title: str
-    text: str
-    created: int
-    principal: str
-    """Who wrote it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,7 @@ class ForeignPlace:
 
 @dataclass(frozen=True, slots=True)
 class ForeignMemory:
-    """A memory as a bundle tells it."""
+    """A memory from a bundle."""
 
     id: str
     type: str
@@ -66,14 +55,14 @@ class ForeignMemory:
     frozen: bool
     sensitivity: int
     tags: tuple[str, ...]
-    versions: tuple[ForeignVersion, ...]
+    versions: tuple[Version, ...]
     places: tuple[ForeignPlace, ...]
 
     def __post_init__(self) -> None:
         compose_names(self)
 
     def digest(self) -> bytes:
-        """What tells it from another memory: see ``Draft.digest``."""
+        """Return what distinguishes it from other memories: see ``Draft.digest``."""
         last = self.versions[-1]
         return Draft(
             last.text, Span(0, 0), self.type, last.title, self.ref, self.time, self.author, self.role
@@ -160,7 +149,7 @@ class Adoption:
         return is_theirs
 
     def _go_on(self, cube: ForeignMemory, n: int) -> Outcome:
-        """Return the versions of a memory in the bundle, if those here are the first of them."""
+        """Add later versions from a bundle to a memory, if its versions here are the first of them."""
         change = self._change
         here = change.db.execute(
             "SELECT title, text FROM version WHERE cube = ? ORDER BY version", (n,)
@@ -183,7 +172,7 @@ class Adoption:
     def _is_theirs(self, id: str) -> bool:
         """Return whether a memory of the principal came from this signer; the user's own key counts for all.
 
-        What came without a signature, anybody may go on with.
+        Anybody may continue what came without a signature.
         """
         first = "SELECT detail FROM audit WHERE cube = ? AND action = 'import' AND version = 1 ORDER BY n"
         row = self._change.db.execute(first, (id,)).fetchone()
@@ -198,7 +187,7 @@ class Adoption:
             self._may_stand[uri] = row is None
         return self._may_stand[uri]
 
-    def _tell(self, id: str, versions: Iterable[ForeignVersion]) -> None:
+    def _tell(self, id: str, versions: Iterable[Version]) -> None:
         head = (self._change.now, self._change.principal, "import", id)
         self._change.insert_audit([(*head, each.version, self._detail()) for each in versions])
 

@@ -1,4 +1,4 @@
-"""What this vault has published: where it lies, what of it went out, and since when it is as it is."""
+"""What this vault has published: where, which memories, and since which serial each is unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What somebody here publishes, as it went out last."""
+    """A publication of a principal of this vault, as of its last release."""
 
     n: int
     name: str
@@ -34,7 +34,7 @@ _PUBLICATIONS = "SELECT n, name, owner, target, wanted, serial, sha256, replaces
 
 
 def publications(db: Connection, owner: str) -> list[Publication]:
-    """What a principal publishes, by name."""
+    """Return the publications of a principal, by name."""
     rows = db.execute(f"{_PUBLICATIONS} WHERE owner = ? ORDER BY name", (owner,)).fetchall()
     return [
         Publication(n, name, by, target, json.loads(wanted), *rest)
@@ -43,7 +43,8 @@ def publications(db: Connection, owner: str) -> list[Publication]:
 
 
 def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
-    """What went out: by id, since which serial it is so, and the sha256 of its record; None: withdrawn."""
+    """Return what was published by id: the serial since when it is unchanged, and the sha256 of its record
+    (None: withdrawn)."""
     rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
     return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
 
@@ -71,7 +72,7 @@ def tell_published(
     replaces: str,
     items: Mapping[str, tuple[int, bytes | None]],
 ) -> None:
-    """Note what went out, in place of what did before."""
+    """Record a release of a publication, in place of the one before."""
     db = change.db
     db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
     (n,) = db.execute(

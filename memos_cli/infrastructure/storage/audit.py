@@ -1,10 +1,10 @@
-"""The audit: who did what to which memory, and when; chained by hashes, so that no row is altered unseen.
+"""The audit: who did what to which memory, and when; a hash chain shows every later change.
 
 Each row has a seal: SHA-256 of the seal before it (32 zero bytes before the first) followed by the row as
-JSON (``sealed_bytes``). Rows are sealed as their transaction ends, so none is kept without.
+JSON (``sealed_bytes``). A transaction seals its rows before it commits, so no row is without a seal.
 
-What the chain cannot show: that someone who can write the files wrote all of it anew, from some row to the
-end. For that, keep the head elsewhere (``memos audit --head``) and verify with it.
+What the chain cannot show: that somebody who can write the files wrote everything again, from some row to the
+end. To detect that, store the head elsewhere (``memos audit --head``) and verify against it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from memos_cli.infrastructure.storage.database import Connection
 
 _to_json = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 FIRST = bytes(32)
-"""What stands in for the seal before the first row."""
+"""The seal before the first row."""
 _COLUMNS = "a.n, a.time, a.principal, a.action, a.cube, a.version, a.detail"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One thing that happened. It holds no text of a memory."""
+    """One event. It has no text of a memory."""
 
     n: int
     time: int
@@ -41,17 +41,17 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain: it stands for every row up to it."""
+    """The end of the chain, which depends on every row before it."""
 
     n: int
     seal: bytes
 
     @classmethod
     def of(cls, text: str) -> Head:
-        """The head that was printed as ``text``. Raises UsageError."""
+        """Parse a head that was printed. Raises UsageError."""
         match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip().lower())
         if not match:
-            raise UsageError(f"{text!r} is no head of an audit", "give what `memos audit --head` printed")
+            raise UsageError(f"{text!r} is not a head of the audit", "use the output of `memos audit --head`")
         return cls(int(match[1]), bytes.fromhex(match[2]))
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ def rows(
     until: int | None = None,
     newest: bool = False,
 ) -> Iterator[AuditRow]:
-    """What happened, in its order; ``newest`` first turns it round. ``until`` is not included."""
+    """Return events in order, or with ``newest`` the newest first. ``until`` is exclusive."""
     found = db.execute(
         f"""SELECT {_COLUMNS} FROM audit a
             WHERE (?1 IS NULL OR cube >= ?1 AND cube < ?1 || 'a') AND (?2 IS NULL OR principal = ?2)
@@ -92,7 +92,7 @@ def rows(
 
 
 def sealed_bytes(row: AuditRow) -> bytes:
-    """The row as its seal covers it: a JSON array of its columns, ASCII, without spaces."""
+    """Return the bytes of a row that its seal covers: a JSON array of its columns, ASCII, without spaces."""
     return _to_json([row.n, row.time, row.principal, row.action, row.cube, row.version, row.detail]).encode()
 
 
@@ -111,13 +111,13 @@ def _seals(rows: Iterable[Sequence[Any]], before: bytes) -> Iterator[tuple[int, 
 
 
 def head(db: sqlite3.Connection) -> Head:
-    """The newest seal."""
+    """Return the newest seal."""
     row = db.execute("SELECT n, hash FROM main.seal ORDER BY n DESC LIMIT 1").fetchone()
     return Head(*row) if row else Head(0, FIRST)
 
 
 def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) -> Iterator[Break]:
-    """Where the audit was changed, shortened or put in another order; with ``kept``, against that head.
+    """Yield where the audit was changed, shortened or reordered; with ``kept``, also against that head.
 
     With ``only_new``, the rows up to ``kept`` are not read.
     """
@@ -145,7 +145,7 @@ def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) 
 
 
 def stands(db: Connection, kept: Head) -> bool:
-    """Return whether a head that was kept is still in the audit: the rows up to it are those of then."""
+    """Return whether a head is still in the audit, so that the rows up to it are unchanged."""
     found = db.execute("SELECT hash FROM seal WHERE n = ?", (kept.n,)).fetchone()
     return (found[0] if found else FIRST) == kept.seal and (found is not None or kept.n == 0)
 

@@ -28,7 +28,7 @@ _READERS = min(4, os.cpu_count() or 1)
 
 
 def piece_digests(data: bytes | memoryview) -> bytes:
-    """The sha256 of each MiB of ``data``, one after the other: what several threads can verify at once."""
+    """Return the sha256 of each MiB of ``data``, so that several threads can verify it at once."""
     return b"".join(
         hashlib.sha256(data[start : start + _PIECE]).digest() for start in range(0, len(data), _PIECE)
     )
@@ -43,24 +43,26 @@ class Blobs:
     cipher: Cipher | None = None
 
     def path(self, sha256: str) -> Path:
-        """Where a blob is. Raises Damaged for what is no name: nothing else is ever opened, or deleted."""
+        """Return the path of a blob. Raises Damaged for an invalid name: no other file is ever opened or
+        deleted."""
         if not _NAME.fullmatch(sha256):
-            raise Damaged(f"{sha256!r} names no blob", "`memos check` tells where it stands")
+            raise Damaged(f"{sha256!r} names no blob", "`memos check` shows where it is used")
         return self.folder / sha256[:2] / sha256
 
     def seal(self, data: bytes | memoryview) -> bytes | memoryview:
-        """``data`` as the vault keeps it: in an encrypted one, encrypted."""
+        """Return ``data`` as the vault stores it: encrypted, if the vault is."""
         return data if self.cipher is None else self.cipher.seal(data)
 
     def unseal(self, data: bytes | memoryview) -> memoryview:
-        """What was sealed, writable where ``data`` was. Raises Damaged."""
+        """Decrypt what ``seal`` returned; writable if ``data`` is. Raises Damaged."""
         if self.cipher is None:
             return memoryview(data)
         return memoryview(bytearray(self.cipher.unseal(data)))
 
     @contextmanager
     def file(self, sha256: str) -> Iterator[Path]:
-        """A file with what a blob holds, for a library that wants one; of an encrypted vault, in memory."""
+        """Yield a file with the content of a blob, for a library that needs one; of an encrypted vault, in
+        memory."""
         if self.cipher is None:
             yield self.path(sha256)
             return
@@ -82,7 +84,7 @@ class Blobs:
         return sha256
 
     def get(self, sha256: str) -> bytes:
-        """The bytes of a blob, verified. Raises Damaged when they are missing or others."""
+        """Return the verified bytes of a blob. Raises Damaged if they are missing or altered."""
         try:
             with os.fdopen(self._open(sha256), "rb") as file:
                 data = file.read()
@@ -93,7 +95,7 @@ class Blobs:
         return data
 
     def read(self, sha256: str, size: int, pieces: bytes) -> memoryview:
-        """The bytes of a large blob, writable, and verified by several threads.
+        """Return the bytes of a large blob, writable, verified by several threads.
 
         ``pieces`` are its ``piece_digests``. Raises Damaged, as ``get``; a file of another length than
         ``size`` is not read at all.
@@ -106,7 +108,7 @@ class Blobs:
             raise Damaged(f"blob {sha256} cannot be read: {error.strerror}", _ADVICE) from error
         try:
             if os.fstat(descriptor).st_size != size:
-                raise Damaged(f"blob {sha256} is of another length", _ADVICE)
+                raise Damaged(f"blob {sha256} has another length", _ADVICE)
             # bytearray would write zeros first: to touch fresh memory costs more than to hash it.
             data = np.empty(size, np.uint8).data
 
@@ -125,7 +127,7 @@ class Blobs:
         return data
 
     def _open(self, sha256: str) -> int:
-        """A descriptor of the blob itself. Raises Damaged where it is missing, or a link."""
+        """Open a blob. Raises Damaged if it is missing or a link."""
         try:
             return os.open(self.path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -136,14 +138,14 @@ class Blobs:
             raise
 
     def problem(self, sha256: str, size: int) -> str:
-        """Why the blob cannot be read, as far as can be told without reading it; "" if it can."""
+        """Return why a blob cannot be read, as far as its metadata show; "" if it can."""
         try:
             return "" if self.path(sha256).lstat().st_size == size else "blob of another length"
         except (OSError, Damaged):
             return "blob missing"
 
     def intact(self, sha256: str) -> bool:
-        """Whether the blob is there and its bytes are still those of its name."""
+        """Return whether a blob is there with the bytes of its name."""
         try:
             with os.fdopen(self._open(sha256), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -151,7 +153,7 @@ class Blobs:
             return False
 
     def names(self) -> Iterator[str]:
-        """The names of all files in the blobs' folders, sorted."""
+        """Return the names of all files in the folders of blobs, sorted."""
         return iter(sorted(path.name for path in self.folder.glob("??/*") if path.is_file()))
 
     def remove(self, sha256: str) -> None:
@@ -161,7 +163,7 @@ class Blobs:
 
 @contextmanager
 def _plain_file(data: memoryview) -> Iterator[Path]:
-    """A file of ``data`` that lies on no disk; where the system has no such file, one that is deleted."""
+    """Yield a file with ``data`` that is on no disk; on systems without such files, a temporary one."""
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("memos"), "wb") as file:
             file.write(data)

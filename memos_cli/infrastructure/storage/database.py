@@ -27,7 +27,7 @@ _IN_LIST = 500
 _PAUSE = 0.02
 """Seconds until a writer that has just come tries again."""
 _Value = TypeVar("_Value")
-_SQLCIPHER = "cipher_log_level = NONE"  # it would tell stderr what its errors tell us
+_SQLCIPHER = "cipher_log_level = NONE"  # its errors have the same information
 
 _descriptors: dict[tuple[int, int, int], int] = {}
 """Descriptors of database files, by device, inode and flags: see ``raw_descriptor``."""
@@ -120,13 +120,13 @@ class Connection(_ConnectionInOurWords, sqlite3.Connection):
 def connect(
     path: Path, timeout: float, cipher: Cipher | None = None, *, immutable: bool = False
 ) -> Connection:
-    """Open the database at ``path`` for reading and writing; it must exist. It is encrypted with ``cipher``.
+    """Open the existing database at ``path`` for reading and writing, with ``cipher`` if it is encrypted.
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
-    Who may not write to the folder, or finds the disk full, cannot make the files through which SQLite reads
-    a database with a write-ahead log. While there is no such log, nobody writes, and the file is read as it
-    stands: also if the caller wants it ``immutable``, as another connection of the same command is.
+    A user who cannot write to the folder, or finds the disk full, cannot create the files through which
+    SQLite reads a database with a write-ahead log. Without such a log nobody is writing, and the file is read
+    without locks; so too with ``immutable``, which another connection of the same command may be.
     """
     log = path.with_name(f"{path.name}-wal")
     if not immutable and (os.access(path.parent, os.W_OK) or log.exists()):
@@ -168,7 +168,7 @@ def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Co
 def raw_descriptor(path: Path, flags: int) -> int:
     """Open the file of a database beside SQLite. Do not close it: it stays open until the process ends.
 
-    Closing any descriptor of a file drops the locks that SQLite holds on it in this process.
+    Closing any descriptor of a file releases the locks that SQLite has on it in this process.
     """
     found = path.stat()
     key = (found.st_dev, found.st_ino, flags)
@@ -187,7 +187,7 @@ def has_log(path: Path) -> bool:
 
 @cache
 def _sqlcipher() -> tuple[Any, Any]:
-    """The module of SQLCipher, and its connections. Raises UsageError where it is not installed."""
+    """Return the module of SQLCipher, and its connection class. Raises UsageError if it is not installed."""
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
@@ -217,8 +217,8 @@ def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]
 def begin_writing(db: Connection, timeout: float) -> None:
     """Begin a transaction that writes. Raises Locked if others still write after ``timeout`` seconds.
 
-    SQLite itself tries less and less often. Where many write, the last one to come is then the first to get
-    in, and somebody waits for ever. Here those who have waited longer try more often.
+    SQLite itself retries less and less often: with many writers, the last to come is then the first to get
+    in, and some wait for ever. Here those who have waited longer retry more often.
     """
     (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
     db.execute("PRAGMA busy_timeout = 0")

@@ -32,7 +32,7 @@ class Encryption:
     """The public half of the key, ``age1…``."""
     keeper: Keeper
     file: str = ""
-    """Where the key was at ``memos init``, of a key that is kept in a file."""
+    """Path of the key file at ``memos init``; for the keeper ``file``."""
 
 
 class Cipher:
@@ -58,28 +58,28 @@ class Cipher:
         return hashlib.sha256(b"memos.db " + self.secret.encode()).digest()
 
     def seal(self, data: bytes | memoryview) -> bytes:
-        """``data`` as an age file. It differs each time."""
+        """Encrypt ``data`` as an age file. It differs each time."""
         import pyrage
 
         return bytes(pyrage.encrypt(bytes(data), [self._recipient]))
 
     def unseal(self, data: bytes | memoryview) -> bytes:
-        """What an age file holds. Raises Damaged where it was not sealed with this key, or was altered."""
+        """Decrypt an age file. Raises Damaged if it was encrypted with another key, or altered."""
         import pyrage
 
         try:
             return bytes(pyrage.decrypt(bytes(data), [self._identity]))
         except pyrage.DecryptError as error:
-            raise Damaged(f"an encrypted file is damaged: {error}", "`memos check` tells which") from error
+            raise Damaged(f"an encrypted file is damaged: {error}", "`memos check` shows which") from error
 
 
 def new_cipher() -> Cipher:
-    """One with a new key. Raises UsageError where the libraries are missing."""
+    """Create a cipher with a new key. Raises UsageError if the libraries are missing."""
     return Cipher(_library().x25519.Identity.generate())
 
 
 def cipher_of(text: str, where: str) -> Cipher:
-    """The cipher of a key as ``age-keygen`` writes it: one line, and comments.
+    """Return the cipher of a key in the format of ``age-keygen``: one line, and comments.
 
     Raises Refused for any other text.
     """
@@ -96,12 +96,13 @@ def cipher_of(text: str, where: str) -> Cipher:
 
 
 def wrap(cipher: Cipher, passphrase: str) -> bytes:
-    """The key under a passphrase: an age file, which ``age --decrypt`` opens too."""
+    """Encrypt the key with a passphrase: an age file, which ``age --decrypt`` opens too."""
     return bytes(_library().passphrase.encrypt(cipher.secret.encode(), passphrase))
 
 
 def unwrap(data: bytes, passphrase: str) -> Cipher:
-    """The key that ``wrap`` wrapped. Raises Refused for another passphrase, Damaged for another file."""
+    """Decrypt a key that ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another
+    file."""
     pyrage = _library()
     try:
         return cipher_of(bytes(pyrage.passphrase.decrypt(data, passphrase)).decode(), "key.age")
@@ -112,8 +113,8 @@ def unwrap(data: bytes, passphrase: str) -> Cipher:
 
 
 def not_installed() -> UsageError:
-    """What is raised where a library of the extra is missing."""
-    return UsageError("an encrypted vault needs two more libraries", INSTALL)
+    """Return the error for a missing library of the extra."""
+    return UsageError("an encrypted vault needs the libraries of an extra", INSTALL)
 
 
 def _library() -> Any:

@@ -1,11 +1,11 @@
-"""Words for full-text search: what is put into the index, and what is asked of it. No I/O.
+"""Words of the full-text index and of queries to it. No I/O.
 
-Index and question see folded text (``letters.fold``). The FTS5 tokenizer (``TOKENIZER``) splits it into
+The index and queries use folded text (``letters.fold``). The FTS5 tokenizer (``TOKENIZER``) splits it into
 words, marks included, and stems English; it takes a stretch of Chinese, Japanese, Korean or Thai for one
-word. So such stretches are written into the index as overlapping pairs of characters, and asked for in the
-same way: any two neighbouring characters of a text find it, wherever its words begin. The last character of
-a stretch stands alone as well, so that every character begins some token and a prefix query finds it. An
-emoji, to the tokenizer a separator, is written as the numbers of its characters (``u127881``).
+word. So such stretches are indexed as overlapping pairs of characters, and queried in the same way: any two
+neighbouring characters of a text find it, wherever its words begin. The last character of a stretch is also a
+token by itself, so that every character begins some token and a prefix query finds it. An emoji, to the
+tokenizer a separator, is written as the numbers of its characters (``u127881``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from memos_cli.cube import utc
 from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
+from memos_cli.moments import MONTHS
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 """The FTS5 tokenizer of every full-text table. ``categories``: marks are part of a word."""
@@ -88,7 +89,6 @@ _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
     "のにではがともへやかだた"
 )
-_MONTHS = "January February March April May June July August September October November December".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Term:
 
 
 def index_text(text: str) -> str:
-    """The text to put into the full-text table for ``text``; plain ASCII comes back as it is."""
+    """Return what the full-text table has for ``text``; plain ASCII is returned unchanged."""
     if text.isascii():
         return text
     folded = fold(text)
@@ -116,7 +116,7 @@ def index_text(text: str) -> str:
 
 
 def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str, str]:
-    """What the full-text table holds of a cube: (head, body). The head names title, speaker and day."""
+    """Return the full-text row of a memory: (head, body). The head has title, speaker and day."""
     head = [title, author]
     if time is not None:
         head.append(_day(time))
@@ -124,11 +124,11 @@ def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str,
 
 
 def query_terms(text: str, *, across: bool = False) -> list[Term]:
-    """What to look for when somebody asks for ``text``, in order and without duplicates.
+    """Return the terms to search for in a query ``text``, in order and without duplicates.
 
-    Stop words and function words are left out, unless the text holds nothing else. With ``across`` come the
-    pairs that reach into a Chinese function character (的黎, of 林的黎波里): it may be part of a word. A text
-    need not hold them. Text without a letter, digit or emoji gives no terms.
+    Stop words and function words are left out, unless there is nothing else. With ``across``, pairs that
+    reach into a Chinese function character (的黎, of 林的黎波里) are included, because it may be part of a
+    word; a text need not have them. Text without a letter, digit or emoji has no terms.
     """
     folded = fold(text)
     terms = _distinct(_terms(folded, keep_all=False)) or _distinct(_terms(folded, keep_all=True))
@@ -136,7 +136,7 @@ def query_terms(text: str, *, across: bool = False) -> list[Term]:
 
 
 def fts_query(terms: Sequence[Term]) -> str:
-    """The FTS5 expression that finds any of ``terms``; of no terms, one that finds nothing."""
+    """Return the FTS5 expression that finds any of ``terms``; without terms, one that finds nothing."""
     return " OR ".join(term.fts for term in terms) or '""'
 
 
@@ -154,7 +154,7 @@ def _script(letter: str) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """The words of ``text`` that carry its topic, as written and in order, without duplicates.
+    """Return the words of ``text`` that carry its topic, as written and in order, without duplicates.
 
     Unspaced scripts are cut at their function words only: of 我们的气候政策 remains 气候政策.
     """
@@ -171,7 +171,7 @@ def content_words(text: str) -> list[str]:
 
 def _day(time: int) -> str:
     day = utc(time)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
+    return f"{day.day} {MONTHS[day.month - 1].title()} {day.year}"  # strftime follows the locale
 
 
 def _spaced_pairs(run: re.Match[str]) -> str:
@@ -271,9 +271,9 @@ def _cuts(run: str, joined: bool) -> list[tuple[int, int, bool]]:
 
 
 def _cuts_alone(run: str, at: int, joined: bool) -> bool:
-    """Return whether a function character is a word of its own, with no function word next to it.
+    """Return whether a function character is a word by itself, without a function word next to it.
 
-    ``joined``: another word stands right before the run ("GPT的模型").
+    ``joined``: another word is right before the run ("GPT的模型").
     """
     if at == 0 and (joined or len(run) == 1):
         return True

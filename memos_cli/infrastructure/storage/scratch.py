@@ -1,7 +1,7 @@
 """Private temporary folders for texts that need a file, such as one in an editor.
 
-They are in the user's runtime folder, which is in memory and private, or else in the vault. The process that
-uses one holds a lock on it: whatever lies in one that is not locked was left by a process that was killed.
+They are in the user's runtime folder, which is in memory and private, or else in the vault. A process locks
+its folder; an unlocked one was left by a killed process.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def scrub(db: Connection, path: Path) -> bool:
 
 
 class _Scrubber:
-    """The pages of a database file; no process may write to it meanwhile."""
+    """The pages of a database file; no other process may write to it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -1,7 +1,7 @@
-"""The vault as it was: a copy in memory of its memories at a time, which is read and searched like the vault.
+"""A copy of the vault's memories as of a time, in memory, to read and search like the vault.
 
-Texts come from the versions, states and tags from the audit, which tells every change of them. What was
-forgotten since is not there, whatever it was; ends of life are those of now, and there are no vectors.
+Texts come from the versions, states and tags from the audit, which has every change of them. Memories that
+were forgotten since are missing; expiry times are the present ones, and there are no vectors.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _copy(db: Connection, time: int) -> Connection:
 
 
 def _states(db: Connection, time: int) -> dict[str, str]:
-    """The state of each cube that moved since, by id: what its first move since moved it from."""
+    """Return the state at the time of each memory that changed state since, by id."""
     found: dict[str, str] = {}
     for id, detail in db.execute(
         """SELECT cube, detail FROM audit WHERE time > ? AND detail LIKE '% to %' AND cube IS NOT NULL

@@ -1,10 +1,10 @@
-"""Whether a vault is whole. ``examine`` only reads; ``repair`` makes anew what can be made from the rest.
+"""Check a vault: ``examine`` only reads; ``repair`` rebuilds what can be rebuilt.
 
-A broken *must* is lost or altered data, and only a backup mends it. A broken *should* costs time, space or
-privacy, and is repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
+A broken *must* is lost or altered data, and only a backup helps. A broken *should* costs time, space or
+privacy, and can be repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
 
-Not found out: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
-archived cube or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
+Not detected: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
+archived memory or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 
 MANY = 10
-"""Findings of one kind that are told one by one; the others are counted."""
+"""Findings of one kind that are listed; the others are counted."""
 YOUNG = 3600.0
 """Seconds that an unfinished file of a process that still runs is left alone."""
 
@@ -48,14 +48,13 @@ _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 def examine(
     folder: Path, *, timeout: float, full: bool = True, cipher: Cipher | None = None
 ) -> list[Finding]:
-    """Everything that is wrong with the vault at ``folder``, the *musts* first.
+    """Return everything that is wrong with the vault at ``folder``, the *musts* first.
 
-    ``full`` reads every byte; without it, what takes longer than seconds on a large vault is left out:
-    hashes of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs
-    its ``cipher``. Raises NoVault where
-    there is nothing to examine, TooNew, and Locked; damage is a finding, never an error.
+    ``full`` reads every byte; without it, what takes more than seconds on a large vault is left out: hashes
+    of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs its
+    ``cipher``. Raises NoVault if there is no vault, TooNew, and Locked; damage is a finding, never an error.
     """
-    findings = _told(_identity(folder))
+    findings = _limit(_identity(folder))
     if (folder / "memos.db").exists():
         try:
             with closing(connect(folder / "memos.db", timeout, cipher)) as db:
@@ -66,14 +65,14 @@ def examine(
             findings.append(must("database-damaged", "memos.db", str(error)))
     else:
         findings.append(must("database-missing", "memos.db", "it is missing; restore a backup"))
-    findings += _told(_unfinished(folder)) + _told(_permissions(folder))
+    findings += _limit(_unfinished(folder)) + _limit(_permissions(folder))
     return sorted(findings, key=lambda finding: finding.rule != "must")
 
 
 def cipher_of(folder: Path, lock: Lock) -> Cipher | None:
-    """What an encrypted vault is examined with. Raises Refused without its key.
+    """Return the cipher to examine an encrypted vault with. Raises Refused without its key.
 
-    None for one that is not encrypted, and for one whose VAULT.toml does not tell.
+    None for a vault that is not encrypted, and for one whose VAULT.toml cannot be read.
     """
     try:
         return open_lock(folder, read_identity(folder), lock)
@@ -135,10 +134,10 @@ def _sweep(vault: Vault) -> list[Finding]:
     return found
 
 
-def _told(findings: Iterator[Finding]) -> list[Finding]:
-    """The first few findings of each kind, and a count of the rest.
+def _limit(findings: Iterator[Finding]) -> list[Finding]:
+    """Return the first few findings of each kind, and a count of the others.
 
-    That a check could not be run to its end is a finding too.
+    A check that cannot run to its end is a finding too.
     """
     kept: list[Finding] = []
     seen: Counter[tuple[str, str, bool]] = Counter()
@@ -177,7 +176,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
         raise TooNew(f"{folder} has tables of format {version}", "pip install --upgrade memos-cli")
     if version == 0:
         if not (folder / "VAULT.toml").exists():
-            raise NoVault(f"the making of {folder} was cut short", "`memos init` completes it")
+            raise NoVault(f"the creation of {folder} was interrupted", "`memos init` completes it")
         return [must("database-empty", "memos.db", "it has no tables; restore a backup")]
     if version < schema.FORMAT:
         return [should("format-old", "memos.db", "any other command brings it up to date", repairable=False)]
@@ -194,41 +193,41 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
             row_checks.versions(db),
             row_checks.values(db),
         ):
-            findings += _told(found)
+            findings += _limit(found)
         readable = not any(finding.what in ("row-damaged", "schema-differs") for finding in findings)
         if full and readable:
             findings += (
-                _told(row_checks.texts(db)) + _told(row_checks.digests(db)) + _told(row_checks.chain(db))
+                _limit(row_checks.texts(db)) + _limit(row_checks.digests(db)) + _limit(row_checks.chain(db))
             )
         if not findings:  # the full text can only be judged by cubes that are whole
-            findings += _told(row_checks.words(db, fresh, full))
+            findings += _limit(row_checks.words(db, fresh, full))
     blobs = Blobs(folder / "blobs", folder / "tmp")
-    findings += _told(row_checks.vectors(db)) + _told(_blobs(folder, db, full))
+    findings += _limit(row_checks.vectors(db)) + _limit(_blobs(folder, db, full))
     if readable:
-        findings += _told(row_checks.states(db, blobs, full)) + _told(row_checks.trained(db, blobs, full))
+        findings += _limit(row_checks.states(db, blobs, full)) + _limit(row_checks.trained(db, blobs, full))
     if db.in_transaction:
         db.execute("ROLLBACK")  # what follows looks at files that are newer than the transaction
     if readable:
-        findings += _told(_indexes(folder, db, full, cipher))
-    return findings + _told(_orphans(folder, db))
+        findings += _limit(_indexes(folder, db, full, cipher))
+    return findings + _limit(_orphans(folder, db))
 
 
 def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
-    """Whether the blobs that rows name are there, and have their bytes."""
+    """Check that the blobs of sources are there, with their bytes."""
     blobs = Blobs(folder / "blobs", folder / "tmp")
     for (name,) in db.execute("SELECT DISTINCT CAST(blob AS TEXT) FROM source WHERE blob IS NOT NULL"):
         where = f"blobs/{name[:2]}/{name}"
         try:
             if not re.fullmatch("[0-9a-f]{64}", name) or not blobs.path(name).is_file():
-                yield must("blob-missing", where, "a source names it, but it is not there")
+                yield must("blob-missing", where, "a source uses it, but it is missing")
             elif full and not blobs.intact(name):
-                yield must("blob-damaged", where, "its bytes are not those that its name tells")
+                yield must("blob-damaged", where, "its bytes do not match its name")
         except OSError as error:
             yield must("blob-unreadable", where, str(error.strerror))
 
 
 def _orphans(folder: Path, db: Connection) -> Iterator[Finding]:
-    """Blobs that no row names. While others write, those of the last hour may still get their row."""
+    """Yield blobs without a row. While others write, blobs of the last hour may still get one."""
     try:
         with hold(folder / "lock"):
             found = list(_unnamed(folder, db))
@@ -241,37 +240,39 @@ def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
     named = {row[0] for row in db.execute(schema.NAMED_BLOBS)}
     for path in _files(folder / "blobs"):
         if path.name not in named:
-            yield should("blob-orphan", str(path.relative_to(folder)), "nothing names it")
+            yield should("blob-orphan", str(path.relative_to(folder)), "nothing uses it")
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:
-    """What a killed process left behind; a process that runs keeps its files for an hour."""
+    """Yield files that a killed process left behind; those of a running process have an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
         if is_in_use(path) or (match is None and path.parent.name == "index"):
             continue
         if match is None or not (_runs(int(match[1])) and _is_young(path)):
-            yield should("file-unfinished", str(path.relative_to(folder)), "a process that ended left it")
+            yield should(
+                "file-unfinished", str(path.relative_to(folder)), "a process that ended left it behind"
+            )
 
 
 def _indexes(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -> Iterator[Finding]:
     files = Snapshots(folder / "index", cipher)
     for path, embedder, dimension in _snapshots(folder, db):
         if dimension is None:
-            yield should("index-damaged", f"index/{path.name}", "it is of an embedder that is not known")
+            yield should("index-damaged", f"index/{path.name}", "it is of an unknown embedder")
         elif not (
             vector_index.agrees(db, files, embedder, dimension)
             if full
             else vector_index.load(files, embedder, dimension)
         ):
-            yield should("index-damaged", f"index/{path.name}", "it is not what the vectors say")
+            yield should("index-damaged", f"index/{path.name}", "it differs from the vectors")
     for embedder, _ in _lacking(folder, db):
         name = f"index/vectors-{embedder}.bin"
-        yield should("index-missing", name, "it is not there: a search reads every vector")
+        yield should("index-missing", name, "it is missing: a search reads every vector")
 
 
 def _lacking(folder: Path, db: Connection) -> list[tuple[int, int]]:
-    """The embedders, with their dimensions, that have no index and more vectors than go without one."""
+    """Return the embedders without an index that have more vectors than a search reads without one."""
     there = {embedder for _, embedder, _ in _snapshots(folder, db)}
     many = """SELECT n, dimension FROM embedder e
       WHERE (SELECT count(*) FROM vector WHERE embedder = e.n) > ?"""
@@ -289,7 +290,7 @@ def _remake_indexes(vault: Vault) -> None:
 
 
 def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | None]]:
-    """The files of the index: path, row of the embedder, its dimensions if it is known."""
+    """Yield the files of the index: path, row of the embedder, its dimensions if it is known."""
     dimensions = dict(db.execute("SELECT n, dimension FROM embedder").fetchall())
     for path in _files(folder / "index"):
         if match := _SNAPSHOT.fullmatch(path.name):
@@ -299,11 +300,12 @@ def _snapshots(folder: Path, db: Connection) -> Iterator[tuple[Path, int, int | 
 def _permissions(folder: Path) -> Iterator[Finding]:
     for path in _open_to_others(folder):
         mode = stat.S_IMODE(path.stat().st_mode)
-        yield should("permissions", str(path.relative_to(folder)), f"others than you may use it ({mode:o})")
+        yield should("permissions", str(path.relative_to(folder)), f"other users may access it ({mode:o})")
 
 
 def _open_to_others(folder: Path) -> Iterator[Path]:
-    """What others than the owner may read or write. The top folder may be listed, but not written to."""
+    """Yield what others than the owner may read or write. The top folder may be listed, but not written
+    to."""
     if folder.stat().st_mode & 0o022:
         yield folder
     for name in sorted(OWN_NAMES):

@@ -1,8 +1,8 @@
-"""Compare the full-text table with the cubes, in little memory.
+"""Compare the full-text table with the memories, in little memory.
 
-The table keeps no text that could be compared. So some cubes at a time are entered into a second table: what
-both hold is compared by sums. The sum of a whole is that of its parts, in any order; a word that is missing,
-or stands elsewhere, changes it.
+The table stores no text to compare. So some memories at a time are inserted into a second table, and the
+contents of both are compared by sums. The sum of a whole is the sum of its parts, in any order; a missing or
+misplaced word changes it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _some(rows: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]
 
 
 def _totals(db: Connection) -> list[int]:
-    """The number of rows and the sums of their lengths, which BM25 needs: variable-length integers."""
+    """Return the number of rows and the sums of their lengths, which BM25 needs: variable-length integers."""
     row = db.execute(_TOTALS).fetchone()
     if row is None:
         return [0, 0, 0]

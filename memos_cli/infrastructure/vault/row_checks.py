@@ -20,10 +20,10 @@ from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import fulltext_sums
 from memos_cli.infrastructure.vault.vault_file import read_identity
+from memos_cli.moments import FIRST_TIME, LAST_TIME
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
 _OR_NULL = ", 'null'"
-_FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Finding:
 
 
 def must(what: str, where: str, message: str) -> Finding:
-    """Data is lost or altered."""
+    """Return a finding about lost or altered data."""
     return Finding("must", what, where, message, False)
 
 
 def should(what: str, where: str, message: str, *, repairable: bool = True) -> Finding:
-    """Something that can be made anew is wrong."""
+    """Return a finding about something that can be rebuilt."""
     return Finding("should", what, where, message, repairable)
 
 
@@ -63,11 +63,11 @@ def pages(db: Connection, full: bool) -> Iterator[Finding]:
         if message != "ok":
             yield must("database-damaged", "memos.db", message.replace("\n", " "))
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
-        yield must("row-without-parent", f"{table} {row}", f"it names a row of {parent} that is not there")
+        yield must("row-without-parent", f"{table} {row}", f"it refers to a missing row of {parent}")
 
 
 def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
-    """Whether the tables are defined as this program defines them."""
+    """Check that the tables are defined as this program defines them."""
     there, wanted = (
         dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"))
         for connection in (db, fresh)
@@ -81,10 +81,10 @@ def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
 
 
 def identity(folder: Path, db: Connection) -> Iterator[Finding]:
-    """Whether VAULT.toml and the database are of the same vault."""
+    """Check that VAULT.toml and the database are of the same vault."""
     known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
     if known is None:
-        yield must("audit-missing", "audit", "the row that tells of the vault's making is missing")
+        yield must("audit-missing", "audit", "the row of the vault's creation is missing")
         return
     try:
         id = read_identity(folder).id
@@ -95,38 +95,35 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
-    """SQLite holds a value of any kind in any column: damage may leave what no code expects."""
-    tables = fresh.execute(
-        """SELECT name FROM sqlite_master
-           WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'words*'"""
-    ).fetchall()
-    for (table,) in tables:
-        columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
+    """Check the type of every value: SQLite accepts any type in any column."""
+    for table in schema.tables(fresh):
         wrong = [
-            f"typeof({column}) NOT IN ({_KINDS[kind]}{'' if required or key else _OR_NULL})"
-            for _, column, kind, required, _, key in columns
+            f"typeof({column.name}) NOT IN"
+            f" ({_KINDS[column.type]}{'' if column.notnull or column.is_pk else _OR_NULL})"
+            for column in table.columns
         ]
-        for (row,) in db.execute(f"SELECT {columns[0][1]} FROM {table} WHERE {' OR '.join(wrong)}"):
-            yield must("row-damaged", f"{table} {row!r}", "a value is of a kind that its column never holds")
+        first = table.columns[0].name
+        for (row,) in db.execute(f"SELECT {first} FROM {table.name} WHERE {' OR '.join(wrong)}"):
+            yield must("row-damaged", f"{table.name} {row!r}", "a value has a type that its column never has")
 
 
 def versions(db: Connection) -> Iterator[Finding]:
-    """Whether each cube has all its versions, and each version the audit row that tells of it."""
+    """Check that each memory has all its versions, and each version its audit row."""
     for id, wanted, count in db.execute(
         """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
     ):
         noun = "version" if wanted == 1 else "versions"
-        yield must("version-missing", id, f"it has {count} of its {wanted} {noun}")
+        yield must("version-missing", id, f"it has {count} of {wanted} {noun}")
     for id, version in db.execute(
         """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
     ):
-        yield must("audit-missing", id, f"no audit row tells how version {version} came")
+        yield must("audit-missing", id, f"version {version} has no audit row")
 
 
 def chain(db: Connection) -> Iterator[Finding]:
-    """Whether the audit is as it was written."""
+    """Check that the audit is unchanged."""
     for found in audit.verify(db):
         yield must("audit-altered", f"audit {found.n}", found.problem)
 
@@ -135,21 +132,21 @@ def values(db: Connection) -> Iterator[Finding]:
     """Values that no write can have left."""
     types = ",".join(f"'{type}'" for type in SEMANTIC_TYPES)
     times = " OR ".join(
-        f"{column} NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"
+        f"{column} NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"
         for column in ("time", "created", "updated", "expires", "last_hit")
     )
     for (id,) in db.execute(
         f"""SELECT id FROM cube WHERE length(id) <> 26 OR type NOT IN ({types}) OR length(digest) <> 32
               OR frozen NOT IN (0, 1) OR sensitivity NOT IN (0, 1, 2, 3) OR hits < 0 OR heat < 0 OR {times}"""
     ):
-        yield must("row-damaged", id, "its header holds a value that it cannot have")
+        yield must("row-damaged", id, "its header has an invalid value")
     for (n,) in db.execute(
         """SELECT n FROM place WHERE start < 0 OR end < start OR length(digest) <> 32
              OR length(bytes_sha256) <> 32"""
     ):
-        yield must("row-damaged", f"place {n}", "it is no range of bytes")
-    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {_FIRST_TIME} AND {_LAST_TIME}"):
-        yield must("row-damaged", f"question {n}", "its time is none that it can have")
+        yield must("row-damaged", f"place {n}", "it is not a range of bytes")
+    for (n,) in db.execute(f"SELECT n FROM question WHERE time NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"):
+        yield must("row-damaged", f"question {n}", "its time is invalid")
     for name, text in db.execute("SELECT name, filter FROM view"):
         try:
             queries.filter_from_json(text)
@@ -158,17 +155,17 @@ def values(db: Connection) -> Iterator[Finding]:
 
 
 def texts(db: Connection) -> Iterator[Finding]:
-    """Whether each version's text still has its hash."""
+    """Check the hash of the text of each version."""
     for n, version, text, sha256 in db.execute(
         "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
     ):
         if hashlib.sha256(text).digest() != sha256:
             (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
-            yield must("text-damaged", id, f"the text of version {version} is not what was stored")
+            yield must("text-damaged", id, f"the text of version {version} differs from what was stored")
 
 
 def digests(db: Connection) -> Iterator[Finding]:
-    """Whether each cube that never changed is still the draft that it was made from."""
+    """Check that each memory that never changed still has the digest of its draft."""
     for id, digest, text, type, ref, time, author, role in db.execute(
         """SELECT c.id, c.digest, v.text, c.type, c.ref, c.time, c.author, c.role
            FROM cube c JOIN version v ON v.cube = c.n AND v.version = 1
@@ -176,11 +173,11 @@ def digests(db: Connection) -> Iterator[Finding]:
     ):
         draft = Draft(text, Span(0, 0), type=type, ref=ref, time=time, author=author, role=role)
         if draft.digest() != digest:
-            yield must("header-damaged", id, "its text, type, time or speaker is not what was stored")
+            yield must("header-damaged", id, "its text, type, time or speaker differs from what was stored")
 
 
 def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
-    """Whether the full-text table holds the live cubes, and (``full``) just their words: ``word_sums``."""
+    """Check that the full-text table has the live memories, and (``full``) exactly their words."""
     wanted = fulltext_sums.of_cubes(db, fresh) if full else []
     try:
         same = fulltext_sums.of_table(db) == wanted and _are_found(db) if full else _same_rows(db)
@@ -189,11 +186,11 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
     except MemosError:  # the cubes could be read, so it is the full-text table that could not
         same = False
     if not same:
-        yield should("words-differ", "words", "the full-text table does not hold what the memories say")
+        yield should("words-differ", "words", "the full-text table does not match the memories")
 
 
 def _are_found(db: Connection) -> bool:
-    """Whether a search for each word finds all of its places; it does not read them in order."""
+    """Return whether a search for each word finds all its places; it does not read them in order."""
     lost = """SELECT 1 FROM (SELECT term, count(*) AS places FROM words_seen GROUP BY term) t
       WHERE places <> (SELECT count(*) FROM words_seen s WHERE s.term = t.term) LIMIT 1"""
     return db.execute(lost).fetchone() is None
@@ -212,7 +209,7 @@ def vectors(db: Connection) -> Iterator[Finding]:
     """Vectors that no search can use, and live cubes that no embedder would come to."""
     (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
     if count:
-        yield should("vectors-useless", "vector", f"{count} are of memories that are not live, or broken")
+        yield should("vectors-useless", "vector", f"{count} are broken, or of memories that are not live")
     (broken,) = db.execute(f"SELECT count(*) FROM ({BAD_LESSON_VECTORS})").fetchone()
     if broken:
         yield should("vectors-useless", "lesson_vector", f"{broken} are broken")
@@ -226,8 +223,9 @@ def vectors(db: Connection) -> Iterator[Finding]:
              SELECT 1 FROM vector x WHERE x.cube = w.cube AND x.embedder = w.embedder)"""
     ).fetchone()
     if lost or vain:
-        lacking, waiting = counted(lost, "memory lacks", "memories lack"), counted(vain, "waits", "wait")
-        yield should("waiting-differs", "waiting", f"{lacking} a vector unasked, {waiting} in vain")
+        missing, needless = (counted(each, "memory", "memories") for each in (lost, vain))
+        message = f"{missing} without a vector missing from the list, {needless} on it needlessly"
+        yield should("waiting-differs", "waiting", message)
 
 
 STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))
@@ -243,7 +241,7 @@ def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
 
 
 def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """The activation cubes that a repair drops."""
+    """Yield the saved states that a repair deletes."""
     return (cube for cube, _, _ in _broken_states(db, blobs, True))
 
 
@@ -283,7 +281,7 @@ def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
 
 
 def broken_adapters(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """The adapter cubes that a repair sets aside."""
+    """Yield the adapters that a repair sets aside."""
     return (cube for cube, _, _ in _broken_adapters(db, blobs, True))
 
 
@@ -311,14 +309,14 @@ def _broken_adapters(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple
 
 
 def _are_objects(texts: Sequence[str]) -> bool:
-    """Whether these are JSON objects as they are kept."""
+    """Return whether these texts are JSON objects."""
     return all(lineage.to_json(lineage.from_json(text)) == text for text in texts)
 
 
 def _is_of(db: Connection, cube: int, digest: bytes, name: str, fingerprint: str) -> bool:
-    """Whether the base, the name and the memories of an adapter are those that its digest tells.
+    """Return whether the base, name and memories of an adapter match its digest.
 
-    Forgetting a memory relies on it: the weights that hold it are found by what they were made from.
+    Forgetting a memory relies on it: the weights are found by the memories that they were trained on.
     """
     ids = [source.id for source in lineage.sources_of(db, cube, 0)]
     model = str(lineage.from_json(fingerprint).get("model"))

@@ -1,37 +1,36 @@
-"""MemVault: the directory that holds everything, and the one way to change it.
+"""MemVault: the folder with everything, and the only way to change it.
 
-Readers take no lock. Every change runs in ``Vault.change()``: a shared hold on the ``lock`` file (so that
-sweeping and migrating, which hold it alone, never run beside it), one ``BEGIN IMMEDIATE`` transaction,
-and the audit row of each change in the same commit.
+Readers take no lock. Every change runs in ``Vault.change()``: a shared lock on the file ``lock`` (sweeping
+and migrating lock it exclusively), one ``BEGIN IMMEDIATE`` transaction, and the audit row of each change in
+the same commit.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from memos_cli.cube import Cube, format_time, new_ulids
-from memos_cli.errors import Damaged, Locked, MemosError, Refused, TooNew, UsageError
-from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, uninterrupted, write_whole
+from memos_cli.cube import Cube
+from memos_cli.errors import Damaged, Locked, MemosError, TooNew, UsageError
+from memos_cli.files import hold, remove, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
+from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import Blobs
 from memos_cli.infrastructure.storage.database import Connection, begin_writing, connect
-from memos_cli.infrastructure.storage.encryption import PENDING, Cipher
+from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
+from memos_cli.infrastructure.vault.creation import RESTORING as RESTORING
+from memos_cli.infrastructure.vault.creation import create_files, prepare_folder
 from memos_cli.infrastructure.vault.vault_file import (
-    OWN_NAMES,
     Identity,
     Lock,
-    is_encrypted,
-    not_encrypted,
     open_lock,
     read_identity,
 )
@@ -39,14 +38,11 @@ from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 
 _LOOKING = 0.25
 """Seconds that a reader waits for a writer, to record its read before anything is shown."""
-_MERGED = 100
-"""Pages of the full-text index that are merged in one transaction."""
+_MERGED = 100  # pages of the full-text index that one transaction merges
 _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
 MAINTAINED, ASKING = "maintain.lock", "asking"
-"""Files that processes hold with flock: to look after the vault, and while a model is asked."""
-RESTORING = "tmp/restore"
-"""Folder in a vault that is being restored from a backup."""
+"""Lock files (flock) of maintenance, and of processes that use a model."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 
@@ -88,68 +84,23 @@ class Vault:
         lock: Lock | None = None,
         encrypt: bool = False,
     ) -> Vault:
-        """Make a vault at ``folder``, or complete one whose making was cut short; an existing one is opened.
+        """Create a vault at ``folder``, or complete one whose creation was interrupted; an existing one is
+        opened.
 
-        ``lock`` finds the key of one that is encrypted, and makes that of a new one which is to be. Raises
-        UsageError when the folder holds other things, or a plain vault where one was to be encrypted;
+        ``lock`` finds the key of an encrypted vault, or makes one for a new vault with ``encrypt``. Raises
+        UsageError if the folder has other things, or a vault without encryption where ``encrypt`` wants one;
         Refused without the key.
         """
-        try:
-            make_folder(folder)
-            strangers = sorted({path.name for path in folder.iterdir()} - OWN_NAMES)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: {error.strerror}", "choose another folder with --vault DIR"
-            ) from error
         made = folder / "VAULT.toml"
-        if strangers and not made.exists():
-            raise UsageError(
-                f"{folder} is not empty (it has {strangers[0]})", "choose a new folder with --vault DIR"
-            )
-        if (folder / RESTORING).exists() and not made.exists():
-            raise UsageError(f"the restore of {folder} was interrupted", "run memos restore-vault again")
+        prepare_folder(folder)
         with nullcontext() if made.exists() else hold(folder / "lock", timeout=timeout):
-            if not made.exists():  # another process may have made it meanwhile
-                cls._make(folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt)
+            if not made.exists():  # another process may have made it since
+                create_files(
+                    folder, principal=principal, now=now, timeout=timeout, lock=lock, encrypt=encrypt
+                )
         if encrypt and read_identity(folder).encryption is None:
             raise UsageError(f"{folder} exists and is not encrypted", "create a new vault with --vault DIR")
         return cls.open(folder, timeout=timeout, lock=lock)
-
-    @staticmethod
-    def _make(
-        folder: Path, *, principal: str, now: int, timeout: float, lock: Lock | None, encrypt: bool
-    ) -> None:
-        """Create the missing parts of a vault, VAULT.toml last. The caller holds the lock."""
-        if lock and lock.is_named and not encrypt:
-            raise not_encrypted(folder, "memos init --encrypt, or unset key.file")
-        # Store the key first: if that fails, no vault is created.
-        encryption, cipher = lock.make(folder) if lock and encrypt else (None, None)
-        for name in ("blobs", "index", "tmp"):
-            make_folder(folder / name)
-        for left in (folder / "tmp").glob(".*.part*"):
-            left.unlink()  # a killed process left it: the lock is exclusive
-        with _database(folder, encrypt) as path, closing(connect(path, timeout, cipher)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            if version_of(connection) > FORMAT:
-                raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
-            migrate(connection)
-            known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
-            identity = Identity(
-                FORMAT,
-                known[0] if known else new_ulids(now, 1)[0],
-                format_time(now),
-                encryption=encryption,
-            )
-            if not known:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(
-                    "INSERT INTO audit (time, principal, action, detail) VALUES (?, ?, 'init', ?)",
-                    (now, principal, identity.id),
-                )
-                audit.seal(connection)
-                connection.execute("COMMIT")
-        write_whole(folder / "VAULT.toml", identity.toml(), scratch=folder / "tmp")
-        (folder / PENDING).unlink(missing_ok=True)
 
     @classmethod
     def open(cls, folder: Path, *, timeout: float, lock: Lock | None = None) -> Vault:
@@ -205,6 +156,10 @@ class Vault:
         """Whether ``connection`` shows less than there is, or may do so."""
         return self._scope is not None and self._scope.is_restricted
 
+    def visible(self, ids: Iterable[str]) -> set[str]:
+        """Return those ids of existing memories that the caller may read."""
+        return {*queries.by_ids(self.connection, [*ids])} if self.is_restricted else {*ids}
+
     @property
     def texts(self) -> int:
         """How many live memories the caller may read."""
@@ -228,9 +183,9 @@ class Vault:
 
     @contextmanager
     def change(self, principal: str, now: int) -> Iterator[Transaction]:
-        """One transaction. It is durable when the block ends, or undone when the block raises.
+        """Run one transaction: durable when the block ends, undone if it raises.
 
-        Raises Locked when another writer does not let go in time.
+        Raises Locked if another writer does not finish in time.
         """
         try:
             with self._transaction(self.unrestricted, self._timeout) as db:
@@ -274,10 +229,10 @@ class Vault:
     def audit_reads(
         self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0
     ) -> None:
-        """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
+        """Record in the audit that a principal read ``cubes``, and ``more`` that are not named.
 
-        A reader waits for no writer: what cannot be written at once is written with the next look, or when
-        the vault is closed. A vault that cannot be written at all is no reason to fail: see ``unaudited``.
+        A reader waits for no writer: rows that cannot be written now are written with the next read, or when
+        the vault is closed. A vault that cannot be written is no reason to fail: see ``unaudited``.
         """
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
@@ -291,7 +246,7 @@ class Vault:
             return
         try:
             # On the reading connection: a write by another connection would invalidate its page cache. And
-            # without ``lock``, which changes of memories hold: reads must be recorded even while it is held.
+            # without ``lock``, which changes lock: reads must be recorded even then.
             with self._commit(db, timeout):
                 Transaction(db, "", 0).insert_audit(self._looks)
         except Locked:
@@ -301,10 +256,10 @@ class Vault:
         self._looks = []
 
     def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
-        """Leave in the audit that somebody was refused a right on a cube; in its own transaction.
+        """Record in the audit that a principal was refused a right on a memory; in its own transaction.
 
-        Where it comes up within a change, that is undone, and this is written after it. A vault that cannot
-        be written now refuses all the same.
+        Within a change, the change is undone, and this is written after it. A vault that cannot be written
+        refuses as well.
         """
         self._refusals.append((now, principal, "refused", cube, version, right))
         if not self.unrestricted.in_transaction:
@@ -444,21 +399,3 @@ class Vault:
     ) -> None:
         with suppress(Locked) if kind else nullcontext():
             self.close()
-
-
-@contextmanager
-def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
-    """Yield the database of a vault whose VAULT.toml is missing; a new one takes its place when complete."""
-    database = folder / "memos.db"
-    if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
-        with replacing(database, scratch=folder / "tmp") as part:
-            yield part
-        return
-    # Made here, so that SQLite's own default permissions never apply.
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-    if not encrypt and is_encrypted(database):
-        raise Refused(
-            f"{database} is encrypted, and VAULT.toml is gone",
-            "memos init --encrypt --key-file FILE, with the file of its key",
-        )
-    yield database

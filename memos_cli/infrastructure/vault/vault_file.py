@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import stat
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, cast, get_args
+from typing import Protocol
 
 from memos_cli.errors import Damaged, MemosError, NoVault, Refused, TooNew
 from memos_cli.files import read_small
-from memos_cli.infrastructure.storage.encryption import Cipher, Encryption, Keeper
+from memos_cli.infrastructure.storage.encryption import Cipher, Encryption
 from memos_cli.infrastructure.storage.schema import FORMAT
 
 OWN_NAMES = frozenset(
@@ -60,6 +58,23 @@ class Identity:
         return "\n".join([*lines, ""]).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Models:
+    reader: str = ""
+    embedder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _VaultFile:
+    """VAULT.toml as it is written: tables and their keys."""
+
+    format: int
+    id: str
+    created: str = ""
+    models: _Models = field(default_factory=_Models)
+    encryption: Encryption | None = None
+
+
 def _toml_text(text: str) -> str:
     """Return ``text`` as a TOML basic string."""
     escaped = "".join(
@@ -70,18 +85,13 @@ def _toml_text(text: str) -> str:
 
 def read_identity(folder: Path) -> Identity:
     """Read VAULT.toml of the vault at ``folder``. Raises NoVault, Damaged or TooNew."""
+    import tomli
+
+    from memos_cli.validation import convert
+
     path = folder / "VAULT.toml"
     try:
-        content = tomllib.loads(read_small(path).decode("utf-8"))
-        models = content.get("models", {})
-        identity = Identity(
-            format=int(content["format"]),
-            id=str(content["id"]),
-            created=str(content.get("created", "")),
-            reader=str(models.get("reader", "")),
-            embedder=str(models.get("embedder", "")),
-            encryption=_read_encryption(content.get("encryption")),
-        )
+        file = convert(tomli.loads(read_small(path).decode("utf-8")), _VaultFile)
     except (FileNotFoundError, NotADirectoryError):
         if (folder / "memos.db").exists():
             raise NoVault(
@@ -90,27 +100,20 @@ def read_identity(folder: Path) -> Identity:
         raise NoVault(
             f"there is no vault at {folder}", "create one with `memos init`, or name one with --vault"
         ) from None
-    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # not TOML, or not ours
+    except (ValueError, RecursionError) as error:  # not TOML, or not ours
         raise Damaged(
             f"{path} is damaged: {error}", "move it aside and run `memos init`: the memories are in memos.db"
         ) from error
     except OSError as error:
         raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
-    if identity.format > FORMAT:
+    if file.format > FORMAT:
         raise TooNew(
-            f"{folder} has format {identity.format}; this program knows {FORMAT}",
+            f"{folder} has format {file.format}; this program knows {FORMAT}",
             "pip install --upgrade memos-cli",
         )
-    return identity
-
-
-def _read_encryption(table: Mapping[str, object] | None) -> Encryption | None:
-    if table is None:
-        return None
-    keeper = str(table["keeper"])
-    if keeper not in get_args(Keeper):
-        raise ValueError(f"no key is kept in {keeper!r}")
-    return Encryption(str(table["recipient"]), cast(Keeper, keeper), str(table.get("file", "")))
+    return Identity(
+        file.format, file.id, file.created, file.models.reader, file.models.embedder, file.encryption
+    )
 
 
 def guard(folder: Path, *, is_open: bool) -> None:

@@ -1,12 +1,12 @@
-"""The vectors' index: a memory-mapped snapshot of the ``vector`` table, and what was added since.
+"""The vector index: a memory-mapped snapshot of the ``vector`` table, and the rows added since.
 
 The table in ``memos.db`` is the truth; the file ``index/vectors-E.bin`` (E: the embedder's row) can be
-deleted at any time and is made again from it. A search takes candidates from the snapshot and all rows
-that are newer than it, and scores them by what the table holds: a row that has gone since drops out, and
-a snapshot that is damaged or of another database is ignored.
+deleted at any time and is rebuilt from it. A search takes candidates from the snapshot and all rows that are
+newer than it, and scores them by the table: a row that was deleted since drops out, and a snapshot that is
+damaged or of another database is ignored.
 
-A vector is kept as int8 codes with one scale: ``value = code * scale``. A small snapshot holds them; a
-large one holds one bit a dimension (the sign), scanned by Hamming distance, column by column.
+A vector is stored as int8 codes with one scale: ``value = code * scale``. A small snapshot has the codes; a
+large one has one bit for each dimension (the sign), scanned by Hamming distance, column by column.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Rows:
     """Shape (n, dimensions)."""
 
     def scores(self, query: Floats, picked: Numbers | None = None) -> Floats:
-        """The cosine of each row (or of those ``picked``) to the unit vector ``query``."""
+        """Return the cosine of each row (or of those ``picked``) to the unit vector ``query``."""
         codes = self.codes if picked is None else self.codes[picked]
         scales = self.scales if picked is None else self.scales[picked]
         parts = [
@@ -143,7 +143,7 @@ class Snapshot:
     """Shape (words, n): word w of a row holds the signs of dimensions 64w to 64w+63."""
 
     def candidates(self, query: Floats, wanted: int, allowed: Numbers | None) -> Numbers:
-        """The numbers of about the ``wanted`` nearest rows; all there are, if fewer."""
+        """Return the numbers of about the ``wanted`` nearest rows; all, if there are fewer."""
         picked = None if allowed is None else np.flatnonzero(np.isin(self.cubes, allowed))
         if self.codes is not None:
             distances: NDArray[np.generic] = -self.codes.scores(query, picked)
@@ -184,9 +184,9 @@ def nearest(
 
 
 def load(files: Snapshots, embedder: int, dimension: int) -> Snapshot | None:
-    """The snapshot. None where there is none, or none that is whole and undamaged.
+    """Return the snapshot; None if it is missing, incomplete or damaged.
 
-    A process examines a file once: then it goes by the file's stamp.
+    A process verifies a file once, and then compares the file's stamp.
     """
     key = (files.stamp(embedder), dimension)
     if embedder not in files.known or files.known[embedder][0] != key:
@@ -215,7 +215,7 @@ def _examined(data: NDArray[np.uint8] | None, dimension: int) -> Snapshot | None
 
 
 def refresh(db: Connection, files: Snapshots, embedder: int, dimension: int, *, force: bool = False) -> bool:
-    """Write the snapshot anew if many rows came or went since. Returns whether it was written."""
+    """Write the snapshot again if many rows were added or deleted since. Returns whether it was written."""
     snapshot = None if force else load(files, embedder, dimension)
     count, since = (0, 0) if snapshot is None else (len(snapshot.numbers), snapshot.newest)
     rows, newer = db.execute(
@@ -231,7 +231,7 @@ def refresh(db: Connection, files: Snapshots, embedder: int, dimension: int, *, 
 
 
 def agrees(db: Connection, files: Snapshots, embedder: int, dimension: int) -> bool:
-    """Whether the snapshot is whole and says of every row up to its newest what the table says."""
+    """Return whether the snapshot is complete and equals the table in every row up to its newest."""
     snapshot = load(files, embedder, dimension)
     if snapshot is None or snapshot.newest > _last_number(db) or (np.diff(snapshot.numbers) <= 0).any():
         return False
@@ -293,7 +293,7 @@ def _packed(parts: Iterator[Rows], dimension: int, form: int) -> bytes:
 
 
 def _layout(count: int, dimension: int, form: int) -> tuple[list[tuple[int, int, str]], int]:
-    """Where each column lies: [(first byte, bytes, NumPy type)], and the length of the file."""
+    """Return where each column is: [(first byte, bytes, NumPy type)], and the length of the file."""
     sizes = [(8, "<i8"), (8, "<i8")]
     sizes += [(8 * -(-dimension // 64), "<u8")] if form == _BITS else [(4, "<f4"), (dimension, "i1")]
     places, at = [], _ALIGN
@@ -304,14 +304,14 @@ def _layout(count: int, dimension: int, form: int) -> tuple[list[tuple[int, int,
 
 
 def _sum(data: NDArray[np.uint8]) -> int:
-    """All 64-bit words added up, modulo 2^64: no flipped bit goes unnoticed, at the speed of memory."""
+    """Return the sum of all 64-bit words, modulo 2^64: it detects any flipped bit, at the speed of memory."""
     return int(data.view("<u8").sum(dtype=np.uint64))
 
 
 def _table(
     db: Connection, embedder: int, dimension: int, *, since: int = 0, until: int = 2**63 - 1
 ) -> Iterator[Rows]:
-    """The table's rows of one embedder, in order, some thousands at a time."""
+    """Yield the rows of one embedder in order, some thousands at a time."""
     while True:
         rows = db.execute(
             """SELECT n, cube, data FROM vector
@@ -326,7 +326,7 @@ def _table(
 
 
 def _numbered(db: Connection, embedder: int, dimension: int, numbers: Numbers) -> Rows:
-    """Those of the rows with these numbers that the table still has."""
+    """Return those rows with these numbers that the table still has."""
     rows = []
     for marks, part in in_lists(numbers.tolist()):
         rows += db.execute(
@@ -352,7 +352,7 @@ def _last_number(db: Connection) -> int:
 
 
 def _signs(vectors: Codes | Floats) -> Bits:
-    """One bit a dimension, set where it is not negative: shape (words, n)."""
+    """Return one bit for each dimension, set if it is not negative: shape (words, n)."""
     packed = np.packbits(vectors >= 0, axis=1, bitorder="little")
     width = -(-packed.shape[1] // 8) * 8
     padded = np.zeros((len(packed), width), np.uint8)
@@ -361,7 +361,7 @@ def _signs(vectors: Codes | Floats) -> Bits:
 
 
 def _distances(bits: Bits, query: Bits) -> NDArray[np.uint16]:
-    """The Hamming distance of each row; in blocks that stay in the processor's cache."""
+    """Return the Hamming distance of each row; in blocks that stay in the processor's cache."""
     total = np.zeros(bits.shape[1], np.uint16)
     for start in range(0, bits.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -371,7 +371,7 @@ def _distances(bits: Bits, query: Bits) -> NDArray[np.uint16]:
 
 
 def _smallest(values: NDArray[np.generic], k: int) -> Numbers:
-    """Where the ``k`` smallest stand, in no order."""
+    """Return the places of the ``k`` smallest values, unordered."""
     if k >= len(values):
         return np.arange(len(values))
     if values.dtype != np.uint16:

@@ -28,7 +28,7 @@ class Snapshots:
         return self.folder / f"vectors-{embedder}.bin"
 
     def stamp(self, embedder: int) -> tuple[int, ...]:
-        """What tells one state of a file from another; the same for none."""
+        """Return what distinguishes one state of a file from another; the same for missing files."""
         try:
             found = self.path(embedder).stat()
         except OSError:
@@ -36,7 +36,7 @@ class Snapshots:
         return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def read(self, embedder: int) -> NDArray[np.uint8] | None:
-        """The bytes, mapped into memory or decrypted; None where there are none."""
+        """Return the bytes, mapped into memory or decrypted; None if there is no file."""
         import numpy as np
 
         try:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from memos_cli.counts import counted
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Damaged, ModelUnfit, UsageError
 from memos_cli.infrastructure.derived import adapters, saved_states
-from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Adapter, Lesson, LessonKind
+from memos_cli.infrastructure.memories import queries, question_log
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ingest.ingest import ingest
 from memos_cli.interface.ingest.sources.decoding import decode
@@ -28,6 +29,7 @@ from memos_cli.operation.adapters.routing import repertoire_of
 from memos_cli.operation.adapters.training import Recipe
 from memos_cli.operation.adapters.training_set import count_kinds, make_lessons, reader_of
 from memos_cli.operation.ask.prompt_layout import CITES_FROM, memory_text
+from memos_cli.validation import convert_record, parse_json
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
@@ -120,12 +122,11 @@ def _prepare(
         lessons = [_lesson(row, cubes) for row in options.instead]
     else:
         numbers = [cube.n for cube in cubes]
-        log = queries.questions_on(session.vault.connection, numbers)
+        log = question_log.questions_on(session.vault.connection, numbers)
         asked = [(each.text, min(each.forms.keys() & set(numbers))) for each in log]
         related = {each.n for each in log}
-        others = [each.text for each in queries.questions(session.vault.connection) if each.n not in related][
-            :RECENT
-        ]
+        logged = question_log.questions(session.vault.connection)
+        others = [each.text for each in logged if each.n not in related][:RECENT]
         lessons = make_lessons(
             cubes, embed=_embed(session), asked=asked, others=others,
             own=[_lesson(row, cubes) for row in options.own], reader=_asker(session), on_memory=on_memory,
@@ -299,6 +300,19 @@ def _embed(session: Session) -> Callable[[Sequence[str]], Any]:
 # --- the training set as JSON ----------------------------------------------------------------------
 
 
+class QuestionRow(Struct):
+    """A line of a file of questions for a training."""
+
+    question: str
+    answer: str | None = None
+    kind: LessonKind | None = None
+    key: str | None = None
+    made: str | None = None
+    id: str | None = None
+    """A memory that answers it: the start of its id."""
+    held_out: bool | None = False
+
+
 def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
     """Read the objects of a JSONL file of questions. Raises UsageError, with the line."""
     rows = []
@@ -306,35 +320,32 @@ def read_rows(data: bytes, where: str) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if (
-            not isinstance(row, dict)
-            or not isinstance(row.get("question"), str)
-            or not row["question"].strip()
-        ):
+            row = parse_json(line, dict[str, Any])
+            if not convert_record(row, QuestionRow).question.strip():
+                raise ValueError("its question is empty")
+        except ValueError as error:
             raise UsageError(
-                f"{where}:{number}: not a question", 'write {"question": "…", "answer": "…"}, one a line'
-            )
+                f"{where}:{number}: not a question: {error}",
+                'write {"question": "…", "answer": "…"}, one a line',
+            ) from error
         rows.append(row)
     return rows
 
 
-def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
-    kind, question = row.get("kind") or "fact", row["question"].strip()
-    answer, key, made = (row.get(name) or "" for name in ("answer", "key", "made"))
-    if kind not in LESSON_KINDS or not all(isinstance(each, str) for each in (answer, key, made)):
+def _lesson(value: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
+    try:
+        row = convert_record(value, QuestionRow)
+    except ValueError as error:
         raise UsageError(
-            f"{question!r}: its kind, answer, key or made is not valid",
+            f"{value.get('question')!r} is not a question with an answer: {error}",
             f"a kind is one of: {', '.join(LESSON_KINDS)}",
-        )
-    id, source = row.get("id"), None
-    if id:
-        found = [cube.n for cube in cubes if cube.id.startswith(str(id).upper())]
+        ) from error
+    kind, question, answer, source = row.kind or "fact", row.question.strip(), row.answer or "", None
+    if row.id:
+        found = [cube.n for cube in cubes if cube.id.startswith(row.id.upper())]
         if len(found) != 1:
             raise UsageError(
-                f"{question!r} names {id}, which is not promoted here", "name it, or leave its id out"
+                f"{question!r} names {row.id}, which is not promoted here", "name it, or leave its id out"
             )
         source = found[0]
     elif kind in ("fact", "example") and len(cubes) == 1:
@@ -343,7 +354,8 @@ def _lesson(row: Mapping[str, Any], cubes: Sequence[Cube]) -> Lesson:
         raise UsageError(
             f"{question!r} has no answer", 'add "answer", or the "id" of the memory that answers it'
         )
-    return Lesson(question, answer, kind, bool(row.get("held_out")), source, key or _key(kind, answer), made)
+    key = row.key or _key(kind, answer)
+    return Lesson(question, answer, kind, bool(row.held_out), source, key, row.made or "")
 
 
 def _key(kind: str, answer: str) -> str:

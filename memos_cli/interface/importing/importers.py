@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from memos_cli.errors import UsageError
+from memos_cli.errors import UsageError, require_known
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
 from memos_cli.interface.importing.entries import Bundle
@@ -39,8 +39,8 @@ IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
 def kind_of(export: Export, kind: str = "") -> str:
     """Return the kind of an export: ``kind``, or the detected one. Raises UsageError for an unknown one."""
     known = (*IMPORTS, BUNDLE, LINES)
-    if kind and kind not in known:
-        raise UsageError(f"there is no kind of export called {kind}", f"use one of: {', '.join(known)}")
+    if kind:
+        require_known("kind of export", kind, known)
     if not (found := kind or recognise(export)):
         raise UsageError(
             f"{export.path} is not a known export",

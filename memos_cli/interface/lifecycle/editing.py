@@ -100,9 +100,8 @@ def _to_forget(
 
 def _visible(session: Session, cubes: Iterable[Cube]) -> tuple[Cube, ...]:
     """Return the memories among ``cubes`` that the caller may read."""
-    if not session.vault.is_restricted:
-        return tuple(cubes)
-    seen = queries.by_ids(session.vault.connection, [cube.id for cube in cubes])
+    cubes = tuple(cubes)
+    seen = session.vault.visible(cube.id for cube in cubes)
     return tuple(cube for cube in cubes if cube.id in seen)
 
 

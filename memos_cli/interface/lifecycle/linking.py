@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
-from memos_cli.errors import UsageError
+from memos_cli.errors import UsageError, require_known
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import LINK_KINDS, Link
 from memos_cli.infrastructure.memories.queries import MASKED
@@ -47,8 +47,7 @@ class LinkStep:
 
 def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove: bool) -> Tagged:
     """Link a memory to others, or ``remove`` these links."""
-    if kind not in LINK_KINDS:
-        raise UsageError(f"there is no kind of link {kind!r}", f"one of: {', '.join(LINK_KINDS)}")
+    require_known("kind of link", kind, LINK_KINDS)
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
     with session.vault.change(session.principal, session.now()) as change:
@@ -140,7 +139,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
             parted.append((cube.id, back))
     embed_changed(session)
     # Who may change a memory may not read all that was merged into it.
-    seen = queries.by_ids(session.vault.connection, [id for _, back in parted for id in back])
+    seen = session.vault.visible(id for _, back in parted for id in back)
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 

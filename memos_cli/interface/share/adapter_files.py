@@ -16,8 +16,10 @@ from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
+from memos_cli.interface.share.bundle_records import AdapterRecord, ExampleRecord
 from memos_cli.operation.adapters.training_set import is_private
 from memos_cli.settings import cache_folder
+from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
@@ -129,9 +131,10 @@ def keep(
     kept, notes, again = [], [], False
     for number, each in enumerate(records, 1):
         try:
-            id = _keep(session, each, files, numbers, versions, principal or session.principal, brought)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            notes.append(f"adapter {number} is left: {type(error).__name__} {error}")
+            record = convert_record(each, AdapterRecord)
+            id = _keep(session, record, files, numbers, versions, principal or session.principal, brought)
+        except ValueError as error:
+            notes.append(f"adapter {number} is left: {error}")
         except MemosError as error:
             notes.append(f"adapter {number} is left: {error}")
             again = again or not isinstance(error, (ModelUnfit, Damaged))
@@ -142,7 +145,7 @@ def keep(
 
 def _keep(
     session: Session,
-    record: Mapping[str, Any],
+    record: AdapterRecord,
     files: Mapping[str, bytes],
     numbers: Mapping[str, int],
     versions: Mapping[str, int] | None,
@@ -152,20 +155,19 @@ def _keep(
     """Keep one adapter, unless it is here already. Returns its id."""
     from memos_cli.models.gguf.adapter_format import read_adapter
 
-    data = files[f"{_text(record['sha256'])}.gguf"]
-    if hashlib.sha256(data).hexdigest() != record["sha256"]:
-        raise ValueError("its file is another")
-    ids = [_text(each["id"]) for each in record["sources"]]
+    data = files.get(f"{record.sha256}.gguf", b"")
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise ValueError("its file is missing or another one")
+    ids = [each.id for each in record.sources]
     if not ids or not numbers.keys() >= {*ids}:
         raise MemosError("its memories are not all here")
     sources = [
-        (numbers[each["id"]], each["version"] if versions is None else versions[each["id"]])
-        for each in record["sources"]
+        (numbers[each.id], each.version if versions is None else versions[each.id]) for each in record.sources
     ]
-    lessons = [_lesson(each, numbers, {*ids}) for each in record["lessons"]]
-    fingerprint = {_text(key): _text(value) for key, value in record["fingerprint"].items()}
-    recipe, report = dict(record["recipe"]), dict(record["report"])
-    title, vault = _text(record["title"]), session.vault
+    lessons = [_lesson(each, numbers, {*ids}) for each in record.lessons]
+    fingerprint, recipe, title, vault = record.fingerprint, record.recipe, record.title, session.vault
+    if "model" not in fingerprint:
+        raise ValueError("its fingerprint does not name the model")
     here = queries.by_rowid(vault.connection, [n for n, _ in sources])
     digest = adapters.digest_of(fingerprint["model"], title, [here[n].id for n, _ in sources if n in here])
     known = adapters.adapters(
@@ -181,8 +183,8 @@ def _keep(
         with vault.blobs.file(blob) as path:
             read_adapter(path)
         weights = Weights(
-            blob, len(data), _text(record["model"]), fingerprint, recipe, {"passed": False, ORIGINAL: report},
-            float(record["seconds"]),
+            blob, len(data), record.model, fingerprint, recipe, {"passed": False, ORIGINAL: record.report},
+            record.seconds,
         )  # fmt: skip
         with vault.change(principal, session.now()) as change:
             id, _, old = adapters.keep(
@@ -233,17 +235,8 @@ def examine(session: Session, ids: Sequence[str]) -> list[str]:
     return notes
 
 
-def _lesson(value: Mapping[str, Any], numbers: Mapping[str, int], sources: set[str]) -> Lesson:
-    source = value["source"]
-    if value["kind"] not in adapters.LESSON_KINDS or (source is not None and source not in sources):
-        raise ValueError("a lesson of no kind or source")
-    texts = [_text(value.get(name, "")) for name in ("question", "answer", "kind", "key", "made")]
-    question, answer, kind, key, made = texts
-    at = None if source is None else numbers[source]
-    return Lesson(question, answer, kind, bool(value["held_out"]), at, key, made)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text where one should be")
-    return value
+def _lesson(record: ExampleRecord, numbers: Mapping[str, int], sources: set[str]) -> Lesson:
+    if record.source is not None and record.source not in sources:
+        raise ValueError("a question is from a memory that the adapter was not made from")
+    at = None if record.source is None else numbers[record.source]
+    return Lesson(record.question, record.answer, record.kind, record.held_out, at, record.key, record.made)

@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Generic, TypeVar
 
+from msgspec import Struct
+
 from memos_cli.errors import Damaged, MemosError
+from memos_cli.validation import Header, Sha256, parse_json
 
 FORMAT, VERSION = "mip", 1
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
@@ -36,6 +39,16 @@ def to_line(record: Mapping[str, Any]) -> bytes:
     """Return a record as one line of JSON: keys sorted, no spaces, UTF-8."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+class _Member(Struct):
+    sha256: Sha256
+
+
+class _Manifest(Struct):
+    """What the manifest says: the other members by name."""
+
+    members: dict[str, _Member]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +105,19 @@ def write_lines(
     names = [*_PARTS, *sorted(name for name in parts if name not in _PARTS)]
     members = {name: parts.get(name, ()) for name in names}
     members |= {name: [files[name]] for name in sorted(files)} if files else {}
-    described = {name: _described(name, pieces) for name, pieces in members.items()}
-    head = to_line({"format": FORMAT, "version": VERSION, "members": described})
+    infos = {name: _describe(name, pieces) for name, pieces in members.items()}
+    head = to_line({"format": FORMAT, "version": VERSION, "members": infos})
     archive = _Archive(stream)
     archive.add(MANIFEST, len(head), [head])
     for name, pieces in members.items():
-        archive.add(name, described[name]["bytes"], pieces)
+        archive.add(name, infos[name]["bytes"], pieces)
     if sign:
         signature = to_line(sign(head))
         archive.add(SIGNATURE, len(signature), [signature])
     archive.end()
 
 
-def _described(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+def _describe(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
     """Return what the manifest says of a member."""
     size = records = 0
     sha256 = hashlib.sha256()
@@ -190,33 +203,25 @@ def scan(stream: IO[bytes]) -> Bundle:
                     raise Damaged(f"not a bundle: {entry.name}", _AGAIN)
                 places[entry.name] = (entry.offset_data, entry.size)
         head = b"".join(_bytes(stream, *places.pop(MANIFEST)))
-        manifest = json.loads(head)
         signed = places.pop(SIGNATURE, None)
         signature = _record(b"".join(_bytes(stream, *signed))) if signed else None
-        version, listed = manifest["version"], manifest["members"]
-        if manifest["format"] != FORMAT or not isinstance(version, int):
+        header = parse_json(head, Header)
+        if header.format != FORMAT:
             raise Damaged("not a bundle of memories", _AGAIN)
-        if version > VERSION:
+        if header.version > VERSION:
             raise MemosError(
-                f"the bundle is of version {version}, newer than this program", "update memos-cli"
+                f"the bundle is of version {header.version}, newer than this program", "update memos-cli"
             )
+        members = parse_json(head, _Manifest).members
         for name, place in places.items():
-            if listed[name]["sha256"] != _described(name, _bytes(stream, *place))["sha256"]:
+            if members[name].sha256 != _describe(name, _bytes(stream, *place))["sha256"]:
                 raise Damaged(f"{name} is not what the manifest says", _AGAIN)
-        if missing := listed.keys() - places.keys():
+        if missing := members.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}
         files = {name: b"".join(_bytes(stream, *places[name])) for name in places.keys() - parts.keys()}
         return Bundle(parts, files, head, signature)
-    except (
-        tarfile.TarError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        EOFError,
-    ) as error:
+    except (tarfile.TarError, ValueError, KeyError, RecursionError, EOFError) as error:
         raise Damaged(f"not a whole bundle: {error}", _AGAIN) from error
 
 

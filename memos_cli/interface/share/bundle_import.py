@@ -12,31 +12,25 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memos_cli.counts import counted
-from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft, Span, parse_time
+from memos_cli.cube import SENSITIVITIES, Draft, Span
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.access.governance import RIGHTS
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.memories import forgotten, queries
 from memos_cli.infrastructure.share.foreign_memories import (
     Adoption,
-    ForeignGrant,
     ForeignMemory,
-    ForeignPlace,
-    ForeignVersion,
 )
 from memos_cli.infrastructure.storage.database import Connection
-from memos_cli.interface.access.access import principal_named
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.redaction.redaction import cover, find_secrets
 from memos_cli.interface.results import Failure
-from memos_cli.interface.share import adapter_files, signing
+from memos_cli.interface.share import adapter_files, bundle_records, signing
 from memos_cli.interface.share.bundle import Bundle
 from memos_cli.interface.share.exporting import PORTABLE
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
-_FIRST, _LAST = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999")
 _WHY = {
     "differs": "has other text here; it stays unchanged",
     "left": "has later versions in the bundle, but was not imported from this signer; it stays unchanged",
@@ -61,8 +55,10 @@ def adopt(
     ``with_grants`` applies its grants to others; ``reread`` brings back memories that were forgotten here;
     ``signer`` is the trusted signer of the bundle.
     """
-    links = [link for link in _read(found, "links.jsonl", _to_link, job) if link[1] in PORTABLE]
-    grants = [*_read(found, "access.jsonl", _to_grant, job)]
+    links = [
+        link for link in _read(found, "links.jsonl", bundle_records.read_link, job) if link[1] in PORTABLE
+    ]
+    grants = [*_read(found, "access.jsonl", bundle_records.read_grant, job)]
     key = signing.own_key() if signer else None
     is_own = key is not None and signing.name_of(key) == signer
     with session.vault.change(session.principal, session.now()) as change:
@@ -81,7 +77,7 @@ def adopt(
         linked = sum(import_.link(*each) for each in links)
         apart = sum(not import_.is_linked(*each) for each in links)
         granted = sum(map(import_.grant, grants)) if with_grants else 0
-        for view, document in _read(found, "rebuild.jsonl", _to_request, job):
+        for view, document in _read(found, "rebuild.jsonl", bundle_records.read_state, job):
             import_.request(view, document)
     wanted = [grant for grant in grants if with_grants or grant.target in import_.brought]
     job.notes += _left_out(links=apart, grants=len(wanted) - granted, with_grants=with_grants)
@@ -98,7 +94,7 @@ def _distinct(
     """Yield the valid memories of a bundle, each id once: what is neither ``brought`` nor of ``others``."""
 
     def to_covered(value: dict[str, Any]) -> ForeignMemory:
-        came = to_foreign(value)
+        came = bundle_records.read_memory(value)
         held = covered(came, job.secrets)
         for was, now in zip(came.versions, held.versions, strict=True):
             job.masked += find_secrets(was.text) if was.text != now.text else []
@@ -165,32 +161,10 @@ def _read(
     for number, each in enumerate(found.parts.get(member, ()), 1):
         try:
             record = read(each)
-        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
-            kind = "" if isinstance(error, UsageError) else f"{type(error).__name__} "
-            job.failed.append(Failure("bundle", f"{_WHAT[member]} {number}: {kind}{error}"))
+        except (ValueError, UsageError) as error:
+            job.failed.append(Failure("bundle", f"{_WHAT[member]} {number}: {error}"))
         else:
             yield record
-
-
-def _to_link(value: dict[str, Any]) -> tuple[str, str, str]:
-    return _text(value["source"]), _text(value["kind"]), _text(value["target"])
-
-
-def _to_grant(value: dict[str, Any]) -> ForeignGrant:
-    expires = value.get("expires")
-    return ForeignGrant(
-        _text(value["target"]),
-        principal_named(_text(value["principal"]), "group"),
-        _one_of(value["right"], RIGHTS),  # type: ignore[arg-type]
-        None if expires is None else _time(expires),
-    )
-
-
-def _to_request(value: dict[str, Any]) -> tuple[str, list[str]]:
-    document = value["document"]
-    if not isinstance(document, list):
-        raise TypeError("document is not a list")
-    return _text(value.get("view", "")), [_text(id) for id in document]
 
 
 def covered(cube: ForeignMemory, policy: str) -> ForeignMemory:
@@ -216,73 +190,3 @@ def _forgotten(db: Connection, owner: str, cubes: Sequence[ForeignMemory]) -> di
             for digests in forgotten.find(db, owner, place.uri, [draft]).values():
                 found[cube.id] = [*found.get(cube.id, ()), *digests]
     return found
-
-
-def to_foreign(value: dict[str, Any]) -> ForeignMemory:
-    """Return a valid record. Raises KeyError, TypeError or ValueError."""
-    versions = [
-        ForeignVersion(
-            _number(v["version"]), _text(v["title"]), _text(v["text"]), _time(v["created"]),
-            _text(v["principal"]),
-        )
-        for v in value["versions"]
-    ]  # fmt: skip
-    if not versions or [v.version for v in versions] != list(range(1, len(versions) + 1)):
-        raise ValueError("versions that do not count from 1")
-    places = [
-        ForeignPlace(
-            _text(p["uri"]), _text(p["kind"]), _number(p["start"]), _number(p["end"]),
-            bytes.fromhex(p["sha256"]) or queries.MASKED,
-        )
-        for p in value["places"]
-    ]  # fmt: skip
-    id = _text(value["id"])
-    if len(id) != 26 or not id.isalnum() or not id.isascii() or id != id.upper():
-        raise ValueError(f"{id!r} is not an id")
-    if any(place.end < place.start or place.start < 0 or len(place.sha256) != 32 for place in places):
-        raise ValueError("a place is not valid")
-    return ForeignMemory(
-        id=id,
-        type=_one_of(value["type"], SEMANTIC_TYPES),
-        state=_one_of(value["state"], ("generated", "activated", "archived", "expired")),
-        ref=None if value["ref"] is None else _text(value["ref"]),
-        author=_text(value["author"]),
-        role=_text(value["role"]),
-        time=None if value["time"] is None else _time(value["time"]),
-        created=_time(value["created"]),
-        updated=_time(value["updated"]),
-        expires=None if value["expires"] is None else _time(value["expires"]),
-        uses_left=None if value["uses_left"] is None else _number(value["uses_left"]),
-        priority=_number(value["priority"]),
-        frozen=bool(value["frozen"]),
-        sensitivity=SENSITIVITIES.index(_one_of(value["sensitivity"], SENSITIVITIES)),
-        tags=tuple(_text(tag) for tag in value["tags"]),
-        versions=tuple(versions),
-        places=tuple(places),
-    )
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text where one should be")
-    value.encode()  # UnicodeEncodeError, a ValueError, for half a character
-    return value
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 62:
-        raise TypeError("no number where one should be")
-    return value
-
-
-def _time(value: object) -> int:
-    """Return a time in the years 1 to 9999. Raises ValueError."""
-    if not _FIRST <= (time := _number(value)) <= _LAST:
-        raise ValueError("a time outside the years 1 to 9999")
-    return time
-
-
-def _one_of(value: object, known: Sequence[str]) -> str:
-    if value not in known:
-        raise ValueError(f"{value!r} is not known")
-    return _text(value)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import IO, Any
 
+from msgspec import Struct
+
 from memos_cli.cube import parse_time
 from memos_cli.interface.share.bundle import LONGEST, Bundle, Records
-
-_TIMES = ("time", "created", "updated", "expires")
+from memos_cli.validation import convert_record
 
 
 def is_memory(value: Mapping[str, Any]) -> bool:
@@ -53,8 +54,8 @@ class _Lines(Records):
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.strip() and (record := _to_record(line)) is not None:
                     yield record
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                yield f"line {number}: {type(error).__name__} {error}"
+            except (ValueError, RecursionError) as error:
+                yield f"line {number}: {error}"
 
 
 def _to_record(line: bytes) -> dict[str, Any] | None:
@@ -67,12 +68,30 @@ def _to_record(line: bytes) -> dict[str, Any] | None:
     return value if "versions" in value else _as_record(value)
 
 
-def _as_record(row: Mapping[str, Any]) -> dict[str, Any]:
-    times = {name: None if row[name] is None else parse_time(row[name]) for name in _TIMES}
+class _ListedMemory(Struct):
+    """What a line of ``memos list --json`` has in another form than a bundle."""
+
+    title: str
+    text: str
+    owner: str
+    time: str | None
+    created: str
+    updated: str
+    expires: str | None
+    source: str | None
+    span: tuple[int, int] | None
+
+
+def _as_record(value: Mapping[str, Any]) -> dict[str, Any]:
+    row = convert_record(value, _ListedMemory)
+    times = {
+        name: None if (time := getattr(row, name)) is None else parse_time(time)
+        for name in ("time", "created", "updated", "expires")
+    }
     version = {
-        "version": 1, "title": row["title"], "text": row["text"], "created": times["updated"],
-        "principal": row["owner"],
+        "version": 1, "title": row.title, "text": row.text, "created": times["updated"],
+        "principal": row.owner,
     }  # fmt: skip
-    start, end = row["span"] or (0, 0)
-    place = {"uri": row["source"], "kind": "text", "start": start, "end": end, "sha256": ""}
-    return {**row, **times, "versions": [version], "places": [place] if row["source"] else []}
+    start, end = row.span or (0, 0)
+    place = {"uri": row.source, "kind": "text", "start": start, "end": end, "sha256": ""}
+    return {**value, **times, "versions": [version], "places": [place] if row.source else []}

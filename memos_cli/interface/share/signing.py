@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.files import read_small, write_whole
 from memos_cli.settings import config_file, expand_home
+from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -65,11 +68,19 @@ def sign(manifest: bytes) -> dict[str, str]:
     return {"signer": name_of(key), "signature": base64.b64encode(key.sign(manifest)).decode()}
 
 
-def verify(manifest: bytes, claim: Mapping[str, Any]) -> str:
-    """Return the signer of a manifest. Raises Damaged if the signature is not valid."""
+class Signature(Struct):
+    """The member ``signature.json`` of a bundle, and the second line of a feed index."""
+
+    signer: str
+    signature: str
+
+
+def verify(manifest: bytes, record: Mapping[str, Any]) -> str:
+    """Return the signer of a manifest. Raises Damaged if ``record`` is not a valid signature of it."""
     keys = _library()
     try:
-        name, signature = str(claim["signer"]), base64.b64decode(str(claim["signature"]), validate=True)
+        signed = convert_record(record, Signature)
+        name, signature = signed.signer, base64.b64decode(signed.signature, validate=True)
         keys.Ed25519PublicKey.from_public_bytes(_public(name)).verify(signature, manifest)
     except Exception as error:
         raise Damaged(

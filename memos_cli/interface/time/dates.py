@@ -14,9 +14,8 @@ from functools import cache
 from importlib import import_module
 
 from memos_cli.interface.time.periods import period_from
+from memos_cli.moments import MONTHS, WEEKDAYS
 
-MONTHS = "january february march april may june july august september october november december".split()
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _LANGUAGES = "de fr es it pt nl sv da nb fi pl cs sk hu ro ru uk tr el id".split()
 
 CLOCK = (

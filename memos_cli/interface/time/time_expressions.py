@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from memos_cli.interface.time.dates import MONTHS, WEEKDAYS, numeric_date
+from memos_cli.interface.time.dates import numeric_date
 from memos_cli.interface.time.numerals import COUNT, S, number_of
 from memos_cli.interface.time.periods import (
     Time,
@@ -28,6 +28,7 @@ from memos_cli.interface.time.periods import (
     weekday,
     weekend,
 )
+from memos_cli.moments import MONTHS, WEEKDAYS
 
 _YEAR = r"(?:19|20)\d\d"
 _MONTH = (

@@ -18,8 +18,6 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.interface.time.dates import (
     CLOCK,
-    MONTHS,
-    WEEKDAYS,
     clock_of,
     milliseconds,
     read_date,
@@ -29,9 +27,8 @@ from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.time.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.time.tense import is_ahead
 from memos_cli.interface.time.time_expressions import UNIT, mentions, read_whole
+from memos_cli.moments import LAST_TIME, MONTHS, WEEKDAYS
 
-_LAST = 253_402_300_799_999
-"""The last millisecond of the year 9999 in UTC."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,8 +67,8 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
             return moment
         date = read_date(words)
         period = date.period if date else _period(words, local_time(now, zone), future, lasting=end)
-        if period and milliseconds(period[0], zone) <= _LAST:
-            return min(milliseconds(period[end], zone), _LAST)
+        if period and milliseconds(period[0], zone) <= LAST_TIME:
+            return min(milliseconds(period[end], zone), LAST_TIME)
     except (ValueError, OverflowError):
         pass
     if (days := two_days(words)) and days[0] != days[1]:

@@ -11,12 +11,15 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import read_small
 from memos_cli.models.embed.word_pieces import SPECIAL, WORD_START
 from memos_cli.models.gguf.gguf_writer import write_gguf
+from memos_cli.validation import convert
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +53,7 @@ def compile_embedder(folder: Path, target: Path) -> None:
     import numpy as np
 
     config = _read_config(folder)
-    layers = _number(config, "num_hidden_layers")
+    layers = config.num_hidden_layers
     pooling = gguf.PoolingType.CLS if _pools_first(folder) else gguf.PoolingType.MEAN
     ids = _read_vocabulary(folder)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, layers)
@@ -58,15 +61,15 @@ def compile_embedder(folder: Path, target: Path) -> None:
     with write_gguf(target, "bert") as writer:
         writer.add_name(folder.name)
         writer.add_block_count(layers)
-        writer.add_context_length(_number(config, "max_position_embeddings"))
-        writer.add_embedding_length(_number(config, "hidden_size"))
-        writer.add_feed_forward_length(_number(config, "intermediate_size"))
-        writer.add_head_count(_number(config, "num_attention_heads"))
-        writer.add_layer_norm_eps(float(config["layer_norm_eps"]))
+        writer.add_context_length(config.max_position_embeddings)
+        writer.add_embedding_length(config.hidden_size)
+        writer.add_feed_forward_length(config.intermediate_size)
+        writer.add_head_count(config.num_attention_heads)
+        writer.add_layer_norm_eps(config.layer_norm_eps)
         writer.add_causal_attention(False)
         writer.add_pooling_type(pooling)
         writer.add_uint32(MAX_TOKENS_KEY, _read_max_tokens(folder, config))
-        _add_tokenizer(writer, ids, _number(config, "vocab_size"), _number(config, "type_vocab_size"))
+        _add_tokenizer(writer, ids, config.vocab_size, config.type_vocab_size)
         for name, tensor in _read_tensors(folder / WEIGHTS):
             plain = name.removeprefix("bert.")
             if plain.startswith(_LEFT_OUT):
@@ -80,14 +83,30 @@ def compile_embedder(folder: Path, target: Path) -> None:
 
 
 def settings_files(folder: Path) -> list[Path]:
-    """The small files of ``folder`` that decide, with the weights, what its vectors are."""
+    """Return the small files of ``folder`` that determine, with the weights, what its vectors are."""
     names = ("config.json", "modules.json", "sentence_bert_config.json", "tokenizer_config.json")
     files = [folder / name for name in (*names, "tokenizer.json", "vocab.txt")]
     return [file for file in (*files, *sorted(folder.glob("*/config.json"))) if file.is_file()]
 
 
-def _read_config(folder: Path) -> Mapping[str, Any]:
-    """The model's shape. Raises Uncompilable unless it is plain BERT, followed by pooling alone."""
+_Size = Annotated[int, Meta(ge=1, lt=1 << 24)]
+
+
+class _Config(Struct):
+    """The shape of a BERT model, from its ``config.json``."""
+
+    num_hidden_layers: _Size
+    max_position_embeddings: _Size
+    hidden_size: _Size
+    intermediate_size: _Size
+    num_attention_heads: _Size
+    vocab_size: _Size
+    type_vocab_size: _Size = 2
+    layer_norm_eps: float = 1e-12
+
+
+def _read_config(folder: Path) -> _Config:
+    """Return the shape of the model. Raises Uncompilable unless it is plain BERT followed only by pooling."""
     config = _read_json(folder / "config.json")
     if not isinstance(config, dict) or config.get("model_type") != "bert":
         raise Uncompilable(f"{folder} is not a BERT model")
@@ -103,11 +122,14 @@ def _read_config(folder: Path) -> Mapping[str, Any]:
         raise Uncompilable(f"{folder} has more steps than pooling: {', '.join(kinds)}")
     if not (folder / WEIGHTS).is_file():
         raise Uncompilable(f"{folder} has no {WEIGHTS}")
-    return {"layer_norm_eps": 1e-12, "type_vocab_size": 2, **config}
+    try:
+        return convert(config, _Config)
+    except ValueError as error:
+        raise ModelUnfit(f"{folder / 'config.json'}: {error}") from error
 
 
 def _pools_first(folder: Path) -> bool:
-    """Whether the vector is that of the first token, rather than the mean of all."""
+    """Return whether the vector is that of the first token, rather than the mean of all."""
     for file in sorted(folder.glob("*_Pooling/config.json")):
         config = _read_json(file)
         modes = {
@@ -121,8 +143,8 @@ def _pools_first(folder: Path) -> bool:
     return False
 
 
-def _read_max_tokens(folder: Path, config: Mapping[str, Any]) -> int:
-    limit = _number(config, "max_position_embeddings")
+def _read_max_tokens(folder: Path, config: _Config) -> int:
+    limit = config.max_position_embeddings
     chosen = _read_json(folder / "sentence_bert_config.json", default={}).get("max_seq_length")
     if chosen is None:
         chosen = _read_json(folder / "tokenizer_config.json", default={}).get("model_max_length")
@@ -130,7 +152,7 @@ def _read_max_tokens(folder: Path, config: Mapping[str, Any]) -> int:
 
 
 def _read_vocabulary(folder: Path) -> dict[str, int]:
-    """The number of each piece. Raises Uncompilable unless pieces are cut as ``word_pieces`` cuts them."""
+    """Return the number of each piece. Raises Uncompilable for a tokenizer other than BERT's."""
     tokenizer = _read_json(folder / "tokenizer.json", default={})
     if tokenizer:
         model, rules = tokenizer.get("model") or {}, tokenizer.get("normalizer") or {}
@@ -179,7 +201,7 @@ def _add_tokenizer(writer: Any, ids: Mapping[str, int], size: int, types: int) -
 
 
 def _read_tensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The name and contents of every floating-point tensor of a safetensors file, memory-mapped."""
+    """Yield the name and contents of every floating-point tensor of a safetensors file, memory-mapped."""
     import numpy as np
 
     kinds: dict[str, np.dtype[Any]] = {
@@ -209,19 +231,12 @@ def _read_tensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
         raise ModelUnfit(f"the weights {path} are damaged: {error}") from error
 
 
-def _number(config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or not 0 < value < 1 << 24:
-        raise ModelUnfit(f"config.json: {key} is {value!r}")
-    return value
-
-
 _LONGEST = 1 << 26
 """Largest configuration file of a model that is read, in bytes."""
 
 
 def _read_json(file: Path, default: Any = None) -> Any:
-    """The JSON in ``file``; ``default``, if given, where there is no such file."""
+    """Return the JSON in ``file``; ``default``, if given, for a missing file."""
     try:
         return json.loads(read_small(file, _LONGEST))
     except FileNotFoundError:

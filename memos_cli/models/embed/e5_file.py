@@ -109,11 +109,11 @@ def read_e5(data: bytes) -> E5Model:
     damaged."""
     reader = _Reader(data)
     if bytes(reader.take(4)) != _MAGIC or reader.unpack("I") != (_VERSION,):
-        raise ValueError("it does not begin as such a file")
+        raise ValueError("it does not begin like such a file")
     sizes = reader.unpack("7i")
     epsilon, block = reader.unpack("fi")
     if not all(0 < size <= _MAX_SIZE for size in sizes) or block != _BLOCK or not 0 < epsilon < 1:
-        raise ValueError("its sizes make no sense")
+        raise ValueError("its sizes are invalid")
     hidden, layers, heads, feed_forward, tokens, positions, types = sizes
     if hidden % _BLOCK or feed_forward % _BLOCK or hidden % heads or layers > 1000:
         raise ValueError("its sizes do not fit each other")
@@ -154,14 +154,14 @@ def _read_vocabulary(reader: _Reader, tokens: int) -> UnigramVocabulary:
 
     count, *special, length = reader.unpack("5iQ")
     if not 0 < count <= tokens or not all(0 <= token < count for token in special):
-        raise ValueError("its numbers of pieces make no sense")
+        raise ValueError("its numbers of pieces are invalid")
     offsets = np.frombuffer(reader.take(4 * (count + 1)), "<u4").tolist()
     scores = np.frombuffer(reader.take(4 * count), "<f4")
     text = bytes(reader.take(length))
     if offsets[-1] > length or any(a > b for a, b in pairwise(offsets)):
         raise ValueError("its pieces overlap")
     if not np.isfinite(scores).all():
-        raise ValueError("its scores are no numbers")
+        raise ValueError("its scores are not numbers")
     pieces = [text[a:b].decode() for a, b in pairwise(offsets)]
     if len(set(pieces)) != count:
         raise ValueError("it has a piece twice")

@@ -124,7 +124,7 @@ def _compiled(folder: Path, cache: Path) -> Path:
 
 
 def _open_folder(folder: Path, name: str, cache: Path, threads: int) -> Embedder:
-    """A sentence-transformers folder: through llama.cpp if it can be compiled, else by the library."""
+    """Open a sentence-transformers folder: with llama.cpp if it can be compiled, else with the library."""
     digest = _identify(folder, cache)
     compiled = _compiled(folder, cache)
     try:
@@ -164,7 +164,7 @@ def _find_legacy() -> Path:
 
 
 def _identify(folder: Path, cache: Path) -> str:
-    """What the vectors of ``folder`` depend on, as a hash: its weights, its settings, its vocabulary."""
+    """Return a hash of what the vectors of ``folder`` depend on: its weights, settings and vocabulary."""
     weights = [folder / bert.WEIGHTS]
     if not weights[0].is_file():
         weights = sorted([*folder.rglob("*.safetensors"), *folder.rglob("pytorch_model*.bin")])
@@ -182,7 +182,8 @@ class LibraryEmbedder:
     """A model that only sentence-transformers itself can run: seconds to start, for it brings torch."""
 
     def __init__(self, folder: Path, name: str, fingerprint: str, reason: str = "") -> None:
-        """``reason``: why it can't run in llama.cpp, for the message when the library is missing."""
+        """Open the folder with the library. ``reason``: why llama.cpp cannot run it, for the error
+        message."""
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # its bar shows without a terminal too
         try:
             from sentence_transformers import SentenceTransformer

@@ -36,10 +36,10 @@ _FLASH_ATTENTION = 1
 
 
 class InputLayer(Protocol):
-    """The vocabulary and the embedding matrix of a model whose GGUF file leaves them out.
+    """The vocabulary and the embedding matrix of a model whose GGUF file has neither.
 
-    llama.cpp takes seconds to load a vocabulary of 250,000 pieces, and keeps room for the logits of all of
-    them for every token of a batch, 0.5 GB a thread, although an embedder has none.
+    llama.cpp takes seconds to load a vocabulary of 250,000 pieces, and reserves room for the logits of all of
+    them for every token of a batch, 0.5 GB for each thread, although an embedder has no logits.
     """
 
     def tokenise(self, text: str) -> list[int]:
@@ -157,7 +157,7 @@ class LlamaEmbedder:
 
     @cached_property
     def _pieces(self) -> WordPieces | None:
-        """The vocabulary, read when the first text needs it; None for one that isn't BERT's."""
+        """Return the vocabulary, read when the first text needs it; None unless it is BERT's."""
         count: int = self._llama.llama_vocab_n_tokens(self._vocabulary)
         get_text = self._llama.llama_vocab_get_text
         ids = {get_text(self._vocabulary, n).decode("utf-8", "replace"): n for n in range(count)}

@@ -101,7 +101,7 @@ class UnigramTokenizer:
             scores_at = _HEADER.size + 8 * (1 << bits)
             characters_at = scores_at + 4 * pieces
             if magic != _MAGIC or bits > 32 or len(data) != characters_at + length:
-                raise ValueError("it is not of the size that it states")
+                raise ValueError("its size is not the one that it states")
             replacements = json.loads(bytes(data[characters_at:]))
             self._replacements = str.maketrans({"\0": "", **replacements})
         except (OSError, ValueError, TypeError, struct.error) as error:

@@ -41,9 +41,9 @@ class WordPieces:
         self._known: dict[str, list[int]] = {}
 
     def cut(self, text: str) -> list[int]:
-        """The numbers of the pieces of ``text``, without ``[CLS]`` and ``[SEP]`` around them.
+        """Return the numbers of the pieces of ``text``, without ``[CLS]`` and ``[SEP]`` around them.
 
-        Special tokens written in the text, such as ``[SEP]``, count as what they say, as they do there.
+        Special tokens written in the text, such as ``[SEP]``, count as special, as in transformers.
         """
         ids: list[int] = []
         for part in _SPECIAL.split(text):
@@ -67,7 +67,7 @@ class WordPieces:
         return ids
 
     def _match(self, word: str) -> list[int]:
-        """The longest known piece first, then the longest that continues it; all known, or unknown."""
+        """Return the longest known piece first, then the longest that continues it; or the unknown piece."""
         rest, ids = WORD_START + word, []
         while rest and len(word) <= _MAX_WORD and WORD_START not in word:
             for end in range(len(rest), 0, -1):
@@ -81,12 +81,12 @@ class WordPieces:
 
 
 def is_plain(text: str) -> bool:
-    """Whether llama.cpp cuts ``text`` as BERT does."""
+    """Return whether llama.cpp splits ``text`` as BERT does."""
     return _PLAIN.fullmatch(text) is not None and _LONG_RUN.search(text) is None
 
 
 def split_words(text: str) -> list[str]:
-    """The words and marks of ``text``, lower-cased, without accents and control characters."""
+    """Return the words and marks of ``text``, in lower case, without accents and control characters."""
     spaced = "".join(map(_clean, text))
     bare = "".join(c for c in unicodedata.normalize("NFD", spaced) if unicodedata.category(c) != "Mn")
     # Character by character: Python lowers a sigma at the end of a word to another letter.

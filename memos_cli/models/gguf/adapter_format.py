@@ -63,9 +63,9 @@ def adapter_bytes(
     extra: Mapping[str, str],
     half: bool = False,
 ) -> bytes:
-    """The file of an adapter: the same bytes for the same arguments.
+    """Return the file of an adapter: the same bytes for the same arguments.
 
-    ``matrices`` has A (rank, in) and B (out, rank) by the base tensor's name. ``extra`` is kept under
+    ``matrices`` has A (rank, in) and B (out, rank) by the name of the base tensor. ``extra`` is written under
     ``memos.``; an empty text is left out. ``half`` writes half precision: the file is half as long, and no
     faster in llama.cpp.
     """
@@ -97,12 +97,12 @@ def adapter_bytes(
 
 
 def read_adapter(path: Path) -> AdapterHeader:
-    """What the adapter ``path`` says, once all of it was found sound. Raises ModelUnfit where it isn't."""
+    """Read the metadata of the adapter ``path``, after checking all of it. Raises ModelUnfit."""
     return _read(path)[1]
 
 
 def check_adapter(path: Path, base: GgufHeader) -> AdapterHeader:
-    """The same, of an adapter that also fits the model ``base``. Raises ModelUnfit."""
+    """Check an adapter, and that it fits the model ``base``. Raises ModelUnfit."""
     header, adapter = _read(path)
     if adapter.architecture != base.architecture:
         raise _unfit(path, f"it is for the architecture {adapter.architecture!r}, not {base.architecture!r}")
@@ -123,14 +123,15 @@ def check_adapter(path: Path, base: GgufHeader) -> AdapterHeader:
 
 
 def read_matrices(path: Path) -> dict[str, tuple[Matrix, Matrix]]:
-    """A (rank, in) and B (out, rank) by the base tensor's name, in single precision. Raises ModelUnfit."""
+    """Read A (rank, in) and B (out, rank) by the name of the base tensor, in single precision. Raises
+    ModelUnfit."""
     header, adapter = _read(path)
     arrays = dict(_arrays(path, header))
     return {base: (arrays[f"{base}.lora_a"], arrays[f"{base}.lora_b"]) for base in adapter.matrices}
 
 
 def _read(path: Path) -> tuple[GgufHeader, AdapterHeader]:
-    """The header of ``path`` and what it means; everything that can be told without the base is checked."""
+    """Read the header of ``path``, and check everything that does not need the base."""
     try:
         header = read_header(path)
     except ModelUnfit as error:
@@ -171,7 +172,7 @@ def _read(path: Path) -> tuple[GgufHeader, AdapterHeader]:
 
 
 def _problem_of_tensors(header: GgufHeader, alignment: int) -> str:
-    """Why the list of tensors is not that of an adapter; "" if it is."""
+    """Return why the list of tensors is not that of an adapter; "" if it is."""
     names = {tensor.name for tensor in header.listed}
     if len(names) != len(header.listed):
         return "it has a tensor twice"
@@ -215,7 +216,7 @@ def _size(tensor: GgufTensor) -> int:
 
 
 def _arrays(path: Path, header: GgufHeader) -> Iterator[tuple[str, Matrix]]:
-    """The tensors' contents, in single precision."""
+    """Return the contents of the tensors, in single precision."""
     import numpy as np
 
     try:

@@ -1,4 +1,4 @@
-"""Which models an adapter can be trained for, and what tells their families apart. Nothing here loads torch.
+"""Which models an adapter can be trained for, and how their families differ. Does not load torch.
 
 Formulas: llama.cpp's ``src/models/*.cpp``; names of metadata and tensors: docs/gguf.md and gguf-py's
 constants.py.
@@ -68,7 +68,7 @@ _PROCESS = 400_000_000
 
 
 def trainable(header: GgufHeader) -> str:
-    """Why an adapter for this model cannot be trained here; "" if it can."""
+    """Return why an adapter for this model cannot be trained here; "" if it can."""
     architecture = header.architecture
     family = FAMILIES.get(architecture)
     if family is None:
@@ -99,11 +99,11 @@ def trainable(header: GgufHeader) -> str:
 
 
 def memory_needed(header: GgufHeader, rank: int, batch_tokens: int, depth: float = 1.0) -> int:
-    """Bytes that training takes at its peak, about, with an adapter on all matrices of its layers.
+    """Estimate the peak memory of a training in bytes, with an adapter on all matrices of its layers.
 
-    ``batch_tokens`` are those of one call of ``Trainee.logits``, ``depth`` the share of the layers that get
-    an adapter. Counted are the weights, the adapter with its gradient and Adam's two moments, and what each
-    of its layers keeps of each token for the backward pass.
+    ``batch_tokens`` are those of one call of ``Trainee.logits``, ``depth`` the share of the layers with an
+    adapter. Counts the weights, the adapter with its gradient and Adam's two moments, and what each of its
+    layers stores of each token for the backward pass.
     """
     shape = Shape.of(header)
     adapter = sum(rank * sum(tensor.dimensions) for tensor in header.listed if is_target(tensor.name))
@@ -116,7 +116,7 @@ def memory_needed(header: GgufHeader, rank: int, batch_tokens: int, depth: float
 
 
 def is_target(name: str) -> bool:
-    """Whether the tensor ``name`` is a matrix that an adapter may change."""
+    """Return whether the tensor ``name`` is a matrix that an adapter may change."""
     block, _, kind = name.removesuffix(".weight").rpartition(".")
     return kind in TARGETS and block.startswith("blk.") and name.endswith(".weight")
 
@@ -153,12 +153,12 @@ class Shape:
         embedding = next((t for t in header.listed if t.name == "token_embd.weight"), None)
         epsilon = header.values.get(f"{header.architecture}.attention.layer_norm_rms_epsilon")
         if embedding is None or len(embedding.dimensions) != 2 or not isinstance(epsilon, float):
-            raise ModelUnfit("the model has no embedding, or does not say how it norms", "memos models")
+            raise ModelUnfit("the model has no embedding, or does not name its norm", "memos models")
         shape = cls(
             number("block_count"), width, number("feed_forward_length"), heads,
             number("attention.head_count_kv", heads), head, number("rope.dimension_count", head),
             embedding.dimensions[1], epsilon,
         )  # fmt: skip
         if heads % shape.shared or shape.turned > head or shape.turned % 2:
-            raise ModelUnfit("the model's heads are of no known shape", "memos models")
+            raise ModelUnfit("the shape of the model's heads is unknown", "memos models")
         return shape

@@ -1,9 +1,9 @@
-"""The metadata at the head of a GGUF file, read without loading the model.
+"""Read the metadata at the head of a GGUF file without loading the model.
 
-Format: ggml's docs/gguf.md, versions 2 and 3, little-endian. A file from anywhere may be passed: every
-count and length is checked against what is sensible and against the file, arrays (the vocabulary: a
-million strings) are skipped without being kept, and nothing is read past the tensor list. The tensors
-are listed, not read: where their bytes lie is checked by who reads them.
+Format: ggml's docs/gguf.md, versions 2 and 3, little-endian. Files may be hostile: every count and length is
+checked against limits and against the file, arrays (the vocabulary: a million strings) are skipped without
+being stored, and nothing is read past the tensor list. The tensors are listed, not read: their readers check
+where the bytes are.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class GgufHeader:
         return self.text("general.architecture")
 
     def text(self, key: str) -> str:
-        """The string under ``key``; "" where there is none."""
+        """Return the string under ``key``; "" if there is none."""
         value = self.values.get(key)
         return value if isinstance(value, str) else ""
 
     def number(self, key: str, default: int = 0) -> int:
-        """The whole number under ``key``; ``default`` where there is none."""
+        """Return the whole number under ``key``; ``default`` if there is none."""
         value = self.values.get(key)
         return value if isinstance(value, int) else default
 

@@ -1,7 +1,7 @@
-"""How a sequence is cut into calls of llama.cpp, and under which adapters each was made. Pure.
+"""How a sequence is divided into calls of llama.cpp, and which adapters each call uses. Pure.
 
-The last bits of what a token becomes depend on which tokens are computed with it. So a sequence is always
-cut in the same way, and of one that is held, only calls that would be made again are used again.
+The last bits of a token's values depend on which tokens are computed with it. So a sequence is always divided
+in the same way, and of a sequence in memory only calls that would be repeated exactly are reused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Call:
 
 
 def plan_calls(length: int, batch: int, adapters: Attached = (), adapted_from: int = 0) -> list[Call]:
-    """The calls that read ``length`` tokens, those from ``adapted_from`` on with ``adapters``.
+    """Return the calls that read ``length`` tokens, those from ``adapted_from`` on with ``adapters``.
 
     Calls end at multiples of ``batch``, and where the adapters are switched on.
     """
@@ -33,7 +33,8 @@ def plan_calls(length: int, batch: int, adapters: Attached = (), adapted_from: i
 def count_same(
     calls: Sequence[Call], held: Sequence[int], planned: Sequence[Call], wanted: Sequence[int]
 ) -> int:
-    """How many of the ``held`` tokens, read by ``calls``, are what ``planned`` makes of the ``wanted``."""
+    """Return how many of the ``held`` tokens, read by ``calls``, equal those that ``planned`` would read
+    of ``wanted``."""
     same = 0
     for mine, other in zip(calls, planned, strict=False):
         if mine != other or list(held[same : mine.end]) != list(wanted[same : mine.end]):

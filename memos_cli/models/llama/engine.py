@@ -1,13 +1,13 @@
-"""The reader: one GGUF model run by llama.cpp, one sequence at a time.
+"""The language model: a GGUF file run by llama.cpp, one sequence at a time.
 
-Tokens are always computed in the same batches, which start at multiples of ``Engine.batch``, counted from
-the first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that
-was saved there, goes on to the bit as one that was read in one piece.
+Tokens are always computed in the same batches, which start at multiples of ``Engine.batch``, counted from the
+first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that was
+saved there, continues exactly like one that was read in one piece.
 
-Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what comes before the question is computed
-without them, so that one saved state serves every adapter. Where they are switched on, a batch ends. The
-engine knows of every call of llama.cpp what it read and under which adapters: nothing that was computed
-otherwise is used again, and a sequence with adapters in it is not saved. Not thread-safe.
+Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what precedes the question is computed
+without them, so that one saved state serves every adapter. A batch ends where they are switched on. The
+engine records what each call of llama.cpp read, and with which adapters: nothing that was computed otherwise
+is reused, and a sequence with adapters in it is not saved. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from memos_cli.models.llama.loaded_adapters import (
     free_adapter,
     load_adapter,
 )
+from memos_cli.models.llama.model_info import ModelInfo
 from memos_cli.models.llama.sampling import open_sampler
 from memos_cli.models.llama.state_conditions import conditions_of, why_unfit
-from memos_cli.models.llama.vocabulary import cut_text, spell_token
 from memos_cli.models.model_files import Stamp, read_header, stamp_of
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ batches of 32 they take 70 % longer (llama.cpp's tiled attention needs 64 rows).
 BATCH_GPU = 512
 """The same where llama.cpp was built for a GPU, which small batches would leave idle."""
 KV_TYPES = {"f16": 1, "q8_0": 8}
-"""How keys and values may be kept: names and numbers of ggml.h's ``ggml_type``."""
+"""Types of stored keys and values: names and numbers of ggml.h's ``ggml_type``."""
 
 
-class Engine:
+class Engine(ModelInfo):
     """A model with its context. Close it, or use it as a context manager.
 
     With ``vocabulary_only`` the weights stay on disk: it then tokenizes, and cannot decode.
@@ -76,7 +76,7 @@ class Engine:
     ) -> None:
         self._header = read_header(path)  # llama.cpp's own words for a file that is no GGUF are hard to read
         self.stamp: Stamp = stamp_of(path)
-        """What the model's file was when it was opened."""
+        """The stamp of the model's file when it was opened."""
         self.day = date.today()
         """The date for chat templates: the same for all prompts of this engine, even after midnight."""
         self._llama = load()
@@ -99,11 +99,11 @@ class Engine:
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
         self.unfit = why_unfit(self._model)
-        """Why a saved state of this model would not be exact; "" where it is."""
+        """Why a saved state of this model would not be exact; "" if it is."""
         self.tokens: list[int] = []
-        """What the sequence holds."""
+        """The tokens of the sequence."""
         self._calls: list[Call] = []
-        """How it was read."""
+        """The calls that read them."""
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
         self.ended = False
@@ -138,13 +138,6 @@ class Engine:
             parameters.flash_attn_type = int(self._flash_attention)
         return parameters  # type: ignore[no-any-return]
 
-    def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
-        """The tokens of ``text``. ``special`` reads control tokens such as ``<|im_end|>`` as such.
-
-        ``start`` puts the tokens before it that the model wants at the start of a text (BOS).
-        """
-        return cut_text(self._vocabulary, text, special, start)
-
     def read(
         self,
         tokens: Sequence[int],
@@ -153,11 +146,11 @@ class Engine:
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         adapted_from: int = 0,
     ) -> None:
-        """Make the sequence hold just ``tokens``; what it holds already is not read again.
+        """Make the sequence contain exactly ``tokens``; what it contains already is not read again.
 
         The first ``adapted_from`` tokens are computed by the plain model, the others with ``adapters``, which
-        stay attached for what is generated next. ``on_tokens`` is told after each batch how many it had.
-        Raises ModelUnfit when the context is too small.
+        stay attached for what is generated next. ``on_tokens`` is called after each batch with its number of
+        tokens. Raises ModelUnfit if the context is too small.
         """
         if len(tokens) > self.context:
             raise self._too_small(len(tokens))
@@ -176,7 +169,7 @@ class Engine:
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         on_tokens: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """``read`` a whole prompt, with ``adapters`` on from the first token of its question."""
+        """Read a whole prompt, with ``adapters`` on from the first token of its question."""
         tokens = [*prompt.prefix, *prompt.question]
         self.read(tokens, on_tokens, adapters=adapters, adapted_from=len(prompt.prefix))
 
@@ -187,9 +180,9 @@ class Engine:
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         adapted_from: int = 0,
     ) -> int:
-        """How many of ``tokens`` the sequence holds at its start as ``read`` would compute them, to the bit.
+        """Return how many of ``tokens`` the sequence has at its start exactly as ``read`` would compute them.
 
-        The last batch never counts: it must be read to know what follows.
+        The last batch never counts: it must be read to predict what follows.
         """
         if self.unfit:
             return 0
@@ -252,22 +245,19 @@ class Engine:
         finally:
             self._llama.llama_sampler_free(sampler)
 
-    def piece(self, token: int, *, special: bool = False) -> bytes:
-        """The bytes of one token; control tokens are empty unless ``special``."""
-        return spell_token(self._vocabulary, token, special)
-
     # --- what is predicted -----------------------------------------------------------------------
 
     def logits(self) -> Logits:
-        """What the model says of the token to come: a number for each of its tokens, larger is likelier."""
+        """Return the logits of the next token: a number for each token of the vocabulary, larger is
+        likelier."""
         row: Logits = self._copy_logits(1)[0]
         return row
 
     def score(self, tokens: Sequence[int]) -> Logits:
-        """Read ``tokens``, with what is attached, and say how likely each token was in the place of each.
+        """Read ``tokens`` with what is attached, and return how likely each token was at each place.
 
-        Row i has the natural logarithms of the probabilities of all tokens, where ``tokens[i]`` stands.
-        Raises ModelUnfit when the context is full.
+        Row i has the natural logarithms of the probabilities of all tokens at the place of ``tokens[i]``.
+        Raises ModelUnfit if the context is full.
         """
         import numpy as np
 
@@ -285,18 +275,13 @@ class Engine:
         return logits
 
     def _copy_logits(self, rows: int) -> Logits:
-        """Those of the last ``rows`` tokens that llama.cpp gave logits for: (rows, vocabulary)."""
+        """Copy the logits of the last ``rows`` tokens that have some: (rows, vocabulary)."""
         import numpy as np
 
         assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
         first = self._llama.llama_get_logits_ith(self._context, -rows)
         copy: Logits = np.ctypeslib.as_array(first, (rows, self.words)).copy()
         return copy
-
-    @property
-    def words(self) -> int:
-        """How many tokens the vocabulary has."""
-        return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
 
     # --- adapters --------------------------------------------------------------------------------
 
@@ -313,7 +298,7 @@ class Engine:
         free_adapter(adapter)
 
     def attach(self, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
-        """Compute tokens with these adapters, each at its scale, from now on; with none, plainly.
+        """Compute tokens with these adapters from now on, each at its scale; with none, without adapters.
 
         With several, the last bits follow the order of their places in memory: the same within this engine.
         """
@@ -327,7 +312,7 @@ class Engine:
     # --- the sequence ----------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Forget the sequence. What is attached stays."""
+        """Empty the sequence. Attached adapters stay."""
         # The old keys and values stay in memory, masked: to zero them takes longer than to restore a state.
         self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), False)
         self.tokens, self._calls, self._has_logits = [], [], False
@@ -345,21 +330,19 @@ class Engine:
     # --- saved states ----------------------------------------------------------------------------
 
     def save(self) -> memoryview:
-        """The state of the sequence (llama.cpp's format for one sequence, without logits).
+        """Return the state of the sequence (llama.cpp's format for one sequence, without logits).
 
-        It holds nothing of the model or of the conditions that it was made under, and llama.cpp cannot tell
-        a damaged one: who keeps it keeps ``conditions``, the tokens and a hash with it. Its size follows
-        the number of tokens, not the context. Raises ModelUnfit where states are not exact, and where some
-        of the tokens were computed with an adapter.
+        It has no information about the model or the conditions, and llama.cpp does not detect a damaged one:
+        store ``conditions``, the tokens and a hash with it. Its size depends on the number of tokens, not on
+        the context. Raises ModelUnfit if states of this model are not exact, or if some tokens were computed
+        with an adapter.
         """
         if any(call.adapters for call in self._calls):
             raise ModelUnfit(
-                "what was read with an adapter is not kept", "read it without, then keep its state"
+                "a state that was read with an adapter cannot be saved", "read it without the adapter first"
             )
         if self.unfit:
-            raise ModelUnfit(
-                f"this model's state cannot be kept: {self.unfit}", "choose another with --model"
-            )
+            raise ModelUnfit(f"this model's state cannot be saved: {self.unfit}", "choose another model")
         size = self._llama.llama_state_seq_get_size(self._context, 0)
         state = (ctypes.c_uint8 * size)()
         if self._llama.llama_state_seq_get_data(self._context, state, size, 0) != size:
@@ -367,10 +350,10 @@ class Engine:
         return memoryview(state).cast("B")
 
     def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
-        """Make the sequence hold ``tokens`` from a state that was saved of them.
+        """Restore the sequence ``tokens`` from a saved state.
 
         Pass only bytes whose hash was verified: llama.cpp accepts damaged states, and hostile ones may do
-        worse. Raises ModelUnfit when llama.cpp refuses it; the sequence is empty then.
+        worse. Raises ModelUnfit if llama.cpp refuses it; the sequence is empty then.
         """
         self.clear()
         data = (ctypes.c_uint8 * len(state)).from_buffer(state)
@@ -381,21 +364,13 @@ class Engine:
         last = self._llama.llama_memory_seq_pos_max(self._llama.llama_get_memory(self._context), 0)
         if last != len(tokens) - 1:
             self.clear()
-            raise ModelUnfit(f"a saved state holds {last + 1} tokens, not {len(tokens)}")
+            raise ModelUnfit(f"a saved state has {last + 1} tokens, not {len(tokens)}")
         self.tokens = list(tokens)
         self._calls = plan_calls(len(tokens), self.batch)
 
-    def work(self, tokens: int) -> float:
-        """What reading ``tokens`` takes, in operations: the weights for each, and attention to all before."""
-        header = self._header
-        width = header.number(f"{header.architecture}.block_count") * header.number(
-            f"{header.architecture}.embedding_length"
-        )
-        return 2.0 * self.parameters * tokens + 2.0 * width * tokens**2
-
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a saved state depends on beside the model's file and the tokens, by name."""
+        """What a saved state depends on, by name, apart from the model's file and the tokens."""
         return conditions_of(
             self._parameters(),
             self._header,
@@ -404,48 +379,6 @@ class Engine:
             template=self.template,
             day=self.day,
         )
-
-    # --- what the model says of itself -----------------------------------------------------------
-
-    @property
-    def template(self) -> str:
-        """The model's own chat template (Jinja), or "" if it has none."""
-        template = self._llama.llama_model_chat_template(self._model, None)
-        return template.decode("utf-8", "replace") if template else ""
-
-    @property
-    def marks(self) -> dict[str, str]:
-        """The texts of the model's special tokens, by their names in templates; "" for a missing one."""
-        llama, vocabulary = self._llama, self._vocabulary
-        tokens = {
-            "bos_token": llama.llama_vocab_bos(vocabulary),
-            "eos_token": llama.llama_vocab_eos(vocabulary),
-            "pad_token": llama.llama_vocab_pad(vocabulary),
-            "sep_token": llama.llama_vocab_sep(vocabulary),
-            "unk_token": self._header.number("tokenizer.ggml.unknown_token_id", -1),
-        }
-        return {
-            name: self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-            for name, token in tokens.items()
-        }
-
-    @property
-    def parameters(self) -> int:
-        """How many weights the model has; of a split one whose vocabulary alone is open: its first part."""
-        return int(self._llama.llama_model_n_params(self._model)) or self._header.parameters
-
-    @property
-    def end_of_turn(self) -> tuple[int, ...]:
-        """The token that ends an answer; none where the model names none."""
-        llama, vocabulary = self._llama, self._vocabulary
-        token = llama.llama_vocab_eot(vocabulary)
-        token = token if token >= 0 else llama.llama_vocab_eos(vocabulary)
-        return (token,) if token >= 0 else ()
-
-    @property
-    def adds_start(self) -> bool:
-        """Whether the model wants its BOS token before a text."""
-        return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))
 
     def close(self) -> None:
         if self._context:

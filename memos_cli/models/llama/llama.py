@@ -30,12 +30,12 @@ _complaints: deque[str] = deque(maxlen=8)
 """What llama.cpp last complained about: it reports *why* it failed only through its log."""
 
 _keepalive: list[object] = []
-"""The log callback: ctypes frees a callback nobody holds, and llama.cpp would call into freed memory."""
+"""The log callback. Without this reference ctypes frees it, and llama.cpp would call into freed memory."""
 
 
 @functools.cache
 def load() -> ModuleType:
-    """The low-level module of llama-cpp-python, with its log silenced and its backend started.
+    """Import the low-level module of llama-cpp-python, silence its log and start its backend.
 
     ``MEMOS_DEBUG_LLAMA`` (not empty) leaves llama.cpp's own log on stderr. Raises ModelUnfit if
     llama-cpp-python is not installed or does not load on this machine.
@@ -68,7 +68,7 @@ def load() -> ModuleType:
 
 @functools.cache
 def build() -> str:
-    """Which llama.cpp this is: the versions of llama-cpp-python and of ggml, and ggml's commit."""
+    """Return which llama.cpp this is: the versions of llama-cpp-python and of ggml, and ggml's commit."""
     bindings = load()
     library = bindings._lib
     library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
@@ -79,9 +79,9 @@ def build() -> str:
 
 
 def model_parameters() -> Any:
-    """The parameters that models are loaded with.
+    """Return the parameters that models are loaded with.
 
-    Without llama.cpp's own layouts of weights where it would use AMX for them: those kernels load a tile
+    llama.cpp's own layouts of weights are off where it would use AMX for them: those kernels load a tile
     configuration that compilers leave unfinished, and the process dies at the first batch
     (https://github.com/ggml-org/llama.cpp/issues/20824, pull request 26954). AVX-512 does the work instead.
     """
@@ -91,7 +91,7 @@ def model_parameters() -> Any:
 
 
 def features() -> str:
-    """What llama.cpp computes with, on this machine."""
+    """Return what llama.cpp computes with on this machine."""
     told: str = load().llama_print_system_info().decode().strip(" |")
     return told.replace(_AMX, "AMX unused")
 
@@ -102,7 +102,7 @@ def _has_amx() -> bool:
 
 @functools.cache
 def devices() -> str:
-    """What llama.cpp may compute with: processors by name."""
+    """Return the processors that llama.cpp may compute with, by name."""
     library = load()._lib
     library.ggml_backend_dev_count.restype = ctypes.c_size_t
     library.ggml_backend_dev_get.restype = ctypes.c_void_p
@@ -114,19 +114,19 @@ def devices() -> str:
 
 
 def last_complaints() -> str:
-    """llama.cpp's last warnings and errors as one line, and forget them; "" if there were none."""
+    """Return and clear llama.cpp's last warnings and errors, as one line; "" if there were none."""
     text = "; ".join(line.strip() for line in _complaints if line.strip())
     _complaints.clear()
     return text
 
 
 def all_threads() -> int:
-    """How many threads may compute at once, whatever others do: the same at every call; at least 1."""
+    """Return how many threads may compute at once, whatever others do: the same at every call; at least 1."""
     return max(1, round(_cores()))
 
 
 def _cores() -> float:
-    """The cores this process may run on, cut by the container's CPU quota (cgroup v2 and v1)."""
+    """Return the number of cores of this process, limited by the container's CPU quota (cgroup v2 and v1)."""
     try:
         cores = float(len(os.sched_getaffinity(0)))
     except AttributeError:  # macOS
@@ -135,14 +135,14 @@ def _cores() -> float:
 
 
 def free_threads() -> int:
-    """How many threads may compute now without taking a core from somebody else; at least 1."""
+    """Return how many threads may compute now without taking a core from others; at least 1."""
     cores = _cores()
     # The load counts the whole machine; where only a part of it is ours, only that part of the load is.
     return max(1, round(cores - _read_load() * cores / max(cores, os.cpu_count() or 1)))
 
 
 def _read_load() -> float:
-    """How many threads of others want a core, as far as can be told."""
+    """Return how many threads of others want a core, if that is known."""
     try:
         load = os.getloadavg()[0]
         # The average of a minute holds this process's own work too. What wants to run at this moment,
@@ -154,7 +154,7 @@ def _read_load() -> float:
 
 
 def _read_cpu_quota(cgroup: Path) -> float:
-    """The container's CPU quota in cores; infinite where there is none."""
+    """Return the container's CPU quota in cores; infinite if there is none."""
     try:
         if (cgroup / "cpu.max").exists():
             quota, period = (cgroup / "cpu.max").read_text().split()[:2]

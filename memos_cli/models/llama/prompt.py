@@ -18,7 +18,7 @@ from memos_cli.models.llama.chat_template import render_frame
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The tokens of a request. ``prefix`` holds instructions and memories, ``question`` the rest."""
+    """The tokens of a request. ``prefix`` has instructions and memories, ``question`` the rest."""
 
     prefix: tuple[int, ...]
     question: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What a saved state of a sequence depends on, and which models have none that is exact."""
+"""What a saved state of a sequence depends on, and which models have no exact states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROMPT_DAY = "day"
 
 
 def why_unfit(model: ctypes.c_void_p) -> str:
-    """Why a state of ``model`` would not be exact; "" where it is."""
+    """Return why a state of ``model`` would not be exact; "" if it is."""
     llama = load()
     if llama.llama_model_is_recurrent(model):
         return "it is a recurrent model, which keeps no state for each token"
@@ -38,7 +38,8 @@ def conditions_of(
     template: str,
     day: date,
 ) -> Mapping[str, str]:
-    """By name, for a context that was opened with ``parameters``. A state holds no adapted tokens."""
+    """Return the conditions by name, for a context opened with ``parameters``. A state has no adapted
+    tokens."""
     llama = load()
     rope = [field[0] for field in parameters._fields_ if field[0].startswith(("rope_", "yarn_"))]
     values = {name: getattr(parameters, name) for name in rope}

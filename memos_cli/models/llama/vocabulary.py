@@ -8,7 +8,7 @@ from memos_cli.models.llama.llama import load
 
 
 def cut_text(vocabulary: ctypes.c_void_p, text: str, special: bool, start: bool) -> list[int]:
-    """The tokens of ``text``; ``special`` reads control tokens as such, ``start`` begins with BOS."""
+    """Return the tokens of ``text``; ``special`` reads control tokens as such, ``start`` begins with BOS."""
     llama, data = load(), text.encode("utf-8")
     size = len(data) + 16
     tokens = (llama.llama_token * size)()
@@ -21,7 +21,7 @@ def cut_text(vocabulary: ctypes.c_void_p, text: str, special: bool, start: bool)
 
 
 def spell_token(vocabulary: ctypes.c_void_p, token: int, special: bool) -> bytes:
-    """The bytes of one token; control tokens are empty unless ``special``."""
+    """Return the bytes of one token; control tokens are empty unless ``special``."""
     llama, size = load(), 64
     buffer = ctypes.create_string_buffer(size)
     count: int = llama.llama_token_to_piece(vocabulary, token, buffer, size, 0, special)

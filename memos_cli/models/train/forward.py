@@ -1,8 +1,8 @@
 """The forward pass of Llama's family in torch, from a GGUF file, with a low-rank adapter.
 
-Written out here, for the architectures of ``families`` (RMS norms, rotary positions, grouped heads, a gated
-feed-forward), from the file itself and in its order of rows. So what is trained is what llama.cpp computes,
-down to Llama 3's own rotary frequencies, and an adapter is written as it stands, without permuting rows.
+Implemented here for the architectures of ``families`` (RMS norms, rotary positions, grouped heads, a gated
+feed-forward), from the file itself and in its order of rows. So the training computes what llama.cpp
+computes, including Llama 3's own rotary frequencies, and an adapter is written without permuting rows.
 transformers reads GGUF files too, but (5.24) only together with accelerate; it leaves out those frequencies,
 the biases that its classes lack, and Gemma 1; and it computes the padding of a batch, which here no matrix
 sees.
@@ -35,7 +35,7 @@ _CAPS = {"attn": 50.0, "final": 30.0}
 class Prefix:
     """Keys and values of tokens read without an adapter, for each layer: (heads, tokens, numbers).
 
-    Equal only to itself: what was computed after it is kept for it.
+    Equal only to itself, because results computed after it are cached for it.
     """
 
     keys: tuple[Tensor, ...]
@@ -126,7 +126,7 @@ class Network:
         self._window_frequencies = window_base**-steps / (1.0 if family.window_base else factor)
 
     def read(self, batch: Batch, prefix: Prefix | None) -> Prefix:
-        """The keys and values of ``batch``, of one sequence, without an adapter."""
+        """Return the keys and values of ``batch``, of one sequence, without an adapter."""
         kept: list[tuple[Tensor, Tensor]] = []
         self.run(batch, prefix, {}, 0.0, kept=kept)
         keys, values = zip(*kept, strict=True)
@@ -144,9 +144,9 @@ class Network:
         *,
         kept: list[tuple[Tensor, Tensor]] | None = None,
     ) -> Tensor:
-        """The output of the layer before ``end``, by default the last one, for each token of ``batch``.
+        """Return each token's output of the layer before ``end``, by default the last layer.
 
-        Given ``state``, the output of the layer before ``first``, those up to it are left out. ``kept`` gets
+        With ``state``, the output of the layer before ``first``, earlier layers are skipped. ``kept`` gets
         each layer's keys and values.
         """
         shape, family = self.shape, self._family
@@ -196,12 +196,12 @@ class Network:
         return state
 
     def logits(self, state: Tensor) -> Tensor:
-        """What the rows of the last layer's output say of the next token."""
+        """Return the logits of the next token for rows of the last layer's output."""
         logits = linear(self._norm("output_norm", state), self._output)
         return self._logit_cap * torch.tanh(logits / self._logit_cap) if self._logit_cap else logits
 
     def _norm(self, name: str, x: Tensor) -> Tensor:
-        """``x`` normed; as it is, where the model has no such norm."""
+        """Return ``x`` normalised; unchanged if the model has no such norm."""
         weight = self.weights.get(f"{name}.weight")
         return x if weight is None else rms_norm(x, weight.shape, weight, self.shape.epsilon)
 
@@ -226,7 +226,7 @@ class Network:
         past: tuple[Tensor, Tensor] | None,
         mask: Tensor,
     ) -> Tensor:
-        """What each token takes from those before it: (tokens, width of all heads).
+        """Return what each token takes from those before it: (tokens, width of all heads).
 
         The queries that share a head of keys are rows of one matrix, so that keys need not be repeated.
         """
@@ -289,7 +289,7 @@ def _read_weights(path: Path, header: GgufHeader) -> Iterator[tuple[str, Tensor]
         row, rows = tensor.dimensions[0], math.prod(tensor.dimensions[1:])
         start, length = header.data_start + tensor.offset, rows * (row // block) * size
         if row % block or not 0 < length <= len(data) - start:
-            raise ModelUnfit(f"the model {path} is damaged: {tensor.name} is not whole", "memos models")
+            raise ModelUnfit(f"the model {path} is damaged: {tensor.name} is incomplete", "memos models")
         raw = data[start : start + length].reshape(rows, -1)
         values = raw.view("<f4") if tensor.kind == _FLOAT32 else dequantize(raw, kind)
         # A copy, which does not hold the file.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TARGETS", "Trainee", "memory_needed", "trainable"]
 
 _CHUNK = 256
-"""Tokens of a prefix that are computed at once: attention holds all pairs of one chunk."""
+"""Tokens of a prefix that are computed at once: attention needs memory for all pairs of one chunk."""
 
 
 class Trainee:
@@ -46,12 +46,12 @@ class Trainee:
         seed: int,
         threads: int,
     ) -> None:
-        """An adapter that changes nothing yet: B is zero, A is drawn by ``seed``.
+        """Create an adapter that changes nothing yet: B is zero, A is drawn by ``seed``.
 
-        ``targets`` are some of ``TARGETS``; what this architecture lacks is left out. ``depth`` is the share
-        of the layers that get an adapter, counted from the last; those below are computed once for a
-        sequence, and have no backward pass. ``threads`` 0 takes what is free. Raises ModelUnfit for a model
-        that ``trainable`` refuses or that is damaged, and where torch is not installed.
+        ``targets`` are some of ``TARGETS``; those that this architecture lacks are left out. ``depth`` is the
+        share of the layers with an adapter, counted from the last; the layers below are computed once for a
+        sequence, and have no backward pass. ``threads`` 0 takes the free ones. Raises ModelUnfit for a model
+        that ``trainable`` refuses or that is damaged, and if torch is not installed.
         """
         header = read_header(path)
         if reason := trainable(header):
@@ -90,7 +90,8 @@ class Trainee:
         """What is trained: A and B of each matrix, in single precision."""
 
     def matrices(self) -> dict[str, tuple[Matrix, Matrix]]:
-        """A copy of A (rank, in) and B (out, rank) by the base tensor's name, in GGUF's order of rows."""
+        """Return a copy of A (rank, in) and B (out, rank) by the name of the base tensor, in GGUF's order
+        of rows."""
         return {
             f"{name}.weight": (a.detach().numpy().copy(), b.detach().numpy().copy())
             for name, (a, b) in self._pairs.items()
@@ -135,12 +136,14 @@ class Trainee:
         adapted: bool = True,
         noise: float = 0.0,
     ) -> torch.Tensor:
-        """The logits at some positions of each sequence, each read after ``prefix``: (rows, vocabulary).
+        """Return the logits at some positions of each sequence, each read after ``prefix``: (rows,
+        vocabulary).
 
-        ``wanted[i]`` are positions in ``sequences[i]``; the row of position p is about the token at p + 1.
+        ``wanted[i]`` are positions in ``sequences[i]``; the row of position p predicts the token at p + 1.
         The rows of the first sequence come first. With ``adapted``, all tokens of the sequences are computed
-        with the adapter, and gradients flow to it unless ``torch.no_grad`` is on. ``noise`` goes onto what
-        the layers below give: normal, of a deviation that is a share of the root mean square of each token's.
+        with the adapter, and gradients flow to it unless ``torch.no_grad`` is on. ``noise`` is added to the
+        output of the layers below: normal, with a deviation that is a share of the root mean square of each
+        token.
         """
         import torch
 
@@ -160,9 +163,9 @@ class Trainee:
         return self._network.logits(state[torch.tensor(rows, dtype=torch.long)])
 
     def _read_below(self, prefix: Prefix | None, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
-        """What the layers below the adapter give for each token of ``sequences``, one behind the other.
+        """Return the output of the layers below the adapter for each token of ``sequences``, concatenated.
 
-        It is kept as long as its prefix, as far as there is room.
+        It is cached as long as its prefix, if there is room.
         """
         import torch
 

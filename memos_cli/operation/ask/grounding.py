@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS, query_terms
+from memos_cli.letters import HANGUL, SPACELESS
 from memos_cli.operation.ask.values import Value, find_values
 
 _USED = 0.5
@@ -21,10 +22,7 @@ _RUN, _CONTENT = 5, 3
 _LONGEST_QUOTE = 300
 """Characters of the longest quotation that is compared as one."""
 
-_WIDE = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff"
-)
+_WIDE = SPACELESS + HANGUL
 _WORD = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]+")
 _LETTER = re.compile(rf"[^\W_{_WIDE}]")
 _NAME = re.compile(rf"[^\W\d_{_WIDE}]+(?:['’-][^\W\d_{_WIDE}]+)*")

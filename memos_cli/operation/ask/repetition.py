@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
+from memos_cli.letters import SPACELESS
+
 Ending = Literal["end", "limit", "loop"]
 """Why an answer stopped: the model ended it, the token limit did, or a loop."""
 
@@ -38,10 +40,7 @@ HELD = 200
 _SHARE = 1 / 3
 """Least share of a stopped answer that must remain after cutting it back to the end of a sentence."""
 
-_WIDE = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-)
-_TOKEN = re.compile(rf"[{_WIDE}]|\d+(?:[.,:]\d+)*|[^\W\d_{_WIDE}]+|(?:[^\w\s]|_)+")
+_TOKEN = re.compile(rf"[{SPACELESS}]|\d+(?:[.,:]\d+)*|[^\W\d_{SPACELESS}]+|(?:[^\w\s]|_)+")
 _CLOSERS = "\"'”’»)\\]》」』*_`"
 _UNIT_END = re.compile(rf"[.!?…]+[{_CLOSERS}]*(?=\s)|[。！？]+[{_CLOSERS}]*|\n")
 _FULL_STOP = re.compile(rf"[.!?…。！？؟।][{_CLOSERS}]*\Z")
@@ -49,7 +48,7 @@ _MARKER = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])(?=\s|\Z)")
 _NEW_LINE = re.compile(r"\n(?=\s*[^\s])(?!\s*[a-z])")
 _LINE_END = re.compile(r"[ \t]*\n")
 _STUTTERS = re.compile(r"(.{1,8}?)\1+\Z", re.DOTALL)
-_WORD_END = re.compile(rf"(?<=\S)(?=\s)|(?<=[{_WIDE}])(?=[{_WIDE}])")
+_WORD_END = re.compile(rf"(?<=\S)(?=\s)|(?<=[{SPACELESS}])(?=[{SPACELESS}])")
 
 
 class RepetitionGuard:
@@ -76,7 +75,7 @@ class RepetitionGuard:
         """Add the next piece of the text. Return whether the text is in a loop."""
         self.text += piece
         for match in _TOKEN.finditer(self.text, self._read):
-            if match.end() == len(self.text) and not re.match(f"[{_WIDE}]", match[0]):
+            if match.end() == len(self.text) and not re.match(f"[{SPACELESS}]", match[0]):
                 break  # it may grow
             self._read = match.end()
             self._add_token(match[0].casefold(), match.start())

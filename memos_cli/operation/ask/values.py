@@ -15,6 +15,8 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
+from memos_cli.moments import MONTHS, WEEKDAYS
+
 _LONGEST = 20
 """Most digits of a number; a longer one is an identifier."""
 
@@ -121,9 +123,7 @@ def _chinese_numbers(text: str) -> list[int]:
 
 # --- dates ---------------------------------------------------------------------------------------
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_MONTH_OF = {name[:size]: n for n, name in enumerate(_MONTHS, 1) for size in (3, 4, len(name))}
+_MONTH_OF = {name[:size]: n for n, name in enumerate(MONTHS, 1) for size in (3, 4, len(name))}
 _MONTH = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
@@ -135,11 +135,11 @@ def _date(match: re.Match[str], year: str | None, month: int, day: int) -> Value
     """Make the value of a day of a year, or of any year."""
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return None
-    known, words = {f"m:{month}", f"d:{month}-{day}", f"n:{day}"}, {_MONTHS[month - 1]}
+    known, words = {f"m:{month}", f"d:{month}-{day}", f"n:{day}"}, {MONTHS[month - 1]}
     if not year:
         return _value(match, known | {f"D:{month}-{day}", f"M:{month}"}, {f"d:{month}-{day}"}, words=words)
     try:
-        words.add(_WEEKDAYS[date(int(year), month, day).weekday()])
+        words.add(WEEKDAYS[date(int(year), month, day).weekday()])
     except ValueError:
         return None
     this = {f"d:{int(year)}-{month}-{day}"}
@@ -153,7 +153,7 @@ def _month(match: re.Match[str], year: str | None, month: int) -> Value | None:
         return None
     if not year:
         return _value(match, {f"m:{month}", f"M:{month}"}, {f"m:{month}"})
-    this, words = {f"m:{int(year)}-{month}"}, {_MONTHS[month - 1]}
+    this, words = {f"m:{int(year)}-{month}"}, {MONTHS[month - 1]}
     known = this | {f"m:{month}", f"n:{int(year)}"}
     return _value(match, known, this, {f"M:{month}", f"n:{int(year)}"}, words=words)
 

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Literal
 
+from memos_cli.letters import KANA_HAN
+from memos_cli.moments import MONTHS, WEEKDAYS
+
 Rivalry = Literal["similar_to", "contradicts", ""]
 
 ALIKE = 0.65
@@ -21,10 +24,9 @@ SAME = 0.9
 """From this share on two texts whose values agree say the same."""
 LONGEST = 60
 """Words: longer texts agree or differ in too many things to be compared so."""
-_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(
-    rf"\d+(?:[.,:/-]\d+)*(?![^\W{_WIDE}])"  # 9:00, 1,200, 2026-05-01
-    rf"|[^\W_{_WIDE}]+(?:['’][^\W\d_]+)?|[{_WIDE}]|[:=：€$£¥%°]"
+    rf"\d+(?:[.,:/-]\d+)*(?![^\W{KANA_HAN}])"  # 9:00, 1,200, 2026-05-01
+    rf"|[^\W_{KANA_HAN}]+(?:['’][^\W\d_]+)?|[{KANA_HAN}]|[:=：€$£¥%°]"
 )
 _MEASURE = re.compile(r"\d{1,2}[:.]\d\d|\d{1,3}(?:[.,]\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?")
 _CLOCK_OR_FRACTION = re.compile(r"\d{1,2}:\d\d|\d+[.,]\d+(?:[.,]\d+)?")
@@ -46,10 +48,7 @@ _SAYS = _words(
 _SMALL = _SAYS | _words(
     "the an do does did of to for with and or our my his her its their your then der die das le la les el"
 )
-_DAYS = _words(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july "
-    "august september october november december today tomorrow yesterday"
-)
+_DAYS = _words(" ".join((*WEEKDAYS, *MONTHS, "today tomorrow yesterday")))
 _UNITS = _words(
     "€ $ £ ¥ % ° euro euros eur dollar dollars usd pound pounds yen yuan franc francs cent cents "
     "second seconds minute minutes min hour hours h day days week weeks month months year years "

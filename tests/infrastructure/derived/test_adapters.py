@@ -13,7 +13,7 @@ from memos_cli.cube import Filter
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import adapters, lineage
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, digest_of
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import queries, question_log
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.audit import AuditRow
@@ -462,22 +462,22 @@ def log(vault: Vault, text: str, forms: dict[int, str] | None = None, keep: int 
 
 
 def asked(vault: Vault) -> list[str]:
-    return [each.text for each in queries.questions(vault.connection)]
+    return [each.text for each in question_log.questions(vault.connection)]
 
 
 def test_questions_are_kept_newest_first_with_what_their_plans_used(vault: Vault, birds: list[int]) -> None:
     log(vault, "Where do larks nest?", {birds[0]: "text"})
     log(vault, "Who is the mayor?", now=NOW + 1)
     log(vault, "Where do birds nest?", {birds[0]: "state", birds[1]: "adapter"}, now=NOW + 2)
-    newest, second, first = queries.questions(vault.connection)
+    newest, second, first = question_log.questions(vault.connection)
     assert (newest.text, newest.time, newest.principal) == ("Where do birds nest?", NOW + 2, WHO)
     assert newest.forms == {birds[0]: "state", birds[1]: "adapter"}
     assert (second.forms, first.forms) == ({}, {birds[0]: "text"})
-    assert queries.questions(vault.connection, limit=1) == [newest]
-    assert queries.questions_on(vault.connection, birds[:1]) == [newest, first]
-    assert queries.questions_on(vault.connection, birds, limit=1) == [newest]
-    assert queries.questions_on(vault.connection, birds[2:]) == []
-    assert queries.questions_on(vault.connection, []) == []
+    assert question_log.questions(vault.connection, limit=1) == [newest]
+    assert question_log.questions_on(vault.connection, birds[:1]) == [newest, first]
+    assert question_log.questions_on(vault.connection, birds, limit=1) == [newest]
+    assert question_log.questions_on(vault.connection, birds[2:]) == []
+    assert question_log.questions_on(vault.connection, []) == []
 
 
 def test_only_the_newest_questions_are_kept(vault: Vault, birds: list[int]) -> None:

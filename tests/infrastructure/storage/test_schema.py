@@ -15,7 +15,7 @@ from memos_cli.cube import STATES, Draft, Filter, Span
 from memos_cli.errors import MemosError, TooNew
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
-from memos_cli.infrastructure.storage import audit, format_9, schema
+from memos_cli.infrastructure.storage import audit, migrations, schema
 from memos_cli.infrastructure.storage.database import Connection, connect
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -42,7 +42,7 @@ def bring_to(connection: Connection, version: int, monkeypatch: pytest.MonkeyPat
     """The database as the program that knew ``version`` migrations left it."""
     if version:
         with monkeypatch.context() as patch:
-            patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
+            patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:version])
             patch.setattr(schema, "FORMAT", version)
             schema.migrate(connection)
 
@@ -143,7 +143,7 @@ def test_format_9_composes_names_and_finds_folded_letters(
     )
     before = [*db.iterdump()]
     with monkeypatch.context() as patch:
-        patch.setattr(format_9, "compose_names", lambda db: db.execute("SELECT * FROM missing"))
+        patch.setattr(migrations.format_9, "compose_names", lambda db: db.execute("SELECT * FROM missing"))
         with pytest.raises(MemosError, match="missing"):
             schema.migrate(db)
     assert [*db.iterdump()] == before
@@ -198,7 +198,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
         db.execute("CREATE TABLE half (n)")
         db.execute("SELECT * FROM missing")
 
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
     monkeypatch.setattr(schema, "FORMAT", schema.FORMAT + 1)
     with pytest.raises(MemosError, match="missing"):
         schema.migrate(db)

@@ -17,8 +17,8 @@ from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
-from memos_cli.infrastructure.storage import audit, schema
-from memos_cli.infrastructure.vault import check, vault, vault_file
+from memos_cli.infrastructure.storage import audit, migrations, schema
+from memos_cli.infrastructure.vault import check, creation, vault, vault_file
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import read_identity
 
@@ -179,8 +179,8 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
 ) -> None:
     for version in range(1, schema.FORMAT + 1):
         with monkeypatch.context() as patch:
-            patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
-            for module in (schema, vault, vault_file):
+            patch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:version])
+            for module in (schema, creation, vault, vault_file):
                 patch.setattr(module, "FORMAT", version)
             if version < 4:
                 patch.setattr(audit, "seal", lambda db: None)
@@ -203,8 +203,8 @@ def _add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     def later(db: object) -> None:
         db.execute("CREATE TABLE later (n INTEGER PRIMARY KEY)")  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, later))
-    for module in (schema, vault, vault_file):
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, later))
+    for module in (schema, creation, vault, vault_file):
         monkeypatch.setattr(module, "FORMAT", schema.FORMAT + 1 if module is schema else schema.FORMAT)
 
 

@@ -12,7 +12,7 @@ from cli_harness import with_models
 
 from memos_cli.cube import Filter, format_time, parse_time
 from memos_cli.errors import NoVault, UsageError
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import question_log
 from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
@@ -183,7 +183,7 @@ def test_use_warms_adapters_and_logs_the_question(tmp_path: Path, kept: int) -> 
         record_use(memos, [one], Restored(), adapters=[made], question="One?", forms={one.n: "adapter"})
         record_use(memos, [two], Restored(), question="Two?", forms={two.n: "text"})
         record_use(memos, [], Restored())  # not asked by a user
-        asked = queries.questions(memos.vault.connection)
+        asked = question_log.questions(memos.vault.connection)
         assert [(each.text, each.forms, each.time) for each in asked] == [
             ("Two?", {two.n: "text"}, NOW), ("One?", {one.n: "adapter"}, NOW),
         ][:kept]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 from memos_cli.counts import counted
 from memos_cli.interface.time.dates import CLOCK, milliseconds, read_date
 from memos_cli.letters import WIDE
+from memos_cli.moments import FIRST_TIME, LAST_TIME
 from memos_cli.zones import local_zone
 
 LONGEST = 16_000
@@ -38,7 +39,7 @@ _WIDE = re.compile(f"[{WIDE}]")
 _TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _SECONDS = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
-_TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
+_TIMES = range(FIRST_TIME, LAST_TIME + 1)
 """Milliseconds that have a date: the years 1 to 9999."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from memos_cli.cube import Draft, Origin, Span
-from memos_cli.errors import MemosError, UsageError
+from memos_cli.errors import MemosError, UsageError, require_known
 from memos_cli.interface.ingest.sources.decoding import Decoded, decode, ruler
 from memos_cli.interface.ingest.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.ingest.sources.pieces import Setting, clean_name, count_unread, date_in
@@ -106,8 +106,8 @@ def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
 
 
 def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
-    if hints.kind and hints.kind not in _READERS:
-        raise UsageError(f"there is no kind of source called {hints.kind}", f"use one of: {', '.join(KINDS)}")
+    if hints.kind:
+        require_known("kind of source", hints.kind, KINDS)
     kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)
     converted = None
     if kind == "document" and not hints.lines:

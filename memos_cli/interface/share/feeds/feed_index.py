@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from memos_cli.errors import Damaged, MemosError
 from memos_cli.interface.share import signing
 from memos_cli.interface.share.bundle import to_line
+from memos_cli.validation import Count, Header, Positive, Sha256, parse_json
 
 FORMAT, VERSION = "memos-feed", 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a publication, and a feed, may be called."""
-_SHA256 = re.compile("[0-9a-f]{64}")
 LARGEST = 4 << 30
 """Bytes of a file that an index may name."""
+Text = Annotated[str, Meta(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A file of a publication, by its content."""
 
-    sha256: str
-    bytes: int
+    sha256: Sha256
+    bytes: Annotated[int, Meta(ge=0, le=LARGEST)]
 
     @property
     def name(self) -> str:
@@ -36,7 +38,7 @@ class Stored:
 class Delta(Stored):
     """The changes since a serial: current records, and withdrawn ids. Compressed (gzip)."""
 
-    since: int
+    since: Count
 
     @property
     def name(self) -> str:
@@ -47,8 +49,8 @@ class Delta(Stored):
 class StoredAdapter(Stored):
     """An adapter, in a bundle of its own."""
 
-    id: str
-    model: str
+    id: Text
+    model: Text
     """The sha256 of the base that it is for."""
 
 
@@ -56,15 +58,15 @@ class StoredAdapter(Stored):
 class Index:
     """What is published. Times are milliseconds since 1970 UTC."""
 
-    name: str
-    serial: int
+    name: Text
+    serial: Positive
     """Counts the publications, from 1."""
-    time: int
-    expires: int | None
-    licence: str
+    time: Count
+    expires: Count | None
+    licence: Text
     """An SPDX expression; "" where none was given."""
-    memories: int
-    root: str
+    memories: Count
+    root: Text
     """See ``feeds.root``."""
     bundle: Stored
     deltas: tuple[Delta, ...] = ()
@@ -99,51 +101,15 @@ def read(data: bytes, where: str) -> Signed:
     head, _, rest = data.partition(b"\n")
     line = head + b"\n"
     try:
-        value, signature = json.loads(line), json.loads(rest)
-        if value["format"] != FORMAT or not isinstance(value["version"], int):
+        header, signature = parse_json(line, Header), parse_json(rest, dict[str, Any])
+        if header.format != FORMAT:
             raise Damaged(f"{where} is not the index of a publication")
-        if value["version"] > VERSION:
+        if header.version > VERSION:
             raise MemosError(f"{where} is of a newer version than this program", "update memos-cli")
         signer = signing.verify(line, signature)
-        index = Index(
-            name=_text(value["name"]),
-            serial=_number(value["serial"], 1),
-            time=_number(value["time"]),
-            expires=None if value["expires"] is None else _number(value["expires"]),
-            licence=_text(value["licence"]),
-            memories=_number(value["memories"]),
-            root=_text(value["root"]),
-            bundle=Stored(**_stored(value["bundle"])),
-            deltas=tuple(Delta(**_stored(each), since=_number(each["since"])) for each in value["deltas"]),
-            adapters=tuple(
-                StoredAdapter(**_stored(each), id=_text(each["id"]), model=_text(each["model"]))
-                for each in value["adapters"]
-            ),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        index = parse_json(line, Index)
+    except ValueError as error:
         raise Damaged(
             f"{where} is not a complete index of a publication: {error}", "try again later"
         ) from error
     return Signed(index, signer, hashlib.sha256(line).hexdigest())
-
-
-def _stored(value: dict[str, Any]) -> dict[str, Any]:
-    sha256 = value["sha256"]
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-        raise ValueError("a file without its sha256")
-    size = _number(value["bytes"])
-    if size > LARGEST:
-        raise ValueError("a file that is too large")
-    return {"sha256": sha256, "bytes": size}
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 1000:
-        raise TypeError("no text where one should be")
-    return value
-
-
-def _number(value: object, least: int = 0) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 1 << 62:
-        raise TypeError("no number where one should be")
-    return value

@@ -23,7 +23,8 @@ from memos_cli.interface.lifecycle.conflicts import link_new
 from memos_cli.interface.missing_vectors import count_missing, embed_if_possible
 from memos_cli.interface.share import adapter_files, bundle, signing
 from memos_cli.interface.share.bundle import Bundle
-from memos_cli.interface.share.bundle_import import covered, to_foreign
+from memos_cli.interface.share.bundle_import import covered
+from memos_cli.interface.share.bundle_records import IdRecord, read_link, read_memory
 from memos_cli.interface.share.exporting import PORTABLE
 from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_files import WITHDRAWN
@@ -31,6 +32,7 @@ from memos_cli.interface.share.feeds.feed_index import Delta, Signed, Stored
 from memos_cli.interface.share.feeds.remote import Missing, Registry, normal
 from memos_cli.interface.share.trust import require_trust
 from memos_cli.settings import cache_folder
+from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
@@ -317,16 +319,12 @@ def _items(came: Bundle) -> list[Item]:
     items = []
     for number, each in enumerate(came.parts.get("cubes.jsonl", ()), 1):
         try:
-            memory = covered(to_foreign(each), "allow")  # its hash is signed
+            memory = covered(read_memory(each), "allow")  # its hash is signed
             mine = linked.get(memory.id, [])
             seal = feeds.seal(bundle.to_line(each), map(bundle.to_line, mine))
-            ends = tuple(
-                (str(link["kind"]), str(link["target"])) for link in mine if link["kind"] in PORTABLE
-            )
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise Damaged(
-                f"memory {number} is not valid: {type(error).__name__} {error}", "tell its publisher"
-            ) from error
+            ends = tuple((kind, target) for _, kind, target in map(read_link, mine) if kind in PORTABLE)
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"memory {number} is not valid: {error}", "tell its publisher") from error
         # What a publisher may not say of somebody else's vault.
         memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
         items.append(Item(memory, ends, seal))
@@ -334,7 +332,10 @@ def _items(came: Bundle) -> list[Item]:
 
 
 def _withdrawn(came: Bundle) -> set[str]:
-    return {str(each.get("id")) for each in came.parts.get(WITHDRAWN, ())}
+    try:
+        return {convert_record(each, IdRecord).id for each in came.parts.get(WITHDRAWN, ())}
+    except ValueError as error:
+        raise Damaged(f"a withdrawal is damaged: {error}", "tell its publisher") from error
 
 
 def _take_adapters(

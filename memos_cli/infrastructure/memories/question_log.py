@@ -1,0 +1,44 @@
+"""The log of questions that were asked (setting ``query.log``): trainings read it. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from memos_cli.infrastructure.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that was asked, as the log stores it."""
+
+    n: int
+    time: int
+    principal: str
+    text: str
+    forms: Mapping[int, str]
+    """The memories that its plan used, each as ``text``, ``state`` or ``adapter``."""
+
+
+def questions(db: Connection, *, limit: int = -1) -> list[Question]:
+    """Return the questions of the log, newest first."""
+    return _questions(db, "1", (), limit)
+
+
+def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
+    """Return the questions whose plans used one of ``cubes``, newest first."""
+    marks = ",".join("?" * len(cubes))
+    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
+    return _questions(db, where, cubes, limit)
+
+
+def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
+    rows = db.execute(
+        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
+    return [
+        Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))
+        for n, time, principal, text in rows
+    ]

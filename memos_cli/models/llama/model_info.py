@@ -1,0 +1,82 @@
+"""What an open model says about itself: tokens, chat template, size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memos_cli.models.gguf.gguf_header import GgufHeader
+from memos_cli.models.llama.vocabulary import cut_text, spell_token
+
+
+class ModelInfo:
+    """The vocabulary and the metadata of a model that llama.cpp has opened."""
+
+    _llama: Any
+    _model: Any
+    _vocabulary: Any
+    _header: GgufHeader
+
+    def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
+        """Return the tokens of ``text``. With ``special``, control tokens such as ``<|im_end|>`` are read as
+        such.
+
+        ``start`` adds the tokens that the model wants at the start of a text (BOS).
+        """
+        return cut_text(self._vocabulary, text, special, start)
+
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """Return the bytes of one token; control tokens are empty unless ``special``."""
+        return spell_token(self._vocabulary, token, special)
+
+    @property
+    def words(self) -> int:
+        """How many tokens the vocabulary has."""
+        return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
+
+    @property
+    def template(self) -> str:
+        """The model's own chat template (Jinja), or "" if it has none."""
+        template = self._llama.llama_model_chat_template(self._model, None)
+        return template.decode("utf-8", "replace") if template else ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The texts of the model's special tokens, by their names in templates; "" for a missing one."""
+        llama, vocabulary = self._llama, self._vocabulary
+        tokens = {
+            "bos_token": llama.llama_vocab_bos(vocabulary),
+            "eos_token": llama.llama_vocab_eos(vocabulary),
+            "pad_token": llama.llama_vocab_pad(vocabulary),
+            "sep_token": llama.llama_vocab_sep(vocabulary),
+            "unk_token": self._header.number("tokenizer.ggml.unknown_token_id", -1),
+        }
+        return {
+            name: self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+            for name, token in tokens.items()
+        }
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has; of a split one whose vocabulary alone is open: its first part."""
+        return int(self._llama.llama_model_n_params(self._model)) or self._header.parameters
+
+    @property
+    def end_of_turn(self) -> tuple[int, ...]:
+        """The token that ends an answer; none where the model names none."""
+        llama, vocabulary = self._llama, self._vocabulary
+        token = llama.llama_vocab_eot(vocabulary)
+        token = token if token >= 0 else llama.llama_vocab_eos(vocabulary)
+        return (token,) if token >= 0 else ()
+
+    @property
+    def adds_start(self) -> bool:
+        """Whether the model wants its BOS token before a text."""
+        return bool(self._llama.llama_vocab_get_add_bos(self._vocabulary))
+
+    def work(self, tokens: int) -> float:
+        """Estimate the operations to read ``tokens``: all weights for each, and attention to those before."""
+        header = self._header
+        width = header.number(f"{header.architecture}.block_count") * header.number(
+            f"{header.architecture}.embedding_length"
+        )
+        return 2.0 * self.parameters * tokens + 2.0 * width * tokens**2
