@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
+T = TypeVar("T")
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 """Bidirectional embeddings, overrides and isolates: a terminal shows such text in another order."""
 _CONTROLS = {code: None for code in [*range(32), *range(127, 160), *_BIDI] if chr(code) not in "\n\t"}
@@ -68,24 +70,34 @@ class Output:
 
         print_table(headers, cells)
 
+    def result(self, record: Mapping[str, object], *lines: str, quiet: bool = False) -> None:
+        """Print ``record`` with ``--json``, else ``lines``; with ``quiet``, ``--quiet`` prints no lines."""
+        if self.json:
+            self.record(record)
+        elif not (quiet and self.quiet):
+            for line in lines:
+                self.text(line)
+
     def listing(
         self,
-        headers: Sequence[str],
-        items: Sequence[tuple[Mapping[str, object], Sequence[object]]],
+        values: Iterable[T],
+        record: Callable[[T], Mapping[str, object]],
+        columns: Mapping[str, Callable[[T], object]],
         *,
-        empty: str,
+        empty: str | Callable[[], str] = "",
     ) -> None:
-        """A record of each item with ``--json``, else a table: each item is given as both.
+        """Print the record of each value with ``--json``, else a table with a column for each header.
 
-        ``empty`` is the note for a person if there is no item: what to type to make one.
+        ``empty`` is the note for a person if there are no values: what to type to make one.
         """
         if self.json:
-            for record, _ in items:
-                self.record(record)
+            for value in values:
+                self.record(record(value))
             return
-        self.table(headers, [row for _, row in items])
-        if not items:
-            self.note(empty)
+        rows = [[cell(value) for cell in columns.values()] for value in values]
+        self.table([*columns], rows)
+        if not rows and (note := empty if isinstance(empty, str) else empty()):
+            self.note(note)
 
     @property
     def on_terminal(self) -> bool:
@@ -97,14 +109,19 @@ class Output:
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
 
+    def notes(self, notes: Iterable[str], about: str = "") -> None:
+        """Print each note, with what it is ``about``."""
+        for note in notes:
+            self.note(f"note: {about}: {note}" if about else f"note: {note}")
+
     def note_quarantine(self, count: int, of: str = "") -> None:
-        """Say how many memories (``of`` a feed) wait for a review, if any."""
+        """Print how many memories (``of`` a feed) are in quarantine, if any."""
         if count:
             waiting = counted(count, f"memory{of} is", f"memories{of} are")
-            self.note(f"note: {waiting} in quarantine until approved with `memos review`")
+            self.note(f"note: {waiting} in quarantine until you approve them: memos quarantine")
 
     def failure(self, text: str) -> None:
-        """Something that was asked for and not done: told even to who wants quiet, as cron does."""
+        """Print what could not be done, also with ``--quiet``: cron mails it."""
         sys.stderr.write(clean(text) + "\n")
 
     def confirm(self, question: str) -> bool:
@@ -192,3 +209,9 @@ def excerpt(text: str, width: int = 100) -> str:
     """The beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def aligned(facts: Mapping[str, object]) -> list[str]:
+    """Return a line for each fact: its name, then its value in one column."""
+    width = max(map(len, facts), default=0)
+    return [f"{name:<{width}}  {value}" for name, value in facts.items()]
