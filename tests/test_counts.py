@@ -69,7 +69,7 @@ def test_no_message_says_cube() -> None:
             text = node.value if isinstance(node, ast.Constant) and id(node) not in docs else ""
             if (
                 isinstance(text, str)
-                and re.search(r"(?<!\.)\bcubes?\b", text)
+                and re.search(r"(?<![.-])\bcubes?\b", text)
                 and " " in text
                 and not sql.search(text)
             ):
@@ -78,7 +78,7 @@ def test_no_message_says_cube() -> None:
     commands = Path(memos_cli.__file__).parent / "cli"
     helps = [
         ast.get_docstring(node) or ""
-        for path in commands.glob("*.py")
+        for path in commands.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef) and "Example:" in (ast.get_docstring(node) or "")
     ]
