@@ -82,11 +82,12 @@ class Output:
         self,
         values: Iterable[T],
         record: Callable[[T], Mapping[str, object]],
-        columns: Mapping[str, Callable[[T], object]],
+        headers: str,
+        cells: Callable[[T], Sequence[object]],
         *,
         empty: str | Callable[[], str] = "",
     ) -> None:
-        """Print the record of each value with ``--json``, else a table with a column for each header.
+        """Print the record of each value with ``--json``, else a table of their cells, below ``headers``.
 
         ``empty`` is the note for a person if there are no values: what to type to make one.
         """
@@ -94,8 +95,8 @@ class Output:
             for value in values:
                 self.record(record(value))
             return
-        rows = [[cell(value) for cell in columns.values()] for value in values]
-        self.table([*columns], rows)
+        rows = [cells(value) for value in values]
+        self.table(headers.split(", "), rows)
         if not rows and (note := empty if isinstance(empty, str) else empty()):
             self.note(note)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +11,6 @@ from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import FILTER
 from memos_cli.cli.inputs import read_time
 from memos_cli.cli.options import arg, opt
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.storage.audit import AuditRow
 
 
 def show_audit(
@@ -55,16 +51,12 @@ def show_audit(
             since=read_time(memos, since) if since else None,
             until=read_time(memos, until) if until else None,
         )
-        columns: dict[str, Callable[[AuditRow], object]] = {
-            "n": lambda row: row.n,
-            "time": lambda row: show_time(row.time),
-            "by": lambda row: row.principal,
-            "action": lambda row: row.action,
-            "memory": lambda row: row.cube,
-            "version": lambda row: row.version,
-            "detail": lambda row: row.detail,
-        }
-        state.output.listing(found, lambda row: {**asdict(row), "time": format_time(row.time)}, columns)
+        state.output.listing(
+            found,
+            lambda row: {**asdict(row), "time": format_time(row.time)},
+            "n, time, by, action, memory, version, detail",
+            lambda r: (r.n, show_time(r.time), r.principal, r.action, r.cube, r.version, r.detail),
+        )
 
 
 def verify(

@@ -90,18 +90,13 @@ def explain(
 
 
 def _list(state: State, rules: list[Rule]) -> None:
-    from memos_cli.zones import show_time
+    from memos_cli.cli.results.memories import local_time
 
     state.output.listing(
         rules,
         _record,
-        {
-            "principal": lambda rule: rule.principal,
-            "may": lambda rule: rule.right,
-            "what": _what,
-            "granted by": lambda rule: rule.giver,
-            "until": lambda rule: show_time(rule.expires) if rule.expires else "",
-        },
+        "principal, may, what, granted by, until",
+        lambda rule: (rule.principal, rule.right, _what(rule), rule.giver, local_time(rule.expires)),
         empty="nothing is granted; grant a right: memos grant tag:TAG agent:NAME",
     )
 

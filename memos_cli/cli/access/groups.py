@@ -53,7 +53,8 @@ def list_groups(state: State) -> None:
     state.output.listing(
         [*found.items()],
         lambda each: {"group": each[0], "members": each[1]},
-        {"group": lambda each: each[0], "members": lambda each: " ".join(each[1])},
+        "group, members",
+        lambda each: (each[0], " ".join(each[1])),
         empty="there are no groups; make one: memos access group add group:NAME user:NAME",
     )
 
@@ -72,12 +73,8 @@ def list_tasks(state: State) -> None:
     state.output.listing(
         found,
         asdict,
-        {
-            "task": lambda task: task.name,
-            "for": lambda task: task.principal,
-            "memories": lambda task: task.memories,
-            "live": lambda task: task.live,
-        },
+        "task, for, memories, live",
+        lambda task: (task.name, task.principal, task.memories, task.live),
         empty="no task has memories; add some: memos ingest FILE --for agent:NAME --task TASK",
     )
 

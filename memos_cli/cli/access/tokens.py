@@ -42,20 +42,15 @@ def list_tokens(state: State) -> None:
     Example:
       memos access token list
     """
-    from memos_cli.zones import show_time
+    from memos_cli.cli.results.memories import local_time
 
     with state.open() as memos:
         found = memos.access.tokens()
     state.output.listing(
         found,
         _record,
-        {
-            "n": lambda token: token.n,
-            "principal": lambda token: token.principal,
-            "role": lambda token: token.role,
-            "created": lambda token: show_time(token.created),
-            "expires": lambda token: show_time(token.expires) if token.expires else "",
-        },
+        "n, principal, role, created, expires",
+        lambda t: (t.n, t.principal, t.role, local_time(t.created), local_time(t.expires)),
         empty="there are no tokens; make one: memos access token create agent:NAME",
     )
 

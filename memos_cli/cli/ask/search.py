@@ -59,11 +59,7 @@ def search(
     output.listing(
         found.hits,
         hit_row,
-        {
-            "score": lambda hit: f"{hit.score:.2f}",
-            "id": lambda hit: hit.cube.id,
-            "text": lambda hit: hit.cube.text,
-            "from": lambda hit: place(hit.cube),
-        },
+        "score, id, text, from",
+        lambda hit: (f"{hit.score:.2f}", hit.cube.id, hit.cube.text, place(hit.cube)),
         empty=nothing,
     )

@@ -11,6 +11,7 @@ from memos_cli.cli.output import excerpt
 from memos_cli.counts import counted
 
 if TYPE_CHECKING:
+    from memos_cli.cube import Cube
     from memos_cli.interface.lifecycle.conflicts import Conflict
 
 
@@ -50,20 +51,20 @@ def conflicts(
         return {"kind": pair.kind, "older": cube_row(pair.older), "newer": cube_row(pair.newer), **archived}
 
     def outcome(pair: Conflict) -> str:
+        if not resolve:
+            return pair.kind
         if not pair.archived:
             return "kept both"
         return f"archived the {'older' if pair.archived == pair.older.id else 'newer'}"
 
+    def cells(cube: Cube) -> tuple[str, str]:
+        return cube.id, excerpt(cube.text, 60)
+
     output.listing(
         pairs,
         record,
-        {
-            "done" if resolve else "kind": outcome if resolve else lambda pair: pair.kind,
-            "older": lambda pair: pair.older.id,
-            "older text": lambda pair: excerpt(pair.older.text, 60),
-            "newer": lambda pair: pair.newer.id,
-            "newer text": lambda pair: excerpt(pair.newer.text, 60),
-        },
+        f"{'done' if resolve else 'kind'}, older, older text, newer, newer text",
+        lambda pair: (outcome(pair), *cells(pair.older), *cells(pair.newer)),
         empty="there is nothing to resolve" if resolve else "no memories contradict each other",
     )
     if output.json or not pairs:

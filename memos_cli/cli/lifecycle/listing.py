@@ -69,26 +69,18 @@ def list_(
             extra |= {"parametric": adapter_row(trained[cube.n])} if cube.n in trained else {}
             return {**cube_row(cube), **extra}
 
-        def text(cube: Cube) -> str:
+        def facts(cube: Cube) -> tuple[str, str, str]:
             if cube.n in saved:
-                return state_line(saved[cube.n])
-            return adapter_line(trained[cube.n]) if cube.n in trained else cube.text
-
-        def origin(cube: Cube) -> str:
-            if cube.n in saved:
-                return saved[cube.n].state.model
-            return trained[cube.n].model if cube.n in trained else place(cube)
+                return "state", state_line(saved[cube.n]), saved[cube.n].state.model
+            if cube.n in trained:
+                return "adapter", adapter_line(trained[cube.n]), trained[cube.n].model
+            return cube.type, cube.text, place(cube)
 
         state.output.listing(
             found,
             record,
-            {
-                "id": lambda cube: cube.id,
-                "time": lambda cube: show_time(cube.created if cube.time is None else cube.time),
-                "type": lambda c: "state" if c.n in saved else "adapter" if c.n in trained else c.type,
-                "text": text,
-                "from": origin,
-            },
+            "id, time, type, text, from",
+            lambda c: (c.id, show_time(c.created if c.time is None else c.time), *facts(c)),
             empty=lambda: nothing_found(memos),
         )
 

@@ -57,11 +57,7 @@ def quarantine(
     output.listing(
         waiting,
         lambda cube: {**cube_row(cube), "suspicions": list(reasons[cube.id])},
-        {
-            "id": lambda cube: cube.id,
-            "looks as if it": lambda cube: "; ".join(reasons[cube.id]),
-            "text": lambda cube: excerpt(cube.text, 80),
-            "from": place,
-        },
+        "id, looks as if it, text, from",
+        lambda cube: (cube.id, "; ".join(reasons[cube.id]), excerpt(cube.text, 80), place(cube)),
         empty="no memory is in quarantine",
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import Cube, Hit, format_time
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.memories.links import Link
@@ -94,6 +95,11 @@ def place(cube: Cube) -> str:
 def span_of(cube: Cube) -> list[int] | None:
     """Return where the text of a memory stands in its source, in bytes."""
     return [cube.span.start, cube.span.end] if cube.span else None
+
+
+def local_time(time: int | None) -> str:
+    """Return a time for a person; "" for none."""
+    return show_time(time) if time else ""
 
 
 def time_of(time: int | None) -> str | None:

@@ -77,12 +77,8 @@ def list_feeds(state: State) -> None:
     state.output.listing(
         feeds,
         record,
-        {
-            "name": lambda feed: feed.name,
-            "serial": lambda feed: feed.serial,
-            "url": lambda feed: feed.url,
-            "time": lambda feed: show_time(feed.updated),
-        },
+        "name, serial, url, time",
+        lambda feed: (feed.name, feed.serial, feed.url, show_time(feed.updated)),
         empty="no feed yet: memos feed subscribe URL --trust",
     )
 

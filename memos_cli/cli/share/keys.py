@@ -53,7 +53,8 @@ def list_(state: State) -> None:
     state.output.listing(
         signers,
         lambda each: {"signer": each},
-        {"signer": lambda each: each},
+        "signer",
+        lambda each: (each,),
         empty="no signer is trusted: memos key trust KEY",
     )
 

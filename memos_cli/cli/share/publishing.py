@@ -109,12 +109,8 @@ def _list(state: State) -> None:
             "url": each.target,
             "time": format_time(each.updated),
         },
-        {
-            "name": lambda each: each.name,
-            "serial": lambda each: each.serial,
-            "url": lambda each: each.target,
-            "time": lambda each: show_time(each.updated),
-        },
+        "name, serial, url, time",
+        lambda each: (each.name, each.serial, each.target, show_time(each.updated)),
         empty="nothing is published yet: memos feed publish NAME --tag TAG --to TARGET",
     )
 

@@ -57,12 +57,7 @@ def _list(state: State) -> None:
     state.output.listing(
         pinned,
         lambda each: {**cube_row(each[1]), "view": each[0]},
-        {
-            "id": lambda each: each[1].id,
-            "view": lambda each: each[0],
-            "state": lambda each: each[1].state,
-            "text": lambda each: each[1].text or each[1].title,
-            "from": lambda each: place(each[1]),
-        },
+        "id, view, state, text, from",
+        lambda each: (each[1].id, each[0], each[1].state, each[1].text or each[1].title, place(each[1])),
         empty="nothing is pinned; pin a memory: memos pin ID",
     )

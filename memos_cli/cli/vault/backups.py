@@ -119,20 +119,15 @@ def restore_vault(
 
 
 def _list(state: State, folder: Path) -> None:
-    from memos_cli.cli.results.memories import time_of
+    from memos_cli.cli.results.memories import local_time, time_of
     from memos_cli.interface.vault.backups import snapshots
     from memos_cli.settings import load_settings
-    from memos_cli.zones import show_time
 
     settings, _ = load_settings(state.flags)
     state.output.listing(
         snapshots(folder, is_open=settings.permissions == "any"),
         lambda each: {**asdict(each), "time": time_of(each.time)},
-        {
-            "snapshot": lambda each: each.snapshot,
-            "time": lambda each: "" if each.time is None else show_time(each.time),
-            "bytes": lambda each: "" if each.bytes is None else f"{each.bytes:,}",
-            "problem": lambda each: each.problem,
-        },
+        "snapshot, time, bytes, problem",
+        lambda s: (s.snapshot, local_time(s.time), "" if s.bytes is None else f"{s.bytes:,}", s.problem),
         empty="there is no snapshot; make one: memos backup DIR",
     )

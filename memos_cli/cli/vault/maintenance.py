@@ -102,11 +102,8 @@ def _show_history(state: State) -> None:
     state.output.listing(
         rows,
         lambda row: {"time": format_time(row.time), "principal": row.principal, **details[row.n]},
-        {
-            "time": lambda row: show_time(row.time),
-            "did": did,
-            "failed": lambda row: ", ".join(details[row.n].get("failed", {})),
-        },
+        "time, did, failed",
+        lambda row: (show_time(row.time), did(row), ", ".join(details[row.n].get("failed", {}))),
         empty="no run yet; start one: memos maintain",
     )
 

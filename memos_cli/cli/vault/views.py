@@ -58,7 +58,8 @@ def list_views(state: State) -> None:
     state.output.listing(
         [*saved.items()],
         lambda each: {"name": each[0], "filter": each[1].as_saved()},
-        {"view": lambda each: each[0], "filter": lambda each: filter_text(each[1])},
+        "view, filter",
+        lambda each: (each[0], filter_text(each[1])),
         empty="there are no views; save one: memos view set NAME --tag TAG",
     )
 
