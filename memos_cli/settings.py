@@ -78,7 +78,7 @@ class Settings:
     ingest_quarantine: str = _setting(
         "ingest.quarantine",
         "never",
-        "what waits for `memos review` before it is used: never, web (pages), or always",
+        "which new memories go into quarantine (`memos quarantine`): never, web (pages), or always",
         choices=("never", "web", "always"),
     )
     sensitivity_prompt: str = _setting(

@@ -277,7 +277,7 @@ def test_less_than_a_batch_is_too_short(
     monkeypatch.setattr("memos_cli.models.llama.engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
     assert "less than a state holds (1024)" in error["message"]
-    assert error["hint"] == "so short a text is read quickly; promote more with it"
+    assert error["hint"] == "too short to be worth saving; promote it together with others"
 
 
 def test_memories_that_are_not_live_are_refused(user: Promoter, ids: list[str]) -> None:

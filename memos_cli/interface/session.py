@@ -37,7 +37,7 @@ def wall_clock() -> int:
 def nobody_asks(vault: str, twice: bool) -> str:
     """In place of who could be asked for a passphrase. Raises Refused."""
     raise Refused(
-        f"{vault} needs its passphrase, and nobody can be asked for it",
+        f"{vault} is encrypted, and there is no terminal to ask for the passphrase",
         "run it in a terminal; for scripts: memos init --encrypt --key-file FILE",
     )
 

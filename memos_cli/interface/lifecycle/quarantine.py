@@ -23,13 +23,15 @@ def review(memos: Memos, ids: Sequence[str], filter: Filter | None, *, approve: 
     Raises Refused for an agent: what came from outside is let in by a person.
     """
     if not memos.principal.startswith("user:"):
-        raise Refused("only a user reviews what came from outside", "memos review --as user:NAME")
+        raise Refused(
+            "only a user may approve or reject memories in quarantine", "memos quarantine --as user:NAME"
+        )
     action = "approve" if approve else "reject"
     with memos.vault.change(memos.principal, memos.now()) as change:
         cubes = _waiting(memos, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
-                raise UsageError(f"{cube.id} does not wait for a review: it is {cube.state}", "memos review")
+                raise UsageError(f"{cube.id} is not in quarantine: it is {cube.state}", "memos quarantine")
             change.set_state(cube.n, next_state(cube.state, action, cube.id), action)
     return cubes
 

@@ -78,7 +78,8 @@ def check_text(memos: Memos, document: Sequence[Cube], most: str) -> None:
     for cube in document:
         if most_sensitive(cube.sensitivity, most) != most:
             raise UsageError(
-                f"{cube.id} is {cube.sensitivity}: no model is told", f"memos mark open {cube.id}"
+                f"{cube.id} is {cube.sensitivity}: models may not see it",
+                f"memos edit {cube.id} --sensitivity open",
             )
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is not text", "name the memories themselves")
