@@ -188,7 +188,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(user: Promoter, ids: list[s
         if told["saved"] <= 0
         else (uses - 1) * told["saved"] < told["seconds"] <= uses * told["saved"]
     )
-    assert "is there" in user("promote", *ids, "--to", "activation", "--dry-run").out
+    assert "exists  unchanged" in user("promote", *ids, "--to", "activation", "--dry-run").out
 
 
 def test_a_dry_run_counts_on_the_state_of_the_pinned_memories(user: Promoter, ids: list[str]) -> None:

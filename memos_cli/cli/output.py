@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import TypeVar
 
 from memos_cli.counts import counted
@@ -33,9 +33,9 @@ class Output:
     quiet: bool = False
     verbose: bool = False
 
-    def record(self, value: Mapping[str, object]) -> None:
-        """One JSON object on a line of its own."""
-        _write(to_json(value) + "\n")
+    def record(self, value: object) -> None:
+        """Print a mapping or a data class as one JSON object on a line of its own."""
+        _write(to_json(asdict(value) if is_dataclass(value) else value) + "\n")  # type: ignore[arg-type]
 
     def text(self, text: str, *, end: str = "\n") -> None:
         """Text as it is; to a terminal, without control characters."""
@@ -70,7 +70,7 @@ class Output:
 
         print_table(headers, cells)
 
-    def result(self, record: Mapping[str, object], *lines: str, quiet: bool = False) -> None:
+    def result(self, record: object, *lines: str, quiet: bool = False) -> None:
         """Print ``record`` with ``--json``, else ``lines``; with ``quiet``, ``--quiet`` prints no lines."""
         if self.json:
             self.record(record)
@@ -81,7 +81,7 @@ class Output:
     def listing(
         self,
         values: Iterable[T],
-        record: Callable[[T], Mapping[str, object]],
+        record: Callable[[T], object],
         headers: str,
         cells: Callable[[T], Sequence[object]],
         *,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,7 @@ def train(
         return
     with _watch(state) as watch:
         made = memos.distil(prepared, wanted, watch)
-    output.result(asdict(made), *_trained_lines(made))
+    output.result(made, *_trained_lines(made))
     if not made.passed:
         if not output.json:
             output.note("`memos show` shows its report. More phrasings (--qa FILE) or more --steps may help")

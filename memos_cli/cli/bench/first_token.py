@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +53,7 @@ def ttft(
         ):  # fmt: skip
             measured.append(one)
             if output.json:
-                output.record(asdict(one))
+                output.record(one)
     if not measured:
         raise UsageError(
             "the model was not trained for any of these lengths", "name shorter ones in --tokens"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.ingest.options import (
@@ -22,6 +21,9 @@ from memos_cli.cli.ingest.options import (
 from memos_cli.cli.inputs import read_end, read_names, read_stdin, read_time
 from memos_cli.cli.options import arg, opt, require_one_of
 from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.interface.results import Ingested
 
 
 def ingest(
@@ -103,11 +105,15 @@ def ingest(
         )  # fmt: skip
     if ends is not None and ends <= memos.now():
         output.note("note: --expires is past, so searches do not find them; memos list --state expired")
+    _report(state, result, sources)
+
+
+def _report(state: State, result: Ingested, sources: list[str]) -> None:
     parts = ("added", "versions", "unchanged", "archived", "embedded")
-    output.result(asdict(result), "  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    state.output.result(result, "  ".join(f"{part} {getattr(result, part)}" for part in parts))
     done = result.added or result.versions or result.unchanged or result.unpruned
     if not (done or result.failed or result.notes):
-        output.note(f"note: there is nothing to read in {', '.join(sources)}")
+        state.output.note(f"note: there is nothing to read in {', '.join(sources)}")
     report_rest(state, result, partly=bool(done))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 from memos_cli.cli.context import State
@@ -88,7 +88,7 @@ def diff(
     """
     with state.open() as memos:
         found = memos.diff(id, old=old, new=new)
-    state.output.result(asdict(found), *found.lines)
+    state.output.result(found, *found.lines)
 
 
 def rollback(

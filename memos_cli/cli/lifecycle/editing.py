@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,7 +116,7 @@ def embed_changed(memos: Memos, output: Output) -> None:
 def report_edited(output: Output, edited: Edited) -> None:
     """Print the result of an edit or a rollback."""
     unchanged = "" if edited.changed else "  unchanged"
-    output.result(asdict(edited), f"{edited.id}  version {edited.version}{unchanged}")
+    output.result(edited, f"{edited.id}  version {edited.version}{unchanged}")
 
 
 def report_changed(output: Output, done: Tagged) -> None:

@@ -39,10 +39,8 @@ def list_(
       memos list --payload activation
       memos list --as-of "last week"
     """
-    from memos_cli.cli.results.derived import activation_row, adapter_line, adapter_row, state_line
-    from memos_cli.cli.results.memories import cube_row, place
+    from memos_cli.cli.results.derived import Derived
     from memos_cli.cube import PAYLOADS, STATES
-    from memos_cli.zones import show_time
 
     for name in states or ():
         require_one_of(name, (*STATES, "all"), "state")
@@ -55,32 +53,18 @@ def list_(
             filter = replace(filter, states=STATES if "all" in states else tuple(states))
         every = PAYLOADS if not filters.types else ("plaintext",)  # states and adapters have no semantic type
         filter = replace(filter, payloads=(payload,) if payload else every)
-        saved = {each.cube: each for each in memos.activations()} if payload in ("", "activation") else {}
-        trained = {each.cube: each for each in memos.adapters()} if payload in ("", "parametric") else {}
+        derived = Derived(memos.activations(), memos.adapters())
         found: Iterable[Cube]
         if as_of:
             at = read_time(memos, as_of)
             found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
         else:
             found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
-
-        def record(cube: Cube) -> dict[str, Any]:
-            extra = {"activation": activation_row(saved[cube.n])} if cube.n in saved else {}
-            extra |= {"parametric": adapter_row(trained[cube.n])} if cube.n in trained else {}
-            return {**cube_row(cube), **extra}
-
-        def facts(cube: Cube) -> tuple[str, str, str]:
-            if cube.n in saved:
-                return "state", state_line(saved[cube.n]), saved[cube.n].state.model
-            if cube.n in trained:
-                return "adapter", adapter_line(trained[cube.n]), trained[cube.n].model
-            return cube.type, cube.text, place(cube)
-
         state.output.listing(
             found,
-            record,
+            derived.record,
             "id, time, type, text, from",
-            lambda c: (c.id, show_time(c.created if c.time is None else c.time), *facts(c)),
+            derived.cells,
             empty=lambda: nothing_found(memos),
         )
 

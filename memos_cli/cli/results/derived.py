@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from memos_cli.cli.results.memories import cube_row, place
 from memos_cli.counts import counted
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
+    from memos_cli.cube import Cube
     from memos_cli.infrastructure.derived.adapters import Adapter
     from memos_cli.infrastructure.derived.saved_states import Activation
 
 _STANDINGS = {"generated": "unfinished", "activated": "used", "archived": "not used"}
 
 
+class Derived:
+    """The states and adapters of a vault, to list them among its memories."""
+
+    def __init__(self, states: Sequence[Activation], adapters: Sequence[Adapter]) -> None:
+        self._states = {each.cube: each for each in states}
+        self._adapters = {each.cube: each for each in adapters}
+
+    def record(self, cube: Cube) -> dict[str, Any]:
+        """Return a memory, a state or an adapter as a JSON object."""
+        state, adapter = self._states.get(cube.n), self._adapters.get(cube.n)
+        extra = {"activation": activation_row(state)} if state else {}
+        extra |= {"parametric": adapter_row(adapter)} if adapter else {}
+        return {**cube_row(cube), **extra}
+
+    def cells(self, cube: Cube) -> tuple[str, str, str, str, str]:
+        """Return its id, time, type, text and origin."""
+        time = show_time(cube.created if cube.time is None else cube.time)
+        if state := self._states.get(cube.n):
+            return cube.id, time, "state", state_line(state), state.state.model
+        if adapter := self._adapters.get(cube.n):
+            return cube.id, time, "adapter", adapter_line(adapter), adapter.model
+        return cube.id, time, cube.type, cube.text, place(cube)
+
+
 def activation_row(activation: Activation) -> dict[str, Any]:
-    """What an activation cube has beside a cube's header."""
+    """Return what a saved state has beside the fields of a memory."""
     state = activation.state
     return {
         "model": state.model,
@@ -28,15 +55,13 @@ def activation_row(activation: Activation) -> dict[str, Any]:
         "saved_seconds": round(activation.saved, 3),
         "hits": activation.hits,
         "stale": activation.stale or None,
-        "sources": [
-            {"id": source.id, "version": source.version, "part": source.part} for source in activation.sources
-        ],
+        "sources": _sources(activation),
         "fingerprint": dict(state.fingerprint),
     }
 
 
 def adapter_row(adapter: Adapter) -> dict[str, Any]:
-    """What an adapter cube has beside a cube's header."""
+    """Return what an adapter has beside the fields of a memory."""
     return {
         "model": adapter.model,
         "bytes": adapter.size,
@@ -45,17 +70,19 @@ def adapter_row(adapter: Adapter) -> dict[str, Any]:
         "hits": adapter.hits,
         "stale": adapter.stale or None,
         "lessons": dict(adapter.lessons),
-        "sources": [
-            {"id": source.id, "version": source.version, "part": source.part} for source in adapter.sources
-        ],
+        "sources": _sources(adapter),
         "recipe": dict(adapter.recipe),
         "report": dict(adapter.report),
         "fingerprint": dict(adapter.fingerprint),
     }
 
 
+def _sources(made: Activation | Adapter) -> list[dict[str, Any]]:
+    return [{"id": each.id, "version": each.version, "part": each.part} for each in made.sources]
+
+
 def state_line(activation: Activation) -> str:
-    """A saved state in one line."""
+    """Return a saved state in one line."""
     state, stale = activation.state, activation.stale
     return (
         f"{activation.title}: {counted(len(state.tokens), 'token')}, {state.size / 1e6:.1f} MB, "
@@ -65,7 +92,7 @@ def state_line(activation: Activation) -> str:
 
 
 def adapter_line(adapter: Adapter) -> str:
-    """An adapter in one line."""
+    """Return an adapter in one line."""
     size = f"{adapter.size / 1e6:.1f} MB" if adapter.blob else "no weights"
     return (
         f"{adapter.title}: {counted(len(adapter.sources), 'memory')}, {size}, "
@@ -75,13 +102,13 @@ def adapter_line(adapter: Adapter) -> str:
 
 
 def lessons_line(lessons: Mapping[str, int]) -> str:
-    """How many lessons of which kind."""
+    """Return how many training questions of which kind there are."""
     total = sum(count for kind, count in lessons.items() if kind != "held out")
     return f"{total} ({', '.join(f'{count} {kind}' for kind, count in lessons.items())})" if total else "none"
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """A report card: whether it was passed, each check with its limit, then all else that it tells."""
+    """Yield a report: whether it passed, each check with its limit, then all else."""
     if "passed" in report:
         reason = f": {report['reason']}" if report.get("reason") else ""
         yield f"gate      {_verdict(report['passed'])}{reason}"
@@ -97,7 +124,7 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def facts_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """An object of any shape: one line a value, what is inside others by its whole path."""
+    """Yield an object of any shape: one line per value, with its whole path."""
     flat = dict(_flat(facts))
     width = max(map(len, flat), default=0)
     for name, value in flat.items():

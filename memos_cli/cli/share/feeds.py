@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -127,7 +126,7 @@ def _report(output: Output, done: Updated) -> None:
     parts = ("added", "versions", "withdrawn")
     counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
     changes = "unchanged" if done.current else f"{counts}  received {done.received:,} bytes"
-    output.result(asdict(done), f"{done.name}  serial {done.serial}  {changes}", quiet=True)
+    output.result(done, f"{done.name}  serial {done.serial}  {changes}", quiet=True)
     output.note_quarantine(done.quarantined, f" of {done.name}")
     output.notes(done.notes, done.name)
 
@@ -147,4 +146,4 @@ def unsubscribe(
     with state.open() as memos:
         left = memos.unsubscribe(name, keep=keep)
     what = "kept" if left.kept else "forgotten"
-    state.output.result(asdict(left), f"{left.name}  {counted(left.memories, 'memory')} {what}")
+    state.output.result(left, f"{left.name}  {counted(left.memories, 'memory')} {what}")

@@ -59,7 +59,7 @@ def backup(
         return
     with state.open() as memos, state.output.progress("bytes") as (count,):
         done = memos.backup(folder, keep, on_bytes=count)
-    state.output.result(asdict(done), *_lines(done), quiet=True)
+    state.output.result(done, *_lines(done), quiet=True)
     state.output.notes(done.notes)
 
 
@@ -114,7 +114,7 @@ def restore_vault(
     with state.output.progress("bytes") as (count,), state.open(**flags) as memos:
         done = memos.restore_vault(folder, snapshot, on_bytes=count)
     lines = aligned({"vault": done.vault, "snapshot": done.snapshot, "memories": done.memories})
-    state.output.result(asdict(done), *lines, quiet=True)
+    state.output.result(done, *lines, quiet=True)
     state.output.notes(done.notes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
@@ -51,6 +50,6 @@ def init(
     with state.open(key_file=key_file or None) as memos:
         made = memos.init(reader=reader, embedder=embedder, encrypt=keeper if encrypt else None)
     lines = {"vault": made.vault, "model": made.reader or "none", "embedder": made.embedder or "none"}
-    state.output.result(asdict(made), *aligned(lines))
+    state.output.result(made, *aligned(lines))
     if not state.output.json:
         state.output.notes(made.notes)

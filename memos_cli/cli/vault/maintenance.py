@@ -6,7 +6,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,7 +68,7 @@ def maintain(
     if not (output.json or output.quiet) and (dry_run or output.verbose):
         headers = ("step", "what", "id", "why")
         output.table(headers, [(each.step, each.what, each.id, each.reason) for each in report.deeds])
-    output.result(asdict(report), *_lines(report, with_counts=not (dry_run or output.verbose)), quiet=True)
+    output.result(report, *_lines(report, with_counts=not (dry_run or output.verbose)), quiet=True)
     if report.left and not output.json:
         output.note(f"note: out of time; left for the next run: {', '.join(report.left)}")
     for step, reason in report.failed.items():
