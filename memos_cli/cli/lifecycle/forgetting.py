@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cli.context import State
 from memos_cli.cli.options import DryRun, Selection, Yes
 from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.results.memories import pick
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
@@ -51,17 +52,9 @@ def forget(state: State, selection: Selection, dry_run: DryRun = False, yes: Yes
 
 
 def _record(gone: Forgotten) -> dict[str, object]:
-    return {
-        "ids": [cube.id for cube in gone.cubes],
-        "versions": gone.versions,
-        "vectors": gone.vectors,
-        "dry_run": gone.dry_run,
-        "states": list(gone.states),
-        "adapters": list(gone.adapters),
-        "settled": gone.settled,
-        **({"published": list(gone.published)} if gone.published else {}),
-        **({"backups": list(gone.backups)} if gone.backups else {}),
-    }
+    rest = {name: value for name, value in pick(gone, "published backups").items() if value}
+    ids = [cube.id for cube in gone.cubes]
+    return {"ids": ids, **pick(gone, "versions vectors dry_run states adapters settled"), **rest}
 
 
 def _summary(gone: Forgotten, dry_run: bool) -> str:

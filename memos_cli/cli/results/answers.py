@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cli.output import excerpt
-from memos_cli.cli.results.memories import hit_row, place, span_of, time_of
+from memos_cli.cli.results.memories import hit_row, pick, place, time_of
 from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Injection, Plan, Quote
 from memos_cli.zones import show_time
@@ -21,65 +21,41 @@ SHOWN = 8
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:
-    """A plan: what goes before the model, how, and what does not."""
-    call = plan.call
+    """Return a plan: what goes into the prompt, how, and what does not."""
+    call, reuse = plan.call, plan.reuse
+    times = {"after": time_of(call.after), "before": time_of(call.before)}
     return {
-        "call": {
-            "intent": call.intent,
-            "topics": list(call.topics),
-            "types": list(call.types),
-            "after": time_of(call.after),
-            "before": time_of(call.before),
-            "when": call.when,
-            "forward": call.forward,
-        },
-        "budget": plan.budget,
-        "tokens": plan.tokens,
-        "chosen": [
-            {
-                "label": item.label,
-                "id": item.hit.cube.id,
-                "form": item.form,
-                "part": item.part,
-                "found": item.found,
-                "tokens": item.tokens,
-                "score": item.hit.score,
-                "why": dict(item.hit.why),
-                "sentences": [
-                    {
-                        "text": item.hit.cube.text[each.start : each.end],
-                        "score": round(each.score, 4),
-                        "cosine": None if each.cosine is None else round(each.cosine, 3),
-                    }
-                    for each in item.hit.sentences[:SENTENCES]
-                ],
-            }
-            for item in plan.chosen
-        ],
+        "call": {**pick(call, "intent topics types"), **times, **pick(call, "when forward")},
+        **pick(plan, "budget tokens"),
+        "chosen": [_chosen_row(item) for item in plan.chosen],
         "left_out": [
             {"id": item.hit.cube.id, "score": item.hit.score, "reason": item.reason} for item in plan.left_out
         ],
         "notes": list(plan.notes),
-        "activation": plan.reuse
-        and {
-            "result": "miss" if plan.reuse.miss else "hit",
-            "reason": plan.reuse.miss,
-            "id": plan.reuse.id,
-            "tokens": plan.reuse.tokens,
-        },
+        "activation": reuse
+        and {"result": "miss" if reuse.miss else "hit", "reason": reuse.miss, **pick(reuse, "id tokens")},
         "adapters": [_attached_row(each) for each in plan.adapters],
     }
 
 
+def _chosen_row(item: Injection) -> dict[str, Any]:
+    hit = item.hit
+    sentences = [
+        {
+            "text": hit.cube.text[each.start : each.end],
+            "score": round(each.score, 4),
+            "cosine": None if each.cosine is None else round(each.cosine, 3),
+        }
+        for each in hit.sentences[:SENTENCES]
+    ]
+    row = {"label": item.label, "id": hit.cube.id, **pick(item, "form part found tokens")}
+    return {**row, "score": hit.score, "why": dict(hit.why), "sentences": sentences}
+
+
 def _attached_row(adapter: Attached) -> dict[str, Any]:
     near = adapter.likeness
-    return {
-        "id": adapter.id,
-        "name": adapter.name,
-        "scale": adapter.scale,
-        "learned": near and near.question,
-        "likeness": near and round(near.cosine, 4),
-    }
+    likeness = {"learned": near and near.question, "likeness": near and round(near.cosine, 4)}
+    return {**pick(adapter, "id name scale"), **likeness}
 
 
 def source_rows(plan: Plan, order: Sequence[int] = ()) -> list[dict[str, Any]]:
@@ -96,32 +72,24 @@ def sources(plan: Plan, order: Sequence[int] = ()) -> list[Injection]:
 
 def quote_row(quote: Quote) -> dict[str, Any]:
     """Return a quoted sentence and its source as a row."""
-    cube = quote.cube
     return {
         "label": quote.label,
-        "id": cube.id,
+        "id": quote.cube.id,
         "text": quote.text,
-        "author": cube.author,
-        "title": cube.title,
-        "heading": quote.heading,
-        "columns": quote.columns,
-        "time": time_of(cube.time),
-        "source": cube.source,
-        "span": span_of(cube),
+        **pick(quote.cube, "author title"),
+        **pick(quote, "heading columns"),
+        **pick(quote.cube, "time source span"),
         "characters": [quote.start, quote.end],
         "score": quote.score,
     }
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:
-    """An answer with its plan and sources."""
+    """Return an answer with its plan and sources."""
     return {
-        "question": answer.question,
-        "answer": answer.answer,
-        "answered": answer.answered,
-        "mode": answer.mode,
+        **pick(answer, "question answer answered mode"),
         "quotes": [quote_row(quote) for quote in answer.quotes],
-        "support": {"unsupported": list(answer.unsupported), "stopped": answer.stopped},
+        "support": pick(answer, "unsupported stopped"),
         "nearest": hit_row(answer.nearest) if answer.nearest else None,
         "model": answer.model,
         "plan": plan_row(answer.plan),

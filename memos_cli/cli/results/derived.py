@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cli.results.memories import cube_row, place
+from memos_cli.cli.results.memories import cube_row, pick, place
 from memos_cli.counts import counted
 from memos_cli.zones import show_time
 
@@ -45,8 +45,7 @@ def activation_row(activation: Activation) -> dict[str, Any]:
     """Return what a saved state has beside the fields of a memory."""
     state = activation.state
     return {
-        "model": state.model,
-        "view": state.view,
+        **pick(state, "model view"),
         "tokens": state.prompt,
         "held": len(state.tokens),
         "bytes": state.size,
@@ -71,14 +70,12 @@ def adapter_row(adapter: Adapter) -> dict[str, Any]:
         "stale": adapter.stale or None,
         "lessons": dict(adapter.lessons),
         "sources": _sources(adapter),
-        "recipe": dict(adapter.recipe),
-        "report": dict(adapter.report),
-        "fingerprint": dict(adapter.fingerprint),
+        **pick(adapter, "recipe report fingerprint"),
     }
 
 
 def _sources(made: Activation | Adapter) -> list[dict[str, Any]]:
-    return [{"id": each.id, "version": each.version, "part": each.part} for each in made.sources]
+    return [pick(each, "id version part") for each in made.sources]
 
 
 def state_line(activation: Activation) -> str:

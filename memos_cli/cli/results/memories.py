@@ -6,11 +6,12 @@ Keys are only ever added: scripts read them (see tests/test_json.py).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from memos_cli.cube import Cube, Hit, format_time
+from memos_cli.cube import Cube, Hit, Span, format_time
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
@@ -21,39 +22,34 @@ TIMES = ("time", "created", "updated", "expires", "last_hit")
 """The times of a memory, by their names in a row."""
 
 
+def pick(value: object, names: str) -> dict[str, Any]:
+    """Return these attributes as a JSON object: times as text, a span as its two ends, tuples as lists."""
+
+    def plain(name: str) -> Any:
+        found = getattr(value, name)
+        if name in TIMES:
+            return time_of(found)
+        if isinstance(found, Span):
+            return [found.start, found.end]
+        return (
+            list(found) if isinstance(found, tuple) else dict(found) if isinstance(found, Mapping) else found
+        )
+
+    return {name: plain(name) for name in names.split()}
+
+
 def cube_row(cube: Cube) -> dict[str, Any]:
-    """A cube in full."""
-    return {
-        "id": cube.id,
-        "ref": cube.ref,
-        "payload": cube.payload,
-        "type": cube.type,
-        "state": cube.state,
-        "version": cube.version,
-        "title": cube.title,
-        "text": cube.text,
-        "author": cube.author,
-        "role": cube.role,
-        "owner": cube.owner,
-        "source": cube.source,
-        "span": span_of(cube),
-        "time": time_of(cube.time),
-        "created": time_of(cube.created),
-        "updated": time_of(cube.updated),
-        "expires": time_of(cube.expires),
-        "priority": cube.priority,
-        "frozen": cube.frozen,
-        "hits": cube.hits,
-        "last_hit": time_of(cube.last_hit),
-        "heat": round(cube.heat, 4),
-        "tags": list(cube.tags),
-        "sensitivity": cube.sensitivity,
-        "uses_left": cube.uses_left,
-    }
+    """Return a memory in full."""
+    row = pick(
+        cube,
+        "id ref payload type state version title text author role owner source span time created updated"
+        " expires priority frozen hits last_hit heat tags sensitivity uses_left",
+    )
+    return {**row, "heat": round(cube.heat, 4)}
 
 
 def link_row(link: Link | None) -> dict[str, Any] | None:
-    """A link between two memories."""
+    """Return a link between two memories."""
     if link is None:
         return None
     ends = {"from": link.source_id, "kind": link.kind, "to": link.target_id}
@@ -61,28 +57,19 @@ def link_row(link: Link | None) -> dict[str, Any] | None:
 
 
 def hit_row(hit: Hit) -> dict[str, Any]:
-    """A search result."""
-    cube = hit.cube
+    """Return a search result."""
     return {
-        "id": cube.id,
-        "ref": cube.ref,
+        **pick(hit.cube, "id ref"),
         "score": hit.score,
-        "text": cube.text,
-        "title": cube.title,
-        "source": cube.source,
-        "span": span_of(cube),
-        "time": time_of(cube.time),
-        "tags": list(cube.tags),
+        **pick(hit.cube, "text title source span time tags"),
         "why": dict(hit.why),
-        "type": cube.type,
-        "author": cube.author,
-        "version": cube.version,
+        **pick(hit.cube, "type author version"),
         "weak": hit.weak,
     }
 
 
 def place(cube: Cube) -> str:
-    """Where a cube comes from, for a person: path and bytes, or its ref."""
+    """Return where a memory comes from, for a person: path and bytes, or its ref."""
     name = cube.source or ""
     if name.startswith("file://"):
         path = Path(os.fsdecode(unquote_to_bytes(urlsplit(name).path)))
@@ -90,11 +77,6 @@ def place(cube: Cube) -> str:
     if cube.span and cube.source:
         name += f":{cube.span.start}-{cube.span.end}"
     return f"{name} {cube.ref}" if cube.ref else name
-
-
-def span_of(cube: Cube) -> list[int] | None:
-    """Return where the text of a memory stands in its source, in bytes."""
-    return [cube.span.start, cube.span.end] if cube.span else None
 
 
 def local_time(time: int | None) -> str:

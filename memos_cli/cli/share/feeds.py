@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from memos_cli.cli.output import Output
 from memos_cli.counts import counted
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.share.feeds import Feed
     from memos_cli.interface.share.feeds.subscribing import Updated
 
 
@@ -62,20 +61,18 @@ def list_feeds(state: State) -> None:
     Example:
       memos feed list
     """
-    from memos_cli.cli.results.memories import time_of
+    from memos_cli.cli.results.memories import pick, time_of
     from memos_cli.zones import show_time
 
     with state.open() as memos:
         feeds = memos.subscriptions()
 
-    def record(feed: Feed) -> dict[str, Any]:
-        more = {"signer": feed.signer, "licence": feed.licence, "expires": time_of(feed.expires)}
-        known = {"name": feed.name, "serial": feed.serial, "url": feed.url, **more}
-        return {**known, "quarantine": feed.quarantine, "time": time_of(feed.updated)}
-
     state.output.listing(
         feeds,
-        record,
+        lambda feed: {
+            **pick(feed, "name serial url signer licence expires quarantine"),
+            "time": time_of(feed.updated),
+        },
         "name, serial, url, time",
         lambda feed: (feed.name, feed.serial, feed.url, show_time(feed.updated)),
         empty="no feed yet: memos feed subscribe URL --trust",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from memos_cli.cli.context import State
 from memos_cli.cli.options import DryRun, Selection, Yes, arg, opt, require_one_of
 from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.results.memories import pick
 from memos_cli.counts import counted
 from memos_cli.cube import SENSITIVITIES, format_time
 from memos_cli.errors import Conflict, UsageError
@@ -103,14 +104,9 @@ def _list(state: State) -> None:
         made = memos.publications()
     state.output.listing(
         made,
-        lambda each: {
-            "name": each.name,
-            "serial": each.serial,
-            "url": each.target,
-            "time": format_time(each.updated),
-        },
+        lambda p: {**pick(p, "name serial"), "url": p.target, "time": format_time(p.updated)},
         "name, serial, url, time",
-        lambda each: (each.name, each.serial, each.target, show_time(each.updated)),
+        lambda p: (p.name, p.serial, p.target, show_time(p.updated)),
         empty="nothing is published yet: memos feed publish NAME --tag TAG --to TARGET",
     )
 
@@ -170,15 +166,9 @@ def _lines(proposal: Proposal) -> Iterator[str]:
 
 def _as_record(proposal: Proposal) -> dict[str, object]:
     return {
-        "name": proposal.name,
-        "url": proposal.url,
-        "signer": proposal.signer,
-        "serial": proposal.serial,
+        **pick(proposal, "name url signer serial"),
         "licence": proposal.wanted.licence if proposal.wanted else "",
         "memories": [asdict(each) for each in proposal.memories],
-        "withdrawn": list(proposal.withdrawn),
-        "held_back": dict(proposal.held_back),
-        "adapters": list(proposal.adapters),
-        "notes": list(proposal.notes),
+        **pick(proposal, "withdrawn held_back adapters notes"),
         "unchanged": proposal.current,
     }
