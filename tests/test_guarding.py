@@ -196,7 +196,7 @@ def test_what_waits_is_found_by_nothing_until_it_is_approved(memos: Shell) -> No
     assert memos("review", row["id"], "--approve", "--json").record == {"approved": [row["id"]]}
     assert [hit["id"] for hit in memos("search", "green tea", "--json").records] == [row["id"]]
     assert memos("review", "--json").records == []
-    assert "does not wait" in memos("review", row["id"], "--approve", code=2).err
+    assert "is not in quarantine" in memos("review", row["id"], "--approve", code=2).err
 
 
 def test_what_was_rejected_or_waits_is_not_let_in_by_another_ingest(memos: Shell) -> None:

@@ -77,7 +77,10 @@ def _add_group(groups: dict[str, typer.Typer], path: str, heading: str) -> typer
     above, _, name = path.rpartition(" ")
     parent = groups.get(above) or _add_group(groups, above, heading)
     groups[path] = _group(cls=AccessGroup if path == "access" else Group)
-    more: Any = {"help": GROUPS[path]} if path in GROUPS else {"no_args_is_help": False}
+    more: Any = {"no_args_is_help": False}  # a command with others below it has its own help
+    if path in GROUPS:
+        summary, example = GROUPS[path]
+        more = {"help": f"{summary}\n\n\b\nExample:\n  memos {example}"}
     parent.add_typer(groups[path], name=name, rich_help_panel=heading, **more)
     return groups[path]
 

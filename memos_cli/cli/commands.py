@@ -87,16 +87,22 @@ COMMANDS: dict[str, dict[str, str]] = {
 """The commands below each heading, and where each is: a module of ``memos_cli.cli``, and a function in it."""
 
 GROUPS = {
-    "view": "Save filters under a name, for --view.",
-    "feed": "Publish memories, and follow publications of others.",
-    "key": "Manage the keys that sign exports.",
-    "access": "Explain rights; manage groups, tokens and tasks.",
-    "access group": "Name several principals at once, for grants.",
-    "access token": "Issue tokens that fix an agent's identity and limit its rights.",
-    "access task": "List and finish the tasks that agents keep memories for.",
-    "bench": "Measure on this machine, in a temporary vault.",
+    "view": ("Save filters under a name, for --view.", "view set work --tag work"),
+    "feed": ("Publish memories, and follow feeds of others.", "feed subscribe ~/shared/climate --trust"),
+    "key": ("Manage the keys that sign exports and feeds.", "key trust ed25519:…"),
+    "access": ("Explain rights; manage groups, tokens and tasks.", "access explain 01K3ZQ --for agent:coder"),
+    "access group": (
+        "Name several principals at once, for grants.",
+        "access group add group:team user:bo agent:coder",
+    ),
+    "access token": (
+        "Issue tokens that fix an agent's identity and limit its rights.",
+        "access token create agent:coder --role reader --expires 30d",
+    ),
+    "access task": ("List and finish the tasks of agents.", "access task done release-9"),
+    "bench": ("Measure on this machine, in a temporary vault.", "bench ttft"),
 }
-"""The help of each word that stands before a command."""
+"""The summary of each word that stands before a command, and an example."""
 
 HIDDEN = {"view create", "expire", "mark"}
 """Commands that --help does not list: another command does the same."""

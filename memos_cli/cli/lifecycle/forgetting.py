@@ -81,7 +81,8 @@ def _rest(gone: Forgotten, dry_run: bool) -> Iterator[str]:
             " `memos forget`"
         )
     for name in gone.published:
-        yield f"the publication {name} still contains the text; withdraw it: memos feed publish {name}"
+        own = name.partition(" of ")[0]
+        yield f"the publication {name} still contains the text; withdraw it: memos feed publish {own}"
     for folder in gone.backups:
         yield (
             f"snapshots in {folder} may still contain the text; to remove them:"
