@@ -38,7 +38,7 @@ class Output:
         _write(to_json(asdict(value) if is_dataclass(value) else value) + "\n")  # type: ignore[arg-type]
 
     def text(self, text: str, *, end: str = "\n") -> None:
-        """Text as it is; to a terminal, without control characters."""
+        """Print text as it is; to a terminal, without control characters."""
         _write((clean(text) if sys.stdout.isatty() else text) + end)
 
     def data(self, data: bytes) -> None:
@@ -56,7 +56,7 @@ class Output:
         sys.stdout.buffer.flush()
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns for a person, or a line of tab-separated values a row for a program.
+        """Print columns for a person, or a line of tab-separated values per row for a program.
 
         A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
@@ -102,11 +102,11 @@ class Output:
 
     @property
     def on_terminal(self) -> bool:
-        """Whether a person reads it as it comes."""
+        """Return whether standard output is a terminal."""
         return sys.stdout.isatty()
 
     def note(self, text: str) -> None:
-        """Something the user should know; not part of the result."""
+        """Print something the user should know that is not part of the result."""
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
 
@@ -133,7 +133,7 @@ class Output:
 
     @contextmanager
     def progress(self, *labels: str) -> Iterator[list[Callable[[int], None]]]:
-        """Counters on stderr while the block runs, one for each label; silent unless on a terminal."""
+        """Show a counter on stderr for each label while the block runs; silent unless on a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield [lambda count: None for _ in labels]
             return
@@ -158,7 +158,7 @@ class Output:
     def phases(
         self,
     ) -> Iterator[tuple[Callable[[str, int], None], Callable[[int], None], Callable[[str], None]]]:
-        """A bar on stderr for work in phases: (start one of so many parts, parts done, more to say of it)."""
+        """Show a bar on stderr for work in phases; yield how to start one, count its parts, and add text."""
         if self.quiet or not sys.stderr.isatty():
             yield (lambda name, whole: None, lambda count: None, lambda text: None)
             return
@@ -207,7 +207,7 @@ def to_json(value: object) -> str:
 
 
 def excerpt(text: str, width: int = 100) -> str:
-    """The beginning of a text on one line."""
+    """Return the beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
 

@@ -76,7 +76,7 @@ def _read_lengths(text: str) -> list[int]:
 
 
 def _rows(measured: Sequence[Measured]) -> list[list[str]]:
-    """A row for each figure, a column for each length."""
+    """Return a row for each figure, with a column for each length."""
     rows = [
         ["tokens in the state", *(f"{one.held:,}" for one in measured)],
         ["tokens read after it", *(f"{one.decoded:,}" for one in measured)],
@@ -114,7 +114,7 @@ def _seconds(spread: Spread) -> str:
 
 
 def _draw(measured: Sequence[Measured], path: Path) -> None:
-    """Speed-up against length of memory. No window is opened: a figure without pyplot draws into files."""
+    """Draw the speed-up against the length of memory, in a file: without pyplot, no window opens."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
