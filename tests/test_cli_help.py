@@ -64,6 +64,7 @@ def test_the_options_of_a_command_are_in_sections_and_named_plainly(shell: Shell
         ("subscribbe x", "there is no command 'memos subscribbe'", "memos feed subscribe"),
         ("zzz", "there is no command 'memos zzz'", "memos --help"),
         ("list --tga x", "there is no option --tga", "memos list --tag"),
+        ("list --frob", "there is no option --frob", "memos list --help"),
         ("list --zzz", "there is no option --zzz", "memos list --help"),
         ("list -n few", "'few' is not a whole number", "memos list --help"),
         ("query x --temperature warm", "'warm' is not a number", "memos query --help"),

@@ -17,7 +17,7 @@ import typer
 from memos_cli import __version__
 from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN, OLD
 from memos_cli.cli.context import find_damage
-from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand
+from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand, nearest
 from memos_cli.cli.options import View, opt, with_options
 from memos_cli.cli.output import clean, to_json
 from memos_cli.errors import Damaged, MemosError
@@ -166,8 +166,9 @@ def _fail_usage(error: Any) -> NoReturn:
         sys.stderr.write(f"{error.format_message()}\n")
         sys.exit(error.exit_code)
     if type(error).__name__ == "NoSuchOption":
-        near = next(iter(error.possibilities or ()), "--help")
-        _fail(f"there is no option {error.option_name}", f"{path} {near}", error.exit_code)
+        names = [name[2:] for each in ctx.command.get_params(ctx) for name in each.opts if name[:2] == "--"]
+        near = nearest(error.option_name.lstrip("-"), names) or "help"
+        _fail(f"there is no option {error.option_name}", f"{path} --{near}", error.exit_code)
     message = error.format_message().rstrip(".")
     for words, ours in _WORDS.items():
         message = message.replace(words, ours)
