@@ -47,11 +47,11 @@ class Settings:
     permissions: str = _setting(
         "permissions",
         "private",
-        "private: refuse a vault that everybody may write to; any: use it all the same",
+        "private: refuse a vault that other users can write to; any: accept it",
         choices=("private", "any"),
     )
     key_file: str = _setting(
-        "key.file", "", "file with the key of an encrypted vault; empty: where it was made"
+        "key.file", "", "file with the key of an encrypted vault; empty: the file that it was created with"
     )
     principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
@@ -60,9 +60,11 @@ class Settings:
     )
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: as many as are free", most=512)
+    threads: int = _setting("threads", 0, "threads for models; 0: all that are free", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
-    ingest_chunk: int = _setting("ingest.chunk", 900, "characters that a piece of a long text aims at", 50)
+    ingest_chunk: int = _setting(
+        "ingest.chunk", 900, "target length of a piece of a long text, in characters", 50
+    )
     ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
     ingest_encoding: str = _setting(
         "ingest.encoding",
@@ -128,7 +130,7 @@ class Settings:
         "query.relevance", 0.5, "least probability that a memory answers the question, 0 to 1", most=1
     )
     query_words: int = _setting("query.words", 60, "most words in a quoted answer", 1)
-    query_context: int = _setting("query.context", 4096, "tokens of context of the reader", 1)
+    query_context: int = _setting("query.context", 4096, "context length of the model, in tokens", 1)
     query_memory: int = _setting("query.memory", 1000, "most tokens of the context for memories")
     query_sources: int = _setting(
         "query.sources",
@@ -136,21 +138,21 @@ class Settings:
         "most memories in the prompt of a query; 0: as many as fit, or three for a small model",
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "tokens that an answer may have", 1)
-    query_log: int = _setting("query.log", 1000, "questions that are kept, to learn from; 0: none")
+    query_log: int = _setting("query.log", 1000, "past questions to store, for training; 0: none")
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
     activation_kv_type: str = _setting(
         "activation.kv_type",
         "f16",
-        "how the reader keeps what it has read: f16, or q8_0 (half the bytes, slower, less exact)",
+        "format of saved states: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
     activation_disk_mb: float = _setting(
-        "activation.disk_mb", 2000.0, "megabytes that saved states may take, which `memos maintain` keeps to"
+        "activation.disk_mb", 2000.0, "megabytes that saved states may take; `memos maintain` drops the rest"
     )
     maintain_policy: str = _setting(
         "maintain.policy",
         "economy",
-        "which states `memos maintain` keeps: economy (what pays), lru (what was used last), pinned",
+        "which states `memos maintain` keeps: economy (those that save time), lru (the last used), pinned",
         choices=("economy", "lru", "pinned"),
     )
     maintain_archive_after: float = _setting(
@@ -162,7 +164,7 @@ class Settings:
     parametric_likeness: float = _setting(
         "parametric.likeness",
         0.72,
-        "how near a question must be to one that an adapter has learned, to be asked of it: cosine",
+        "least similarity (cosine) of a question to a training question, for an adapter to answer it",
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
@@ -181,25 +183,25 @@ class Settings:
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )
     gate_gain: float = _setting(
-        "gate.gain", 0.6, "by how much that must be more than without the adapter", most=1
+        "gate.gain", 0.6, "least gain of that share over the model without the adapter", most=1
     )
     gate_independent: float = _setting(
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
     gate_reach: float = _setting(
-        "gate.reach", 0.5, "share of unseen questions that must be asked of the adapter", most=1
+        "gate.reach", 0.5, "share of unseen questions that must reach the adapter", most=1
     )
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
     )
     gate_drift: float = _setting(
-        "gate.drift", 0.1, "how far other answers may be from the base: KL, nats a token"
+        "gate.drift", 0.1, "largest change of other answers: KL divergence, in nats per token"
     )
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "by what share the perplexity of the base's own answers may rise"
+        "gate.perplexity", 0.05, "largest rise of the perplexity of the model's own answers, as a share"
     )
     gate_routing: float = _setting(
-        "gate.routing", 0.99, "share of questions on other things that must stay untouched", most=1
+        "gate.routing", 0.99, "share of unrelated questions that must not use the adapter", most=1
     )
     heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts half", 0.01)
 

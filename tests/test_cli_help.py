@@ -75,7 +75,7 @@ def test_the_options_of_a_command_are_in_sections_and_named_plainly(shell: Shell
         ("forget 01 --view x", "ids and filters exclude each other", "--tag"),
         ("export 01 --tag x", "ids and filters exclude each other", "--tag"),
         ("quarantine --approve", "no memories are selected", "--tag"),
-        ("edit 01 02 --text x", "text and title belong to one memory", "memos edit"),
+        ("edit 01 02 --text x", "--text and --title change one memory at a time", "memos edit"),
         ("edit 01 --title x --expires never", "--expires and --sensitivity", "once for each"),
     ],
 )

@@ -48,7 +48,7 @@ class Output:
         """
         if sys.stdout.isatty():
             if b"\0" in data:
-                raise UsageError("the output is binary data, and it goes to a terminal", "-o FILE")
+                raise UsageError("the output is binary data; a terminal cannot show it", "-o FILE")
             self.text(data.decode("utf-8", "replace"), end="")
             return
         sys.stdout.flush()

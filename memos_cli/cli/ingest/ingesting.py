@@ -123,7 +123,7 @@ def _files(sources: list[str], name: str) -> list[Path]:
         raise UsageError("a source is empty", "name files or folders; the current folder is .")
     files = [Path(each) for each in sources if each != "-"]
     if name and (len(sources) > 1 or any(path.is_dir() for path in files)):
-        raise UsageError("--source names one source", "ingest this input by itself")
+        raise UsageError("--source needs exactly one source", "ingest this input by itself")
     return files
 
 

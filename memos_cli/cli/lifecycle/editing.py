@@ -56,7 +56,7 @@ def edit(
     with state.open() as memos:
         named = ids if text == "-" else read_ids(ids)
         if len(named) != 1:
-            raise UsageError("text and title belong to one memory", "memos edit ID --text TEXT")
+            raise UsageError("--text and --title change one memory at a time", "memos edit ID --text TEXT")
         (id,), text, seen = named, read_text(output, text), 0
         if not is_new_version:
             cube = memos.show(id).cube

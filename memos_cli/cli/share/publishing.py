@@ -70,7 +70,8 @@ def publish(
     require_one_of(up_to, ("", *SENSITIVITIES), "sensitivity")
     if not selection and (redact or licence or expires or up_to):
         raise UsageError(
-            "these options need the memories again", f"memos feed publish {name} --tag TAG --to TARGET …"
+            "--redact, --licence, --expires and --up-to need a selection of memories",
+            f"memos feed publish {name} --tag TAG --to TARGET …",
         )
     with state.open() as memos:
         wanted = None

@@ -45,7 +45,7 @@ def init(
     if (key_file or keyring) and not encrypt:
         raise UsageError("--key-file and --keyring need --encrypt", "memos init --encrypt …")
     if key_file and keyring:
-        raise UsageError("a key is in a file or in the keyring", "use --key-file FILE, or --keyring")
+        raise UsageError("--key-file and --keyring exclude each other", "use --key-file FILE, or --keyring")
     keeper: Keeper = "file" if key_file else "keyring" if keyring else "passphrase"
     with state.open(key_file=key_file or None) as memos:
         made = memos.init(reader=reader, embedder=embedder, encrypt=keeper if encrypt else None)
