@@ -35,6 +35,9 @@ EXIT_CODES = {
 class Command(TyperCommand):
     """A command whose help has a section for each kind of option."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
 
@@ -125,8 +128,8 @@ def _write_options(command: Any, ctx: typer.Context, formatter: Any) -> None:
 def _row(option: Any) -> tuple[str, str]:
     """Return an option's names with its value, and its help with the default."""
     names = ", ".join(sorted(option.opts, key=lambda name: name.startswith("--")))
-    if option.secondary_opts:
-        names += f" / {option.secondary_opts[0]}"
+    if option.secondary_opts:  # as git writes it
+        names = names.replace("--", "--[no-]")
     help = option.help or ""
     if option.is_flag:
         return names, help
