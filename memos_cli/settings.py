@@ -46,11 +46,11 @@ class Settings:
     permissions: str = _setting(
         "permissions",
         "private",
-        "private: refuse a vault that everybody may write to; any: accept it",
+        "private: refuse a vault that other users can write to; any: accept it",
         choices=("private", "any"),
     )
     key_file: str = _setting(
-        "key.file", "", "file with the key of an encrypted vault; empty: the one named at init"
+        "key.file", "", "file with the key of an encrypted vault; empty: the file that it was created with"
     )
     principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
     token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
@@ -59,12 +59,12 @@ class Settings:
     )
     reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: all free ones", most=512)
+    threads: int = _setting("threads", 0, "threads for models; 0: all that are free", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
     ingest_chunk: int = _setting(
-        "ingest.chunk", 900, "target length of the pieces of a long text, in characters", 50
+        "ingest.chunk", 900, "target length of a piece of a long text, in characters", 50
     )
-    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source to read, in megabytes", 1)
+    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
     ingest_encoding: str = _setting(
         "ingest.encoding",
         "",
@@ -79,7 +79,7 @@ class Settings:
     ingest_quarantine: str = _setting(
         "ingest.quarantine",
         "never",
-        "sources that wait for `memos review` before use: never, web (pages), or always",
+        "which new memories go into quarantine (`memos quarantine`): never, web (pages), or always",
         choices=("never", "web", "always"),
     )
     sensitivity_prompt: str = _setting(
@@ -144,11 +144,11 @@ class Settings:
     activation_kv_type: str = _setting(
         "activation.kv_type",
         "f16",
-        "type of the model's keys and values: f16, or q8_0 (half the bytes, slower, less exact)",
+        "format of saved states: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
     activation_disk_mb: float = _setting(
-        "activation.disk_mb", 2000.0, "megabytes for saved states, enforced by `memos maintain`"
+        "activation.disk_mb", 2000.0, "megabytes that saved states may take; `memos maintain` drops the rest"
     )
     maintain_policy: str = _setting(
         "maintain.policy",
@@ -181,22 +181,26 @@ class Settings:
     gate_recall: float = _setting(
         "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
     )
-    gate_gain: float = _setting("gate.gain", 0.6, "least gain of that over the model alone", most=1)
+    gate_gain: float = _setting(
+        "gate.gain", 0.6, "least gain of that share over the model without the adapter", most=1
+    )
     gate_independent: float = _setting(
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
     gate_reach: float = _setting(
-        "gate.reach", 0.5, "share of unseen questions that must be asked of the adapter", most=1
+        "gate.reach", 0.5, "share of unseen questions that must reach the adapter", most=1
     )
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
     )
-    gate_drift: float = _setting("gate.drift", 0.1, "largest KL divergence of other answers, nats per token")
+    gate_drift: float = _setting(
+        "gate.drift", 0.1, "largest change of other answers: KL divergence, in nats per token"
+    )
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "largest rise of the base's perplexity, a share"
+        "gate.perplexity", 0.05, "largest rise of the perplexity of the model's own answers, as a share"
     )
     gate_routing: float = _setting(
-        "gate.routing", 0.99, "share of questions on other subjects that must stay unaffected", most=1
+        "gate.routing", 0.99, "share of unrelated questions that must not use the adapter", most=1
     )
     heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts as half", 0.01)
 

@@ -1,1 +1,4 @@
-"""The command line: the only place that knows Typer, Rich or a terminal."""
+"""The command line: the only place that knows Typer, Rich or a terminal.
+
+commands.py lists every command and the function that runs it; the rooms have the names of the interface's.
+"""

@@ -1,4 +1,4 @@
-"""The ``memos`` command: its global options, its commands, and how failures end it."""
+"""The ``memos`` command: how it is built, and how failures end it."""
 
 from __future__ import annotations
 
@@ -15,62 +15,74 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from memos_cli import __version__
-from memos_cli.cli.context import View, find_damage, with_global_options
+from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN, OLD
+from memos_cli.cli.context import find_damage
+from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand, nearest
+from memos_cli.cli.options import View, opt, with_options
 from memos_cli.cli.output import clean, to_json
 from memos_cli.errors import Damaged, MemosError
 
-EXIT_CODES = """\b
-Exit codes: 0 ok, also when nothing was found · 1 failed, or check found a problem · 2 usage
-3 partly done · 10 no vault · 11 locked · 12 damaged · 13 vault newer than this program
-14 refused by policy · 15 model missing or unfit · 130/143 interrupted
-
-Guides: memos help"""
-
-FAMILIES = {
-    "keeping": ("init", "ingest", "embed"),
-    "exchanging": ("import", "export"),
-    "publishing": ("publish", "subscribe", "update", "unsubscribe"),
-    "asking": ("search", "query"),
-    "looking": ("list", "show", "history", "stats", "config", "models", "check"),
-    "changing": ("edit", "tag", "forget"),
-    "standing": ("archive", "restore", "expire", "freeze", "unfreeze", "diff", "rollback"),
-    "linking": ("link", "unlink", "merge", "slice"),
-    "promoting": ("promote", "demote", "pin", "unpin"),
-    "distilling": ("gate",),
-    "guarding": ("mark", "review"),
-    "backing": ("backup", "restore-vault"),
-    "maintaining": ("maintain", "conflicts", "cron"),
-    "guides": ("help",),
-    "sharing": ("grant", "revoke", "access", "group", "task", "token"),
-    "views": ("view",),
-    "auditing": ("audit",),
-    "signing": ("key",),
-    "benching": ("bench",),
+HELP = "Memory for local language models: store what you know, search it, and ask a model about it."
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
+"""Click's base class of usage errors, which Typer does not export."""
+_WORDS = {
+    "not a valid int range": "not a whole number",
+    "not a valid int": "not a whole number",
+    "not a valid float range": "not a number",
+    "not a valid float": "not a number",
 }
-"""The modules of ``memos_cli.cli`` and the commands that each adds."""
+"""Click's words, and plain ones."""
 
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
-    """The command line, with at least the commands that ``arguments`` may mean: of none, with all.
+    """Return the command line, with at least the commands that ``arguments`` may mean: of none, with all.
 
     Each command costs milliseconds to set up, and one invocation runs one of them.
     """
-    app = typer.Typer(
+    app = _group(
         name="memos",
-        help="Memory for local language models: keep what you know, find it, and ask a model about it.",
-        epilog=EXIT_CODES,
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
+        help=HELP,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    app.callback()(options)
-    if {"-h", "--help"} & {*arguments[:1]}:
-        arguments = ()
-    named = [family for family, commands in FAMILIES.items() if not {*commands}.isdisjoint(arguments)]
-    for family in named or FAMILIES:
-        import_module(f"memos_cli.cli.{family}").register(app)
+    app.callback()(with_options(options))
+    words = {*arguments} if not {"-h", "--help"} & {*arguments[:1]} else set()
+    words |= {OLD[word][0] for word in words & OLD.keys()}
+    paths = {path for commands in COMMANDS.values() for path in commands}
+    known = words & {path.split()[0] for path in paths}
+    groups = {"": app}
+    for heading, commands in COMMANDS.items():
+        for path, place in commands.items():
+            if known and path.split()[0] not in known:
+                continue
+            above, _, name = path.rpartition(" ")
+            module, _, function = place.partition(":")
+            command = with_options(getattr(import_module(f"memos_cli.cli.{module}"), function))
+            if any(each.startswith(f"{path} ") for each in paths):  # a command with others below it
+                _add_group(groups, path, heading).callback(invoke_without_command=True)(command)
+            else:
+                parent = groups.get(above) or _add_group(groups, above, heading)
+                parent.command(name, cls=Command, rich_help_panel=heading, hidden=path in HIDDEN)(command)
     return app
+
+
+def _group(**options: Any) -> typer.Typer:
+    cls = options.pop("cls", Group)
+    return typer.Typer(
+        cls=cls, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **options
+    )
+
+
+def _add_group(groups: dict[str, typer.Typer], path: str, heading: str) -> typer.Typer:
+    """Add the group ``path``, below its own group, to ``groups``."""
+    above, _, name = path.rpartition(" ")
+    parent = groups.get(above) or _add_group(groups, above, heading)
+    groups[path] = _group(cls=AccessGroup if path == "access" else Group)
+    more: Any = {"no_args_is_help": False}  # a command with others below it has its own help
+    if path in GROUPS:
+        summary, example = GROUPS[path]
+        more = {"help": f"{summary}\n\n\b\nExample:\n  memos {example}"}
+    parent.add_typer(groups[path], name=name, rich_help_panel=heading, **more)
+    return groups[path]
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,14 +91,13 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@with_global_options
 def options(
     view: View = None,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, opt("--version", "Print the version.", GENERAL, callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """The options before the command: those of every command, and these."""
+    """Read the options before the command: those of every command, and these."""
 
 
 def main() -> NoReturn:
@@ -101,9 +112,16 @@ def main() -> NoReturn:
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
         # Completion asks about any command, by environment variables.
-        build(() if "_MEMOS_COMPLETE" in os.environ else sys.argv[1:])()
+        app = build(() if "_MEMOS_COMPLETE" in os.environ else sys.argv[1:])
+        sys.exit(app(prog_name="memos", standalone_mode=False) or 0)
     except MemosError as error:
         _fail(str(error), error.hint, error.code)
+    except UnknownCommand as error:
+        _fail(str(error), error.hint, 2)
+    except _CLICK_ERROR as error:
+        _fail_usage(error)
+    except (typer.Abort, EOFError):
+        _fail("interrupted", "", 1)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail("the disk is full; what was stored before is safe", "free some space and try again", 1)
@@ -113,7 +131,7 @@ def main() -> NoReturn:
         _fail("an argument is not valid UTF-8", "type it again, or use stdin", 2)
     except OverflowError:
         _fail("a number or a time is too large", "", 2)
-    except Exception as error:  # noqa: BLE001 (said without a traceback, as the last resort)
+    except Exception as error:  # noqa: BLE001 (reported without a traceback, as the last resort)
         if damage := find_damage():  # a value that no write leaves, where the code expects another
             _fail(damage, "`memos check` lists all of it; restore a backup", Damaged.code)
         _fail_unexpectedly(error)
@@ -121,9 +139,9 @@ def main() -> NoReturn:
 
 
 def _open_missing_streams() -> None:
-    """Give the standard streams that the caller has closed (``>&-``) to nothing, as files of their number.
+    """Open the null device for each standard stream that the caller has closed (``>&-``).
 
-    Left closed, the next file that is opened would take the number, and be written to as if it were one.
+    Left closed, the next file that is opened would take its number, and be written to as if it were one.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -135,7 +153,7 @@ def _open_missing_streams() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave through every open block, so that a transaction in the making is undone."""
+    """Leave through every open block, so that an open transaction is rolled back."""
     raise SystemExit(128 + number)
 
 
@@ -157,6 +175,23 @@ def _names(command: Any) -> set[str]:
     for name, each in getattr(command, "commands", {}).items():
         names |= {name} | _names(each)
     return {name for name in names if name}
+
+
+def _fail_usage(error: Any) -> NoReturn:
+    """End with a usage error of Click, in our words."""
+    ctx = error.ctx
+    path = ctx.command_path if ctx else "memos"
+    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
+        sys.stderr.write(f"{error.format_message()}\n")
+        sys.exit(error.exit_code)
+    if type(error).__name__ == "NoSuchOption":
+        names = [name[2:] for each in ctx.command.get_params(ctx) for name in each.opts if name[:2] == "--"]
+        near = nearest(error.option_name.lstrip("-"), names) or "help"
+        _fail(f"there is no option {error.option_name}", f"{path} --{near}", error.exit_code)
+    message = error.format_message().rstrip(".")
+    for words, ours in _WORDS.items():
+        message = message.replace(words, ours)
+    _fail(message[:1].lower() + message[1:], f"{path} --help", error.exit_code)
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:

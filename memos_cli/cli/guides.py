@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from memos_cli.cli.context import state_of, with_global_options
+from memos_cli.cli.context import State
+from memos_cli.cli.options import arg
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,14 +16,8 @@ WIDTH = 100
 """Most columns of a guide on a terminal: longer lines are hard to read."""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("help")(show_guide)
-
-
-@with_global_options
 def show_guide(
-    ctx: typer.Context,
-    topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="Guide to show. Default: list them.")] = "",
+    state: State, topic: Annotated[str, arg("[TOPIC]", "Guide to show. Default: list them.")] = ""
 ) -> None:
     """Show a guide, or list the guides. For the options of a command: memos COMMAND --help.
 
@@ -33,13 +26,14 @@ def show_guide(
       memos help
       memos help importing
     """
-    output = state_of(ctx).output
+    output = state.output
     guides = read_guides()
     if not topic:
-        items = [(name, summarize(text)) for name, text in guides.items()]
         output.listing(
-            ("topic", "summary"),
-            [({"topic": name, "summary": summary}, (name, summary)) for name, summary in items],
+            [(name, summarize(text)) for name, text in guides.items()],
+            lambda each: {"topic": each[0], "summary": each[1]},
+            "topic, summary",
+            lambda each: each,
             empty="the guides are not installed; install memos-cli again",
         )
         return
@@ -82,9 +76,9 @@ def find_nearest(name: str, guides: Mapping[str, str]) -> str:
     """
     from difflib import get_close_matches
 
-    from memos_cli.cli.app import FAMILIES
+    from memos_cli.cli.commands import COMMANDS
 
-    if any(name in commands for commands in FAMILIES.values()):
+    if any(name in commands for commands in COMMANDS.values()):
         return f"memos {name} --help"
     if similar := get_close_matches(name, guides, n=1):
         return f"memos help {similar[0]}"

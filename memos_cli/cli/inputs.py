@@ -1,22 +1,26 @@
-"""Arguments, standard input and files of requests, in any encoding.
+"""Arguments, times, names, standard input and files of requests, as users type them.
 
-Bytes that are not UTF-8 are decoded with the most probable encoding, and a note says so, as in
-``memos ingest``.
+Bytes that are not UTF-8 are decoded with the most probable encoding, with a note, as in ``memos ingest``.
 """
 
 from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memos_cli.cli.output import Output
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.files import open_input
+
+if TYPE_CHECKING:
+    from memos_cli.interface.memory import Memos
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """Byte order marks of encodings whose bytes cannot be split at newlines. UTF-32-LE starts as UTF-16-LE."""
@@ -53,7 +57,7 @@ def read_argument(output: Output, text: str) -> str:
     return text
 
 
-def read_ids(ids: list[str]) -> list[str]:
+def read_ids(ids: Sequence[str]) -> list[str]:
     """Return ``ids``; each ``-`` is replaced by the ids on standard input, one a line."""
     named: list[str] = []
     for id in ids:
@@ -99,3 +103,43 @@ def read_requests(output: Output, file: str) -> Iterator[str]:
                 notes = Output(quiet=True)  # one note is enough
             if text := text.strip("\0 \t\r\n\ufeff"):
                 yield "\0" if "\0" in text else text
+
+
+def read_text(output: Output, text: str | None) -> str | None:
+    """Return the value of --text; for ``-``, standard input without the newline at its end."""
+    return decode_input(output, read_stdin(), "stdin").rstrip("\n") if text == "-" else text
+
+
+def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
+    """Read a time that the user typed, in milliseconds since 1970.
+
+    With ``end``, it is when something expires: a day, month or year counts to its end. Raises UsageError
+    for text that is not a time.
+    """
+    from memos_cli.cube import format_time
+    from memos_cli.interface.ask.question_parser import parse_when
+    from memos_cli.zones import local_zone
+
+    time = parse_when(text, now=memos.now(), zone=local_zone(), future=end, end=end)
+    try:
+        format_time(time)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is beyond the years 1 to 9999", "write it as 2026-05-01") from None
+    return time
+
+
+def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
+    """Read when a memory expires: a time, or a number of uses; "never" is neither. Raises UsageError."""
+    if text.strip().casefold() == "never":
+        return None, None
+    if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
+        return None, int(counted[1])
+    return read_time(memos, text, end=True), None
+
+
+def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:
+    """Return names for something new. Raises UsageError for one that is empty or has control characters."""
+    for name in names or ():
+        if not name.strip() or not name.isprintable():
+            raise UsageError(f"{name!r} is not a valid name for a {what}", "use visible characters")
+    return tuple(names or ())

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TypeVar
 
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
+T = TypeVar("T")
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 """Bidirectional embeddings, overrides and isolates: a terminal shows such text in another order."""
 _CONTROLS = {code: None for code in [*range(32), *range(127, 160), *_BIDI] if chr(code) not in "\n\t"}
@@ -31,12 +33,12 @@ class Output:
     quiet: bool = False
     verbose: bool = False
 
-    def record(self, value: Mapping[str, object]) -> None:
-        """One JSON object on a line of its own."""
-        _write(to_json(value) + "\n")
+    def record(self, value: object) -> None:
+        """Print a mapping or a data class as one JSON object on a line of its own."""
+        _write(to_json(asdict(value) if is_dataclass(value) else value) + "\n")  # type: ignore[arg-type]
 
     def text(self, text: str, *, end: str = "\n") -> None:
-        """Text as it is; to a terminal, without control characters."""
+        """Print text as it is; to a terminal, without control characters."""
         _write((clean(text) if sys.stdout.isatty() else text) + end)
 
     def data(self, data: bytes) -> None:
@@ -46,7 +48,7 @@ class Output:
         """
         if sys.stdout.isatty():
             if b"\0" in data:
-                raise UsageError("the output is binary data, and it goes to a terminal", "-o FILE")
+                raise UsageError("the output is binary data; a terminal cannot show it", "-o FILE")
             self.text(data.decode("utf-8", "replace"), end="")
             return
         sys.stdout.flush()
@@ -54,7 +56,7 @@ class Output:
         sys.stdout.buffer.flush()
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns for a person, or a line of tab-separated values a row for a program.
+        """Print columns for a person, or a line of tab-separated values per row for a program.
 
         A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
@@ -68,43 +70,59 @@ class Output:
 
         print_table(headers, cells)
 
+    def result(self, record: object, *lines: str, quiet: bool = False) -> None:
+        """Print ``record`` with ``--json``, else ``lines``; with ``quiet``, ``--quiet`` prints no lines."""
+        if self.json:
+            self.record(record)
+        elif not (quiet and self.quiet):
+            for line in lines:
+                self.text(line)
+
     def listing(
         self,
-        headers: Sequence[str],
-        items: Sequence[tuple[Mapping[str, object], Sequence[object]]],
+        values: Iterable[T],
+        record: Callable[[T], object],
+        headers: str,
+        cells: Callable[[T], Sequence[object]],
         *,
-        empty: str,
+        empty: str | Callable[[], str] = "",
     ) -> None:
-        """A record of each item with ``--json``, else a table: each item is given as both.
+        """Print the record of each value with ``--json``, else a table of their cells, below ``headers``.
 
-        ``empty`` is the note for a person if there is no item: what to type to make one.
+        ``empty`` is the note for a person if there are no values: what to type to make one.
         """
         if self.json:
-            for record, _ in items:
-                self.record(record)
+            for value in values:
+                self.record(record(value))
             return
-        self.table(headers, [row for _, row in items])
-        if not items:
-            self.note(empty)
+        rows = [cells(value) for value in values]
+        self.table(headers.split(", "), rows)
+        if not rows and (note := empty if isinstance(empty, str) else empty()):
+            self.note(note)
 
     @property
     def on_terminal(self) -> bool:
-        """Whether a person reads it as it comes."""
+        """Return whether standard output is a terminal."""
         return sys.stdout.isatty()
 
     def note(self, text: str) -> None:
-        """Something the user should know; not part of the result."""
+        """Print something the user should know that is not part of the result."""
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
 
+    def notes(self, notes: Iterable[str], about: str = "") -> None:
+        """Print each note, with what it is ``about``."""
+        for note in notes:
+            self.note(f"note: {about}: {note}" if about else f"note: {note}")
+
     def note_quarantine(self, count: int, of: str = "") -> None:
-        """Say how many memories (``of`` a feed) wait for a review, if any."""
+        """Print how many memories (``of`` a feed) are in quarantine, if any."""
         if count:
             waiting = counted(count, f"memory{of} is", f"memories{of} are")
-            self.note(f"note: {waiting} in quarantine until approved with `memos review`")
+            self.note(f"note: {waiting} in quarantine until you approve them: memos quarantine")
 
     def failure(self, text: str) -> None:
-        """Something that was asked for and not done: told even to who wants quiet, as cron does."""
+        """Print what could not be done, also with ``--quiet``: cron mails it."""
         sys.stderr.write(clean(text) + "\n")
 
     def confirm(self, question: str) -> bool:
@@ -115,7 +133,7 @@ class Output:
 
     @contextmanager
     def progress(self, *labels: str) -> Iterator[list[Callable[[int], None]]]:
-        """Counters on stderr while the block runs, one for each label; silent unless on a terminal."""
+        """Show a counter on stderr for each label while the block runs; silent unless on a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield [lambda count: None for _ in labels]
             return
@@ -140,7 +158,7 @@ class Output:
     def phases(
         self,
     ) -> Iterator[tuple[Callable[[str, int], None], Callable[[int], None], Callable[[str], None]]]:
-        """A bar on stderr for work in phases: (start one of so many parts, parts done, more to say of it)."""
+        """Show a bar on stderr for work in phases; yield how to start one, count its parts, and add text."""
         if self.quiet or not sys.stderr.isatty():
             yield (lambda name, whole: None, lambda count: None, lambda text: None)
             return
@@ -189,6 +207,12 @@ def to_json(value: object) -> str:
 
 
 def excerpt(text: str, width: int = 100) -> str:
-    """The beginning of a text on one line."""
+    """Return the beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def aligned(facts: Mapping[str, object]) -> list[str]:
+    """Return a line for each fact: its name, then its value in one column."""
+    width = max(map(len, facts), default=0)
+    return [f"{name:<{width}}  {value}" for name, value in facts.items()]

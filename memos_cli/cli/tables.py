@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-CROPPED = ("text", "says")
+CROPPED = ("text", "older text", "newer text")
 """Columns that may be cut at the end."""
 PLACES = ("from",)
 """Columns that may be cut at the start: the end names the file."""

@@ -161,7 +161,7 @@ def test_show_prints_the_report_card_of_an_adapter(memos: Shell) -> None:
         f"document  {id} version 1",
     ):
         assert line in lines
-    assert f"taught to {made.id}  Numbers: 1 memory, 0.0 MB, 0 hits, used" in memos("show", id).lines
+    assert f"adapter   {made.id}  Numbers: 1 memory, 0.0 MB, 0 hits, used" in memos("show", id).lines
 
 
 def test_show_tells_why_an_adapter_is_not_used(memos: Shell) -> None:

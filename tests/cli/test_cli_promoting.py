@@ -188,7 +188,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(user: Promoter, ids: list[s
         if told["saved"] <= 0
         else (uses - 1) * told["saved"] < told["seconds"] <= uses * told["saved"]
     )
-    assert "is there" in user("promote", *ids, "--to", "activation", "--dry-run").out
+    assert "exists  unchanged" in user("promote", *ids, "--to", "activation", "--dry-run").out
 
 
 def test_a_dry_run_counts_on_the_state_of_the_pinned_memories(user: Promoter, ids: list[str]) -> None:
@@ -277,7 +277,7 @@ def test_less_than_a_batch_is_too_short(
     monkeypatch.setattr("memos_cli.models.llama.engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
     assert "less than a state holds (1024)" in error["message"]
-    assert error["hint"] == "so short a text is read quickly; promote more with it"
+    assert error["hint"] == "too short to be worth saving; promote it together with others"
 
 
 def test_memories_that_are_not_live_are_refused(user: Promoter, ids: list[str]) -> None:

@@ -16,7 +16,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from memos_cli.cli.app import FAMILIES, build
+from memos_cli.cli import commands
+from memos_cli.cli.app import build
 from memos_cli.infrastructure.storage.schema import migrate
 from memos_cli.settings import Settings
 
@@ -26,10 +27,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "store_format.md", *GUIDES]
 MOST_WORDS = {"README.md": 1500, "store_format.md": 5500}
 FOREIGN = {"--lora", "--token", "--force"}
 """An option of llama.cpp, one with a secret in an example, and one that does not exist."""
-COMMANDS = [*(name for names in FAMILIES.values() for name in names if name not in ("view", "bench"))]
-COMMANDS += [f"group {name}" for name in ("add", "remove", "list")] + ["task list", "task done"]
-COMMANDS += [f"token {name}" for name in ("create", "list", "revoke", "require")]
-COMMANDS += ["view set", "view list", "view remove", "bench ttft"]
+COMMANDS = [path for paths in commands.COMMANDS.values() for path in paths if path != "view create"]
 
 
 @pytest.mark.parametrize("script", ["docs", "schema"])
@@ -40,15 +38,29 @@ def test_what_scripts_write_into_the_documents_is_current(script: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_families_are_the_commands_that_exist() -> None:
-    assert list(typer.main.get_command(build()).commands) == [  # type: ignore[attr-defined]
-        name for names in FAMILIES.values() for name in names
-    ]
+def test_the_table_of_commands_is_what_exists() -> None:
+    def walk(group: Any, above: str = "") -> Iterator[str]:
+        for name, command in group.commands.items():
+            if not hasattr(command, "commands") or command.invoke_without_command:
+                yield above + name
+            yield from walk(command, f"{above}{name} ") if hasattr(command, "commands") else ()
+
+    listed = [path for paths in commands.COMMANDS.values() for path in paths]
+    assert sorted(walk(typer.main.get_command(build()))) == sorted(listed)
+    assert commands.GROUPS.keys() | commands.HIDDEN <= {word for path in listed for word in above(path)}
+
+
+def above(path: str) -> list[str]:
+    """The path and all that stands before it."""
+    words = path.split()
+    return [" ".join(words[:count]) for count in range(1, len(words) + 1)]
 
 
 def test_a_command_line_sets_up_the_commands_that_it_names() -> None:
-    commands = typer.main.get_command(build(["--vault", "show", "search"])).commands  # type: ignore[attr-defined]
-    assert "search" in commands and "init" not in commands
+    built: Any = typer.main.get_command(build(["--vault", "show", "search"]))
+    assert "search" in built.commands and "init" not in built.commands
+    old: Any = typer.main.get_command(build(["subscribe", "https://example.org"]))
+    assert [*old.commands] == ["feed"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -156,7 +156,7 @@ class Access:
         hint = f"its owner can allow it: memos grant {cube.id} {self.caller.principal} {right}"
         if is_feeds(cube.owner):
             feed = cube.owner.removeprefix(FEED)
-            hint = f"what a feed brings stays as it is there: memos unsubscribe {feed} --keep makes it yours"
+            hint = f"memories of a feed are read-only: memos feed unsubscribe {feed} --keep makes it yours"
         refused = Refused(f"{self.caller.principal} may not {right} {cube.id}: {decision.why}", hint)
         self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)
         raise refused
@@ -277,7 +277,7 @@ class Access:
         self.require_writer()
         found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
         if not found:
-            raise UsageError(f"no memory is for a task {task!r}", "`memos task list` shows them")
+            raise UsageError(f"no memory belongs to a task {task!r}", "`memos access task list` shows them")
         done = []
         with self._vault.change(self.caller.principal, self._clock()) as change:
             for cube in found.values():
@@ -339,7 +339,7 @@ class Access:
             self.require_owner("revoke tokens")
         found = {each.n: each for each in self.tokens()}
         if n not in found:
-            raise UsageError(f"there is no token {n}", "`memos token list` shows them")
+            raise UsageError(f"there is no token {n}", "`memos access token list` shows them")
         with self._vault.change(self.caller.principal, self._clock()) as change:
             rules.drop_token(change, n, found[n].principal)
         return found[n]
@@ -356,7 +356,8 @@ class Access:
           AND (expires IS NULL OR expires > ?)"""
         if wanted and not self._vault.unrestricted.execute(held, mine).fetchone():
             raise UsageError(
-                "you would lock yourself out", f"memos token create {mine[0]} --role owner, and keep it"
+                "you would lock yourself out",
+                f"memos access token create {mine[0]} --role owner, and keep it",
             )
         with self._vault.change(*mine) as change:
             rules.set_policy(change, TOKENS, "required" if wanted else "")

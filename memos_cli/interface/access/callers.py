@@ -31,7 +31,7 @@ def identify(db: Connection, settings: Settings, now: int) -> Caller:
         if row is None or (row[3] is not None and row[3] <= now):
             raise Refused(
                 f"the token {'is not valid in this vault' if row is None else 'has expired'}",
-                "memos token create PRINCIPAL, then set MEMOS_TOKEN to the token",
+                "memos access token create PRINCIPAL, then set MEMOS_TOKEN to the token",
             )
         n, principal, role, ends = row
         if settings.principal and settings.principal != principal:

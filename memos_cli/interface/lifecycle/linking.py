@@ -200,7 +200,7 @@ def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -
         if cube.owner != session.principal:
             raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
-            raise UsageError(f"{cube.id} belongs to a task", "memos task list")
+            raise UsageError(f"{cube.id} belongs to a task", "memos access task list")
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is made from memories", f"memos show {cube.id}")
         if cube.state not in LIVE_STATES:

@@ -26,13 +26,13 @@ def review(session: Session, ids: Sequence[str], filter: Filter | None, *, appro
     Raises Refused for an agent: what came from outside is let in by a person.
     """
     if not session.principal.startswith("user:"):
-        raise Refused("only a user can review quarantined memories", "memos review --as user:NAME")
+        raise Refused("only a user can review quarantined memories", "memos quarantine --as user:NAME")
     action = "approve" if approve else "reject"
     with session.vault.change(session.principal, session.now()) as change:
         cubes = _waiting(session, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
-                raise UsageError(f"{cube.id} is not in quarantine: it is {cube.state}", "memos review")
+                raise UsageError(f"{cube.id} is not in quarantine: it is {cube.state}", "memos quarantine")
             change.set_state(cube.n, next_state(cube.state, action, cube.id), action)
     if approve:
         embed_changed(session)

@@ -138,7 +138,7 @@ def _keep_adapters(
     """Store the adapters of new memories and test them; adapters that are here already stay unchanged."""
     if quarantine:
         job.notes.append(
-            f"left out {counted(len(members), 'adapter')}: memories in quarantine until `memos review`"
+            f"left out {counted(len(members), 'adapter')}: memories in quarantine (`memos quarantine`)"
         )
         return
     known = {adapter.id for adapter in adapters.adapters(session.vault.connection, now=session.now())}

@@ -51,7 +51,7 @@ def own_key(*, make: bool = False) -> Ed25519PrivateKey | None:
         )
     except (OSError, ValueError) as error:
         raise MemosError(
-            f"{path} is not a signing key: {error}", "move it away; `memos key new` makes one"
+            f"{path} is not a signing key: {error}", "move it aside; `memos key new` creates one"
         ) from error
     return found
 

@@ -78,7 +78,7 @@ def check_text(session: Session, document: Sequence[Cube], most: str) -> None:
         if most_sensitive(cube.sensitivity, most) != most:
             raise UsageError(
                 f"{cube.id} is {cube.sensitivity}: not allowed in a prompt or an adapter",
-                f"memos mark open {cube.id}",
+                f"memos edit {cube.id} --sensitivity open",
             )
         if cube.payload != "plaintext":
             raise UsageError(f"{cube.id} is not text", "name the memories themselves")

@@ -96,7 +96,7 @@ def make_plan(
     if learned:
         held = frozenset().union(*(each.cubes for each in learned))
         left_out += [
-            LeftOut(item.hit, "fainter than what an adapter holds")
+            LeftOut(item.hit, "scores below a memory that an adapter knows")
             for item in tail
             if item.hit.cube.n not in held
         ]

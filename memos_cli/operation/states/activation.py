@@ -270,7 +270,7 @@ def _extent(
     if not held:
         raise UsageError(
             f"{len(tokens)} tokens are less than a state holds ({engine.batch})",
-            "so short a text is read quickly; promote more with it",
+            "too short to be worth saving; promote it together with others",
         )
     return tokens, held
 

@@ -134,7 +134,7 @@ def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
     assert "Miso" in shell.terminal("search", "cat", answers=[asked]).out
     wrong = [(b"Passphrase", b"wrong\n")]
     assert "not the passphrase" in shell.terminal("search", "cat", answers=wrong, code=14).out
-    assert "no terminal to ask" in shell.process("search", "cat", code=14).err
+    assert "there is no terminal to ask for the passphrase" in shell.process("search", "cat", code=14).err
     files = everything(shell.vault)
     assert b"correct horse" not in files
     assert b"AGE-SECRET" not in files

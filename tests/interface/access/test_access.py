@@ -568,7 +568,7 @@ def test_what_is_kept_for_a_task_is_for_its_agent_until_it_is_done(folder: Path)
         )  # it is Ann's, and she sees it, but it is not put before her model
         with pytest.raises(Refused):
             coder.edit(id, text="x")
-        with pytest.raises(UsageError, match="no memory is for a task"):
+        with pytest.raises(UsageError, match="no memory belongs"):
             bo.access.finish_task("T2")
         assert [(task.name, task.principal, task.live) for task in coder.access.tasks()] == [("T2", CODER, 1)]
         assert coder.access.finish_task("T2") == [id]

@@ -186,7 +186,7 @@ def test_what_waits_is_found_by_nothing_until_it_is_approved(memos: Shell) -> No
     memos.write("tea.html", PAGE)
     done = memos("ingest", "tea.html", "--quarantine", "--no-embed", "--json")
     assert done.record["quarantined"] == done.record["added"] == 1
-    assert "memos review" in done.err
+    assert "memos quarantine" in done.err
     (row,) = memos("review", "--json").records
     assert (row["state"], row["suspicions"]) == ("quarantined", [])
     assert memos("search", "green tea", "--json").records == []

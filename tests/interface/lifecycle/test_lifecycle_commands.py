@@ -43,7 +43,7 @@ def test_many_are_archived_and_restored_by_a_filter(memos: Shell) -> None:
     assert found(memos) == [other]
     assert memos("restore", "--tag", "pets", "--json").record == {"cubes": 2, "changed": 2}
     assert len(found(memos)) == 3
-    assert "no memory was named" in memos("archive", code=2).err
+    assert "no memories are selected" in memos("archive", code=2).err
     assert "exclude" in memos("archive", other, "--tag", "pets", code=2).err
 
 

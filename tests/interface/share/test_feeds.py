@@ -441,8 +441,8 @@ def test_what_has_no_end_that_anybody_meets_is_published(ann: Shell, bob: Shell,
 
 
 def test_publishing_says_what_to_type(ann: Shell, bob: Shell, place: Path) -> None:
-    assert "memos publish harbour --tag TAG --to" in ann("publish", "harbour", "--yes", code=2).err
-    assert "memos publish ../x" not in ann("publish", "../x", "--tag", "a", "--to", place, code=2).err
+    assert "memos feed publish harbour --tag TAG --to" in ann("publish", "harbour", "--yes", code=2).err
+    assert "memos feed publish ../x" not in ann("publish", "../x", "--tag", "a", "--to", place, code=2).err
     assert "memos key new" in bob("publish", "harbour", "--tag", "a", "--to", place, code=2).err
     assert "no memory" in ann("publish", "harbour", "--tag", "none", "--to", place, "--yes", code=2).err
     assert "SPDX" in publish_fails(ann, place, "--licence", "MIT\nGPL")
@@ -469,7 +469,7 @@ def test_what_a_feed_brings_stays_as_it_is_there(ann: Shell, bob: Shell, place: 
         ("archive", id), ("expire", id, "--at", "30d"), ("mark", "secret", id), ("freeze", id),
     ):  # fmt: skip
         refused = bob(*command, code=14)
-        assert "memos unsubscribe harbour --keep" in refused.err, command
+        assert "memos feed unsubscribe harbour --keep" in refused.err, command
     bob.keep("Bob's own.")
     bob("forget", "--type", "document", "--yes")
     assert texts(bob) == sorted(FACTS)

@@ -482,7 +482,7 @@ def test_what_is_fainter_than_an_adapters_memory_is_left_out() -> None:
     cat, dog = memory("the cat"), memory("the dog")
     made = plan([hit(cat, 1.0), hit(dog, 0.6)], [10, 10], adapters=[learned(cat)])
     assert forms(made) == [("adapter", "the cat", 0)]
-    assert reasons(made) == ["fainter than what an adapter holds"]
+    assert reasons(made) == ["scores below a memory that an adapter knows"]
 
 
 def test_where_everything_is_asked_for_an_adapter_must_hold_it_all() -> None:

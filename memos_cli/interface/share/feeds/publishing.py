@@ -112,7 +112,7 @@ def propose(
     if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
-            f"name memories, and where to: memos publish {name} --tag TAG --to FOLDER",
+            f"name memories, and where to: memos feed publish {name} --tag TAG --to FOLDER",
         )
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
@@ -227,7 +227,9 @@ def _wanted(
     made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
-            raise UsageError(f"{name} was withdrawn", f"say again what: memos publish {name} --tag TAG")
+            raise UsageError(
+                f"{name} was withdrawn", f"select memories again: memos feed publish {name} --tag TAG"
+            )
         made = PublishOptions.of(known.wanted)
     if made and made.licence and not _LICENCE.fullmatch(made.licence):
         raise UsageError(f"{made.licence!r} is not an SPDX expression", "--licence CC-BY-4.0")
@@ -312,4 +314,4 @@ def _require_same(session: Session, change: Transaction, proposal: Proposal) -> 
 
 
 def _changed(proposal: Proposal) -> Conflict:
-    return Conflict("something has changed since this was shown", f"memos publish {proposal.name}")
+    return Conflict("something has changed since this was shown", f"memos feed publish {proposal.name}")

@@ -101,12 +101,14 @@ def subscribe(
         )
     if (there := feeds.by_name(session.vault.unrestricted, called)) is not None:
         if (there.principal, there.url) != (session.principal, registry.url):
-            raise UsageError(f"there is a feed named {called!r} already", f"memos subscribe {url} --as NAME")
+            raise UsageError(
+                f"there is a feed named {called!r} already", f"memos feed subscribe {url} --as NAME"
+            )
         if quarantine is not None:
             with session.vault.change(session.principal, session.now()) as change:
                 feeds.set_quarantine(change, there, quarantine)
         return update(session, called, on_bytes)
-    require_trust(session, found.signer, trust=trust, hint=f"memos subscribe {url} --trust")
+    require_trust(session, found.signer, trust=trust, hint=f"memos feed subscribe {url} --trust")
     with session.vault.change(session.principal, session.now()) as change:
         feeds.follow(
             change, called, registry.url, found.index.name, found.signer, quarantine=bool(quarantine)
@@ -197,7 +199,7 @@ def named(session: Session, name: str) -> Feed:
     for feed in mine:
         if feed.url == normal(name):
             return feed
-    raise UsageError(f"no feed is named {name!r}", "`memos subscribe` lists them")
+    raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
 
 
 class _Overtaken(MemosError):
@@ -209,7 +211,7 @@ class _Overtaken(MemosError):
 
 def _accepted(feed: Feed, found: Signed) -> Signed:
     """Return an index that may follow the one before. Raises Refused."""
-    hint = f"memos unsubscribe {feed.name}, then memos subscribe {feed.url} --trust"
+    hint = f"memos feed unsubscribe {feed.name}, then memos feed subscribe {feed.url} --trust"
     if found.index.name != feed.publication:
         raise Refused(
             f"{feed.url} is the publication {found.index.name} now, not {feed.publication}",
@@ -285,7 +287,7 @@ def _take(
         if now is not None and now.sha256 == found.sha256:  # another update came first
             return replace(done, current=True)
         if now is None or now.serial != feed.serial:
-            raise _Overtaken(f"another update of {feed.name} came first", f"memos update {feed.name}")
+            raise _Overtaken(f"another update of {feed.name} came first", f"memos feed update {feed.name}")
         changed = []
         for item in items:
             what = feeds.put(change, feed, item)

@@ -1,0 +1,1 @@
+"""Rights, tokens and the audit log."""

@@ -1,0 +1,1 @@
+"""Search the vault, and answer questions from it."""

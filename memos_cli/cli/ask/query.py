@@ -1,0 +1,130 @@
+"""``memos query``."""
+
+from __future__ import annotations
+
+import os
+import time as clock
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from memos_cli.cli.ask.batch import Batch, answer_batch
+from memos_cli.cli.context import State, nothing_found
+from memos_cli.cli.inputs import read_argument, read_time
+from memos_cli.cli.options import Filters, Model, Now, arg, opt
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cli.output import Output
+    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.results import Answer
+
+_ANSWER = "Answer"
+"""Section of the options on how the answer is written."""
+_LOADED = clock.perf_counter()
+
+
+def query(
+    state: State,
+    filters: Filters,
+    question: Annotated[str, arg("[QUESTION]", "The question, or - for stdin.")] = "",
+    model: Model = None,
+    explain: Annotated[bool, opt("--explain", "Show the plan; do not run the model.")] = False,
+    quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", _ANSWER)] = False,
+    generate: Annotated[bool, opt("--generate", "Let the model write the answer.", _ANSWER)] = False,
+    text: Annotated[
+        bool, opt("--text", "Read memories as text, even if a saved state exists.", _ANSWER)
+    ] = False,
+    max_tokens: Annotated[
+        int, opt("--max-tokens", "Length of the answer. Default: query.max_tokens.", _ANSWER, min=0)
+    ] = 0,
+    temperature: Annotated[
+        float | None,
+        opt("--temperature", "Randomness; 0 is none. Default: query.temperature.", _ANSWER, min=0),
+    ] = None,
+    seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
+    system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
+    now: Now = "",
+    batch: Batch = "",
+) -> None:
+    """Answer a question from your memories, and list the sources.
+
+    The answer quotes up to three sentences word for word, the most likely first. The model writes the answer
+    with --generate, if it has a billion parameters or more, or if an adapter was trained on the answer. The
+    setting query.answer changes the default. A time in the question ("last month", "上个月") restricts the
+    search. If no memory answers the question, memos says so and names the nearest one. --batch works as in
+    `memos search`; each answer line is the object of --json.
+
+    Exit codes: 3 if a line of a batch fails, 15 if the model is missing.
+
+    \b
+    Example:
+      memos query "Which port does the staging database use?"
+      memos query "What did we decide last month?" --explain
+      memos query "Summarize the meeting" --generate
+    """
+    from memos_cli.cli.results.answers import answer_row, plan_lines, plan_row, source_rows
+
+    if batch and question:
+        raise UsageError("a question and --batch do not go together", "put the question into the batch")
+    if quote and generate:
+        raise UsageError("--quote and --generate do not go together", "choose one")
+    output = state.output
+    with state.open(reader=model) as memos:
+        from memos_cli.interface.options import AnswerOptions
+
+        moment = read_time(memos, now) if now else None
+        way = "quote" if quote else "model" if generate else ""
+        manner = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, moment, way)
+        ask = partial(memos.query, options=manner)
+        if batch:
+            answer_batch(
+                state,
+                memos,
+                batch,
+                filters,
+                0,
+                lambda request, filter, _: answer_row(ask(request, filter=filter)),
+            )
+            return
+        filter = filters.read(memos)
+        request = read_argument(output, question)
+        if explain:
+            plan = memos.plan(request, filter=filter, options=manner)
+            record = {"question": request, "plan": plan_row(plan), "sources": source_rows(plan)}
+            output.result(record, *plan_lines(plan))
+        elif output.json:
+            output.record(answer_row(ask(request, filter=filter, started=process_age())))
+        else:
+            # A written answer is printed as it is generated; a quoted one follows with its sources.
+            write = partial(output.text, end="")
+            _print_rest(memos, output, ask(request, filter=filter, started=process_age(), on_text=write))
+
+
+def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
+    """Print what follows the text of an answer: its sources, or the nearest memory, and the notes."""
+    from memos_cli.cli.results.answers import nearest_line, quoted_lines, source_lines
+
+    output.text("")
+    lines = (
+        quoted_lines(answer) if answer.mode == "quote" else source_lines(answer) if answer.answered else []
+    )
+    for line in lines:
+        output.text(line)
+    if not answer.answered and answer.nearest:
+        output.text(nearest_line(answer.nearest.cube))
+    if not answer.answered and not answer.nearest and memos.is_empty():
+        output.note(nothing_found(memos))
+    output.notes(answer.plan.notes)
+    if answer.unsupported:
+        output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")
+
+
+def process_age() -> float:
+    """Return the seconds since this process started, by the kernel (Linux); else since its imports."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return clock.clock_gettime(clock.CLOCK_BOOTTIME) - started
+    except (OSError, ValueError, IndexError, AttributeError):
+        return clock.perf_counter() - _LOADED

@@ -1,0 +1,1 @@
+"""Put memories in: files, folders, exports of other programs."""

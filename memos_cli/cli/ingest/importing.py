@@ -1,0 +1,142 @@
+"""``memos import``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from memos_cli.cli.context import State
+from memos_cli.cli.ingest.options import (
+    READING,
+    Embed,
+    Encoding,
+    NewTags,
+    Quarantine,
+    Secrets,
+    quarantine_policy,
+    read_options,
+    report_rest,
+)
+from memos_cli.cli.options import DryRun, arg, opt
+from memos_cli.counts import counted
+
+if TYPE_CHECKING:
+    from memos_cli.interface.importing.import_job import Imported
+    from memos_cli.interface.memory import Memos
+
+SHOWN = 20
+"""Sources that a dry run lists one by one."""
+_BUNDLE = "Bundles of memos"
+"""Section of the options for bundles (mip)."""
+
+
+def import_(
+    state: State,
+    path: Annotated[Path, arg("PATH", "A file, a folder or a zip archive; - for stdin.")],
+    kind: Annotated[
+        str,
+        opt(
+            "--from KIND",
+            "chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl or mip. Default: detect it.",
+            READING,
+        ),
+    ] = "",
+    tag: NewTags = None,
+    secrets: Secrets = "",
+    encoding: Encoding = "",
+    quarantine: Quarantine = None,
+    embed: Embed = True,
+    trust: Annotated[bool, opt("--trust", "Trust its signer from now on.", _BUNDLE)] = False,
+    identity: Annotated[str, opt("--identity FILE", "age key file that decrypts it.", _BUNDLE)] = "",
+    with_grants: Annotated[
+        bool, opt("--with-grants", "Apply its grants to memories that are new here.", _BUNDLE)
+    ] = False,
+    reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Import exports of ChatGPT, Claude, mem0, notes, … and memos.
+
+    Other formats: MemOS, Letta, MCP's memory server, OPML, CSV, and JSON lines such as those of `memos list
+    --json`. Memories that exist already are not stored again, so you can import a newer export after an older
+    one. Memories that did not come from this export stay unchanged. Archives are read without unpacking;
+    nothing in them is executed.
+
+    Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
+
+    \b
+    Example:
+      memos import ~/Downloads/chatgpt-export.zip --dry-run
+      memos import agent.af --quarantine
+      memos export --tag team | memos import - --vault ~/team
+    """
+    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+    from memos_cli.interface.options import IngestOptions
+
+    output = state.output
+    with state.open() as memos:
+        hints = read_options(memos, secrets, encoding)
+        wishes = IngestOptions(
+            hints=hints,
+            terms=NewMemoryFields(tags=tuple(tag or ())),
+            quarantine=quarantine_policy(memos, quarantine),
+            reread=reread,
+        )
+        with (
+            _file_of(path, memos) as file,
+            output.progress("memories", "vectors") as (count_drafts, count_vectors),
+        ):
+            made = memos.import_export(
+                file, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
+                with_grants=with_grants, on_drafts=count_drafts, on_vectors=count_vectors,
+                on_source=output.note if output.verbose else lambda uri: None,
+            )  # fmt: skip
+    sources = [dict(zip(("uri", "title", "memories"), each, strict=True)) for each in made.sources]
+    known = {"kind": made.kind, "sources": sources, "links": made.links, "pinned": made.pinned}
+    output.result({**known, "dry_run": dry_run, **asdict(made.done)}, *_lines(made, dry_run))
+    report_rest(state, made.done, partly=bool(made.sources))
+
+
+def _lines(made: Imported, dry_run: bool) -> Iterator[str]:
+    count = sum(memories for _, _, memories in made.sources)
+    yield f"{made.kind}: {counted(count, 'memory')} of {counted(len(made.sources), 'source')}"
+    if not dry_run:
+        parts = ("added", "versions", "unchanged", "embedded")
+        yield "  ".join(f"{part} {getattr(made.done, part)}" for part in parts)
+        return
+    for uri, title, memories in made.sources[:SHOWN]:
+        yield f"  {memories:6} {title or uri}"
+    if (more := len(made.sources) - SHOWN) > 0:
+        yield f"  and {more} more"
+
+
+@contextmanager
+def _file_of(path: Path, memos: Memos) -> Iterator[Path]:
+    """Yield a file that can be read repeatedly: ``path``, or a private copy of standard input."""
+    if str(path) != "-":
+        yield path
+        return
+    data = sys.stdin.buffer.read()
+    from memos_cli.infrastructure.storage.scratch import scratch_folder
+
+    with scratch_folder(memos.vault.folder) as folder:
+        file = folder / f"stdin{_ending(data)}"
+        file.touch(0o600)
+        file.write_bytes(data)
+        yield file
+
+
+def _ending(data: bytes) -> str:
+    """Return the file name ending that fits this content: it helps to recognise what it is."""
+    start, *rest = data.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)
+    if start.startswith((b"{", b"[")):
+        try:
+            is_line = isinstance(json.loads(start), dict)
+        except (ValueError, RecursionError):
+            is_line = False
+        return ".jsonl" if is_line and rest and rest[0].strip() else ".json"
+    return ".opml" if b"<opml" in data[:1000] else ".csv" if b"," in start else ""

@@ -1,0 +1,1 @@
+"""List, change, archive, link and forget memories."""

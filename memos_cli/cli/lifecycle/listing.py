@@ -1,0 +1,193 @@
+"""Commands that show memories: list, show, history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from memos_cli.cli.context import State, nothing_found
+from memos_cli.cli.help_layout import FILTER, OUTPUT
+from memos_cli.cli.inputs import read_time
+from memos_cli.cli.options import AsOf, Filters, Id, opt
+from memos_cli.cli.output import excerpt
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cube import Cube
+    from memos_cli.interface.lifecycle.linking import LinkStep
+    from memos_cli.interface.results import MemoryDetails
+
+
+def list_(
+    state: State,
+    filters: Filters,
+    limit: Annotated[int, opt("--limit -n", "At most N memories; 0 is all.", OUTPUT, min=0)] = 0,
+    oldest: Annotated[bool, opt("--oldest", "Oldest first.", OUTPUT)] = False,
+    states: Annotated[
+        list[str] | None, opt("--state STATE", "In this state, such as archived; all: any.", FILTER)
+    ] = None,
+    payload: Annotated[str, opt("--payload FORM", "plaintext, activation or parametric.", FILTER)] = "",
+    as_of: AsOf = "",
+) -> None:
+    """List memories, saved states and adapters, newest first.
+
+    \b
+    Example:
+      memos list --tag work --after 30d
+      memos list --state archived --json | jq -r .id
+      memos list --payload activation
+      memos list --as-of "last week"
+    """
+    from memos_cli.cli.results.derived import Derived
+    from memos_cli.cube import PAYLOADS, STATES
+
+    if payload not in ("", "plaintext") and (filters.tags or filters.types or filters.source):
+        raise UsageError("--tag, --type and --source are for memories", f"memos list --payload {payload}")
+    with state.open() as memos:
+        filter = filters.read(memos)
+        if states:
+            filter = replace(filter, states=STATES if "all" in states else tuple(states))
+        every = PAYLOADS if not filters.types else ("plaintext",)  # states and adapters have no semantic type
+        filter = replace(filter, payloads=(payload,) if payload else every)
+        derived = Derived(memos.activations(), memos.adapters())
+        found: Iterable[Cube]
+        if as_of:
+            at = read_time(memos, as_of)
+            found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
+        else:
+            found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        state.output.listing(
+            found,
+            derived.record,
+            "id, time, type, text, from",
+            derived.cells,
+            empty=lambda: nothing_found(memos),
+        )
+
+
+def show(
+    state: State,
+    id: Id,
+    graph: Annotated[bool, opt("--graph", "Follow its links instead.")] = False,
+    depth: Annotated[int, opt("--depth", "Number of links to follow with --graph.", min=1)] = 2,
+) -> None:
+    """Show a memory and check that its source still matches.
+
+    The id of a saved state or an adapter shows what it was made from, and how an adapter passed its tests.
+
+    \b
+    Example:
+      memos show 01K3ZQ
+      memos show 01K3ZQ --graph --depth 3
+    """
+    from memos_cli.cli.results.derived import activation_row, adapter_row
+    from memos_cli.cli.results.memories import cube_row, link_row
+
+    output = state.output
+    if graph:
+        with state.open() as memos:
+            steps = memos.walk(id, depth=depth)
+        for step in steps:
+            cube = step.cube
+            link = link_row(step.link)
+            output.result(
+                {"depth": step.depth, "id": cube.id, "text": cube.text, "link": link}, _step_line(step)
+            )
+        return
+    with state.open() as memos:
+        shown = memos.show(id)
+    row = cube_row(shown.cube)
+    own: dict[str, Any] = {}
+    if shown.activation:
+        own = {"activation": activation_row(shown.activation)}
+    elif shown.parametric:
+        own = {"parametric": adapter_row(shown.parametric)}
+    if output.json:
+        places = [_place(asdict(place)) for place in shown.places]
+        states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
+        output.record({**row, "places": places, "states": states, "adapters": adapters, **own})
+        return
+    for line in _lines(shown, row, next(iter(own.values()), {})):
+        output.text(line)
+
+
+def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> Iterator[str]:
+    """Yield a memory, a state or an adapter for a person; ``facts`` are what only the last two have."""
+    from memos_cli.cli.results.derived import (
+        adapter_line,
+        facts_lines,
+        lessons_line,
+        report_lines,
+        state_line,
+    )
+    from memos_cli.cli.results.memories import TIMES
+    from memos_cli.zones import show_time
+
+    times = {name: getattr(shown.cube, name) for name in TIMES}
+    row |= {name: show_time(time) for name, time in times.items() if time is not None}
+    parts = [row.pop("text")]
+    if facts:
+        if shown.parametric:
+            facts["lessons"] = lessons_line(facts["lessons"])
+            recipe = "\n".join(("recipe", *facts_lines(facts["recipe"]))) if facts["recipe"] else ""
+            parts = ["\n".join(report_lines(facts.pop("report"))), recipe]
+            facts.pop("recipe")
+        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts.pop("sources")]
+        parts = [*filter(None, parts), "\n".join(read)]
+        row |= {name.replace("_", " "): value for name, value in facts.items() if name != "fingerprint"}
+    for name in ("source", "span"):
+        row.pop(name)
+    for name, value in row.items():
+        if value not in (None, "", [], False):
+            yield f"{name:<9} {', '.join(value) if isinstance(value, list) else value}"
+    for place in shown.places:
+        is_edited = 0 < place.version < shown.cube.version
+        edited = f"; it has version {place.version}, edited since" if is_edited else ""
+        yield f"{'source':<9} {place.source}:{place.span.start}-{place.span.end} ({place.reads}{edited})"
+    for state in shown.states:
+        yield f"{'saved in':<9} {state.id}  {state_line(state)}"
+    for adapter in shown.adapters:
+        yield f"{'adapter':<9} {adapter.id}  {adapter_line(adapter)}"
+    yield from (f"\n{part}" for part in parts)
+
+
+def _step_line(step: LinkStep) -> str:
+    way = ""
+    if step.link:
+        leads_here = step.link.source_id != step.cube.id
+        way = f"{step.link.kind} -> " if leads_here else f"<- {step.link.kind} "
+    return f"{'  ' * step.depth}{way}{step.cube.id}  {excerpt(step.cube.text, 60)}"
+
+
+def _place(place: dict[str, Any]) -> dict[str, Any]:
+    span = [place["span"]["start"], place["span"]["end"]]
+    return {**place, "span": span, "version": place["version"] or None}
+
+
+def history(state: State, id: Id) -> None:
+    """Show all versions of a memory, and what happened to it.
+
+    \b
+    Example:
+      memos history 01K3ZQ
+    """
+    from memos_cli.cube import format_time
+    from memos_cli.zones import show_time
+
+    with state.open() as memos:
+        past = memos.history(id)
+    versions = [{**asdict(v), "created": format_time(v.created)} for v in past.versions]
+    audit = [{**asdict(row), "time": format_time(row.time)} for row in past.audit]
+    lines = []
+    for row in past.audit:
+        version = f"version {row.version}" if row.version else ""
+        lines.append(
+            f"{show_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
+        )
+    for old in past.versions:
+        if old.text:  # a state or an adapter has none
+            lines.append(
+                f"\n--- version {old.version}, {show_time(old.created)}, {old.principal}\n{old.text}"
+            )
+    state.output.result({"id": past.id, "versions": versions, "audit": audit}, *lines)

@@ -1,0 +1,1 @@
+"""Results as JSON objects, lines and pictures."""

@@ -1,0 +1,1 @@
+"""Bundles, feeds and signing keys: what leaves the vault, and what comes from others."""

@@ -1,0 +1,139 @@
+"""``memos promote`` and ``memos demote``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+from memos_cli.cli.context import State
+from memos_cli.cli.inputs import read_ids
+from memos_cli.cli.options import DryRun, Ids, Model, Selection, opt
+from memos_cli.cli.output import aligned
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.interface.results import Demoted
+    from memos_cli.operation.states.activation import Promoted
+
+_TRAINING = "Adapters (--to parametric)"
+"""Section of the options that only adapters have."""
+
+
+def promote(
+    state: State,
+    selection: Selection,
+    to: Annotated[str, opt("--to FORM", "activation: a saved state. parametric: an adapter.")] = "",
+    pinned: Annotated[bool, opt("--pinned", "Only the pinned memories (of --view).")] = False,
+    model: Model = None,
+    name: Annotated[str, opt("--name", "Name of the adapter.", _TRAINING)] = "",
+    qa: Annotated[str, opt("--qa FILE", "Add questions and answers, JSONL; - for stdin.", _TRAINING)] = "",
+    lessons: Annotated[
+        str, opt("--lessons FILE", "Train only with these questions (--dump).", _TRAINING)
+    ] = "",
+    dump: Annotated[str, opt("--dump FILE", "Write the questions to FILE; do not train.", _TRAINING)] = "",
+    steps: Annotated[int, opt("--steps", "Training steps. Default: by the questions.", _TRAINING, min=0)] = 0,
+    max_minutes: Annotated[
+        float, opt("--max-minutes", "Longest training, in minutes; 0 is no limit.", _TRAINING, min=0)
+    ] = 0,
+    dry_run: DryRun = False,
+) -> None:
+    """Save memories as a model state, or train an adapter on them.
+
+    --to activation reads them once and saves the state as one document. A query whose best memory is in it
+    loads the whole document. The answers are exactly those that the text gives.
+
+    --to parametric trains an adapter (LoRA) of the model for minutes, with questions made from the memories,
+    and tests it with questions that it has not seen. memos uses it only if it passes. ^C saves a checkpoint,
+    and the same command continues.
+
+    Promote a state or adapter by its id to make it again from the current text of its memories.
+
+    Exit codes: 1 if the adapter does not pass (its report is stored), 15 without a model.
+
+    \b
+    Example:
+      memos promote --source handbook.md --to activation --dry-run
+      memos promote 01K3ZQ 01K3ZR --to activation
+      memos promote --tag me --to parametric --name "about me"
+      memos promote --tag me --to parametric --dump questions.jsonl
+    """
+    if to not in ("activation", "parametric"):
+        message = f"there is no form {to!r} to promote to" if to else "no form was named"
+        raise UsageError(message, "add --to activation, or --to parametric")
+    own = {"--name": name, "--qa": qa, "--lessons": lessons, "--dump": dump, "--steps": steps,
+           "--max-minutes": max_minutes}  # fmt: skip
+    if to == "activation" and (strange := [option for option, value in own.items() if value]):
+        raise UsageError(f"{strange[0]} is for --to parametric", "memos promote --help")
+    if selection.ids or pinned:  # the view is where they are pinned, not a filter
+        selection = replace(selection, filters=replace(selection.filters, view=""))
+    if bool(selection.ids) + bool(selection.filters) + pinned != 1 or (pinned and to == "parametric"):
+        raise UsageError(
+            "name memories by ids, or by filters, or --pinned (for a state): one of these",
+            "memos promote --help",
+        )
+    if to == "parametric":
+        from memos_cli.cli.adapters.training import read_train_options, train
+
+        with state.open(reader=model) as memos:
+            ids, filter = selection.read(memos)
+            wanted = read_train_options(name, qa, lessons, steps, max_minutes)
+            train(state, memos, ids, filter, wanted, dump=dump, dry_run=dry_run)
+        return
+    with state.open(reader=model) as memos, state.output.progress("tokens") as (count,):
+        ids, filter = selection.read(memos)
+        made = memos.promote(
+            ids, filter=filter if selection.filters else None, view=state.view, pinned=pinned,
+            dry_run=dry_run, on_tokens=count,
+        )  # fmt: skip
+    state.output.result({**asdict(made), "break_even": made.break_even}, *_promoted_lines(made))
+
+
+def _promoted_lines(made: Promoted) -> list[str]:
+    uses = made.break_even
+    return aligned(
+        {
+            "state": (made.id or "would be made") if made.new else f"{made.id or 'exists'}  unchanged",
+            "memories": made.memories,
+            "tokens": f"{made.tokens:,}, of which {made.held:,} in the state",
+            "bytes": f"{made.bytes:,}",
+            "to build": f"{made.seconds:.1f} s",
+            "a use saves": f"{made.saved:.1f} s; "
+            + ("it never pays" if uses is None else f"it pays from use {max(1, uses)} on"),
+        }
+    )
+
+
+def demote(state: State, ids: Ids, model: Model = None, dry_run: DryRun = False) -> None:
+    """Drop saved states and detach adapters; the memories stay.
+
+    Queries read the memories as text from now on. The id of a memory stands for all states and adapters made
+    from it. An adapter is kept, and promoting its memories again attaches it without training. An adapter
+    whose memories are gone first answers its questions, and its answers become memories.
+
+    \b
+    Example:
+      memos demote 01K3ZQ
+      memos list --payload activation --json | jq -r .id | memos demote -
+    """
+    with state.open(reader=model) as memos:
+        done = memos.demote(read_ids(ids), dry_run=dry_run)
+    record = {
+        "ids": [each.id for each in done.states],
+        "bytes": sum(each.state.size for each in done.states),
+        "dry_run": dry_run,
+        "adapters": [each.id for each in done.adapters],
+        "verbalised": list(done.said),
+    }
+    state.output.result(record, *_demoted_lines(done, dry_run))
+    if not (done.states or done.adapters or state.output.json):
+        state.output.note("no state and no adapter is made from these memories")
+
+
+def _demoted_lines(done: Demoted, dry_run: bool) -> Iterator[str]:
+    for state in done.states:
+        yield f"{'would drop' if dry_run else 'dropped'} {state.id}, {state.state.size:,} bytes"
+    for adapter in done.adapters:
+        yield f"{'would detach' if dry_run else 'detached'} {adapter.id}, {adapter.title}"
+    for id in done.said:
+        yield f"stored an answer as {id}"

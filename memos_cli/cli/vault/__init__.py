@@ -1,0 +1,1 @@
+"""The vault as a whole: create, inspect, back up, maintain, and its saved filters."""

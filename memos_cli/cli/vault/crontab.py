@@ -1,0 +1,98 @@
+"""The daily maintenance in crontab and systemd: texts, and the user's crontab."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from memos_cli.errors import MemosError, UsageError
+
+_ARGUMENTS = "maintain --quiet --max-minutes 120"
+
+
+def command(folder: Path) -> str:
+    """Return the command that runs each night, for this program and this vault."""
+    found = shutil.which("memos")
+    program = [str(Path(found).absolute())] if found else [sys.executable, "-m", "memos_cli"]
+    return f"{shlex.join(program)} --vault {shlex.quote(str(folder))} {_ARGUMENTS}"
+
+
+def crontab_line(folder: Path, at: str) -> str:
+    """Return the line of crontab. A per cent sign ends a command there, unless it is escaped."""
+    hour, minute = _time(at)
+    _require_one_line(folder)
+    return f"{minute} {hour} * * *  {command(folder)}  {_mark(folder)}".replace("%", r"\%")
+
+
+def units(folder: Path, at: str) -> dict[str, str]:
+    """Return a service and a timer of systemd, by the name of their files."""
+    hour, minute = _time(at)
+    _require_one_line(folder)
+    name = f"memos-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
+    run, place = (text.replace("%", "%%") for text in (command(folder).replace("$", "$$"), str(folder)))
+    return {
+        f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos maintenance of "
+        f"{place}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
+        f"~/.config/systemd/user/{name}.timer": "[Unit]\nDescription=memos maintenance, each night\n"
+        "\n[Timer]\n"
+        f"OnCalendar=*-*-* {hour:02}:{minute:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+    }
+
+
+def change_crontab(folder: Path, line: str | None) -> bool:
+    """Put ``line`` into the user's crontab, in place of an older one of this vault; None removes it.
+
+    Returns whether anything changed. All other lines stay as they are.
+    """
+    before = _crontab("-l")
+    mark = os.fsencode(_mark(folder).replace("%", r"\%"))
+    lines = [each for each in before.split(b"\n") if not each.rstrip().endswith(mark)]
+    if lines[-1:] == [b""]:
+        lines.pop()
+    after = b"".join(each + b"\n" for each in [*lines, *([os.fsencode(line)] if line else [])])
+    if after == before:
+        return False
+    _crontab("-", after)
+    return True
+
+
+def _crontab(argument: str, text: bytes | None = None) -> bytes:
+    """Run ``crontab`` and return what it prints. As bytes: other lines may be in any encoding."""
+    try:
+        done = subprocess.run(
+            [shutil.which("crontab") or "/usr/bin/crontab", argument],
+            input=text,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+    except FileNotFoundError as error:
+        raise MemosError("the program crontab is not installed", "memos cron --systemd") from error
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode and not (argument == "-l" and "no crontab" in said):
+        raise MemosError(f"crontab: {said}", "crontab -e")
+    return done.stdout if argument == "-l" and not done.returncode else b""
+
+
+def _require_one_line(folder: Path) -> None:
+    if not {"\n", "\r", "\0"}.isdisjoint(command(folder)):
+        raise UsageError(
+            f"crontab and systemd cannot run with the folder {str(folder)!r}: its name has a line break",
+            "move the vault to a path without line breaks",
+        )
+
+
+def _time(at: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
+    if match is None:
+        raise UsageError(f"{at!r} is not a time of day", "--at 03:30")
+    return int(match[1]), int(match[2])
+
+
+def _mark(folder: Path) -> str:
+    return f"# memos: {folder}"
