@@ -32,14 +32,10 @@ def ingest(
     tag: NewTags = None,
     type: Annotated[str, opt("--type TYPE", "fact, preference, instruction, event, …", STORING)] = "",
     time: Annotated[str, opt("--time TIME", "Time of memories that have none of their own.", STORING)] = "",
-    expires: Annotated[
-        str, opt("--expires WHEN", "When they expire: 30d, 2026-12-31, 'after 3 uses'.", STORING)
-    ] = "",
-    priority: Annotated[
-        int, opt("--priority N", "Higher ones keep their states and adapters longer.", STORING)
-    ] = 0,
+    expires: Annotated[str, opt("--expires WHEN", "Expiry: 30d, 2026-12-31, 'after 3 uses'.", STORING)] = "",
+    priority: Annotated[int, opt("--priority N", "Higher: states and adapters stay longer.", STORING)] = 0,
     sensitivity: Annotated[
-        str, opt("--sensitivity LEVEL", "open, personal, confidential or secret.", STORING)
+        str, opt("--sensitivity LEVEL", "open, personal, confidential, secret.", STORING)
     ] = "open",
     audience: Annotated[str, opt("--for PRINCIPAL", "Only for agent:NAME; needs --task.", STORING)] = "",
     task: Annotated[str, opt("--task TASK", "`memos access task done TASK` archives them.", STORING)] = "",
