@@ -78,8 +78,9 @@ def find_nearest(name: str, guides: Mapping[str, str]) -> str:
 
     from memos_cli.cli.commands import COMMANDS
 
-    if any(name in commands for commands in COMMANDS.values()):
-        return f"memos {name} --help"
+    for path in (path for commands in COMMANDS.values() for path in commands):
+        if name in (words := path.split()):
+            return f"memos {' '.join(words[: words.index(name) + 1])} --help"
     if similar := get_close_matches(name, guides, n=1):
         return f"memos help {similar[0]}"
     mentions = {topic: text.casefold().count(name) for topic, text in guides.items()}
