@@ -29,12 +29,25 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LIBRARIES = (
-    "cryptography.hazmat.primitives.asymmetric.ed25519", "fsspec.implementations.local", "jinja2.sandbox",
-    "llama_cpp", "numpy", "pyrage", "sqlcipher3.dbapi2", "sqlite_utils", "tomllib",
+    "cryptography.hazmat.primitives.asymmetric.ed25519", "fsspec.implementations.chained",
+    "fsspec.implementations.local", "jinja2.sandbox", "llama_cpp", "numpy", "pyrage", "requests", "sentencex",
+    "sqlcipher3.dbapi2", "sqlite_utils", "tomllib", "typer._click.decorators",
 )  # fmt: skip
 """What commands import on their way, as far as it is installed."""
+TESTS = Path(__file__).resolve().parents[2] / "tests"
 FAILED_TO_END = 99
 """The exit code of a fork that an exception has left: always a finding."""
+_FRESH = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+sys.argv[0] = "memos"
+from bag_of_words import BagOfWords
+from memos_cli.runtime import embedder
+embedder.open_embedder = lambda *_, **__: BagOfWords()
+from memos_cli.cli.app import main
+main()
+"""
+"""A command in a process of its own; it embeds by words, as in a fork."""
 SYLLABLES = tuple(first + vowel for first in "bcdfglmnprst" for vowel in "aeiou")
 
 
@@ -49,6 +62,8 @@ class Run:
     err: str
     seconds: float
     hung: bool = False
+    processor: float = 0.0
+    """Seconds of processor that the command took."""
 
     @property
     def values(self) -> list[Any]:
@@ -165,6 +180,7 @@ def settle(folder: Path) -> None:
 
 
 def _import_all() -> None:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # sqlite_utils would load it: 30 MB to fork
     import typer.main
 
     from memos_cli.cli import app
@@ -196,8 +212,12 @@ def memos(
     kill_after: float | None = None,
     timeout: float = 60.0,
     first: Callable[[], None] | None = None,
+    fresh: bool = False,
 ) -> Run:
-    """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork."""
+    """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork.
+
+    A ``fresh`` command starts a Python interpreter of its own, as a user's command does.
+    """
     given = tuple(str(each) for each in arguments)
     data = stdin.encode() if isinstance(stdin, str) else stdin
     with tempfile.TemporaryFile() as typed, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -208,11 +228,11 @@ def memos(
         start = time.monotonic()
         child = os.fork()
         if child == 0:
-            _be_command(given, (typed, out, err), env or {}, first)
+            _be_command(given, (typed, out, err), env or {}, first, fresh)
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(child, signal.SIGKILL)
-        status, hung = _wait(child, start + timeout)
+        status, hung, processor = _wait(child, start + timeout)
         seconds = time.monotonic() - start
         texts = []
         for stream in (out, err):
@@ -220,7 +240,7 @@ def memos(
             texts.append(stream.read().decode("utf-8", "replace"))
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     code = 0 if ended_by else os.WEXITSTATUS(status)
-    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung)
+    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung, processor=processor)
 
 
 def _be_command(
@@ -228,6 +248,7 @@ def _be_command(
     streams: tuple[BinaryIO, BinaryIO, BinaryIO],
     env: dict[str, str],
     first: Callable[[], None] | None,
+    fresh: bool,
 ) -> None:
     code = FAILED_TO_END
     try:
@@ -240,6 +261,8 @@ def _be_command(
         sys.argv = ["memos", *arguments]
         if first is not None:
             first()
+        if fresh:
+            os.execv(sys.executable, [sys.executable, "-c", _FRESH, *arguments])
         from memos_cli.cli.app import main
 
         main()
@@ -255,14 +278,15 @@ def _be_command(
         os._exit(code & 255)
 
 
-def _wait(child: int, deadline: float) -> tuple[int, bool]:
+def _wait(child: int, deadline: float) -> tuple[int, bool, float]:
+    hung = False
     while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
+        ended, status, used = os.wait4(child, 0 if hung else os.WNOHANG)
         if ended:
-            return status, False
+            return status, hung, used.ru_utime + used.ru_stime
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
-            return os.waitpid(child, 0)[1], True
+            hung = True
         time.sleep(0.001)
 
 
