@@ -16,14 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import TESTS, Campaign, Run, contents, memos
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.database import Connection
     from memos_cli.infrastructure.encryption import Cipher
     from memos_cli.infrastructure.tables import Finding
 
@@ -234,29 +232,9 @@ def fingerprint(vault: Path) -> bytes:
 
 def examine(vault: Path) -> list[Finding]:
     """What ``memos check`` says of a vault: here, because that takes a third of the time."""
-    from memos_cli.infrastructure import check, tables
+    from memos_cli.infrastructure import check
 
-    tables.expected = _expected
     return check.examine(vault, timeout=1.0, cipher=find_cipher(vault))
-
-
-@cache
-def _empty_database() -> bytes:
-    from memos_cli.infrastructure import schema
-    from memos_cli.infrastructure.database import Connection
-
-    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=Connection)) as made:
-        schema.migrate(made)
-        return made.serialize()
-
-
-def _expected() -> Connection:
-    """The database that ``memos check`` compares with, which takes it a third of its time to make."""
-    from memos_cli.infrastructure.database import Connection
-
-    fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
-    fresh.deserialize(_empty_database())
-    return fresh
 
 
 def find_cipher(vault: Path) -> Cipher | None:
