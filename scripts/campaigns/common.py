@@ -31,9 +31,9 @@ from typing import Any, BinaryIO
 LIBRARIES = (
     "cryptography.hazmat.primitives.asymmetric.ed25519", "detect_secrets.core.scan", "encodings.cp1252",
     "encodings.gb18030", "fsspec.implementations.chained", "fsspec.implementations.local", "jinja2.sandbox",
-    "llama_cpp", "markdown_it", "numpy", "phonenumbers.shortnumberinfo", "pyrage", "requests",
-    "semantic_text_splitter", "sentencex", "sqlcipher3.dbapi2", "sqlite_utils", "stdnum.iban", "stdnum.luhn",
-    "sysconfig", "tomllib", "typer._click.decorators", "yaml", "zoneinfo",
+    "llama_cpp", "markdown_it", "numpy.ma", "phonenumbers.shortnumberinfo", "pyrage", "requests",
+    "selectolax.lexbor", "semantic_text_splitter", "sentencex", "sqlcipher3.dbapi2", "sqlite_utils",
+    "stdnum.iban", "stdnum.luhn", "sysconfig", "tomllib", "typer._click.decorators", "yaml", "zoneinfo",
 )  # fmt: skip
 """What commands import on their way, as far as it is installed."""
 TESTS = Path(__file__).resolve().parents[2] / "tests"
