@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Shell, has_models, with_models
+from command import REPOSITORY, Shell, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
 from memos_cli.infrastructure import database
@@ -213,3 +213,27 @@ def test_a_command_that_fails_in_the_middle_has_done_nothing(
     monkeypatch.setattr(Change, "tag", full)
     memos("tag", *ids, "--add", "birds", "--remove", "owls", code=1)
     assert memos("show", ids[0], "--json").record["tags"] == ["owls"]
+
+
+_FAILING_READ = """
+import ctypes, os, sys
+number, folder = int(sys.argv[1]), os.fsencode(sys.argv[2])
+ctypes.CDLL(None).memos_arm(ctypes.c_long(number), 5, 1, 1, folder)  # EIO, of reads, from then on
+sys.argv[:] = ["memos", "list"]
+from memos_cli.cli.app import main
+main()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or not shutil.which("cc"), reason="needs Linux, cc")
+def test_a_disk_that_cannot_be_read_is_not_a_damaged_vault(memos: Shell, tmp_path: Path) -> None:
+    memos.keep("Owls nest low.")
+    source, library = REPOSITORY / "scripts" / "campaigns" / "faults.c", tmp_path / "faults.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    env = {**memos.environment(), "LD_PRELOAD": str(library), "PYTHONWARNINGS": "ignore"}
+    for number in range(2, 12, 3):  # the first ones read VAULT.toml
+        done = subprocess.run(
+            [sys.executable, "-c", _FAILING_READ, str(number), memos.vault], env=env, capture_output=True
+        )
+        assert done.returncode == 1
+        assert b"memos.db cannot be read: Input/output error" in done.stderr or b"disk I/O" in done.stderr

@@ -21,7 +21,7 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, 
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection, begin_writing, connect
+from memos_cli.infrastructure.database import Connection, begin_writing, connect, one_moment
 from memos_cli.infrastructure.encryption import PENDING, Cipher
 from memos_cli.infrastructure.identity import (
     OWN_NAMES,
@@ -261,15 +261,8 @@ class Vault:
     @contextmanager
     def snapshot(self, db: Connection) -> Iterator[Connection]:
         """Open a read transaction: all statements of the block see the vault as of one commit."""
-        if db.in_transaction:
+        with one_moment(db):
             yield db
-            return
-        db.execute("BEGIN")
-        try:
-            yield db
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
 
     def tell_looks(self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0) -> None:
         """Leave in the audit that somebody looked at ``cubes``, and at ``more`` that are not named.
