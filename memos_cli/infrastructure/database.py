@@ -193,6 +193,15 @@ def has_log(path: Path) -> bool:
         return False
 
 
+def require_no_log(path: Path) -> None:
+    """Raise Unwritable if the database at ``path`` is not whole without its log, though nobody has it open.
+
+    To close a database takes in its log. Where that fails, as on a full disk, SQLite reports no error.
+    """
+    if has_log(path):
+        raise Unwritable("memos.db could not be written in full", f"{_DISK}, and try again")
+
+
 @cache
 def _sqlcipher() -> tuple[Any, Any]:
     """The module of SQLCipher, and its connections. Raises UsageError where it is not installed."""

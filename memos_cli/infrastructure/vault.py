@@ -21,7 +21,7 @@ from memos_cli.files import PRIVATE_FILE, hold, make_folder, remove, replacing, 
 from memos_cli.infrastructure import audit
 from memos_cli.infrastructure.blobs import Blobs
 from memos_cli.infrastructure.changes import Change
-from memos_cli.infrastructure.database import Connection, begin_writing, connect, one_moment
+from memos_cli.infrastructure.database import Connection, begin_writing, connect, one_moment, require_no_log
 from memos_cli.infrastructure.encryption import PENDING, Cipher
 from memos_cli.infrastructure.identity import (
     OWN_NAMES,
@@ -443,6 +443,7 @@ def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
     if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
         with replacing(database, scratch=folder / "tmp") as part:
             yield part
+            require_no_log(part)
         return
     # Made here, so that SQLite's own default permissions never apply.
     os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))

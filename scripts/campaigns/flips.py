@@ -258,8 +258,8 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     campaign.counts[f"damage {how}"] += 1
     kept = copy(campaign, vault, "damaged")
     several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
-    # Last comes what leaves a trace that others show: a use is counted, and an export is in the history.
-    several.sort(key=lambda given: "--quote" in given or given[0] == "export")
+    # Last comes what leaves a trace that others show: an export is in the history, and a use is counted.
+    several.sort(key=lambda given: ("--quote" in given, given[0] == "export"))
     *runs, examined = run_all(subject, vault, [*several, CHECK])
     said: list[tuple[str, str, Run]] = []
     before: dict[str, str] = {}
