@@ -35,7 +35,7 @@ _EMBEDDERS = {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-
 _EMBEDDERS |= {"modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder"}
 _NOT_READERS = {"", "clip", "dia", "flux", "pockettts", "qwen3tts", "sd1", "sdxl", "wavtokenizer-dec"}
 _NOT_READERS |= {"dflash", "eagle3", "gemma4-assistant", "t5", "whisper"}
-"""No language models, or none alone: llama.cpp aborts without the text of the encoder or the model to help."""
+"""No language models, or none alone: llama.cpp aborts without the encoder's text or the model to help."""
 _RANK_POOLING = 4
 """llama.h's ``LLAMA_POOLING_TYPE_RANK``: a reranker, which scores pairs and embeds nothing."""
 
