@@ -58,11 +58,7 @@ def memos_in_turn(
             code, seconds, used = end.read_text().split()
             runs.append(Run(arguments, int(code), 0, *texts, float(seconds), processor=float(used)))
             continue
-        runs.append(
-            Run(
-                arguments, last.code, last.signal, texts[0], texts[1], last.seconds, last.hung, last.processor
-            )
-        )
+        runs.append(replace(last, arguments=arguments, out=texts[0], err=texts[1]))
         break
     shutil.rmtree(folder)
     return runs
