@@ -160,6 +160,8 @@ def main(
     campaign = Campaign(name, given.seed, given.seconds, given.count, folder, chosen)
     try:
         work(campaign)
+    except KeyboardInterrupt:
+        print("interrupted")
     finally:
         if given.keep:
             print(f"kept {folder}")

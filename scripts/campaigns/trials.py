@@ -38,8 +38,8 @@ def try_command(
     ``watch`` runs in the process of the undisturbed run, before it. For each of ``more`` it is disturbed once
     more, from the same start.
     """
-    before = user.look()
     user.save()
+    before = user.look()
     undisturbed = _run(user, command, watch)
     if undisturbed.code not in command.codes or undisturbed.broke:
         user.campaign.find(f"{command.kind}: an undisturbed run fails", run=undisturbed)

@@ -132,7 +132,9 @@ class World:
         return done
 
     def save(self) -> None:
-        """Remember the files as they are."""
+        """Remember the files as they are, and nothing of what was read before."""
+        self._known.clear()
+        self._examined.clear()
         for folder in (self.area, self.reader):
             _copy(folder, self._saved / folder.name)
 
