@@ -236,7 +236,8 @@ def memos(
 ) -> Run:
     """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork.
 
-    A ``fresh`` command starts a Python interpreter of its own, as a user's command does.
+    A ``fresh`` command starts a Python interpreter of its own, as a user's command does. It has hung after
+    ``timeout`` seconds, or more on a busy machine.
     """
     given = tuple(str(each) for each in arguments)
     data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -252,7 +253,8 @@ def memos(
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(child, signal.SIGKILL)
-        status, hung, processor = _wait(child, start + timeout)
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # processes that share a processor
+        status, hung, processor = _wait(child, start + timeout * busy)
         seconds = time.monotonic() - start
         texts = []
         for stream in (out, err):
