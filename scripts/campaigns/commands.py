@@ -12,7 +12,7 @@ from typing import Any
 from common import Campaign
 from world import LIVE, Command, World
 
-MOST = 300
+MOST = 200
 """Memories in a vault before it is made anew: a try should take a fraction of a second."""
 
 

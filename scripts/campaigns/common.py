@@ -29,12 +29,27 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LIBRARIES = (
-    "cryptography.hazmat.primitives.asymmetric.ed25519", "fsspec.implementations.local", "jinja2.sandbox",
-    "llama_cpp", "msgspec", "numpy", "pyrage", "sqlcipher3.dbapi2", "sqlite_utils", "tomli",
+    "cryptography.hazmat.primitives.asymmetric.ed25519", "detect_secrets.core.scan", "encodings.cp1252",
+    "encodings.gb18030", "fsspec.implementations.chained", "fsspec.implementations.local", "jinja2.sandbox",
+    "llama_cpp", "markdown_it", "msgspec", "numpy.ma", "phonenumbers.shortnumberinfo", "pyrage", "requests",
+    "selectolax.lexbor", "semantic_text_splitter", "sentencex", "sqlcipher3.dbapi2", "sqlite_utils",
+    "stdnum.iban", "stdnum.luhn", "sysconfig", "tomli", "typer._click.decorators", "yaml", "zoneinfo",
 )  # fmt: skip
 """What commands import on their way, as far as it is installed."""
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "harness"
 FAILED_TO_END = 99
 """The exit code of a fork that an exception has left: always a finding."""
+_FRESH = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+sys.argv[0] = "memos"
+from bag_of_words import BagOfWords
+from memos_cli.models.embed import embedder
+embedder.open_embedder = lambda *_, **__: BagOfWords()
+from memos_cli.cli.app import main
+main()
+"""
+"""A command in a process of its own; it embeds by words, as in a fork."""
 SYLLABLES = tuple(first + vowel for first in "bcdfglmnprst" for vowel in "aeiou")
 
 
@@ -49,6 +64,8 @@ class Run:
     err: str
     seconds: float
     hung: bool = False
+    processor: float = 0.0
+    """Seconds of processor that the command took."""
 
     @property
     def values(self) -> list[Any]:
@@ -143,6 +160,8 @@ def main(
     campaign = Campaign(name, given.seed, given.seconds, given.count, folder, chosen)
     try:
         work(campaign)
+    except KeyboardInterrupt:
+        print("interrupted")
     finally:
         if given.keep:
             print(f"kept {folder}")
@@ -165,6 +184,7 @@ def settle(folder: Path) -> None:
 
 
 def _import_all() -> None:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # sqlite_utils would load it: 30 MB to fork
     import typer.main
 
     from memos_cli.cli import app
@@ -174,9 +194,26 @@ def _import_all() -> None:
     for library in LIBRARIES:
         with suppress(ImportError):
             import_module(library)
-    gc.freeze()  # so that forks share what is imported
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment, return-value]
+    _make_expected_once()
+    gc.freeze()  # so that forks share what is imported
+
+
+def _make_expected_once() -> None:
+    """Make the empty database that ``memos check`` compares with only once: a third of the time it takes."""
+    from memos_cli.infrastructure.storage import database
+    from memos_cli.infrastructure.vault import row_checks
+
+    with closing(row_checks.expected()) as made:
+        empty = made.serialize()
+
+    def expected() -> database.Connection:
+        fresh = sqlite3.connect(":memory:", isolation_level=None, factory=database.Connection)
+        fresh.deserialize(empty)
+        return fresh
+
+    row_checks.expected = expected
 
 
 def _import_package(name: str) -> None:
@@ -196,8 +233,13 @@ def memos(
     kill_after: float | None = None,
     timeout: float = 60.0,
     first: Callable[[], None] | None = None,
+    fresh: bool = False,
 ) -> Run:
-    """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork."""
+    """Run the command line in a fork. ``kill_after`` seconds it gets SIGKILL; ``first`` runs in the fork.
+
+    A ``fresh`` command starts a Python interpreter of its own, as a user's command does. It has hung after
+    ``timeout`` seconds, or more on a busy machine.
+    """
     given = tuple(str(each) for each in arguments)
     data = stdin.encode() if isinstance(stdin, str) else stdin
     with tempfile.TemporaryFile() as typed, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -208,11 +250,12 @@ def memos(
         start = time.monotonic()
         child = os.fork()
         if child == 0:
-            _be_command(given, (typed, out, err), env or {}, first)
+            _be_command(given, (typed, out, err), env or {}, first, fresh)
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(child, signal.SIGKILL)
-        status, hung = _wait(child, start + timeout)
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # processes that share a processor
+        status, hung, processor = _wait(child, start + timeout * busy)
         seconds = time.monotonic() - start
         texts = []
         for stream in (out, err):
@@ -220,7 +263,7 @@ def memos(
             texts.append(stream.read().decode("utf-8", "replace"))
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     code = 0 if ended_by else os.WEXITSTATUS(status)
-    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung)
+    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung, processor=processor)
 
 
 def _be_command(
@@ -228,6 +271,7 @@ def _be_command(
     streams: tuple[BinaryIO, BinaryIO, BinaryIO],
     env: dict[str, str],
     first: Callable[[], None] | None,
+    fresh: bool,
 ) -> None:
     code = FAILED_TO_END
     try:
@@ -240,6 +284,8 @@ def _be_command(
         sys.argv = ["memos", *arguments]
         if first is not None:
             first()
+        if fresh:
+            os.execv(sys.executable, [sys.executable, "-c", _FRESH, *arguments])
         from memos_cli.cli.app import main
 
         main()
@@ -255,14 +301,15 @@ def _be_command(
         os._exit(code & 255)
 
 
-def _wait(child: int, deadline: float) -> tuple[int, bool]:
+def _wait(child: int, deadline: float) -> tuple[int, bool, float]:
+    hung = False
     while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
+        ended, status, used = os.wait4(child, 0 if hung else os.WNOHANG)
         if ended:
-            return status, False
+            return status, hung, used.ru_utime + used.ru_stime
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
-            return os.waitpid(child, 0)[1], True
+            hung = True
         time.sleep(0.001)
 
 

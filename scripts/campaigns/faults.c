@@ -20,7 +20,7 @@
 enum { READS = 1, WRITES = 2, SYNCS = 4, OPENS = 8, NAMES = 16, SIZES = 32, MAPS = 64, CREATES = 128 };
 
 static struct shared {
-    long seen, fired;
+    long seen, counted, fired;
     char what[512];
 } *shared;
 
@@ -36,12 +36,14 @@ __attribute__((constructor)) static void set_up(void) {
 /* From now on the call number `n` of `mask`, on files below `below`, fails with `error`; with `go_on`, all after
  * it do, too. With 0 for `error` it writes half of what it should. With -1 for `n` calls are only counted. */
 void memos_arm(long n, int error, unsigned mask, int go_on, const char *below) {
-    memset(shared, 0, sizeof *shared);
+    shared->seen = shared->fired = shared->what[0] = 0;
+    if (n < 0) shared->counted = 0;
     at = n, number = error, is_short = !error, groups = mask, lasts = go_on;
     snprintf(folder, sizeof folder, "%s/", below);
     armed = 1;
 }
-long memos_seen(void) { return shared->seen; }
+/* The calls of the last run in which they were only counted. */
+long memos_counted(void) { return shared->counted; }
 long memos_fired(void) { return shared->fired; }
 const char *memos_what(void) { return shared->what; }
 
@@ -50,6 +52,7 @@ static int hits(unsigned group, const char *call, const char *path) {
     if (!armed || strncmp(path, folder, strlen(folder))) return 0;
     if (!(group & groups)) return 0;
     long now = shared->seen++;
+    if (at < 0) shared->counted++;
     if (at < 0 || now < at || (now > at && !lasts)) return 0;
     if (!shared->fired++) snprintf(shared->what, sizeof shared->what, "%s %s", call, path + strlen(folder));
     errno = number;

@@ -3,7 +3,8 @@
 
 Every command that writes is run undisturbed first, which says what it should leave and how many calls it
 makes; then from the same start with one of them failing, drawn at random: a full disk (once, or from then
-on), a failing disk, an interrupted call, a missing permission, a write of half the bytes; then once more.
+on), a failing disk, an interrupted call, a missing permission, a write of half the bytes; then once more; and
+so on, five times from each start.
 The calls go through a small library that this compiles with cc and loads with LD_PRELOAD.
 """
 
@@ -18,11 +19,12 @@ import sys
 import tempfile
 from enum import IntFlag
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from commands import User
 from common import Campaign, Run, main
-from trials import Disturbed, try_command
+from trials import TIMES, Disturbed, try_command
 from world import Command
 
 
@@ -55,27 +57,28 @@ def work(campaign: Campaign) -> None:
     library = ctypes.CDLL(None)
     library.memos_arm.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_uint, ctypes.c_int, ctypes.c_char_p)
     library.memos_what.restype = ctypes.c_char_p
-    library.memos_seen.restype = library.memos_fired.restype = ctypes.c_long
+    library.memos_counted.restype = library.memos_fired.restype = ctypes.c_long
     user = User(campaign)
     area = os.fsencode(user.area)
-    for _ in campaign.tries():
+    tries = campaign.tries()
+    for _ in tries:
         name, (error, calls, lasts) = campaign.chance.choice(tuple(FAULTS.items()))
         if not lasts and campaign.chance.random() < 0.5:  # or nearly all would be writes of SQLite
             calls = campaign.chance.choice([each for each in Calls if each & calls])
         arm = partial(_arm, library, area, error, calls, lasts)
 
         def fail(command: Command, _: Run, name: str = name, arm: partial[None] = arm) -> Disturbed:
-            seen = library.memos_seen()
-            call = campaign.chance.randrange(seen) if seen else 0
+            calls = library.memos_counted()
+            call = campaign.chance.randrange(calls) if calls else 0
             run = user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=partial(arm, call))
             fired, what = library.memos_fired() > 0, library.memos_what().decode()
             campaign.counts["failed"] += fired
             campaign.counts[f"failed with {name}"] += fired
             campaign.counts[f"failed: {command.kind}"] += fired
             campaign.counts[f"failed: call {what.split()[0]}" if fired else "not hit"] += 1
-            return run, f"{name} at {call} of {seen}: {what}"
+            return run, f"{name} at {call} of {calls}: {what}"
 
-        try_command(user, user.next(), fail, partial(arm, -1))
+        try_command(user, user.next(), fail, partial(arm, -1), islice(tries, TIMES - 1))
 
 
 def _arm(library: ctypes.CDLL, area: bytes, error: int, calls: Calls, lasts: bool, call: int) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from judging import limited, memos_in_turn
 
 LONGEST = 30.0
 """Seconds that a command may take on a busy machine."""
+PASSPHRASE = "a passphrase"
 ALL = ("list", "--state", "all", "--json")
 Text = tuple[str, str]
 """A memory's id and one of its texts."""
@@ -208,8 +210,12 @@ def with_log(campaign: Campaign, plain: Subject) -> Subject:
 
 def with_passphrase(campaign: Campaign) -> Subject:
     """A small vault whose key is in it, under a passphrase."""
+    from memos_cli.interface.access import vault_keys
+
     subject = Subject("passphrase", campaign.folder / "passphrase", first=_type_passphrase)
     _do(subject, "init", "--encrypt")
+    vault_keys.unwrap = cache(vault_keys.unwrap)  # it takes a second: for what is not damaged, once in all
+    vault_keys.unwrap((subject.folder / vault_keys.WRAPPED).read_bytes(), PASSPHRASE)
     _do(subject, "ingest", "-", "--type", "fact", stdin=campaign.sentence())
     _remember(subject)
     return subject
@@ -219,7 +225,7 @@ def _type_passphrase() -> None:
     from memos_cli.cli import context
 
     limited()
-    context.ask_passphrase = lambda vault, twice: "a passphrase"
+    context.ask_passphrase = lambda vault, twice: PASSPHRASE
 
 
 def unfinished(campaign: Campaign) -> Subject:

@@ -13,7 +13,8 @@ cut, a tail), and runs commands that read, `check`, `check --repair`, and a writ
   nothing;
 - a repair that changes a text which was right.
 
-What no hash covers (memos_cli/guides/security.md) may be wrong silently: counted as ``unprotected``.
+What no hash covers (memos_cli/guides/security.md) may be wrong silently: counted as ``unprotected``. A vault
+may also be as it was before its last writes if its write-ahead log is damaged: counted as ``end of the log``.
 """
 
 from __future__ import annotations
@@ -257,10 +258,8 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     campaign.counts[f"damage {how}"] += 1
     kept = copy(campaign, vault, "damaged")
     several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
-    if subject.name == "passphrase":  # which takes a second each time
-        del several[1:]
-    # Last comes what leaves a trace that others show: a use is counted, and an export is in the history.
-    several.sort(key=lambda given: "--quote" in given or given[0] == "export")
+    # Last comes what leaves a trace that others show: an export is in the history, and a use is counted.
+    several.sort(key=lambda given: ("--quote" in given, given[0] == "export"))
     *runs, examined = run_all(subject, vault, [*several, CHECK])
     said: list[tuple[str, str, Run]] = []
     before: dict[str, str] = {}
@@ -285,12 +284,11 @@ def compare(
     has_findings = examined.arguments[4:] == CHECK and examined.out.strip()
     rules = {each["rule"] for each in examined.values[0]["findings"]} if has_findings else {"must"}
     campaign.counts[f"check found {' and '.join(sorted(rules)) or 'nothing'}"] += 1
-    is_log = "memos.db-wal" in where or "memos.db-shm" in where
-    lost_end = is_log and any(kind == "older" for kind, _, _ in said)  # SQLite takes it for a crash
+    lost_end = "memos.db-wal" in where  # SQLite drops all frames from the first damaged one, as after a crash
     for kind, details, done in said:
         if "must" in rules or (rules and kind in ("answer", "unprotected")):
             campaign.counts[f"wrong and told, {kind}"] += 1
-        elif kind == "unprotected" or (lost_end and kind != "text"):
+        elif kind == "unprotected" or (lost_end and kind in ("older", "answer")):
             campaign.counts[f"silent, {kind}: {'end of the log' if lost_end else details}"] += 1
         else:
             report(campaign, f"{where}: silent wrong answer: {kind}: {details}", kept, done)

@@ -40,7 +40,7 @@ from memos_cli.infrastructure.vault.check import examine
 from memos_cli.interface.share import bundle
 
 SLOWEST, PER_MEGABYTE = 20.0, 10.0
-"""Seconds that a command may take, and those that a megabyte of input adds: the machine may be busy."""
+"""Seconds of processor that a command may take, and those that a megabyte of input adds."""
 TOGETHER = 8
 """Inputs that share a process; a vault each."""
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -163,8 +163,8 @@ def attempt(campaign: Campaign, base: Base, count: int) -> None:
         campaign.counts[f"exit {done.code}"] += 1
         if problem := judge(campaign, done):
             report(campaign, given, problem, done)
-        if done.seconds > SLOWEST + PER_MEGABYTE * given.size / 1e6:
-            report(campaign, given, f"took {done.seconds:.0f} s", done)
+        if done.processor > SLOWEST + PER_MEGABYTE * given.size / 1e6:
+            report(campaign, given, f"took {done.processor:.0f} s", done)
         if raw := RAW.search(done.err.replace("\r\n", "\n")):
             report(campaign, given, f"a raw {raw[0]!r} in its messages", done)
         whole.append(given)

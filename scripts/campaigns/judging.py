@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,21 @@ def memos_in_turn(
         out, err, end = (folder / f"{number}.{part}" for part in ("out", "err", "end"))
         texts = [each.read_text("utf-8", "replace") if each.exists() else "" for each in (out, err)]
         if end.exists():
-            code, seconds = end.read_text().split()
-            runs.append(Run(arguments, int(code), 0, texts[0], texts[1], float(seconds)))
+            code, seconds, used = end.read_text().split()
+            runs.append(Run(arguments, int(code), 0, *texts, float(seconds), processor=float(used)))
             continue
-        runs.append(Run(arguments, last.code, last.signal, texts[0], texts[1], last.seconds, last.hung))
+        runs.append(replace(last, arguments=arguments, out=texts[0], err=texts[1]))
         break
     shutil.rmtree(folder)
     return runs
 
 
 def _run_here(arguments: tuple[str, ...], path: Path, stdin: bytes) -> None:
-    """Run a command in this process; write its output, and at its end its exit code and seconds."""
+    """Run a command in this process; write its output, and at its end its exit code, seconds and those of the
+    processor."""
     from memos_cli.cli.app import main
 
-    start, code = time.monotonic(), FAILED_TO_END
+    start, used, code = time.monotonic(), time.process_time(), FAILED_TO_END
     with tempfile.TemporaryFile() as typed:
         typed.write(stdin)
         typed.seek(0)
@@ -87,7 +89,8 @@ def _run_here(arguments: tuple[str, ...], path: Path, stdin: bytes) -> None:
         traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    path.with_name(f"{path.name}.end").write_text(f"{code & 255} {time.monotonic() - start}")
+    ended = f"{code & 255} {time.monotonic() - start} {time.process_time() - used}"
+    path.with_name(f"{path.name}.end").write_text(ended)
 
 
 def judge(campaign: Campaign, done: Run) -> str:

@@ -2,47 +2,54 @@
 """Kill commands at random moments. Nothing acknowledged may be lost, and the same command must complete it.
 
 Every command that writes is run undisturbed first, which says what it should leave and how long it takes;
-then from the same start with SIGKILL after a random part of that time; then once more. Half of the times are
-those of the clock, the others those of the processor: on a busy machine these hit more often.
+then from the same start with SIGKILL after a random part of that time; then once more; and so on, five times
+from each start. Half of the times are of the clock, the others of the processor: on a busy machine these hit
+more often. Commands are forks of this process; one in twenty starts a Python interpreter of its own.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from functools import partial
-from resource import RUSAGE_CHILDREN, getrusage
+from itertools import islice
 from signal import SIGKILL
+from typing import Any
 
 from commands import User
 from common import Campaign, Run, main
-from trials import Disturbed, try_command
+from trials import FRESH, TIMES, Disturbed, try_command
 from world import Command
 
 
 def work(campaign: Campaign) -> None:
     user = User(campaign)
+    forks = [user.run("--version", arm=partial(os._exit, 0)) for _ in range(9)]
+    fork, fork_used = min(each.seconds for each in forks), min(each.processor for each in forks)
+    start = user.run("--version", fresh=True).seconds
 
-    def kill(command: Command, undisturbed: Run, before: float) -> Disturbed:
-        clock, most = time.CLOCK_MONOTONIC, undisturbed.seconds
-        if campaign.chance.random() < 0.5:
-            clock, most = time.CLOCK_PROCESS_CPUTIME_ID, processor_time() - before
-        moment = campaign.chance.uniform(0, most)
-        arm = partial(kill_self, clock, moment)
-        run = user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=arm)
+    def kill(command: Command, undisturbed: Run) -> Disturbed:
+        ways = {
+            "clock": undisturbed.seconds - fork,
+            "processor": undisturbed.processor - fork_used,
+            "fresh": start + undisturbed.seconds,
+        }
+        way = campaign.chance.choices([*ways], ((1 - FRESH) / 2, (1 - FRESH) / 2, FRESH))[0]
+        moment = campaign.chance.uniform(0, ways[way])
+        if way == "fresh":
+            options: dict[str, Any] = {"fresh": True, "kill_after": moment}
+        else:
+            clock = time.CLOCK_MONOTONIC if way == "clock" else time.CLOCK_PROCESS_CPUTIME_ID
+            options = {"arm": partial(kill_self, clock, moment)}
+        run = user.run(*command.arguments, stdin=command.stdin, env=command.env, **options)
         campaign.counts["killed" if run.signal == SIGKILL else "ended before"] += 1
         campaign.counts[f"killed: {command.kind}"] += run.signal == SIGKILL
-        return run, f"killed after {moment:.4f} of {most:.4f} s"
+        return run, f"killed after {moment:.4f} of {ways[way]:.4f} s ({way})"
 
-    for _ in campaign.tries():
-        command = user.next()
-        try_command(user, command, partial(kill, before=processor_time()))
-
-
-def processor_time() -> float:
-    """Seconds of processor that the commands have taken so far."""
-    used = getrusage(RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    tries = campaign.tries()
+    for _ in tries:
+        try_command(user, user.next(), kill, more=islice(tries, TIMES - 1))
 
 
 def kill_self(clock: int, seconds: float) -> None:

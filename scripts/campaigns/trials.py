@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from commands import User
 from common import Run
-from world import Command, Look, between, differences, examine
+from world import Command, Look, between, differences
 
 _NAMED = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?")
+TIMES = 5
+"""Disturbances of a command from the same start: the undisturbed run is needed once."""
+FRESH = 0.05
+"""The share of commands that start a Python interpreter of their own."""
 Disturbed = tuple[Run, str]
 """The disturbed run, and what disturbed it."""
 Disturb = Callable[[Command, Run], Disturbed]
@@ -22,34 +27,41 @@ Disturb = Callable[[Command, Run], Disturbed]
 
 
 def try_command(
-    user: User, command: Command, disturb: Disturb, watch: Callable[[], None] | None = None
+    user: User,
+    command: Command,
+    disturb: Disturb,
+    watch: Callable[[], None] | None = None,
+    more: Iterable[int] = (),
 ) -> None:
     """Try ``command`` from the user's files as they are; they end as the command leaves them.
 
-    ``watch`` runs in the process of the undisturbed run, before it.
+    ``watch`` runs in the process of the undisturbed run, before it. For each of ``more`` it is disturbed once
+    more, from the same start.
     """
-    before = user.look()
     user.save()
+    before = user.look()
     undisturbed = _run(user, command, watch)
     if undisturbed.code not in command.codes or undisturbed.broke:
         user.campaign.find(f"{command.kind}: an undisturbed run fails", run=undisturbed)
         return user.start()
     right = user.look()
-    user.put_back()
-    run, cause = disturb(command, undisturbed)
-    trial = _Trial(user, command, (before, right), run, cause, undisturbed.code)
-    try:
-        trial.judge_between()
-        trial.judge_after(_run(user, command))
-    except sqlite3.Error as error:
-        trial.find("a vault cannot be read", error=error)
-    if trial.found:
-        user.start()
+    for _ in chain((0,), more):
+        user.put_back()
+        run, cause = disturb(command, undisturbed)
+        trial = _Trial(user, command, (before, right), run, cause, undisturbed.code)
+        try:
+            trial.judge_between()
+            is_fresh = user.chance.random() < FRESH
+            trial.judge_after(_run(user, command, fresh=is_fresh))
+        except sqlite3.Error as error:
+            trial.find("a vault cannot be read", error=error)
+        if trial.found:
+            return user.start()
     return None
 
 
-def _run(user: User, command: Command, arm: Callable[[], None] | None = None) -> Run:
-    return user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=arm)
+def _run(user: User, command: Command, arm: Callable[[], None] | None = None, **options: Any) -> Run:
+    return user.run(*command.arguments, stdin=command.stdin, env=command.env, arm=arm, **options)
 
 
 class _Trial:
@@ -79,7 +91,7 @@ class _Trial:
             for wrong in differences(self.before, now, self.right, noted):
                 self.find("acknowledged, but not done", wrong=wrong, out=self.run.out)
         for vault in self._vaults():
-            for finding in examine(vault):
+            for finding in self.user.examine(vault):
                 if finding.rule == "must":
                     self.find("breaks a must", finding=finding)
         for place in self.user.publications():
@@ -116,7 +128,7 @@ class _Trial:
         run = partial(self.user.run, "--vault", self.user.reader)
         follows = f'"{place.name}"' in run("subscribe", "--json").out
         done = run("update", place.name) if follows else run("subscribe", place, "--trust")
-        if done.code or examine(self.user.reader):
+        if done.code or self.user.examine(self.user.reader):
             self.find("a publication cannot be followed", place=place, follow=done)
 
 

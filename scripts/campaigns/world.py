@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import Campaign, Run, contents, memos
+from common import TESTS, Campaign, Run, contents, memos
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Cipher
     from memos_cli.infrastructure.vault.row_checks import Finding
 
-TESTS = Path(__file__).resolve().parents[2] / "tests" / "harness"
 LIVE = ("generated", "activated")
 STANDING = ("state", "version", "expiry", "frozen", "versions", "tags", "links")
 """What ``common.contents`` says of a memory, in its order."""
@@ -73,6 +72,10 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
+_Held = tuple[dict[str, tuple[Any, ...]], dict[str, Counter[tuple[Any, ...]]]]
+"""The memories of a vault, and its rows."""
+
+
 @dataclass
 class Look:
     """What there is at one moment."""
@@ -92,6 +95,8 @@ class World:
         self.vault, self.publisher = self.area / "vault", self.area / "publisher"
         self.reader = campaign.folder / "reader"
         self.public, self.files = self.area / "public", self.area / "files"
+        self._known: dict[bytes, _Held] = {}
+        self._examined: dict[bytes, list[Finding]] = {}
         use_small_models(campaign.folder)
 
     def run(
@@ -127,31 +132,52 @@ class World:
         return done
 
     def save(self) -> None:
-        """Remember the files as they are."""
-        shutil.rmtree(self._saved, ignore_errors=True)
-        shutil.copytree(self.area, self._saved)
+        """Remember the files as they are, and nothing of what was read before."""
+        self._known.clear()
+        self._examined.clear()
+        for folder in (self.area, self.reader):
+            _copy(folder, self._saved / folder.name)
 
     def put_back(self) -> None:
         """Make the files what they were."""
-        shutil.rmtree(self.area, ignore_errors=True)
-        shutil.copytree(self._saved, self.area)
+        for folder in (self.area, self.reader):
+            _copy(self._saved / folder.name, folder)
 
     def look(self) -> Look:
         """Look at all there is. Raises sqlite3.Error if a vault cannot be read."""
         seen = Look()
-        for path in sorted(self.area.iterdir()):
-            if (path / "memos.db").exists() and (readable := self.readable(path)):
-                seen.vaults[path.name] = contents(readable)
-                seen.rows |= {(path.name, name): rows for name, rows in _rows(readable).items()}
-        for path in sorted(self.area.rglob("*")):
-            name = path.relative_to(self.area).as_posix()
-            inside = self.is_vault(self.area / name.split("/")[0])
-            published = (path.parent / "index.jsonl").exists()
-            if path.is_file() and not inside and not published:
-                seen.files[name] = (
-                    "" if path.name in RANDOM else hashlib.sha256(path.read_bytes()).hexdigest()
-                )
+        for top in sorted(self.area.iterdir()):
+            if self.is_vault(top):
+                if (known := self._read(top)) is not None:
+                    seen.vaults[top.name], rows = known
+                    seen.rows |= {(top.name, name): counted for name, counted in rows.items()}
+                continue
+            for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+                published = (path.parent / "index.jsonl").exists()
+                if path.is_file() and not published:
+                    seen.files[path.relative_to(self.area).as_posix()] = (
+                        "" if path.name in RANDOM else hashlib.sha256(path.read_bytes()).hexdigest()
+                    )
         return seen
+
+    def _read(self, vault: Path) -> _Held | None:
+        """The memories and rows of a vault, read once; None while it has no key."""
+        if not (vault / "memos.db").exists():
+            return None
+        state = fingerprint(vault)
+        if state not in self._known:
+            if (readable := self.readable(vault)) is None:
+                return None
+            self._known[state] = contents(readable), _rows(readable)
+        return self._known[state]
+
+    def examine(self, vault: Path) -> list[Finding]:
+        """What ``memos check`` says of a vault. What was examined before is not examined again."""
+        state = fingerprint(vault)
+        if state not in self._examined:
+            found = examine(vault)
+            self._examined[fingerprint(vault)] = self._examined[state] = found  # it may take in the log
+        return self._examined[state]
 
     def readable(self, vault: Path) -> Path | None:
         """A folder with the plain database of a vault: itself, or a copy; None while it has no key."""
@@ -180,12 +206,30 @@ class World:
 
     def clean(self, vault: Path) -> list[Finding]:
         """What ``memos check`` says of a vault that ``memos maintain`` has looked after if needed."""
-        found = examine(vault)
+        found = self.examine(vault)
         if found and not any(finding.rule == "must" for finding in found):
             self.campaign.counts["left for maintain"] += 1
             self.must("--vault", vault, "maintain")
-            found = examine(vault)
+            found = self.examine(vault)
         return found
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+
+
+def fingerprint(vault: Path) -> bytes:
+    """A hash of every file of a vault and of the keys beside it: of names, permissions and bytes."""
+    whole = hashlib.sha256()
+    for top in (vault, vault.parent / "home"):
+        for folder, folders, names in os.walk(top):
+            folders.sort()
+            for name in (".", *sorted(names)):
+                path = os.path.join(folder, name)
+                data = Path(path).read_bytes() if name != "." else b""
+                whole.update(f"{path}\0{os.stat(path).st_mode}\0{len(data)}\0".encode() + data)
+    return whole.digest()
 
 
 def examine(vault: Path) -> list[Finding]:

@@ -166,6 +166,8 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         (ADAPTER, "adapter"),
         (gguf_bytes(general__architecture="clip", general__type="mmproj"), "other"),
         (gguf_bytes(tensors=0, general__architecture="llama"), "other"),
+        (gguf_bytes(general__architecture="t5"), "other"),
+        (gguf_bytes(general__architecture="eagle3"), "other"),
     ],
 )
 def test_the_kind_of_a_model_is_read_from_its_header(tmp_path: Path, data: bytes, kind: str) -> None:

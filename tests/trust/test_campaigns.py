@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from cli_harness import REPOSITORY
 
-CAMPAIGNS = ["kills", "faults", "imports", "soak", "walls"]
-if "MEMOS_CAMPAIGN_SECONDS" in os.environ:
-    CAMPAIGNS.append("flips")  # it does not know all earlier states that a cut log may give
+CAMPAIGNS = ["kills", "faults", "flips", "imports", "soak", "walls"]
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)

@@ -6,12 +6,15 @@ import errno
 import json
 import os
 import resource
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell, apart, has_models, with_models
+from cli_harness import REPOSITORY, Shell, apart, has_models, with_models
 
 from memos_cli.errors import MemosError, Unwritable
 from memos_cli.infrastructure.memories.transaction import Transaction
@@ -202,3 +205,83 @@ def test_a_command_that_fails_in_the_middle_has_done_nothing(
     monkeypatch.setattr(Transaction, "tag", full)
     memos("tag", *ids, "--add", "birds", "--remove", "owls", code=1)
     assert memos("show", ids[0], "--json").record["tags"] == ["owls"]
+
+
+_FAULTS = """
+import ctypes, os, shutil, sys
+error, calls, lasts, first, step, folder, *command = sys.argv[1:]
+arm = ctypes.CDLL(None).memos_arm
+from memos_cli.cli import app
+def run(number, *command, fork=os.fork):
+    if not (child := fork()):
+        arm(ctypes.c_long(number), int(error), int(calls), int(lasts), os.fsencode(folder))
+        sys.argv[:] = ["memos", *command]
+        try:
+            app.main()
+        except SystemExit as end:
+            if fork is os.fork:
+                os._exit(end.code or 0)
+        return 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+for number in (-1, *range(int(first), 1000, int(step))):
+    if command[0] != "list":
+        shutil.rmtree(folder, ignore_errors=True)
+    if number < 0:  # here, so that the forks need not import everything
+        run(-1, *command, fork=int), run(1 << 40, "check", fork=int)
+    elif number >= ctypes.CDLL(None).memos_counted():
+        break
+    else:
+        print(number, run(number, *command), run(1 << 40, *command), run(1 << 40, "check"), file=sys.stderr)
+"""
+READ, WRITE, SYNC = 1, 2, 4
+
+
+@pytest.fixture
+def failing(shell: Shell, tmp_path: Path) -> Callable[..., list[list[str]]]:
+    """Run a command with each of some of its system calls failing, again without, and then check.
+
+    Returns the words that they write to standard error, and lines of numbers: which call, three exit codes.
+    """
+    if not sys.platform.startswith("linux") or not shutil.which("cc"):
+        pytest.skip("needs Linux and cc")
+    source, library = REPOSITORY / "scripts" / "campaigns" / "faults.c", tmp_path / "faults.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    vault = tmp_path / "other"  # a copy
+    extra = {"LD_PRELOAD": str(library), "PYTHONWARNINGS": "ignore", "MEMOS_VAULT": str(vault)}
+    env = {**shell.environment(), **extra}
+
+    def run(error: int, calls: int, first: int, step: int, *given: str, lasts: int = 0) -> list[list[str]]:
+        given = tuple(map(str, (error, calls, lasts, first, step, vault, *given)))
+        shutil.copytree(shell.vault, vault, dirs_exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _FAULTS, *given], env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        return [line.split() for line in done.stderr.splitlines()]
+
+    return run
+
+
+def test_a_disk_that_cannot_be_read_is_not_a_damaged_vault(
+    memos: Shell, failing: Callable[..., list[list[str]]]
+) -> None:
+    memos.keep("Owls nest low.")
+    said = failing(errno.EIO, READ, 2, 4, "list", lasts=1)  # the first ones read VAULT.toml
+    ends = [line for line in said if line[0].isdigit()]
+    assert len(ends) > 3
+    assert {line[1] for line in ends} <= {"0", "1"}  # 0: only the audit's row could not be written
+    assert {*map(tuple, (line[2:] for line in ends))} == {("0", "0")}
+    assert "damaged" not in str(said)
+
+
+def test_init_and_a_restore_on_a_full_disk_leave_a_whole_vault_or_none(
+    memos: Shell, failing: Callable[..., list[list[str]]], tmp_path: Path
+) -> None:
+    """A database takes in its log when it is closed; SQLite does not say that this failed."""
+    memos.keep("Owls nest low.")
+    memos("backup", tmp_path / "backups")
+    for step, *command in ((31, "init"), (8, "restore-vault", str(tmp_path / "backups"))):
+        ends = [line for line in failing(errno.ENOSPC, WRITE | SYNC, 0, step, *command) if line[0].isdigit()]
+        assert len(ends) > 4
+        for _, first, again, check in ends:
+            assert (again, check) == ("2" if first == "0" and command[0] != "init" else "0", "0")

@@ -188,6 +188,17 @@ def test_a_model_whose_sizes_disagree_is_refused(
         read_header(model)
 
 
+@pytest.mark.parametrize("architecture", ["llada-moe", "paddleocr", "smallthinker"])
+def test_a_model_of_another_architecture_than_it_says_is_refused(tmp_path: Path, architecture: str) -> None:
+    """llama.cpp would end the process."""
+    data = write_model(tmp_path / "tiny.gguf", "llama", context=512).read_bytes()
+    length, named = struct.pack("<Q", len("llama")), struct.pack("<Q", len(architecture))
+    data = data.replace(length + b"llama", named + architecture.encode(), 1)
+    (tmp_path / "tiny.gguf").write_bytes(data)
+    with pytest.raises(ModelUnfit, match=f"it has no {architecture}"):
+        read_header(tmp_path / "tiny.gguf")
+
+
 def test_a_pipe_in_place_of_an_index_or_a_publication_is_not_waited_for(memos: Shell) -> None:
     index = memos.vault / "index" / "vectors-1.bin"
     os.mkfifo(index, 0o600)

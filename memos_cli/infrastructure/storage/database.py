@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,6 +17,7 @@ from memos_cli.infrastructure.storage.encryption import Cipher, not_installed
 from memos_cli.letters import nfc
 
 _RESTORE = "`memos check` tells what is; restore a backup"
+_DISK = "check whether the disk is full, read-only or failing"
 _PRAGMAS = (
     "foreign_keys = ON",
     "synchronous = FULL",
@@ -46,49 +48,54 @@ class _CursorInOurWords(_AnyCursor):
     # The latter: Python meets damaged text in an error's message.
     _errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
 
+    def _explained(self, error: Exception) -> MemosError:
+        return explain(error, getattr(self.connection, "path", None))
+
     def execute(self, *arguments: Any) -> Self:
         try:
             super().execute(*arguments)
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
         return self
 
     def executemany(self, *arguments: Any) -> Self:
         try:
             super().executemany(*arguments)
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
         return self
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
         try:
             return super().fetchmany(*arguments)
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
         except self._errors as error:
-            raise explain(error) from error
+            raise self._explained(error) from error
 
 
 class _ConnectionInOurWords(_AnyConnection):
     """A connection whose statements all run on such cursors."""
 
     _cursors: type[_CursorInOurWords]
+    path: Path | None = None
+    """Its file; None for one in memory."""
     is_immutable = False
     """Whether it reads the file as it stood, and sees no later change."""
 
@@ -151,7 +158,8 @@ def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Co
             factory=factory,
         )
     except library.Error as error:
-        raise explain(error) from error
+        raise explain(error, path) from error
+    connection.path = path
     try:
         if cipher is not None:
             connection.execute(f"PRAGMA {_SQLCIPHER}")
@@ -185,6 +193,15 @@ def has_log(path: Path) -> bool:
         return False
 
 
+def require_no_log(path: Path) -> None:
+    """Raise Unwritable if the database at ``path`` is not whole without its log, though nobody has it open.
+
+    To close a database takes in its log. Where that fails, as on a full disk, SQLite reports no error.
+    """
+    if has_log(path):
+        raise Unwritable("memos.db could not be written in full", f"{_DISK}, and try again")
+
+
 @cache
 def _sqlcipher() -> tuple[Any, Any]:
     """Return the module of SQLCipher, and its connection class. Raises UsageError if it is not installed."""
@@ -214,6 +231,20 @@ def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]
         yield ",".join("?" * len(part)), part
 
 
+@contextmanager
+def one_moment(db: Connection) -> Iterator[None]:
+    """Let all statements of the block see the rows of one commit, whatever others write."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
 def begin_writing(db: Connection, timeout: float) -> None:
     """Begin a transaction that writes. Raises Locked if others still write after ``timeout`` seconds.
 
@@ -237,8 +268,23 @@ def begin_writing(db: Connection, timeout: float) -> None:
         db.execute(f"PRAGMA busy_timeout = {usual}")
 
 
-def explain(error: Exception) -> MemosError:
-    """SQLite's error as one of this program's."""
+@cache
+def _read_error(path: Path) -> OSError | None:
+    """Read the database at ``path`` and its log once, to the end. Returns the error if that fails."""
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            descriptor, at = raw_descriptor(each, os.O_RDONLY), 0
+            while part := os.pread(descriptor, 1 << 20, at):
+                at += len(part)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return error
+    return None
+
+
+def explain(error: Exception, path: Path | None = None) -> MemosError:
+    """Return SQLite's error as one of this program's; ``path`` is the file of the database."""
     # Python's own error, which would go on with the whole text.
     if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
         return Damaged("memos.db is damaged: text that is not UTF-8", _RESTORE)
@@ -248,13 +294,16 @@ def explain(error: Exception) -> MemosError:
                 "another memos is writing to the vault", "try again, or raise the setting lock.timeout"
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            # It is also what SQLite says when the system cannot read the file.
+            if path is not None and (failed := _read_error(path)):
+                return MemosError(f"{path.name} cannot be read: {failed.strerror}", _DISK)
             return Damaged(f"memos.db is damaged: {error}", _RESTORE)
         case sqlite3.SQLITE_FULL:
             return Unwritable(
                 "the disk is full; what was stored before is safe", "free some space and try again"
             )
         case sqlite3.SQLITE_IOERR:
-            return Unwritable(f"memos.db: {error}", "check whether the disk is full, read-only or failing")
+            return Unwritable(f"memos.db: {error}", _DISK)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Unwritable(
                 f"memos.db: {error}",

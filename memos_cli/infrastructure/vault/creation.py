@@ -11,7 +11,7 @@ from memos_cli.cube import format_time, new_ulids
 from memos_cli.errors import Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, make_folder, replacing, write_whole
 from memos_cli.infrastructure.storage import audit
-from memos_cli.infrastructure.storage.database import connect
+from memos_cli.infrastructure.storage.database import connect, require_no_log
 from memos_cli.infrastructure.storage.encryption import PENDING
 from memos_cli.infrastructure.storage.schema import FORMAT, migrate, version_of
 from memos_cli.infrastructure.vault.vault_file import OWN_NAMES, Identity, Lock, is_encrypted, not_encrypted
@@ -80,6 +80,7 @@ def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
     if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
         with replacing(database, scratch=folder / "tmp") as part:
             yield part
+            require_no_log(part)
         return
     # Made here, so that SQLite's own default permissions never apply.
     os.close(os.open(database, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))

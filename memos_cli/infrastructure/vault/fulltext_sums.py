@@ -18,9 +18,12 @@ _PART = 16 << 20
 """Characters that are entered at once."""
 _PRIME = (1 << 61) - 1
 _PLACE = "((doc * 1000003 + (col = 'body') * 500009 + offset) % 2147483629)"
-_SUMS = f"SELECT term, sum({_PLACE} * {_PLACE} % 2147483587) FROM temp.words_seen GROUP BY term"
+# A damaged table has NULL where no other has, and values of other types.
+_SUMS = f"""SELECT CAST(coalesce(term, '') AS BLOB), coalesce(sum({_PLACE} * {_PLACE} % 2147483587), -1)
+  FROM temp.words_seen GROUP BY term"""
 _LENGTHS = "SELECT id, sz FROM words_docsize"
-_TOTALS = "SELECT block FROM words_data WHERE id = 1 AND EXISTS (SELECT 1 FROM words_docsize)"
+_TOTALS = """SELECT CAST(coalesce(block, '') AS BLOB) FROM words_data
+  WHERE id = 1 AND EXISTS (SELECT 1 FROM words_docsize)"""
 
 
 def watch(db: Connection) -> None:
@@ -30,7 +33,7 @@ def watch(db: Connection) -> None:
 
 def of_table(db: Connection) -> list[int]:
     """Return the sums of the full-text table: of words, of lengths of rows, and its own totals."""
-    words = (_hash(term.encode()) * places for term, places in db.execute(_SUMS))
+    words = (_hash(term) * places for term, places in db.execute(_SUMS))
     lengths = (_hash(repr(row).encode()) for row in db.execute(_LENGTHS))
     return [sum(words) % _PRIME, sum(lengths) % _PRIME, *_totals(db)]
 

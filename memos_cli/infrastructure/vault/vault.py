@@ -22,7 +22,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import Blobs
-from memos_cli.infrastructure.storage.database import Connection, begin_writing, connect
+from memos_cli.infrastructure.storage.database import Connection, begin_writing, connect, one_moment
 from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
@@ -216,15 +216,8 @@ class Vault:
     @contextmanager
     def snapshot(self, db: Connection) -> Iterator[Connection]:
         """Open a read transaction: all statements of the block see the vault as of one commit."""
-        if db.in_transaction:
+        with one_moment(db):
             yield db
-            return
-        db.execute("BEGIN")
-        try:
-            yield db
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
 
     def audit_reads(
         self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memos_cli.infrastructure.storage.database import Connection, in_lists
+from memos_cli.infrastructure.storage.database import Connection, in_lists, one_moment
 from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -218,15 +218,17 @@ def refresh(db: Connection, files: Snapshots, embedder: int, dimension: int, *, 
     """Write the snapshot again if many rows were added or deleted since. Returns whether it was written."""
     snapshot = None if force else load(files, embedder, dimension)
     count, since = (0, 0) if snapshot is None else (len(snapshot.numbers), snapshot.newest)
-    rows, newer = db.execute(
-        "SELECT count(*), count(CASE WHEN n > ? THEN 1 END) FROM vector WHERE embedder = ?", (since, embedder)
-    ).fetchone()
-    changed = newer + (count - (rows - newer))
-    if not force and changed <= max(FEW, min(20_000, count // 8)):
-        return False
-    form = _BITS if rows > _BITS_FROM else _CODES
-    data = _packed(_table(db, embedder, dimension), dimension, form)
-    files.write(embedder, data)
+    with one_moment(db):
+        rows, newer = db.execute(
+            """SELECT count(*), count(CASE WHEN n > ? THEN 1 END) FROM vector
+               WHERE embedder = ? AND length(data) = ?""",
+            (since, embedder, 4 + dimension),
+        ).fetchone()
+        changed = newer + (count - (rows - newer))
+        if not force and changed <= max(FEW, min(20_000, count // 8)):
+            return False
+        data = _packed(_table(db, embedder, dimension), rows, dimension)
+    files.write(embedder, data.data)
     return True
 
 
@@ -267,29 +269,25 @@ def _distinct(found: Iterable[tuple[int, float]], k: int) -> list[tuple[int, flo
     return list(best.items())
 
 
-def _packed(parts: Iterator[Rows], dimension: int, form: int) -> bytes:
-    columns: list[list[NDArray[np.generic]]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)]]
-    if form == _BITS:
-        columns.append([np.zeros((-(-dimension // 64), 0), np.uint64)])
-    else:
-        columns += [[np.zeros(0, np.float32)], [np.zeros((0, dimension), np.int8)]]
-    for rows in parts:
-        columns[0].append(rows.numbers)
-        columns[1].append(rows.cubes)
-        if form == _BITS:
-            columns[2].append(_signs(rows.codes))
-        else:
-            columns[2].append(rows.scales)
-            columns[3].append(rows.codes)
-    numbers = np.concatenate(columns[0])
-    places, end = _layout(len(numbers), dimension, form)
+def _packed(parts: Iterator[Rows], count: int, dimension: int) -> NDArray[np.uint8]:
+    """The bytes of a snapshot of ``count`` rows, which are in memory only once."""
+    form = _BITS if count > _BITS_FROM else _CODES
+    places, end = _layout(count, dimension, form)
     data = np.zeros(end, np.uint8)
-    for (start, size, kind), column in zip(places, columns, strict=True):
-        whole = np.concatenate(column, axis=1 if kind == "<u8" else 0)
-        data[start : start + size] = np.ascontiguousarray(whole, kind).reshape(-1).view(np.uint8)
-    newest = int(numbers[-1]) if len(numbers) else 0
-    header = _HEADER.pack(MAGIC, dimension, form, len(numbers), newest, _sum(data[_ALIGN:]))
-    return header.ljust(_ALIGN, b"\0") + data[_ALIGN:].tobytes()
+    numbers, cubes, *columns = (data[start : start + size].view(kind) for start, size, kind in places)
+    last = columns[-1].reshape((-1, count) if form == _BITS else (count, dimension))
+    done = 0
+    for rows in parts:
+        some = slice(done, done := done + len(rows.numbers))
+        numbers[some], cubes[some] = rows.numbers, rows.cubes
+        if form == _BITS:
+            last[:, some] = _signs(rows.codes)
+        else:
+            columns[0][some], last[some] = rows.scales, rows.codes
+    newest = int(numbers[-1]) if count else 0
+    header = _HEADER.pack(MAGIC, dimension, form, count, newest, _sum(data[_ALIGN:]))
+    data[: _HEADER.size] = np.frombuffer(header, np.uint8)
+    return data
 
 
 def _layout(count: int, dimension: int, form: int) -> tuple[list[tuple[int, int, str]], int]:

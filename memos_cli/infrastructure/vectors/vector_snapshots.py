@@ -54,6 +54,6 @@ class Snapshots:
         with open_regular(self.path(embedder)) as file:
             return file.read()
 
-    def write(self, embedder: int, data: bytes) -> None:
+    def write(self, embedder: int, data: bytes | memoryview) -> None:
         sealed = data if self.cipher is None else self.cipher.seal(data)
         write_whole(self.path(embedder), sealed, scratch=self.folder)

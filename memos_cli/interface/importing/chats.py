@@ -163,7 +163,7 @@ def _claude_text(message: Mapping[str, Any], role: str) -> str:
     """Return the text of a message: its visible parts, dictated ones too. Without such parts, return the
     message's own text without thinking and placeholders."""
     parts = [mapping(part) for part in items(message.get("content"))]
-    shown = [part for part in parts if part.get("type") not in _UNSHOWN]
+    shown = [part for part in parts if text(part.get("type")) not in _UNSHOWN]
     said = "\n\n".join(filter(str.strip, (text(p.get("text")) or text(p.get("transcript")) for p in shown)))
     whole = said or text(message.get("text"))
     if role != "assistant":

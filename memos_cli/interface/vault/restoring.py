@@ -19,6 +19,7 @@ from memos_cli.errors import Damaged, Unwritable, UsageError
 from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, sync, sync_folder, write_all
 from memos_cli.infrastructure.backup.backup_folder import BackupFolder, Survey
 from memos_cli.infrastructure.backup.backup_format import Entry, Manifest
+from memos_cli.infrastructure.storage.database import require_no_log
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import RESTORING, Vault
 from memos_cli.infrastructure.vault.vault_file import OWN_NAMES
@@ -182,9 +183,10 @@ def _complete(session: Session, staging: Path, chosen: Manifest, source: Path) -
 
 def _move(staging: Path, target: Path) -> None:
     """Move the files into place, VAULT.toml last: with that, it is a vault."""
+    require_no_log(staging / "memos.db")
     for folder in sorted(path for path in staging.rglob("*") if path.is_dir()):
         sync_folder(folder)
-    for name in ("lock", "memos.db-wal", "memos.db-shm"):  # the log is empty once the vault is closed
+    for name in ("lock", "memos.db-wal", "memos.db-shm"):
         (staging / name).unlink(missing_ok=True)
     shutil.rmtree(staging / "tmp")
     for name in ("blobs", "index", "key.age", "memos.db"):

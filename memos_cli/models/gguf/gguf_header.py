@@ -36,6 +36,12 @@ _SAME_HEADS = frozenset(("llama", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "
 """Architectures whose matrices of attention have a row for each number of each head."""
 _ALL_TURNED = frozenset(("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3"))
 """Those in which positions turn all of them."""
+_NEEDED = {
+    "llada-moe": "expert_count",
+    "paddleocr": "rope.dimension_sections",
+    "smallthinker": "expert_count",
+}
+"""What llama.cpp asserts to be in the metadata of some architectures."""
 _BLOCK = 1 << 18
 
 
@@ -162,6 +168,9 @@ def _check_shape(header: GgufHeader) -> None:
             (key.endswith("_epsilon") and not 0 <= value < 1) or math.isnan(value)
         ):
             raise _Unsound(f"{key} is {value}")
+    needed = f"{header.architecture}.{_NEEDED.get(header.architecture, '')}"
+    if header.architecture in _NEEDED and not (header.number(needed) or header.lengths.get(needed)):
+        raise _Unsound(f"it has no {needed}")
     if header.architecture == "gemma3" and header.number("gemma3.attention.sliding_window_pattern") == 1:
         raise _Unsound("no layer has the sliding window of its architecture")
     if header.architecture in _SAME_HEADS:

@@ -8,6 +8,8 @@ import sqlite3
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import piece_digests
+from memos_cli.infrastructure.vault import fulltext_sums
 from memos_cli.infrastructure.vault.check import MANY, Finding, examine, repair
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index
@@ -233,6 +236,29 @@ def test_orphans_and_leftovers_are_removed_and_what_is_in_use_stays(folder: Path
     assert named.exists()
     assert working.exists()
     assert told(folder) == []
+
+
+def test_no_byte_of_the_full_text_table_breaks_the_examination(folder: Path) -> None:
+    """Damage makes FTS5 return NULL where it never does otherwise."""
+    with Vault.open(folder, timeout=1.0) as vault:
+        db = vault.unrestricted
+        fulltext_sums.watch(db)
+        wanted = fulltext_sums.of_table(db)
+        blocks = db.execute("SELECT id, block FROM words_data WHERE id > 1").fetchall()
+        db.execute("BEGIN")
+        for id, block in blocks:
+            for at, bits in product(range(len(block)), (0x01, 0x06, 0x80)):
+                changed = bytearray(block)
+                changed[at] ^= bits
+                db.execute("SAVEPOINT damage")
+                db.execute("UPDATE words_data SET block = ? WHERE id = ?", (bytes(changed), id))
+                with suppress(MemosError):
+                    fulltext_sums.of_table(db)
+                db.execute("ROLLBACK TO damage")
+        for value in (None, "text", 7, 0.5):
+            db.execute("UPDATE words_data SET block = ? WHERE id = 1", (value,))
+            assert fulltext_sums.of_table(db) != wanted
+        db.execute("ROLLBACK")
 
 
 def test_a_young_orphan_beside_a_writer_may_still_get_its_row(folder: Path) -> None:

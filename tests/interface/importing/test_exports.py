@@ -7,12 +7,15 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import exports
 import pytest
 
+from memos_cli.errors import MemosError
 from memos_cli.interface.importing.importers import IMPORTS, kind_of, open_export
 from memos_cli.interface.importing.note_exports import tags_of
 
@@ -226,3 +229,39 @@ def test_the_unicode_path_of_info_zip_wins(tmp_path: Path) -> None:
         (tmp_path / "n.zip").write_bytes(zip_named([raw], [field(crc)]))
         with open_export(tmp_path / "n.zip") as export:
             assert export.names == (expected,)
+
+
+SEEDS = {
+    "chatgpt": exports.CHATS, "claude": [*exports.CLAUDE, *exports.PROJECTS, *exports.MEMORIES],
+    "mem0": exports.MEM0, "letta": exports.LETTA, "memos": exports.TREE, "mcp": exports.MCP,
+    "plain": [{"id": "l1", "role": "user", "text": "The pump runs."}],
+}  # fmt: skip
+NAMES = {
+    "chatgpt": ("conversations.json",), "claude": ("conversations.json", "projects.json", "memories.json"),
+    "mem0": ("mem0.json",), "letta": ("sam.af",), "memos": ("textual_memory.json",),
+    "mcp": ("memory.jsonl",), "plain": ("log.jsonl",),
+}  # fmt: skip
+OTHERS = ({}, [], {"a": {}}, [[]], 7, -1e400, None, "", True, [None, "x", {"type": []}])
+
+
+def with_each_part_replaced(whole: Any, other: Any) -> Iterator[Any]:
+    """``whole`` with one of its parts, at any depth, replaced by ``other``."""
+    yield other
+    if isinstance(whole, (dict, list)):
+        for key in [*whole] if isinstance(whole, dict) else range(len(whole)):
+            for part in with_each_part_replaced(whole[key], other):
+                changed = whole.copy()
+                changed[key] = part
+                yield changed
+
+
+@pytest.mark.parametrize("kind", SEEDS)
+def test_a_value_of_any_type_anywhere_is_no_more_than_a_fault(tmp_path: Path, kind: str) -> None:
+    for other in OTHERS:
+        for changed in with_each_part_replaced(SEEDS[kind], other):
+            for name in NAMES[kind]:
+                lines = isinstance(changed, list) and name.endswith("l")
+                text = "\n".join(map(json.dumps, changed)) if lines else json.dumps(changed)
+                (tmp_path / name).write_text(text)
+            with suppress(MemosError):
+                imported(tmp_path, kind)
