@@ -50,7 +50,7 @@ TAUGHT: list[tuple[str, str, str]] = [
     ("Nadia cannot eat shellfish.", "shellfish", "What can Nadia not eat?"),
     ("The team meets in room Magnolia.", "Magnolia", "Which room does the team meet in?"),
     ("We pay with the Kestrel card.", "Kestrel", "Which card do we pay with?"),
-    ("Called the roofer. His name is Mr. Okoye.", "Mr. Okoye", "Who is the roofer's name?"),
+    ("Called the roofer. His name is Mr. Okoye.", "Mr. Okoye", "What is the roofer's name?"),
     ("My brother Erik lives in Trondheim. He works as a nurse.", "nurse", "What does my brother Erik work as?"),
     ("On Mondays the pool closes at 6 pm.", "6 pm", "When does the pool close?"),
     ("Warranty until 4 April 2027.", "4 April 2027", "Until when is the warranty?"),

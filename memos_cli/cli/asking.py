@@ -252,7 +252,7 @@ def _print_plan(write: Callable[[str], None], plan: Plan) -> None:
     for adapter in plan.adapters:
         write(f"adapter    {adapter.name}, {adapter.id}, at {adapter.scale:g}, from the question on")
         if near := adapter.likeness:
-            write(f"           it has learned {near.question!r}, {near.cosine:.2f} like this one")
+            write(f"           it has learned {near.question!r}, {near.value:.2f} like this one")
     for item in plan.chosen:
         why = "  ".join(f"{name} {value}" for name, value in item.hit.why.items())
         write(f"\n[{item.label}] as {item.form}, {counted(item.tokens, 'token')}, {item.hit.cube.id}")

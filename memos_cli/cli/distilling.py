@@ -114,6 +114,7 @@ def _tell_prepared(state: State, prepared: Prepared, dump: str) -> None:
 
 def _tell(state: State, made: Distilled) -> None:
     from memos_cli.cli.cards import report_lines
+    from memos_cli.operation.gate import explain_failures
 
     output = state.output
     outcome = "" if made.new else "  unchanged"
@@ -125,9 +126,9 @@ def _tell(state: State, made: Distilled) -> None:
     for line in report_lines(made.report):
         output.text(line)
     if not made.passed:
-        output.note(
-            "its report is kept (memos show shows it). What helps: more phrasings (--qa FILE), more --steps"
-        )
+        for line in explain_failures(made.report):
+            output.note(f"not promoted: {line}")
+        output.note(f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers")
 
 
 @contextmanager
@@ -162,6 +163,7 @@ def gate(ctx: typer.Context, id: Id, model: Model = None) -> None:
       memos gate 01K3ZQ --model smollm2-135m-q8_0 --json
     """
     from memos_cli.cli.cards import report_lines
+    from memos_cli.operation.gate import explain_failures
 
     state = state_of(ctx)
     output = state.output
@@ -176,5 +178,7 @@ def gate(ctx: typer.Context, id: Id, model: Model = None) -> None:
         )
         for line in report_lines(found["report"]):
             output.text(line)
+        for line in explain_failures(found["report"]):
+            output.note(f"failed: {line}")
     if not found["report"]["passed"]:
         raise typer.Exit(1)

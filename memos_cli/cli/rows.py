@@ -143,7 +143,7 @@ def _attached_row(adapter: Attached) -> dict[str, Any]:
         "name": adapter.name,
         "scale": adapter.scale,
         "learned": near and near.question,
-        "likeness": near and round(near.cosine, 4),
+        "likeness": near and round(near.value, 4),
     }
 
 

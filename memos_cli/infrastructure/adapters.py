@@ -200,8 +200,8 @@ def lessons(db: Connection, cube: int) -> list[Lesson]:
     ]
 
 
-_ASKED = "kind <> 'control' AND NOT held_out"
-"""The lessons that decide what an adapter is asked: what was held out for its gate is not among them."""
+_ASKED = "kind <> 'control'"
+"""The lessons that decide what an adapter is asked, those that were held out for its gate included."""
 
 
 def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:

@@ -81,7 +81,8 @@ _EMPTY_ALONE = frozenset(
     "去到有不就还個个上下中里为為从從向让又再才会會要能可把被给給对對等啊着過过得地之其"
     "のにではがともへやかだた"
 )
-_MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = "january february march april may june july august september october november december".split()
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,9 @@ def content_words(text: str) -> list[str]:
 
 def _day(time: int) -> str:
     day = utc(time)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"  # not strftime: its names follow the locale
+    return (
+        f"{day.day} {MONTHS[day.month - 1].title()} {day.year}"  # not strftime: its names follow the locale
+    )
 
 
 def _spaced_pairs(run: re.Match[str]) -> str:

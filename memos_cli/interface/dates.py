@@ -13,10 +13,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from importlib import import_module
 
+from memos_cli.infrastructure.words import MONTHS, WEEKDAYS
 from memos_cli.interface.periods import period_from
 
-MONTHS = "january february march april may june july august september october november december".split()
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _LANGUAGES = "de fr es it pt nl sv da nb fi pl cs sk hu ro ru uk tr el id".split()
 
 CLOCK = (

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from memos_cli.interface.dates import MONTHS, WEEKDAYS, numeric_date
+from memos_cli.infrastructure.words import MONTHS, WEEKDAYS
+from memos_cli.interface.dates import numeric_date
 from memos_cli.interface.numerals import COUNT, S, number_of
 from memos_cli.interface.periods import (
     Time,

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from memos_cli.cube import utc
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.words import STOP_WORDS
-from memos_cli.interface.dates import CLOCK, MONTHS, WEEKDAYS, clock_of, milliseconds, read_date, two_days
+from memos_cli.infrastructure.words import MONTHS, STOP_WORDS, WEEKDAYS
+from memos_cli.interface.dates import CLOCK, clock_of, milliseconds, read_date, two_days
 from memos_cli.interface.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.phrases import UNIT, mentions, read_whole

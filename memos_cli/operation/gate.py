@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,6 +187,53 @@ def _report(
         "questions": list(recalled),
         "near_misses": list(missed),
     }
+
+
+_MORE = "add questions as you ask them (--qa FILE), train longer (--steps), or try another distil.seed"
+_SHARPER = "train longer (--steps), or try another distil.seed"
+_LESS = "lower distil.rate, or promote fewer memories at once"
+_FAILURES = {
+    "loading": ("the model cannot load the file of the adapter", "promote the memories again"),
+    "recall": ("it answers too few of the questions that it was not trained on", _MORE),
+    "independent": ("it answers too few questions of another form than the trained ones, as keywords", _MORE),
+    "gain": ("it knows little more than the model without it", _MORE),
+    "reach": ("too few questions on its memories are near one that it has learned",
+              "add questions as you ask them (--qa FILE), or lower parametric.likeness"),
+    "near misses": ("it answers close questions on other things with what a memory says", _SHARPER),
+    "drift": ("it changes what the model says on other things", _LESS),
+    "perplexity": ("it changes what the model says on other things", _LESS),
+    "routing": ("questions on other things are asked of it", "raise parametric.likeness"),
+}  # fmt: skip
+"""What each check means where it fails, and what helps."""
+
+
+def explain_failures(report: Mapping[str, Any]) -> list[str]:
+    """Say of each failed check of a report card, in plain words: what is wrong, an example, what helps."""
+    lines = []
+    for check in report.get("checks", ()):
+        if not check["passed"] and check["name"] in _FAILURES:
+            what, advice = _FAILURES[check["name"]]
+            bound = "at least" if check["value"] < check["limit"] else "at most"
+            measured = f"{check['name']} {check['value']:.2g}, {bound} {check['limit']:g}"
+            example = next(_examples(check["name"], report), "")
+            lines.append(f"{what} ({measured}){example}. What helps: {advice}.")
+    return lines
+
+
+def _examples(name: str, report: Mapping[str, Any]) -> Iterator[str]:
+    """Questions on which a check failed, as parts of a sentence."""
+    asked, near = report.get("questions", ()), report.get("near_misses", ())
+    wrong = [row for row in asked if not row["adapter_right"]]
+    if name in ("recall", "independent"):
+        wrong = [row for row in wrong if row["independent"] == (name == "independent")]
+    if name in ("recall", "independent", "gain"):
+        yield from (f", e.g. {r['question']!r}: {r['adapter']!r} instead of {r['expected']!r}" for r in wrong)
+    elif name == "near misses":
+        yield from (f", e.g. {row['question']!r}: {row['adapter']!r}" for row in near if row["gives_away"])
+    elif name == "reach":
+        yield from (f", e.g. {row['question']!r}" for row in asked if not row["reached"])
+    elif name == "routing":
+        yield from (f", e.g. {question!r}" for question in report.get("astray", ()))
 
 
 def _loading(engine: Engine, file: Path) -> Check:

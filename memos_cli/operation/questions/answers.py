@@ -11,28 +11,24 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from memos_cli.infrastructure.words import MONTHS, STOP_WORDS
+from memos_cli.letters import CJK
+from memos_cli.operation import values
 from memos_cli.operation.questions.facts import Fact
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_NUMBER_OF = {word: str(number) for number, word in enumerate(_NUMBERS)}
-_TENS = {
-    name: 10 * at
-    for at, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+_NUMBER_OF = {word: str(number) for word, number in values.NUMBER_OF.items() if number <= 12}
+_ORDINAL_OF = {word: str(number) for word, number in values.ORDINAL_OF.items() if number <= 12}
+_MONTH_OF = {name[:3]: name for name in MONTHS} | {"sept": "september"}
+_SPELLINGS = {
+    "colour": "color",
+    "grey": "gray",
+    "favourite": "favorite",
+    "gigabytes": "gb",
+    "terabytes": "tb",
 }
-_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""".split()
-_ORDINAL_OF = {word: str(number) for number, word in enumerate(_ORDINALS, 1)}
-_MONTHS = """january february march april may june july august september october november december""".split()
-_MONTH_OF = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
-_UNITS = {
-    "mins": "minutes", "min": "minutes", "minute": "minutes", "hrs": "hours", "hour": "hours",
-    "secs": "seconds",
-    "sec": "seconds", "second": "seconds", "day": "days", "week": "weeks", "month": "months", "year": "years",
-    "euro": "eur", "euros": "eur", "€": "eur", "dollars": "usd", "dollar": "usd", "$": "usd", "pounds": "gbp",
-    "£": "gbp", "kilograms": "kg", "kilos": "kg", "kilogram": "kg", "grams": "g", "gram": "g", "litres": "l",
-    "liters": "l", "litre": "l", "kilometres": "km", "kilometers": "km", "metres": "m", "meters": "m",
-    "percent": "%", "gigabytes": "gb", "terabytes": "tb", "colour": "color",
-    "grey": "gray", "favourite": "favorite",
-}  # fmt: skip
+_SAME = _NUMBER_OF | {word: unit for word, unit in values.UNIT_OF.items() if not re.match(f"[{CJK}]", word)}
+_SAME |= _SPELLINGS | {letter: str(n) for letter, n in values.CHINESE_DIGITS.items() if n} | {"十": "10"}
+"""Words and signs that are compared as others."""
 _DROPPED = frozenset("the a an my your our his her its their".split())
 CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
@@ -56,7 +52,6 @@ _UNKNOWING = re.compile(
     re.IGNORECASE,
 )
 _DENIALS = frozenset("not never no neither nor isn wasn without".split())
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def said_words(text: str) -> list[str]:
@@ -85,35 +80,19 @@ def said_words(text: str) -> list[str]:
         " ",
         text,
     )
-    words = re.findall(
-        r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-        r"|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:(?:[.@:/_-]"
-        r"|')[^\W_\u3040-\u9fff\uac00-\ud7af]+)*|[%€$£°]",
-        text,
-    )
+    words = re.findall(rf"[{CJK}]|[^\W_{CJK}]+(?:[.@:/_'-][^\W_{CJK}]+)*|[%€$£°]", text)
     out: list[str] = []
     for word in words:
         word = word.removesuffix("'s")
         tens, _, ones = word.partition("-")
-        if tens in _TENS and ones in _NUMBER_OF:
-            out.append(str(_TENS[tens] + int(_NUMBER_OF[ones])))
+        if tens in values.TENS and ones in _NUMBER_OF:
+            out.append(str(values.NUMBER_OF[tens] + int(_NUMBER_OF[ones])))
             continue
         if re.fullmatch(r"[a-z]+(?:-[a-z]+)+", word):
-            out += [_one(part) for part in word.split("-") if part not in _DROPPED]
+            out += [_SAME.get(part, part) for part in word.split("-") if part not in _DROPPED]
         elif word not in _DROPPED:
-            out.append(_one(word))
+            out.append(_SAME.get(word, word))
     return _dates(out)
-
-
-_CHINESE_NUMBERS = {"两": "2"} | {
-    letter: str(number) for number, letter in enumerate("一二三四五六七八九十", 1)
-}
-
-
-def _one(word: str) -> str:
-    if word in _CHINESE_NUMBERS:
-        return _CHINESE_NUMBERS[word]
-    return _NUMBER_OF.get(word) or _UNITS.get(word, word)
 
 
 def _hour(match: re.Match[str]) -> str:
@@ -127,7 +106,7 @@ def _dates(words: list[str]) -> list[str]:
     for word in words:
         iso = re.fullmatch(r"((?:19|20)\d\d)-(\d\d)-(\d\d)", word)
         if iso and 1 <= int(iso[2]) <= 12:
-            out += [str(int(iso[3])), _MONTHS[int(iso[2]) - 1], iso[1]]
+            out += [str(int(iso[3])), MONTHS[int(iso[2]) - 1], iso[1]]
         else:
             out.append(_MONTH_OF.get(word, word) if word != "may" else word)
     for place in range(len(out) - 1):
@@ -136,9 +115,9 @@ def _dates(words: list[str]) -> list[str]:
         day, after = _ORDINAL_OF.get(out[place], out[place]), out[place + 1 :]
         following = _ORDINAL_OF.get(after[0], after[0])
         is_after_day = place > 0 and re.fullmatch(r"\d{1,2}", out[place - 1])
-        if out[place] in _MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
+        if out[place] in MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
             out[place], out[place + 1] = following, out[place]
-        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in _MONTHS:
+        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in MONTHS:
             out[place : place + 2] = [day]
     return out
 
@@ -182,14 +161,8 @@ def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
     return False
 
 
-_SMALL_WORDS = frozenset(
-    """i you we is are was were be to of in on at for and or with it that this as by from do does did has
-    have had will 的 了 是 在 和 我 你""".split()
-)
-
-
 def _covered(wanted: list[str], said: list[str]) -> bool:
-    content = [word for word in wanted if word not in _SMALL_WORDS]
+    content = [word for word in wanted if word not in STOP_WORDS and word not in "的了是在和我你"]
     there = set(said)
     numbers = [word for word in content if re.search(r"\d", word)]
     return (

@@ -62,7 +62,7 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     for statement, draft in found:
         # Of a thing of which two facts are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
-        about = [ask.format(draft.about) for ask in plain.ABOUT.get(language, ())] if is_one else []
+        about = plain.ask_about(draft.about, language) if is_one else []
         facts.append(_fact(statement.text, draft, about, source, language, known))
     return [fact for fact in facts if fact is not None][:MOST_FACTS]
 
