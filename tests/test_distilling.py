@@ -199,7 +199,13 @@ def test_a_skill_is_learned_by_its_examples(user: Teacher) -> None:
     examples = [row for row in rows if row["kind"] == "example"]
     assert [row["question"] for row in examples] == [f"say {n}" for n in range(6)]
     assert [row["held_out"] for row in examples] == [False] * 4 + [True, False]
-    assert user.distil(id)["passed"]
+    made = user.distil(id)
+    names = [check["name"] for check in made["report"]["checks"]]
+    assert made["passed"] and "examples" in names and "recall" not in names
+    user("view", "set", "dear", "--type", "skill")
+    user("pin", made["id"], "--view", "dear")
+    plan = user.plan("Input: say 7", "--view", "dear")
+    assert [(item["id"], item["form"]) for item in plan["chosen"]] == [(id, "adapter")]
 
 
 # --- training, the gate, the use -------------------------------------------------------------------
