@@ -162,7 +162,7 @@ class Settings:
     parametric_likeness: float = _setting(
         "parametric.likeness",
         0.72,
-        "how near a question must be to one that an adapter has learned, to be asked of it: cosine",
+        "how like those that an adapter has learned a question must be, to be asked of it: as a cosine",
         most=1,
     )
     distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)

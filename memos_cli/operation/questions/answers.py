@@ -51,35 +51,29 @@ _UNKNOWING = re.compile(
     r"|je ne sais pas|no lo sé|no sé\b",
     re.IGNORECASE,
 )
+_UNIT_BEHIND = re.compile(
+    r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees|°)(?![a-z]))"
+)
 _DENIALS = frozenset("not never no neither nor isn wasn without".split())
 
 
 def said_words(text: str) -> list[str]:
     """A text as comparable words: "On March 31st, 2027" -> [on, 31, march, 2027]; Chinese by characters."""
     text = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
-    text = unicodedata.normalize(
-        "NFC", "".join(letter for letter in text if not unicodedata.combining(letter))
-    )
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    text = unicodedata.normalize("NFC", text)
     for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = (
-        re.sub(r"(?<=\d)[ \u202f](?=\d{3}(?:\D|$))(?!\d{3} \d)", "", text)
-        if re.search(r"\d \d{3}(?:\D|$)", text) and not re.search(r"\d[ -]\d{2,}[ -]\d{2,}", text)
-        else text
-    )
+    if re.search(r"\d \d{3}(?:\D|$)", text) and not re.search(r"\d[ -]\d{2,}[ -]\d{2,}", text):
+        text = re.sub(r"(?<=\d)[ \u202f](?=\d{3}(?:\D|$))(?!\d{3} \d)", "", text)
     text = re.sub(r"\b0(?=\d[:.h]\d\d\b)", "", text)
     text = re.sub(r"\b(\d{1,2})[.h](\d\d) ?(?=uhr|o'clock|a\.?m|p\.?m)", r"\1:\2 ", text)
     text = re.sub(r"\b(\d{1,2})(?::(\d\d))? ?([ap])\.?m\b\.?", _hour, text)
     text = re.sub(r"\b(\d{1,2}) o'clock\b", r"\1:00", text)
     text = re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", text)
     text = re.sub(r"([€$£¥])\s?(\d[\d.,]*)", r"\2 \1", text)
-    text = re.sub(
-        r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees"
-        r"|°)(?![a-z]))",
-        " ",
-        text,
-    )
+    text = _UNIT_BEHIND.sub(" ", text)
     words = re.findall(rf"[{CJK}]|[^\W_{CJK}]+(?:[.@:/_'-][^\W_{CJK}]+)*|[%€$£°]", text)
     out: list[str] = []
     for word in words:

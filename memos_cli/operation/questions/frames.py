@@ -12,6 +12,7 @@ from memos_cli.operation.questions.english import (
     POSSESSIVE,
     PREPOSITIONS,
     PRONOUNS,
+    SMALL,
     TIME_UNITS,
     Chunk,
     Clause,
@@ -27,15 +28,9 @@ _PLACES = frozenset(
     "in on at under behind near above below between beside inside outside opposite into onto from to over"
     " around next\ue000to".split()
 )
-_INSIDE = frozenset(
-    "in under behind near above below between beside inside outside opposite next\ue000to".split()
-)
-_UNTIL = {
-    "until": "Until when",
-    "till": "Until when",
-    "by": "By when",
-    "since": "Since when",
-    "from": "From when",
+_INSIDE = _PLACES - frozenset("on at into onto from to over around".split())
+_UNTIL = {word: f"{word.capitalize()} when" for word in ("until", "by", "since", "from")} | {
+    "till": "Until when"
 }
 _TELLS = {"i": "you", "me": "you", "my": "your", "mine": "yours", "we": "you", "us": "you", "our": "your",
           "am": "are", "myself": "yourself"}  # fmt: skip
@@ -94,14 +89,8 @@ def with_article(phrase: str) -> str:
     """A heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
     phrase = lower_first(phrase)
     first = phrase.split(" ")[0]
-    if (
-        first.casefold() in DETERMINERS
-        or first[:1].isupper()
-        or not tags_of(first.lower())
-        or "'s " in phrase
-    ):
-        return phrase
-    return f"the {phrase}"
+    is_whole = first.casefold() in DETERMINERS or first[:1].isupper() or "'s " in phrase
+    return phrase if is_whole or not tags_of(first.lower()) else f"the {phrase}"
 
 
 def names_of(phrase: str) -> list[str]:
@@ -271,8 +260,7 @@ def _is_named(clause: Clause) -> bool:
 
 def _content(text: str) -> str:
     """The words that tell what a text is on."""
-    small = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys() | {"of", "and"}
-    return " ".join(word for word in text.split() if word.casefold() not in small)
+    return " ".join(word for word in text.split() if word.casefold() not in SMALL | {"of", "and"})
 
 
 def _before_answer(chunk: Chunk, answer: str) -> list[str]:
@@ -370,13 +358,9 @@ def _which(noun: str, preposition: str, answer: str) -> _Ask:
 def _wh_of_day(text: str, kind: str) -> str:
     if kind != "date":
         return "At what time"
-    return (
-        "On which day"
-        if not re.search(r"\d", text)
-        else "In which year"
-        if text.isdigit()
-        else "On which date"
-    )
+    if text.isdigit():
+        return "In which year"
+    return "On which date" if re.search(r"\d", text) else "On which day"
 
 
 def _ask_amount(clause: Clause, text: str, preposition: str) -> _Ask:

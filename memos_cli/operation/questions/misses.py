@@ -77,18 +77,14 @@ _PLAIN_ASKS = {
 def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
     """(Source of the fact it came from, question), up to ``EACH`` for each fact."""
     known = {" ".join(said_words(text)) for fact in facts for text in fact.questions}
-    answered = [
-        {word for text in (*fact.questions, fact.answer) for word in copy_key(text)} for fact in facts
-    ]
+    texts = [(*fact.questions, fact.answer) for fact in facts]
+    answered = [{word for text in each for word in copy_key(text)} for each in texts]
     subjects = list(dict.fromkeys(fact.about for fact in facts if fact.about.strip()))
     found: list[tuple[int, str]] = []
     for at, fact in enumerate(facts):
         others = [about for about in subjects if about != fact.about]
-        kinds = (
-            [_shuffled(kind, f"{seed} {at}") for kind in _candidates(fact, others)]
-            if fact.about.strip()
-            else []
-        )
+        sorts = _candidates(fact, others) if fact.about.strip() else ()
+        kinds = [_shuffled(kind, f"{seed} {at}") for kind in sorts]
         chosen: list[str] = []
         for text in (text for round in zip_longest(*kinds) for text in round if text):
             key, content = " ".join(said_words(text)), set(copy_key(text))
