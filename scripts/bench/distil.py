@@ -96,7 +96,7 @@ def train(memos: Memos, ids: Sequence[str], steps: int) -> tuple[Any, list[Lesso
     wanted = Wanted(name="bench", steps=steps)
     begin, cpu = time.perf_counter(), time.process_time()
     figures: dict[str, float] = {}
-    if not memos.adapters():
+    if not any(each.state == "activated" for each in memos.adapters()):  # none, or a checkpoint
         made = memos.distil(memos.prepare(ids, wanted=wanted), wanted, Watch())
         figures = {"steps": made.steps, "training, s": round(made.seconds)}
         report = made.report
@@ -176,7 +176,7 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
     texts = [note.text for note in notes]
     if arguments.together:
         texts = ["\n".join(texts)]
-    ids = [] if memos.adapters() else [id for text in texts for id in keep(memos, text)]
+    ids = [cube.id for cube in memos.select(Filter())] or [id for text in texts for id in keep(memos, text)]
     adapter, lessons, figures = train(memos, ids, arguments.steps)
     asker = Asker(memos, adapter, "\n".join(texts))
     facts = [each for each in lessons if each.kind == "fact" and each.key]
