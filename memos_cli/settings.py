@@ -187,7 +187,7 @@ class Settings:
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
     gate_reach: float = _setting(
-        "gate.reach", 0.5, "share of unseen questions that must be asked of the adapter", most=1
+        "gate.reach", 0.9, "share of unseen questions that must be asked of the adapter", most=1
     )
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1

@@ -43,7 +43,7 @@ class Thresholds:
     recall: float = 0.8
     independent: float = 0.4
     gain: float = 0.6
-    reach: float = 0.5
+    reach: float = 0.9
     near_misses: float = 0.1
     drift: float = 0.1
     perplexity: float = 0.05

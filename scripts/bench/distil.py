@@ -176,7 +176,9 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
     texts = [note.text for note in notes]
     if arguments.together:
         texts = ["\n".join(texts)]
-    ids = [cube.id for cube in memos.select(Filter())] or [id for text in texts for id in keep(memos, text)]
+    ids = [cube.id for cube in memos.select(Filter(), newest=False)] or [
+        id for text in texts for id in keep(memos, text)
+    ]
     adapter, lessons, figures = train(memos, ids, arguments.steps)
     asker = Asker(memos, adapter, "\n".join(texts))
     facts = [each for each in lessons if each.kind == "fact" and each.key]
