@@ -587,14 +587,14 @@ def test_near_misses_have_no_form_that_is_held_out() -> None:
 
 # The gate, in words.
 
-ASKED: dict[str, Any] = {
+WRONG: dict[str, Any] = {
     "question": "where ladder",
     "adapter": "In a box.",
     "expected": "water tank",
     "reached": False,
 }
 FAILED = {
-    "questions": [ASKED | {"adapter_right": False, "independent": kind} for kind in (False, True)],
+    "questions": [WRONG | {"adapter_right": False, "independent": kind} for kind in (False, True)],
     "near_misses": [{"question": "Where is my hat?", "adapter": "In the water tank.", "gives_away": True}],
     "astray": ["What is the tallest mountain?"],
 }

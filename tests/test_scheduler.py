@@ -475,6 +475,14 @@ def test_an_adapter_is_asked_what_is_like_what_it_has_learned(value: float, is_a
     assert plan([hit(cat)], [10], adapters=[replace(unknown, pinned=True)]).adapters
 
 
+def test_a_pinned_adapter_stands_in_for_the_skills_that_it_knows_and_not_for_facts() -> None:
+    fact, skill = memory("the cat"), replace(memory("Input: hi. Output: ho."), type="skill")
+    pin = learned(fact, skill, pinned=True, value=0.1)
+    made = plan([hit(skill, 1.0), hit(fact, 0.9)], [10, 10], adapters=[pin], least_likeness=0.8)
+    assert forms(made) == [("adapter", skill.text, 0), ("text", "the cat", 10)]
+    assert forms(plan([hit(skill)], [10])) == [("text", skill.text, 10)]
+
+
 def test_what_comes_close_and_is_in_no_adapter_brings_all_the_texts_back() -> None:
     cat, dog = memory("the cat"), memory("the dog")
     made = plan([hit(cat, 1.0), hit(dog, 0.9)], [10, 10], adapters=[learned(cat)])
