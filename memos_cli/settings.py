@@ -161,7 +161,7 @@ class Settings:
     )
     parametric_likeness: float = _setting(
         "parametric.likeness",
-        0.72,
+        0.75,
         "how like those that an adapter has learned a question must be, to be asked of it: as a cosine",
         most=1,
     )

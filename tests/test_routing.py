@@ -51,11 +51,11 @@ def test_a_question_is_compared_with_what_was_trained_and_with_nothing_else() ->
     assert (asked.question, asked.source) == (LESSONS[1].question, 2)
     assert asked.value > 0.8
     miss = known.likeness(vector("What is the parrot called?"))
-    assert miss is not None and miss.value < 0.72
+    assert miss is not None and miss.value < 0.75
     held_out = known.likeness(vector("Which name has the kitten?"))
-    assert held_out is not None and held_out.value < 0.72
+    assert held_out is not None and held_out.value < 0.75
     foreign = known.likeness(vector("Who painted that old bridge?"))
-    assert foreign is not None and foreign.value < 0.72
+    assert foreign is not None and foreign.value < 0.75
 
 
 def test_a_learned_question_is_like_itself_and_a_few_near_it_are_better_than_one() -> None:
