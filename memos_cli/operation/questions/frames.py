@@ -100,9 +100,8 @@ def names_of(phrase: str) -> list[str]:
     if not of or " of " in owner or article != "the":
         return [phrase]
     possessive = f"{owner}' {bare(head)}" if owner.endswith("s") else f"{owner}'s {bare(head)}"
-    first = owner.split(" ")[0]
-    article = first if first.casefold() in DETERMINERS - {"a", "an"} else "the"
-    return [phrase, possessive, *([f"{article} {bare(owner)} {bare(head)}"] if bare(owner).islower() else [])]
+    is_compound = bare(owner).islower() and owner.split(" ")[0].casefold() not in DETERMINERS - {"the"}
+    return [phrase, possessive, *([f"the {bare(owner)} {bare(head)}"] if is_compound else [])]
 
 
 def nominal(noun: str, owner: str) -> str:
@@ -249,8 +248,8 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     noun = ask.noun or ("name" if is_named else "")
     first, last = (noun, "") if noun or wh == "what" else (wh, clause.verb)
     if thing:
-        asks = [[thing, noun or clause.verb], *([[first, thing, last]] if first else [])]
-        draft.keywords = [joined(words) for words in asks]
+        asks = [[thing, noun or clause.verb]] if noun or clause.verb or wh == "what" else []
+        draft.keywords = [joined(words) for words in (*asks, *([[first, thing, last]] if first else []))]
     return draft
 
 
