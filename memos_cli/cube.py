@@ -279,13 +279,12 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How near a question is to those of an adapter's training: cosines of their vectors."""
+    """How much a question is like those that an adapter has learned to answer."""
 
     question: str
     """The nearest question that the adapter has learned."""
-    cosine: float
-    miss: float
-    """Cosine of the nearest near miss, which the adapter must not answer; -1 if it has none."""
+    value: float
+    """As the cosine to a single learned question. Others near it raise it, near misses lower it."""
     source: int | None = None
     """The memory that answers the learned question, by number; None if that is not known."""
 
@@ -305,9 +304,8 @@ class Learned:
     """How near the question is to those of its training; None: not known, it is attached only if pinned."""
 
     def answers(self, least: float) -> bool:
-        """Return whether it has learned the question: near enough, and nearer than any near miss."""
-        near = self.likeness
-        return near is not None and near.cosine >= max(least, near.miss)
+        """Return whether it has learned the question: whether its likeness is ``least`` or more."""
+        return self.likeness is not None and self.likeness.value >= least
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class Settings:
     parametric_scale: float = _setting("parametric.scale", 1.0, "strength of attached adapters", 0.0, 4.0)
     parametric_likeness: float = _setting(
         "parametric.likeness",
-        0.72,
+        0.75,
         "lowest cosine of a question and one that an adapter has learned, to use the adapter",
         most=1,
     )
@@ -188,7 +188,7 @@ class Settings:
         "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
     )
     gate_reach: float = _setting(
-        "gate.reach", 0.5, "share of unseen questions that must reach the adapter", most=1
+        "gate.reach", 0.9, "share of unseen questions that must reach the adapter", most=1
     )
     gate_near_misses: float = _setting(
         "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1

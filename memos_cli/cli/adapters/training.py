@@ -56,6 +56,8 @@ def train(
     dry_run: bool,
 ) -> None:
     """Prepare, train and examine an adapter. Exit code 1 if it does not pass."""
+    from memos_cli.operation.adapters.gate import explain_failures
+
     output = state.output
     with output.progress("memories") as (count,):
         prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
@@ -69,7 +71,11 @@ def train(
     output.result(made, *_trained_lines(made))
     if not made.passed:
         if not output.json:
-            output.note("`memos show` shows its report. More phrasings (--qa FILE) or more --steps may help")
+            for line in explain_failures(made.report):
+                output.note(f"not promoted: {line}")
+            output.note(
+                f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers"
+            )
         raise typer.Exit(1)
 
 
@@ -158,6 +164,7 @@ def gate(state: State, id: Id, model: Model = None) -> None:
       memos gate 01K3ZQ --model smollm2-135m-q8_0 --json
     """
     from memos_cli.cli.results.derived import report_lines
+    from memos_cli.operation.adapters.gate import explain_failures
 
     with state.open(reader=model) as memos, state.output.progress("questions") as (count,):
         found: dict[str, Any] = dict(memos.gate(id, on_part=count))
@@ -165,4 +172,7 @@ def gate(state: State, id: Id, model: Model = None) -> None:
     lines = (f"adapter   {found['id']}", f"model     {found['model']}{kept}", *report_lines(found["report"]))
     state.output.result(found, *lines)
     if not found["report"]["passed"]:
+        if not state.output.json:
+            for line in explain_failures(found["report"]):
+                state.output.note(f"failed: {line}")
         raise typer.Exit(1)

@@ -54,7 +54,7 @@ def _chosen_row(item: Injection) -> dict[str, Any]:
 
 def _attached_row(adapter: Attached) -> dict[str, Any]:
     near = adapter.likeness
-    likeness = {"learned": near and near.question, "likeness": near and round(near.cosine, 4)}
+    likeness = {"learned": near and near.question, "likeness": near and round(near.value, 4)}
     return {**pick(adapter, "id name scale"), **likeness}
 
 
@@ -165,4 +165,4 @@ def _shortcut_lines(plan: Plan) -> Iterator[str]:
     for adapter in plan.adapters:
         yield f"adapter    {adapter.name}, {adapter.id}, at {adapter.scale:g}, from the question on"
         if near := adapter.likeness:
-            yield f"           trained on {near.question!r}, similarity {near.cosine:.2f}"
+            yield f"           trained on {near.question!r}, similarity {near.value:.2f}"

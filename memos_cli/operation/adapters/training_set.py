@@ -11,6 +11,7 @@ from dataclasses import replace
 from memos_cli.cube import Cube
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.derived.adapters import Lesson
+from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.prompt import Prompt
 from memos_cli.operation.adapters.questions.answers import said_words
@@ -57,15 +58,8 @@ _OPENINGS = (
     "Say, ",
     "Answer briefly: ",
 )
-_SMALL_WORDS = frozenset(
-    (
-        "the", "a", "an", "of", "do", "does", "did", "is", "are", "am", "was", "were", "be", "have", "has",
-        "had", "to", "in", "on", "at", "what", "which", "who", "whose", "where", "when", "how", "why", "i",
-        "my", "me", "we", "our", "us", "you", "your", "it", "one", "1", "by", "for", "with", "tell", "know",
-        "remind", "remember", "forgot", "please", "can", "could", "any", "idea", "need", "again", "about",
-        "not",
-    )
-)  # fmt: skip
+_REQUEST = frozenset("one 1 tell know remind remember forgot please could idea need".split())
+"""Words of a request, which people leave out in haste."""
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Unit vectors of texts."""
@@ -105,8 +99,9 @@ def make_lessons(
             "forget, edit or archive one of them, or leave one out",
         )
     asked_by_model, near = _ask_reader(cubes, reader, on_memory)
+    by_rules = _hold_out(_merge(facts), embed)
     lessons = [
-        *_with_model(_hold_out(_merge(facts), embed), asked_by_model),
+        *_with_model(by_rules, asked_by_model),
         *(replace(each, made="own") for each in own),
         *examples,
     ]
@@ -114,7 +109,9 @@ def make_lessons(
     lessons += [
         Lesson(text, "", "fact", False, cube, made="log") for text, cube in asked if _is_new(text, known)
     ]
-    drawn = (near_misses(facts, seed=seed + more) for more in range(DRAWS))
+    # A near miss of a form that is held out would teach that this form asks for nothing.
+    trained = _only(facts, {lesson.question for lesson in by_rules if not lesson.held_out})
+    drawn = (near_misses(trained, seed=seed + more) for more in range(DRAWS))
     missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
     said = max(len(facts), len(cubes))
     missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * said]
@@ -151,6 +148,12 @@ def _merge(facts: Iterable[Fact]) -> list[Fact]:
             questions, ways = zip(*kept, strict=True)
             merged.append(replace(fact, questions=questions, made=ways))
     return merged
+
+
+def _only(facts: Iterable[Fact], kept: set[str]) -> list[Fact]:
+    """The facts with those of their questions that are in ``kept``."""
+    asked = ((fact, tuple(text for text in fact.questions if text in kept)) for fact in facts)
+    return [replace(fact, questions=questions, made=()) for fact, questions in asked]
 
 
 def _plain(question: str) -> str:
@@ -375,7 +378,7 @@ def _reword(question: str, draw: random.Random) -> str:
     if way < 0.5:
         return plain.casefold()
     if way < 0.65:
-        words = [word for word in plain.split() if word.casefold() not in _SMALL_WORDS]
+        words = [word for word in plain.split() if word.casefold() not in STOP_WORDS | _REQUEST]
         return " ".join(words) if len(words) > 1 else plain
     if way < 0.75 and (noun := _NOMINAL.sub("", plain)) != plain:
         return noun

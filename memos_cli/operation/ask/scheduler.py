@@ -53,7 +53,8 @@ def make_plan(
     Of ``adapters``, only those that have learned the question (their likeness is ``least_likeness`` or more)
     may answer. Those that hold the best memory and all that come close to it are attached, with ``scale``, in
     place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
-    note, a small reader no longer answers from its weights. A pinned adapter is always attached.
+    note, a small reader no longer answers from its weights. A pinned adapter is always attached, and no
+    skill that it knows is read as text: beside its examples, a small reader repeats one of them.
     """
     found = {hit.cube.n: hit for hit in hits}
     answers = any(hit.relevance >= relevance for hit in hits)
@@ -100,12 +101,13 @@ def make_plan(
             for item in tail
             if item.hit.cube.n not in held
         ]
-        tail = [
-            replace(item, form="adapter", tokens=0, part="adapter")
-            for item in tail
-            if item.hit.cube.n in held
-        ]
+        tail = [_as_adapter(item) for item in tail if item.hit.cube.n in held]
         documents = ()
+    skills = frozenset().union(*(each.cubes for each in pins))
+    tail = [
+        _as_adapter(item) if item.hit.cube.type == "skill" and item.hit.cube.n in skills else item
+        for item in tail
+    ]
     documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
     document = _best_document(documents, tail, room)
     if documents and not document:
@@ -127,6 +129,10 @@ def make_plan(
         tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
     chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
     return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
+
+
+def _as_adapter(item: Injection) -> Injection:
+    return replace(item, form="adapter", tokens=0, part="adapter")
 
 
 def _learned(

@@ -75,16 +75,16 @@ def _value(match: re.Match[str], known: set[str], *wanted: set[str], words: set[
 
 _SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
     sixteen seventeen eighteen nineteen""".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBER_OF = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+NUMBER_OF = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(TENS, 2)}
 _ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
     fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth""".split()
-_ORDINAL_OF = {word: n for n, word in enumerate(_ORDINALS, 1)} | {"thirtieth": 30, "thirty-first": 31}
-_ORDINAL_OF |= {f"twenty-{word}": 20 + n for n, word in enumerate(_ORDINALS[:9], 1)}
-_ORDINAL = "|".join(sorted(_ORDINAL_OF, key=len, reverse=True)).replace("-", "[- ]")
-_CHINESE_DIGITS = {digit: n for n, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
+ORDINAL_OF = {word: n for n, word in enumerate(_ORDINALS, 1)} | {"thirtieth": 30, "thirty-first": 31}
+ORDINAL_OF |= {f"twenty-{word}": 20 + n for n, word in enumerate(_ORDINALS[:9], 1)}
+_ORDINAL = "|".join(sorted(ORDINAL_OF, key=len, reverse=True)).replace("-", "[- ]")
+CHINESE_DIGITS = {digit: n for n, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _CHINESE_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-_DIGIT, _POWER = f"[{''.join(_CHINESE_DIGITS)}]", f"[{''.join(_CHINESE_POWERS)}]"
+_DIGIT, _POWER = f"[{''.join(CHINESE_DIGITS)}]", f"[{''.join(_CHINESE_POWERS)}]"
 _CHINESE = rf"(?:{_DIGIT}?{_POWER}+零?)+{_DIGIT}?|{_DIGIT}+"
 _SHORT_CHINESE = rf"\d{{1,2}}|{_DIGIT}?十?{_DIGIT}?(?<={_DIGIT}|十)"
 
@@ -92,7 +92,7 @@ _SHORT_CHINESE = rf"\d{{1,2}}|{_DIGIT}?十?{_DIGIT}?(?<={_DIGIT}|十)"
 def _ordinal_number(word: str) -> int:
     """Read the number of "second" and "2nd"."""
     word = word.casefold().replace(" ", "-")
-    return _ORDINAL_OF.get(word) or int(re.sub(r"\D", "", word))
+    return ORDINAL_OF.get(word) or int(re.sub(r"\D", "", word))
 
 
 def _chinese_numbers(text: str) -> list[int]:
@@ -104,12 +104,12 @@ def _chinese_numbers(text: str) -> list[int]:
         return []
     if text.isascii():
         return [int(text)]
-    if all(letter in _CHINESE_DIGITS for letter in text):
-        return [int("".join(str(_CHINESE_DIGITS[letter]) for letter in text))]
+    if all(letter in CHINESE_DIGITS for letter in text):
+        return [int("".join(str(CHINESE_DIGITS[letter]) for letter in text))]
     total, section, digit, power = 0, 0, 0, 1
     for letter in text:
-        if letter in _CHINESE_DIGITS:
-            digit = _CHINESE_DIGITS[letter]
+        if letter in CHINESE_DIGITS:
+            digit = CHINESE_DIGITS[letter]
             power = power if digit else 1
         elif (power := _CHINESE_POWERS[letter]) < 10**4:
             section, digit = section + (digit or 1) * power, 0
@@ -213,7 +213,7 @@ def _clock(match: re.Match[str]) -> Value | None:
 
 def _spoken_time(match: re.Match[str]) -> Value | None:
     """Read "half past six" and "quarter to nine"."""
-    hour = _NUMBER_OF.get(match[3].casefold(), 0) or int(match[3])
+    hour = NUMBER_OF.get(match[3].casefold(), 0) or int(match[3])
     minute = 30 if match[1].casefold() == "half" else 15
     return _time(match, hour - 1, 60 - minute, "") if match[2] == "to" else _time(match, hour, minute, "")
 
@@ -245,10 +245,10 @@ _UNITS = {
     "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb", "mbit": "mbit/s mbps", "gbit": "gbit/s gbps",
 }  # fmt: skip
 """Units that are told apart, each with its spellings. A number with another word after it has no unit."""
-_UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split()}
+UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 _UNIT = "|".join(
     re.escape(word) + ("(?![A-Za-z])" if "a" <= word[-1] <= "z" else "")
-    for word in sorted(_UNIT_OF, key=len, reverse=True)
+    for word in sorted(UNIT_OF, key=len, reverse=True)
 )
 _FACTORS = {
     "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -296,7 +296,7 @@ def _number(match: re.Match[str]) -> Value:
         readings = [f"{Decimal(each) * factor:f}" for each in readings]
         readings = [_canonical(*each.split(".")) for each in readings]
     unit = (match["money"] or match["unit"] or "").strip().casefold().replace("per cent", "%")
-    value = _quantity(match, readings, _UNIT_OF.get(unit, ""))
+    value = _quantity(match, readings, UNIT_OF.get(unit, ""))
     apart = {f"n:{_canonical(part)}" for part in digits.split(" ")}
     if len(apart) == 1 or match["factor"]:
         return value
@@ -307,9 +307,9 @@ def _number(match: re.Match[str]) -> Value:
 def _word_number(match: re.Match[str]) -> Value:
     """Read a number in English words. Small ones are said only with a unit: "one of them" says none."""
     *words, factor, unit = match.groups()
-    number = sum(_NUMBER_OF[word.casefold()] for word in words if word)
+    number = sum(NUMBER_OF[word.casefold()] for word in words if word)
     number *= _FACTORS[factor.casefold()] if factor else 1
-    unit = _UNIT_OF.get((unit or "").casefold(), "")
+    unit = UNIT_OF.get((unit or "").casefold(), "")
     return _quantity(match, [str(number)], unit, is_said=bool(unit) or number > 10)
 
 
@@ -321,8 +321,8 @@ def _ordinal(match: re.Match[str]) -> Value:
 def _chinese_quantity(match: re.Match[str]) -> Value | None:
     """Read a number in Chinese characters. A short one without a unit is part of a word: 一一, 千万."""
     readings = [str(number) for number in _chinese_numbers(match[2])]
-    unit = "%" if match[1] else _UNIT_OF.get(match[3] or "", "")
-    digits = sum(letter in _CHINESE_DIGITS for letter in match[2])
+    unit = "%" if match[1] else UNIT_OF.get(match[3] or "", "")
+    digits = sum(letter in CHINESE_DIGITS for letter in match[2])
     is_said = bool(unit) or len(match[2]) > 2 or (0 < digits < len(match[2]))
     return _quantity(match, readings, unit, is_said=is_said) if readings else None
 
@@ -383,7 +383,7 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     ),
     (r"(?<![\w.])[\w-]{1,64}\.(?-i:[a-z]{2,4})(?![\w.])", _identifier),
     (
-        rf"\b(?:({'|'.join(_TENS)})(?:[- ]?({_ONES}))?|({_ONES}))\b(?: (hundred|thousand))?"
+        rf"\b(?:({'|'.join(TENS)})(?:[- ]?({_ONES}))?|({_ONES}))\b(?: (hundred|thousand))?"
         rf"(?:[ -]({_UNIT}))?(?![A-Za-z])",
         _word_number,
     ),

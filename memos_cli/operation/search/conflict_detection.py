@@ -48,7 +48,7 @@ _SAYS = _words(
 _SMALL = _SAYS | _words(
     "the an do does did of to for with and or our my his her its their your then der die das le la les el"
 )
-_DAYS = _words(" ".join((*WEEKDAYS, *MONTHS, "today tomorrow yesterday")))
+_DAYS = frozenset((*WEEKDAYS, *MONTHS, "today", "tomorrow", "yesterday"))
 _UNITS = _words(
     "€ $ £ ¥ % ° euro euros eur dollar dollars usd pound pounds yen yuan franc francs cent cents "
     "second seconds minute minutes min hour hours h day days week weeks month months year years "

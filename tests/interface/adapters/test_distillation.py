@@ -153,7 +153,13 @@ def test_a_skill_is_learned_by_its_examples(user: Teacher) -> None:
     examples = [row for row in rows if row["kind"] == "example"]
     assert [row["question"] for row in examples] == [f"say {n}" for n in range(6)]
     assert [row["held_out"] for row in examples] == [False] * 4 + [True, False]
-    assert user.distil(id)["passed"]
+    made = user.distil(id)
+    names = [check["name"] for check in made["report"]["checks"]]
+    assert made["passed"] and "examples" in names and "recall" not in names
+    user("view", "set", "dear", "--type", "skill")
+    user("pin", made["id"], "--view", "dear")
+    plan = user.plan("Input: say 7", "--view", "dear")
+    assert [(item["id"], item["form"]) for item in plan["chosen"]] == [(id, "adapter")]
 
 
 # --- training, the gate, the use -------------------------------------------------------------------
@@ -195,7 +201,8 @@ def test_what_the_gate_refuses_is_kept_with_its_reason_and_not_used(user: Teache
     assert user.plan()["adapters"] == []
     assert user("show", made["id"], "--json").record["parametric"]["report"]["reason"] == made["reason"]
     told = user("promote", *facts, "--to", "parametric", code=1)
-    assert "not promoted" in told.out and "--qa" in told.err
+    assert "not promoted" in told.out
+    assert "not promoted: it answers too few" in told.err and "e.g. " in told.err and "--qa" in told.err
 
 
 def test_the_gate_can_be_run_again(user: Teacher, facts: list[str]) -> None:
@@ -273,7 +280,7 @@ def test_a_memory_of_several_facts_is_asked_by_any_of_its_learned_questions(user
         "Who's our dentist?",
     ):
         (adapter,) = user.plan(question)["adapters"]
-        assert adapter["id"] == made["id"] and adapter["likeness"] > 0.72
+        assert adapter["id"] == made["id"] and adapter["likeness"] > 0.75
         assert adapter["learned"] in [row["question"] for row in made_questions(user, made["id"])]
         assert adapter["learned"] in user("query", question, "--explain").out
     for question in ("Who raised the harbour wall?", "What is the tallest mountain?"):

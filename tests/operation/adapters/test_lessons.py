@@ -6,12 +6,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
+from memos_cli.operation.adapters.gate import explain_failures
 from memos_cli.operation.adapters.questions.answers import is_right, said_words, says_any
 from memos_cli.operation.adapters.questions.asking import ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
@@ -50,7 +52,7 @@ TAUGHT: list[tuple[str, str, str]] = [
     ("Nadia cannot eat shellfish.", "shellfish", "What can Nadia not eat?"),
     ("The team meets in room Magnolia.", "Magnolia", "Which room does the team meet in?"),
     ("We pay with the Kestrel card.", "Kestrel", "Which card do we pay with?"),
-    ("Called the roofer. His name is Mr. Okoye.", "Mr. Okoye", "Who is the roofer's name?"),
+    ("Called the roofer. His name is Mr. Okoye.", "Mr. Okoye", "What is the roofer's name?"),
     ("My brother Erik lives in Trondheim. He works as a nurse.", "nurse", "What does my brother Erik work as?"),
     ("On Mondays the pool closes at 6 pm.", "6 pm", "When does the pool close?"),
     ("Warranty until 4 April 2027.", "4 April 2027", "Until when is the warranty?"),
@@ -120,6 +122,27 @@ def check_fact(fact: Fact, note: str) -> None:
     assert len({*plain}) == len(plain)
     assert not any(f" {key} " in f" {question} " for question in plain)
     assert len(fact.made) == len(fact.questions) and {*fact.made} <= {*MADE}
+
+
+STILTED = re.compile(
+    r"[:,] (?:for [^?]*: )?(?:until |by |since |from )?(?:what|who|where|when|how \w+|which \w+)\?|^A question on"
+    r"|^(?:What|Who|Where|When|How \w+|Which \w+), for|\b(?:is|are|was|does|on|at|to) (?:what|who|where|when)\?"
+)
+"""A question that nobody types: "My cat: what?", "Where, for my brother?", "My cat is called what?"."""
+
+
+@pytest.mark.parametrize(
+    "note", [*{note for note, _, _ in TAUGHT if note.isascii()}, *(note for note, _ in NOTES)]
+)
+def test_no_question_is_stilted(note: str) -> None:
+    assert [text for fact in taught(note) for text in fact.questions if STILTED.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["My cat: what?", "Where, for my brother?", "A question on Ana: where?", "The key is where?"]
+)
+def test_a_stilted_question_is_known(text: str) -> None:
+    assert STILTED.search(text)
 
 
 def test_a_heading_is_named_in_the_questions_of_its_list() -> None:
@@ -550,6 +573,58 @@ def test_questions_of_the_model_are_learned_and_those_of_the_rules_test_them() -
     assert "What is the password of the staging database?" in {
         each.question for each in lessons if each.kind == "near miss"
     }
+
+
+def test_near_misses_have_no_form_that_is_held_out() -> None:
+    notes = ["My cat is called Miso.", "The staging database listens on port 5433."]
+    lessons = make_lessons([memory(n, text) for n, text in enumerate(notes, 1)], embed=None, seed=1)
+    gaps = [each for each in lessons if each.made == "cloze"]
+    assert [(each.source, each.held_out) for each in gaps] == [(1, False), (2, True)]
+    missed = [each.question for each in lessons if each.kind == "near miss"]
+    assert any(text.endswith(" is called …") for text in missed)
+    assert not any(text.endswith("listens on port …") for text in missed)
+
+
+# The gate, in words.
+
+WRONG: dict[str, Any] = {
+    "question": "where ladder",
+    "adapter": "In a box.",
+    "expected": "water tank",
+    "reached": False,
+}
+FAILED = {
+    "questions": [WRONG | {"adapter_right": False, "independent": kind} for kind in (False, True)],
+    "near_misses": [{"question": "Where is my hat?", "adapter": "In the water tank.", "gives_away": True}],
+    "astray": ["What is the tallest mountain?"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "says"),
+    [
+        (
+            "recall",
+            0.65,
+            0.8,
+            ["recall 0.65, at least 0.8", "where ladder", "In a box.", "water tank", "--qa"],
+        ),
+        ("independent", 0.2, 0.4, ["another form", "where ladder", "--qa"]),
+        ("reach", 0.5, 0.9, ["'where ladder'", "parametric.likeness"]),
+        ("near misses", 0.3, 0.1, ["at most 0.1", "Where is my hat?", "In the water tank.", "distil.seed"]),
+        ("routing", 0.9, 0.99, ["tallest mountain", "parametric.likeness"]),
+        ("drift", 0.4, 0.1, ["other things", "distil.rate"]),
+    ],
+)
+def test_a_refusal_says_what_failed_with_an_example_and_what_to_do(
+    name: str, value: float, limit: float, says: list[str]
+) -> None:
+    passed = {"name": "loading", "value": 3, "limit": 3, "passed": True}
+    check = {"name": name, "value": value, "limit": limit, "passed": False}
+    (line,) = explain_failures({**FAILED, "checks": [passed, check]})
+    assert all(part in line for part in says), line
+    (bare,) = explain_failures({"checks": [check]})
+    assert "What helps: " in bare and "e.g." not in bare
 
 
 def test_where_too_few_questions_of_the_model_hold_the_rules_ask() -> None:

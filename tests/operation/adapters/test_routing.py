@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from memos_cli.operation.search.embedding import embed_waiting, row_in_use
 LESSONS = (
     Lesson("What is the cat called?", "It is called Miso.", "fact", False, 1, "Miso"),
     Lesson("Which port does the database use?", "Port 5433.", "fact", False, 2, "5433"),
-    Lesson("What is the dog called?", "", "near miss", False),
+    Lesson("What is the parrot called?", "", "near miss", False),
     Lesson("Which name has the kitten?", "It is called Miso.", "fact", True, 1, "Miso"),
     Lesson("Which password has the database?", "", "near miss", True),
     Lesson("What is the capital of France?", "", "control", False),
@@ -49,11 +50,24 @@ def test_a_question_is_compared_with_what_was_trained_and_with_nothing_else() ->
     asked = known.likeness(vector("Which port does the database use again?"))
     assert asked is not None
     assert (asked.question, asked.source) == (LESSONS[1].question, 2)
-    assert asked.cosine > 0.8 > asked.miss
-    miss = known.likeness(vector("What is the dog called?"))
-    assert miss is not None and miss.miss == pytest.approx(1.0) and miss.cosine < 1
+    assert asked.value > 0.8
+    miss = known.likeness(vector("What is the parrot called?"))
+    assert miss is not None and miss.value < 0.75
     held_out = known.likeness(vector("Which name has the kitten?"))
-    assert held_out is not None and held_out.cosine < 0.9
+    assert held_out is not None and held_out.value < 0.75
+    foreign = known.likeness(vector("Who painted that old bridge?"))
+    assert foreign is not None and foreign.value < 0.75
+
+
+def test_a_learned_question_is_like_itself_and_a_few_near_it_are_better_than_one() -> None:
+    one = repertoire_of(LESSONS[:1], embed).likeness(vector(LESSONS[0].question))
+    assert one is not None and one.value == pytest.approx(1.0)
+    more = [
+        replace(LESSONS[0], question=text) for text in ("What is my cat called?", "How is the cat called?")
+    ]
+    asked = vector("What is our cat called?")
+    alone, among = (repertoire_of(each, embed).likeness(asked) for each in (LESSONS[:1], (LESSONS[0], *more)))
+    assert alone is not None and among is not None and alone.value < among.value
 
 
 @pytest.mark.parametrize("lessons", [(), LESSONS[2:3], LESSONS[3:]], ids=["none", "near misses", "held out"])
@@ -61,9 +75,10 @@ def test_an_adapter_that_has_learned_no_question_is_like_none(lessons: Sequence[
     assert repertoire_of(lessons, embed).likeness(vector("What is the cat called?")) is None
 
 
-def test_without_near_misses_nothing_is_nearer() -> None:
-    asked = repertoire_of(LESSONS[:1], embed).likeness(vector("What is the cat called?"))
-    assert asked is not None and asked.miss == -1
+def test_a_near_miss_lowers_the_likeness_of_questions_near_it() -> None:
+    asked = vector("What is the tired parrot called?")
+    free, warned = (repertoire_of(LESSONS[:n], embed).likeness(asked) for n in (2, 3))
+    assert free is not None and warned is not None and warned.value < free.value
 
 
 def embed_all(vault: Vault, embedder: BagOfWords, *, renew: bool = False) -> int:
@@ -75,18 +90,18 @@ def test_stored_vectors_say_what_new_ones_say(taught: Vault) -> None:
     cube = adapters.adapters(taught.connection, now=NOW)[0].cube
     embedder = BagOfWords(256)
     row = embed_all(taught, embedder)
-    assert embedder.questions == [each.question for each in LESSONS[:3]]
+    assert embedder.questions == [each.question for each in LESSONS if each.kind != "control"]
 
     def never(texts: Sequence[str]) -> Any:
         raise AssertionError("its vectors are stored")
 
     stored = stored_repertoire(taught.connection, cube, row, 256, never)
-    new = repertoire_of(LESSONS, embed)
+    new = repertoire_of([replace(each, held_out=False) for each in LESSONS], embed)
     assert (stored.questions, stored.sources) == (new.questions, new.sources)
     assert np.array_equal(stored.is_miss, new.is_miss)
     assert np.allclose(stored.vectors, new.vectors, atol=0.01)
     embed_all(taught, embedder)
-    assert len(embedder.questions) == 3, "they were made twice"
+    assert len(embedder.questions) == 5, "they were made twice"
 
 
 def test_vectors_are_made_for_each_embedder_and_go_with_it_and_with_their_memory(taught: Vault) -> None:
@@ -94,11 +109,11 @@ def test_vectors_are_made_for_each_embedder_and_go_with_it_and_with_their_memory
     cube = adapters.adapters(taught.connection, now=NOW)[0].cube
     old = embed_all(taught, BagOfWords(256))
     new = embed_all(taught, BagOfWords(128), renew=True)
-    assert [taught.connection.execute(count, (row,)).fetchone()[0] for row in (old, new)] == [0, 3]
+    assert [taught.connection.execute(count, (row,)).fetchone()[0] for row in (old, new)] == [0, 5]
     made = stored_repertoire(taught.connection, cube, 0, 256, embed)  # of an embedder that has none
-    assert np.allclose(made.vectors, repertoire_of(LESSONS, embed).vectors)
+    assert made.questions == tuple(each.question for each in LESSONS if each.kind != "control")
     taught.connection.execute("DELETE FROM lesson WHERE source = 1")
-    assert taught.connection.execute(count, (new,)).fetchone() == (2,)
+    assert taught.connection.execute(count, (new,)).fetchone() == (3,)
 
 
 def test_adapters_that_are_not_used_get_no_vectors(vault: Vault) -> None:
@@ -113,7 +128,7 @@ def test_a_vector_of_another_length_is_like_nothing(taught: Vault) -> None:
     row = embed_all(taught, BagOfWords(256))
     taught.connection.execute("UPDATE lesson_vector SET data = x'00' WHERE position = 0")
     found = stored_repertoire(taught.connection, cube, row, 256, embed).likeness(vector(LESSONS[0].question))
-    assert found is None or found.cosine < 0.9
+    assert found is None or found.value < 0.9
     (told,) = check.examine(taught.folder, timeout=5.0)
     assert (told.rule, told.what, told.where) == ("should", "vectors-useless", "lesson_vector")
     check.repair(taught, [told], principal=WHO, now=NOW)

@@ -435,10 +435,8 @@ def test_the_same_memories_give_the_same_plan(case: Case) -> None:
 # --- adapters --------------------------------------------------------------------------------------
 
 
-def learned(
-    *cubes: Cube, id: str = "ADAPTER", pinned: bool = False, cosine: float = 1.0, miss: float = -1.0
-) -> Learned:
-    near = Likeness("What is it?", cosine, miss)
+def learned(*cubes: Cube, id: str = "ADAPTER", pinned: bool = False, value: float = 1.0) -> Learned:
+    near = Likeness("What is it?", value)
     return Learned(id, "name", frozenset(cube.n for cube in cubes), pinned, near)
 
 
@@ -454,21 +452,24 @@ def test_an_adapter_stands_in_for_the_texts_of_its_memories() -> None:
     assert made.tokens == 0
 
 
-@pytest.mark.parametrize(
-    ("cosine", "miss", "is_asked"),
-    [(0.8, -1.0, True), (0.79, -1.0, False), (0.9, 0.89, True), (0.9, 0.9, True), (0.9, 0.91, False)],
-)
-def test_an_adapter_is_asked_what_is_near_to_what_it_has_learned_and_nearer_than_a_near_miss(
-    cosine: float, miss: float, is_asked: bool
-) -> None:
+@pytest.mark.parametrize(("value", "is_asked"), [(0.8, True), (0.79, False)])
+def test_an_adapter_is_asked_what_is_like_what_it_has_learned(value: float, is_asked: bool) -> None:
     cat = memory("the cat")
-    adapter = learned(cat, cosine=cosine, miss=miss)
+    adapter = learned(cat, value=value)
     made = plan([hit(cat)], [10], adapters=[adapter], least_likeness=0.8)
     assert bool(made.adapters) == is_asked
     assert [each.likeness for each in made.adapters] == [adapter.likeness] * is_asked
     unknown = replace(adapter, likeness=None)
     assert plan([hit(cat)], [10], adapters=[unknown]).adapters == ()
     assert plan([hit(cat)], [10], adapters=[replace(unknown, pinned=True)]).adapters
+
+
+def test_a_pinned_adapter_stands_in_for_the_skills_that_it_knows_and_not_for_facts() -> None:
+    fact, skill = memory("the cat"), replace(memory("Input: hi. Output: ho."), type="skill")
+    pin = learned(fact, skill, pinned=True, value=0.1)
+    made = plan([hit(skill, 1.0), hit(fact, 0.9)], [10, 10], adapters=[pin], least_likeness=0.8)
+    assert forms(made) == [("adapter", skill.text, 0), ("text", "the cat", 10)]
+    assert forms(plan([hit(skill)], [10])) == [("text", skill.text, 10)]
 
 
 def test_what_comes_close_and_is_in_no_adapter_brings_all_the_texts_back() -> None:

@@ -11,28 +11,25 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
+from memos_cli.letters import CJK
+from memos_cli.moments import MONTHS
 from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.ask import values
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_NUMBER_OF = {word: str(number) for number, word in enumerate(_NUMBERS)}
-_TENS = {
-    name: 10 * at
-    for at, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+_NUMBER_OF = {word: str(number) for word, number in values.NUMBER_OF.items() if number <= 12}
+_ORDINAL_OF = {word: str(number) for word, number in values.ORDINAL_OF.items() if number <= 12}
+_MONTH_OF = {name[:3]: name for name in MONTHS} | {"sept": "september"}
+_SPELLINGS = {
+    "colour": "color",
+    "grey": "gray",
+    "favourite": "favorite",
+    "gigabytes": "gb",
+    "terabytes": "tb",
 }
-_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth""".split()
-_ORDINAL_OF = {word: str(number) for number, word in enumerate(_ORDINALS, 1)}
-_MONTHS = """january february march april may june july august september october november december""".split()
-_MONTH_OF = {name[:3]: name for name in _MONTHS} | {"sept": "september"}
-_UNITS = {
-    "mins": "minutes", "min": "minutes", "minute": "minutes", "hrs": "hours", "hour": "hours",
-    "secs": "seconds",
-    "sec": "seconds", "second": "seconds", "day": "days", "week": "weeks", "month": "months", "year": "years",
-    "euro": "eur", "euros": "eur", "€": "eur", "dollars": "usd", "dollar": "usd", "$": "usd", "pounds": "gbp",
-    "£": "gbp", "kilograms": "kg", "kilos": "kg", "kilogram": "kg", "grams": "g", "gram": "g", "litres": "l",
-    "liters": "l", "litre": "l", "kilometres": "km", "kilometers": "km", "metres": "m", "meters": "m",
-    "percent": "%", "gigabytes": "gb", "terabytes": "tb", "colour": "color",
-    "grey": "gray", "favourite": "favorite",
-}  # fmt: skip
+_SAME = _NUMBER_OF | {word: unit for word, unit in values.UNIT_OF.items() if not re.match(f"[{CJK}]", word)}
+_SAME |= _SPELLINGS | {letter: str(n) for letter, n in values.CHINESE_DIGITS.items() if n} | {"十": "10"}
+"""Words and signs that are compared as others."""
 _DROPPED = frozenset("the a an my your our his her its their".split())
 CONTRACTIONS = (
     (r"\bwon't\b", "will not"),
@@ -55,65 +52,42 @@ _UNKNOWING = re.compile(
     r"|je ne sais pas|no lo sé|no sé\b",
     re.IGNORECASE,
 )
+_UNIT_BEHIND = re.compile(
+    r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees|°)(?![a-z]))"
+)
 _DENIALS = frozenset("not never no neither nor isn wasn without".split())
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def said_words(text: str) -> list[str]:
     """A text as comparable words: "On March 31st, 2027" -> [on, 31, march, 2027]; Chinese by characters."""
     text = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
-    text = unicodedata.normalize(
-        "NFC", "".join(letter for letter in text if not unicodedata.combining(letter))
-    )
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    text = unicodedata.normalize("NFC", text)
     for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = (
-        re.sub(r"(?<=\d)[ \u202f](?=\d{3}(?:\D|$))(?!\d{3} \d)", "", text)
-        if re.search(r"\d \d{3}(?:\D|$)", text) and not re.search(r"\d[ -]\d{2,}[ -]\d{2,}", text)
-        else text
-    )
+    if re.search(r"\d \d{3}(?:\D|$)", text) and not re.search(r"\d[ -]\d{2,}[ -]\d{2,}", text):
+        text = re.sub(r"(?<=\d)[ \u202f](?=\d{3}(?:\D|$))(?!\d{3} \d)", "", text)
     text = re.sub(r"\b0(?=\d[:.h]\d\d\b)", "", text)
     text = re.sub(r"\b(\d{1,2})[.h](\d\d) ?(?=uhr|o'clock|a\.?m|p\.?m)", r"\1:\2 ", text)
     text = re.sub(r"\b(\d{1,2})(?::(\d\d))? ?([ap])\.?m\b\.?", _hour, text)
     text = re.sub(r"\b(\d{1,2}) o'clock\b", r"\1:00", text)
     text = re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", text)
     text = re.sub(r"([€$£¥])\s?(\d[\d.,]*)", r"\2 \1", text)
-    text = re.sub(
-        r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees"
-        r"|°)(?![a-z]))",
-        " ",
-        text,
-    )
-    words = re.findall(
-        r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-        r"|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:(?:[.@:/_-]"
-        r"|')[^\W_\u3040-\u9fff\uac00-\ud7af]+)*|[%€$£°]",
-        text,
-    )
+    text = _UNIT_BEHIND.sub(" ", text)
+    words = re.findall(rf"[{CJK}]|[^\W_{CJK}]+(?:[.@:/_'-][^\W_{CJK}]+)*|[%€$£°]", text)
     out: list[str] = []
     for word in words:
         word = word.removesuffix("'s")
         tens, _, ones = word.partition("-")
-        if tens in _TENS and ones in _NUMBER_OF:
-            out.append(str(_TENS[tens] + int(_NUMBER_OF[ones])))
+        if tens in values.TENS and ones in _NUMBER_OF:
+            out.append(str(values.NUMBER_OF[tens] + int(_NUMBER_OF[ones])))
             continue
         if re.fullmatch(r"[a-z]+(?:-[a-z]+)+", word):
-            out += [_one(part) for part in word.split("-") if part not in _DROPPED]
+            out += [_SAME.get(part, part) for part in word.split("-") if part not in _DROPPED]
         elif word not in _DROPPED:
-            out.append(_one(word))
+            out.append(_SAME.get(word, word))
     return _dates(out)
-
-
-_CHINESE_NUMBERS = {"两": "2"} | {
-    letter: str(number) for number, letter in enumerate("一二三四五六七八九十", 1)
-}
-
-
-def _one(word: str) -> str:
-    if word in _CHINESE_NUMBERS:
-        return _CHINESE_NUMBERS[word]
-    return _NUMBER_OF.get(word) or _UNITS.get(word, word)
 
 
 def _hour(match: re.Match[str]) -> str:
@@ -127,7 +101,7 @@ def _dates(words: list[str]) -> list[str]:
     for word in words:
         iso = re.fullmatch(r"((?:19|20)\d\d)-(\d\d)-(\d\d)", word)
         if iso and 1 <= int(iso[2]) <= 12:
-            out += [str(int(iso[3])), _MONTHS[int(iso[2]) - 1], iso[1]]
+            out += [str(int(iso[3])), MONTHS[int(iso[2]) - 1], iso[1]]
         else:
             out.append(_MONTH_OF.get(word, word) if word != "may" else word)
     for place in range(len(out) - 1):
@@ -136,9 +110,9 @@ def _dates(words: list[str]) -> list[str]:
         day, after = _ORDINAL_OF.get(out[place], out[place]), out[place + 1 :]
         following = _ORDINAL_OF.get(after[0], after[0])
         is_after_day = place > 0 and re.fullmatch(r"\d{1,2}", out[place - 1])
-        if out[place] in _MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
+        if out[place] in MONTHS and re.fullmatch(r"\d{1,2}", following) and not is_after_day:
             out[place], out[place + 1] = following, out[place]
-        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in _MONTHS:
+        elif re.fullmatch(r"\d{1,2}", day) and after[0] == "of" and after[1:2] and after[1] in MONTHS:
             out[place : place + 2] = [day]
     return out
 
@@ -182,14 +156,8 @@ def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
     return False
 
 
-_SMALL_WORDS = frozenset(
-    """i you we is are was were be to of in on at for and or with it that this as by from do does did has
-    have had will 的 了 是 在 和 我 你""".split()
-)
-
-
 def _covered(wanted: list[str], said: list[str]) -> bool:
-    content = [word for word in wanted if word not in _SMALL_WORDS]
+    content = [word for word in wanted if word not in STOP_WORDS and word not in "的了是在和我你"]
     there = set(said)
     numbers = [word for word in content if re.search(r"\d", word)]
     return (

@@ -97,12 +97,8 @@ def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
     for line in said.splitlines():
         text = " ".join(_NUMBERED.sub("", _NUMBERED.sub("", line)).split())
         key = copy_key(text)
-        if (
-            len(said_words(text)) >= 2
-            and len(text) <= 150
-            and not text.endswith((":", "："))
-            and key not in known
-        ):
+        is_question = len(said_words(text)) >= 2 and len(text) <= 150 and not text.endswith((":", "："))
+        if is_question and key not in known:
             known.add(key)
             found.append(text)
     return found
@@ -135,11 +131,9 @@ def _common(text: str, said: Sequence[str], other: Sequence[str], question: str)
     asked = {word[:4] for word in said_words(question)}
     spans = re.finditer(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+", text)
     words = [(found, word) for found in spans for word in said_words(found[0])]
-    blocks = SequenceMatcher(
-        None, [word for _, word in words], list(said), autojunk=False
-    ).get_matching_blocks()
+    matcher = SequenceMatcher(None, [word for _, word in words], list(said), autojunk=False)
     best, most = "", 0
-    for block in blocks:
+    for block in matcher.get_matching_blocks():
         run: list[re.Match[str]] = []
         for found, word in [*words[block.a : block.a + block.size], (None, "")]:
             if found and word[:4] not in asked and word in other:

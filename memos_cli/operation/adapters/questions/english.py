@@ -26,6 +26,7 @@ PREPOSITIONS = frozenset(
     " above below between beside inside outside through via as about against during within opposite"
     " around next\ue000to".split()
 )  # "of" binds what it stands between
+SMALL = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys()
 BE = frozenset("am is are was were be been".split())
 AUXILIARIES = BE | frozenset(
     "has have had do does did will would can could may might must shall should not never".split()
@@ -59,11 +60,7 @@ class Chunk:
 
     @property
     def bare(self) -> tuple[str, ...]:
-        return (
-            self.words[1:]
-            if self.words[:1] and self.words[0] in DETERMINERS and self.words[1:]
-            else self.words
-        )
+        return self.words[1:] if self.words[1:] and self.words[0] in DETERMINERS else self.words
 
     @property
     def kind(self) -> str:
@@ -133,8 +130,7 @@ def inflect(verb: str, tag: str) -> str:
 def lower_first(phrase: str) -> str:
     """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
     first = phrase.split(" ")[0]
-    small = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys()
-    is_word = first.casefold() in small or bool(tags_of(first.lower()))
+    is_word = first.casefold() in SMALL or bool(tags_of(first.lower()))
     if first == "I" or not is_word or not first[1:].islower():
         return phrase
     return phrase[0].lower() + phrase[1:]
@@ -166,10 +162,8 @@ def clauses_of(sentence: str) -> list[Clause]:
                 found[-1] = replace(last, chunks=(*last.chunks, *chunks))
             elif last.chunks:
                 end = last.chunks[-1]
-                words = (
-                    *end.words[:-1],
-                    end.words[-1] + held.replace(" ", JOIN) + JOIN.join(part.split()),
-                )
+                more = held.replace(" ", JOIN) + JOIN.join(part.split())
+                words = (*end.words[:-1], end.words[-1] + more)
                 found[-1] = replace(last, chunks=(*last.chunks[:-1], replace(end, words=words)))
             held = ""
         else:

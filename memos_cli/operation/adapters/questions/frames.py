@@ -12,6 +12,7 @@ from memos_cli.operation.adapters.questions.english import (
     POSSESSIVE,
     PREPOSITIONS,
     PRONOUNS,
+    SMALL,
     TIME_UNITS,
     Chunk,
     Clause,
@@ -27,26 +28,23 @@ _PLACES = frozenset(
     "in on at under behind near above below between beside inside outside opposite into onto from to over"
     " around next\ue000to".split()
 )
-_INSIDE = frozenset(
-    "in under behind near above below between beside inside outside opposite next\ue000to".split()
-)
-_UNTIL = {
-    "until": "Until when",
-    "till": "Until when",
-    "by": "By when",
-    "since": "Since when",
-    "from": "From when",
+_INSIDE = _PLACES - frozenset("on at into onto from to over around".split())
+_UNTIL = {word: f"{word.capitalize()} when" for word in ("until", "by", "since", "from")} | {
+    "till": "Until when"
 }
 _TELLS = {"i": "you", "me": "you", "my": "your", "mine": "yours", "we": "you", "us": "you", "our": "your",
           "am": "are", "myself": "yourself"}  # fmt: skip
 _ASKS = {"your": "my", "you": "I", "yours": "mine"}
+_SHORT = ("What", "Where", "Who", "When")
+"""Question words that are drawn together with "is"."""
 _MONEY = re.compile(r"[€$£¥]|\b(?:euros?|dollars?|pounds?|francs?|cents?|EUR|USD|GBP|CHF)\b")
 _PEOPLE = re.compile(r"(?:er|or|ist|ian|ant|man|woman|person|wife|doctor|boss|nurse|coach|owner|lead)\Z")
 _THINGS = re.compile(
     r"(?:printer|server|router|computer|number|paper|letter|order|water|folder|floor|door|color|user|restaurant|plant|grant)\Z"
 )
 _TITLED = re.compile(r"(?:Dr|Mrs?|Ms|Prof)\.?\s")
-_LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {}?")
+_LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {}?", "Any idea {}?")
+"""Frames around a question in the order of a statement: "where the ladder is stored"."""
 
 
 @dataclass(slots=True)
@@ -91,14 +89,8 @@ def with_article(phrase: str) -> str:
     """A heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
     phrase = lower_first(phrase)
     first = phrase.split(" ")[0]
-    if (
-        first.casefold() in DETERMINERS
-        or first[:1].isupper()
-        or not tags_of(first.lower())
-        or "'s " in phrase
-    ):
-        return phrase
-    return f"the {phrase}"
+    is_whole = first.casefold() in DETERMINERS or first[:1].isupper() or "'s " in phrase
+    return phrase if is_whole or not tags_of(first.lower()) else f"the {phrase}"
 
 
 def names_of(phrase: str) -> list[str]:
@@ -108,9 +100,8 @@ def names_of(phrase: str) -> list[str]:
     if not of or " of " in owner or article != "the":
         return [phrase]
     possessive = f"{owner}' {bare(head)}" if owner.endswith("s") else f"{owner}'s {bare(head)}"
-    first = owner.split(" ")[0]
-    article = first if first.casefold() in DETERMINERS - {"a", "an"} else "the"
-    return [phrase, possessive, *([f"{article} {bare(owner)} {bare(head)}"] if bare(owner).islower() else [])]
+    is_compound = bare(owner).islower() and owner.split(" ")[0].casefold() not in DETERMINERS - {"the"}
+    return [phrase, possessive, *([f"the {bare(owner)} {bare(head)}"] if is_compound else [])]
 
 
 def nominal(noun: str, owner: str) -> str:
@@ -138,19 +129,17 @@ def draft_of_value(name: str, value: str, topic: str) -> Draft:
     said = f"{value}" if not preposition else f"{preposition} {value}"
     draft = Draft(value, as_told(f"{whole} is {said}."), owner or whole, single=True)
     wh = _wh_of_value(thing, value, preposition)
-    draft.frames = [
-        f"{wh} is {whole}?", f"{wh}'s {whole}?",
-        *(lead.format(f"{wh.lower()} {whole} is") for lead in _LEADS[:2]),
-        f"{_upper(whole)}, please?", f"What do you know about {whole}?",
-    ]  # fmt: skip
-    if owner:
-        other = f"{bare(owner)} {thing}"
-        draft.frames[2:2] = [
-            f"What {thing} does {owner} have?", f"Which {thing} belongs to {owner}?", f"What is the {other}?",
-            f"I need the {other}.", f"For {owner}, {wh.lower()} is the {thing}?",
-        ]  # fmt: skip
+    other = f"the {bare(owner)} {thing}" if owner else whole
+    draft.frames = [f"{wh} is {whole}?", *([f"{wh}'s {other}?"] if wh in _SHORT else [])]
+    draft.frames += [
+        lead.format(f"{wh.lower()} {name} is") for lead, name in zip(_LEADS, (other, whole) * 2, strict=False)
+    ]
+    draft.frames.append(f"{_upper(other)}, please.")
+    if wh == "What":
+        draft.frames += [f"I need {other}.", f"Can you give me {whole}?"]
+        draft.frames += [f"What {thing} does {owner} have?"] if owner else []
     draft.cloze = [f"{_upper(whole)} is {preposition + ' ' if preposition else ''}…", f"{_upper(whole)}: …"]
-    draft.keywords = [f"{bare(owner)} {thing}".strip(), f"{thing}, {bare(owner)}" if owner else f"{thing}?"]
+    draft.keywords = [f"{bare(owner)} {thing}".strip(), f"{thing} {bare(owner)}" if owner else f"{thing}?"]
     return draft
 
 
@@ -210,12 +199,13 @@ def _subject_draft(clause: Clause) -> Draft:
     if clause.verb and not clause.auxiliary:
         passive = f"{inflect(clause.verb, 'VBN')} {first.preposition}".strip()
         be = "was" if "VBD" in tags_of(clause.verb) else "are" if thing.endswith("s") else "is"
-        draft.frames += [f"By whom {be} {thing} {passive}?", f"{_upper(thing)} {be} {passive} by whom?"]
-    draft.frames += [*(lead.format(f"who {rest}") for lead in _LEADS), f"Who is it that {rest}?"]
-    draft.frames.append(f"{_upper(thing)}: who?")
-    draft.cloze = [f"… {rest}.", f"The person who {rest} is …"]
-    verb = inflect(clause.verb, "VB") if clause.verb else clause.auxiliary
-    draft.keywords = [f"{bare(thing)} {verb} who", f"who {bare(thing)}", f"person {verb} {bare(thing)}"]
+        draft.frames.append(f"Who {be} {thing} {passive} by?")
+    draft.frames += [
+        *(lead.format(f"who {rest}") for lead in _LEADS),
+        f"What's the name of the person who {rest}?",
+    ]
+    draft.cloze = [f"The person who {rest} is …"]
+    draft.keywords = [f"who {bare(thing)}"]
     return draft
 
 
@@ -240,7 +230,7 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     ]
     others = [as_asked(text) for text in before]
     subject = as_asked(lower_first(clause.subject))
-    is_named = clause.verb in ("called", "named")
+    is_named = _is_named(clause)
     single = chunk.kind not in ("", "name") or is_named or clause.predicate in BE
     told = as_told(joined([clause.subject, clause.predicate, *before, chunk.text]) + ".")
     draft = Draft(ask.answer or chunk.noun, told, subject, single)
@@ -250,30 +240,26 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     for name in names[1:]:
         draft.frames += _direct(clause, name, ask.words[-1], others, ask.behind)[:1]
     draft.frames += _more(clause, chunk, ask, subject, others)
-    for lead, name in zip(_LEADS, [*names[::-1], *names, subject, subject], strict=False):
+    for lead, name in zip(_LEADS, names[::-1] * len(_LEADS), strict=False):
         draft.frames.append(lead.format(joined([wh, name, clause.predicate, *others, ask.behind])))
     core = _upper(joined([subject, clause.predicate, *others]))
-    draft.frames.append(f"{joined([core, ask.behind, wh])}?")
     draft.cloze = [f"{joined([core, chunk.preposition, *_before_answer(chunk, draft.answer)])} …"]
-    if subject.casefold() not in POSSESSIVE:
-        asks = (
-            f"{_upper(names[-1])}: {wh}?",
-            f"{_upper(wh)}, for {subject}?",
-            f"A question on {subject}: {wh}?",
-        )
-        draft.frames += asks
     thing = _content(joined([bare(names[-1]), *others]))
+    noun = ask.noun or ("name" if is_named else "")
+    first, last = (noun, "") if noun or wh == "what" else (wh, clause.verb)
     if thing:
-        noun = ask.noun or ("name" if is_named else "")
-        last = noun or clause.verb or wh
-        draft.keywords = [f"{thing} {last}", f"{noun or wh} {thing}", f"{thing} {wh}"]
+        asks = [[thing, noun or clause.verb]] if noun or clause.verb or wh == "what" else []
+        draft.keywords = [joined(words) for words in (*asks, *([[first, thing, last]] if first else []))]
     return draft
+
+
+def _is_named(clause: Clause) -> bool:
+    return clause.verb in ("called", "named") and clause.auxiliary in BE
 
 
 def _content(text: str) -> str:
     """The words that tell what a text is on."""
-    small = DETERMINERS | PREPOSITIONS | POSSESSIVE.keys() | {"of", "and"}
-    return " ".join(word for word in text.split() if word.casefold() not in small)
+    return " ".join(word for word in text.split() if word.casefold() not in SMALL | {"of", "and"})
 
 
 def _before_answer(chunk: Chunk, answer: str) -> list[str]:
@@ -285,12 +271,12 @@ def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind
     first, *more = clause.auxiliary.split() or [""]
     if first:
         middle = [subject, *more, clause.verb]
-        short = f"{wh}'s" if first == "is" and wh in ("What", "Where", "Who", "When") else ""
+        short = f"{wh}'s" if first == "is" and wh in _SHORT else ""
     else:
         tags = tags_of(clause.verb.split(" ")[0])
         first = "did" if "VBD" in tags else "does" if "VBZ" in tags else "do"
         middle, short = [subject, inflect(clause.verb, "VB")], ""
-    rest = joined([*middle, *others, behind])
+    rest = joined([*middle, *others, "" if wh == "How" else behind])
     return [f"{wh} {first} {rest}?"] + ([f"{short} {rest}?"] if short else [])
 
 
@@ -299,11 +285,11 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
     if ask.noun:
         yield f"What is {nominal(ask.noun, subject)}?"
         yield f"Tell me {nominal(ask.noun, subject)}."
-    if clause.verb in ("called", "named"):
+    if _is_named(clause):
         yield f"What is {nominal('name', subject)}?"
         yield f"What name does {subject} have?"
     if clause.auxiliary in BE and not clause.verb and not chunk.preposition:
-        yield f"{_upper(subject)}, please?"
+        yield f"{_upper(subject)}, please."
         head, of, owner = subject.partition(" of ")
         if of and bare(head) != head:
             yield f"What {bare(head)} does {owner} have?"
@@ -317,15 +303,13 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
     if ask.words[0] == "How much" and (clause.verb.startswith("cost") or clause.predicate in BE):
         yield f"How expensive is {subject}?"
         yield f"What is the price of {subject}?"
+        yield f"What do I have to pay for {subject}?"
     if ask.words[0] == "Where" and clause.auxiliary in BE and subject.casefold() not in POSSESSIVE:
         yield f"Where can I find {subject}?"
         yield f"Where should I look for {subject}?"
-    if ask.words[0] == "Where":
-        yield from _direct(clause, subject, "In which place", others, "")
-        if clause.auxiliary:
-            yield f"What is {nominal('location', subject)}?"
-        else:
-            yield from _direct(clause, subject, "Which place", others, chunk.preposition)
+        yield f"What is {nominal('location', subject)}?"
+        if clause.verb:
+            yield f"Where {clause.auxiliary.split()[0]} {subject}?"
 
 
 def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
@@ -348,7 +332,8 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
     if kind == "name" and preposition in ("", "by", "with", "for", "to") and chunk.bare == chunk.words:
         is_person = clause.predicate in BE and not preposition and _is_person(clause.subject)
         is_given_to = preposition == "to" and not clause.chunks[0].preposition
-        if is_person or preposition == "by" or is_given_to or _TITLED.match(last):
+        is_titled = _TITLED.match(last) and not clause.subject.casefold().endswith("name")
+        if is_person or preposition == "by" or is_given_to or is_titled:
             return _Ask(("Who",), preposition)
     is_quality = clause.predicate in BE and not clause.chunks[0].preposition  # "allergic to"
     if preposition in _PLACES and kind not in ("amount", "number") and not is_quality:
@@ -372,13 +357,9 @@ def _which(noun: str, preposition: str, answer: str) -> _Ask:
 def _wh_of_day(text: str, kind: str) -> str:
     if kind != "date":
         return "At what time"
-    return (
-        "On which day"
-        if not re.search(r"\d", text)
-        else "In which year"
-        if text.isdigit()
-        else "On which date"
-    )
+    if text.isdigit():
+        return "In which year"
+    return "On which date" if re.search(r"\d", text) else "On which day"
 
 
 def _ask_amount(clause: Clause, text: str, preposition: str) -> _Ask:
@@ -392,7 +373,9 @@ def _ask_amount(clause: Clause, text: str, preposition: str) -> _Ask:
     head = unit.split(" ")[0]
     if "NNS" in tags_of(head):
         return _Ask((f"How many {head}",), preposition)
-    return _Ask(("What",) if is_be else ("How much", "What"), preposition)
+    if "°" in text:
+        return _Ask(("What temperature",), preposition)
+    return _Ask(("What",) if is_be or preposition else ("How much", "What"), preposition)
 
 
 def _upper(text: str) -> str:

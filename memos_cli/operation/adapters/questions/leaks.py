@@ -35,9 +35,8 @@ def leak_of(question: str, learned: Sequence[Learned]) -> str:
     asked = _words(question)
 
     def match(each: Learned) -> SequenceMatcher[str]:
-        return SequenceMatcher(
-            None, _words(each.question.casefold()), _words(question.casefold()), autojunk=False
-        )
+        known, new = _words(each.question.casefold()), _words(question.casefold())
+        return SequenceMatcher(None, known, new, autojunk=False)
 
     best, each = max(((match(each), each) for each in near), key=lambda pair: pair[0].ratio())
     answer = each.answer

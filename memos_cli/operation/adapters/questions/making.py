@@ -62,7 +62,7 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     for statement, draft in found:
         # Of a thing of which two facts are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
-        about = [ask.format(draft.about) for ask in plain.ABOUT.get(language, ())] if is_one else []
+        about = plain.ask_about(draft.about, language) if is_one else []
         facts.append(_fact(statement.text, draft, about, source, language, known))
     return [fact for fact in facts if fact is not None][:MOST_FACTS]
 
@@ -122,11 +122,8 @@ def _fragments(text: str, topic: str) -> list[Draft]:
         if not spans:
             continue
         span = spans[-1]
-        value, before, after = (
-            part[span.start : span.end],
-            part[: span.start].strip(),
-            part[span.end :].strip(),
-        )
+        value = part[span.start : span.end]
+        before, after = part[: span.start].strip(), part[span.end :].strip()
         if not span.start and after and len(after.split()) <= 3:
             drafts.append(draft_of_value(after, value, topic))
         elif not after and len(before.split()) <= 5 and re.search(r"[^\W\d]{2}", before):
@@ -138,17 +135,13 @@ def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Stateme
     """The first sentence that nothing understands, taught whole under its topic."""
     for statement in statements:
         text = statement.text
-        names = [
-            text[each.start : each.end] for each in find_spans(text) if each.start and each.kind == "name"
-        ]
-        topic = statement.topic or next(iter(names), "")
+        names = (each for each in find_spans(text) if each.start and each.kind == "name")
+        topic = statement.topic or next((text[each.start : each.end] for each in names), "")
         is_known = text.split(" ")[0].casefold() not in _THIRD
         if is_known and len(re.findall(r"[^\W\d_]{2,}", text)) >= 4 and topic:
             about = with_article(topic) if language == "en" else topic
             draft = Draft(text.rstrip(".!"), as_told(text) if language == "en" else text, about)
-            draft.frames = (
-                [f"What did I note on {about}?", f"{about}?"] if language == "en" else [f"{about}?"]
-            )
+            draft.frames = [*([f"What did I note on {about}?"] if language == "en" else []), f"{about}?"]
             return [(statement, draft)]
     return []
 
@@ -161,12 +154,8 @@ def _fact(
     key = " ".join(said_words(answer))
     if not key or len(answer) > LONGEST:
         return None
-    kinds = {
-        "frame": draft.frames[:MOST_FRAMES],
-        "topic": about,
-        "cloze": draft.cloze,
-        "keywords": draft.keywords,
-    }
+    frames = draft.frames[:MOST_FRAMES]
+    kinds = {"frame": frames, "topic": about, "cloze": draft.cloze, "keywords": draft.keywords}
     asked: list[tuple[str, str]] = []
     for kind, texts in kinds.items():
         for text in (" ".join(text.split()) for text in texts):

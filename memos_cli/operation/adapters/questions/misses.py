@@ -17,6 +17,7 @@ from memos_cli.operation.adapters.questions.answers import said_words
 from memos_cli.operation.adapters.questions.english import DETERMINERS, tags_of
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.adapters.questions.frames import bare
+from memos_cli.operation.adapters.questions.spans import kind_of
 from memos_cli.operation.adapters.questions.splits import copy_key
 
 EACH = 20
@@ -56,7 +57,8 @@ _OF_THINGS = (
     "Which company made {}?", "What is {} made of?", "Who is allowed to use {}?", "How often is {} cleaned?",
     "What is wrong with {}?", "Who complained about {}?", "Which version of {} is the newest?", "{} size?",
     "When was {} replaced?", "What do people think of {}?", "How many people know {}?", "password of {}?",
-    "Where was {} made?", "How long did {} take?", "Who gave us {}?",
+    "Where was {} made?", "How long did {} take?", "Who gave us {}?", "Where is {}?", "When does {} start?",
+    "Who looks after {}?", "Which language is used for {}?",
 )  # fmt: skip
 _GENERAL = (
     "What is a {}?", "What should I know before I buy a {}?", "How do I choose a {}?", "Why do people need a {}?",
@@ -69,26 +71,24 @@ _PLAIN_STOCK = {
 }  # fmt: skip
 _PLAIN_ASKS = {
     "de": ("Wie alt ist {}?", "Was kostet {}?", "Welche Farbe hat {}?", "Wem gehört {}?", "Wie groß ist {}?",
-           "Wer hat {} gekauft?", "Was ist {}?"),
-    "zh": ("{}多大了？", "{}多少钱？", "{}是什么颜色的？", "{}是谁买的？", "{}有多大？", "为什么需要{}？", "什么样的{}最好？"),
+           "Wer hat {} gekauft?", "Was ist {}?", "Wo ist {}?", "Wann ist {}?"),
+    "zh": ("{}在哪里？", "{}是什么时候？", "{}多大了？", "{}多少钱？", "{}是什么颜色的？", "{}是谁买的？", "{}有多大？", "为什么需要{}？", "什么样的{}最好？"),
 }  # fmt: skip
+_ASKED = "who_ where when how_much how_many how_often how_long wer_ wo_ wann wie_viel wie_oft 哪里 什么时候 多少 谁"
+"""What questions ask for, by which two on one thing differ."""
 
 
 def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
     """(Source of the fact it came from, question), up to ``EACH`` for each fact."""
     known = {" ".join(said_words(text)) for fact in facts for text in fact.questions}
-    answered = [
-        {word for text in (*fact.questions, fact.answer) for word in copy_key(text)} for fact in facts
-    ]
+    texts = [(*fact.questions, fact.answer) for fact in facts]
+    answered = [{word for text in each for word in copy_key(text)} for each in texts]
     subjects = list(dict.fromkeys(fact.about for fact in facts if fact.about.strip()))
     found: list[tuple[int, str]] = []
     for at, fact in enumerate(facts):
         others = [about for about in subjects if about != fact.about]
-        kinds = (
-            [_shuffled(kind, f"{seed} {at}") for kind in _candidates(fact, others)]
-            if fact.about.strip()
-            else []
-        )
+        sorts = _candidates(fact, others) if fact.about.strip() else ()
+        kinds = [_shuffled(kind, f"{seed} {at}") for kind in sorts]
         chosen: list[str] = []
         for text in (text for round in zip_longest(*kinds) for text in round if text):
             key, content = " ".join(said_words(text)), set(copy_key(text))
@@ -116,7 +116,7 @@ def _candidates(fact: Fact, others: Sequence[str]) -> Iterator[Iterator[str]]:
         stock, asks = _PLAIN_STOCK.get(fact.language, _NAMES), _PLAIN_ASKS.get(fact.language, ())
         yield _swapped(fact, stock)
         yield _swapped(fact, others)
-        yield (text.format(fact.about) for text in asks)
+        yield (text.format(fact.about) for text in asks if _asks_else(text, fact))
         yield (text.format(word) for word in stock for text in asks)
 
 
@@ -176,12 +176,19 @@ def _asked_else(fact: Fact) -> Iterator[str]:
     is_person = any(words[_head_at(words)].casefold() in group for group in _STOCK[1:4])
     known = {word for text in fact.questions for word in said_words(text)}
     for text in (*(_OF_PEOPLE if is_name or is_person else ()), *(() if is_name else _OF_THINGS)):
-        if not known & {word for word in said_words(text)[1:] if len(word) > 3}:
+        if not known & {word for word in said_words(text)[1:] if len(word) > 3} and _asks_else(text, fact):
             yield text.format(fact.about) if text[0] != "{" else text.format(bare(fact.about))
     for noun in () if is_name or is_person else _STOCK[-1]:
         if noun not in known:
             yield f"What is the {noun} of {fact.about}?"
             yield f"{bare(fact.about)} {noun}"
+
+
+def _asks_else(text: str, fact: Fact) -> bool:
+    """Whether a question asks for another kind of thing than the first question of a fact: not for a place, too."""
+    first, other = (each.casefold().replace(" ", "_") for each in (fact.questions[0], text))
+    first += "who_" if kind_of(fact.answer) == "name" else ""
+    return not any(word in first and word in other for word in _ASKED.split())
 
 
 def _general(words: list[str]) -> Iterator[str]:

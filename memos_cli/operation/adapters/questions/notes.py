@@ -50,8 +50,7 @@ def language_of(text: str) -> str:
         return "zh"
     words = re.findall(r"[^\W\d_]+", text.casefold())
     counts = {language: sum(word in known for word in words) for language, known in _KNOWN.items()}
-    best = max(counts, key=lambda language: (counts[language], language == "en"))
-    return best
+    return max(counts, key=lambda language: (counts[language], language == "en"))
 
 
 def statements_of(text: str, title: str = "") -> list[Statement]:

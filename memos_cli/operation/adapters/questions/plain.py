@@ -9,7 +9,7 @@ import re
 from memos_cli.operation.adapters.questions.frames import Draft
 from memos_cli.operation.adapters.questions.spans import find_spans, kind_of
 
-ABOUT = {
+_ABOUT = {
     "en": ("Tell me about {}.", "What do you know about {}?"),
     "de": ("Was weißt du über {}?",),
     "fr": ("Que sais-tu de {} ?",),
@@ -17,6 +17,7 @@ ABOUT = {
     "zh": ("关于{}，你知道什么？",),
 }
 """Questions on all that is known of a thing."""
+
 _WHICH = {
     "de": {"": "was", "date": "wann", "time": "wann", "often": "wie oft", "amount": "wie viel", "place": "wo"},
     "fr": {"": "quoi", "date": "quand", "time": "quand", "amount": "combien", "place": "où"},
@@ -25,6 +26,7 @@ _WHICH = {
            "code": "多少", "place": "哪里"},
 }  # fmt: skip
 """Question words by the shape of the answer; ``place`` after a preposition of place."""
+_OF = {"de": ("von", "Sag mir:"), "fr": ("de", "Dis-moi :"), "es": ("de", "Dime:")}
 _PLACES = {
     "de": "in im am an auf unter hinter neben bei über vor zwischen",
     "fr": "dans sur sous derrière chez devant près",
@@ -46,25 +48,32 @@ _CHINESE = re.compile(
 )
 
 
+def ask_about(thing: str, language: str) -> list[str]:
+    """Ask for all that is known of a thing: "Was weißt du über den Schlüssel?"."""
+    thing = re.sub(r"\Ader ", "den ", thing) if language == "de" else thing
+    return [ask.format(thing) for ask in _ABOUT.get(language, ())]
+
+
 def draft_of_value(name: str, value: str, topic: str, language: str) -> Draft:
     """The fact of ``Port: 5433`` under a topic, in a language without frames."""
     same = not topic or topic.casefold() in name.casefold()
-    of, colon, end, asks = ("的", "：", "。", "？") if language == "zh" else (", ", ": ", ".", "?")
-    about = name if same else f"{topic}{of}{name}"
+    colon, end, asks = ("：", "。", "？") if language == "zh" else (": ", ".", "?")
+    of, tell = _OF.get(language, ("", ""))
+    of_topic = f"{topic}的{name}" if language == "zh" else f"{name} {of} {topic}"
+    about = name if same else of_topic
     draft = Draft(value, f"{about}{colon}{value}{end}", about, single=True)
-    draft.keywords = [name if same else f"{name}{'' if language == 'zh' else ' '}{topic}", f"{about}{asks}"]
+    draft.keywords = [f"{about}{asks}" if same else f"{name}{'' if language == 'zh' else ' '}{topic}"]
     draft.cloze = [f"{about}{colon}…"]
-    which = _wh(language, kind_of(value))
     if language == "zh":
-        which = "谁" if name[-1] in "人者师员长东" else which
+        which = "谁" if name[-1] in "人者师员长东" else _wh(language, kind_of(value))
         draft.frames = [
             f"{about}是{which}？",
             f"请问{about}是{which}？",
             f"告诉我{about}。",
             f"{about}你记得吗？",
         ]
-    elif which:
-        draft.frames = [f"{about}: {which}?", f"{which.capitalize()}: {about}?"]
+    else:
+        draft.frames = [f"{about}?", f"{tell} {about}."]
     return draft
 
 
@@ -97,7 +106,7 @@ def _cut(text: str, start: int, end: int, topic: str, language: str) -> Draft:
     draft.keywords = [content, f"{topic} {content}".strip()]
     is_place = before.split(" ")[-1].casefold() in _PLACES.get(language, "").split()
     if which := _wh(language, "place" if is_place else kind_of(answer)):
-        draft.frames = [f"{before} {which}?", f"{which.capitalize()}: {before}?"]
+        draft.frames = [f"{before} {which}?"]
     return draft
 
 
@@ -149,8 +158,8 @@ def _german(text: str) -> Draft | None:
     clause = f"{which} {subject} {verb}"
     upper = subject[:1].upper() + subject[1:]
     draft.frames = [
-        f"{which.capitalize()} {verb} {subject}?", f"{upper} {verb} {which}?", f"Weißt du, {clause}?", f"Sag mir, {clause}.",
-        f"Ich habe vergessen, {clause}.", f"Kannst du mir sagen, {clause}?", f"{upper}: {which}?",
+        f"{which.capitalize()} {verb} {subject}?", f"{which.capitalize()} {verb} {subject} noch mal?", f"Weißt du, {clause}?",
+        f"Sag mir, {clause}.", f"Ich habe vergessen, {clause}.", f"Kannst du mir sagen, {clause}?", f"Weißt du noch, {clause}?",
     ]  # fmt: skip
     draft.cloze = [f"{upper} {verb} {after[: after.find(answer)]}…"]
     draft.keywords = [f"{_content(subject)} {verb}", f"{which} {_content(subject)}"]
@@ -175,5 +184,6 @@ def _chinese(text: str, topic: str) -> list[Draft]:
     asks = ("{}？", "请问{}？", "你知道{}吗？", "告诉我{}。", "我忘了{}。", "{}来着？")
     draft.frames = [ask.format(f"{subject}{verb}{which}{after}") for ask in asks]
     draft.cloze = [f"{subject}{verb}……{after}"]
-    draft.keywords = [f"{subject}{which}", f"{which}，{subject}"]
+    thing = subject.removeprefix("我的")
+    draft.keywords = [f"{thing}{which}", *([thing] if single and verb != "叫" else [])]
     return [draft]

@@ -8,18 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memos_cli.letters import CJK
+from memos_cli.moments import MONTHS
+from memos_cli.operation.ask.values import NUMBER_OF
 
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun"
-    r"|Jul|Aug|Sept?|Oct|Nov|Dec|Januar|Februar|März|Mai|Juni|Juli|Oktober|Dezember)\b\.?"
+_MONTHS = (
+    *MONTHS,
+    *(name[:3] for name in MONTHS),
+    "sept",
+    *"januar februar märz mai juni juli oktober dezember".split(),
 )
+_MONTH = rf"(?:{'|'.join(name.title() for name in _MONTHS)})\b\.?"
 _WITHIN = r"(?:(?<=\b[iI]n )|(?<=\b[iI]m )|(?<=\bsince )|(?<=\buntil )|(?<=\bseit ))"
 _DAY = (
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?:s\b|\b)"
     r"|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag(?:s\b|\b)|Mittwochs?\b"
 )
 _NUMBER = r"\d+(?:[.,]\d+)*"
-_COUNT = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn"
+_COUNT = f"{'|'.join(word for word, n in NUMBER_OF.items() if 2 <= n <= 12)}|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn"
 _HAN = "[零〇一二两三四五六七八九十百千万\\d]"
 _NAME = r"[A-ZÀ-ÖØ-ÞĂČĐĒĞĪŁŃŌŘŚŠŽŻА-ЯΑ-Ω][^\W_]*(?:[-'’&][^\W_]+)*"
 _TITLE = r"(?:Dr|Mrs?|Ms|Prof|St)\.|Frau|Herr"
