@@ -188,6 +188,14 @@ def test_a_model_whose_sizes_disagree_is_refused(
         read_header(model)
 
 
+def test_a_vocabulary_without_a_token_for_some_byte_is_refused(tmp_path: Path) -> None:
+    """llama.cpp would end the process at the first text with that byte."""
+    model = write_model(tmp_path / "tiny.gguf", "phi3", context=512)
+    model.write_bytes(model.read_bytes().replace(b"<0x63>", b"80x63>", 1))
+    with pytest.raises(ModelUnfit, match="no token for some byte"):
+        read_header(model)
+
+
 @pytest.mark.parametrize("architecture", ["llada-moe", "paddleocr", "smallthinker"])
 def test_a_model_of_another_architecture_than_it_says_is_refused(tmp_path: Path, architecture: str) -> None:
     """llama.cpp would end the process."""

@@ -135,6 +135,8 @@ def _parse(cursor: _Cursor) -> GgufHeader:
             lengths[key] = cursor.skip_array(strings=cursor.check_tokens if key == _TOKENS else None)
         else:
             values[key] = cursor.scalar(kind)
+    if values.get("tokenizer.ggml.model") == "llama" and not cursor.has_bytes:
+        raise _Unsound("its vocabulary has no token for some byte")  # with which llama.cpp aborts
     listed = tuple(_parse_tensor(cursor) for _ in range(tensors))
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment < 1:
@@ -215,6 +217,8 @@ class _Cursor:
         self._file = file
         self._buffer = b""
         self._at = 0
+        self.has_bytes = True
+        """Whether the vocabulary has a token for each byte."""
 
     @property
     def offset(self) -> int:
@@ -307,5 +311,7 @@ class _Cursor:
         self._skip_strings(count, tokens.append)
         if b"\0" in b"".join(tokens):  # where llama.cpp, too, ends a token
             tokens = [token.partition(b"\0")[0] for token in tokens]
-        if len({*tokens} - {b""}) + tokens.count(b"") < count:
+        known = {*tokens}
+        if len(known - {b""}) + tokens.count(b"") < count:
             raise _Unsound("two tokens of its vocabulary are the same")
+        self.has_bytes = all(b"<0x%02X>" % n in known or bytes([n]) in known for n in range(1, 256))
