@@ -42,6 +42,7 @@ FAMILIES = {
     "views": ("view",),
     "auditing": ("audit",),
     "signing": ("key",),
+    "mcp": ("mcp",),
     "benching": ("bench",),
 }
 """The modules of ``memos_cli.cli`` and the commands that each adds."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -238,30 +237,17 @@ def make_filter(memos: Memos, view: str, wanted: Restriction) -> Filter:
 
 
 def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
-    """Read a time that the user typed, in milliseconds since 1970.
+    """Read a time that the user typed; see ``moments.read_time``."""
+    from memos_cli.interface.time.moments import read_time
 
-    With ``end``, it is when something expires: a day, month or year counts to its end. Raises UsageError
-    for text that is not a time.
-    """
-    from memos_cli.cube import format_time
-    from memos_cli.interface.ask.question_parser import parse_when
-    from memos_cli.zones import local_zone
-
-    time = parse_when(text, now=memos.now(), zone=local_zone(), future=end, end=end)
-    try:
-        format_time(time)
-    except (ValueError, OverflowError):
-        raise UsageError(f"{text!r} is beyond the years 1 to 9999", "write it as 2026-05-01") from None
-    return time
+    return read_time(text, memos.now(), end=end)
 
 
 def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
-    """When a memory's life ends: a time, or a number of uses; "never" is neither. Raises UsageError."""
-    if text.strip().casefold() == "never":
-        return None, None
-    if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
-        return None, int(counted[1])
-    return read_time(memos, text, end=True), None
+    """Read when a memory expires: a time, or a number of uses; see ``moments.read_end``."""
+    from memos_cli.interface.time.moments import read_end
+
+    return read_end(text, memos.now())
 
 
 def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from memos_cli.cube import STATES, Cube, Filter, MemoryCall, Plan
 from memos_cli.errors import Locked, ModelUnfit, Refused, Unwritable, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.audit import Head
 from memos_cli.interface.results import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.adapters.distillation import Prepared, TrainOptions
     from memos_cli.interface.importing.import_job import Imported
     from memos_cli.interface.ingest.ingestion import Ingestion, IngestOptions
+    from memos_cli.interface.ingest.saving import Saved
     from memos_cli.interface.lifecycle.conflicts import Conflict
     from memos_cli.interface.lifecycle.linking import LinkStep, Merged
     from memos_cli.interface.lifecycle.standing import Diff
@@ -81,6 +83,8 @@ class AnswerOptions:
     """When the question is asked: "yesterday" is the day before. None: now."""
     answer: str = ""
     """``quote``, ``model`` or ``auto``: how to answer."""
+    memory_tokens: int = 0
+    """Most tokens for memories; 0: the setting query.memory."""
 
 
 FEW = 50
@@ -200,6 +204,28 @@ class Memos(Session):
         from memos_cli.interface.vault.restoring import restore
 
         return restore(self, folder, snapshot, on_bytes)
+
+    def save(
+        self,
+        text: str,
+        *,
+        source: str,
+        type: str = "fact",
+        title: str = "",
+        tags: Sequence[str] = (),
+        expires: int | None = None,
+        uses: int | None = None,
+        task: str = "",
+    ) -> Saved:
+        """Store one memory word for word. ``source`` names the program that it comes from.
+
+        With a ``task``, only the caller may read it, until the task is done. Raises UsageError for an empty
+        text, and Refused for a caller that may not write.
+        """
+        from memos_cli.interface.ingest.saving import save
+
+        terms = NewMemoryFields(tags=tuple(tags), expires=expires, uses=uses)
+        return save(self, text, source, type, title, terms, task)
 
     def propose(
         self,
@@ -412,6 +438,25 @@ class Memos(Session):
         self.audit_reads("search", [*seen.values()])
         return plan
 
+    def context(
+        self, question: str, *, filter: Filter, tokens: int, view: str = "", now: int | None = None
+    ) -> Plan:
+        """Choose memories of at most ``tokens`` (estimated) for a question that another program's model gets.
+
+        No model is opened. Call ``record_use`` with the memories that the model reads.
+        """
+        from memos_cli.interface.ask.planning import make_plan_for
+
+        manner = AnswerOptions(view=view, now=now, memory_tokens=tokens)
+        return make_plan_for(self, None, question, self.told(filter), manner)
+
+    def record_use(self, cubes: Sequence[Cube], question: str = "") -> None:
+        """Record that a model of another program reads the texts of ``cubes``, for a ``question`` if any."""
+        from memos_cli.operation.states.activation import Restored
+
+        if cubes:
+            self.use(cubes, Restored(), question=question, forms=dict.fromkeys((c.n for c in cubes), "text"))
+
     def query(
         self,
         question: str,
@@ -489,6 +534,13 @@ class Memos(Session):
     def told(self, filter: Filter) -> Filter:
         """``filter``, without what no model is told."""
         return self._asked(filter).up_to(self.settings.sensitivity_prompt)
+
+    def promptable(self, cubes: Sequence[Cube]) -> list[Cube]:
+        """Return those of ``cubes``, in any state, that a model may read: none that waits for a review."""
+        wanted = self.told(Filter(states=tuple(state for state in STATES if state != "quarantined")))
+        numbers = [cube.n for cube in cubes]
+        passing = {*queries.filter_ids(self.vault.connection, numbers, now=self._clock(), filter=wanted)}
+        return [cube for cube in cubes if cube.n in passing]
 
     # --- other forms -----------------------------------------------------------------------------
 
@@ -610,6 +662,10 @@ class Memos(Session):
     def select(self, filter: Filter, *, limit: int = -1, newest: bool = True) -> Iterator[Cube]:
         """Return the cubes that match ``filter`` without an audit row, for callers that write their own."""
         return queries.cubes(self.vault.connection, filter, now=self._clock(), limit=limit, newest=newest)
+
+    def count(self, filter: Filter) -> int:
+        """Return how many memories match ``filter``."""
+        return queries.count(self.vault.connection, filter, now=self._clock())
 
     def is_empty(self) -> bool:
         """Return whether the caller can read no memory, in any state."""

@@ -73,7 +73,10 @@ def make_plan_for(
         memos, question, filter, now=memos.now() if manner.now is None else manner.now
     )
     is_small = engine is not None and not cites(engine)
-    most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
+    budget = manner.memory_tokens or settings.query_memory
+    most, room, pins = settings.query_sources, budget, list[Cube]()
+    if engine is None and manner.memory_tokens:
+        pins = memos.pinned(manner.view)
     if engine is not None:
         length = manner.max_tokens or settings.query_max_tokens
         room = room_for_memories(engine, question, manner.system, length)
@@ -105,7 +108,7 @@ def make_plan_for(
         hits = newer_first(hits, pairs)
         plan = make_plan(
             call, hits, count([hit.cube for hit in hits]),
-            room=room, budget=settings.query_memory, most=most, relevance=relevance,
+            room=room, budget=budget, most=most, relevance=relevance,
             pinned=pinned, documents=documents, adapters=learned, scale=settings.parametric_scale,
             least_likeness=settings.parametric_likeness,
             notes=found.notes + notes_of_time + notes + misses,
