@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memos_cli.cli.context import View, state_of, with_global_options
-from memos_cli.errors import MemosError
+from memos_cli.errors import MemosError, UsageError
 
 if TYPE_CHECKING:
+    from memos_cli.cli.context import State
+    from memos_cli.interface.mcp.clients import Change, Launch
     from memos_cli.interface.memory import Memos
 
-INSTALL = "pip install 'memos-cli[mcp]'"
+ClientName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIENT",
+        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, zed, goose or lm-studio.",
+    ),
+]
+SettingsFile = Annotated[
+    str, typer.Option("--file", metavar="FILE", help="Edit this file, such as a project's .mcp.json.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference, and change nothing.")]
+Quarantine = Annotated[bool, typer.Option("--quarantine", help="What agents save waits for `memos review`.")]
 
 
 def register(parent: typer.Typer) -> None:
     app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
     app.callback()(with_global_options(serve))
-    for command in ():
+    for command in (install, remove, status):
         app.command()(with_global_options(command))
     parent.add_typer(app, name="mcp")
 
 
 def serve(
     ctx: typer.Context,
-    quarantine: Annotated[
-        bool, typer.Option("--quarantine", help="What agents save waits for `memos review`.")
-    ] = False,
+    quarantine: Quarantine = False,
     view: View = None,
 ) -> None:
     """Serve the vault to agents over MCP, on standard input and output.
@@ -59,13 +73,133 @@ def serve(
         settings, _ = load_settings(flags)
         return Memos(settings, warn=state.output.note)  # without anybody to ask for a passphrase
 
+    require_sdk()
     gc.disable()  # a third of the imports' time; nothing of them is garbage
-    try:
-        from memos_cli.interface.mcp.server import serve as serve_vault
-    except ModuleNotFoundError as error:
-        raise MemosError(f"memos mcp needs the MCP SDK ({error})", INSTALL) from error
+    from memos_cli.interface.mcp.server import serve as serve_vault
+
     gc.freeze()
     gc.enable()
     if sys.stdin.isatty():
         state.output.note("serving MCP on standard input; a client starts this: memos mcp install CLIENT")
     serve_vault(open_vault, state.view)
+
+
+def require_sdk() -> None:
+    """Raise MemosError without the packages of the extra ``mcp``."""
+    for package in ("mcp", "tomlkit"):
+        if find_spec(package) is None:
+            raise MemosError(f"memos mcp needs the package {package}", "pip install 'memos-cli[mcp]'")
+
+
+def install(
+    ctx: typer.Context,
+    client: ClientName,
+    file: SettingsFile = "",
+    quarantine: Quarantine = False,
+    dry_run: DryRun = False,
+    view: View = None,
+) -> None:
+    """Add memos to the MCP servers of a client, in its settings file.
+
+    Only the entry "memos" is changed; comments and all other settings stay. The entry has the absolute path
+    of this program, and --vault, --as and --view where you give them. A token is not written.
+
+    \b
+    Example:
+      memos mcp install claude-code --dry-run
+      memos mcp install cursor --as agent:cursor
+    """
+    from memos_cli.interface.mcp import clients
+
+    require_sdk()
+    state = state_of(ctx)
+    launch = _launch(state, quarantine=quarantine)
+    chosen = clients.client_named(client)
+    change = clients.install(chosen, launch, Path(file) if file else None, dry_run=dry_run)
+    _print_change(state, change, "installed", dry_run=dry_run)
+    if state.output.json:
+        return
+    note = state.output.note
+    if change.changed and not dry_run:
+        note(f"{chosen.title}: {chosen.then}")
+    if "MEMOS_TOKEN" in os.environ:
+        note(f"note: the token is not written; add MEMOS_TOKEN to the entry's environment in {change.file}")
+    if "--as" in launch.args:
+        who = launch.args[launch.args.index("--as") + 1]
+        note(f"note: {who} sees what it saved and what you grant it: memos grant tag:TAG {who}")
+
+
+def remove(ctx: typer.Context, client: ClientName, file: SettingsFile = "", dry_run: DryRun = False) -> None:
+    """Remove memos from the MCP servers of a client.
+
+    \b
+    Example:
+      memos mcp remove claude-code
+    """
+    from memos_cli.interface.mcp import clients
+
+    require_sdk()
+    change = clients.remove(clients.client_named(client), Path(file) if file else None, dry_run=dry_run)
+    _print_change(state_of(ctx), change, "removed", dry_run=dry_run)
+
+
+def status(
+    ctx: typer.Context,
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="One client; all without it.")] = "",
+    file: SettingsFile = "",
+) -> None:
+    """Show which clients start memos.
+
+    The state is installed, other (another command, or one that does not exist), missing or unreadable.
+
+    \b
+    Example:
+      memos mcp status
+      memos mcp status codex --json
+    """
+    from memos_cli.interface.mcp import clients
+
+    if file and not client:
+        raise UsageError("--file needs a client", f"memos mcp status cursor --file {file}")
+    chosen = [clients.client_named(client)] if client else list(clients.CLIENTS.values())
+    found = [clients.status(each, Path(file) if file else None) for each in chosen]
+    rows = [(clients.as_row(each), (each.client.name, each.state, each.file, each.detail)) for each in found]
+    state_of(ctx).output.listing(("client", "state", "file", "starts"), rows, empty="")
+
+
+def _launch(state: State, *, quarantine: bool) -> Launch:
+    """Return how a client starts the server with the options of this command line."""
+    from memos_cli.interface.mcp.clients import Launch, own_command
+    from memos_cli.settings import check_principal, load_settings, vault_folder
+
+    settings, origins = load_settings(state.flags)
+    given = {each.key for each in origins if each.origin == "flag" or each.origin.startswith("MEMOS_")}
+    command, *args = own_command()
+    args.append("mcp")
+    if "vault" in given:
+        args += ["--vault", str(vault_folder(settings).absolute())]
+    if "as" in given and settings.principal:
+        args += ["--as", check_principal(settings.principal)]
+    args += ["--view", state.view] if state.view else []
+    args += ["--quarantine"] if quarantine else []
+    kept = {name: os.environ[name] for name in ("MEMOS_CONFIG", "MEMOS_CACHE") if os.environ.get(name)}
+    return Launch(command, tuple(args), kept)
+
+
+def _print_change(state: State, change: Change, done: str, *, dry_run: bool) -> None:
+    output = state.output
+    if output.json:
+        output.record(
+            {
+                "client": change.client.name,
+                "file": str(change.file),
+                "changed": change.changed and not dry_run,
+                "diff": change.diff,
+            }
+        )
+    elif not change.changed:
+        output.text(f"nothing to change in {change.file}")
+    elif dry_run:
+        output.text(change.diff, end="")
+    else:
+        output.text(f"{done} memos in {change.file}")

@@ -86,7 +86,8 @@ def audit(memos: Memos, action: str, cubes: Sequence[Cube]) -> None:
 def fields_of(cube: Cube) -> dict[str, Any]:
     return {
         "id": cube.id, "text": cube.text, "type": cube.type, "date": day_of(cube),
-        "title": cut(cube.title, 30), "author": cut(cube.author, 20), "tags": list(cube.tags[:10]), "source": short_source(cube),
+        "title": cut(cube.title, 30), "author": cut(cube.author, 20), "tags": list(cube.tags[:10]),
+        "source": short_source(cube),
     }  # fmt: skip
 
 
