@@ -57,7 +57,7 @@ async def serve_stdio(server: Server[Any]) -> None:
     async with stdio_server() as (reading, writing):
 
         async def take_in() -> None:
-            async with to_server, to_client.clone() as answers:
+            async with reading, to_server, to_client.clone() as answers:
                 async for item in reading:
                     if isinstance(item, Exception):
                         await answers.send(_unreadable(item))
@@ -67,7 +67,7 @@ async def serve_stdio(server: Server[Any]) -> None:
                 await waiting.settle()
 
         async def give_out() -> None:
-            async with writing:
+            async with writing, from_server:
                 async for item in from_server:
                     await writing.send(item)
                     waiting.note(item.message)
@@ -81,7 +81,9 @@ async def serve_stdio(server: Server[Any]) -> None:
 
 def _unreadable(error: Exception) -> SessionMessage:
     """Return the answer to a line that is no JSON-RPC message."""
-    line: Any = error.errors()[0]["input"] if isinstance(error, ValidationError) else ""
+    inputs = [each["input"] for each in error.errors()] if isinstance(error, ValidationError) else [""]
+    # Of a message that breaks off somewhere, some error still shows all of it.
+    line: Any = next((each for each in inputs if isinstance(each, dict) and "id" in each), inputs[0])
     message: Any = line
     if isinstance(line, (str, bytes)):
         try:
