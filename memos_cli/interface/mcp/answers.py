@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LEAST = 24
 """Tokens of a memory's text that an answer shows at least."""
-OVERHEAD = 60
+OVERHEAD = 90
 """Tokens of an answer beside its memories."""
 
 

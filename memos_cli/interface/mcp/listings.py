@@ -22,8 +22,10 @@ from memos_cli.interface.mcp.schemas import Listing, Memory, RecentArguments, Se
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
-_LINE = 100
-"""Characters of a memory in the text block."""
+_SHORT = 400
+"""Characters of a text that is shown from its beginning, wherever it matches."""
+_LINE = 30
+"""Tokens of a memory in the text block."""
 
 
 def search(memos: Memos, asked: SearchArguments, asker: Asker) -> Answer:
@@ -61,19 +63,17 @@ def _page(
     items: Sequence[Any], fields: Callable[[Any], dict[str, Any]], tokens: int, notes: list[str]
 ) -> Listing:
     """Return as many of ``items`` as fit, the first ones with as much text as their equal share allows."""
-    left = tokens - OVERHEAD - tokens_of_json(notes)
+    left = tokens - OVERHEAD - 2 * tokens_of_json(notes)
 
     def rows() -> Iterable[Memory]:
         nonlocal left
         for at, item in enumerate(items):
             row = Memory(**fields(item))
             share = left // (len(items) - at)
-            if _cost(row) > share:
-                room = max(
-                    LEAST, share - _cost(row.model_copy(update={"text": "", "cut": True})) - _LINE // 3
-                )
-                text = cut(row.text, room)
-                row = row.model_copy(update={"text": text, "cut": row.cut or text != row.text})
+            text, room = row.text, max(share, LEAST + 1)
+            while _cost(row) > share and room > LEAST:
+                room = max(LEAST, min(room * 4 // 5, room - (_cost(row) - share) // 2))
+                row = row.model_copy(update={"text": cut(text, room), "cut": True})
             yield row
             left -= _cost(row)
 
@@ -89,7 +89,7 @@ def _of_hit(hit: Hit) -> dict[str, Any]:
     """The fields of a hit; a long text begins with the sentence that matches best."""
     found = {**fields_of(hit.cube), "score": round(hit.score, 2)}
     start = hit.sentences[0].start if hit.sentences else 0
-    if start and len(hit.cube.text) > 4 * _LINE:
+    if start and len(hit.cube.text) > _SHORT:
         found |= {"text": f"…{hit.cube.text[start:]}", "cut": True}
     return found
 
@@ -100,8 +100,8 @@ def _lines(listing: Listing) -> str:
 
 
 def _line(row: Memory) -> str:
-    words = " ".join(row.text[: 3 * _LINE].split())
-    return f"{row.id} {row.date} {row.type}: {words[:_LINE]}{'…' * (len(words) > _LINE)}"
+    words = " ".join(row.text[: 8 * _LINE].split())
+    return f"{row.id} {row.date} {row.type}: {cut(words, _LINE)}"
 
 
 def _why_nothing(memos: Memos, asked: SearchArguments) -> str:

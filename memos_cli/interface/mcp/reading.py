@@ -68,8 +68,13 @@ def get(memos: Memos, asked: of.GetArguments, asker: Asker) -> Answer:
         try:
             cube = readable(memos, id)
         except (UsageError, Refused) as error:
-            missing.append(of.Missing(id=cut(id, 20), reason=str(error)))
-            left -= tokens_of_json(missing[-1].model_dump())
+            lost = of.Missing(id=cut(id, 20), reason=cut(str(error), 60))
+            cost = tokens_of_json(lost.model_dump()) + tokens_of(f"{lost.id}{lost.reason}") + 4
+            if cost > left and (rows or missing):
+                following = make_cursor("memory_get", asked.model_dump(), at, 0)
+                break
+            missing.append(lost)
+            left -= cost
             continue
         start = place[1] if at == place[0] else 0
         row = _full(memos, cube, start, with_versions=asked.versions and not start)
@@ -90,9 +95,7 @@ def get(memos: Memos, asked: of.GetArguments, asker: Asker) -> Answer:
     result = of.GetResult(
         ids=[row.id for row in rows], memories=rows, missing=missing, next_cursor=following, notes=notes
     )
-    texts = [
-        f"{row.id} ({row.type}, {row.date}, version {row.version}, {row.state})\n{row.text}" for row in rows
-    ]
+    texts = [f"{_head(row)}\n{row.text}" for row in rows]
     texts += [f"{each.id}: {each.reason}" for each in missing]
     return result, "\n\n".join([*texts, *notes])
 
@@ -126,7 +129,11 @@ def _shortened(row: of.FullMemory, left: int) -> of.FullMemory:
 
 
 def _both(row: of.FullMemory) -> int:
-    return tokens_of_json(row.model_dump()) + tokens_of(row.text) + 20
+    return tokens_of_json(row.model_dump()) + tokens_of(f"{row.id}{_head(row)}{row.text}") + 4
+
+
+def _head(row: of.FullMemory) -> str:
+    return f"{row.id} ({row.type}, {row.date}, version {row.version}, {row.state})"
 
 
 def _heading(cube: Cube) -> list[str]:

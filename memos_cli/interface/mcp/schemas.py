@@ -32,7 +32,7 @@ _Names = Annotated[list[Annotated[str, Field(max_length=200)]], BeforeValidator(
 _Tokens = Annotated[
     int,
     Field(
-        ge=100, le=20_000, validation_alias=_called("max_tokens", "max_response_tokens", "token_budget"),
+        ge=300, le=20_000, validation_alias=_called("max_tokens", "max_response_tokens", "token_budget"),
         description="Most tokens of the answer.",
     ),
 ]  # fmt: skip
