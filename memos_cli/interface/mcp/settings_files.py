@@ -321,22 +321,34 @@ def _put_yaml(text: str, keys: Keys, entry: Entry) -> str:
     ours = _dump_yaml({name: entry})
     root = yaml.compose(text)
     found = _yaml_child(root, outer)
+    in_flow = root is not None and root.flow_style
     if found is None:
+        if in_flow:
+            return _put_in_flow(text, root, {outer: {name: entry}})
         above = text if text.endswith("\n") or not text else f"{text}\n"
         return f"{above}{outer}:\n{_indented(ours, 2)}"
     key, mapping = found
-    if isinstance(mapping, yaml.MappingNode) and _yaml_child(mapping, name):
+    is_mapping = isinstance(mapping, yaml.MappingNode)
+    if is_mapping and _yaml_child(mapping, name):
         return _put_yaml(_take_yaml(text, keys), keys, entry)
-    if not mapping.value or not isinstance(mapping, yaml.MappingNode):  # null, or {}
+    if is_mapping and mapping.flow_style and (mapping.value or in_flow):
+        return _put_in_flow(text, mapping, {name: entry})
+    if in_flow:  # null
+        above, below = text[: mapping.start_mark.index], text[mapping.end_mark.index :]
+        return f"{above} {_dump_yaml({name: entry}, flow=True).strip()}{below}"
+    if not is_mapping or not mapping.value:  # null, or {}
         line, _, below = text[mapping.end_mark.index :].partition("\n")
         above = text[: mapping.start_mark.index].rstrip(" ") + line.rstrip()
         return f"{above}\n{_indented(ours, key.start_mark.column + 2)}{below}"
-    if mapping.flow_style:
-        at = mapping.start_mark.index + 1
-        flow = _dump_yaml({name: entry}, flow=True).strip()[1:-1]
-        return f"{text[:at]}{flow}, {text[at:]}"
     at = text.index("\n", key.end_mark.index) + 1
-    return text[:at] + _indented(ours, mapping.value[0][0].start_mark.column) + text[at:]
+    return text[:at] + _indented(ours, mapping.start_mark.column) + text[at:]
+
+
+def _put_in_flow(text: str, mapping: Any, value: Entry) -> str:
+    """Return ``text`` with ``value`` as the first member of a mapping in braces."""
+    at = mapping.start_mark.index + 1
+    more = ", " if mapping.value else ""
+    return f"{text[:at]}{_dump_yaml(value, flow=True).strip()[1:-1]}{more}{text[at:]}"
 
 
 def _take_yaml(text: str, keys: Keys) -> str:
