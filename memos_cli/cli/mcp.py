@@ -74,7 +74,7 @@ def serve(
         return Memos(settings, warn=state.output.note)  # without anybody to ask for a passphrase
 
     require_sdk()
-    gc.disable()  # a third of the imports' time; nothing of them is garbage
+    gc.disable()  # imports make no garbage, and looking for it takes time
     from memos_cli.interface.mcp.server import serve as serve_vault
 
     gc.freeze()
@@ -122,6 +122,8 @@ def install(
     note = state.output.note
     if change.changed and not dry_run:
         note(f"{chosen.title}: {chosen.then}")
+    if not _has_vault(state):
+        note("note: there is no vault yet; make one: memos init")
     if "MEMOS_TOKEN" in os.environ:
         note(f"note: the token is not written; add MEMOS_TOKEN to the entry's environment in {change.file}")
     if "--as" in launch.args:
@@ -184,6 +186,12 @@ def _launch(state: State, *, quarantine: bool) -> Launch:
     args += ["--quarantine"] if quarantine else []
     kept = {name: os.environ[name] for name in ("MEMOS_CONFIG", "MEMOS_CACHE") if os.environ.get(name)}
     return Launch(command, tuple(args), kept)
+
+
+def _has_vault(state: State) -> bool:
+    from memos_cli.settings import load_settings, vault_folder
+
+    return (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists()
 
 
 def _print_change(state: State, change: Change, done: str, *, dry_run: bool) -> None:

@@ -52,7 +52,7 @@ _Tags = Annotated[
 ]  # fmt: skip
 _Type = Annotated[
     Literal["", SemanticType],
-    Field(validation_alias=_called("type", "memory_type", "kind", "types"), description="Only this type."),
+    Field(validation_alias=_called("type", "memory_type", "kind"), description="Only this type."),
 ]
 _After = Annotated[
     _Short,

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -206,3 +207,20 @@ def test_without_the_sdk_it_says_what_to_install(agents: Shell, monkeypatch: pyt
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     result = agents("mcp", code=1)
     assert "pip install 'memos-cli[mcp]'" in result.err
+
+
+def test_several_servers_lose_and_double_nothing(agents: Shell) -> None:
+    """Three clients write at the same time, each through a server of its own."""
+    with ExitStack() as stack:
+        peers = [stack.enter_context(server(agents, name=f"agent-{n}")) for n in range(3)]
+        for round in range(8):
+            params = [{"name": "memory_save", "arguments": {"text": f"{n} says {round}."}} for n in range(3)]
+            for each, asked in zip(peers, params, strict=True):
+                each.send(line("tools/call", 100 + round, **asked))
+            for each in peers:
+                answer = each.receive()
+                assert answer["id"] == 100 + round and answer["result"]["structuredContent"]["saved"]
+        assert {peer.call("memory_status")["memories"] for peer in peers} == {24}
+    assert sorted(row["text"] for row in agents("list", "--json").records) == sorted(
+        f"{n} says {round}." for n in range(3) for round in range(8)
+    )
