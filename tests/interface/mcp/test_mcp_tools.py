@@ -178,6 +178,8 @@ def test_what_no_model_may_read_is_in_no_answer(agents: Shell, opened: Open) -> 
         for id in (hidden, waiting):
             with pytest.raises(Refused):
                 use(memos, "memory_edit", id=id, archive=True)
+        open_one = use(memos, "memory_save", text="Where it is safe to swim is on the map.").id
+        assert use(memos, "memory_search", query="safe", k=1).ids == [open_one]
         left_out = use(memos, "memory_status").hidden
         assert (left_out.withheld, left_out.quarantined) == (1, 1)
 
