@@ -6,7 +6,8 @@
 start    from the start of the process to the answer of ``initialize``, beside a bare server of the SDK with
          one tool; the two in turn, so that a busy machine slows both. Their ratio is that of the medians.
 search   ``memory_search`` over the pipe, warm, in a vault of N memories as scripts/bench/search.py makes it;
-         beside it the round trip of a ``ping``, which asks the vault nothing.
+         beside it the round trip of a ``ping``, which asks the vault nothing, and the time on a processor that
+         the server takes for one of each (Linux): that hardly depends on what else runs.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class Peer:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())["result"]
 
+    def cpu_seconds(self) -> float:
+        """Time that the process has spent on processors, from /proc; 0 where there is none."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else ["0"] * 14
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         self.process.communicate(timeout=60)
 
@@ -80,8 +87,9 @@ def measure_search(vault: Path, searches: int) -> dict[str, float]:
     texts = Texts()
     peer = Peer(OURS, {"MEMOS_VAULT": str(vault), "MEMOS_AS": "user:bench"})
     peer.ask("initialize", **HELLO)
-    pings, taken = [], []
+    pings, taken, before = [], [], 0.0
     for n in range(searches + 10):
+        before = peer.cpu_seconds() if n == 10 else before
         begin = time.perf_counter()
         peer.ask("ping")
         middle = time.perf_counter()
@@ -91,10 +99,11 @@ def measure_search(vault: Path, searches: int) -> dict[str, float]:
         if n >= 10:
             pings.append(1000 * (middle - begin))
             taken.append(1000 * (end - middle))
+    used = 1000 * (peer.cpu_seconds() - before) / searches
     peer.close()
     centiles = statistics.quantiles(taken, n=20)
     middle = {"ping_p50_ms": statistics.median(pings), "p50_ms": statistics.median(taken)}
-    return {**middle, "p95_ms": centiles[-1]}
+    return {**middle, "p95_ms": centiles[-1], "cpu_ms": used}
 
 
 def main() -> None:
