@@ -6,8 +6,8 @@
 start    from the start of the process to the answer of ``initialize``, beside a bare server of the SDK with
          one tool; the two in turn, so that a busy machine slows both. Their ratio is that of the medians.
 search   ``memory_search`` over the pipe, warm, in a vault of N memories as scripts/bench/search.py makes it;
-         beside it the round trip of a ``ping``, which asks the vault nothing, and the time on a processor that
-         the server takes for one of each (Linux): that hardly depends on what else runs.
+         beside it the round trip of a ``ping``, which asks the vault nothing, and the processor time
+         of one of each (Linux), which depends less on what else runs.
 """
 
 from __future__ import annotations
