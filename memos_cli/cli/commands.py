@@ -72,6 +72,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "audit verify": "access.auditing:verify",
         "audit reads": "access.auditing:reads",
     },
+    "Agents": {
+        "mcp": "mcp:serve",
+        "mcp install": "mcp:install",
+        "mcp remove": "mcp:remove",
+        "mcp status": "mcp:status",
+    },
     "Vault": {
         "embed": "ingest.ingesting:embed",
         "models": "vault.inspection:models",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -111,35 +110,14 @@ def read_text(output: Output, text: str | None) -> str | None:
 
 
 def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
-    """Read a time that the user typed, in milliseconds since 1970.
+    """Read a time that the user typed; see ``typed_times.read_time``."""
+    from memos_cli.interface.time import typed_times
 
-    With ``end``, it is when something expires: a day, month or year counts to its end. Raises UsageError
-    for text that is not a time.
-    """
-    from memos_cli.cube import format_time
-    from memos_cli.interface.ask.question_parser import parse_when
-    from memos_cli.zones import local_zone
-
-    time = parse_when(text, now=memos.now(), zone=local_zone(), future=end, end=end)
-    try:
-        format_time(time)
-    except (ValueError, OverflowError):
-        raise UsageError(f"{text!r} is beyond the years 1 to 9999", "write it as 2026-05-01") from None
-    return time
+    return typed_times.read_time(text, memos.now(), end=end)
 
 
 def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
-    """Read when a memory expires: a time, or a number of uses; "never" is neither. Raises UsageError."""
-    if text.strip().casefold() == "never":
-        return None, None
-    if counted := re.fullmatch(r"(?:after )?([1-9]\d{0,8}) uses?", text.strip()):
-        return None, int(counted[1])
-    return read_time(memos, text, end=True), None
+    """Read when a memory expires; see ``typed_times.read_end``."""
+    from memos_cli.interface.time import typed_times
 
-
-def read_names(names: Sequence[str] | None, what: str = "tag") -> tuple[str, ...]:
-    """Return names for something new. Raises UsageError for one that is empty or has control characters."""
-    for name in names or ():
-        if not name.strip() or not name.isprintable():
-            raise UsageError(f"{name!r} is not a valid name for a {what}", "use visible characters")
-    return tuple(names or ())
+    return typed_times.read_end(text, memos.now())

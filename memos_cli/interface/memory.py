@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.check import Finding
     from memos_cli.interface.adapters.distillation import Prepared
+    from memos_cli.interface.ingest.saving import Saved
     from memos_cli.interface.lifecycle.versions import Diff
     from memos_cli.interface.options import IngestOptions, TrainOptions
     from memos_cli.interface.results import (
@@ -83,6 +84,29 @@ class Memos(Changes, Exchange):
             on_drafts=on_drafts, on_vectors=on_vectors, import_command=_import_command,
         )  # fmt: skip
 
+    def save(
+        self,
+        text: str,
+        *,
+        source: str,
+        type: str = "fact",
+        title: str = "",
+        tags: Sequence[str] = (),
+        expires: int | None = None,
+        uses: int | None = None,
+        task: str = "",
+    ) -> Saved:
+        """Store one memory word for word. ``source`` names the program that it comes from.
+
+        With a ``task``, only the caller may read it, until the task is done. Raises UsageError for an empty
+        text, and Refused for a caller that may not write.
+        """
+        from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+        from memos_cli.interface.ingest.saving import save
+
+        fields = NewMemoryFields(tags=tuple(tags), expires=expires, uses=uses)
+        return save(self, text, source, type, title, fields, task)
+
     def embed(self, embedder: str = "", *, on_vectors: Callable[[int], None] = ignore) -> int:
         """Compute missing vectors of sentences. Returns of how many memories.
 
@@ -120,6 +144,29 @@ class Memos(Changes, Exchange):
         from memos_cli.interface.ask.answering import explain
 
         return explain(self, question, filter=filter, options=options)
+
+    def context(
+        self, question: str, *, filter: Filter, tokens: int, view: str = "", now: int | None = None
+    ) -> Plan:
+        """Choose memories of at most ``tokens`` (estimated) for a question that another program's model gets.
+
+        No model is opened. Call ``record_use`` with the memories that the model reads.
+        """
+        from memos_cli.interface.ask.planning import make_plan_for
+        from memos_cli.interface.ask.request import read_request
+
+        options = AnswerOptions(view=view, now=now, memory_tokens=tokens)
+        request = read_request(self, question, selection.promptable(self, filter), options)
+        return make_plan_for(self, None, request)
+
+    def record_use(self, cubes: Sequence[Cube], question: str = "") -> None:
+        """Record that a model of another program reads the texts of ``cubes``, for a ``question`` if any."""
+        from memos_cli.interface.ask.usage import record_use
+        from memos_cli.operation.states.activation import Restored
+
+        if cubes:
+            forms = dict.fromkeys((cube.n for cube in cubes), "text")
+            record_use(self, cubes, Restored(), question=question, forms=forms)
 
     def query(
         self,
@@ -210,6 +257,10 @@ class Memos(Changes, Exchange):
         from memos_cli.interface.ask import past_search
 
         return past_search.list_memories(self, filter, limit, newest, at)
+
+    def count(self, filter: Filter) -> int:
+        """Return how many memories match ``filter``."""
+        return selection.count(self, filter)
 
     def is_empty(self) -> bool:
         """Return whether the caller can read no memory, in any state."""

@@ -40,6 +40,8 @@ class AnswerOptions:
     """When the question is asked: "yesterday" is the day before. None: now."""
     answer: str = ""
     """``quote``, ``model`` or ``auto``."""
+    memory_tokens: int = 0
+    """Maximum tokens for memories; 0: the setting query.memory."""
 
 
 @dataclass(frozen=True, slots=True)

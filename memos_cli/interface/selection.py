@@ -34,9 +34,14 @@ def list_memories(session: Session, filter: Filter, limit: int, *, newest: bool)
     if len(few) < NAMED or limit == NAMED:
         session.audit_reads("list", few)
         return iter(few)
-    count = queries.count(session.vault.connection, filter, now=session.now())
-    session.audit_reads("list", few, (count if limit < 0 else min(count, limit)) - len(few))
+    total = count(session, filter)
+    session.audit_reads("list", few, (total if limit < 0 else min(total, limit)) - len(few))
     return select(session, filter, limit=limit, newest=newest)
+
+
+def count(session: Session, filter: Filter) -> int:
+    """Return how many memories match ``filter``."""
+    return queries.count(session.vault.connection, filter, now=session.now())
 
 
 def is_empty(session: Session) -> bool:
@@ -67,6 +72,14 @@ def for_caller(session: Session, filter: Filter) -> Filter:
 def promptable(session: Session, filter: Filter) -> Filter:
     """Return ``filter`` without the memories that may not be in the caller's prompts."""
     return for_caller(session, filter).up_to(session.settings.sensitivity_prompt)
+
+
+def promptable_memories(session: Session, cubes: Sequence[Cube]) -> list[Cube]:
+    """Return those of ``cubes``, in any state but quarantine, that may be in the caller's prompts."""
+    wanted = promptable(session, Filter(states=tuple(state for state in STATES if state != "quarantined")))
+    numbers = [cube.n for cube in cubes]
+    matching = {*queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=wanted)}
+    return [cube for cube in cubes if cube.n in matching]
 
 
 # --- views -----------------------------------------------------------------------------------------

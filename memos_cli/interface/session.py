@@ -129,6 +129,16 @@ class Session:
         vault.restrict_to(caller.principal, self._clock, at_once=not access.is_maker)
         return vault
 
+    def identify_again(self) -> None:
+        """Check that the vault still admits the caller: its token may have been revoked since it was opened.
+
+        Raises Refused.
+        """
+        if self._access is not None:
+            from memos_cli.interface.access.callers import identify
+
+            self._access.caller = identify(self.vault.unrestricted, self.settings, self._clock())
+
     @property
     def access(self) -> Access:
         """What the caller may do here, and its rules for others."""

@@ -34,6 +34,8 @@ _CUBES = """
 _SOURCES = "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source"
 LOOSE = frozenset({"stdin", "memos:merge"})
 """URIs of input that cannot be read again."""
+FROM_AGENT = "mcp:"
+"""How the source of what an agent saved begins; the name of its program follows."""
 MASKED = bytes(32)
 """In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
 the rest of the text known, a hash would prove a guess of it."""
@@ -309,8 +311,8 @@ def common_sources(db: Connection, one: int, other: int) -> list[tuple[int, str]
     return db.execute(
         """SELECT DISTINCT s.n, s.kind FROM place p JOIN place q ON q.source = p.source
            JOIN source s ON s.n = p.source
-           WHERE p.cube = ? AND q.cube = ? AND s.uri NOT IN (?, ?)""",
-        (one, other, *LOOSE),
+           WHERE p.cube = ? AND q.cube = ? AND s.uri NOT IN (?, ?) AND s.uri NOT GLOB ?""",
+        (one, other, *LOOSE, f"{FROM_AGENT}*"),
     ).fetchall()
 
 

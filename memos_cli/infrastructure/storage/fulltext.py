@@ -143,7 +143,10 @@ def fts_query(terms: Sequence[Term]) -> str:
 def script_of(text: str) -> str:
     """Return the script of most letters of a text: ``latin``, ``cyrillic``, ``wide`` (Chinese, Japanese,
     Korean) and so on, by Unicode's names; "" without letters."""
-    counts = Counter(_script(letter) for letter in text[:400] if letter.isalpha())
+    counts = Counter[str]()
+    for letter, count in Counter(text[:400]).items():  # each letter once: a search looks at hundreds of texts
+        if letter.isalpha():
+            counts[_script(letter)] += count
     return counts.most_common(1)[0][0] if counts else ""
 
 

@@ -71,7 +71,10 @@ def make_plan_for(
     settings, question, call = session.settings, request.question, request.call
     options = request.options
     is_small = engine is not None and not cites(engine)
-    most, room, pins = settings.query_sources, settings.query_memory, list[Cube]()
+    budget = options.memory_tokens or settings.query_memory
+    most, room, pins = settings.query_sources, budget, list[Cube]()
+    if engine is None and options.memory_tokens:
+        pins = pinned(session, options.view)
     if engine is not None:
         length = options.max_tokens or settings.query_max_tokens
         room = room_for_memories(engine, question, options.system, length)
@@ -101,7 +104,7 @@ def make_plan_for(
         hits = _newer_first(hits, pairs)
         plan = make_plan(
             call, hits, count([hit.cube for hit in hits]),
-            room=room, budget=settings.query_memory, most=most, relevance=relevance,
+            room=room, budget=budget, most=most, relevance=relevance,
             pinned=priced_pins, documents=documents, adapters=learned, scale=settings.parametric_scale,
             least_likeness=settings.parametric_likeness,
             notes=found.notes + request.notes + notes + misses,

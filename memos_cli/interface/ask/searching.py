@@ -26,10 +26,7 @@ def search(
         raise UsageError("the query is empty", "type some words to search for")
     wanted, most = for_caller(session, filter), k or session.settings.search_k
     if at is None:
-        parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
-        call, notes = resolve_times(session, parsed, wanted)
-        found = retrieve(session, query, call, filter=wanted, k=most, aside=aside)
-        found = replace(found, notes=found.notes + notes)
+        found = find(session, query, wanted, most, aside=aside, now=now)
     else:
         from memos_cli.interface.ask import past_search
 
@@ -39,3 +36,13 @@ def search(
         asked = query if len(query) <= 40 else f"{query[:39]}…"
         return replace(found, notes=(*found.notes, f"no memory matches {asked!r} well; the nearest:"))
     return found
+
+
+def find(
+    session: Session, query: str, filter: Filter, k: int, *, aside: str = "", now: int | None = None
+) -> SearchResult:
+    """Return the memories that match ``query`` best, without an audit row: the caller writes it."""
+    parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
+    call, notes = resolve_times(session, parsed, filter)
+    found = retrieve(session, query, call, filter=filter, k=k, aside=aside)
+    return replace(found, notes=found.notes + notes)

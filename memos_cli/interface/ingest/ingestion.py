@@ -98,7 +98,14 @@ class Ingestion:
             self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
-            self._read(LOOSE, partial(read_bytes, text, LOOSE, "", self._options.hints), self._add_loose)
+            load = partial(read_bytes, text, LOOSE, "", self._options.hints)
+            self._read(LOOSE, load, lambda reading: self._add_loose(reading, LOOSE))
+
+    def take_one(self, draft: Draft, source: str) -> str:
+        """Take in one memory as it is, from a ``source`` that cannot be read again. Returns its id."""
+        data = draft.text.encode()
+        (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (draft,)), source)
+        return id
 
     def take_files(self, paths: Sequence[Path], name: str) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
@@ -156,7 +163,7 @@ class Ingestion:
             return
         self._read(uri, load, self._apply)
 
-    def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], None]) -> None:
+    def _read(self, uri: str, load: Callable[[], Reading], apply: Callable[[Reading], object]) -> None:
         was = self.added, self.versions, self.archived
         is_new = queries.source(self._vault.connection, uri, self._principal) is None
         with collector_at_rest():
@@ -236,15 +243,18 @@ class Ingestion:
         kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
         return (replace(reading, drafts=kept) if found else reading), len(found), []
 
-    def _add_loose(self, reading: Reading) -> None:
-        """Keep what came without a source that could be read again."""
+    def _add_loose(self, reading: Reading, uri: str) -> list[str]:
+        """Keep what came without a source that could be read again. Returns the ids."""
         items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
+        ids: list[str] = []
         for start in range(0, len(items), batches.PART):
             batch = items[start : start + batches.PART]
             with self._change() as change:
-                source = change.unread_source(LOOSE)
-                self._count(change, change.add(source, batch, terms, loose=True), terms)
+                kept = change.add(change.unread_source(uri), batch, terms, loose=True)
+                self._count(change, kept, terms)
+            ids += [each.id for each in kept]
             self._on_drafts(len(batch))
+        return ids
 
     def _terms(self, origin: Origin) -> NewMemoryFields:
         """Return the fields of new memories of one source."""

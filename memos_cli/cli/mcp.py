@@ -1,0 +1,197 @@
+"""Commands of ``memos mcp``: the vault as an MCP server, and the settings of the programs that start it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memos_cli.cli.context import State
+from memos_cli.cli.options import View, arg, opt
+from memos_cli.errors import MemosError, UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.interface.mcp.clients import Change, Launch
+    from memos_cli.interface.memory import Memos
+
+ClientName = Annotated[
+    str, arg("CLIENT", "claude-code, claude-desktop, cursor, vscode, codex, gemini, zed, goose or lm-studio.")
+]
+SettingsFile = Annotated[str, opt("--file FILE", "Edit this file, such as a project's .mcp.json.")]
+ShowOnly = Annotated[bool, opt("--dry-run", "Show the difference, and change nothing.")]
+Quarantine = Annotated[bool, opt("--quarantine", "What agents save waits for `memos quarantine`.")]
+
+
+def serve(state: State, ctx: typer.Context, quarantine: Quarantine = False, view: View = None) -> None:
+    """Serve the vault to agents over MCP, on standard input and output.
+
+    Programs such as Claude Code start it: `memos mcp install CLIENT` tells them how. Agents can search, read,
+    save and change memories; only you can delete them. With --as agent:NAME or a token, an agent sees what it
+    was granted, and nothing else; --view NAME shows it one saved filter.
+
+    \b
+    Example:
+      memos mcp install claude-code
+      memos mcp --as agent:coder
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    flags = {**state.flags, **({"ingest_quarantine": "always"} if quarantine else {})}
+    if "principal" in flags:
+        from memos_cli.settings import check_principal
+
+        check_principal(str(flags["principal"]))
+
+    def open_vault() -> Memos:
+        from memos_cli.interface.memory import Memos
+        from memos_cli.settings import load_settings
+
+        settings, _ = load_settings(flags)
+        return Memos(settings, warn=state.output.note)  # without anybody to ask for a passphrase
+
+    require_sdk()
+    gc.disable()  # imports make no garbage, and looking for it takes time
+    from memos_cli.interface.mcp.server import serve as serve_vault
+
+    gc.freeze()
+    gc.enable()
+    if sys.stdin.isatty():
+        state.output.note("serving MCP on standard input; a client starts this: memos mcp install CLIENT")
+    serve_vault(open_vault, state.view)
+
+
+def require_sdk() -> None:
+    """Raise MemosError without the packages of the extra ``mcp``."""
+    for package in ("mcp", "tomlkit"):
+        if find_spec(package) is None:
+            raise MemosError(f"memos mcp needs the package {package}", "pip install 'memos-cli[mcp]'")
+
+
+def install(
+    state: State,
+    client: ClientName,
+    file: SettingsFile = "",
+    quarantine: Quarantine = False,
+    dry_run: ShowOnly = False,
+    view: View = None,
+) -> None:
+    """Add memos to the MCP servers of a client, in its settings file.
+
+    Only the entry "memos" is changed; comments and all other settings stay. The entry has the absolute path
+    of this program, and --vault, --as and --view where you give them. A token is not written.
+
+    \b
+    Example:
+      memos mcp install claude-code --dry-run
+      memos mcp install cursor --as agent:cursor
+    """
+    from memos_cli.interface.mcp import clients
+
+    require_sdk()
+    launch = _launch(state, quarantine=quarantine)
+    chosen = clients.client_named(client)
+    change = clients.install(chosen, launch, Path(file) if file else None, dry_run=dry_run)
+    _print_change(state, change, "installed", dry_run=dry_run)
+    if state.output.json:
+        return
+    note = state.output.note
+    if change.changed and not dry_run:
+        note(f"{chosen.title}: {chosen.then}")
+    if not _has_vault(state):
+        note("note: there is no vault yet; make one: memos init")
+    if "MEMOS_TOKEN" in os.environ:
+        note(f"note: the token is not written; add MEMOS_TOKEN to the entry's environment in {change.file}")
+    if "--as" in launch.args:
+        who = launch.args[launch.args.index("--as") + 1]
+        note(f"note: {who} sees what it saved and what you grant it: memos grant tag:TAG {who}")
+
+
+def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
+    """Remove memos from the MCP servers of a client.
+
+    \b
+    Example:
+      memos mcp remove claude-code
+    """
+    from memos_cli.interface.mcp import clients
+
+    require_sdk()
+    change = clients.remove(clients.client_named(client), Path(file) if file else None, dry_run=dry_run)
+    _print_change(state, change, "removed", dry_run=dry_run)
+
+
+def status(
+    state: State,
+    client: Annotated[str, arg("[CLIENT]", "Default: all clients.")] = "",
+    file: SettingsFile = "",
+) -> None:
+    """Show which clients start memos.
+
+    The state is installed, other (another command, or one that does not exist), missing or unreadable.
+
+    \b
+    Example:
+      memos mcp status
+      memos mcp status codex --json
+    """
+    from memos_cli.interface.mcp import clients
+
+    if file and not client:
+        raise UsageError("--file needs a client", f"memos mcp status cursor --file {file}")
+    chosen = [clients.client_named(client)] if client else list(clients.CLIENTS.values())
+    found = [clients.status(each, Path(file) if file else None) for each in chosen]
+    state.output.listing(
+        found,
+        clients.as_row,
+        "client, state, file, starts",
+        lambda each: (each.client.name, each.state, each.file, each.detail),
+    )
+
+
+def _launch(state: State, *, quarantine: bool) -> Launch:
+    """Return how a client starts the server with the options of this command line."""
+    from memos_cli.interface.mcp.clients import Launch, own_command
+    from memos_cli.settings import check_principal, load_settings, vault_folder
+
+    settings, origins = load_settings(state.flags)
+    given = {each.key for each in origins if each.origin == "flag" or each.origin.startswith("MEMOS_")}
+    command, *args = own_command()
+    args.append("mcp")
+    if "vault" in given:
+        args += ["--vault", str(vault_folder(settings).absolute())]
+    if "as" in given and settings.principal:
+        args += ["--as", check_principal(settings.principal)]
+    args += ["--view", state.view] if state.view else []
+    args += ["--quarantine"] if quarantine else []
+    kept = {name: os.environ[name] for name in ("MEMOS_CONFIG", "MEMOS_CACHE") if os.environ.get(name)}
+    return Launch(command, tuple(args), kept)
+
+
+def _has_vault(state: State) -> bool:
+    from memos_cli.settings import load_settings, vault_folder
+
+    return (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists()
+
+
+def _print_change(state: State, change: Change, done: str, *, dry_run: bool) -> None:
+    output = state.output
+    if output.json:
+        output.record(
+            {
+                "client": change.client.name,
+                "file": str(change.file),
+                "changed": change.changed and not dry_run,
+                "diff": change.diff,
+            }
+        )
+    elif not change.changed:
+        output.text(f"nothing to change in {change.file}")
+    elif dry_run:
+        output.text(change.diff, end="")
+    else:
+        output.text(f"{done} memos in {change.file}")
