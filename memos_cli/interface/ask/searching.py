@@ -22,14 +22,13 @@ def search(
     session: Session, query: str, *, filter: Filter, k: int, aside: str, at: int | None, now: int | None
 ) -> SearchResult:
     """Return the memories that match ``query`` best; or that a search found ``at`` a time, by words alone."""
-    if not query.strip():
-        raise UsageError("the query is empty", "type some words to search for")
     wanted, most = for_caller(session, filter), k or session.settings.search_k
     if at is None:
         found = find(session, query, wanted, most, aside=aside, now=now)
     else:
         from memos_cli.interface.ask import past_search
 
+        _require_words(query)
         found = past_search.search(session, query, wanted, most, at)
     session.audit_reads("search", [hit.cube for hit in found.hits])
     if found.hits and all(hit.weak for hit in found.hits):
@@ -42,7 +41,13 @@ def find(
     session: Session, query: str, filter: Filter, k: int, *, aside: str = "", now: int | None = None
 ) -> SearchResult:
     """Return the memories that match ``query`` best, without an audit row: the caller writes it."""
+    _require_words(query)
     parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
     call, notes = resolve_times(session, parsed, filter)
     found = retrieve(session, query, call, filter=filter, k=k, aside=aside)
     return replace(found, notes=found.notes + notes)
+
+
+def _require_words(query: str) -> None:
+    if not query.strip():
+        raise UsageError("the query is empty", "type some words to search for")

@@ -159,7 +159,7 @@ def test_a_token_that_is_revoked_opens_nothing_more(agents: Shell, opened: Open)
     token = agents("token", "create", "agent:bob").out.strip()
     with opened("", token=token) as memos:
         assert use(memos, "memory_status").may_write is False
-        with pytest.raises(Refused, match="for reading"):
+        with pytest.raises(Refused, match="allows only reading"):
             use(memos, "memory_save", text="x")
         agents("token", "revoke", 1)
         with pytest.raises(Refused, match="not valid"):
