@@ -187,3 +187,13 @@ def test_a_wrong_command_in_a_document_is_found(tmp_path: Path, wrong: str) -> N
     (tmp_path / "x.md").write_text(wrong)
     with pytest.raises(AssertionError):
         test_commands_in_documents_exist(tmp_path / "x.md")
+
+
+def test_the_map_for_contributors_names_what_exists() -> None:
+    package = ROOT / "memos_cli"
+    text = (package / "README.md").read_text(encoding="utf-8")
+    named = [name for name in re.findall(r"`([\w./-]+)`", text) if "/" in name or name.endswith(".py")]
+    assert len(named) > 40
+    assert [name for name in named if not (package / name).exists() and not (ROOT / name).exists()] == []
+    rooms = [each.name for each in (package / "interface").iterdir() if (each / "__init__.py").exists()]
+    assert [room for room in rooms if f"interface/{room}" not in text] == []
