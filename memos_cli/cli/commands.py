@@ -55,6 +55,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "key trust": "share.keys:trust",
         "key distrust": "share.keys:distrust",
     },
+    "Agents": {
+        "mcp": "mcp:serve",
+        "mcp install": "mcp:install",
+        "mcp remove": "mcp:remove",
+        "mcp status": "mcp:status",
+    },
     "Access": {
         "grant": "access.grants:grant",
         "revoke": "access.grants:revoke",
@@ -71,12 +77,6 @@ COMMANDS: dict[str, dict[str, str]] = {
         "audit": "access.auditing:show_audit",
         "audit verify": "access.auditing:verify",
         "audit reads": "access.auditing:reads",
-    },
-    "Agents": {
-        "mcp": "mcp:serve",
-        "mcp install": "mcp:install",
-        "mcp remove": "mcp:remove",
-        "mcp status": "mcp:status",
     },
     "Vault": {
         "embed": "ingest.ingesting:embed",

@@ -30,9 +30,10 @@ Quarantine = Annotated[bool, opt("--quarantine", "What agents save waits for `me
 def serve(state: State, ctx: typer.Context, quarantine: Quarantine = False, view: View = None) -> None:
     """Serve the vault to agents, as an MCP server.
 
-    It speaks MCP on standard input and output. Programs such as Claude Code start it: `memos mcp install CLIENT` tells them how. Agents can search, read,
-    save and change memories; only you can delete them. With --as agent:NAME or a token, an agent sees what it
-    was granted, and nothing else; --view NAME shows it one saved filter.
+    Programs such as Claude Code start it and speak MCP with it on standard input and output; `memos mcp
+    install CLIENT` adds it to their settings. Agents can search, read, save and change memories; only you can
+    delete them. With --as agent:NAME or a token, an agent sees what it saved and what it was granted;
+    --view NAME shows it one saved filter.
 
     \b
     Example:
