@@ -131,7 +131,7 @@ def test_a_key_in_the_keyring_is_found_again(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(vault_keys, "_keyring", Keyring)
     with monkeypatch.context() as patch:
-        patch.setattr("memos_cli.infrastructure.vault.vault.write_whole", _killed)
+        patch.setattr("memos_cli.infrastructure.vault.creation.write_whole", _killed)
         with pytest.raises(KeyboardInterrupt):
             _make(tmp_path / "v")
     with _make(tmp_path / "v") as vault:

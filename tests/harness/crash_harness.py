@@ -79,7 +79,7 @@ def kill_everywhere(
     )
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)
-    assert found["problems"] == []
+    assert found["problems"] == [], found["problems"]
     assert by == signal.SIGINT or found["points"] == min(limit, sum(found["writes"].values()))
     assert found["points"]
     return found["writes"]

@@ -78,7 +78,7 @@ def test_what_cannot_serve_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     pytest.importorskip("sentence_transformers")
     with pytest.raises(ModelUnfit, match="there is no reranker"):
         Reranker(str(tmp_path / "nothing"))
-    with pytest.raises(ModelUnfit, match="3 things"):
+    with pytest.raises(ModelUnfit, match="3 outputs"):
         Reranker(str(write_reranker(tmp_path / "three", outputs=3)))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelUnfit, match="cannot load"):

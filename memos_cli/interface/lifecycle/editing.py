@@ -42,16 +42,16 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
             raise UsageError(f"{cube.id} has no text of its own", f"memos show {cube.id}")
         head = cube.title if title is None else cover(title, session.settings.ingest_secrets)
         new = (cube.text if text is None else text, head)
-        if new == (cube.text, cube.title):
-            return Edited(cube.id, cube.version, False)
-        new_text, level = (new[0], "open") if text is None else guard(new[0], session.settings.ingest_secrets)
-        change.edit(cube, new_text, new[1])
-        change.mark(cube.n, level, raising=True)
-    embed_changed(session)
-    notes = (
-        ("masked text that looks like a secret",) if (new_text, new[1]) != (new[0], title or new[1]) else ()
-    )
-    return Edited(cube.id, cube.version + 1, True, notes)
+        changed, is_masked = new != (cube.text, cube.title), False
+        if changed:
+            policy = session.settings.ingest_secrets
+            new_text, level = (new[0], "open") if text is None else guard(new[0], policy)
+            change.edit(cube, new_text, new[1])
+            change.mark(cube.n, level, raising=True)
+            is_masked = (new_text, new[1]) != (new[0], title or new[1])
+    embed_changed(session)  # in any case: an edit that was killed may have left no vector
+    notes = ("masked text that looks like a secret",) if is_masked else ()
+    return Edited(cube.id, cube.version + changed, changed, notes)
 
 
 def forget(

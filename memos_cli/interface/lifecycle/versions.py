@@ -35,11 +35,11 @@ def rollback(session: Session, id: str, to: int) -> Edited:
         cube = session.access.get(id, "write")
         require_unfrozen([cube])
         old = version_of(session, cube, to)
-        if (old.text, old.title) == (cube.text, cube.title):
-            return Edited(cube.id, cube.version, False)
-        change.edit(cube, old.text, old.title, "rollback")
-    embed_changed(session)
-    return Edited(cube.id, cube.version + 1, True)
+        changed = (old.text, old.title) != (cube.text, cube.title)
+        if changed:
+            change.edit(cube, old.text, old.title, "rollback")
+    embed_changed(session)  # in any case: a rollback that was killed may have left no vector
+    return Edited(cube.id, cube.version + changed, changed)
 
 
 def diff(session: Session, id: str, old: int, new: int) -> Diff:

@@ -342,7 +342,9 @@ class Engine(ModelInfo):
                 "a state that was read with an adapter cannot be saved", "read it without the adapter first"
             )
         if self.unfit:
-            raise ModelUnfit(f"this model's state cannot be saved: {self.unfit}", "choose another model")
+            raise ModelUnfit(
+                f"this model's state cannot be saved: {self.unfit}", "choose another model with --model"
+            )
         size = self._llama.llama_state_seq_get_size(self._context, 0)
         state = (ctypes.c_uint8 * size)()
         if self._llama.llama_state_seq_get_data(self._context, state, size, 0) != size:

@@ -123,16 +123,16 @@ def test_another_length_is_refused_whoever_is_right(blobs: Blobs, size: int) -> 
     data = random.Random(3).randbytes(size)
     name = blobs.put(data)
     for wrong in (0, 1, size - 1, size + 1, 2 * size):
-        with pytest.raises(Damaged, match=f"{name} is of another length"):
+        with pytest.raises(Damaged, match=f"{name} has another length"):
             blobs.read(name, wrong, piece_digests(data))
     for length in {*range(min(size, 40)), size // 2, size - 1}:
         blobs.path(name).write_bytes(data[:length])
-        with pytest.raises(Damaged, match=f"{name} is of another length"):
+        with pytest.raises(Damaged, match=f"{name} has another length"):
             blobs.read(name, size, piece_digests(data))
         with pytest.raises(Damaged, match=f"{name} is damaged"):
             blobs.read(name, length, piece_digests(data))  # not even where the row is wrong in the same way
     blobs.path(name).write_bytes(data + b"\0")
-    with pytest.raises(Damaged, match=f"{name} is of another length"):
+    with pytest.raises(Damaged, match=f"{name} has another length"):
         blobs.read(name, size, piece_digests(data))
     with pytest.raises(Damaged, match=f"{name} is damaged"):
         blobs.read(name, size + 1, piece_digests(data))

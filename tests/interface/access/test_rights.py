@@ -111,8 +111,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key trust": (OWNER, "KEY"),
     "key distrust": (OWNER, "KEY"),
 }
-ELSEWHERE = {"bench ttft"}
-"""Makes a vault of its own."""
+ELSEWHERE = {"bench ttft", "help", "mcp", "mcp install", "mcp remove", "mcp status"}
+"""Makes a vault of its own; opens none; is tested in tests/interface/mcp."""
 KEY = "ed25519:00RpurFMxtCRPN0hTCoHH0aM_xB_nDdMmQOrzM4GSWA"
 
 

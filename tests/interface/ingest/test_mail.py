@@ -83,5 +83,5 @@ def test_a_wrong_encoding_loses_no_mail(charset: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no mail at all", b"\x00\xff" * 20])
 def test_what_is_no_mail_is_refused_in_words(data: bytes) -> None:
-    with pytest.raises(MemosError, match="no mail"):
+    with pytest.raises(MemosError, match="not a mail"):
         reading(data)

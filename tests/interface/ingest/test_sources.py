@@ -562,7 +562,7 @@ def test_text_without_a_name_is_recognised_by_how_it_looks(text: str, kind: str)
 def test_a_kind_that_the_user_names_wins_and_an_unknown_one_is_refused() -> None:
     assert reading("# x", "a.md", kind="text").origin.kind == "text"
     assert texts(reading('{"a":1}\n\n# b', "a.jsonl", lines=True)) == ['{"a":1}', "# b"]
-    with pytest.raises(UsageError, match="called poem") as caught:
+    with pytest.raises(UsageError, match="kind of source 'poem'") as caught:
         reading("x", kind="poem")
     assert "markdown" in caught.value.hint
 
