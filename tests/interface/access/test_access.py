@@ -125,6 +125,9 @@ OPERATIONS: dict[str, Callable[[Memos, str], Any]] = {
     "gate": lambda m, id: m.gate(id),
     "history": lambda m, id: m.history(id),
     "ingest": lambda m, id: learn(m, SECRET.replace("fjord", "lake")),
+    "save": lambda m, id: m.save(SECRET.replace("fjord", "lake"), source="mcp:test"),
+    "context": lambda m, id: m.context("Where is the swan?", filter=ALL, tokens=500),
+    "count": lambda m, id: (m.count(ALL), m.count(Filter(tags=("work",)))),
     "export": lambda m, id: send(m, id),
     "import_export": lambda m, id: bring(m, SECRET.replace("fjord", "lake")),
     "propose": lambda m, id: offer(m, id),
@@ -172,12 +175,12 @@ WITH_MODELS = {"plan", "query"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "create_vault", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "keys", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "throughput",
+    "keys", "identify_again", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "throughput",
     "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
     # Take cubes that the caller was given.
-    "publish", "audit_reads", "distil", "access.require", "access.decide",
+    "publish", "audit_reads", "distil", "record_use", "access.require", "access.decide",
     # Say who asks, or what a saved filter is called.
     "access.require_writer", "access.require_sharing", "access.require_owner", "access.audited_reads",
     "access.require_lasting_grants", "access.require_maker", "restore_vault",
@@ -257,6 +260,8 @@ AUDITED: dict[str, tuple[str, Callable[[Memos, Stock], Any]]] = {
     "export": ("export", lambda m, s: m.export([s.may], stream=io.BytesIO())),
     # Whoever changes something, too.
     "ingest": ("add", lambda m, s: learn(m, "The otter dives.")),
+    "save": ("add", lambda m, s: m.save("The otter dives.", source="mcp:test")),
+    "record_use": ("read", lambda m, s: m.record_use(m.access.get_many([s.may]))),
     "import_export": ("add", lambda m, s: bring(m, "The otter dives.")),
     "edit": ("edit", lambda m, s: m.edit(s.may, text="The heron nests in April.")),
     "rollback": ("rollback", lambda m, s: (m.edit(s.may, text="Never."), m.rollback(s.may, 1))),
@@ -283,7 +288,9 @@ AUDITED: dict[str, tuple[str, Callable[[Memos, Stock], Any]]] = {
 NO_ROW = {
     # They read no memory: names, numbers, what is derived; or the audit itself.
     "activations", "adapters", "audit", "audit_head", "verify_audit", "check", "count_missing_vectors",
-    "is_empty",
+    "is_empty", "count",
+    # Its memories have a row when a model reads them: ``record_use``.
+    "context",
     "view", "views", "publications", "subscriptions",
     # Make vaults and vectors; followed in test_first_start.py, test_embedding.py and test_restoring.py.
     "init", "embed", "restore_vault",
