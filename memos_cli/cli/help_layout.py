@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from memos_cli.cli.commands import OLD
+from memos_cli.cli.commands import COMMANDS, OLD
 
 FILTER, OUTPUT, GENERAL = "Filter", "Output", "General"
 """Sections of options that many commands have; they stand last."""
@@ -50,14 +50,15 @@ class Group(TyperGroup):
         _write_options(self, ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        headings: dict[str, list[tuple[str, str]]] = {}
+        is_root = ctx.parent is None
+        headings: dict[str, list[tuple[str, str]]] = {each: [] for each in COMMANDS} if is_root else {}
         for name, command in self.commands.items():
             if not command.hidden:
-                heading = getattr(command, "rich_help_panel", None) if ctx.parent is None else None
+                heading = getattr(command, "rich_help_panel", None) if is_root else None
                 summary = command.get_short_help_str(1000)
                 headings.setdefault(heading or "Commands", []).append((name, summary))
         width = max((len(name) for rows in headings.values() for name, _ in rows), default=0)
-        for heading, rows in headings.items():
+        for heading, rows in filter(lambda each: each[1], headings.items()):
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), summary) for name, summary in rows])
 

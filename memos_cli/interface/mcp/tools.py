@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from memos_cli import __version__
+from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, Filter
 from memos_cli.errors import Conflict, Refused, UsageError
 from memos_cli.interface.mcp import listings, reading
@@ -107,7 +108,8 @@ def status(memos: Memos, asked: of.StatusArguments, asker: Asker) -> Answer:
         rights=f"{rights}. Memories of others are neither listed nor counted.", version=__version__,
     )  # fmt: skip
     left = ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in hidden.model_dump().items() if n)
-    text = f"{count} memories in {memos.folder} for {caller.principal}. Left out: {left or 'none'}."
+    number = counted(count, "memory", "memories")
+    text = f"{number} in {memos.folder} for {caller.principal}. Left out: {left or 'none'}."
     return result, f"{text} {result.rights}"
 
 
