@@ -15,10 +15,6 @@ from typing import Literal, get_args
 
 from memos_cli.errors import require_known
 from memos_cli.letters import nfc
-from memos_cli.moments import ImpossibleTime as ImpossibleTime
-from memos_cli.moments import format_time as format_time
-from memos_cli.moments import parse_time as parse_time
-from memos_cli.moments import utc as utc
 
 PayloadType = Literal["plaintext", "activation", "parametric"]
 SemanticType = Literal["fact", "preference", "instruction", "event", "document", "dialogue", "skill"]

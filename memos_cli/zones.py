@@ -8,8 +8,8 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
-from memos_cli.cube import format_time
 from memos_cli.errors import UsageError
+from memos_cli.moments import format_time
 
 _LOCALTIME = "/etc/localtime"
 _named = ""

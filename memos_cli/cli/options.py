@@ -129,12 +129,6 @@ class Selection:
         return read_ids(self.ids), None if self.ids else self.filters.read(memos)
 
 
-def require_one_of(value: str, values: Sequence[str], what: str) -> None:
-    """Raise UsageError unless ``value`` is one of ``values``."""
-    if value not in values:
-        raise UsageError(f"there is no {what} {value!r}", f"one of: {', '.join(filter(None, values))}")
-
-
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return ``command`` with the global options, which may stand before or after its name.
 

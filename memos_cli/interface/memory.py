@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.saved_states import Activation
     from memos_cli.infrastructure.storage.audit import AuditRow, Break, Head
     from memos_cli.infrastructure.storage.encryption import Keeper
-    from memos_cli.infrastructure.vault.check import Finding
+    from memos_cli.infrastructure.vault.row_checks import Finding
     from memos_cli.interface.adapters.distillation import Prepared
     from memos_cli.interface.ingest.saving import Saved
     from memos_cli.interface.lifecycle.versions import Diff

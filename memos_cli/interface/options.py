@@ -9,7 +9,7 @@ from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Filter
 from memos_cli.errors import UsageError, require_known
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.settings import check_principal
 
@@ -147,10 +147,10 @@ class PublishOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as the vault stores them."""
-        return {**asdict(self), "filter": self.filter and queries.filter_to_json(self.filter)}
+        return {**asdict(self), "filter": self.filter and filters.filter_to_json(self.filter)}
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> PublishOptions:
         """Return the options that ``to_json`` wrote."""
-        filter = value["filter"] and queries.filter_from_json(value["filter"])
+        filter = value["filter"] and filters.filter_from_json(value["filter"])
         return cls(**{**value, "ids": tuple(value["ids"]), "filter": filter})

@@ -10,7 +10,7 @@ from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import is_feeds
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.interface.options import check_names
 from memos_cli.interface.session import NAMED
 from memos_cli.letters import nfc
@@ -87,7 +87,7 @@ def promptable_memories(session: Session, cubes: Sequence[Cube]) -> list[Cube]:
 
 def views(session: Session) -> dict[str, Filter]:
     """Return the saved filters by name."""
-    return queries.views(session.vault.connection)
+    return filters.views(session.vault.connection)
 
 
 def view(session: Session, name: str) -> Filter:
@@ -107,7 +107,7 @@ def set_view(session: Session, name: str, filter: Filter) -> None:
     _require_own_view(session, name)
     check_names([name], "view")
     with session.vault.change(session.principal, session.now()) as change:
-        change.set_view(name, queries.filter_to_json(filter))
+        change.set_view(name, filters.filter_to_json(filter))
 
 
 def remove_view(session: Session, name: str) -> None:
@@ -120,7 +120,7 @@ def remove_view(session: Session, name: str) -> None:
 
 def _require_own_view(session: Session, name: str) -> None:
     session.access.require_writer()
-    owner = queries.view_owner(session.vault.unrestricted, name)
+    owner = filters.view_owner(session.vault.unrestricted, name)
     if owner not in ("", session.principal):
         raise Refused(f"the view {name!r} is {owner}'s", "save yours under another name")
 

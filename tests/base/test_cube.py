@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vault_harness import draft
 
-from memos_cli.cube import Draft, Span, format_time, new_ulids, parse_time
+from memos_cli.cube import Draft, Span, new_ulids
+from memos_cli.moments import format_time, parse_time
 
 
 def test_the_same_paragraph_under_another_title_elsewhere_is_the_same_memory() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell, make_vault
+from cli_harness import Shell, make_vault, tiny_reader
 from tiny_models import write_model
 
 from memos_cli.errors import MemosError
@@ -38,13 +38,7 @@ class Promoter(Shell):
     """A user whose reader is a tiny model."""
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        own = {
-            "MEMOS_READER": str(self.folder / "tiny.gguf"),
-            "MEMOS_QUERY_ANSWER": "model",
-            "MEMOS_QUERY_RELEVANCE": "0.1",
-            "MEMOS_THREADS": "1",
-        }
-        return super().environment({**own, **(extra or {})})
+        return super().environment({**tiny_reader(self), **(extra or {})})
 
     def promote(self, *arguments: object, **options: Any) -> Any:
         return self("promote", *arguments, "--to", "activation", "--json", **options).record

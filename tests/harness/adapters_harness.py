@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli_harness import Shell
+from cli_harness import Shell, tiny_reader
 from vault_harness import NOW, WHO
 
 from memos_cli.infrastructure.derived import adapters
@@ -100,13 +100,7 @@ class Teacher(Shell):
     """A user whose reader is a tiny model, and whose trainings are short."""
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        own = {
-            "MEMOS_READER": str(self.folder / "tiny.gguf"),
-            "MEMOS_QUERY_ANSWER": "model",
-            "MEMOS_QUERY_RELEVANCE": "0.1",
-            "MEMOS_THREADS": "1",
-            "MEMOS_DISTIL_STEPS": "2",
-        }
+        own = {**tiny_reader(self), "MEMOS_DISTIL_STEPS": "2"}
         return super().environment({**own, **(extra or {})})
 
     def distil(self, *arguments: object, env: Mapping[str, str] = LENIENT, **options: Any) -> Any:

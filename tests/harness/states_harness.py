@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from tiny_models import write_model
 
-from memos_cli.cube import Filter, Plan, parse_time
+from memos_cli.cube import Filter, Plan
 from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.storage.database import connect
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.interface.results import Answer
 from memos_cli.models.llama.engine import Engine
+from memos_cli.moments import parse_time
 from memos_cli.operation.states.activation import Promoted
 from memos_cli.settings import Settings
 

@@ -12,11 +12,11 @@ import pytest
 from cli_harness import Shell, with_models
 from tiny_models import write_model
 
-from memos_cli.cube import format_time, utc
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.files import read_part, read_small
 from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 from memos_cli.models.gguf.gguf_header import read_header
+from memos_cli.moments import format_time, utc
 
 
 def hostile(shell: Shell, kind: str) -> Path:

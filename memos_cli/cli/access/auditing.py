@@ -36,7 +36,7 @@ def show_audit(
     """
     if ctx.invoked_subcommand:
         return
-    from memos_cli.cube import format_time
+    from memos_cli.moments import format_time
     from memos_cli.zones import show_time
 
     with state.open() as memos:

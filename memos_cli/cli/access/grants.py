@@ -108,7 +108,7 @@ def _what(rule: Rule) -> str:
 
 
 def _record(rule: Rule) -> dict[str, object]:
-    from memos_cli.cube import format_time
+    from memos_cli.moments import format_time
 
     row = asdict(rule)
     return {**row, **{name: row[name] and format_time(row[name]) for name in ("created", "expires")}}

@@ -89,7 +89,7 @@ def require(
 
 
 def _record(token: Token) -> dict[str, object]:
-    from memos_cli.cube import format_time
+    from memos_cli.moments import format_time
 
     row = asdict(token)
     return {

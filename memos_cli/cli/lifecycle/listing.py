@@ -172,7 +172,7 @@ def history(state: State, id: Id) -> None:
     Example:
       memos history 01K3ZQ
     """
-    from memos_cli.cube import format_time
+    from memos_cli.moments import format_time
     from memos_cli.zones import show_time
 
     with state.open() as memos:

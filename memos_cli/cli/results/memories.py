@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from memos_cli.cube import Cube, Hit, Span, format_time
+from memos_cli.cube import Cube, Hit, Span
+from memos_cli.moments import format_time
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from memos_cli.cli.options import DryRun, Selection, Yes, arg, opt
 from memos_cli.cli.output import Output, excerpt
 from memos_cli.cli.results.memories import pick
 from memos_cli.counts import counted
-from memos_cli.cube import format_time
 from memos_cli.errors import Conflict, UsageError
+from memos_cli.moments import format_time
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import DryRun, opt, require_one_of
-from memos_cli.errors import Locked, UsageError
+from memos_cli.cli.options import DryRun, opt
+from memos_cli.errors import Locked, UsageError, require_known
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.audit import AuditRow
@@ -46,7 +46,7 @@ def maintain(
     from memos_cli.interface.vault.maintenance import STEPS
 
     for step in (*(only or ()), *(skip or ())):
-        require_one_of(step, STEPS, "step")
+        require_known("step", step, STEPS)
     output = state.output
     if history:
         _show_history(state)
@@ -88,7 +88,7 @@ def _lines(report: Report, *, with_counts: bool) -> Iterator[str]:
 
 
 def _show_history(state: State) -> None:
-    from memos_cli.cube import format_time
+    from memos_cli.moments import format_time
     from memos_cli.zones import show_time
 
     with state.open() as memos:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from memos_cli.infrastructure.access.governance import EVERYONE
 from memos_cli.infrastructure.access.rules import view_of
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters
 from memos_cli.infrastructure.storage.audit import LOOKS
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
@@ -173,6 +173,6 @@ def _in_views(db: Connection, now: int) -> Iterable[int]:
         "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'view'"
     ).fetchall():
         if view := view_of(db, name, owner):
-            where, values = queries.condition(view, now)
+            where, values = filters.condition(view, now)
             statement = f"SELECT c.n FROM main.cube c WHERE c.owner = ? AND {where}"
             yield from (n for (n,) in db.execute(statement, (owner, *values)).fetchall())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.access.governance import Header, Rule
-from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.memories import filters, key_values, queries
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 
@@ -56,7 +56,7 @@ def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Hea
 def view_of(db: Connection, name: str, owner: str) -> Filter | None:
     """Return a saved filter of ``owner``."""
     row = db.execute("SELECT filter FROM view WHERE name = ? AND owner = ?", (nfc(name), owner)).fetchone()
-    return queries.filter_from_json(row[0]) if row else None
+    return filters.filter_from_json(row[0]) if row else None
 
 
 # --- writing ---------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from memos_cli.cube import format_time, parse_time, utc
 from memos_cli.infrastructure.memories import key_values
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.moments import format_time, parse_time, utc
 from memos_cli.validation import Count, Header, Sha256, parse_json
 
 FORMAT = "memos-backup"

@@ -11,11 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, Span
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.memories.filters import condition as condition
-from memos_cli.infrastructure.memories.filters import filter_from_json as filter_from_json
-from memos_cli.infrastructure.memories.filters import filter_to_json as filter_to_json
-from memos_cli.infrastructure.memories.filters import view_owner as view_owner
-from memos_cli.infrastructure.memories.filters import views as views
+from memos_cli.infrastructure.memories.filters import condition
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.letters import nfc

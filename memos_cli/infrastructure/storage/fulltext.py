@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from memos_cli.cube import utc
 from memos_cli.letters import EMOJI, SYMBOLS, UNSPACED, UNSPACED_MARKS, fold
-from memos_cli.moments import MONTHS
+from memos_cli.moments import MONTHS, utc
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 """The FTS5 tokenizer of every full-text table. ``categories``: marks are part of a word."""

@@ -29,8 +29,7 @@ from memos_cli.infrastructure.storage.database import Connection, connect
 from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.scratch import is_in_use
 from memos_cli.infrastructure.vault import fulltext_sums, row_checks
-from memos_cli.infrastructure.vault.row_checks import Finding as Finding
-from memos_cli.infrastructure.vault.row_checks import must, should
+from memos_cli.infrastructure.vault.row_checks import Finding, must, should
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import OWN_NAMES, Lock, open_lock, read_identity
 from memos_cli.infrastructure.vectors import vector_index

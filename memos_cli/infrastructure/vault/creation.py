@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from memos_cli.cube import format_time, new_ulids
+from memos_cli.cube import new_ulids
 from memos_cli.errors import Refused, TooNew, UsageError
 from memos_cli.files import PRIVATE_FILE, make_folder, replacing, write_whole
 from memos_cli.infrastructure.storage import audit
@@ -15,6 +15,7 @@ from memos_cli.infrastructure.storage.database import connect, require_no_log
 from memos_cli.infrastructure.storage.encryption import PENDING
 from memos_cli.infrastructure.storage.schema import FORMAT, migrate, version_of
 from memos_cli.infrastructure.vault.vault_file import OWN_NAMES, Identity, Lock, is_encrypted, not_encrypted
+from memos_cli.moments import format_time
 
 RESTORING = "tmp/restore"
 """Folder in a vault that is being restored from a backup."""

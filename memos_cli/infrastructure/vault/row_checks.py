@@ -12,7 +12,7 @@ from memos_cli.counts import counted
 from memos_cli.cube import LIVE_STATES, SEMANTIC_TYPES, Draft, Span
 from memos_cli.errors import Damaged, Locked, MemosError
 from memos_cli.infrastructure.derived import adapters, lineage
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters
 from memos_cli.infrastructure.memories.repairs import BAD_LESSON_VECTORS, BAD_VECTORS, WITHOUT_VECTOR
 from memos_cli.infrastructure.storage import audit, schema
 from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
@@ -149,7 +149,7 @@ def values(db: Connection) -> Iterator[Finding]:
         yield must("row-damaged", f"question {n}", "its time is invalid")
     for name, text in db.execute("SELECT name, filter FROM view"):
         try:
-            queries.filter_from_json(text)
+            filters.filter_from_json(text)
         except (ValueError, TypeError, AttributeError):
             yield should("view-damaged", f"view {name}", "its filter cannot be read", repairable=False)
 
@@ -236,7 +236,7 @@ def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
     for cube, what, problem in _broken_states(db, blobs, full):
         (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
         yield should(
-            what, id, f"{problem}; memos promote {id} --to activation makes it anew, repair drops it"
+            what, id, f"{problem}; memos promote {id} --to activation creates it again, repair drops it"
         )
 
 

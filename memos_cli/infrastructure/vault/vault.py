@@ -26,7 +26,6 @@ from memos_cli.infrastructure.storage.database import Connection, begin_writing,
 from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
-from memos_cli.infrastructure.vault.creation import RESTORING as RESTORING
 from memos_cli.infrastructure.vault.creation import create_files, prepare_folder
 from memos_cli.infrastructure.vault.vault_file import (
     Identity,

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from memos_cli.cube import LIVE_STATES, Cube, format_time
+from memos_cli.cube import LIVE_STATES, Cube
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import (
@@ -21,11 +21,12 @@ from memos_cli.infrastructure.access.governance import (
     decide,
     is_feeds,
 )
-from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.memories import filters, key_values, queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.access.callers import ROLES, TOKENS, hash_token
 from memos_cli.interface.access.targets import Target, contains, read_right
 from memos_cli.letters import nfc
+from memos_cli.moments import format_time
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.settings import check_principal
 
@@ -221,7 +222,7 @@ class Access:
         if kind == "tag" and name.strip("/"):
             return Target("tag", name.strip("/"), owner)
         if kind == "view" and name:
-            if queries.view_owner(self._vault.unrestricted, name) != owner:
+            if filters.view_owner(self._vault.unrestricted, name) != owner:
                 raise UsageError(f"{owner} has no view named {name!r}", "`memos view list` shows them")
             return Target("view", name, owner)
         cube = self.get(text)

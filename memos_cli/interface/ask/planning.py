@@ -7,18 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import (
-    Cube,
-    Document,
-    Filter,
-    Hit,
-    Learned,
-    LeftOut,
-    Likeness,
-    MemoryCall,
-    Plan,
-    format_time,
-)
+from memos_cli.cube import Cube, Document, Filter, Hit, Learned, LeftOut, Likeness, MemoryCall, Plan
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import queries
@@ -28,6 +17,7 @@ from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.lifecycle.conflicts import disputed
 from memos_cli.interface.selection import pinned
 from memos_cli.models.llama.engine import Engine
+from memos_cli.moments import format_time
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
 from memos_cli.operation.ask.scheduler import EACH, make_plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Plan, format_time
+from memos_cli.cube import Cube, Plan
 from memos_cli.errors import Refused, UsageError
 from memos_cli.interface.mcp import schemas as of
 from memos_cli.interface.mcp.answers import (
@@ -19,6 +19,7 @@ from memos_cli.interface.mcp.answers import (
     short_source,
 )
 from memos_cli.interface.mcp.budget import cut, make_cursor, read_cursor, tokens_of, tokens_of_json
+from memos_cli.moments import format_time
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:

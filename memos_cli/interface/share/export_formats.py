@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from memos_cli.cube import Cube, format_time
+from memos_cli.cube import Cube
 from memos_cli.infrastructure.memories import links
+from memos_cli.moments import format_time
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from memos_cli.cube import parse_time
 from memos_cli.interface.share.bundle import LONGEST, Bundle, Records
+from memos_cli.moments import parse_time
 from memos_cli.validation import convert_record
 
 

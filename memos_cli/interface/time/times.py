@@ -13,7 +13,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from memos_cli.cube import utc
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.interface.time.dates import (
@@ -27,7 +26,7 @@ from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.time.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.time.tense import is_ahead
 from memos_cli.interface.time.time_expressions import UNIT, mentions, read_whole
-from memos_cli.moments import LAST_TIME, MONTHS, WEEKDAYS
+from memos_cli.moments import LAST_TIME, MONTHS, WEEKDAYS, utc
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from memos_cli.cube import format_time
 from memos_cli.errors import UsageError
 from memos_cli.interface.time.times import parse_when
+from memos_cli.moments import format_time
 from memos_cli.zones import local_zone
 
 _USES = re.compile(r"(?:after )?([1-9]\d{0,8}) uses?")

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import utc
 from memos_cli.errors import Damaged, Unwritable, UsageError
 from memos_cli.infrastructure.backup.backup_copy import BlobGone, Copying, StableDatabase, stable_database
 from memos_cli.infrastructure.backup.backup_folder import BackupFolder, Survey
@@ -18,6 +17,7 @@ from memos_cli.infrastructure.backup.backup_format import Entry, Manifest, name_
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.audit import Head
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.moments import utc
 from memos_cli.operation.lifecycle.retention import Retention, kept
 from memos_cli.zones import local_zone
 

@@ -25,7 +25,7 @@ from memos_cli.interface.results import History, MemoryDetails, PlaceReport, Sta
 from memos_cli.operation.lifecycle.states import heat_now
 
 if TYPE_CHECKING:
-    from memos_cli.infrastructure.vault.check import Finding
+    from memos_cli.infrastructure.vault.row_checks import Finding
     from memos_cli.interface.session import Session
 
 

@@ -19,7 +19,7 @@ from memos_cli.cube import SEMANTIC_TYPES, Cube, Filter
 from memos_cli.errors import Locked, MemosError, ModelUnfit, UsageError, require_known
 from memos_cli.files import hold
 from memos_cli.infrastructure.derived import adapters, saved_states
-from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.memories import filters, key_values, queries
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import ASKING, MAINTAINED
 from memos_cli.infrastructure.vectors import vector_index
@@ -275,7 +275,7 @@ class _Run:
         session = self._session
         held = {source.cube for each in fresh for source in each.sources}
         wanted = promptable(session, Filter(types=SEMANTIC_TYPES))
-        where, values = queries.condition(wanted, session.now())
+        where, values = filters.condition(wanted, session.now())
         rows = session.vault.connection.execute(
             f"""SELECT c.n, c.heat, c.last_hit, length(v.text) FROM cube c
                 JOIN version v ON v.cube = c.n AND v.version = c.version

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import format_time
 from memos_cli.errors import Damaged, Unwritable, UsageError
 from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, sync, sync_folder, write_all
 from memos_cli.infrastructure.backup.backup_folder import BackupFolder, Survey
 from memos_cli.infrastructure.backup.backup_format import Entry, Manifest
 from memos_cli.infrastructure.storage.database import require_no_log
 from memos_cli.infrastructure.vault import check
-from memos_cli.infrastructure.vault.vault import RESTORING, Vault
+from memos_cli.infrastructure.vault.creation import RESTORING
+from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import OWN_NAMES
 from memos_cli.interface.vault.backups import apart
+from memos_cli.moments import format_time
 from memos_cli.settings import principal_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from memos_cli.cube import Filter, new_ulids
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import RIGHTS, Caller, Header, Rule, decide
 from memos_cli.infrastructure.access.row_access import Scope
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage.database import connect
 from memos_cli.infrastructure.vault.vault import Vault
@@ -77,7 +77,7 @@ def test_the_decision_the_narrowed_database_and_the_oracle_agree(vault: Vault) -
             rules.join(change, group, members, remove=False)
     for name, (owner, tag) in VIEWS.items():
         with vault.change(owner, NOW) as change:
-            change.set_view(name, queries.filter_to_json(Filter(tags=(tag,))))
+            change.set_view(name, filters.filter_to_json(Filter(tags=(tag,))))
     memories = list(_memories(vault, draw))
     cases = allowed = 0
     while cases < CASES:

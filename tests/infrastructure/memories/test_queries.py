@@ -9,7 +9,7 @@ from vault_harness import NOW, WHO, draft, keep, keep_state
 
 from memos_cli.cube import PAYLOADS, STATES, Filter
 from memos_cli.errors import UsageError
-from memos_cli.infrastructure.memories import key_values, queries
+from memos_cli.infrastructure.memories import filters, key_values, queries
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
 
@@ -177,8 +177,8 @@ def test_a_filter_is_read_back_as_it_was_saved() -> None:
     filter = Filter(
         tags=("a b", "é"), types=("fact",), source="x", after=1, before=2, undated=True, payloads=()
     )
-    assert queries.filter_from_json(queries.filter_to_json(filter)) == filter
-    assert queries.filter_from_json("{}") == Filter()
+    assert filters.filter_from_json(filters.filter_to_json(filter)) == filter
+    assert filters.filter_from_json("{}") == Filter()
 
 
 def test_what_waits_for_an_embedder_goes_when_it_comes(vault: Vault) -> None:

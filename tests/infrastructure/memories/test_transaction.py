@@ -15,7 +15,7 @@ from vault_harness import NOW, WHO, draft, keep, keep_state
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Origin
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.storage import audit
@@ -243,13 +243,13 @@ def test_a_second_reader_of_a_source_takes_the_claim(vault: Vault) -> None:
 
 def test_views_are_saved_replaced_and_removed(vault: Vault) -> None:
     with vault.change(WHO, NOW) as change:
-        change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
-        change.set_view("work", queries.filter_to_json(Filter(tags=("b",), after=5)))
-    assert queries.views(vault.connection) == {"work": Filter(tags=("b",), after=5)}
+        change.set_view("work", filters.filter_to_json(Filter(tags=("a",))))
+        change.set_view("work", filters.filter_to_json(Filter(tags=("b",), after=5)))
+    assert filters.views(vault.connection) == {"work": Filter(tags=("b",), after=5)}
     with vault.change(WHO, NOW) as change:
         assert change.remove_view("work")
         assert not change.remove_view("work")
-    assert queries.views(vault.connection) == {}
+    assert filters.views(vault.connection) == {}
 
 
 def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) -> None:
@@ -279,7 +279,7 @@ def test_pins_keep_their_order_and_are_told_only_when_they_change(vault: Vault) 
 def test_pins_go_with_their_view_and_with_their_memory(vault: Vault) -> None:
     one, two = keep(vault, "Larks nest low.", "Owls nest high.")
     with vault.change(WHO, NOW) as change:
-        change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
+        change.set_view("work", filters.filter_to_json(Filter(tags=("a",))))
         for view in ("", "work"):
             for each in (one, two):
                 change.pin(view, each.cube)

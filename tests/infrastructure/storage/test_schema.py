@@ -14,7 +14,7 @@ from vault_harness import NOW, WHO
 from memos_cli.cube import STATES, Draft, Filter, Span
 from memos_cli.errors import MemosError, TooNew
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.infrastructure.storage import audit, migrations, schema
 from memos_cli.infrastructure.storage.database import Connection, connect
 from memos_cli.infrastructure.vault import check
@@ -83,8 +83,8 @@ def test_an_older_vault_is_brought_to_the_newest_with_nothing_lost(tmp_path: Pat
         assert new.connection.execute("SELECT uri, owner FROM source").fetchall() == [
             ("file:///notes.md", WHO)
         ]
-        assert queries.view_owner(new.connection, "work") == WHO
-        assert queries.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
+        assert filters.view_owner(new.connection, "work") == WHO
+        assert filters.views(new.connection) == {"work": Filter(tags=("work",), after=5)}
         cubes = list(queries.cubes(new.connection, Filter(payloads=("plaintext",), states=STATES), now=NOW))
         read = "activated" if format >= 2 else "generated"  # a state was made of it
         assert [(cube.text, cube.version, cube.state, cube.tags) for cube in cubes] == [

@@ -22,12 +22,13 @@ from memos_cli.errors import MemosError, NoVault
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.infrastructure.derived.saved_states import State
-from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault import fulltext_sums
-from memos_cli.infrastructure.vault.check import MANY, Finding, examine, repair
+from memos_cli.infrastructure.vault.check import MANY, examine, repair
+from memos_cli.infrastructure.vault.row_checks import Finding
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vectors import vector_index
 
@@ -57,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
             forget(change, 5)
             change.tag(1, ["a/b"])
             change.use({1: 1.0})
-            change.set_view("work", queries.filter_to_json(Filter(tags=("a",))))
+            change.set_view("work", filters.filter_to_json(Filter(tags=("a",))))
         vector_index.refresh(vault.connection, vault.snapshots, row, 8, force=True)
     assert examine(path, timeout=1.0) == examine(path, timeout=1.0, full=False) == []
     return path

@@ -10,13 +10,14 @@ import pytest
 from adapters_harness import teach
 from cli_harness import with_models
 
-from memos_cli.cube import Filter, format_time, parse_time
+from memos_cli.cube import Filter
 from memos_cli.errors import NoVault, UsageError
 from memos_cli.infrastructure.memories import question_log
 from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.interface.results import NOTHING
+from memos_cli.moments import format_time, parse_time
 from memos_cli.operation.states.activation import Restored
 from memos_cli.settings import Settings
 

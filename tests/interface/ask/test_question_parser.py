@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.cube import MemoryCall, format_time
+from memos_cli.cube import MemoryCall
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.question_parser import parse_range, parse_when, read_question
+from memos_cli.moments import format_time
 
 NOW = int(datetime(2023, 7, 12, 15, tzinfo=UTC).timestamp() * 1000)
 

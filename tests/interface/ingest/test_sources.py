@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.cube import Draft, parse_time
+from memos_cli.cube import Draft
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.ingest.sources.kinds import kind_of_text
 from memos_cli.interface.ingest.sources.pieces import cut, date_in, read_time
 from memos_cli.interface.ingest.sources.reading import Found, Reading, Unreadable, find, read, read_bytes
 from memos_cli.interface.options import ReadOptions
+from memos_cli.moments import parse_time
 
 LIMIT = 1_000_000
 

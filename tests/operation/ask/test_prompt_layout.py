@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from prompt_harness import CUBE, Model, plan_of, prompt_text, text_of
 
-from memos_cli.cube import Hit, Injection, MemoryCall, Plan, parse_time
+from memos_cli.cube import Hit, Injection, MemoryCall, Plan
 from memos_cli.errors import UsageError
+from memos_cli.moments import parse_time
 from memos_cli.operation.ask.prompt_layout import (
     CITES_FROM,
     SYSTEM,
