@@ -174,7 +174,7 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
     texts = [note.text for note in notes]
     if arguments.together:
         texts = ["\n".join(texts)]
-    ids = [cube.id for cube in memos.select(Filter(), newest=False)] or [
+    ids = [cube.id for cube in memos.cubes(filter=Filter(), newest=False)] or [
         id for text in texts for id in keep(memos, text)
     ]
     adapter, lessons, figures = train(memos, ids, arguments.steps)
