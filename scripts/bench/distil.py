@@ -249,7 +249,7 @@ def measure_skill(memos: Memos, arguments: argparse.Namespace) -> dict[str, Any]
         for row in unseen:
             said = ask(row["input"]).split("\n")[0]
             styled, wanted = STYLE.match(said), STYLE.match(row["output"])
-            same = bool(styled and wanted) and styled[1] == wanted[1]
+            same = bool(styled and wanted and styled[1] == wanted[1])
             kept.append((bool(styled), same))
             if arguments.show:
                 print(f"{name}: {row['input']}  ->  {said!r}")

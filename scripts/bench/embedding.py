@@ -27,6 +27,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for both, and before either loads
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+from typing import Any
+
 import numpy as np
 
 from memos_cli.models.embed.embedder import DEFAULT, LEGACY, Embedder, open_embedder
@@ -150,7 +152,7 @@ def measure(count: int, rounds: int, cache: Path) -> dict[str, object]:
         sys.exit("pip install 'memos-cli[embedded,minilm,sentence-transformers]'")
     folder = Path(spec.origin).parent / "model"
     start = time.perf_counter()
-    ours = open_embedder(LEGACY, cache, threads=os.cpu_count() or 1)  # as many as torch takes
+    ours: Any = open_embedder(LEGACY, cache, threads=os.cpu_count() or 1)  # as many as torch takes
     figures: dict[str, object] = {"compile_s": round(time.perf_counter() - start, 3)}
     theirs = SentenceTransformer(str(folder), device="cpu")
 
@@ -208,9 +210,9 @@ def time_one(embedder: Embedder) -> float:
 def compare_defaults(count: int, rounds: int, cache: Path) -> dict[str, object]:
     """The default embedder beside that of version 0.1.0, on texts that people write."""
     start = time.perf_counter()
-    e5 = open_embedder(DEFAULT, cache, threads=os.cpu_count() or 1)
+    e5: Any = open_embedder(DEFAULT, cache, threads=os.cpu_count() or 1)
     figures: dict[str, object] = {"e5_convert_s": round(time.perf_counter() - start, 3)}
-    minilm = open_embedder(LEGACY, cache, threads=os.cpu_count() or 1)
+    minilm: Any = open_embedder(LEGACY, cache, threads=os.cpu_count() or 1)
     for kind, (language, fewest, most) in KINDS.items():
         number = max(16, count // 8) if kind.startswith("passages") else count
         texts = make_texts(number, fewest, most, TURNS[language], 3)

@@ -42,8 +42,8 @@ class Peer:
     """A server that speaks MCP on its pipes."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(command, env={**os.environ, **environment}, **pipes)
+        variables = {**os.environ, **environment}
+        self.process = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._id = 0
 
     def ask(self, method: str, **params: Any) -> Any:
@@ -102,8 +102,12 @@ def measure_search(vault: Path, searches: int) -> dict[str, float]:
     used = 1000 * (peer.cpu_seconds() - before) / searches
     peer.close()
     centiles = statistics.quantiles(taken, n=20)
-    middle = {"ping_p50_ms": statistics.median(pings), "p50_ms": statistics.median(taken)}
-    return {**middle, "p95_ms": centiles[-1], "cpu_ms": used}
+    return {
+        "ping_p50_ms": statistics.median(pings),
+        "p50_ms": statistics.median(taken),
+        "p95_ms": centiles[-1],
+        "cpu_ms": used,
+    }
 
 
 def main() -> None:

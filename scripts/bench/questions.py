@@ -43,7 +43,8 @@ def rate(
             named = [fact for fact in fits if _names(fact, wanted["about"])]
             what = "right" if named else "vague" if fits else "missed"
             found[what] += 1
-            facts = [fact for fact in facts if fact is not (named or fits or [None])[0]]
+            used = (named or fits)[:1]
+            facts = [fact for fact in facts if fact not in used]
             if show:
                 asked = (named or fits)[0].questions[0] if fits else ""
                 print(f"{what:7} {wanted['about']} -> {wanted['answer']}: {asked}")

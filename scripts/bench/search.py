@@ -264,7 +264,7 @@ def ten_best(kept: Any, query: Any, numbers: Sequence[int], *, as_stored: bool =
 
 def build_usearch(kept: np.ndarray[Any, Any]) -> Any:
     try:
-        from usearch.index import Index
+        from usearch.index import Index  # type: ignore[import-not-found]
     except ImportError:
         return None
     made = Index(ndim=kept.shape[1], metric="ip", dtype="i8")

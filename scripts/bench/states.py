@@ -120,10 +120,11 @@ def measure(folder: Path, model: Path, count: int, rounds: int, kv_type: str) ->
             each.mkdir()
         ours = Ours(folders["ours"], engine, tokens)
         peer.eval(tokens)
-        ways = {
+        cached = Cached(folders["disk cache"], peer, tokens)
+        ways: dict[str, Ours | Pickled | Cached] = {
             "ours": ours,
             "save_state": Pickled(folders["save_state"], peer),
-            "disk cache": Cached(folders["disk cache"], peer, tokens),
+            "disk cache": cached,
         }
         saves: dict[str, list[float]] = {name: [] for name in ways}
         loads: dict[str, list[float]] = {name: [] for name in ways}
@@ -144,7 +145,7 @@ def measure(folder: Path, model: Path, count: int, rounds: int, kv_type: str) ->
             assert expected in (None, first)
             expected = first
         peer.close()
-        ways["disk cache"].cache.cache.close()
+        cached.cache.cache.close()
         return {
             "tokens": count,
             "kv_type": kv_type,

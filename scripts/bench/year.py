@@ -192,7 +192,7 @@ class Recorded(Memos):
 
     tally: Tally
 
-    def promote(self, ids: Sequence[str] = (), *, dry_run: bool = False, **_: Any) -> Promoted:  # type: ignore[override]
+    def promote(self, ids: Sequence[str] = (), *, dry_run: bool = False, **_: Any) -> Promoted:
         (cube,) = self.access.get_many(ids)
         tokens = len(cube.text) // 4
         seconds, size = read_seconds(tokens), state_bytes(tokens) // SCALE

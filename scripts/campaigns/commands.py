@@ -146,8 +146,8 @@ def _forget(user: User) -> InitResult:
 
 
 def _import(user: User) -> InitResult:
-    source = user.chance.choice([*sorted((user.area / "out").iterdir()), "chats"])
-    if source == "chats":
+    source = user.chance.choice([*sorted((user.area / "out").iterdir()), None])
+    if source is None:
         source = user.files / "conversations.json"
         source.write_text(user.chats())
     elif source.suffix == ".md":

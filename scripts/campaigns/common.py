@@ -257,13 +257,15 @@ def memos(
         busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # processes that share a processor
         status, hung, processor = _wait(child, start + timeout * busy)
         seconds = time.monotonic() - start
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read().decode("utf-8", "replace"))
+        said, errors = (_read_all(stream) for stream in (out, err))
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     code = 0 if ended_by else os.WEXITSTATUS(status)
-    return Run(given, code, ended_by, *texts, seconds=seconds, hung=hung, processor=processor)
+    return Run(given, code, ended_by, said, errors, seconds, hung, processor)
+
+
+def _read_all(stream: BinaryIO) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
 
 
 def _be_command(

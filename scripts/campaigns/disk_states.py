@@ -183,7 +183,7 @@ class Disk:
     def _with_earlier(self, changes: Sequence[Transaction]) -> list[Transaction]:
         """``changes`` and the earlier ones of the same names, in order."""
         names = {name for change in changes for name in change.names}
-        kept = []
+        kept: list[Transaction] = []
         for change in reversed(self._pending):
             if change in changes or (kept and not names.isdisjoint(change.names)):
                 kept.append(change)

@@ -210,12 +210,14 @@ def with_log(campaign: Campaign, plain: Subject) -> Subject:
 
 def with_passphrase(campaign: Campaign) -> Subject:
     """A small vault whose key is in it, under a passphrase."""
+    from memos_cli.infrastructure.storage import encryption
     from memos_cli.interface.access import vault_keys
 
     subject = Subject("passphrase", campaign.folder / "passphrase", first=_type_passphrase)
     _do(subject, "init", "--encrypt")
-    vault_keys.unwrap = cache(vault_keys.unwrap)  # it takes a second: for what is not damaged, once in all
-    vault_keys.unwrap((subject.folder / vault_keys.WRAPPED).read_bytes(), PASSPHRASE)
+    unwrap = cache(encryption.unwrap)  # it takes a second: for what is not damaged, once in all
+    setattr(vault_keys, "unwrap", unwrap)  # noqa: B010  a name that the module imports
+    unwrap((subject.folder / vault_keys.WRAPPED).read_bytes(), PASSPHRASE)
     _do(subject, "ingest", "-", "--type", "fact", stdin=campaign.sentence())
     _remember(subject)
     return subject

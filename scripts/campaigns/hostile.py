@@ -254,12 +254,12 @@ def archive(files: dict[str, bytes], chance: Random, depth: int = 0) -> bytes:
                 made.writestr(f"{n}.md", b"x")
         if chance.random() < 0.15 and depth < 6:
             made.writestr("inner.zip", archive(files, chance, depth + 1))
-    data = bytearray(buffer.getvalue())
+    whole = bytearray(buffer.getvalue())
     if chance.random() < 0.15:  # a size or a checksum in the directory that is not so
-        at = data.rfind(b"PK\x01\x02")
+        at = whole.rfind(b"PK\x01\x02")
         field = at + chance.choice((8, 10, 16, 20, 24, 42))
-        data[field : field + 4] = struct.pack("<I", chance.choice((0, 1, 1 << 30, 0xFFFFFFFF)))
-    return damage(bytes(data), chance) if chance.random() < 0.2 else bytes(data)
+        whole[field : field + 4] = struct.pack("<I", chance.choice((0, 1, 1 << 30, 0xFFFFFFFF)))
+    return damage(bytes(whole), chance) if chance.random() < 0.2 else bytes(whole)
 
 
 def tar(members: dict[str, bytes], chance: Random) -> bytes:

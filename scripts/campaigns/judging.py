@@ -53,12 +53,12 @@ def memos_in_turn(
     runs: list[Run] = []
     for number, arguments in enumerate(given):
         out, err, end = (folder / f"{number}.{part}" for part in ("out", "err", "end"))
-        texts = [each.read_text("utf-8", "replace") if each.exists() else "" for each in (out, err)]
+        said, errors = (each.read_text("utf-8", "replace") if each.exists() else "" for each in (out, err))
         if end.exists():
             code, seconds, used = end.read_text().split()
-            runs.append(Run(arguments, int(code), 0, *texts, float(seconds), processor=float(used)))
+            runs.append(Run(arguments, int(code), 0, said, errors, float(seconds), processor=float(used)))
             continue
-        runs.append(replace(last, arguments=arguments, out=texts[0], err=texts[1]))
+        runs.append(replace(last, arguments=arguments, out=said, err=errors))
         break
     shutil.rmtree(folder)
     return runs

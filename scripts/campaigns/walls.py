@@ -169,9 +169,8 @@ def compare(campaign: Campaign, pair: Pair) -> None:
             return campaign.find("a command broke", vault=pair.copy.vault, plain=runs[0], copy=runs[1])
         told = [_covered(run, world) for run, world in zip(runs, (pair.plain, pair.copy), strict=True)]
         if told[0] != told[1]:
-            lines = difflib.unified_diff(
-                *(text.splitlines() for text in told), "without", "with", lineterm="", n=0
-            )
+            without, hidden = (text.splitlines() for text in told)
+            lines = difflib.unified_diff(without, hidden, "without", "with", lineterm="", n=0)
             return campaign.find(
                 "hidden memories change what is printed",
                 vault=pair.copy.vault, asker=pair.asker, command=" ".join(arguments),

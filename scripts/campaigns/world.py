@@ -255,7 +255,7 @@ def use_small_models(folder: Path) -> None:
 
     from memos_cli.models.embed import embedder
 
-    embedder.open_embedder = lambda *_, **__: BagOfWords()  # type: ignore[assignment]
+    embedder.open_embedder = lambda *_, **__: BagOfWords()
     try:
         tiny_models.write_model(folder / "tiny.gguf", "llama", context=4096)
     except ImportError:

@@ -170,7 +170,7 @@ def fixed(seed: int, step: int) -> Callable[[], None]:
 
         chance = random.Random(seed * 1_000_003 + step)
         now = (_START + step * 1_000) * 1_000_000
-        time.time_ns = lambda: now  # type: ignore[assignment]
+        time.time_ns = lambda: now
         unsafe: Any = cube
         unsafe.os = SimpleNamespace(urandom=chance.randbytes)
 

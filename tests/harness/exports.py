@@ -181,7 +181,7 @@ PLAIN = {
 }
 
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {
         "id": f"01M8BJ2DYDEM247NB1BM7ZK4F{n}", "type": "fact", "state": "generated", "ref": f"r{n}",
         "author": "Ann", "role": "user", "time": 1_750_000_000_000, "created": 1_750_000_000_000,
