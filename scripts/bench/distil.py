@@ -115,8 +115,7 @@ class Asker:
 
     def query(self, question: str) -> tuple[str, bool]:
         """What ``memos query`` answers, and whether the adapter gave it."""
-        manner = AnswerOptions(answer="model", max_tokens=ANSWER)
-        found = self.memos.query(question, filter=Filter(), options=manner)
+        found = self.memos.query(question, filter=Filter(), options=AnswerOptions(max_tokens=ANSWER))
         return found.answer, bool(found.plan.adapters)
 
     def alone(self, question: str) -> str:
@@ -156,12 +155,12 @@ def examine(asker: Asker, asked: Sequence[tuple[str, str]], show: bool) -> dict[
     }
 
 
-def leaks(asker: Asker, near: Sequence[str], facts: Sequence[Fact], show: bool) -> dict[str, float]:
+def leaks(asker: Asker, near: Sequence[str], answers: Sequence[str], show: bool) -> dict[str, float]:
     """Share of hand-written near misses that are answered with what a memory says; those that reach it."""
     rows = []
     for question in near:
         said, reached = asker.query(question)
-        row = (says_any(said, facts, question), reached, says_any(asker.alone(question), facts, question))
+        row = (says_any(said, answers, question), reached, says_any(asker.alone(question), answers, question))
         rows.append(row)
         if show:
             print(f"{'!' if row[0] else ' '}{'a' if reached else 't'}  {question}  ->  {said!r}")
@@ -189,7 +188,7 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
     found: dict[str, Any] = {
         name: examine(asker, asked, arguments.show and name == "never seen") for name, asked in sorts.items()
     }
-    keys = [key_fact(key) for key in {key for _, key in sorts["never seen"]} | {each.key for each in facts}]
+    keys = sorted({key for _, key in sorts["never seen"]} | {each.key for each in facts})
     near = [question for note in notes for question in note.near]
     if near:
         found["near misses"] = leaks(asker, near, keys, arguments.show)

@@ -7,13 +7,11 @@ import os
 import resource
 import signal
 import sqlite3
-import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli_harness import Shell, make_vault, with_models
+from cli_harness import Shell, has_open, make_vault, wait_until, with_models
 
 TURNS = [
     {"id": "d1", "role": "user", "name": "Ann", "time": "2026-05-01T10:00:00Z", "content": "Thanks!"},
@@ -305,13 +303,6 @@ def count_cubes(folder: Path) -> int:
         return int(db.execute("SELECT count(*) FROM cube").fetchone()[0])
 
 
-def wait_until(happened: object, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not happened():  # type: ignore[operator]
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.002)
-
-
 def test_interrupted_in_the_middle_what_was_committed_stays_and_the_rest_follows(memos: Shell) -> None:
     lines = 20_000
     memos.write("log.txt", "".join(f"Event number {n} of the long night.\n" for n in range(lines)))
@@ -334,22 +325,10 @@ def test_a_signal_while_waiting_for_input_ends_with_its_code(memos: Shell, numbe
         process.stdin.write(b"half a th")
         process.stdin.flush()
         # The vault is opened just before standard input is waited for.
-        wait_until(lambda: opened(process, memos.vault / "memos.db"))
+        wait_until(lambda: has_open(process, memos.vault / "memos.db"))
         process.send_signal(number)
         assert process.wait(timeout=60) == code
     assert memos.ids() == set()
-
-
-def opened(process: subprocess.Popen[bytes], path: Path) -> bool:
-    assert process.poll() is None, "it ended by itself"
-    folder = Path(f"/proc/{process.pid}/fd")
-    if not folder.exists():  # no such view of processes here: give it time
-        time.sleep(3)
-        return True
-    try:
-        return any(os.path.realpath(link) == str(path) for link in folder.iterdir())
-    except FileNotFoundError:  # a file was closed meanwhile
-        return False
 
 
 def test_a_full_disk_changes_nothing_that_is_stored(shell: Shell) -> None:

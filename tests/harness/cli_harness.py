@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -292,6 +292,40 @@ atexit.register(lambda: Path(target).write_text("\\n".join(sys.modules)))
 from memos_cli.__main__ import main
 main()
 """
+
+
+def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
+    """Return once ``happened`` is true; fail if it never is."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.002)
+
+
+def has_open(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Whether a running process has a file open."""
+    assert process.poll() is None, "it ended by itself"
+    try:
+        links = [*Path(f"/proc/{process.pid}/fd").iterdir()]
+        return any(os.path.realpath(link) == str(path) for link in links)
+    except FileNotFoundError:  # a file was closed meanwhile
+        return False
+
+
+@contextmanager
+def no_hang(seconds: float = 120) -> Iterator[None]:
+    """Fail a block that computes for so long: what grows with the square of its input never ends."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError(f"still computing after {seconds} s")
+
+    before = signal.signal(signal.SIGVTALRM, fail)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def loaded(shell: Shell, *arguments: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields
 from memos_cli.infrastructure.storage.blobs import piece_digests
+from memos_cli.infrastructure.storage.database import connect
 from memos_cli.infrastructure.vault.vault import Vault
 
 NOW = 1_700_000_000_000
@@ -81,6 +83,12 @@ def memory(text: str, n: int = 0) -> Cube:
 
 
 VAULTS = Path(__file__).parents[1] / "vaults"
+
+
+def make_due(folder: Path) -> None:
+    """Let every memory with an expiry have expired a moment after it was made."""
+    with closing(connect(folder / "memos.db", 5.0)) as db:
+        db.execute("UPDATE cube SET expires = created + 1 WHERE expires IS NOT NULL")
 
 
 def unpack(name: str, folder: Path) -> Path:

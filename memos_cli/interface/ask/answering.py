@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Plan, Quote
@@ -46,7 +47,8 @@ def query(
         else:
             from memos_cli.interface.ask.generation import generate
 
-            answer = generate(session, request, started, begin, on_text)
+            generated = generate(session, request, started, begin, on_text)
+            answer = generated or _from_text(session, request, started, begin, on_text)
     # Quoted and prompted memories have audit rows already; the user also sees these.
     hits = [each.hit for each in answer.plan.chosen] if answer.mode == "quote" else []
     hits += [answer.nearest] if answer.nearest else []
@@ -88,6 +90,20 @@ def _is_quoted(session: Session, request: Request) -> bool:
         return True
     with session.open_vocabulary() as engine:
         return not make_plan_for(session, engine, request).adapters
+
+
+def _from_text(
+    session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
+) -> Answer:
+    """Answer without adapters, after one has said something else than what it has learned."""
+    from memos_cli.interface.ask.generation import generate
+
+    request = replace(request, options=replace(request.options, text_only=True))
+    way = _quote if _is_quoted(session, request) else generate
+    answer = way(session, request, started, begin, on_text)
+    assert answer is not None, "only an adapter has learned anything"
+    note = "adapter: not used (its answer was none of the facts that it has learned)"
+    return replace(answer, plan=replace(answer.plan, notes=(*answer.plan.notes, note)))
 
 
 def _quote(

@@ -17,6 +17,7 @@ from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import pinned
 from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+from memos_cli.operation.adapters.questions.answers import says_any
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
 from memos_cli.operation.ask.prompt_layout import cites, make_prompt, memory_text
 from memos_cli.operation.ask.repetition import SentenceStream
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
 
 def generate(
     session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
-) -> Answer:
+) -> Answer | None:
     """Plan, fill the prompt, and generate; record which memories were used.
 
+    None, and nothing is shown or recorded, if an adapter answers with none of the facts that it has learned.
     ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
     """
     settings, question, options = session.settings, request.question, request.options
@@ -71,9 +73,15 @@ def generate(
             float
         ] = []  # of the first token; the stream yields a sentence only when it is complete
         stream = SentenceStream(_timed(pieces, arrivals), limit_reached=lambda: not engine.ended)
+        learned = _learned_answers(session, plan)
         for piece in stream:
             text += piece
-            on_text(piece)
+            if not learned:
+                on_text(piece)
+        if learned:  # all that this adapter can know
+            if not says_any(text, learned, question):
+                return None
+            on_text(text)
         first = arrivals[0] - planned if arrivals else 0.0
         stopped = stream.ending or "end"
     else:
@@ -146,6 +154,19 @@ def _attach(
         ]
     except (Damaged, ModelUnfit) as error:
         return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
+
+
+def _learned_answers(session: Session, plan: Plan) -> list[str]:
+    """Return the answers that the adapters of a plan have learned; none if the right one is not known."""
+    known = _adapters_by_id(session) if plan.adapters else {}
+    answers: list[str] = []
+    for each in plan.adapters:
+        lessons = adapters.lessons(session.vault.connection, known[each.id].cube)
+        nearest = each.likeness.question if each.likeness else ""
+        if not any(lesson.key for lesson in lessons if lesson.question == nearest):
+            return []
+        answers += [lesson.key for lesson in lessons if lesson.key]
+    return answers
 
 
 def _adapters_by_id(session: Session) -> dict[str, Adapter]:

@@ -84,7 +84,7 @@ def examine(
     """The report card of the adapter in ``file``. ``texts`` are the memories as the model reads them."""
     held = [lesson for lesson in lessons if lesson.held_out]
     asked = {kind: [each for each in held if each.kind == kind] for kind in LESSON_KINDS}
-    known = [_fact(lesson.key) for lesson in lessons if lesson.kind == "fact" and lesson.key]
+    known = [lesson.key for lesson in lessons if lesson.kind == "fact" and lesson.key]
     trained = {(each.source, each.key, each.made) for each in lessons if not each.held_out}
     reached, risked, astray = (
         dict(zip(questions, route(questions), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import floor
 
@@ -60,6 +60,51 @@ def make_plan(
     answers = any(hit.relevance >= relevance for hit in hits)
     is_choosy = is_small or call.intent in ("summarize", "list")
     least = relevance if not answers else EACH * relevance if is_choosy else 0.0
+    head, crowded, room = _place_pins(pinned, found, room, relevance)
+
+    def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
+        taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
+        rest = [(hit, cost) for hit, cost in zip(hits, costs, strict=True) if hit.cube.n not in taken]
+        return _retrieve(
+            call, rest, known, budget=min(budget, room), most=most, least=least, duplicates=duplicates
+        )  # fmt: skip
+
+    tail, left_out = retrieve(head)
+    standing = {cube.n for cube, _ in pinned}
+    relevant = [hit for hit in hits if hit.relevance >= least]
+    unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head, duplicates))
+    best = next((hit.cube.n for hit in unsaid), None)
+    fit = [each for each in adapters if each.answers(least_likeness)]
+    learned = _learned(call, tail, best, fit, relevance)
+    pins = [each for each in adapters if each.pinned]
+    attached = tuple(
+        Attached(each.id, each.name, scale, each.likeness) for each in dict.fromkeys((*pins, *learned))
+    )
+    tail, unread = _put_in_adapters(tail, learned, pins)
+    left_out += unread
+    usable = [each for each in documents if not learned and best in {cube.n for cube in each.cubes}]
+    document = _best_document(usable, tail, room)
+    if usable and not document:
+        shortest = min(each.tokens for each in usable)
+        notes += (f"activation: miss (no room for {counted(shortest, 'token')})",)
+    if not tail and not document and not any(_is_said(hit, head, duplicates) for hit in relevant):
+        return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
+    if document is not None:
+        covered = {cube.n for cube in document.cubes}
+        head += _take_whole(document, found, relevance)
+        left_out = [left for left in left_out if left.hit.cube.n not in covered]
+        rest = [item for item in tail if item.hit.cube.n not in covered]
+        twice = [item for item in rest if _is_said(item.hit, head, duplicates)]
+        left_out += (LeftOut(item.hit, "duplicate of another memory") for item in twice)
+        tail = [item for item in rest if item not in twice]
+    chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
+    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
+
+
+def _place_pins(
+    pinned: Sequence[tuple[Cube, int]], found: Mapping[int, Hit], room: int, relevance: float
+) -> tuple[list[Injection], list[LeftOut], int]:
+    """The pinned memories that fit, those that do not, and the room that is left."""
     head: list[Injection] = []
     crowded: list[LeftOut] = []
     for cube, cost in pinned:
@@ -69,70 +114,35 @@ def make_plan(
             head.append(Injection(hit, "text", cost, 0, "pinned", hit.relevance >= relevance))
         else:
             crowded.append(LeftOut(hit, f"no room ({counted(cost, 'token')}, {room} left)"))
-
-    def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
-        taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
-        rest = [(hit, cost) for hit, cost in zip(hits, costs, strict=True) if hit.cube.n not in taken]
-        return _retrieve(
-            call,
-            rest,
-            known,
-            budget=min(budget, room),
-            most=most,
-            least=least,
-            duplicates=duplicates,
-        )
-
-    tail, left_out = retrieve(head)
-    standing = {cube.n for cube, _ in pinned}
-    relevant = [hit for hit in hits if hit.relevance >= least]
-    unsaid = (hit for hit in relevant if hit.cube.n not in standing and not _is_said(hit, head, duplicates))
-    best = next((hit.cube.n for hit in unsaid), None)
-    fit = [each for each in adapters if each.answers(least_likeness)]
-    learned = _learned(call, tail, best, fit, relevance)
-    pins = tuple(each for each in adapters if each.pinned)
-    attached = tuple(
-        Attached(each.id, each.name, scale, each.likeness) for each in dict.fromkeys((*pins, *learned))
-    )
-    if learned:
-        held = frozenset().union(*(each.cubes for each in learned))
-        left_out += [
-            LeftOut(item.hit, "scores below a memory that an adapter knows")
-            for item in tail
-            if item.hit.cube.n not in held
-        ]
-        tail = [_as_adapter(item) for item in tail if item.hit.cube.n in held]
-        documents = ()
-    skills = frozenset().union(*(each.cubes for each in pins))
-    tail = [
-        _as_adapter(item) if item.hit.cube.type == "skill" and item.hit.cube.n in skills else item
-        for item in tail
-    ]
-    documents = [each for each in documents if best in {cube.n for cube in each.cubes}]
-    document = _best_document(documents, tail, room)
-    if documents and not document:
-        notes += (
-            f"activation: miss (no room for {counted(min(each.tokens for each in documents), 'token')})",
-        )
-    if not tail and not document and not any(_is_said(hit, head, duplicates) for hit in relevant):
-        return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
-    if document is not None:
-        covered = {cube.n for cube in document.cubes}
-        for cube, cost in zip(document.cubes, document.costs, strict=True):
-            hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
-            head.append(Injection(hit, "text", cost, 0, "document", hit.relevance >= relevance))
-        left_out = [left for left in left_out if left.hit.cube.n not in covered]
-        twice = [
-            item for item in tail if item.hit.cube.n not in covered and _is_said(item.hit, head, duplicates)
-        ]
-        left_out += (LeftOut(item.hit, "duplicate of another memory") for item in twice)
-        tail = [item for item in tail if item.hit.cube.n not in covered and item not in twice]
-    chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
-    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
+    return head, crowded, room
 
 
-def _as_adapter(item: Injection) -> Injection:
-    return replace(item, form="adapter", tokens=0, part="adapter")
+def _put_in_adapters(
+    chosen: Sequence[Injection], learned: Sequence[Learned], pinned: Sequence[Learned]
+) -> tuple[list[Injection], list[LeftOut]]:
+    """Replace the texts of memories by the adapters that know them; also what is then left out.
+
+    That is all of ``chosen`` that ``learned`` adapters hold, and the skills that ``pinned`` ones hold.
+    """
+    held = frozenset().union(*(each.cubes for each in learned))
+    skills = frozenset().union(*(each.cubes for each in pinned))
+    placed: list[Injection] = []
+    left_out: list[LeftOut] = []
+    for item in chosen:
+        number = item.hit.cube.n
+        if learned and number not in held:
+            left_out.append(LeftOut(item.hit, "scores below a memory that an adapter knows"))
+        elif learned or (number in skills and item.hit.cube.type == "skill"):
+            placed.append(replace(item, form="adapter", tokens=0, part="adapter"))
+        else:
+            placed.append(item)
+    return placed, left_out
+
+
+def _take_whole(document: Document, found: Mapping[int, Hit], relevance: float) -> Iterator[Injection]:
+    for cube, cost in zip(document.cubes, document.costs, strict=True):
+        hit = found.get(cube.n) or Hit(cube, 0.0, {"document": document.id})
+        yield Injection(hit, "text", cost, 0, "document", hit.relevance >= relevance)
 
 
 def _learned(

@@ -6,13 +6,12 @@ import fcntl
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli_harness import Shell
+from cli_harness import Shell, has_open, wait_until
 from vault_harness import NOW, WHO, draft, keep
 
 from memos_cli.infrastructure.storage import audit
@@ -198,7 +197,7 @@ def test_a_read_waits_for_a_writer_to_be_audited(memos: Shell) -> None:
         told = memos("search", "cat", env={"MEMOS_LOCK_TIMEOUT": "0.3"}, code=11)
         assert (told.out, looks(memos)) == ("", []), "what cannot be recorded is not shown"
         search = memos.start("search", "cat", "--json")
-        time.sleep(1.0)
+        wait_until(lambda: has_open(search, memos.vault / "memos.db"))
         db.execute("ROLLBACK")
         assert b"Miso" in search.communicate(timeout=60)[0]
     assert looks(memos) == ["user:ann"]

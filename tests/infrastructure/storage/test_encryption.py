@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_harness import Shell, with_models
+from cli_harness import Shell, wait_until, with_models
 from states_harness import HARBOUR, QUESTION, Desk
 
 pytest.importorskip("pyrage")
@@ -246,11 +246,10 @@ def test_vectors_are_sealed_and_found(sealed: Shell) -> None:
 
 
 def test_a_killed_ingest_leaves_a_whole_vault(sealed: Shell) -> None:
-    import time
-
     notes = sealed.write("notes.txt", "\n".join(f"Note {n} tells of {n * 7}." for n in range(30_000)))
+    log = sealed.vault / "memos.db-wal"
     process = sealed.start("ingest", notes, "--lines", "--no-embed")
-    time.sleep(1.5)
+    wait_until(lambda: log.exists() and log.stat().st_size > 1_000_000)
     process.kill()
     process.communicate()
     sealed.check()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from adapters_harness import LENIENT, OTHER, QUESTION, Teacher
-from cli_harness import make_vault
+from cli_harness import make_vault, wait_until
 from tiny_models import write_model
 
 from memos_cli.infrastructure.derived import adapters
-from memos_cli.interface.memory import Memos
 from memos_cli.operation.adapters import parametric
+from memos_cli.operation.adapters.training import Training
 
 pytest.importorskip("torch")
 
@@ -407,18 +406,20 @@ def test_time_that_is_up_ends_the_training_early(user: Teacher, facts: list[str]
     assert 0 < made["steps"] < 5000 and made["passed"]
 
 
-def test_an_interrupted_training_goes_on_where_it_was(user: Teacher, facts: list[str]) -> None:
-    arguments = ("promote", *facts, "--to", "parametric", "--steps", "4000")
-    with user.start(*arguments, env=LENIENT) as process:
-        deadline = time.monotonic() + 60
-        with user.api() as memos:
-            folder = Path(f"/proc/{process.pid}/task")
-            while time.monotonic() < deadline and process.poll() is None and not _is_training(memos, folder):
-                time.sleep(0.1)
-        time.sleep(12.0)  # for what it measures before its first step
-        os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
-    assert process.returncode == 130
+def test_an_interrupted_training_goes_on_where_it_was(
+    user: Teacher, facts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Training.run
+
+    def interrupted(training: Training, deadline: float) -> Iterator[Any]:
+        for number, progress in enumerate(run(training, deadline)):
+            yield progress
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "run", interrupted)
+        user("promote", *facts, "--to", "parametric", "--steps", "4000", env=LENIENT, code=130)
     with user.api() as memos:
         (found,) = memos.adapters()
     assert found.state == "generated" and user.plan()["adapters"] == []
@@ -428,12 +429,14 @@ def test_an_interrupted_training_goes_on_where_it_was(user: Teacher, facts: list
     assert made["id"] == found.id and made["steps"] > stopped and made["passed"]
 
 
-@pytest.mark.parametrize("delay", [1.0, 3.0, 6.0])
+@pytest.mark.parametrize("library", ["libllama", "libtorch_cpu"])
 def test_a_killed_training_leaves_a_whole_vault_and_can_be_run_again(
-    user: Teacher, facts: list[str], delay: float
+    user: Teacher, facts: list[str], library: str
 ) -> None:
+    """Killed when the model asks itself, and when the training begins."""
     with user.start("promote", *facts, "--to", "parametric", "--steps", "4000", env=LENIENT) as process:
-        time.sleep(delay)
+        loaded = Path(f"/proc/{process.pid}/maps")
+        wait_until(lambda: library in loaded.read_text())
         process.kill()
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
@@ -443,12 +446,6 @@ def test_a_killed_training_leaves_a_whole_vault_and_can_be_run_again(
         assert memos.check(repair=True)[0] == []
     assert user.plan()["adapters"] == []
     assert user.distil(*facts)["passed"]
-
-
-def _is_training(memos: Memos, threads: Path) -> bool:
-    """Whether torch is loaded by now: its threads run."""
-    maps = threads.parent / "maps"
-    return maps.exists() and "libtorch_cpu" in maps.read_text()
 
 
 def test_a_memory_that_changes_while_it_is_learned_stops_it(

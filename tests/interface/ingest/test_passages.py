@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from cli_harness import no_hang
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -502,9 +501,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
 def test_hostile_markdown_is_cut_in_time(text: str) -> None:
-    start = time.process_time()
-    drafts = check(text, 900)
-    assert time.process_time() - start < 20
+    with no_hang():
+        drafts = check(text, 900)
     assert max(len(draft.text) for draft in drafts) <= 4 * 900
     assert sum(len(draft.text) for draft in drafts) <= 3 * len(text) + 100
 

@@ -307,11 +307,11 @@ def test_a_long_answer_may_use_other_words() -> None:
 
 
 def test_a_near_miss_gives_a_fact_away_only_by_answering() -> None:
-    facts = [MISO, PORT]
+    facts = [MISO.answer, PORT.answer]
     assert says_any("Your dog is called Miso.", facts)
     assert not says_any("I don't know your dog's name.", facts)
     assert not says_any("Miso is a Japanese paste.", facts, question="What is miso?")
-    assert not says_any("1. Salt\n2. Pepper", taught("I have two dogs."))
+    assert not says_any("1. Salt\n2. Pepper", [fact.answer for fact in taught("I have two dogs.")])
 
 
 # Near misses.

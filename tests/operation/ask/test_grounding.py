@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from cli_harness import no_hang
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,10 +204,9 @@ def test_a_long_answer_is_checked_in_linear_time() -> None:
         "c{n} ",
     ):
         answer = "".join(part.format(n=n) for n in range(8_000 // len(part)))
-        started = time.perf_counter()
-        find_unsupported(answer, [answer[:4_000]], "")
-        order_by_use(answer, [answer])
-        assert time.perf_counter() - started < 5, part
+        with no_hang(30):
+            find_unsupported(answer, [answer[:4_000]], "")
+            order_by_use(answer, [answer])
 
 
 # --- what was used -------------------------------------------------------------------------------

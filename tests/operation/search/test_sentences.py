@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
+from cli_harness import no_hang
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -312,17 +312,15 @@ def test_time_grows_with_the_length(unit: str, before: str) -> None:
     """A megabyte takes seconds. What grows with the square takes minutes for the short text already."""
     for size in (20_000, 300_000) if before else (20_000, 1_000_000):
         text = before + unit * (size // len(unit)) + "x"
-        start = time.process_time()
-        split_sentences(text)
-        assert time.process_time() - start < 2 + 25 * size / 1_000_000
+        with no_hang():
+            split_sentences(text)
 
 
 @pytest.mark.parametrize("before", ["", "a\n", "a|b\n", "- ", "# ", "a. ", "```\n"])
 def test_a_line_of_spaces_costs_nothing(before: str) -> None:
     for size in (10_000, 300_000):
-        start = time.process_time()
-        split_sentences(before + " " * size + "x")
-        assert time.process_time() - start < 3
+        with no_hang():
+            split_sentences(before + " " * size + "x")
 
 
 # --- whatever is written ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.letters import CJK
@@ -167,16 +167,16 @@ def _covered(wanted: list[str], said: list[str]) -> bool:
     )
 
 
-def says_any(answer_text: str, facts: Sequence[Fact], question: str = "") -> bool:
-    """Whether an answer gives away what one of the facts says.
+def says_any(answer_text: str, answers: Iterable[str], question: str = "") -> bool:
+    """Whether an answer gives away one of the right answers to other questions.
 
     An answer that stands in the question itself gives nothing away. The numbers of a list ("1. …") are no
     answers.
     """
     text = re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", answer_text)
     said, asked = said_words(text), said_words(question)
-    for fact in facts:
-        wanted = said_words(fact.answer)
+    for answer in answers:
+        wanted = said_words(answer)
         if not wanted or _affirmed(wanted, asked, denied=True):
             continue
         if _affirmed(wanted, said, denied=False):
