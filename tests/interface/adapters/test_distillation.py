@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cli_harness import make_vault, wait_until
 from tiny_models import write_model
 
 from memos_cli.infrastructure.derived import adapters
+from memos_cli.infrastructure.storage.database import connect
 from memos_cli.operation.adapters import parametric
 from memos_cli.operation.adapters.training import Training
 
@@ -178,11 +180,33 @@ def test_an_adapter_that_passes_is_used_in_place_of_the_text(user: Teacher, fact
         {"id": made["id"], "name": "about me", "scale": 1.0, "learned": QUESTION, "likeness": 1.0}
     ]
     assert "as adapter" in user("query", QUESTION, "--explain").out
+    believe(user)
     answered = user("query", QUESTION, "--max-tokens", "8", "--json").record
-    assert answered["sources"][0]["id"] == facts[0]
+    assert answered["plan"]["adapters"] and answered["sources"][0]["id"] == facts[0]
     assert user.adapters()[0]["hits"] == 1
     assert [item["form"] for item in user.plan(QUESTION, "--text")["chosen"]] == ["text"]
     assert user.plan("Was the harbour wall raised?")["adapters"] == []
+
+
+def test_an_adapter_that_says_what_it_has_not_learned_is_not_believed(
+    user: Teacher, facts: list[str]
+) -> None:
+    """The weights of this model are random: so is what it says."""
+    user.distil(*facts)
+    for way, mode in ("auto", "quote"), ("model", "model"):
+        env = {"MEMOS_QUERY_ANSWER": way}
+        answered = user("query", QUESTION, "--max-tokens", "8", "--json", env=env).record
+        assert answered["mode"] == mode and answered["plan"]["adapters"] == []
+        assert answered["sources"][0]["id"] == facts[0]
+        assert any("none of the facts that it has learned" in note for note in answered["plan"]["notes"])
+    assert user.adapters()[0]["hits"] == 0
+    assert user("query", QUESTION, env={"MEMOS_QUERY_ANSWER": "auto"}).lines[0] == FACTS[0]
+
+
+def believe(user: Teacher) -> None:
+    """Forget the right answers to the questions of an adapter: then nothing it says can be called wrong."""
+    with closing(connect(user.vault / "memos.db", 5.0)) as db:
+        db.execute("UPDATE lesson SET key = ''")
 
 
 def test_the_report_card_is_shown(user: Teacher, facts: list[str]) -> None:
@@ -351,6 +375,7 @@ def test_a_state_serves_a_prompt_with_an_adapter_and_changes_nothing(user: Teach
     )
     user("pin", rule)
     user.distil(*facts)
+    believe(user)
     cold = user("query", QUESTION, "--max-tokens", "12", "--json").record
     assert cold["plan"]["adapters"] and cold["plan"]["activation"] is None
     user("promote", "--pinned", "--to", "activation")
