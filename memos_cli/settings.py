@@ -332,6 +332,8 @@ def load_settings(
     Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
     """
     environment = os.environ if environment is None else environment
+    if environment.get("MEMOS_TOKEN") == "":  # of a script whose command for a token failed
+        raise UsageError("MEMOS_TOKEN is empty", "set it to a token, or `unset MEMOS_TOKEN`")
     path = file or config_file()
     stored = _read_file(path) if path else {}
     known = {f.metadata["key"] for f in fields(Settings)}

@@ -161,11 +161,18 @@ def test_a_token_has_exactly_the_rights_of_its_role(guarded: tuple[Shell, dict[s
         words = {"ID": id, "OTHER": other, "KEY": KEY, "MODEL": str(shell.folder / "no.gguf")}
         command = [word for word in name.split() if not word.startswith("-") and word == word.lower()]
         command += [words.get(word, word) for word in typed.split()]
-        code = shell(*command, env={"MEMOS_TOKEN": tokens.get(role, "")}, code=None).code
+        token = {"MEMOS_TOKEN": tokens[role]} if role in tokens else {}
+        code = shell(*command, env=token, code=None).code
         assert (code == 14) == (ROLES.index(role) < ROLES.index(least)), (command, role, code)
 
 
 # --- tokens ----------------------------------------------------------------------------------------
+
+
+def test_an_empty_token_is_no_token(shell: Shell) -> None:
+    """A script whose command for a token failed does not act as the user."""
+    make_vault(shell)
+    assert "MEMOS_TOKEN is empty" in shell("list", env={"MEMOS_TOKEN": ""}, code=2).err
 
 
 def test_no_grant_or_token_outlives_its_token(tmp_path: Path) -> None:
