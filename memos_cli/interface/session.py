@@ -77,6 +77,8 @@ class Session:
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Throughput | None = None
+        self._counts = True
+        """Whether the server that answers can be asked for tokens; False once it could not."""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
@@ -199,6 +201,19 @@ class Session:
     def open_vocabulary(self) -> AbstractContextManager[Engine]:
         """Open the model to count tokens: of a file, without its weights."""
         return self._open_engine(vocabulary_only=True) if self.server is None else nullcontext(self.engine)
+
+    def count_quoted(self, cubes: Sequence[Cube]) -> list[int]:
+        """Return the tokens that ``cubes`` have as quoted text: by the server of this machine that answers,
+        if it counts exactly and runs; else estimated. Other machines are not asked."""
+        from memos_cli.operation.ask.prompt_layout import estimated_costs, memory_text
+
+        if self._counts and self.server is not None and self.server.is_local:
+            try:
+                return [self.engine.count(memory_text(cube)) for cube in cubes]
+            except ModelUnfit as error:
+                self._counts = False
+                self.warn(f"note: tokens are estimated: {error}")
+        return estimated_costs(cubes)
 
     def _open_server(self, address: Address) -> Engine:
         from memos_cli.models.remote.address import require_allowed

@@ -52,12 +52,18 @@ class Trial:
 
 
 def make_plan_for(
-    session: Session, engine: Engine | None, request: Request, *, trial: Trial | None = None
+    session: Session,
+    engine: Engine | None,
+    request: Request,
+    *,
+    trial: Trial | None = None,
+    counts: Callable[[Sequence[Cube]], list[int]] = estimated_costs,
 ) -> Plan:
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
-    ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises UsageError
-    if the context is too small."""
+    ``counts`` gives their tokens without an engine. ``trial`` is an adapter that replaces all others, to test
+    whether it would be attached. Raises UsageError if the context is too small.
+    """
     settings, question, call = session.settings, request.question, request.call
     options, up_to = request.options, "secret"
     if engine is not None and engine.host:  # another machine gets less than a model on this one
@@ -75,7 +81,7 @@ def make_plan_for(
         most = most or (SMALL_READS if is_small else 0)
 
     def count(cubes: Sequence[Cube]) -> list[int]:
-        return estimated_costs(cubes) if engine is None else costs(engine, cubes)
+        return counts(cubes) if engine is None else costs(engine, cubes)
 
     priced_pins = list(zip(pins, count(pins), strict=True))
     db = session.vault.connection

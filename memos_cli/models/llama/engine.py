@@ -77,8 +77,7 @@ class Engine(ModelInfo):
         self._path, self.stamp = path, stamp_of(path)
         self.day = date.today()
         """The date for chat templates: the same for all prompts of this engine, even after midnight."""
-        self._llama = load()
-        self._context = None
+        self._llama, self._context = load(), None
         self._threads = threads
         self._kv_type = kv_type
         self._flash_attention = flash_attention

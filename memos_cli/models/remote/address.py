@@ -92,8 +92,10 @@ def parse_address(name: str) -> Address:
     """Return the address that ``name`` writes. Raises UsageError, which never repeats a password in it."""
     scheme, _, rest = name.strip().partition(":")
     scheme = scheme.casefold()
+    if not name.isprintable():  # urlsplit would leave out line ends without a word
+        raise UsageError("the address of the model server has invisible characters", _EXAMPLE)
     if scheme in _USUAL and not rest.startswith("//"):
-        if not rest or not rest.isprintable():
+        if not rest:
             raise UsageError(f"{scheme}: names no model", f"write it like {scheme}:qwen2.5:7b")
         return parse_address(f"{scheme}+{_USUAL[scheme]}#{rest}")
     kind, _, transport = scheme.rpartition("+")
@@ -111,8 +113,6 @@ def parse_address(name: str) -> Address:
     host = host.casefold()
     if not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path) or parts.query or ".." in parts.path:
         raise UsageError("the address of the model server is not a plain http or https URL", _EXAMPLE)
-    if not parts.fragment.isprintable():
-        raise UsageError("the name of the model has invisible characters", _EXAMPLE)
     port = port if port is not None else {"http": 80, "https": 443}[transport]
     return Address(kind, transport, host, port, parts.path.rstrip("/"), parts.fragment)  # type: ignore[arg-type]
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CONNECT = 5.0
 """Seconds to wait for a connection."""
+QUICK = 30.0
+"""Seconds that a server may be silent before it answers what needs no model."""
 _LONGEST_BODY = 16 << 20
 """Bytes of an answer that is read in one piece."""
 _SHOWN = 300
@@ -42,10 +44,7 @@ class Client:
         headers = {"accept-encoding": "identity", "user-agent": "memos"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
-        self._client = httpx2.Client(
-            headers=headers, trust_env=False, follow_redirects=False,
-            timeout=httpx2.Timeout(timeout, connect=CONNECT),
-        )  # fmt: skip
+        self._client = httpx2.Client(headers=headers, trust_env=False, follow_redirects=False)
 
     def close(self) -> None:
         self._client.close()
@@ -57,14 +56,14 @@ class Client:
                 return None
             return self._read(response, path)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, Any], *, runs_model: bool = False) -> dict[str, Any]:
         """Send a JSON object, and return the one that comes back."""
-        with self._send("POST", path, body) as response:
+        with self._send("POST", path, body, runs_model) as response:
             return self._read(response, path)
 
     def try_post(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Send a JSON object; return the HTTP status and, if that is 200, the object that comes back."""
-        with self._send("POST", path, body) as response:
+        with self._send("POST", path, body, True) as response:
             is_done = response.status_code == 200
             return response.status_code, self._read(response, path) if is_done else {}
 
@@ -73,7 +72,7 @@ class Client:
 
         Raises ModelUnfit when no line comes for ``timeout`` seconds, even if single bytes do.
         """
-        with self._send("POST", path, body) as response:
+        with self._send("POST", path, body, True) as response:
             if response.status_code != 200:
                 self._read(response, path)
             yield from self._in_time(split_lines(self._chunks(response)))
@@ -82,16 +81,20 @@ class Client:
         last = time.monotonic()
         for line in lines:
             if time.monotonic() - last > self.timeout:
-                raise self.silent()
+                raise self.silent(self.timeout)
             if line.strip() and not line.startswith(":"):  # a comment keeps the connection, and says nothing
                 last = time.monotonic()
             yield line
 
     @contextmanager
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Iterator[httpx2.Response]:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, runs_model: bool = False
+    ) -> Iterator[httpx2.Response]:
         httpx, url = self._httpx, self.address.url + path
+        patience = self.timeout if runs_model else min(QUICK, self.timeout)
+        timeout = httpx.Timeout(patience, connect=CONNECT)
         try:
-            with self._client.stream(method, url, json=body) as response:
+            with self._client.stream(method, url, json=body, timeout=timeout) as response:
                 if response.is_redirect:
                     raise self._unfit("answers with a redirect, which is not followed", "name its final URL")
                 if response.headers.get("content-encoding", "identity") != "identity":
@@ -100,7 +103,7 @@ class Client:
         except httpx.ConnectTimeout as error:
             raise self._unfit(f"does not answer within {CONNECT:g} s", self._start_it()) from error
         except httpx.TimeoutException as error:
-            raise self.silent() from error
+            raise self.silent(patience) from error
         except httpx.ConnectError as error:
             if "certificate" in str(error).lower() or "ssl" in str(error).lower():
                 raise self._unfit(
@@ -163,10 +166,10 @@ class Client:
             return self._unfit(f"failed ({status}){more}", "look into its log, and run it again")
         return self._unfit(f"refuses the request ({status}){more}", self._start_it())
 
-    def silent(self) -> ModelUnfit:
+    def silent(self, seconds: float) -> ModelUnfit:
         """Return the error for a server that sends nothing."""
         return self._unfit(
-            f"sent nothing for {self.timeout:g} s",
+            f"sent nothing for {seconds:g} s",
             "raise network.timeout, or use a smaller model",
         )
 

@@ -117,7 +117,7 @@ class LlamaServer(ServerEngine):
     def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None) -> None:
         held = self.held(tokens)
         self._require_room(len(tokens))
-        self.client.post("/completion", {**self._request(tokens), "n_predict": 0})
+        self.client.post("/completion", {**self._request(tokens), "n_predict": 0}, runs_model=True)
         self.tokens = list(tokens)
         on_tokens(len(tokens) - held)
 
@@ -217,7 +217,7 @@ class LlamaServer(ServerEngine):
         if self.unfit:
             raise ModelUnfit(f"the server cannot save a state: {self.unfit}", "see `memos help engines`")
         name = self._slot_file(self.tokens)
-        done = self.client.post(f"/slots/{self._slot}?action=save", {"filename": name})
+        done = self.client.post(f"/slots/{self._slot}?action=save", {"filename": name}, runs_model=True)
         if number_at(done, "n_saved") != len(self.tokens):
             raise ModelUnfit("another program used the slot of the server meanwhile", "run it again")
         size = number_at(done, "n_written")
