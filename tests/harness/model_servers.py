@@ -136,7 +136,8 @@ def _ollama(fake: ModelServer, pieces: Sequence[str], ends: bool) -> Iterator[st
 def _openai(fake: ModelServer, pieces: Sequence[str], ends: bool) -> Iterator[str]:
     yield ": a comment keeps the connection\r\n\r\n"
     for piece in pieces:
-        yield f"data: {json.dumps({'choices': [{'delta': {'content': piece}, 'finish_reason': None}]})}\r\n\r\n"
+        choice = {"delta": {"content": piece}, "finish_reason": None}
+        yield f"data: {json.dumps({'choices': [choice]})}\r\n\r\n"
     if ends:
         yield f"data: {json.dumps({'choices': [{'delta': {}, 'finish_reason': 'stop'}]})}\r\n\r\n"
         yield f"data: {json.dumps({'choices': [], 'usage': {'prompt_tokens': fake.prompt_tokens}})}\r\n\r\n"
@@ -247,6 +248,8 @@ def llama_server(slots: Path | None = None, model: Path | None = None) -> Iterat
             process.wait(1)
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _first_url(stream: Any) -> str:

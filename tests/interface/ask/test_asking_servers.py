@@ -1,4 +1,4 @@
-"""Questions to models in servers, through the Memory API: what they get, what is recorded, what is refused."""
+"""Questions to models in servers: what they get, what is recorded, what is refused."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def test_quotes_need_no_server(folder: Path) -> None:
     with enter(folder, reader="http://127.0.0.1:9") as memos:
         answer = memos.query(QUESTION, filter=ALL, options=AnswerOptions(answer="quote"))
         assert OPEN in answer.answer
-        with pytest.raises(ModelUnfit, match="no server answers at http://127.0.0.1:9"):
+        with pytest.raises(ModelUnfit, match="no server answers"):
             memos.query(QUESTION, filter=ALL)
 
 
 def test_another_machine_is_refused_before_anything_is_sent(folder: Path, server: ModelServer) -> None:
     with enter(folder, reader=f"http://{BOX}:{server.port}", network_allow=("other.example",)) as memos:
         for ask in (memos.query, memos.plan):
-            with pytest.raises(Refused, match=f"{BOX}:{server.port} is another machine") as error:
+            with pytest.raises(Refused, match="is another machine") as error:
                 ask(QUESTION, filter=ALL)
             assert f'network.allow = ["{BOX}"]' in error.value.hint
         assert rows(memos, "send") == rows(memos, "read") == []
