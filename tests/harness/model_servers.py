@@ -207,7 +207,7 @@ _RUN = """
 import signal, sys, xllamacpp
 p = xllamacpp.CommonParams()
 p.model.path, p.hostnames, p.port = sys.argv[1], ["127.0.0.1"], 0
-p.n_ctx, p.n_parallel, p.n_gpu_layers, p.warmup = 4096, 2, 0, False
+p.n_ctx, p.n_parallel, p.n_gpu_layers, p.warmup = int(sys.argv[3]), 2, 0, False
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 2
 p.endpoint_slots = p.endpoint_props = True
 if sys.argv[2]: p.slot_save_path = sys.argv[2] + "/"
@@ -230,11 +230,14 @@ def with_llama_server(test: Any) -> Any:
 
 
 @contextmanager
-def llama_server(slots: Path | None = None, model: Path | None = None) -> Iterator[str]:
-    """Run a real llama-server with the embedded model; yield its URL. ``slots`` is its folder for states."""
+def llama_server(slots: Path | None = None, model: Path | None = None, context: int = 2048) -> Iterator[str]:
+    """Run a real llama-server with ``model``, or the embedded one; yield its URL.
+
+    ``slots`` is its folder for states; each of its two slots has a ``context`` of so many tokens.
+    """
     path = model or resolve_reader("").path
     process = subprocess.Popen(
-        [sys.executable, "-c", _RUN, str(path), str(slots or "")],
+        [sys.executable, "-c", _RUN, str(path), str(slots or ""), str(2 * context)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,

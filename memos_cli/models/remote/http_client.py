@@ -25,6 +25,8 @@ QUICK = 30.0
 """Seconds that a server may be silent before it answers what needs no model."""
 _LONGEST_BODY = 16 << 20
 """Bytes of an answer that is read in one piece."""
+_LONGEST_STREAM = 256 << 20
+"""Bytes of an answer that is read as it comes."""
 _SHOWN = 300
 """Characters of a server's own error message that are shown."""
 _INSTALL = "pip install 'memos-cli[remote]'"
@@ -75,7 +77,7 @@ class Client:
         with self._send("POST", path, body, True) as response:
             if response.status_code != 200:
                 self._read(response, path)
-            yield from self._in_time(split_lines(self._chunks(response)))
+            yield from self._in_time(split_lines(self._chunks(response, _LONGEST_STREAM)))
 
     def _in_time(self, lines: Iterator[str]) -> Iterator[str]:
         last = time.monotonic()
@@ -119,11 +121,11 @@ class Client:
         except Garbage as error:
             raise self.garbled(str(error)) from error
 
-    def _chunks(self, response: httpx2.Response, most: int = 0) -> Iterator[bytes]:
+    def _chunks(self, response: httpx2.Response, most: int) -> Iterator[bytes]:
         size = 0
         for chunk in response.iter_raw():  # as it is: nothing is decompressed
             size += len(chunk)
-            if most and size > most:
+            if size > most:
                 raise Garbage(f"more than {most >> 20} MB")
             yield chunk
 
@@ -152,10 +154,9 @@ class Client:
                 hint = f"export {name}=…, or: keyring set memos {self.address.host}"
                 return self._unfit(f"{what} ({status}){more}", hint)
             case 404:
-                return self._unfit(
-                    f"has no {self.address.model or path} ({status}){more}",
-                    "name one of its models: --model 'URL#NAME'",
-                )
+                get = f"get it: ollama pull {self.address.model}"
+                hint = get if self.address.kind == "ollama" else "name one of its models: --model 'URL#NAME'"
+                return self._unfit(f"has no {self.address.model or path} ({status}){more}", hint)
             case 429:
                 return self._unfit(f"takes no more requests now (429){more}", "wait, and run it again")
             case 503:

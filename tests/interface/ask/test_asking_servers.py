@@ -180,6 +180,30 @@ def test_what_needs_a_file_says_so(folder: Path, server: ModelServer) -> None:
             _ = memos.reader
 
 
+def test_the_command_line_says_what_is_wrong(memos: Any, server: ModelServer) -> None:
+    memos("ingest", "-", stdin=OPEN.encode())
+    ask = ("query", QUESTION, "--model")
+    assert memos(*ask, server.url).out.startswith("".join(ANSWER))
+    assert memos(*ask, server.url, "--json").record["model"] == "tiny:1b"
+    explained = memos(*ask, server.url, "--explain")
+    assert "note: engine: tokens are estimated" in explained.out
+    assert "try: start it" in memos(*ask, "http://127.0.0.1:9", code=15).err
+    assert "network.allow" in memos(*ask, f"http://{BOX}:{server.port}", code=14).err
+    said = memos(*ask, "http://ann:secret@127.0.0.1", code=2).err
+    assert "password" in said and "secret" not in said
+    server.status = 429
+    assert memos(*ask, server.url, "--json", code=15).error["code"] == 15
+    server.status = 200
+    config = memos.folder / "config.toml"
+    config.write_text(f'model = "http://{BOX}:{server.port}"\nnetwork.allow = ["{BOX}"]\n')
+    asked = memos("query", QUESTION, env={"MEMOS_CONFIG": str(config)})
+    assert asked.out.startswith("".join(ANSWER)) and "is another machine" in asked.err
+    shown = memos("audit", "--action", "send", "--json").record
+    assert shown["detail"] == BOX
+    config.write_text(f'reader = "{server.url}"\n')  # the old name of the setting
+    assert memos("query", QUESTION, env={"MEMOS_CONFIG": str(config)}).err == ""
+
+
 def test_a_vault_remembers_its_server(tmp_path: Path, server: ModelServer) -> None:
     with enter(tmp_path / "new") as memos:
         made = memos.init(reader=f"{server.kind}+{server.url}#tiny:1b")
