@@ -6,6 +6,7 @@ blob deletes the file, too, where its folder can be reached: no endpoint of the 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class Receipt(Struct):
     """The folder as this machine sees it; "" if that is not known."""
     tokens: int
     bytes: int
+    sha256: str = ""
+    """Of the file, in hexadecimal; "" if it cannot be seen from here."""
 
 
 def write_receipt(receipt: Receipt) -> bytes:
@@ -48,6 +51,15 @@ def read_receipt(data: bytes | memoryview) -> Receipt | None:
         not receipt.folder or Path(receipt.folder).is_absolute()
     )
     return receipt if is_sound else None
+
+
+def digest_file(folder: str | Path, slot_file: str) -> str:
+    """Return the sha256 of a slot file, in hexadecimal; "" if it cannot be read."""
+    try:
+        with (Path(folder) / slot_file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def delete_file(receipt: Receipt) -> str:

@@ -21,7 +21,7 @@ from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.models.remote.counting import estimate_tokens
 from memos_cli.models.remote.server_engine import ServerEngine
 from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, text_at
-from memos_cli.slot_files import Receipt, read_receipt, write_receipt
+from memos_cli.slot_files import Receipt, digest_file, read_receipt, write_receipt
 
 if TYPE_CHECKING:
     from memos_cli.models.llama.loaded_adapters import LoadedAdapter
@@ -61,6 +61,8 @@ class LlamaServer(ServerEngine):
         self._slot = max(0, number_at(props, "total_slots") - 1)
         self._known: dict[tuple[str, bool, bool], list[int]] = {}
         self._is_fresh = False
+        self._restored: Receipt | None = None
+        """The receipt of what was restored, until something else is read."""
         self._per_token = 0.0
         self._unfit: str | None = None
 
@@ -104,7 +106,7 @@ class LlamaServer(ServerEngine):
     # --- the sequence ----------------------------------------------------------------------------
 
     def clear(self) -> None:
-        self.tokens, self._is_fresh = [], True
+        self.tokens, self._is_fresh, self._restored = [], True, None
 
     def held(self, tokens: Sequence[int]) -> int:
         same = 0
@@ -118,7 +120,7 @@ class LlamaServer(ServerEngine):
         held = self.held(tokens)
         self._require_room(len(tokens))
         self.client.post("/completion", {**self._request(tokens), "n_predict": 0}, runs_model=True)
-        self.tokens = list(tokens)
+        self.tokens, self._restored = list(tokens), None
         on_tokens(len(tokens) - held)
 
     def read_prompt(
@@ -216,14 +218,17 @@ class LlamaServer(ServerEngine):
         """Let the server save the state of the slot; return its receipt."""
         if self.unfit:
             raise ModelUnfit(f"the server cannot save a state: {self.unfit}", "see `memos help engines`")
-        name = self._slot_file(self.tokens)
+        name, folder = self._slot_file(self.tokens), str(self._slots or "")
+        if self._restored and (self._restored.slot_file, self._restored.folder) == (name, folder):
+            return memoryview(write_receipt(self._restored))
         done = self.client.post(f"/slots/{self._slot}?action=save", {"filename": name}, runs_model=True)
         if number_at(done, "n_saved") != len(self.tokens):
             raise ModelUnfit("another program used the slot of the server meanwhile", "run it again")
         size = number_at(done, "n_written")
         self._per_token = size / len(self.tokens)
-        folder = self._slots if self._slots and (self._slots / name).is_file() else None
-        receipt = Receipt(name, self.client.address.url, str(folder or ""), len(self.tokens), size)
+        digest = digest_file(folder, name) if folder else ""
+        place = folder if digest else ""  # another folder than the server's does not help
+        receipt = Receipt(name, self.client.address.url, place, len(self.tokens), size, digest)
         return memoryview(write_receipt(receipt))
 
     def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
@@ -231,6 +236,9 @@ class LlamaServer(ServerEngine):
         self.clear()
         if receipt is None or receipt.slot_file != self._slot_file(tokens):
             raise ModelUnfit("a saved state is not one of this server")
+        # llama.cpp believes what a state says: where the file can be seen, it must be what was saved.
+        if receipt.sha256 and digest_file(receipt.folder, receipt.slot_file) != receipt.sha256:
+            raise ModelUnfit("the server's slot file was changed or deleted")
         status, done = self.client.try_post(
             f"/slots/{self._slot}?action=restore", {"filename": receipt.slot_file}
         )
@@ -238,7 +246,7 @@ class LlamaServer(ServerEngine):
             raise ModelUnfit("the server cannot restore its slot file")
         if number_at(done, "n_restored") != len(tokens):
             raise ModelUnfit("the server's slot file has other tokens")
-        self.tokens, self._is_fresh = list(tokens), False
+        self.tokens, self._is_fresh, self._restored = list(tokens), False, receipt
         self._per_token = receipt.bytes / len(tokens)
 
     def state_size(self) -> int:
