@@ -31,10 +31,11 @@ def _setting(
     least: float = 0,
     most: float = math.inf,
     choices: tuple[str, ...] = (),
+    old: str = "",
 ) -> Any:
     """Return a field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may
-    be."""
-    metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices}
+    be, ``old`` is a former key that still works."""
+    metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices, "old": old}
     return field(default=default, metadata=metadata)
 
 
@@ -57,7 +58,13 @@ class Settings:
     time_zone: str = _setting(
         "time.zone", "", "time zone for input and output, such as Europe/Berlin; empty: the system's"
     )
-    reader: str = _setting("reader", "", "GGUF model that answers: a path or a name of `memos models`")
+    reader: str = _setting(
+        "model",
+        "",
+        "model that answers: a GGUF file, a name of `memos models`, or a server, such as"
+        " http://127.0.0.1:8080 or ollama:qwen2.5:7b (`memos help engines`); also as `reader`",
+        old="reader",
+    )
     embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
     threads: int = _setting("threads", 0, "threads for models; 0: all that are free", most=512)
     lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
@@ -106,6 +113,18 @@ class Settings:
         "highest sensitivity of memories in a publication",
         choices=SENSITIVITIES,
     )
+    sensitivity_remote: str = _setting(
+        "sensitivity.remote",
+        "open",
+        "highest sensitivity of memories that a model on another machine gets",
+        choices=SENSITIVITIES,
+    )
+    network_allow: tuple[str, ...] = _setting(
+        "network.allow", (), "other machines whose models may get memories, such as api.example.com"
+    )
+    network_timeout: float = _setting(
+        "network.timeout", 300.0, "seconds to wait for the next word of a model on a server", 1, 86_400
+    )
     audit_reads: str = _setting(
         "audit.reads",
         "all",
@@ -149,6 +168,9 @@ class Settings:
     )
     activation_disk_mb: float = _setting(
         "activation.disk_mb", 2000.0, "megabytes that saved states may take; `memos maintain` drops the rest"
+    )
+    activation_slots: str = _setting(
+        "activation.slots", "", "folder in which a llama-server saves states: its --slot-save-path"
     )
     maintain_policy: str = _setting(
         "maintain.policy",
@@ -336,20 +358,20 @@ def load_settings(
         raise UsageError("MEMOS_TOKEN is empty", "set it to a token, or `unset MEMOS_TOKEN`")
     path = file or config_file()
     stored = _read_file(path) if path else {}
-    known = {f.metadata["key"] for f in fields(Settings)}
+    known = {f.metadata[name] for f in fields(Settings) for name in ("key", "old")}
     if unknown := sorted(set(stored) - known - _RETIRED):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}", "`memos config` lists the settings")
     values: dict[str, Any] = {}
     origins = []
     for f in fields(Settings):
-        key = f.metadata["key"]
-        variable = "MEMOS_" + key.upper().replace(".", "_")
+        key, names = f.metadata["key"], [name for name in (f.metadata["key"], f.metadata["old"]) if name]
+        variables = ["MEMOS_" + name.upper().replace(".", "_") for name in names]
         if flags and flags.get(f.name) is not None:
             raw, origin = flags[f.name], "flag"
-        elif variable in environment:
+        elif variable := next((each for each in variables if each in environment), ""):
             raw, origin = environment[variable], variable
-        elif key in stored:
-            raw, origin = stored[key], str(path)
+        elif name := next((each for each in names if each in stored), ""):
+            raw, origin = stored[name], str(path)
         else:
             raw, origin = f.default, "default"
         values[f.name] = _as_kind(raw, f.default, f"{origin}: {key}", *f.metadata["bounds"])
@@ -399,8 +421,14 @@ def _as_kind(raw: object, default: object, where: str, least: float, most: float
                 return number
         if kind is str and isinstance(raw, str):
             return raw
+        if kind is tuple:  # a list in the file; in the environment, its items with commas
+            items = raw.split(",") if isinstance(raw, str) else raw
+            if isinstance(items, (list, tuple)) and all(isinstance(item, str) for item in items):
+                return tuple(item.strip() for item in items if item.strip())
     except (TypeError, ValueError, OverflowError):
         pass
+    if kind is tuple:
+        raise UsageError(f"{where} = {raw!r} is not a list of texts", 'write it like ["api.example.com"]')
     raise UsageError(
         f"{where} = {raw!r} is not {'text' if kind is str else 'a number'}", f"write it like {default!r}"
     )

@@ -73,7 +73,9 @@ Id = Annotated[str, arg("ID", "Id of the memory, or its beginning.")]
 Ids = Annotated[list[str], arg("ID…", "Ids of memories, or their beginnings; - reads stdin.")]
 AsOf = Annotated[str, opt("--as-of TIME", "As the vault was then: 2026-05-01, 30d.", FILTER)]
 Now = Annotated[str, opt("--now TIME", "Time of the question: 'yesterday' is the day before it.")]
-Model = Annotated[str | None, opt("--model -m NAME", "GGUF model: a path, or a name of `memos models`.")]
+Model = Annotated[
+    str | None, opt("--model -m NAME", "Model: a GGUF file, a name of `memos models`, or a server.")
+]
 DryRun = Annotated[bool, opt("--dry-run", "Show what would be done; do nothing.")]
 Yes = Annotated[bool, opt("--yes -y", "Do not ask.")]
 

@@ -148,16 +148,17 @@ class Memos(Changes, Exchange):
     def context(
         self, question: str, *, filter: Filter, tokens: int, view: str = "", now: int | None = None
     ) -> Plan:
-        """Choose memories of at most ``tokens`` (estimated) for a question that another program's model gets.
+        """Choose memories of at most ``tokens`` for a question that another program's model gets.
 
-        No model is opened. Call ``record_use`` with the memories that the model reads.
+        They are counted by the llama-server of this machine that the settings name, else estimated. No model
+        is loaded. Call ``record_use`` with the memories that the model reads.
         """
         from memos_cli.interface.ask.planning import make_plan_for
         from memos_cli.interface.ask.request import read_request
 
         options = AnswerOptions(view=view, now=now, memory_tokens=tokens)
         request = read_request(self, question, selection.promptable(self, filter), options)
-        return make_plan_for(self, None, request)
+        return make_plan_for(self, None, request, counts=self.count_quoted)
 
     def record_use(self, cubes: Sequence[Cube], question: str = "") -> None:
         """Record that a model of another program reads the texts of ``cubes``, for a ``question`` if any."""

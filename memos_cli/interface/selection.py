@@ -128,12 +128,12 @@ def _require_own_view(session: Session, name: str) -> None:
 # --- pins ------------------------------------------------------------------------------------------
 
 
-def pinned(session: Session, view: str) -> list[Cube]:
-    """Return the memories that are in every prompt of a view ("": of no view).
+def pinned(session: Session, view: str, up_to: str = "secret") -> list[Cube]:
+    """Return the memories that are in every prompt of a view ("": of no view), up to a sensitivity.
 
     It leaves no audit row: it serves plans, which are audited.
     """
-    filter = promptable(session, Filter())
+    filter = promptable(session, Filter()).up_to(up_to)
     return queries.pinned(session.vault.connection, view, now=session.now(), filter=filter)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from memos_cli.interface.access.access import Access
     from memos_cli.interface.access.vault_keys import KeyKeeper
     from memos_cli.models.embed.embedder import Embedder
-    from memos_cli.models.llama.engine import Engine
+    from memos_cli.models.engine import Engine
+    from memos_cli.models.llama.engine import Engine as LocalEngine
     from memos_cli.models.model_files import Model
+    from memos_cli.models.remote.address import Address
+    from memos_cli.models.remote.server_engine import ServerEngine
     from memos_cli.models.reranker import Reranker
     from memos_cli.operation.adapters.parametric import AdapterCache
     from memos_cli.operation.states.activation import StateCache
@@ -73,6 +77,8 @@ class Session:
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Throughput | None = None
+        self._counts = True
+        """Whether the server that answers can be asked for tokens; False once it could not."""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
@@ -148,24 +154,86 @@ class Session:
         return self._access
 
     @cached_property
+    def server(self) -> Address | None:
+        """The server whose model answers; None if the model is a file."""
+        from memos_cli.models.remote.address import is_address, parse_address
+
+        name = self.settings.reader or self.vault.identity.reader
+        return parse_address(name) if is_address(name) else None
+
+    @cached_property
     def reader(self) -> Model:
-        """The model that answers: of the settings, else the vault's own, else the embedded one."""
+        """The model file that answers: of the settings, else the vault's own, else the embedded one.
+
+        Raises ModelUnfit if a server answers.
+        """
         from memos_cli.models.model_files import resolve_reader
 
+        if self.server is not None:
+            raise ModelUnfit(
+                f"this needs a model file, not the server {self.server}", "add --model FILE.gguf"
+            )
         return resolve_reader(self.settings.reader or self.vault.identity.reader)
 
     @property
+    def model_name(self) -> str:
+        """The name of the model that answers."""
+        return self.reader.name if self.server is None else cast("ServerEngine", self.engine).name
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model that answers has. Raises ModelUnfit if there is none."""
+        return self.reader.parameters if self.server is None else self.engine.parameters
+
+    @property
     def engine(self) -> Engine:
-        """The reader, loaded."""
+        """The model that answers, loaded, or in its server. Raises ModelUnfit, Refused."""
         if self._engine is None:
-            self._engine = self._open_engine()
+            self._engine = self._open_engine() if self.server is None else self._open_server(self.server)
         return self._engine
 
-    def open_vocabulary(self) -> Engine:
-        """Open the reader without its weights, to count tokens. The caller closes it."""
-        return self._open_engine(vocabulary_only=True)
+    @property
+    def local_engine(self) -> LocalEngine:
+        """The model file that answers, loaded. Raises ModelUnfit if a server answers."""
+        self.reader  # noqa: B018 (it raises)
+        return cast("LocalEngine", self.engine)
 
-    def _open_engine(self, *, vocabulary_only: bool = False) -> Engine:
+    def open_vocabulary(self) -> AbstractContextManager[Engine]:
+        """Open the model to count tokens: of a file, without its weights."""
+        return self._open_engine(vocabulary_only=True) if self.server is None else nullcontext(self.engine)
+
+    def count_quoted(self, cubes: Sequence[Cube]) -> list[int]:
+        """Return the tokens that ``cubes`` have as quoted text: by the server of this machine that answers,
+        if it counts exactly and runs; else estimated. Other machines are not asked."""
+        from memos_cli.operation.ask.prompt_layout import estimated_costs, memory_text
+
+        if self._counts and self.server is not None and self.server.is_local:
+            try:
+                return [self.engine.count(memory_text(cube)) for cube in cubes]
+            except ModelUnfit as error:
+                self._counts = False
+                self.warn(f"note: tokens are estimated: {error}")
+        return estimated_costs(cubes)
+
+    def _open_server(self, address: Address) -> Engine:
+        from memos_cli.models.remote.address import require_allowed
+        from memos_cli.models.remote.probe import ServerOptions, open_server
+
+        settings = self.settings
+        require_allowed(address, settings.network_allow)
+        if not address.is_local:
+            level, unsafe = settings.sensitivity_remote, address.scheme == "http"
+            self.warn(
+                f"note: {address.place} is another machine: it gets your questions, and memories up to"
+                f" the sensitivity {level}{', unencrypted' if unsafe else ''}"
+            )
+        slots = Path(expand_home(settings.activation_slots)).absolute() if settings.activation_slots else None
+        counts = cache_folder() / "token-counts.json"
+        return open_server(
+            address, ServerOptions(settings.query_context, settings.network_timeout, slots, counts)
+        )
+
+    def _open_engine(self, *, vocabulary_only: bool = False) -> LocalEngine:
         from memos_cli.models.llama.engine import Engine
 
         settings = self.settings
@@ -179,14 +247,9 @@ class Session:
 
         Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
         """
-        from memos_cli.models.model_files import fingerprint, stamp_of
         from memos_cli.operation.states.activation import fingerprint_of
 
-        path, model = self.reader.path, ""
-        with suppress(ModelUnfit):
-            digest = fingerprint(path, cache_folder() / "models.json")
-            model = digest if stamp_of(path) == engine.stamp else ""
-        return fingerprint_of(engine, model)
+        return fingerprint_of(engine, engine.model_id)
 
     def throughput(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
         """Return how quickly the reader reads and restores here: the last measurement, or a new one."""
@@ -261,6 +324,8 @@ class Session:
             self.vault.close()
             if self.vault.unaudited:
                 self.warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
+            for place in self.vault.remaining:
+                self.warn(f"note: a saved state of what was deleted is still there; delete {place}")
 
     def __enter__(self) -> Self:
         return self

@@ -86,7 +86,12 @@ def config(
         origins,
         asdict,
         "setting, value, from, what it is",
-        lambda each: (each.key, each.value, each.origin, each.about),
+        lambda each: (
+            each.key,
+            ", ".join(each.value) if isinstance(each.value, tuple) else each.value,
+            each.origin,
+            each.about,
+        ),
     )
     if not (key or state.output.json):
         state.output.note(f"the file is {config_file() or 'not used: there is no home folder'}")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew
 from memos_cli.files import PRIVATE_FILE, PRIVATE_FOLDER, hold, remove
-from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived import adapters, saved_states, slot_states
 from memos_cli.infrastructure.memories.repairs import rebuild_words, repair_vectors
 from memos_cli.infrastructure.storage import schema
 from memos_cli.infrastructure.storage.blobs import Blobs
@@ -129,6 +129,9 @@ def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
 def _sweep(vault: Vault) -> list[Finding]:
     found = [*_unnamed(vault.folder, vault.unrestricted), *_unfinished(vault.folder)]
     for finding in found:
+        if finding.what == "blob-orphan":
+            name = Path(finding.where).name
+            vault.remaining += slot_states.discard(vault.unrestricted, vault.blobs, name)
         remove(vault.folder / finding.where)
     return found
 

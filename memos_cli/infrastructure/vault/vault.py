@@ -18,6 +18,7 @@ from memos_cli.cube import Cube
 from memos_cli.errors import Damaged, Locked, MemosError, TooNew, UsageError
 from memos_cli.files import hold, remove, uninterrupted, write_whole
 from memos_cli.infrastructure.access.row_access import Scope
+from memos_cli.infrastructure.derived import slot_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage import audit
@@ -67,6 +68,8 @@ class Vault:
         self._looks: list[tuple[object, ...]] = []
         self.unaudited = ""
         """Why reads could not be recorded in the audit: the vault is read-only, or the disk is full."""
+        self.remaining: list[str] = []
+        """Where slot files of deleted states still are: memos cannot reach them."""
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
         self.snapshots = Snapshots(folder / "index", cipher)
@@ -330,6 +333,7 @@ class Vault:
                 for blob in unnamed:
                     with suppress(Damaged):  # what a damaged row called a blob
                         if not self._is_named(blob):
+                            self.remaining += slot_states.discard(self.unrestricted, self.blobs, blob)
                             self.blobs.remove(blob)
 
     def scrub(self) -> bool:

@@ -154,13 +154,13 @@ def _asker(session: Session) -> Reader | None:
 
     who = session.settings.distil_questions
     is_large = who == "auto" and read_header(session.reader.path).parameters >= CITES_FROM
-    return reader_of(session.engine) if who == "model" or is_large else None
+    return reader_of(session.local_engine) if who == "model" or is_large else None
 
 
 def distil(session: Session, prepared: Prepared, options: TrainOptions, watch: Watch) -> Distilled:
     """Train, examine, and keep. An adapter that is there and good is not trained again."""
     session.access.require_writer()
-    engine, settings = session.engine, session.settings
+    engine, settings = session.local_engine, session.settings
     model = session.fingerprint(engine)["model"]
     if not model:
         raise ModelUnfit("the model's file was replaced while it was open", "run it again")
@@ -218,7 +218,7 @@ def examine_again(
     from memos_cli.models.gguf.adapter_format import check_adapter
     from memos_cli.models.gguf.gguf_header import read_header
 
-    engine = session.engine
+    engine = session.local_engine
     same = adapter.fingerprint.get("model") == session.fingerprint(engine)["model"]
     lessons = adapters.lessons(session.vault.connection, adapter.cube)
     cubes = queries.by_rowid(session.vault.connection, [source.cube for source in adapter.sources])
@@ -244,7 +244,7 @@ def verbalise(session: Session, adapter: Adapter) -> list[str]:
     They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
     ids.
     """
-    engine = session.engine
+    engine = session.local_engine
     model = session.fingerprint(engine)["model"]
     problem = parametric.unfit(adapter, parametric.fingerprint_of(engine, model))
     if problem:
@@ -286,7 +286,7 @@ def _route(session: Session, numbers: frozenset[int], lessons: Sequence[Lesson])
 
     def route(questions: Sequence[str]) -> list[bool]:
         requests = (read_request(session, each, Filter(), AnswerOptions()) for each in questions)
-        plans = (make_plan_for(session, session.engine, request, trial=trial) for request in requests)
+        plans = (make_plan_for(session, session.local_engine, request, trial=trial) for request in requests)
         return [bool(plan.adapters) for plan in plans]
 
     return route

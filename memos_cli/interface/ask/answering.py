@@ -80,10 +80,10 @@ def _is_quoted(session: Session, request: Request) -> bool:
     if wanted != "auto":
         return wanted == "quote"
     try:
-        if session.reader.parameters >= CITES_FROM:
+        if session.parameters >= CITES_FROM:
             return False
     except ModelUnfit:
-        if session.settings.reader:  # report a misspelt path
+        if session.settings.reader or session.server:  # report a misspelt path, a server that is down
             raise
         return True
     if request.options.text_only or not adapters.is_any_used(session.vault.connection):

@@ -15,7 +15,7 @@ from memos_cli.interface.ask.planning import make_plan_for, nearest
 from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import pinned
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
 from memos_cli.operation.adapters.questions.answers import says_any
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
@@ -52,6 +52,7 @@ def generate(
     planned = time.perf_counter()
     text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
     if plan.chosen:
+        _audit_sending(session, engine, plan)
         plan, prompt = _prompt(engine, plan, question, options.system)
         tokens = [*prompt.prefix, *prompt.question]
         if options.text_only:
@@ -108,7 +109,7 @@ def generate(
     cited = cited_labels(text) if cites(engine) else set[int]()
     used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]
     return Answer(
-        question, text.strip(), plan, session.reader.name, rounded, answered=bool(plan.chosen),
+        question, text.strip(), plan, session.model_name, rounded, answered=bool(plan.chosen),
         nearest=None if plan.chosen else nearest(plan),
         unsupported=find_unsupported(text, read, question) if plan.chosen else (), stopped=stopped,
         order=tuple(sorted(used, key=lambda label: label not in cited)),
@@ -127,12 +128,24 @@ def foresee(session: Session, request: Request) -> Plan:
     """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
     with session.open_vocabulary() as engine:
         plan = make_plan_for(session, engine, request)
+        plan = replace(plan, notes=plan.notes + tuple(f"engine: {each}" for each in engine.lost))
+        if engine.host:  # nothing is sent to another machine to explain
+            level = session.settings.sensitivity_remote
+            return replace(plan, notes=(*plan.notes, f"engine: {engine.host} gets memories up to {level}"))
         if not plan.chosen:
             return plan
         plan, prompt = _prompt(engine, plan, request.question, request.options.system)
         tokens = [*prompt.prefix, *prompt.question]
         use = partial(activation.foresee, session.vault)
         return _reuse(session, engine, plan, tokens, request.options, use)[0]
+
+
+def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
+    """Record which memories another machine gets, before it gets them. Raises Unwritable."""
+    if engine.host:
+        cubes = {item.hit.cube.id: item.hit.cube for item in plan.chosen if item.form != "adapter"}
+        with session.vault.change(session.principal, session.now()) as change:
+            change.tell_out("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
 
 
 def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
@@ -150,7 +163,8 @@ def _attach(
     try:
         known = _adapters_by_id(session)
         return plan, [
-            (session.adapter_cache.load(session.vault, engine, known[a.id]), a.scale) for a in plan.adapters
+            (session.adapter_cache.load(session.vault, session.local_engine, known[a.id]), a.scale)
+            for a in plan.adapters
         ]
     except (Damaged, ModelUnfit) as error:
         return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None

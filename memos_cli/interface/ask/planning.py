@@ -16,7 +16,7 @@ from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.lifecycle.conflicts import disputed
 from memos_cli.interface.selection import pinned
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.engine import Engine
 from memos_cli.moments import format_time
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
@@ -52,14 +52,23 @@ class Trial:
 
 
 def make_plan_for(
-    session: Session, engine: Engine | None, request: Request, *, trial: Trial | None = None
+    session: Session,
+    engine: Engine | None,
+    request: Request,
+    *,
+    trial: Trial | None = None,
+    counts: Callable[[Sequence[Cube]], list[int]] = estimated_costs,
 ) -> Plan:
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
-    ``trial`` is an adapter that replaces all others, to test whether it would be attached. Raises UsageError
-    if the context is too small."""
+    ``counts`` gives their tokens without an engine. ``trial`` is an adapter that replaces all others, to test
+    whether it would be attached. Raises UsageError if the context is too small.
+    """
     settings, question, call = session.settings, request.question, request.call
-    options = request.options
+    options, up_to = request.options, "secret"
+    if engine is not None and engine.host:  # another machine gets less than a model on this one
+        up_to = settings.sensitivity_remote
+        request = replace(request, filter=request.filter.up_to(up_to))
     is_small = engine is not None and not cites(engine)
     budget = options.memory_tokens or settings.query_memory
     most, room, pins = settings.query_sources, budget, list[Cube]()
@@ -68,11 +77,11 @@ def make_plan_for(
     if engine is not None:
         length = options.max_tokens or settings.query_max_tokens
         room = room_for_memories(engine, question, options.system, length)
-        pins = pinned(session, options.view)
+        pins = pinned(session, options.view, up_to)
         most = most or (SMALL_READS if is_small else 0)
 
     def count(cubes: Sequence[Cube]) -> list[int]:
-        return estimated_costs(cubes) if engine is None else costs(engine, cubes)
+        return counts(cubes) if engine is None else costs(engine, cubes)
 
     priced_pins = list(zip(pins, count(pins), strict=True))
     db = session.vault.connection

@@ -24,7 +24,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
-    engine, options = memos.engine, IngestOptions(hints=ReadOptions(lines=True))
+    engine, options = memos.local_engine, IngestOptions(hints=ReadOptions(lines=True))
     sample = memos.ingest(options=options, text=_memory(0).encode(), embed=False).ids
     (cube,) = memos.access.get_many(sample)
     memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt

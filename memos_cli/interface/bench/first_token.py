@@ -130,7 +130,7 @@ def measure_first_token(
             texts = text_rounds or min(rounds, 2 if length >= LONG else rounds)
             with Memos(own) as memos:
                 memos.init()
-                engine = memos.engine
+                engine = memos.local_engine
                 if engine.context < length + question + engine.batch:
                     on_note(f"{length:,} tokens: left out, the model was trained for {engine.context:,}")
                     continue
@@ -148,7 +148,7 @@ def _measure(
     on_note: Callable[[str], None],
     on_step: Callable[[int], None],
 ) -> Measured:
-    engine = memos.engine
+    engine = memos.local_engine
     made = memos.promote(keep_memories(memos, length - length % engine.batch))
     on_step(1)
     question, size = write_question(engine, question_tokens)
@@ -192,7 +192,7 @@ def _time_in_process(
     """Seconds by what was done, and how many tokens are read after the state."""
     import numpy as np
 
-    engine, vault = memos.engine, memos.vault
+    engine, vault = memos.local_engine, memos.vault
     request = read_request(memos, question, Filter(), AnswerOptions(max_tokens=1))
     plan = make_plan_for(memos, engine, request)
     if plan.document is None:

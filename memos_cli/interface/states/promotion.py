@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter, most_sensitive
-from memos_cli.errors import UsageError
+from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface import selection
@@ -57,6 +57,11 @@ def promote(
         raise UsageError("no memory is pinned", f"memos pin ID{f' --view {view}' if view else ''}")
     check_text(session, document, settings.sensitivity_prompt)
     engine = session.engine
+    if session.server is not None and session.vault.cipher is not None:
+        raise Refused(
+            "the vault is encrypted, and a llama-server saves states unencrypted",
+            "name a model file: --model",
+        )
     fingerprint, answer = session.fingerprint(engine), settings.query_max_tokens
     if dry_run:
         return activation.estimate(
@@ -65,7 +70,7 @@ def promote(
         )  # fmt: skip
     return activation.promote(
         session.vault, engine, fingerprint,
-        pinned=pins, document=document, view=view, answer=answer, model=session.reader.name,
+        pinned=pins, document=document, view=view, answer=answer, model=session.model_name,
         principal=session.principal, clock=session.now, on_tokens=on_tokens,
     )  # fmt: skip
 

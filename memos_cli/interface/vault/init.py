@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import InitResult
 from memos_cli.models.model_files import resolve_reader
+from memos_cli.models.remote.address import is_address, parse_address
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
@@ -23,12 +24,12 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
         if reader or embedder:
             session.access.require_owner("choose the models of the vault")
     if reader:
-        reader = str(resolve_reader(reader).path.resolve())
+        reader = _settled(reader)
     vault = session.create_vault(encrypt)
     saved = vault.identity
     chosen_reader = reader or saved.reader
     try:
-        chosen = resolve_reader(session.settings.reader or chosen_reader).name
+        chosen = _shown(session.settings.reader or chosen_reader)
     except ModelUnfit as error:
         chosen = ""
         notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
@@ -37,6 +38,16 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
         session.access.require_owner("choose the models of the vault")
         vault.set_models(chosen_reader, chosen_embedder)
     return InitResult(str(session.folder), vault.identity.id, chosen, meaning, tuple(notes))
+
+
+def _settled(model: str) -> str:
+    """Return the path of a model file, or the full address of a server. Raises ModelUnfit, UsageError."""
+    return str(parse_address(model) if is_address(model) else resolve_reader(model).path.resolve())
+
+
+def _shown(model: str) -> str:
+    """Return the name of a model to show. A server is not asked: it need not run now."""
+    return str(parse_address(model)) if is_address(model) else resolve_reader(model).name
 
 
 def _choose_embedder(session: Session, vault: Vault, named: str, notes: list[str]) -> tuple[str, str]:

@@ -18,7 +18,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
@@ -34,7 +33,7 @@ from memos_cli.models.llama.loaded_adapters import (
 from memos_cli.models.llama.model_info import ModelInfo
 from memos_cli.models.llama.sampling import open_sampler
 from memos_cli.models.llama.state_conditions import conditions_of, why_unfit
-from memos_cli.models.model_files import Stamp, read_header, stamp_of
+from memos_cli.models.model_files import read_header, stamp_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,12 +74,10 @@ class Engine(ModelInfo):
         vocabulary_only: bool = False,
     ) -> None:
         self._header = read_header(path)  # llama.cpp's own words for a file that is no GGUF are hard to read
-        self.stamp: Stamp = stamp_of(path)
-        """The stamp of the model's file when it was opened."""
+        self._path, self.stamp = path, stamp_of(path)
         self.day = date.today()
         """The date for chat templates: the same for all prompts of this engine, even after midnight."""
-        self._llama = load()
-        self._context = None
+        self._llama, self._context = load(), None
         self._threads = threads
         self._kv_type = kv_type
         self._flash_attention = flash_attention
@@ -345,11 +342,15 @@ class Engine(ModelInfo):
             raise ModelUnfit(
                 f"this model's state cannot be saved: {self.unfit}", "choose another model with --model"
             )
-        size = self._llama.llama_state_seq_get_size(self._context, 0)
+        size = self.state_size()
         state = (ctypes.c_uint8 * size)()
         if self._llama.llama_state_seq_get_data(self._context, state, size, 0) != size:
             raise ModelUnfit(f"llama.cpp failed to save a state: {last_complaints()}")
         return memoryview(state).cast("B")
+
+    def state_size(self) -> int:
+        """Return the bytes that ``save`` would return now."""
+        return int(self._llama.llama_state_seq_get_size(self._context, 0))
 
     def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
         """Restore the sequence ``tokens`` from a saved state.
@@ -395,7 +396,5 @@ class Engine(ModelInfo):
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import GgufHeader
+from memos_cli.models.llama.prompt import Prompt, build_prompt
 from memos_cli.models.llama.vocabulary import cut_text, spell_token
+from memos_cli.models.model_files import Stamp, fingerprint, stamp_of
+from memos_cli.settings import cache_folder
 
 
 class ModelInfo:
@@ -15,6 +23,21 @@ class ModelInfo:
     _model: Any
     _vocabulary: Any
     _header: GgufHeader
+    _path: Path
+    day: date
+    stamp: Stamp
+    """The stamp of the model's file when it was opened."""
+    host = ""
+    """It runs on this machine: see ``models/engine.py``."""
+    lost: Sequence[str] = ()
+
+    @property
+    def model_id(self) -> str:
+        """The sha256 of the model's file; "" if that is not the one that was opened any more."""
+        with suppress(ModelUnfit):
+            digest = fingerprint(self._path, cache_folder() / "models.json")
+            return digest if stamp_of(self._path) == self.stamp else ""
+        return ""
 
     def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]:
         """Return the tokens of ``text``. With ``special``, control tokens such as ``<|im_end|>`` are read as
@@ -23,6 +46,14 @@ class ModelInfo:
         ``start`` adds the tokens that the model wants at the start of a text (BOS).
         """
         return cut_text(self._vocabulary, text, special, start)
+
+    def count(self, text: str) -> int:
+        """Return how many tokens ``text`` has, without control tokens."""
+        return len(self.tokenize(text))
+
+    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+        """Make the prompt that puts blocks of ``memories`` before ``question``."""
+        return build_prompt(self, system=system, memories=memories, question=question)
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """Return the bytes of one token; control tokens are empty unless ``special``."""

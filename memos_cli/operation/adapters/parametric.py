@@ -19,6 +19,7 @@ from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.vault.vault import Vault
+from memos_cli.models.engine import Engine as AnyEngine
 from memos_cli.models.gguf import adapter_format as adapter_file
 from memos_cli.models.gguf.families import memory_needed, trainable
 from memos_cli.models.gguf.gguf_header import read_header
@@ -68,7 +69,7 @@ class Watch:
     on_step: Callable[[Progress], None] = lambda progress: None
 
 
-def fingerprint_of(engine: Engine, model: str) -> dict[str, str]:
+def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
     """What an adapter trained now fits; ``model`` is the sha256 of the model's file."""
     return {
         "model": model,

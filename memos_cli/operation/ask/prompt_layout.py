@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from memos_cli.cube import Cube, Plan
 from memos_cli.errors import UsageError
 from memos_cli.letters import WIDE
-from memos_cli.models.llama.engine import Engine
-from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.engine import Engine
+from memos_cli.models.llama.prompt import Prompt
 from memos_cli.zones import show_time
 
 SYSTEM = (
@@ -55,7 +55,7 @@ def memory_text(cube: Cube) -> str:
 
 def costs(engine: Engine, cubes: Sequence[Cube]) -> list[int]:
     """What each memory takes of the context, in tokens."""
-    return [len(engine.tokenize(_note(cube, 1, cites(engine)))) for cube in cubes]
+    return [engine.count(_note(cube, 1, cites(engine))) for cube in cubes]
 
 
 def estimated_costs(cubes: Sequence[Cube]) -> list[int]:
@@ -110,7 +110,7 @@ def make_prefix(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]
 
 def _prompt(engine: Engine, memories: Sequence[str], question: str, system: str) -> Prompt:
     usual = SYSTEM_CITING if cites(engine) else SYSTEM
-    return build_prompt(engine, system=system or usual, memories=memories, question=question)
+    return engine.build_prompt(system=system or usual, memories=memories, question=question)
 
 
 def _note(cube: Cube, label: int, numbered: bool) -> str:

@@ -21,7 +21,7 @@ from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.derived.saved_states import Activation, State
 from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.engine import Engine
 from memos_cli.operation.ask.prompt_layout import make_prefix
 from memos_cli.operation.states import throughput
 from memos_cli.operation.states.throughput import Throughput
@@ -199,8 +199,8 @@ def promote(
     on_tokens(parent.tokens)
     measured = None
     if parent.cube is None and held > engine.batch:
-        data, measured = throughput.read_timed(engine, tokens[:held], on_tokens)
-        seconds = measured.reading(engine, held)
+        measured = throughput.read_timed(engine, tokens[:held], on_tokens)
+        data, seconds = engine.save(), measured.reading(engine, held)
     else:
         start = time.perf_counter()
         if parent.tokens < held:  # or its last batch would be read again
@@ -225,8 +225,9 @@ def promote(
             if measured:
                 throughput.keep(change, fingerprint, measured)
     known = measured or throughput.kept(vault.connection, fingerprint)
-    saved = whole - len(data) / (known.restore if known else throughput.RESTORE)
-    return Promoted(id, version, old is not None, len(document), len(tokens), held, len(data), seconds, saved)
+    size = engine.state_size()
+    saved = whole - size / (known.restore if known else throughput.RESTORE)
+    return Promoted(id, version, old is not None, len(document), len(tokens), held, size, seconds, saved)
 
 
 def estimate(

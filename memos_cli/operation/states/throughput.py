@@ -17,7 +17,7 @@ from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import key_values
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.engine import Engine
 
 RESTORE = 1e9
 """Bytes of a state that are restored in a second, where it was never measured."""
@@ -51,23 +51,22 @@ class Throughput:
 def sample(engine: Engine) -> Throughput:
     """The pace, from reading a few batches."""
     engine.clear()
-    tokens = engine.tokenize(SAMPLE)
-    return read_timed(engine, list(islice(cycle(tokens), min(5 * engine.batch, engine.context))))[1]
+    tokens = engine.build_prompt(system=SAMPLE, memories=(), question="").prefix
+    return read_timed(engine, list(islice(cycle(tokens), min(5 * engine.batch, engine.context))))
 
 
 def read_timed(
     engine: Engine, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None
-) -> tuple[memoryview, Throughput]:
-    """Read ``tokens``, more than a batch, from an empty sequence; their state, and the pace."""
+) -> Throughput:
+    """Read ``tokens``, more than a batch, from an empty sequence; return the pace."""
     engine.read(tokens[: engine.batch], on_tokens)  # this batch brings the weights into memory, too
-    base = len(engine.save())
+    base = engine.state_size()
     start = time.perf_counter()
     engine.read(tokens, on_tokens)
     measured = time.perf_counter() - start
-    data = engine.save()
     work = engine.work(len(tokens)) - engine.work(engine.batch)
-    per_token = (len(data) - base) / (len(tokens) - engine.batch)
-    return data, Throughput(measured / work, base, per_token)
+    per_token = (engine.state_size() - base) / (len(tokens) - engine.batch)
+    return Throughput(measured / work, base, per_token)
 
 
 def kept(db: Connection, fingerprint: Mapping[str, str]) -> Throughput | None:

@@ -1,0 +1,87 @@
+"""What answering needs of a language model, wherever it runs: in this process, or in a server.
+
+``models/llama/engine.py`` runs a GGUF file in this process; ``models/remote`` has the engines of servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+    from memos_cli.models.llama.prompt import Prompt
+
+
+class Engine(Protocol):
+    """A model that reads a prompt and continues it. Its errors are ModelUnfit."""
+
+    context: int
+    """Most tokens of prompt and answer together."""
+    batch: int
+    """Saved states end at multiples of this number of tokens."""
+    ended: bool
+    """Whether the model itself ended the last generated text, not a limit."""
+
+    @property
+    def host(self) -> str:
+        """The other machine that it runs on; "" for this one."""
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """What cannot be done with this engine, each a short sentence for `query --explain`."""
+
+    @property
+    def unfit(self) -> str:
+        """Why it has no saved states; "" if it has."""
+
+    @property
+    def model_id(self) -> str:
+        """What tells the model from others; "" if it cannot be told any more."""
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has, as far as that is known."""
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """What a saved state depends on, by name, apart from the model and the tokens."""
+
+    def count(self, text: str) -> int:
+        """Return how many tokens ``text`` has in a prompt."""
+
+    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+        """Make the prompt that puts blocks of ``memories`` before ``question``."""
+
+    def clear(self) -> None:
+        """Empty the sequence: the next prompt is read from its first token."""
+
+    def held(self, tokens: Sequence[int]) -> int:
+        """Return how many of ``tokens`` the model has read at the start of its sequence."""
+
+    def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = ...) -> None:
+        """Make the sequence contain exactly ``tokens``."""
+
+    def read_prompt(self, prompt: Prompt, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+        """Read a whole prompt, with ``adapters`` on from the first token of its question."""
+
+    def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+        """Continue the sequence by at most ``limit`` tokens, as pieces of text as they come."""
+
+    def save(self) -> memoryview:
+        """Return what restores the state of the sequence."""
+
+    def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
+        """Restore the sequence ``tokens`` from what ``save`` returned."""
+
+    def state_size(self) -> int:
+        """Return the bytes that the state of the sequence takes; 0 if that is not known."""
+
+    def work(self, tokens: int) -> float:
+        """Estimate the operations to read ``tokens``."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: object) -> None: ...

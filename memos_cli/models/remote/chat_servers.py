@@ -1,0 +1,150 @@
+"""Servers that take chat messages: Ollama, and all that follow OpenAI's API, such as LM Studio.
+
+Memories are text in a message, and the server's own template decides what that becomes: what looks like the
+start of a control token in them is broken up. Tokens are estimated, and corrected by what the server reports.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memos_cli.models.llama.prompt import Prompt
+from memos_cli.models.remote.counting import Counter
+from memos_cli.models.remote.server_engine import ServerEngine
+from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, read_objects, text_at
+
+if TYPE_CHECKING:
+    from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+    from memos_cli.models.remote.http_client import Client
+
+_FRAME = 16
+"""Tokens that a template puts around two messages, more or less."""
+_LONGEST_TOKEN = 64
+"""Bytes of the longest token: a server that ignores the limit of an answer is not read on."""
+_CONTROL = re.compile(r"<(?=[|｜])")
+"""How control tokens of most models begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt(Prompt):
+    """A prompt as messages, with the tokens that it is estimated to have."""
+
+    messages: tuple[tuple[str, str], ...] = ()
+    """The role and the text of each."""
+    size: int = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class ChatServer(ServerEngine):
+    """A model that is asked by chat messages."""
+
+    def __init__(self, client: Client, *, context: int, parameters: int, counts: Path | None) -> None:
+        """``context`` is the most tokens that the server will be asked to hold; ``counts`` a file for what
+        is learned about its tokens."""
+        address = client.address
+        super().__init__(client, address.model)
+        self.context, self.parameters = context, parameters or self.parameters
+        self._counter = Counter(str(address), counts)
+        self._prompt = ChatPrompt((), ())
+
+    @property
+    def lost(self) -> Sequence[str]:
+        return (
+            f"tokens are estimated, with a margin (correction {self._counter.factor:.2f})",
+            "adapters and saved states are not used: the server has neither for others",
+            "the server's own chat template is used: a memory may contain control tokens that it obeys",
+        )
+
+    def count(self, text: str) -> int:
+        return self._counter.count(text)
+
+    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> ChatPrompt:
+        notes = _CONTROL.sub("< ", "".join(memories))
+        messages = (("system", system), ("user", f"{notes}{question}"))
+        size = _FRAME + sum(self.count(text) for _, text in messages)
+        return ChatPrompt((), (), messages=messages, size=size)
+
+    def read_prompt(self, prompt: Prompt, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+        """Take a prompt; it is sent with the request for its answer."""
+        assert isinstance(prompt, ChatPrompt), "a prompt of another engine"
+        self._prompt = prompt
+
+    def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+        self.ended = False
+        room = limit * _LONGEST_TOKEN
+        messages = [{"role": role, "content": text} for role, text in self._prompt.messages]
+        try:
+            for piece in self._answer(messages, limit, temperature, seed):
+                yield piece
+                room -= len(piece.encode())
+                if room < 0:
+                    return
+        except Garbage as error:
+            raise self.client.garbled(str(error)) from error
+
+    @abstractmethod
+    def _answer(
+        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
+    ) -> Iterator[str]:
+        """Send the messages and yield the answer; set ``ended``, and report how many tokens were read.
+
+        Raises ModelUnfit for an answer without its end.
+        """
+
+    def _report(self, tokens: int) -> None:
+        if tokens:
+            self._counter.correct(self._prompt.size, tokens)
+
+
+class Ollama(ChatServer):
+    """A model in Ollama: its own API, because only that takes the size of the context."""
+
+    def _answer(
+        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
+    ) -> Iterator[str]:
+        options = {"num_ctx": self.context, "num_predict": limit, "temperature": temperature, "seed": seed}
+        body: dict[str, Any] = {"model": self.name, "messages": messages, "stream": True, "options": options}
+        for event in read_objects(self.client.stream("/api/chat", body)):
+            if "error" in event:
+                raise self.client.refused(0, event)
+            if piece := text_at(event, "message", "content"):
+                yield piece
+            if event.get("done") is True:
+                self.ended = event.get("done_reason", "stop") == "stop"
+                self._report(number_at(event, "prompt_eval_count"))
+                return
+        raise self.client.ended_early()
+
+
+class OpenAi(ChatServer):
+    """A model behind ``/v1/chat/completions``."""
+
+    def _answer(
+        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
+    ) -> Iterator[str]:
+        # OpenAI itself takes only the new name of the limit, others only the old one.
+        name = "max_completion_tokens" if self.host == "api.openai.com" else "max_tokens"
+        body = {
+            "model": self.name, "messages": messages, "stream": True, "temperature": temperature,
+            "seed": seed, name: limit, "stream_options": {"include_usage": True},
+        }  # fmt: skip
+        path = "/chat/completions" if self.client.address.path.endswith("/v1") else "/v1/chat/completions"
+        reason, used = "", 0
+        for event in read_events(self.client.stream(path, body)):
+            if at(event, "error"):
+                raise self.client.refused(0, event)
+            if piece := text_at(event, "choices", 0, "delta", "content"):
+                yield piece
+            reason = text_at(event, "choices", 0, "finish_reason") or reason
+            used = number_at(event, "usage", "prompt_tokens") or used
+        self._report(used)
+        if not reason:
+            raise self.client.ended_early()
+        self.ended = reason == "stop"

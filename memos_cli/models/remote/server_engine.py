@@ -1,0 +1,78 @@
+"""What the engines of all servers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+from memos_cli.errors import ModelUnfit
+
+if TYPE_CHECKING:
+    from memos_cli.models.remote.http_client import Client
+
+LARGE = 7_000_000_000
+"""Parameters of a model that says nothing about its size: people run large models in servers."""
+
+
+class ServerEngine:
+    """A model in a server: without adapters, and unless a subclass has them, without saved states."""
+
+    batch = 1
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.client, self._name = client, name
+        self.context = 0
+        self.parameters = LARGE
+        self.ended = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def host(self) -> str:
+        return "" if self.client.address.is_local else self.client.address.host
+
+    @property
+    def unfit(self) -> str:
+        return "only llama-server saves states for others"
+
+    @property
+    def model_id(self) -> str:
+        """What tells its model from others."""
+        return f"server:{self.client.address}"
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        return {"engine": self.client.address.kind, "template": ""}
+
+    def clear(self) -> None:
+        """Do nothing: the server decides what it reads again."""
+
+    def held(self, tokens: Sequence[int]) -> int:
+        return 0
+
+    def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None) -> None:
+        raise ModelUnfit(f"{self.name} reads no tokens: {self.unfit}", "memos help engines")
+
+    def save(self) -> memoryview:
+        raise ModelUnfit(f"{self.name} saves no state: {self.unfit}", "memos help engines")
+
+    def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
+        raise ModelUnfit(f"{self.name} restores no state: {self.unfit}", "memos help engines")
+
+    def state_size(self) -> int:
+        return 0
+
+    def work(self, tokens: int) -> float:
+        """Estimate the operations to read ``tokens``: all weights for each."""
+        return 2.0 * self.parameters * tokens
+
+    def close(self) -> None:
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()

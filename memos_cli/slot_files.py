@@ -1,0 +1,80 @@
+"""Receipts of states that a llama-server saved in its folder (``--slot-save-path``).
+
+The vault keeps a receipt where it keeps the state of a model in this process: as a blob. Whoever deletes the
+blob deletes the file, too, where its folder can be reached: no endpoint of the server does that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from msgspec import Struct
+
+from memos_cli.validation import parse_json, to_json
+
+LONGEST = 4096
+"""Bytes of a receipt; a longer blob is none."""
+_NAME = re.compile(r"memos-[0-9a-f]{32}\.bin")
+
+
+class Receipt(Struct):
+    """A state in the folder of a server."""
+
+    slot_file: str
+    """The name of the file: ``memos-…bin``, by what it depends on."""
+    server: str
+    """The URL of the server."""
+    folder: str
+    """The folder as this machine sees it; "" if that is not known."""
+    tokens: int
+    bytes: int
+    sha256: str = ""
+    """Of the file, in hexadecimal; "" if it cannot be seen from here."""
+
+
+def write_receipt(receipt: Receipt) -> bytes:
+    """Return a receipt as the vault stores it."""
+    return to_json(receipt)
+
+
+def read_receipt(data: bytes | memoryview) -> Receipt | None:
+    """Return the receipt in a blob; None if it is none. It may come from another vault: names are checked."""
+    if len(data) > LONGEST:
+        return None
+    try:
+        receipt = parse_json(bytes(data), Receipt)
+    except ValueError:
+        return None
+    is_sound = _NAME.fullmatch(receipt.slot_file) and (
+        not receipt.folder or Path(receipt.folder).is_absolute()
+    )
+    return receipt if is_sound else None
+
+
+def digest_file(folder: str | Path, slot_file: str) -> str:
+    """Return the sha256 of a slot file, in hexadecimal; "" if it cannot be read."""
+    try:
+        with (Path(folder) / slot_file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def delete_file(receipt: Receipt) -> str:
+    """Delete the file of a receipt. Returns what remains: a place for people; "" if nothing does.
+
+    Only a file with a name that memos gives is ever deleted, and only where the server saved it.
+    """
+    place = f"{receipt.slot_file} in the folder of {receipt.server}"
+    if not receipt.folder:
+        return place
+    path = Path(receipt.folder) / receipt.slot_file
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            return str(path)
+        path.unlink(missing_ok=True)
+    except OSError:
+        return str(path)
+    return "" if path.parent.is_dir() else place
