@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -160,6 +161,31 @@ class Session:
         if self._engine is None:
             self._engine = self._open_engine()
         return self._engine
+
+    def use_reader(self, name: str) -> None:
+        """Load another reader and use it from now on. Raises ModelUnfit; then the one before stays."""
+        from memos_cli.models.model_files import resolve_reader
+
+        settings, before, chosen = self.settings, self.__dict__.get("reader"), resolve_reader(name)
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        self.__dict__.pop("adapter_cache", None)  # the engine's adapters went with it
+        self.settings, self._pace = replace(settings, reader=name), None
+        self.__dict__["reader"] = chosen
+        try:
+            self._engine = self._open_engine()
+        except BaseException:
+            self.settings = settings
+            self.__dict__.pop("reader")
+            self.__dict__ |= {"reader": before} if before else {}
+            raise
+
+    def clear_cache(self) -> None:
+        """Let the models forget what they have read."""
+        self.__dict__.pop("state_cache", None)
+        if self._engine is not None:
+            self._engine.clear()
 
     def open_vocabulary(self) -> Engine:
         """Open the reader without its weights, to count tokens. The caller closes it."""

@@ -1,0 +1,363 @@
+"""A chat with memory: each question is planned anew, and what was said before it counts.
+
+The conversation stays in the model's own cache, so that each turn reads only what is new. While the user reads
+an answer, the model reads it too, in the batches in which the next prompt has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
+from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.interface.ask.answering import answer_request, is_quoted
+from memos_cli.interface.ask.chat_turns import store_turns, turn_draft
+from memos_cli.interface.ask.request import Request, read_request
+from memos_cli.interface.results import Answer
+from memos_cli.interface.selection import pinned, promptable, select
+from memos_cli.operation.ask.conversation import Conversation, Turn
+
+if TYPE_CHECKING:
+    from memos_cli.interface.ingest.saving import Saved
+    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import AnswerOptions
+    from memos_cli.interface.results import Forgotten
+    from memos_cli.models.llama.engine import Engine
+
+_TITLE = 60
+"""Characters of the first question that are the title of a chat."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """An answer in a chat. ``answer.tokens`` say how much of the prompt was read anew."""
+
+    answer: Answer
+    turn: int
+    """Its number in the chat, from 1."""
+    ids: tuple[str, ...] = ()
+    """The memories that question and answer are stored as."""
+    read_ahead: int = 0
+    """Tokens of the answer before that were read while the user read it."""
+    folded: int = 0
+    """How many old turns left the prompt because the context was full."""
+    follows: bool = False
+    """Whether the search used what was said before, too."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A question or an answer that is not stored yet, and the number of its turn."""
+
+    turn: int
+    draft: Draft
+    made_from: tuple[int, ...] = ()
+
+
+class _ReadAhead(Thread):
+    """Reads the start of the next prompt. Nobody else may use the engine before ``finish``."""
+
+    def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
+        super().__init__(daemon=True)
+        self._engine, self._tokens, self._count = engine, tokens, 0
+        self.start()
+
+    def run(self) -> None:
+        with suppress(MemosError):  # the next turn reads it then
+            self._engine.read(self._tokens, self._add)
+
+    def _add(self, tokens: int) -> None:
+        self._count += tokens
+
+    def finish(self) -> int:
+        """Wait for the end; return how many tokens were read."""
+        self.join()
+        return self._count
+
+
+@dataclass(slots=True)
+class Chat:
+    """One user's conversation with a vault. Close it before the vault. Not thread-safe."""
+
+    memos: Memos
+    filter: Filter
+    options: AnswerOptions
+    saves: bool = True
+    """Whether turns are stored as they are said."""
+    id: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    """All turns since the chat began, oldest first."""
+    last: Answer | None = None
+    _conversation: Conversation = field(default_factory=Conversation)
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _count: int = 0
+    """Turns so far, also those that are forgotten."""
+    _title: str = ""
+    _ahead: _ReadAhead | None = None
+
+    def __post_init__(self) -> None:
+        self.new()
+
+    @property
+    def address(self) -> str:
+        """The source that the turns are stored under."""
+        return f"{CHAT}{self.id}"
+
+    # --- asking ----------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        question: str,
+        *,
+        started: float = 0.0,
+        on_text: Callable[[str], None] = lambda text: None,
+        is_stopped: Callable[[], bool] = _never,
+    ) -> ChatTurn:
+        """Answer ``question`` as ``query`` does, after what was said in this chat, and store both.
+
+        ``is_stopped`` is asked while the answer is written: what was shown until then is the answer.
+        """
+        memos, begin, asked = self.memos, time.perf_counter(), self.memos.now()
+        memos.identify_again()
+        ahead = self._stop_reading_ahead()
+        shown: list[str] = []
+
+        def show(text: str) -> None:
+            shown.append(text)
+            on_text(text)
+
+        try:
+            with memos.vault.model_in_use():
+                self._drop_unusable()
+                request, folded, quotes = self._request(question, is_stopped)
+                answer = answer_request(memos, request, started, begin, show, is_quoted=quotes)
+        except BaseException:
+            if shown:  # ended in the middle of an answer: it is what was shown
+                self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
+            raise
+        before = request.follows.texts[:1] if request.follows else ()
+        turn = Turn(question, answer.answer, request.call, answer.plan.chosen, " ".join([*before, question]))
+        self.last = answer
+        notes = self._keep(turn, asked, answer.model)
+        if answer.tokens and turn.answer:
+            self._read_ahead(memos.engine)
+        ids = self.turns[-1].ids
+        return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
+
+    def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:
+        """Read a question; return it, how many turns were folded away for it, and whether it is quoted."""
+        memos, options = self.memos, replace(self.options, log=self.saves and self.options.log)
+        last = self.turns[-1] if self.turns else None
+        filter = promptable(memos, self.filter)
+        request = replace(read_request(memos, question, filter, options, last), is_stopped=is_stopped)
+        chat = self._conversation
+        chat.pins = pinned(memos, options.view)
+        in_prompt = replace(request, conversation=chat, own=self._own())
+        if is_quoted(memos, in_prompt):
+            return request, 0, True
+        engine, settings = memos.engine, memos.settings
+        length = options.max_tokens or settings.query_max_tokens
+        memory = min(options.memory_tokens or settings.query_memory, engine.context // 4)
+        folded = chat.fold(engine, question, engine.context - length - memory, options.system)
+        return replace(in_prompt, own=self._own()), folded, False
+
+    def _own(self) -> frozenset[int]:
+        """The stored turns that are in the prompt, by row number."""
+        ids = [id for turn in self._conversation.turns for id in turn.ids]
+        return frozenset(queries.by_ids(self.memos.vault.connection, ids).values()) if ids else frozenset()
+
+    def _drop_unusable(self) -> None:
+        """Take out of the prompt the turns that were made from a memory that may not be used any more.
+
+        It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
+        """
+        memos, chat = self.memos, self._conversation
+        read = {item.hit.cube.n: item.hit.cube for turn in chat.turns for item in turn.chosen}
+        if not read and not any(turn.ids for turn in chat.turns):
+            return
+        db, ids = memos.vault.connection, [id for turn in chat.turns for id in turn.ids]
+        fit = {*queries.filter_ids(db, [*read], now=memos.now(), filter=promptable(memos, Filter()))}
+        now, there = queries.by_rowid(db, [*fit]), queries.by_ids(db, ids)
+        fit = {n for n in fit if n in now and now[n].version == read[n].version}
+        lost = {t.number for t in chat.turns if not (t.read <= fit and there.keys() >= {*t.ids})}
+        if lost:
+            self._take_out(lost)
+
+    # --- the model's cache -----------------------------------------------------------------------------
+
+    def _read_ahead(self, engine: Engine) -> None:
+        """Start to read the answer that was just written, for the next turn."""
+        chat = self._conversation
+        prompt = chat.prompt(engine, "", (), self.options.system)
+        whole = len(prompt.prefix) - len(prompt.prefix) % engine.batch
+        if engine.unfit or whole <= engine.held(prompt.prefix[: whole + 1]):
+            return
+        self._ahead = _ReadAhead(engine, prompt.prefix[:whole])
+
+    def _stop_reading_ahead(self) -> int:
+        """Wait until no thread uses the engine; return how many tokens it has read."""
+        ahead, self._ahead = self._ahead, None
+        return ahead.finish() if ahead else 0
+
+    def _clear_cache(self) -> None:
+        """Forget what the model has in its cache."""
+        self._stop_reading_ahead()
+        self.memos.clear_cache()
+
+    # --- storing ---------------------------------------------------------------------------------------
+
+    def _keep(self, turn: Turn, asked: int, model: str) -> list[str]:
+        """Add a turn to the chat, and store it if the chat is stored. Returns notes."""
+        self._count += 1
+        turn = replace(turn, number=self._count)
+        self._title = self._title or " ".join(turn.question.split())[:_TITLE]
+        caller = self.memos.principal.partition(":")[2]
+        self._say(turn, turn.question, asked, caller, "user")
+        if turn.answer:
+            made_from = tuple(item.hit.cube.n for item in turn.chosen if item.found)
+            self._say(turn, turn.answer, self.memos.now(), model or "memos", "assistant", made_from)
+            self._conversation.turns.append(turn)
+        self.turns.append(turn)
+        return self._store() if self.saves else []
+
+    def _say(
+        self, turn: Turn, text: str, time: int, author: str, role: str, made_from: tuple[int, ...] = ()
+    ) -> None:
+        at = 2 * (turn.number - 1) + (role == "assistant")
+        draft = turn_draft(text, at, self.id, title=self._title, time=time, author=author, role=role)
+        self._waiting.append(_Waiting(turn.number, draft, made_from))
+
+    def _store(self) -> list[str]:
+        """Store the turns that wait; return notes. What cannot be stored now waits for the next turn."""
+        waiting = self._waiting
+        try:
+            ids, notes = store_turns(
+                self.memos, self.address, [each.draft for each in waiting],
+                [each.made_from for each in waiting],
+            )  # fmt: skip
+        except UsageError as error:  # a secret, where they are refused: it is never stored
+            self._waiting = []
+            return [f"this turn is not stored: {error}"]
+        except (MemosError, OSError) as error:
+            return [f"this turn is not stored yet: {error}"]
+        self._waiting = []
+        named: dict[int, tuple[str, ...]] = {}
+        for each, id in zip(waiting, ids, strict=True):
+            named[each.turn] = (*named.get(each.turn, ()), id)
+        for turns in (self.turns, self._conversation.turns):
+            turns[:] = [replace(turn, ids=named.get(turn.number, turn.ids)) for turn in turns]
+        return notes
+
+    def save(self) -> int:
+        """Store the chat so far, and what follows. Returns how many turns are stored now.
+
+        Raises MemosError if they cannot be stored; then nothing changes."""
+        self.memos.access.require_writer()
+        if self._waiting and (notes := self._store()) and self._waiting:
+            raise MemosError(notes[0], "free the vault, and type /save again")
+        self.saves = True
+        return sum(bool(turn.ids) for turn in self.turns)
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    def new(self) -> None:
+        """Start another chat. The model keeps what both begin with."""
+        self._stop_reading_ahead()
+        self.id = new_ulids(self.memos.now(), 1)[0]
+        self._conversation = Conversation()
+        self.turns, self._waiting, self._count, self._title, self.last = [], [], 0, "", None
+
+    def remember(self, text: str) -> Saved:
+        """Store ``text`` as a memory."""
+        return self.memos.save(text, source="memos-chat")
+
+    def find(self, what: str) -> tuple[str, ...]:
+        """Return the ids of what ``/forget`` names: the last turn (""), this ``chat``, a source, or an id."""
+        if what == "":
+            return tuple(id for turn in self.turns[-1:] for id in turn.ids)
+        if what == "chat":
+            stored = select(self.memos, Filter(source=self.address, states=STATES))
+            return tuple(cube.id for cube in stored if cube.type == "dialogue")
+        named = what.strip("[]")
+        chosen = self.last.plan.chosen if self.last else ()
+        found = tuple(item.hit.cube.id for item in chosen if named == str(item.label))
+        if not found and named.isdecimal() and len(named) < 4:
+            raise UsageError(f"the last answer has no source [{named}]", "/sources lists them")
+        return found or (what,)
+
+    def forget(self, what: str) -> tuple[tuple[Forgotten, ...], list[Turn]]:
+        """Forget the last turn (""), this ``chat``, a source of the last answer by its number, or an id.
+
+        Answers that were made from a memory go with it, and so do their turns, from here and from the model's
+        cache. Returns what was deleted from the vault, and the turns that are gone.
+        """
+        ids = self.find(what)
+        gone = [self.memos.forget(ids, dry_run=False)] if ids else []
+        cubes = [cube for each in gone for cube in each.cubes]
+        numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
+        away = [turn for turn in self.turns if turn.read & numbers or lost & {*turn.ids}]
+        if what in ("", "chat"):
+            away = self.turns[-1:] if not what else [*self.turns]
+        rest = [id for turn in away for id in turn.ids if id not in lost]
+        if rest:  # the question reveals what was forgotten
+            gone.append(self.memos.forget(rest, dry_run=False))
+        self._waiting = [each for each in self._waiting if each.turn not in {t.number for t in away}]
+        self._take_out({turn.number for turn in away})
+        self._clear_cache()
+        return tuple(gone), away
+
+    def _take_out(self, numbers: set[int]) -> None:
+        """Take turns out of the prompt and of what follow-up questions are searched with."""
+        self._conversation.drop(numbers)
+        self.turns = [turn for turn in self.turns if turn.number not in numbers]
+        if numbers:
+            self.last = None
+        self._title = self._title if self.turns else ""
+
+    def use_model(self, name: str) -> str:
+        """Let another model answer from now on. Returns its name. Raises ModelUnfit; then the old one stays."""
+        self._stop_reading_ahead()
+        self.memos.use_reader(name)
+        return self.memos.reader.name
+
+    def use_view(self, name: str) -> None:
+        """Search a view from now on, or with "" what the chat began with. Raises UsageError for no view."""
+        self.filter = self.memos.view(name) if name else Filter()
+        self.options = replace(self.options, view=name)
+
+    def close(self) -> None:
+        """Wait for the model, and store what waits."""
+        self._stop_reading_ahead()
+        if self.saves and self._waiting:
+            self._store()
+
+    def __enter__(self) -> Chat:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def may_save(memos: Memos) -> str:
+    """Return why a chat cannot be stored in a vault; "" if it can."""
+    try:
+        memos.access.require_writer()
+        with memos.vault.change(memos.principal, memos.now()):
+            pass
+    except Locked:
+        return ""
+    except (MemosError, OSError) as error:
+        return str(error)
+    return ""
