@@ -266,8 +266,7 @@ def log_folder() -> Path | None:
 
 
 def state_folder() -> Path | None:
-    """Return the folder of what programs leave behind, on Linux ``$XDG_STATE_HOME/memos``; None without a home
-    folder."""
+    """Return the folder of histories, on Linux ``$XDG_STATE_HOME/memos``; None without a home folder."""
     return _user_folder(user_state_path)
 
 

@@ -36,9 +36,7 @@ def chat(
     model: Model = None,
     quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", _ANSWER)] = False,
     generate: Annotated[bool, opt("--generate", "Let the model write the answers.", _ANSWER)] = False,
-    text: Annotated[
-        bool, opt("--text", "Read the whole conversation again at each turn.", _ANSWER)
-    ] = False,
+    text: Annotated[bool, opt("--text", "Read the whole conversation again at each turn.", _ANSWER)] = False,
     max_tokens: Annotated[
         int, opt("--max-tokens", "Length of an answer. Default: query.max_tokens.", _ANSWER, min=0)
     ] = 0,
@@ -54,8 +52,8 @@ def chat(
     """Talk with your memories: each question knows those before it.
 
     The answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
-    --no-save. Type /help for the commands, such as /sources and /remember. Ctrl-C stops an answer, Ctrl-D ends
-    the chat. Without a terminal, each line of stdin is a turn; with --json, each turn is an object.
+    --no-save. Type /help for the commands, such as /sources and /remember. Ctrl-C stops an answer, Ctrl-D
+    ends the chat. Without a terminal, each line of stdin is a turn; with --json, each turn is an object.
 
     Exit codes: 3 if a line of a script fails, 15 if the model is missing.
 

@@ -1,7 +1,7 @@
 """The lines that a user has typed in ``memos chat``: for the arrow keys, and for the next chat.
 
-The file is in the state folder and can be read by its user only. Not in it: what ``/remember`` stores, and lines
-with secrets.
+The file is in the state folder and can be read by its user only. Not in it: what ``/remember`` stores, and
+lines with secrets.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _write(path: Path | None, lines: Sequence[str]) -> None:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in lines)
-            os.replace(name, path)
+            Path(name).replace(path)
         except BaseException:
-            os.unlink(name)
+            Path(name).unlink()
             raise

@@ -41,7 +41,9 @@ def query(
     with session.vault.model_in_use():
         begin = time.perf_counter()
         request = read_request(session, question, promptable(session, filter), options)
-        return answer_request(session, request, started, begin, on_text, is_quoted=is_quoted(session, request))
+        return answer_request(
+            session, request, started, begin, on_text, is_quoted=is_quoted(session, request)
+        )
 
 
 def answer_request(

@@ -1,7 +1,7 @@
 """A chat with memory: each question is planned anew, and what was said before it counts.
 
-The conversation stays in the model's own cache, so that each turn reads only what is new. While the user reads
-an answer, the model reads it too, in the batches in which the next prompt has it.
+The conversation stays in the model's own cache, so that each turn reads only what is new. While the user
+reads an answer, the model reads it too, in the batches in which the next prompt has it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
 from memos_cli.errors import Locked, MemosError, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
 from memos_cli.interface.ask.chat_turns import store_turns, turn_draft
 from memos_cli.interface.ask.request import Request, read_request
+from memos_cli.interface.ingest.saving import save
+from memos_cli.interface.lifecycle.editing import forget
 from memos_cli.interface.results import Answer
-from memos_cli.interface.selection import pinned, promptable, select
+from memos_cli.interface.selection import pinned, promptable, select, view
 from memos_cli.operation.ask.conversation import Conversation, Turn
 
 if TYPE_CHECKING:
     from memos_cli.interface.ingest.saving import Saved
-    from memos_cli.interface.memory import Memos
     from memos_cli.interface.options import AnswerOptions
     from memos_cli.interface.results import Forgotten
+    from memos_cli.interface.session import Session
     from memos_cli.models.llama.engine import Engine
 
 _TITLE = 60
@@ -91,7 +94,7 @@ class _ReadAhead(Thread):
 class Chat:
     """One user's conversation with a vault. Close it before the vault. Not thread-safe."""
 
-    memos: Memos
+    session: Session
     filter: Filter
     options: AnswerOptions
     saves: bool = True
@@ -129,8 +132,8 @@ class Chat:
 
         ``is_stopped`` is asked while the answer is written: what was shown until then is the answer.
         """
-        memos, begin, asked = self.memos, time.perf_counter(), self.memos.now()
-        memos.identify_again()
+        session, begin, asked = self.session, time.perf_counter(), self.session.now()
+        session.identify_again()
         ahead = self._stop_reading_ahead()
         shown: list[str] = []
 
@@ -139,10 +142,10 @@ class Chat:
             on_text(text)
 
         try:
-            with memos.vault.model_in_use():
+            with session.vault.model_in_use():
                 self._drop_unusable()
                 request, folded, quotes = self._request(question, is_stopped)
-                answer = answer_request(memos, request, started, begin, show, is_quoted=quotes)
+                answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
         except BaseException:
             if shown:  # ended in the middle of an answer: it is what was shown
                 self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
@@ -151,23 +154,23 @@ class Chat:
         turn = Turn(question, answer.answer, request.call, answer.plan.chosen, " ".join([*before, question]))
         self.last = answer
         notes = self._keep(turn, asked, answer.model)
-        if answer.tokens and turn.answer:
-            self._read_ahead(memos.engine)
+        if answer.tokens and turn.answer and not self.options.text_only:
+            self._read_ahead(session.engine)
         ids = self.turns[-1].ids
         return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
 
     def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:
         """Read a question; return it, how many turns were folded away for it, and whether it is quoted."""
-        memos, options = self.memos, replace(self.options, log=self.saves and self.options.log)
+        session, options = self.session, replace(self.options, log=self.saves and self.options.log)
         last = self.turns[-1] if self.turns else None
-        filter = promptable(memos, self.filter)
-        request = replace(read_request(memos, question, filter, options, last), is_stopped=is_stopped)
+        filter = promptable(session, self.filter)
+        request = replace(read_request(session, question, filter, options, last), is_stopped=is_stopped)
         chat = self._conversation
-        chat.pins = pinned(memos, options.view)
+        chat.pins = pinned(session, options.view)
         in_prompt = replace(request, conversation=chat, own=self._own())
-        if is_quoted(memos, in_prompt):
+        if is_quoted(session, in_prompt):
             return request, 0, True
-        engine, settings = memos.engine, memos.settings
+        engine, settings = session.engine, session.settings
         length = options.max_tokens or settings.query_max_tokens
         memory = min(options.memory_tokens or settings.query_memory, engine.context // 4)
         folded = chat.fold(engine, question, engine.context - length - memory, options.system)
@@ -176,19 +179,19 @@ class Chat:
     def _own(self) -> frozenset[int]:
         """The stored turns that are in the prompt, by row number."""
         ids = [id for turn in self._conversation.turns for id in turn.ids]
-        return frozenset(queries.by_ids(self.memos.vault.connection, ids).values()) if ids else frozenset()
+        return frozenset(queries.by_ids(self.session.vault.connection, ids).values()) if ids else frozenset()
 
     def _drop_unusable(self) -> None:
         """Take out of the prompt the turns that were made from a memory that may not be used any more.
 
         It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
         """
-        memos, chat = self.memos, self._conversation
+        session, chat = self.session, self._conversation
         read = {item.hit.cube.n: item.hit.cube for turn in chat.turns for item in turn.chosen}
         if not read and not any(turn.ids for turn in chat.turns):
             return
-        db, ids = memos.vault.connection, [id for turn in chat.turns for id in turn.ids]
-        fit = {*queries.filter_ids(db, [*read], now=memos.now(), filter=promptable(memos, Filter()))}
+        db, ids = session.vault.connection, [id for turn in chat.turns for id in turn.ids]
+        fit = {*queries.filter_ids(db, [*read], now=session.now(), filter=promptable(session, Filter()))}
         now, there = queries.by_rowid(db, [*fit]), queries.by_ids(db, ids)
         fit = {n for n in fit if n in now and now[n].version == read[n].version}
         lost = {t.number for t in chat.turns if not (t.read <= fit and there.keys() >= {*t.ids})}
@@ -214,7 +217,7 @@ class Chat:
     def _clear_cache(self) -> None:
         """Forget what the model has in its cache."""
         self._stop_reading_ahead()
-        self.memos.clear_cache()
+        self.session.clear_cache()
 
     # --- storing ---------------------------------------------------------------------------------------
 
@@ -223,11 +226,11 @@ class Chat:
         self._count += 1
         turn = replace(turn, number=self._count)
         self._title = self._title or " ".join(turn.question.split())[:_TITLE]
-        caller = self.memos.principal.partition(":")[2]
+        caller = self.session.principal.partition(":")[2]
         self._say(turn, turn.question, asked, caller, "user")
         if turn.answer:
             made_from = tuple(item.hit.cube.n for item in turn.chosen if item.found)
-            self._say(turn, turn.answer, self.memos.now(), model or "memos", "assistant", made_from)
+            self._say(turn, turn.answer, self.session.now(), model or "memos", "assistant", made_from)
             self._conversation.turns.append(turn)
         self.turns.append(turn)
         return self._store() if self.saves else []
@@ -244,7 +247,7 @@ class Chat:
         waiting = self._waiting
         try:
             ids, notes = store_turns(
-                self.memos, self.address, [each.draft for each in waiting],
+                self.session, self.address, [each.draft for each in waiting],
                 [each.made_from for each in waiting],
             )  # fmt: skip
         except UsageError as error:  # a secret, where they are refused: it is never stored
@@ -264,7 +267,7 @@ class Chat:
         """Store the chat so far, and what follows. Returns how many turns are stored now.
 
         Raises MemosError if they cannot be stored; then nothing changes."""
-        self.memos.access.require_writer()
+        self.session.access.require_writer()
         if self._waiting and (notes := self._store()) and self._waiting:
             raise MemosError(notes[0], "free the vault, and type /save again")
         self.saves = True
@@ -275,20 +278,20 @@ class Chat:
     def new(self) -> None:
         """Start another chat. The model keeps what both begin with."""
         self._stop_reading_ahead()
-        self.id = new_ulids(self.memos.now(), 1)[0]
+        self.id = new_ulids(self.session.now(), 1)[0]
         self._conversation = Conversation()
         self.turns, self._waiting, self._count, self._title, self.last = [], [], 0, "", None
 
     def remember(self, text: str) -> Saved:
         """Store ``text`` as a memory."""
-        return self.memos.save(text, source="memos-chat")
+        return save(self.session, text, "memos-chat", "fact", "", NewMemoryFields(), "")
 
     def find(self, what: str) -> tuple[str, ...]:
         """Return the ids of what ``/forget`` names: the last turn (""), this ``chat``, a source, or an id."""
         if what == "":
             return tuple(id for turn in self.turns[-1:] for id in turn.ids)
         if what == "chat":
-            stored = select(self.memos, Filter(source=self.address, states=STATES))
+            stored = select(self.session, Filter(source=self.address, states=STATES))
             return tuple(cube.id for cube in stored if cube.type == "dialogue")
         named = what.strip("[]")
         chosen = self.last.plan.chosen if self.last else ()
@@ -304,7 +307,7 @@ class Chat:
         cache. Returns what was deleted from the vault, and the turns that are gone.
         """
         ids = self.find(what)
-        gone = [self.memos.forget(ids, dry_run=False)] if ids else []
+        gone = [self._forget(ids)] if ids else []
         cubes = [cube for each in gone for cube in each.cubes]
         numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
         away = [turn for turn in self.turns if turn.read & numbers or lost & {*turn.ids}]
@@ -312,11 +315,14 @@ class Chat:
             away = self.turns[-1:] if not what else [*self.turns]
         rest = [id for turn in away for id in turn.ids if id not in lost]
         if rest:  # the question reveals what was forgotten
-            gone.append(self.memos.forget(rest, dry_run=False))
+            gone.append(self._forget(rest))
         self._waiting = [each for each in self._waiting if each.turn not in {t.number for t in away}]
         self._take_out({turn.number for turn in away})
         self._clear_cache()
         return tuple(gone), away
+
+    def _forget(self, ids: Sequence[str]) -> Forgotten:
+        return forget(self.session, ids, None, dry_run=False)
 
     def _take_out(self, numbers: set[int]) -> None:
         """Take turns out of the prompt and of what follow-up questions are searched with."""
@@ -327,14 +333,14 @@ class Chat:
         self._title = self._title if self.turns else ""
 
     def use_model(self, name: str) -> str:
-        """Let another model answer from now on. Returns its name. Raises ModelUnfit; then the old one stays."""
+        """Change the model, return its name. Raises ModelUnfit; the old one stays then."""
         self._stop_reading_ahead()
-        self.memos.use_reader(name)
-        return self.memos.reader.name
+        self.session.use_reader(name)
+        return self.session.reader.name
 
     def use_view(self, name: str) -> None:
         """Search a view from now on, or with "" what the chat began with. Raises UsageError for no view."""
-        self.filter = self.memos.view(name) if name else Filter()
+        self.filter = view(self.session, name) if name else Filter()
         self.options = replace(self.options, view=name)
 
     def close(self) -> None:
@@ -350,11 +356,11 @@ class Chat:
         self.close()
 
 
-def may_save(memos: Memos) -> str:
+def may_save(session: Session) -> str:
     """Return why a chat cannot be stored in a vault; "" if it can."""
     try:
-        memos.access.require_writer()
-        with memos.vault.change(memos.principal, memos.now()):
+        session.access.require_writer()
+        with session.vault.change(session.principal, session.now()):
             pass
     except Locked:
         return ""

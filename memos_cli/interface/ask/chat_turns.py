@@ -1,8 +1,8 @@
 """The turns of ``memos chat`` as memories: how they are stored, and when one is evidence.
 
-A chat is a dialogue, like an imported one: its source is ``memos-chat:ID``, each question and each answer is a
-turn with its speaker, time and position. What a model has answered comes from memories: it is no source beside
-them, and is linked to them, so that who forgets a memory forgets the answers that were made from it.
+A chat is a dialogue, like an imported one: its source is ``memos-chat:ID``, each question and each answer is
+a turn with its speaker, time and position. What a model has answered comes from memories: it is no source
+beside them, and is linked to them, so that it is forgotten with any of them.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ def store_turns(
 
 
 def _guarded(draft: Draft, policy: str) -> Draft:
-    from dataclasses import replace
 
     text, level = guard(draft.text, policy)
     return replace(
@@ -97,5 +96,12 @@ def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int
 def turn_draft(text: str, at: int, ref: str, *, title: str, time: int, author: str, role: str) -> Draft:
     """Return a turn at the position ``at`` of its chat."""
     return Draft(
-        text, Span(at, at), type="dialogue", title=title, ref=f"{ref}/{at}", time=time, author=author, role=role
+        text,
+        Span(at, at),
+        type="dialogue",
+        title=title,
+        ref=f"{ref}/{at}",
+        time=time,
+        author=author,
+        role=role,
     )

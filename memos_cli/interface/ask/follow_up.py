@@ -1,8 +1,8 @@
 """Search for a question that depends on what was said before it: "and when was that?"
 
-A question with few topics of its own is searched three times: alone, after the question before it, and after
-the answer before it. A memory counts as its best search says; but one that only the earlier words lead to must
-have something to do with the new question too, if that has a topic.
+A question with few topics of its own is searched three times: alone, after the question before it, and
+after the answer before it. A memory counts as its best search says; but one that only the earlier words lead
+to must have something to do with the new question too, if that has a topic.
 """
 
 from __future__ import annotations

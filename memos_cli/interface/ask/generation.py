@@ -38,7 +38,7 @@ def generate(
 
     ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
     """
-    settings, question, options = session.settings, request.question, request.options
+    question, options = request.question, request.options
     parsed = time.perf_counter()
     engine = session.engine
     loaded = time.perf_counter()
@@ -118,7 +118,9 @@ def _write(
     memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
     arrivals: list[float] = []  # of the first token; the stream yields a sentence only when it is complete
     try:
-        if memories > engine.held([*prompt.prefix, *prompt.question]):  # or its last batch would be read again
+        if memories > engine.held(
+            [*prompt.prefix, *prompt.question]
+        ):  # or its last batch would be read again
             engine.read(prompt.prefix[:memories], check)
         written.read = time.perf_counter()
         engine.read_prompt(prompt, attached, check)

@@ -48,9 +48,7 @@ class Frame:
     """The text between an answer and the next question; "" unless it was rendered for a dialogue."""
 
 
-def render_frame(
-    template: str, tokens: Mapping[str, str], day: date, *, is_dialogue: bool = False
-) -> Frame:
+def render_frame(template: str, tokens: Mapping[str, str], day: date, *, is_dialogue: bool = False) -> Frame:
     """Render ``template`` ("" for PLAIN) for one request, or CHATML if it fails.
 
     ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date for the template,
@@ -74,9 +72,7 @@ def _render(template: str, tokens: Mapping[str, str], day: date, is_dialogue: bo
     return Frame((one, two, three), after, between=between)
 
 
-def _pieces(
-    compiled: Template, tokens: Mapping[str, str], more: Sequence[tuple[str, str]]
-) -> list[str]:
+def _pieces(compiled: Template, tokens: Mapping[str, str], more: Sequence[tuple[str, str]]) -> list[str]:
     """Render a request and ``more`` messages; return the text before each content, and what follows the last.
 
     Try the message formats that templates support, until one shows all contents in order.

@@ -1,10 +1,10 @@
 """A conversation with memory, as a model reads it. Pure: no I/O but the tokens of texts.
 
-The first turn is the prompt of a query: [instructions, pinned memories] [a document] [memories, question]. Each
-later turn is put after the answer before it: [memories that are new here] [question]. So a prompt starts with
-all the tokens of the one before it, and a memory stands where it was needed first. Where the context is full,
-the oldest turns are folded away in one step, to half of what there is room for: the next turns then follow
-without another fold. The same turns always give the same tokens.
+The first turn is the prompt of a query: [instructions, pinned memories] [a document] [memories, question].
+Each later turn is put after the answer before it: [memories that are new here] [question]. So a prompt starts
+with all the tokens of the one before it, and a memory stands where it was needed first. Where the context is
+full, the oldest turns are folded away in one step, to half of what there is room for: the next turns then
+follow without another fold. The same turns always give the same tokens.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Conversation:
     pins: Sequence[Cube] = ()
     """The memories that stand first."""
     labels: dict[int, int] = field(default_factory=dict)
-    """The number of each memory in prompts and answers, by row number. It stays when turns are folded away."""
+    """The number of each memory in prompts and answers, by row number; it stays when turns are folded."""
 
     @property
     def shown(self) -> set[int]:
@@ -63,10 +63,8 @@ class Conversation:
         """Keep the numbers that a plan gave to memories."""
         self.labels |= {item.hit.cube.n: item.label for item in chosen}
 
-    def prompt(
-        self, engine: Engine, question: str, chosen: Sequence[Injection], system: str = ""
-    ) -> Prompt:
-        """Return the prompt of the conversation with one more ``question``, and the memories chosen for it."""
+    def prompt(self, engine: Engine, question: str, chosen: Sequence[Injection], system: str = "") -> Prompt:
+        """Return the prompt with one more ``question``, and the memories chosen for it."""
         frame = frame_of(engine, is_dialogue=True)
         shown: set[int] = set()
         before: list[int] = []

@@ -127,9 +127,7 @@ def _prompt(
     engine: Engine, memories: Sequence[str], question: str, system: str, frame: Frame | None = None
 ) -> Prompt:
     usual = SYSTEM_CITING if cites(engine) else SYSTEM
-    return build_prompt(
-        engine, system=system or usual, memories=memories, question=question, frame=frame
-    )
+    return build_prompt(engine, system=system or usual, memories=memories, question=question, frame=frame)
 
 
 def _note(cube: Cube, label: int, numbered: bool) -> str:
