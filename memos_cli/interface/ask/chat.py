@@ -14,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
-from memos_cli.errors import Locked, MemosError, UsageError
+from memos_cli.errors import MemosError, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
@@ -26,6 +26,8 @@ from memos_cli.interface.lifecycle.editing import forget
 from memos_cli.interface.results import Answer
 from memos_cli.interface.selection import pinned, promptable, select, view
 from memos_cli.operation.ask.conversation import Conversation, Turn
+from memos_cli.operation.ask.grounding import used
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.ingest.saving import Saved
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Forgotten
     from memos_cli.interface.session import Session
     from memos_cli.models.llama.engine import Engine
-
-_TITLE = 60
-"""Characters of the first question that are the title of a chat."""
 
 
 def _never() -> bool:
@@ -107,7 +106,7 @@ class Chat:
     _waiting: list[_Waiting] = field(default_factory=list)
     _count: int = 0
     """Turns so far, also those that are forgotten."""
-    _title: str = ""
+    _begun: int = 0
     _ahead: _ReadAhead | None = None
 
     def __post_init__(self) -> None:
@@ -151,7 +150,11 @@ class Chat:
                 self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
             raise
         before = request.follows.texts[:1] if request.follows else ()
-        turn = Turn(question, answer.answer, request.call, answer.plan.chosen, " ".join([*before, question]))
+        chosen, read = answer.plan.chosen, self._conversation.read if answer.tokens else {}
+        used_before = {n for n, cube in read.items() if used(answer.answer, cube.text)}
+        made_from = frozenset(used_before | {item.hit.cube.n for item in chosen if item.found})
+        searched = " ".join([*before, question])
+        turn = Turn(question, answer.answer, request.call, chosen, made_from, searched)
         self.last = answer
         notes = self._keep(turn, asked, answer.model)
         if answer.tokens and turn.answer and not self.options.text_only:
@@ -168,7 +171,7 @@ class Chat:
         chat = self._conversation
         chat.pins = pinned(session, options.view)
         in_prompt = replace(request, conversation=chat, own=self._own())
-        if is_quoted(session, in_prompt):
+        if is_quoted(session, request):
             return request, 0, True
         engine, settings = session.engine, session.settings
         length = options.max_tokens or settings.query_max_tokens
@@ -187,14 +190,18 @@ class Chat:
         It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
         """
         session, chat = self.session, self._conversation
-        read = {item.hit.cube.n: item.hit.cube for turn in chat.turns for item in turn.chosen}
+        read = chat.read
         if not read and not any(turn.ids for turn in chat.turns):
             return
         db, ids = session.vault.connection, [id for turn in chat.turns for id in turn.ids]
         fit = {*queries.filter_ids(db, [*read], now=session.now(), filter=promptable(session, Filter()))}
         now, there = queries.by_rowid(db, [*fit]), queries.by_ids(db, ids)
         fit = {n for n in fit if n in now and now[n].version == read[n].version}
-        lost = {t.number for t in chat.turns if not (t.read <= fit and there.keys() >= {*t.ids})}
+        lost = {
+            turn.number
+            for turn in chat.turns
+            if any(item.hit.cube.n not in fit for item in turn.chosen) or not there.keys() >= {*turn.ids}
+        }
         if lost:
             self._take_out(lost)
 
@@ -225,22 +232,19 @@ class Chat:
         """Add a turn to the chat, and store it if the chat is stored. Returns notes."""
         self._count += 1
         turn = replace(turn, number=self._count)
-        self._title = self._title or " ".join(turn.question.split())[:_TITLE]
         caller = self.session.principal.partition(":")[2]
         self._say(turn, turn.question, asked, caller, "user")
         if turn.answer:
-            made_from = tuple(item.hit.cube.n for item in turn.chosen if item.found)
-            self._say(turn, turn.answer, self.session.now(), model or "memos", "assistant", made_from)
+            self._say(turn, turn.answer, self.session.now(), model or "memos", "assistant")
             self._conversation.turns.append(turn)
         self.turns.append(turn)
         return self._store() if self.saves else []
 
-    def _say(
-        self, turn: Turn, text: str, time: int, author: str, role: str, made_from: tuple[int, ...] = ()
-    ) -> None:
-        at = 2 * (turn.number - 1) + (role == "assistant")
-        draft = turn_draft(text, at, self.id, title=self._title, time=time, author=author, role=role)
-        self._waiting.append(_Waiting(turn.number, draft, made_from))
+    def _say(self, turn: Turn, text: str, time: int, author: str, role: str) -> None:
+        is_answer = role == "assistant"
+        at, title = 2 * (turn.number - 1) + is_answer, f"Chat {show_time(self._begun)[:16]}"
+        draft = turn_draft(text, at, self.id, title=title, time=time, author=author, role=role)
+        self._waiting.append(_Waiting(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
 
     def _store(self) -> list[str]:
         """Store the turns that wait; return notes. What cannot be stored now waits for the next turn."""
@@ -278,9 +282,10 @@ class Chat:
     def new(self) -> None:
         """Start another chat. The model keeps what both begin with."""
         self._stop_reading_ahead()
-        self.id = new_ulids(self.session.now(), 1)[0]
+        self._begun = self.session.now()
+        self.id = new_ulids(self._begun, 1)[0]
         self._conversation = Conversation()
-        self.turns, self._waiting, self._count, self._title, self.last = [], [], 0, "", None
+        self.turns, self._waiting, self._count, self.last = [], [], 0, None
 
     def remember(self, text: str) -> Saved:
         """Store ``text`` as a memory."""
@@ -310,7 +315,7 @@ class Chat:
         gone = [self._forget(ids)] if ids else []
         cubes = [cube for each in gone for cube in each.cubes]
         numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
-        away = [turn for turn in self.turns if turn.read & numbers or lost & {*turn.ids}]
+        away = [turn for turn in self.turns if turn.made_from & numbers or lost & {*turn.ids}]
         if what in ("", "chat"):
             away = self.turns[-1:] if not what else [*self.turns]
         rest = [id for turn in away for id in turn.ids if id not in lost]
@@ -326,11 +331,10 @@ class Chat:
 
     def _take_out(self, numbers: set[int]) -> None:
         """Take turns out of the prompt and of what follow-up questions are searched with."""
-        self._conversation.drop(numbers)
         self.turns = [turn for turn in self.turns if turn.number not in numbers]
         if numbers:
+            self._conversation.cut(numbers)
             self.last = None
-        self._title = self._title if self.turns else ""
 
     def use_model(self, name: str) -> str:
         """Change the model, return its name. Raises ModelUnfit; the old one stays then."""
@@ -360,10 +364,6 @@ def may_save(session: Session) -> str:
     """Return why a chat cannot be stored in a vault; "" if it can."""
     try:
         session.access.require_writer()
-        with session.vault.change(session.principal, session.now()):
-            pass
-    except Locked:
-        return ""
-    except (MemosError, OSError) as error:
+    except MemosError as error:
         return str(error)
-    return ""
+    return "the vault is read-only" if session.vault.connection.is_immutable else ""

@@ -30,17 +30,14 @@ class Turn:
     answer: str
     call: MemoryCall
     chosen: tuple[Injection, ...] = ()
+    made_from: frozenset[int] = frozenset()
+    """The memories that the answer was made from, by row number: of this turn, and of those before it."""
     searched: str = ""
     """What was searched for: the question, with those before it that it depends on."""
     number: int = 0
     """Its number in the chat."""
     ids: tuple[str, ...] = ()
     """The memories that it is stored as."""
-
-    @property
-    def read(self) -> set[int]:
-        """The memories that the answer was made from, by row number."""
-        return {item.hit.cube.n for item in self.chosen}
 
 
 @dataclass(slots=True)
@@ -52,6 +49,11 @@ class Conversation:
     """The memories that stand first."""
     labels: dict[int, int] = field(default_factory=dict)
     """The number of each memory in prompts and answers, by row number; it stays when turns are folded."""
+
+    @property
+    def read(self) -> dict[int, Cube]:
+        """The memories that were chosen for the turns, by row number."""
+        return {item.hit.cube.n: item.hit.cube for turn in self.turns for item in turn.chosen}
 
     @property
     def shown(self) -> set[int]:
@@ -115,9 +117,10 @@ class Conversation:
         self.turns = kept
         return folded
 
-    def drop(self, numbers: Collection[int]) -> None:
-        """Take out the turns with these numbers."""
-        self.turns = [turn for turn in self.turns if turn.number not in numbers]
+    def cut(self, numbers: Collection[int]) -> None:
+        """Take out the turns from the first of these numbers on: a later answer may repeat an earlier one."""
+        first = min(numbers)
+        self.turns = [turn for turn in self.turns if turn.number < first]
 
 
 def _is_text(item: Injection) -> bool:
