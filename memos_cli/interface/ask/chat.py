@@ -150,11 +150,8 @@ class Chat:
                 self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
             raise
         before = request.follows.texts[:1] if request.follows else ()
-        chosen, read = answer.plan.chosen, self._conversation.read if answer.tokens else {}
-        used_before = {n for n, cube in read.items() if used(answer.answer, cube.text)}
-        made_from = frozenset(used_before | {item.hit.cube.n for item in chosen if item.found})
-        searched = " ".join([*before, question])
-        turn = Turn(question, answer.answer, request.call, chosen, made_from, searched)
+        searched, made_from = " ".join([*before, question]), self._made_from(answer)
+        turn = Turn(question, answer.answer, request.call, answer.plan.chosen, made_from, searched)
         self.last = answer
         notes = self._keep(turn, asked, answer.model)
         if answer.tokens and turn.answer and not self.options.text_only:
@@ -178,6 +175,14 @@ class Chat:
         memory = min(options.memory_tokens or settings.query_memory, engine.context // 4)
         folded = chat.fold(engine, question, engine.context - length - memory, options.system)
         return replace(in_prompt, own=self._own()), folded, False
+
+    def _made_from(self, answer: Answer) -> frozenset[int]:
+        """Return the memories that an answer was made from, by row number: also those of earlier turns."""
+        if answer.mode == "quote":
+            return frozenset(quote.cube.n for quote in answer.quotes)
+        earlier = self._conversation.read.items()
+        used_before = {n for n, cube in earlier if used(answer.answer, cube.text)}
+        return frozenset(used_before | {item.hit.cube.n for item in answer.plan.chosen if item.found})
 
     def _own(self) -> frozenset[int]:
         """The stored turns that are in the prompt, by row number."""
@@ -335,6 +340,7 @@ class Chat:
         if numbers:
             self._conversation.cut(numbers)
             self.last = None
+            self._clear_cache()
 
     def use_model(self, name: str) -> str:
         """Change the model, return its name. Raises ModelUnfit; the old one stays then."""

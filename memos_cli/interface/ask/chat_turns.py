@@ -17,6 +17,7 @@ from memos_cli.errors import Locked, Unwritable
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.fulltext import content_words
+from memos_cli.interface.ask.question_parser import read_question
 from memos_cli.interface.ingest.ingest import finish
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.options import IngestOptions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.ask.request import Request
     from memos_cli.interface.session import Session
 
-_ASKS = re.compile(r"[?？؟;][\"'”’)\]》」』*_]*\s*\Z")
+_AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
 
 
 def no_evidence(cube: Cube, request: Request) -> str:
@@ -41,9 +42,20 @@ def no_evidence(cube: Cube, request: Request) -> str:
         return ""
     if cube.role == "assistant":
         return "" if side_of(request.question) == "assistant" else "an answer of a chat, which is no source"
-    if _ASKS.search(cube.text) or _words(cube.text) <= _words(request.question):
-        return "a question of a chat"
-    return ""
+    return "a question of a chat" if _asks(cube.text) or _repeats(cube.text, request.question) else ""
+
+
+def _asks(text: str) -> bool:
+    """Return whether a turn asks, or orders a list or a summary, and tells nothing after that."""
+    question = _AFTER_QUESTION.match(text)
+    if question is not None:
+        return len(content_words(text[question.end() :])) <= 1
+    return read_question(text, now=0).intent != "recall"
+
+
+def _repeats(text: str, question: str) -> bool:
+    """Return whether a turn says nothing but what is asked now, as a question without its mark does."""
+    return _words(text) <= _words(question)
 
 
 def _words(text: str) -> set[str]:

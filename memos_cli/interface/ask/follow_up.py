@@ -23,6 +23,8 @@ LITTLE = 2
 """Topics up to which a question may depend on what was said before."""
 NEAR = 0.2
 """Least relevance to the question alone of a memory that only the earlier words lead to."""
+_WEIGHTS = (1.0, 0.7)
+"""What scores count for after the question before, and after its answer, which may have said more."""
 _REMEMBERED = 300
 """Characters of an earlier text that join a search: more would drown the question."""
 
@@ -66,13 +68,14 @@ def retrieve_after(
     best = {hit.cube.n: hit for hit in alone.hits} if follows.has_topic else {}
     near = {n for n, hit in best.items() if hit.relevance >= NEAR}
     topics = _terms(*call.topics)
-    for text in follows.texts:
+    for text, weight in zip(follows.texts, _WEIGHTS, strict=False):
         for hit in retrieve(session, f"{text} {sought}", call, filter=filter, k=k, aside=call.when).hits:
             n = hit.cube.n
             if follows.has_topic and n not in near and not topics & _terms(hit.cube.text):
                 continue
             if n not in best or hit.relevance > best[n].relevance:
-                best[n] = replace(hit, score=max(hit.score, best[n].score if n in best else 0.0))
+                known = best[n].score if n in best else 0.0
+                best[n] = replace(hit, score=round(max(weight * hit.score, known), 4))
     return replace(alone, hits=tuple(sorted(best.values(), key=_order)[:k]))
 
 
