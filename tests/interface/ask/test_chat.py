@@ -130,7 +130,9 @@ def test_old_turns_are_folded_away_in_one_step_and_leave_room(desk: Desk) -> Non
 def test_folding_does_not_depend_on_the_cache(desk: Desk) -> None:
     desk.keep(KITCHEN, *HARBOUR, *ORCHARD)
     desk.settings["query_context"] = 512
-    assert [t.answer.answer for t in ask_all(desk)] == [t.answer.answer for t in ask_all(desk, text_only=True)]
+    assert [t.answer.answer for t in ask_all(desk)] == [
+        t.answer.answer for t in ask_all(desk, text_only=True)
+    ]
 
 
 def test_a_question_that_does_not_fit_is_refused_and_the_chat_goes_on(desk: Desk, harbour: list[str]) -> None:
@@ -298,7 +300,9 @@ def test_a_stopped_answer_is_what_was_shown(desk: Desk, harbour: list[str], end:
             turn = chat.ask(ASKED[0], on_text=show, is_stopped=lambda: bool(shown))
             assert turn.answer.stopped == "user"
             assert turn.answer.answer == "".join(shown).strip()
-        stored = [cube for cube in memos.cubes(filter=Filter(types=("dialogue",))) if cube.role == "assistant"]
+        stored = [
+            cube for cube in memos.cubes(filter=Filter(types=("dialogue",))) if cube.role == "assistant"
+        ]
         assert [cube.text for cube in stored] == ["".join(shown).strip()]
         assert len(desk.written[-1]) < 400
         assert chat.ask(ASKED[1]).answer.stopped != "user"
