@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path, user_config_path, user_data_path, user_log_path
+from platformdirs import user_cache_path, user_config_path, user_data_path, user_log_path, user_state_path
 
 from memos_cli.cube import SENSITIVITIES
 from memos_cli.errors import UsageError
@@ -285,6 +285,11 @@ def cache_folder() -> Path:
 def log_folder() -> Path | None:
     """Return the folder of log files, on Linux ``$XDG_STATE_HOME/memos/log``; None without a home folder."""
     return _user_folder(user_log_path)
+
+
+def state_folder() -> Path | None:
+    """Return the folder of histories, on Linux ``$XDG_STATE_HOME/memos``; None without a home folder."""
+    return _user_folder(user_state_path)
 
 
 def vault_folder(settings: Settings) -> Path:

@@ -8,6 +8,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "ingest": "ingest.ingesting:ingest",
         "search": "ask.search:search",
         "query": "ask.query:query",
+        "chat": "ask.chat:chat",
         "list": "lifecycle.listing:list_",
         "show": "lifecycle.listing:show",
         "edit": "lifecycle.editing:edit",

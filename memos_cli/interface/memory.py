@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.row_checks import Finding
     from memos_cli.interface.adapters.distillation import Prepared
+    from memos_cli.interface.ask.chat import Chat
     from memos_cli.interface.ingest.saving import Saved
     from memos_cli.interface.lifecycle.versions import Diff
     from memos_cli.interface.options import IngestOptions, TrainOptions
@@ -186,6 +187,15 @@ class Memos(Changes, Exchange):
         from memos_cli.interface.ask.answering import query
 
         return query(self, question, filter=filter, options=options, started=started, on_text=on_text)
+
+    def chat(self, *, filter: Filter, options: AnswerOptions = _USUAL, saves: bool = True) -> Chat:
+        """Begin a chat: questions and answers in which each knows those before. Close it before this.
+
+        With ``saves``, it is stored as dialogue as it goes on.
+        """
+        from memos_cli.interface.ask.chat import Chat
+
+        return Chat(self, filter, options, saves)
 
     # --- faster forms ------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ class AnswerOptions:
     """``quote``, ``model`` or ``auto``."""
     memory_tokens: int = 0
     """Maximum tokens for memories; 0: the setting query.memory."""
+    log: bool = True
+    """Whether the question goes into the log for trainings."""
 
 
 @dataclass(frozen=True, slots=True)

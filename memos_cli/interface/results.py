@@ -73,9 +73,11 @@ class Answer:
     unsupported: tuple[str, ...] = ()
     """Numbers, names, dates and quotations of the answer that none of its sources contain."""
     stopped: str = "end"
-    """Why a model stopped: ``end``, ``limit`` (of tokens) or ``loop`` (it repeated itself)."""
+    """Why a model stopped: ``end``, ``limit`` (of tokens), ``loop`` (it repeated itself) or ``user``."""
     order: tuple[int, ...] = ()
     """The labels of the plan's memories, those that the answer used first."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of the ``prompt``: those that were ``read``, and those ``reused`` from memory or a state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -176,6 +177,12 @@ class Session:
         return resolve_reader(self.settings.reader or self.vault.identity.reader)
 
     @property
+    def readable(self) -> str:
+        """The highest sensitivity of memories that the model may get: one on another machine gets less."""
+        is_away = self.server is not None and not self.server.is_local
+        return self.settings.sensitivity_remote if is_away else "secret"
+
+    @property
     def model_name(self) -> str:
         """The name of the model that answers."""
         return self.reader.name if self.server is None else cast("ServerEngine", self.engine).name
@@ -197,6 +204,36 @@ class Session:
         """The model file that answers, loaded. Raises ModelUnfit if a server answers."""
         self.reader  # noqa: B018 (it raises)
         return cast("LocalEngine", self.engine)
+
+    def use_reader(self, name: str) -> None:
+        """Use another model from now on. Raises ModelUnfit, Refused; then the one before stays."""
+        settings = self.settings
+        before: dict[str, object] = {}
+        for key in ("reader", "server"):
+            if key in self.__dict__:
+                before[key] = self.__dict__.pop(key)
+        self.settings = replace(settings, reader=name)
+        try:
+            if self.server is None:
+                self.reader  # noqa: B018 (it raises)
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+            self.__dict__.pop("adapter_cache", None)  # the engine's adapters went with it
+            self._pace = None
+            self.engine  # noqa: B018 (it raises)
+        except BaseException:
+            self.settings = settings
+            for key in ("reader", "server"):
+                self.__dict__.pop(key, None)
+            self.__dict__ |= before
+            raise
+
+    def clear_cache(self) -> None:
+        """Let the models forget what they have read."""
+        self.__dict__.pop("state_cache", None)
+        if self._engine is not None:
+            self._engine.clear()
 
     def open_vocabulary(self) -> AbstractContextManager[Engine]:
         """Open the model to count tokens: of a file, without its weights."""

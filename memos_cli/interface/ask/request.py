@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.event_times import resolve_times
+from memos_cli.interface.ask.follow_up import Follows, follow_up
 from memos_cli.interface.ask.question_parser import parse
 from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import SearchResult
@@ -15,6 +17,11 @@ from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
+    from memos_cli.operation.ask.conversation import Conversation, Turn
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,29 @@ class Request:
     notes: tuple[str, ...] = ()
     found: dict[tuple[str, Filter], SearchResult] = field(default_factory=dict)
     """What was retrieved for the plans of this question, by words and filter: each is retrieved once."""
+    conversation: Conversation | None = None
+    """The turns of a chat before the question, where the model reads them."""
+    follows: Follows | None = None
+    """What was said before, where the question needs it to be searched."""
+    own: frozenset[int] = frozenset()
+    """The memories that are turns of this conversation, by row number: the model reads them already."""
+    is_stopped: Callable[[], bool] = _never
+    """Whether the user has stopped the answer."""
 
 
-def read_request(session: Session, question: str, filter: Filter, options: AnswerOptions) -> Request:
-    """Parse a question and date the events that it names. Raises UsageError if it is empty."""
+def read_request(
+    session: Session, question: str, filter: Filter, options: AnswerOptions, last: Turn | None = None
+) -> Request:
+    """Parse a question and date the events that it names; ``last`` is the turn of a chat before it.
+
+    Raises UsageError if the question is empty.
+    """
     if not question.strip():
         raise UsageError("the question is empty", "type a question")
     now = session.now() if options.now is None else options.now
     parsed = parse(question, now=now, zone=local_zone())
     call, notes = resolve_times(session, parsed, filter) if parsed.event else (parsed.call, ())
-    return Request(question, filter, options, call, notes)
+    if last is None:
+        return Request(question, filter, options, call, notes)
+    call, follows = follow_up(call, last)
+    return Request(question, filter, options, call, notes, follows=follows)

@@ -107,6 +107,10 @@ class Ingestion:
         (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (draft,)), source)
         return id
 
+    def append(self, drafts: Sequence[Draft], origin: Origin) -> list[str]:
+        """Add memories to a source that grows and cannot be read again, such as a chat. Returns their ids."""
+        return self._add_loose(Reading(origin, b"", tuple(drafts)), origin.uri, origin.kind)
+
     def take_files(self, paths: Sequence[Path], name: str) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
@@ -243,14 +247,15 @@ class Ingestion:
         kept = tuple(draft for at, draft in enumerate(reading.drafts) if at not in found)
         return (replace(reading, drafts=kept) if found else reading), len(found), []
 
-    def _add_loose(self, reading: Reading, uri: str) -> list[str]:
+    def _add_loose(self, reading: Reading, uri: str, kind: str = "text") -> list[str]:
         """Keep what came without a source that could be read again. Returns the ids."""
         items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
         ids: list[str] = []
         for start in range(0, len(items), batches.PART):
             batch = items[start : start + batches.PART]
             with self._change() as change:
-                kept = change.add(change.unread_source(uri), batch, terms, loose=True)
+                source = change.unread_source(uri, kind)
+                kept = change.add(source, batch, terms, loose=True)
                 self._count(change, kept, terms)
             ids += [each.id for each in kept]
             self._on_drafts(len(batch))

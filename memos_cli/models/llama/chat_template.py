@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
-_MARKS = tuple(f"\u2063{number}\u2063" for number in range(3))
-"""Placeholders for the instructions, the memories and the question. No template filter changes them."""
+_MARKS = tuple(f"\u2063{number}\u2063" for number in range(5))
+"""Placeholders for the instructions, the memories and the question, and for an answer and the question after
+it. No template filter changes them."""
 _ANY_MARK = re.compile("|".join(_MARKS))
 
 PLAIN = (
@@ -43,26 +44,42 @@ class Frame:
     after: str
     note: str = ""
     """Why this is not the model's own template; "" if it is."""
+    between: str = ""
+    """The text between an answer and the next question; "" unless it was rendered for a dialogue."""
 
 
-def render_frame(template: str, tokens: Mapping[str, str], day: date) -> Frame:
+def render_frame(template: str, tokens: Mapping[str, str], day: date, *, is_dialogue: bool = False) -> Frame:
     """Render ``template`` ("" for PLAIN) for one request, or CHATML if it fails.
 
     ``tokens`` are the texts of control tokens, such as ``bos_token``; ``day`` is the date for the template,
-    without a time, so that prompts of one day start with the same text.
+    without a time, so that prompts of one day start with the same text. With ``is_dialogue``, more questions
+    follow the first.
     """
     try:
-        return _render(template or PLAIN, tokens, day)
+        return _render(template or PLAIN, tokens, day, is_dialogue)
     except Exception as error:  # noqa: BLE001 (code of others may raise anything)
         note = f"the model's chat template fails ({error}); ChatML is used instead"
-        return replace(_render(CHATML, tokens, day), note=note)
+        return replace(_render(CHATML, tokens, day, is_dialogue), note=note)
 
 
-def _render(template: str, tokens: Mapping[str, str], day: date) -> Frame:
-    """Try the message formats that templates support, until one shows all contents in order."""
+def _render(template: str, tokens: Mapping[str, str], day: date, is_dialogue: bool) -> Frame:
     compiled = _environment(day).from_string(template)
+    one, two, three, after = _pieces(compiled, tokens, ())
+    # A template may show a message differently when others follow. What a model was given stays as it was
+    # given: of the longer dialogue only the text before the next question is used.
+    more = [("assistant", _MARKS[3]), ("user", _MARKS[4])]
+    between = _pieces(compiled, tokens, more)[4] if is_dialogue else ""
+    return Frame((one, two, three), after, between=between)
+
+
+def _pieces(compiled: Template, tokens: Mapping[str, str], more: Sequence[tuple[str, str]]) -> list[str]:
+    """Render a request and ``more`` messages; return the text before each content, and what follows the last.
+
+    Try the message formats that templates support, until one shows all contents in order.
+    """
+    marks = _MARKS[: 3 + len(more)]
     system, user = _MARKS[0], f"{_MARKS[1]}{_MARKS[2]}"
-    dialogues = ([("system", system), ("user", user)], [("user", f"{system}\n\n{user}")])
+    dialogues = ([("system", system), ("user", user), *more], [("user", f"{system}\n\n{user}"), *more])
     forms: tuple[Callable[[str], object], ...] = (str, lambda text: [{"type": "text", "text": text}])
     problem: Exception | None = None
     for dialogue in dialogues:  # some templates have no system role
@@ -75,18 +92,18 @@ def _render(template: str, tokens: Mapping[str, str], day: date) -> Frame:
             except Exception as error:  # noqa: BLE001
                 problem = problem or error
                 continue
-            if tuple(dict.fromkeys(_ANY_MARK.findall(text))) == _MARKS:
-                return _cut(text)
+            if tuple(dict.fromkeys(_ANY_MARK.findall(text))) == marks:
+                return _cut(text, marks)
     raise problem or ValueError("it leaves the messages out")
 
 
-def _cut(text: str) -> Frame:
+def _cut(text: str, marks: Sequence[str]) -> list[str]:
     """Split a rendered template at the first of each mark; repeated contents are left out."""
     pieces = []
-    for mark in _MARKS:
+    for mark in marks:
         head, _, text = text.partition(mark)
         pieces.append(_ANY_MARK.sub("", head))
-    return Frame((pieces[0], pieces[1], pieces[2]), _ANY_MARK.sub("", text))
+    return [*pieces, _ANY_MARK.sub("", text)]
 
 
 def _environment(day: date) -> Environment:

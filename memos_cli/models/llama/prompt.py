@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
-from memos_cli.models.llama.chat_template import render_frame
+from memos_cli.models.llama.chat_template import Frame, render_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,25 @@ class Tokenizer(Protocol):
     def tokenize(self, text: str, *, special: bool = False, start: bool = False) -> list[int]: ...
 
 
-def build_prompt(engine: Tokenizer, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+def frame_of(engine: Tokenizer, *, is_dialogue: bool = False) -> Frame:
+    """Render the model's template for a request, or for one that others follow."""
+    return _frame(engine.template, tuple(engine.marks.items()), engine.day, is_dialogue)
+
+
+@lru_cache(maxsize=8)
+def _frame(template: str, marks: tuple[tuple[str, str], ...], day: date, is_dialogue: bool) -> Frame:
+    return render_frame(template, dict(marks), day, is_dialogue=is_dialogue)
+
+
+def build_prompt(
+    engine: Tokenizer, *, system: str, memories: Sequence[str], question: str, frame: Frame | None = None
+) -> Prompt:
     """Make the prompt that puts blocks of ``memories`` before ``question``.
 
     Each block is tokenized by itself, so that its tokens do not depend on what follows. Where the model's
     template fails, the prompt is in ChatML, and has a note.
     """
-    frame = render_frame(engine.template, engine.marks, engine.day)
+    frame = frame or frame_of(engine)
     bos = engine.marks["bos_token"]
     starts = engine.adds_start and not (bos and frame.before[0].startswith(bos))
     prefix = [*engine.tokenize(frame.before[0], special=True, start=starts), *engine.tokenize(system)]
@@ -64,5 +77,20 @@ def build_prompt(engine: Tokenizer, *, system: str, memories: Sequence[str], que
         prefix += engine.tokenize(block)
         ends.append(len(prefix))
     prefix += engine.tokenize(frame.before[2], special=True)
+    tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
+    return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)
+
+
+def extend_prompt(
+    engine: Tokenizer, before: Prompt, answer: str, *, memories: Sequence[str], question: str
+) -> Prompt:
+    """Make the prompt that goes on after an ``answer`` to the prompt ``before`` of a dialogue."""
+    frame = frame_of(engine, is_dialogue=True)
+    prefix = [*before.prefix, *before.question, *engine.tokenize(answer)]
+    prefix += engine.tokenize(frame.between, special=True)
+    ends: list[int] = []
+    for block in memories:
+        prefix += engine.tokenize(block)
+        ends.append(len(prefix))
     tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
     return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)

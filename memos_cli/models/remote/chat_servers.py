@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +65,27 @@ class ChatServer(ServerEngine):
     def count(self, text: str) -> int:
         return self._counter.count(text)
 
-    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> ChatPrompt:
-        notes = _CONTROL.sub("< ", "".join(memories))
-        messages = (("system", system), ("user", f"{notes}{question}"))
-        size = _FRAME + sum(self.count(text) for _, text in messages)
-        return ChatPrompt((), (), messages=messages, size=size)
+    def build_prompt(
+        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
+    ) -> ChatPrompt:
+        return self._add(ChatPrompt((), ()), ("system", system), ("user", _message(memories, question)))
 
-    def read_prompt(self, prompt: Prompt, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+    def continue_prompt(
+        self, before: Prompt, answer: str, *, memories: Sequence[str], question: str
+    ) -> ChatPrompt:
+        assert isinstance(before, ChatPrompt), "a prompt of another engine"
+        return self._add(before, ("assistant", answer), ("user", _message(memories, question)))
+
+    def _add(self, before: ChatPrompt, *messages: tuple[str, str]) -> ChatPrompt:
+        size = before.size + _FRAME + sum(self.count(text) for _, text in messages)
+        return ChatPrompt((), (), messages=(*before.messages, *messages), size=size)
+
+    def read_prompt(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        on_tokens: Callable[[int], None] = lambda count: None,
+    ) -> None:
         """Take a prompt; it is sent with the request for its answer."""
         assert isinstance(prompt, ChatPrompt), "a prompt of another engine"
         self._prompt = prompt
@@ -101,6 +115,10 @@ class ChatServer(ServerEngine):
     def _report(self, tokens: int) -> None:
         if tokens:
             self._counter.correct(self._prompt.size, tokens)
+
+
+def _message(memories: Sequence[str], question: str) -> str:
+    return f"{_CONTROL.sub('< ', ''.join(memories))}{question}"
 
 
 class Ollama(ChatServer):

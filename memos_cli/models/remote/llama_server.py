@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.chat_template import CLOCK
-from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
 from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.models.remote.counting import estimate_tokens
 from memos_cli.models.remote.server_engine import ServerEngine
@@ -100,8 +100,16 @@ class LlamaServer(ServerEngine):
         # What another machine does not need for the answer is not sent to it, not even to be counted.
         return estimate_tokens(text) if self.host else len(self.tokenize(text))
 
-    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
-        return build_prompt(self, system=system, memories=memories, question=question)
+    def build_prompt(
+        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
+    ) -> Prompt:
+        frame = frame_of(self, is_dialogue=is_dialogue)
+        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
+
+    def continue_prompt(
+        self, before: Prompt, answer: str, *, memories: Sequence[str], question: str
+    ) -> Prompt:
+        return extend_prompt(self, before, answer, memories=memories, question=question)
 
     # --- the sequence ----------------------------------------------------------------------------
 
@@ -127,6 +135,7 @@ class LlamaServer(ServerEngine):
         self,
         prompt: Prompt,
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
+        on_tokens: Callable[[int], None] = lambda count: None,
     ) -> None:
         """Take a prompt; it is sent with the request for its answer."""
         tokens = [*prompt.prefix, *prompt.question]

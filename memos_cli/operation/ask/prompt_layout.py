@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from memos_cli.cube import Cube, Plan
+from memos_cli.cube import Cube, Injection, Plan
 from memos_cli.errors import UsageError
 from memos_cli.letters import WIDE
 from memos_cli.models.engine import Engine
@@ -64,12 +64,12 @@ def estimated_costs(cubes: Sequence[Cube]) -> list[int]:
     return [len(text) // 4 + len(_WIDE.findall(text)) * 3 // 4 + 2 for text in map(memory_text, cubes)]
 
 
-def room_for_memories(engine: Engine, question: str, system: str, answer: int) -> int:
+def room_for_memories(engine: Engine, question: str, system: str, answer: int, taken: int = 0) -> int:
     """The tokens that instructions, question and an answer of ``answer`` tokens leave for memories.
 
-    Raises UsageError when they leave none.
+    ``taken`` are those of the dialogue before. Raises UsageError when they leave none.
     """
-    room = engine.context - answer - len(_prompt(engine, [], question, system))
+    room = engine.context - answer - taken - len(_prompt(engine, [], question, system))
     if room <= 0:
         raise UsageError(
             f"the question and the answer do not fit a context of {engine.context} tokens",
@@ -78,11 +78,27 @@ def room_for_memories(engine: Engine, question: str, system: str, answer: int) -
     return room
 
 
-def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> Prompt:
+def make_prompt(
+    engine: Engine, plan: Plan, question: str, system: str = "", *, is_dialogue: bool = False
+) -> Prompt:
     """The tokens of a plan and its question. ``system`` replaces the usual instructions."""
-    numbered = cites(engine)
+    return _prompt(
+        engine, _blocks(plan.chosen, numbered=cites(engine)), question, system, is_dialogue=is_dialogue
+    )
+
+
+def continue_prompt(
+    engine: Engine, before: Prompt, answer: str, chosen: Sequence[Injection], question: str
+) -> Prompt:
+    """The tokens of a dialogue up to an answer to ``before``, then of memories and a question."""
+    blocks = _blocks(chosen, numbered=cites(engine))
+    return engine.continue_prompt(before, answer, memories=blocks, question=question)
+
+
+def _blocks(chosen: Sequence[Injection], *, numbered: bool) -> list[str]:
+    """The texts of memories: those that are pinned, a document, what was retrieved."""
     parts: dict[str, list[str]] = {"pinned": [], "document": [], "retrieved": []}
-    for item in plan.chosen:
+    for item in chosen:
         if item.form == "adapter":  # it needs no text
             continue
         parts[item.part].append(_note(item.hit.cube, item.label, numbered))
@@ -90,7 +106,7 @@ def make_prompt(engine: Engine, plan: Plan, question: str, system: str = "") -> 
         parts["document"] = parts["retrieved"][:1]
         del parts["retrieved"][:1]
     parts["retrieved"].reverse()
-    return _prompt(engine, ["".join(notes) for notes in parts.values()], question, system)
+    return ["".join(notes) for notes in parts.values()]
 
 
 def bare_prompt(engine: Engine, question: str, text: str = "") -> Prompt:
@@ -108,9 +124,13 @@ def make_prefix(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]
     return prompt.prefix[: prompt.ends[-1]]
 
 
-def _prompt(engine: Engine, memories: Sequence[str], question: str, system: str) -> Prompt:
+def _prompt(
+    engine: Engine, memories: Sequence[str], question: str, system: str, *, is_dialogue: bool = False
+) -> Prompt:
     usual = SYSTEM_CITING if cites(engine) else SYSTEM
-    return engine.build_prompt(system=system or usual, memories=memories, question=question)
+    return engine.build_prompt(
+        system=system or usual, memories=memories, question=question, is_dialogue=is_dialogue
+    )
 
 
 def _note(cube: Cube, label: int, numbered: bool) -> str:

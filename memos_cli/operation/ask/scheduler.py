@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from math import floor
 
 from memos_cli.counts import counted
@@ -16,6 +17,7 @@ CLOSE = 0.75
 
 
 _NONE: Mapping[int, frozenset[int]] = {}
+_NO_LABELS: Mapping[int, int] = {}
 
 
 def make_plan(
@@ -35,6 +37,7 @@ def make_plan(
     notes: tuple[str, ...] = (),
     duplicates: Mapping[int, frozenset[int]] = _NONE,
     is_small: bool = False,
+    labels: Mapping[int, int] = _NO_LABELS,
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
 
@@ -55,6 +58,8 @@ def make_plan(
     place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
     note, a small reader no longer answers from its weights. A pinned adapter is always attached, and no
     skill that it knows is read as text: beside its examples, a small reader repeats one of them.
+
+    Memories are labelled from 1 on, but for those that have a label already, in ``labels`` by number.
     """
     found = {hit.cube.n: hit for hit in hits}
     answers = any(hit.relevance >= relevance for hit in hits)
@@ -97,7 +102,11 @@ def make_plan(
         twice = [item for item in rest if _is_said(item.hit, head, duplicates)]
         left_out += (LeftOut(item.hit, "duplicate of another memory") for item in twice)
         tail = [item for item in rest if item not in twice]
-    chosen = [replace(item, label=label) for label, item in enumerate([*head, *tail], 1)]
+    free = count(max(labels.values(), default=0) + 1)
+    chosen = [
+        replace(item, label=labels[n] if (n := item.hit.cube.n) in labels else next(free))
+        for item in (*head, *tail)
+    ]
     return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
 
 

@@ -159,7 +159,7 @@ def rank(
     lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
     named = _Named(asked.question)
     kind = next((holds for asks, holds in _KINDS if asks.search(asked.question)), None)
-    side = _side(asked.question)
+    side = side_of(asked.question)
     totals: dict[int, tuple[float, dict[str, float | str]]] = {}
     for each in candidates:
         n, signs = each.cube, dict[str, float | str]()
@@ -241,8 +241,8 @@ def _is_apart(one: Candidate, other: Candidate) -> bool:
     return one.time is not None and other.time is not None and abs(other.time - one.time) > SESSION
 
 
-def _side(question: str) -> str | None:
-    """Return whose turns a question is about: ``assistant``, ``user``, or "" for neither."""
+def side_of(question: str) -> str | None:
+    """Return whose turns a question is about: ``assistant``, ``user``, or None for neither."""
     return "assistant" if _ASSISTANT.search(question) else "user" if _USER.search(question) else None
 
 

@@ -1,0 +1,245 @@
+"""``memos chat``: a conversation, in a terminal or line by line for scripts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memos_cli.cli.ask.chat_commands import COMMANDS, Quit, Talk, run_command
+from memos_cli.cli.context import State
+from memos_cli.cli.inputs import read_requests
+from memos_cli.cli.options import Filters, Model, Yes, opt
+from memos_cli.errors import MemosError, UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cli.ask.line_history import LineHistory
+    from memos_cli.interface.ask.chat import ChatTurn
+    from memos_cli.interface.memory import Memos
+
+_ANSWER = "Answer"
+"""Section of the options on how the answers are written."""
+_PROMPT = "> "
+
+
+def chat(
+    state: State,
+    filters: Filters,
+    model: Model = None,
+    quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", _ANSWER)] = False,
+    generate: Annotated[bool, opt("--generate", "Let the model write the answers.", _ANSWER)] = False,
+    text: Annotated[bool, opt("--text", "Read the whole conversation again at each turn.", _ANSWER)] = False,
+    max_tokens: Annotated[
+        int, opt("--max-tokens", "Length of an answer. Default: query.max_tokens.", _ANSWER, min=0)
+    ] = 0,
+    temperature: Annotated[
+        float | None,
+        opt("--temperature", "Randomness; 0 is none. Default: query.temperature.", _ANSWER, min=0),
+    ] = None,
+    seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
+    system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
+    no_save: Annotated[bool, opt("--no-save", "Do not store the chat, nor the lines you type.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Talk with your memories: each question knows those before it.
+
+    The answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
+    --no-save. Type /help for the commands, such as /sources and /remember. Ctrl-C stops an answer, Ctrl-D
+    ends the chat. Without a terminal, each line of stdin is a turn; with --json, each turn is an object.
+
+    Exit codes: 3 if a line of a script fails, 15 if the model is missing.
+
+    \b
+    Example:
+      memos chat
+      memos chat --view work --no-save
+      printf 'Who keeps the keys?\\nSince when?\\n' | memos chat --json
+    """
+    if quote and generate:
+        raise UsageError("--quote and --generate do not go together", "choose one")
+    output = state.output
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not output.json
+    with state.open(reader=model) as memos:
+        from memos_cli.interface.ask.chat import may_save
+        from memos_cli.interface.options import AnswerOptions
+
+        way = "quote" if quote else "model" if generate else ""
+        options = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, answer=way)
+        filter, problem = filters.read(memos), "" if no_save else may_save(memos)
+        if problem:
+            output.note(f"note: this chat is not stored: {problem}")
+        with memos.chat(filter=filter, options=options, saves=not (no_save or problem)) as chat:
+            talk = Talk(memos, chat, output, asks=on_terminal, yes=yes)
+            if memos.is_empty():
+                output.note("there are no memories yet; store some: /remember TEXT, or memos ingest FILE…")
+            if on_terminal:
+                talk.history = _open_history(memos, is_kept=chat.saves)
+                _converse(talk)
+            else:
+                _answer_lines(talk)
+    if talk.failed and not on_terminal:
+        raise typer.Exit(3)
+
+
+def _open_history(memos: Memos, *, is_kept: bool) -> LineHistory:
+    """Open the line history. An encrypted vault has no file: it would hold what the vault hides."""
+    from memos_cli.cli.ask.line_history import NAME, LineHistory
+    from memos_cli.settings import state_folder
+
+    folder = state_folder() if is_kept and memos.vault.cipher is None else None
+    return LineHistory(folder / NAME if folder else None, [*COMMANDS])
+
+
+def _answer_lines(talk: Talk) -> None:
+    """Answer each line of standard input. A line that fails does not end the chat."""
+    for line in read_requests(talk.output, "-"):
+        try:
+            if line == "\0":
+                raise UsageError("the line is not text", "write plain text in UTF-8")
+            if line.startswith("/"):
+                run_command(talk, line)
+            else:
+                _print_turn(talk, talk.chat.ask(line))
+        except Quit:
+            return
+        except MemosError as error:
+            _report(talk, line, error)
+
+
+def _report(talk: Talk, line: str, error: MemosError) -> None:
+    talk.failed += 1
+    if talk.output.json:
+        problem = {"message": str(error), "hint": error.hint, "code": error.code}
+        talk.output.record({"question": line, "error": problem})
+    else:
+        talk.output.failure(f"memos: {error}" + (f"\n  try: {error.hint}" if error.hint else ""))
+
+
+def _print_turn(talk: Talk, turn: ChatTurn) -> None:
+    """Print a whole turn, for a script."""
+    if talk.output.json:
+        from memos_cli.cli.results.answers import turn_row
+
+        talk.output.record(turn_row(turn, talk.chat.id))
+    else:
+        talk.output.text(turn.answer.answer)
+        _print_notes(talk, turn)
+
+
+def _print_notes(talk: Talk, turn: ChatTurn) -> None:
+    answer, output = turn.answer, talk.output
+    if not answer.answered and answer.nearest and answer.mode == "quote":
+        from memos_cli.cli.results.answers import nearest_line
+
+        output.text(nearest_line(answer.nearest.cube))
+    output.notes((*answer.plan.notes, *turn.notes))
+    if answer.unsupported:
+        output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")
+
+
+# --- on a terminal ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Interrupts:
+    """What Ctrl-C does: it stops an answer; where none is written, it interrupts what is typed."""
+
+    is_answering: bool = False
+    is_stopped: bool = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_answering:
+            raise KeyboardInterrupt
+        self.is_stopped = True
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        self.is_answering, self.is_stopped = True, False
+        try:
+            yield
+        finally:
+            self.is_answering = False
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End as if asked to: what was said is stored."""
+    raise SystemExit(128 + number)
+
+
+def _converse(talk: Talk) -> None:
+    """Read lines and answer them until the user ends the chat."""
+    interrupts, output = _Interrupts(), talk.output
+    before = signal.signal(signal.SIGINT, interrupts)
+    signal.signal(signal.SIGHUP, _end)
+    output.note(f"{_who_answers(talk)} /help lists the commands.")
+    try:
+        while True:
+            try:
+                line = input(_PROMPT)
+            except EOFError:
+                output.text("")
+                return
+            except KeyboardInterrupt:
+                output.text("")
+                output.note("Ctrl-D or /quit ends the chat.")
+                continue
+            try:
+                _take(talk, interrupts, line)
+            except KeyboardInterrupt:
+                output.text("")
+            except Quit:
+                return
+            except MemosError as error:
+                _report(talk, line, error)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _take(talk: Talk, interrupts: _Interrupts, typed: str) -> None:
+    """Answer a line, or run it."""
+    from memos_cli.interface.redaction.redaction import find_secrets
+
+    typed = os.fsencode(typed).decode("utf-8", "replace").replace("\0", "")
+    line = typed.strip()
+    if not line:
+        return
+    is_command = typed.startswith("/")
+    if talk.history is not None:
+        is_private = not talk.chat.saves or line.startswith("/remember") or bool(find_secrets(line))
+        talk.history.add(line, is_private=is_private)
+    if is_command:
+        run_command(talk, line)
+        return
+    write = partial(talk.output.text, end="")
+    with interrupts.answering():
+        turn = talk.chat.ask(line, on_text=write, is_stopped=lambda: interrupts.is_stopped)
+    talk.output.text("")
+    if turn.answer.stopped == "user":
+        talk.output.note("(stopped)")
+    _print_notes(talk, turn)
+
+
+def _who_answers(talk: Talk) -> str:
+    """Return how this chat answers, in a sentence."""
+    from memos_cli.operation.ask.prompt_layout import CITES_FROM
+
+    wanted = talk.chat.options.answer or talk.memos.settings.query_answer
+    try:
+        name = talk.memos.reader.name
+    except MemosError as error:
+        if wanted == "model":
+            raise
+        return f"Answers quote your memories ({error})."
+    if wanted == "quote":
+        return "Answers quote your memories."
+    if wanted == "auto" and talk.memos.reader.parameters < CITES_FROM:
+        return f"Answers quote your memories; with --generate, {name} writes them."
+    return f"{name} answers."

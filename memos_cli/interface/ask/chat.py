@@ -1,0 +1,377 @@
+"""A chat with memory: each question is planned anew, and what was said before it counts.
+
+The conversation stays in the model's own cache, so that each turn reads only what is new. While the user
+reads an answer, the model reads it too, in the batches in which the next prompt has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
+from memos_cli.errors import MemosError, UsageError
+from memos_cli.infrastructure.memories import queries
+from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.interface.ask.answering import answer_request, is_quoted
+from memos_cli.interface.ask.chat_turns import store_turns, turn_draft
+from memos_cli.interface.ask.request import Request, read_request
+from memos_cli.interface.ingest.saving import save
+from memos_cli.interface.lifecycle.editing import forget
+from memos_cli.interface.results import Answer
+from memos_cli.interface.selection import pinned, promptable, select, view
+from memos_cli.operation.ask.conversation import Conversation, Turn
+from memos_cli.operation.ask.grounding import used
+from memos_cli.zones import show_time
+
+if TYPE_CHECKING:
+    from memos_cli.interface.ingest.saving import Saved
+    from memos_cli.interface.options import AnswerOptions
+    from memos_cli.interface.results import Forgotten
+    from memos_cli.interface.session import Session
+    from memos_cli.models.engine import Engine
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """An answer in a chat. ``answer.tokens`` say how much of the prompt was read anew."""
+
+    answer: Answer
+    turn: int
+    """Its number in the chat, from 1."""
+    ids: tuple[str, ...] = ()
+    """The memories that question and answer are stored as."""
+    read_ahead: int = 0
+    """Tokens of the answer before that were read while the user read it."""
+    folded: int = 0
+    """How many old turns left the prompt because the context was full."""
+    follows: bool = False
+    """Whether the search used what was said before, too."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A question or an answer that is not stored yet, and the number of its turn."""
+
+    turn: int
+    draft: Draft
+    made_from: tuple[int, ...] = ()
+
+
+class _ReadAhead(Thread):
+    """Reads the start of the next prompt. Nobody else may use the engine before ``finish``."""
+
+    def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
+        super().__init__(daemon=True)
+        self._engine, self._tokens, self._count = engine, tokens, 0
+        self.start()
+
+    def run(self) -> None:
+        with suppress(MemosError):  # the next turn reads it then
+            self._engine.read(self._tokens, self._add)
+
+    def _add(self, tokens: int) -> None:
+        self._count += tokens
+
+    def finish(self) -> int:
+        """Wait for the end; return how many tokens were read."""
+        self.join()
+        return self._count
+
+
+@dataclass(slots=True)
+class Chat:
+    """One user's conversation with a vault. Close it before the vault. Not thread-safe."""
+
+    session: Session
+    filter: Filter
+    options: AnswerOptions
+    saves: bool = True
+    """Whether turns are stored as they are said."""
+    id: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    """All turns since the chat began, oldest first."""
+    last: Answer | None = None
+    _conversation: Conversation = field(default_factory=Conversation)
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _count: int = 0
+    """Turns so far, also those that are forgotten."""
+    _begun: int = 0
+    _ahead: _ReadAhead | None = None
+
+    def __post_init__(self) -> None:
+        self.new()
+
+    @property
+    def address(self) -> str:
+        """The source that the turns are stored under."""
+        return f"{CHAT}{self.id}"
+
+    # --- asking ----------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        question: str,
+        *,
+        started: float = 0.0,
+        on_text: Callable[[str], None] = lambda text: None,
+        is_stopped: Callable[[], bool] = _never,
+    ) -> ChatTurn:
+        """Answer ``question`` as ``query`` does, after what was said in this chat, and store both.
+
+        ``is_stopped`` is asked while the answer is written: what was shown until then is the answer.
+        """
+        session, begin, asked = self.session, time.perf_counter(), self.session.now()
+        session.identify_again()
+        ahead = self._stop_reading_ahead()
+        shown: list[str] = []
+
+        def show(text: str) -> None:
+            shown.append(text)
+            on_text(text)
+
+        try:
+            with session.vault.model_in_use():
+                self._drop_unusable()
+                request, folded, quotes = self._request(question, is_stopped)
+                answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
+        except BaseException:
+            if shown:  # ended in the middle of an answer: it is what was shown
+                self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
+            raise
+        before = request.follows.texts[:1] if request.follows else ()
+        searched, made_from = " ".join([*before, question]), self._made_from(answer)
+        turn = Turn(question, answer.answer, request.call, answer.plan.chosen, made_from, searched)
+        self.last = answer
+        notes = self._keep(turn, asked, answer.model)
+        if answer.tokens and turn.answer and not self.options.text_only:
+            self._read_ahead(session.engine)
+        ids = self.turns[-1].ids
+        return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
+
+    def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:
+        """Read a question; return it, how many turns were folded away for it, and whether it is quoted."""
+        session, options = self.session, replace(self.options, log=self.saves and self.options.log)
+        last = self.turns[-1] if self.turns else None
+        filter = promptable(session, self.filter)
+        request = replace(read_request(session, question, filter, options, last), is_stopped=is_stopped)
+        chat = self._conversation
+        chat.pins = pinned(session, options.view, session.readable)
+        in_prompt = replace(request, conversation=chat, own=self._own())
+        if is_quoted(session, request):
+            return request, 0, True
+        engine, settings = session.engine, session.settings
+        length = options.max_tokens or settings.query_max_tokens
+        memory = min(options.memory_tokens or settings.query_memory, engine.context // 4)
+        folded = chat.fold(engine, question, engine.context - length - memory, options.system)
+        return replace(in_prompt, own=self._own()), folded, False
+
+    def _made_from(self, answer: Answer) -> frozenset[int]:
+        """Return the memories that an answer was made from, by row number: also those of earlier turns."""
+        if answer.mode == "quote":
+            return frozenset(quote.cube.n for quote in answer.quotes)
+        earlier = self._conversation.read.items()
+        used_before = {n for n, cube in earlier if used(answer.answer, cube.text)}
+        return frozenset(used_before | {item.hit.cube.n for item in answer.plan.chosen if item.found})
+
+    def _own(self) -> frozenset[int]:
+        """The stored turns that are in the prompt, by row number."""
+        ids = [id for turn in self._conversation.turns for id in turn.ids]
+        return frozenset(queries.by_ids(self.session.vault.connection, ids).values()) if ids else frozenset()
+
+    def _drop_unusable(self) -> None:
+        """Take out of the prompt the turns that were made from a memory that may not be used any more.
+
+        It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
+        """
+        session, chat = self.session, self._conversation
+        read = chat.read
+        if not read and not any(turn.ids for turn in chat.turns):
+            return
+        db, ids = session.vault.connection, [id for turn in chat.turns for id in turn.ids]
+        fit = {*queries.filter_ids(db, [*read], now=session.now(), filter=promptable(session, Filter()))}
+        now, there = queries.by_rowid(db, [*fit]), queries.by_ids(db, ids)
+        fit = {n for n in fit if n in now and now[n].version == read[n].version}
+        lost = {
+            turn.number
+            for turn in chat.turns
+            if any(item.hit.cube.n not in fit for item in turn.chosen) or not there.keys() >= {*turn.ids}
+        }
+        if lost:
+            self._take_out(lost)
+
+    # --- the model's cache -----------------------------------------------------------------------------
+
+    def _read_ahead(self, engine: Engine) -> None:
+        """Start to read the answer that was just written, for the next turn."""
+        chat = self._conversation
+        prompt = chat.prompt(engine, "", (), self.options.system)
+        whole = len(prompt.prefix) - len(prompt.prefix) % engine.batch
+        if engine.unfit or whole <= engine.held(prompt.prefix[: whole + 1]):
+            return
+        self._ahead = _ReadAhead(engine, prompt.prefix[:whole])
+
+    def _stop_reading_ahead(self) -> int:
+        """Wait until no thread uses the engine; return how many tokens it has read."""
+        ahead, self._ahead = self._ahead, None
+        return ahead.finish() if ahead else 0
+
+    def _clear_cache(self) -> None:
+        """Forget what the model has in its cache."""
+        self._stop_reading_ahead()
+        self.session.clear_cache()
+
+    # --- storing ---------------------------------------------------------------------------------------
+
+    def _keep(self, turn: Turn, asked: int, model: str) -> list[str]:
+        """Add a turn to the chat, and store it if the chat is stored. Returns notes."""
+        self._count += 1
+        turn = replace(turn, number=self._count)
+        caller = self.session.principal.partition(":")[2]
+        self._say(turn, turn.question, asked, caller, "user")
+        if turn.answer:
+            self._say(turn, turn.answer, self.session.now(), model or "memos", "assistant")
+            self._conversation.turns.append(turn)
+        self.turns.append(turn)
+        return self._store() if self.saves else []
+
+    def _say(self, turn: Turn, text: str, time: int, author: str, role: str) -> None:
+        is_answer = role == "assistant"
+        at, title = 2 * (turn.number - 1) + is_answer, f"Chat {show_time(self._begun)[:16]}"
+        draft = turn_draft(text, at, self.id, title=title, time=time, author=author, role=role)
+        self._waiting.append(_Waiting(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
+
+    def _store(self) -> list[str]:
+        """Store the turns that wait; return notes. What cannot be stored now waits for the next turn."""
+        waiting = self._waiting
+        try:
+            ids, notes = store_turns(
+                self.session, self.address, [each.draft for each in waiting],
+                [each.made_from for each in waiting],
+            )  # fmt: skip
+        except UsageError as error:  # a secret, where they are refused: it is never stored
+            self._waiting = []
+            return [f"this turn is not stored: {error}"]
+        except (MemosError, OSError) as error:
+            return [f"this turn is not stored yet: {error}"]
+        self._waiting = []
+        named: dict[int, tuple[str, ...]] = {}
+        for each, id in zip(waiting, ids, strict=True):
+            named[each.turn] = (*named.get(each.turn, ()), id)
+        for turns in (self.turns, self._conversation.turns):
+            turns[:] = [replace(turn, ids=named.get(turn.number, turn.ids)) for turn in turns]
+        return notes
+
+    def save(self) -> int:
+        """Store the chat so far, and what follows. Returns how many turns are stored now.
+
+        Raises MemosError if they cannot be stored; then nothing changes."""
+        self.session.access.require_writer()
+        if self._waiting and (notes := self._store()) and self._waiting:
+            raise MemosError(notes[0], "free the vault, and type /save again")
+        self.saves = True
+        return sum(bool(turn.ids) for turn in self.turns)
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    def new(self) -> None:
+        """Start another chat. The model keeps what both begin with."""
+        self._stop_reading_ahead()
+        self._begun = self.session.now()
+        self.id = new_ulids(self._begun, 1)[0]
+        self._conversation = Conversation()
+        self.turns, self._waiting, self._count, self.last = [], [], 0, None
+
+    def remember(self, text: str) -> Saved:
+        """Store ``text`` as a memory."""
+        return save(self.session, text, "memos-chat", "fact", "", NewMemoryFields(), "")
+
+    def find(self, what: str) -> tuple[str, ...]:
+        """Return the ids of what ``/forget`` names: the last turn (""), this ``chat``, a source, or an id."""
+        if what == "":
+            return tuple(id for turn in self.turns[-1:] for id in turn.ids)
+        if what == "chat":
+            stored = select(self.session, Filter(source=self.address, states=STATES))
+            return tuple(cube.id for cube in stored if cube.type == "dialogue")
+        named = what.strip("[]")
+        chosen = self.last.plan.chosen if self.last else ()
+        found = tuple(item.hit.cube.id for item in chosen if named == str(item.label))
+        if not found and named.isdecimal() and len(named) < 4:
+            raise UsageError(f"the last answer has no source [{named}]", "/sources lists them")
+        return found or (what,)
+
+    def forget(self, what: str) -> tuple[tuple[Forgotten, ...], list[Turn]]:
+        """Forget the last turn (""), this ``chat``, a source of the last answer by its number, or an id.
+
+        Answers that were made from a memory go with it, and so do their turns, from here and from the model's
+        cache. Returns what was deleted from the vault, and the turns that are gone.
+        """
+        ids = self.find(what)
+        gone = [self._forget(ids)] if ids else []
+        cubes = [cube for each in gone for cube in each.cubes]
+        numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
+        away = [turn for turn in self.turns if turn.made_from & numbers or lost & {*turn.ids}]
+        if what in ("", "chat"):
+            away = self.turns[-1:] if not what else [*self.turns]
+        rest = [id for turn in away for id in turn.ids if id not in lost]
+        if rest:  # the question reveals what was forgotten
+            gone.append(self._forget(rest))
+        self._waiting = [each for each in self._waiting if each.turn not in {t.number for t in away}]
+        self._take_out({turn.number for turn in away})
+        self._clear_cache()
+        return tuple(gone), away
+
+    def _forget(self, ids: Sequence[str]) -> Forgotten:
+        return forget(self.session, ids, None, dry_run=False)
+
+    def _take_out(self, numbers: set[int]) -> None:
+        """Take turns out of the prompt and of what follow-up questions are searched with."""
+        self.turns = [turn for turn in self.turns if turn.number not in numbers]
+        if numbers:
+            self._conversation.cut(numbers)
+            self.last = None
+            self._clear_cache()
+
+    def use_model(self, name: str) -> str:
+        """Change the model, return its name. Raises ModelUnfit; the old one stays then."""
+        self._stop_reading_ahead()
+        self.session.use_reader(name)
+        if self.session.server and not self.session.server.is_local:
+            self._conversation = Conversation()  # another machine gets nothing that was said before
+        return self.session.model_name
+
+    def use_view(self, name: str) -> None:
+        """Search a view from now on, or with "" what the chat began with. Raises UsageError for no view."""
+        self.filter = view(self.session, name) if name else Filter()
+        self.options = replace(self.options, view=name)
+
+    def close(self) -> None:
+        """Wait for the model, and store what waits."""
+        self._stop_reading_ahead()
+        if self.saves and self._waiting:
+            self._store()
+
+    def __enter__(self) -> Chat:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def may_save(session: Session) -> str:
+    """Return why a chat cannot be stored in a vault; "" if it can."""
+    try:
+        session.access.require_writer()
+    except MemosError as error:
+        return str(error)
+    return "the vault is read-only" if session.vault.connection.is_immutable else ""

@@ -1,0 +1,119 @@
+"""The turns of ``memos chat`` as memories: how they are stored, and when one is evidence.
+
+A chat is a dialogue, like an imported one: its source is ``memos-chat:ID``, each question and each answer is
+a turn with its speaker, time and position. What a model has answered comes from memories: it is no source
+beside them, and is linked to them, so that it is forgotten with any of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memos_cli.cube import Cube, Draft, Origin, Span
+from memos_cli.errors import Locked, Unwritable
+from memos_cli.infrastructure.memories import links, queries
+from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.infrastructure.storage.fulltext import content_words
+from memos_cli.interface.ask.question_parser import read_question
+from memos_cli.interface.ingest.ingest import finish
+from memos_cli.interface.ingest.ingestion import Ingestion
+from memos_cli.interface.options import IngestOptions
+from memos_cli.interface.redaction.redaction import cover, guard
+from memos_cli.operation.search.ranking import side_of
+
+if TYPE_CHECKING:
+    from memos_cli.interface.ask.request import Request
+    from memos_cli.interface.session import Session
+
+_AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
+
+
+def no_evidence(cube: Cube, request: Request) -> str:
+    """Return why a turn of a chat cannot answer a question; "" if it can, and for every other memory.
+
+    An answer can where the question is about what was answered: "what did you recommend?"
+    """
+    if cube.n in request.own:
+        return "a turn of this conversation, which is in the prompt"
+    if cube.type != "dialogue" or not (cube.source or "").startswith(CHAT):
+        return ""
+    if cube.role == "assistant":
+        return "" if side_of(request.question) == "assistant" else "an answer of a chat, which is no source"
+    return "a question of a chat" if _asks(cube.text) or _repeats(cube.text, request.question) else ""
+
+
+def _asks(text: str) -> bool:
+    """Return whether a turn asks, or orders a list or a summary, and tells nothing after that."""
+    question = _AFTER_QUESTION.match(text)
+    if question is not None:
+        return len(content_words(text[question.end() :])) <= 1
+    return read_question(text, now=0).intent != "recall"
+
+
+def _repeats(text: str, question: str) -> bool:
+    """Return whether a turn says nothing but what is asked now, as a question without its mark does."""
+    return _words(text) <= _words(question)
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in content_words(text)}
+
+
+def store_turns(
+    session: Session, chat: str, turns: Sequence[Draft], made_from: Sequence[Sequence[int]]
+) -> tuple[list[str], list[str]]:
+    """Store turns of the chat with the address ``chat``; return their ids, and notes.
+
+    ``made_from`` are the memories that each was made from, by row number. Secrets are treated as in an
+    ingest. Raises UsageError for a secret if they are refused, and MemosError if the vault cannot be written.
+    """
+    policy = session.settings.ingest_secrets
+    drafts = [_guarded(each, policy) for each in turns]
+    job = Ingestion(
+        session.vault, IngestOptions(quarantine=session.settings.ingest_quarantine),
+        principal=session.principal, clock=session.now, max_bytes=1 << 62, on_source=lambda uri: None,
+        on_drafts=lambda count: None,
+    )  # fmt: skip
+    ids = job.append(drafts, Origin(chat, "chat", "", sum(len(each.text) for each in drafts)))
+    notes = ["masked text that looks like a secret"] if any(each.masked for each in drafts) else []
+    try:
+        _link(session, ids, made_from)
+        notes += finish(session, job, embed=True, on_vectors=lambda count: None, compare=False).notes
+    except (Locked, Unwritable, OSError) as error:  # the text is durable
+        notes.append(f"stored, but without a vector: {error}; run `memos embed`")
+    return ids, notes
+
+
+def _guarded(draft: Draft, policy: str) -> Draft:
+
+    text, level = guard(draft.text, policy)
+    return replace(
+        draft, text=text, title=cover(draft.title, policy), sensitivity=level, masked=text != draft.text
+    )
+
+
+def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int]]) -> None:
+    """Link the turns to what they were made from, so that they are forgotten with it."""
+    with session.vault.change(session.principal, session.now()) as change:
+        stored = queries.by_ids(change.db, ids)
+        for id, sources in zip(ids, made_from, strict=True):
+            there = queries.by_rowid(change.db, [*sources])
+            for n in there if id in stored else ():
+                links.add(change, stored[id], "derived_from", n)
+
+
+def turn_draft(text: str, at: int, ref: str, *, title: str, time: int, author: str, role: str) -> Draft:
+    """Return a turn at the position ``at`` of its chat."""
+    return Draft(
+        text,
+        Span(at, at),
+        type="dialogue",
+        title=title,
+        ref=f"{ref}/{at}",
+        time=time,
+        author=author,
+        role=role,
+    )

@@ -1,0 +1,87 @@
+"""Search for a question that depends on what was said before it: "and when was that?"
+
+A question with few topics of its own is searched three times: alone, after the question before it, and
+after the answer before it. A memory counts as its best search says; but one that only the earlier words lead
+to must have something to do with the new question too, if that has a topic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from memos_cli.infrastructure.storage.fulltext import query_terms
+from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.results import SearchResult
+
+if TYPE_CHECKING:
+    from memos_cli.cube import Filter, Hit, MemoryCall
+    from memos_cli.interface.session import Session
+    from memos_cli.operation.ask.conversation import Turn
+
+LITTLE = 2
+"""Topics up to which a question may depend on what was said before."""
+NEAR = 0.2
+"""Least relevance to the question alone of a memory that only the earlier words lead to."""
+_WEIGHTS = (1.0, 0.7)
+"""What scores count for after the question before, and after its answer, which may have said more."""
+_REMEMBERED = 300
+"""Characters of an earlier text that join a search: more would drown the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What a question follows: earlier texts that join its search."""
+
+    texts: tuple[str, ...]
+    has_topic: bool
+    """Whether the question itself has a topic."""
+
+
+def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]:
+    """Return what a question asks for after ``last``, and what its search needs of that.
+
+    Without a topic of its own, it has the topics of the question before it, and its time unless it names one.
+    """
+    if len(call.topics) > LITTLE:
+        return call, None
+    texts = tuple(text[-_REMEMBERED:] for text in (last.searched, last.answer) if text.strip())
+    follows = Follows(texts, bool(call.topics))
+    if call.topics or not last.call.topics:
+        return call, follows
+    if not call.when:
+        before = last.call
+        call = replace(
+            call, after=before.after, before=before.before, when=before.when, forward=before.forward
+        )
+    return replace(call, topics=last.call.topics, types=call.types or last.call.types), follows
+
+
+def retrieve_after(
+    session: Session, sought: str, call: MemoryCall, follows: Follows | None, *, filter: Filter, k: int
+) -> SearchResult:
+    """Return the ``k`` best memories for the words ``sought``, said after what they follow."""
+    alone = retrieve(session, sought, call, filter=filter, k=k, aside=call.when)
+    if follows is None:
+        return alone
+    # Words of a question without a topic lead anywhere.
+    best = {hit.cube.n: hit for hit in alone.hits} if follows.has_topic else {}
+    near = {n for n, hit in best.items() if hit.relevance >= NEAR}
+    topics = _terms(*call.topics)
+    for text, weight in zip(follows.texts, _WEIGHTS, strict=False):
+        for hit in retrieve(session, f"{text} {sought}", call, filter=filter, k=k, aside=call.when).hits:
+            n = hit.cube.n
+            if follows.has_topic and n not in near and not topics & _terms(hit.cube.text):
+                continue
+            if n not in best or hit.relevance > best[n].relevance:
+                known = best[n].score if n in best else 0.0
+                best[n] = replace(hit, score=round(max(weight * hit.score, known), 4))
+    return replace(alone, hits=tuple(sorted(best.values(), key=_order)[:k]))
+
+
+def _terms(*texts: str) -> set[str]:
+    return {term.text for text in texts for term in query_terms(text)}
+
+
+def _order(hit: Hit) -> tuple[float, float, int]:
+    return -hit.score, -hit.relevance, hit.cube.n
