@@ -72,6 +72,8 @@ class Session:
         self._ask, self.warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
+        self.by_words = False
+        """Whether to search by words alone, because there is no time to open the embedder."""
         self._pace: Throughput | None = None
 
     def now(self) -> int:
