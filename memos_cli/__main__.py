@@ -14,9 +14,10 @@ def main() -> None:
         return
     if "hook" in sys.argv:  # its deadline counts from now, before anything else is loaded
         from memos_cli.cli.hook_guard import event_of, guard
+        from memos_cli.cli.process_age import process_age
 
         if event := event_of(sys.argv[1:]):
-            guard(event, _run)
+            guard(event, _run, process_age())
     _run()
 
 

@@ -17,8 +17,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from memos_cli.cli.process_age import process_age
-
 EVENTS = ("start", "prompt", "stop", "end", "compact")
 SWITCH = "MEMOS_HOOKS"
 _OFF = ("off", "0", "no", "false")
@@ -34,8 +32,8 @@ _WITH_VALUE = ("--vault", "--as", "--view")
 
 _channel = -1
 """In the child, where it reports; -1 in other processes."""
-_end = 0.0
-"""When the deadline is, as ``time.monotonic``."""
+_started = _end = 0.0
+"""When this call began and when its deadline is, as ``time.monotonic``."""
 
 
 def event_of(arguments: Sequence[str]) -> str:
@@ -53,33 +51,37 @@ def event_of(arguments: Sequence[str]) -> str:
     return names[1] if names[:1] == ["hook"] and names[-1] in EVENTS else ""
 
 
-def guard(event: str, work: Callable[[], object]) -> None:
-    """Run ``work`` in a child, print what it reports, and exit with 0; do nothing in that child."""
+def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
+    """Run ``work`` in a child, print what it reports, and exit with 0; do nothing in that child.
+
+    ``age`` is how many seconds ago this call began.
+    """
+    global _started
     if _channel >= 0:
         return
     if os.environ.get(SWITCH, "").strip().lower() in _OFF:
         sys.exit(0)
-    started = time.monotonic() - process_age()
+    _started = time.monotonic() - age
     try:
-        told = _told_in_time(event, work, started)
+        told = _told_in_time(event, work)
     except (OSError, KeyboardInterrupt):
         sys.exit(0)
     text = str(told.get("text") or "")
     is_late = not told.get("is_done")
     if not is_late and text:
         _print(text)
-    _log(told, event, time.monotonic() - started, is_late=is_late)
+    _log(told, event, time.monotonic() - _started, is_late=is_late)
     sys.exit(0)
-
-
-def seconds_for(event: str, at_prompt: float) -> float:
-    """Return the seconds that an event may take, with the setting ``hook.deadline`` for a prompt."""
-    return at_prompt if event == "prompt" else max(at_prompt, _SECONDS.get(event, _OTHERS))
 
 
 def seconds_left() -> float:
     """Return the seconds until the deadline."""
     return _end - time.monotonic()
+
+
+def seconds_used() -> float:
+    """Return the seconds since this call began."""
+    return time.monotonic() - _started
 
 
 def report(**told: object) -> None:
@@ -92,21 +94,21 @@ def report(**told: object) -> None:
         return
     if "seconds" in told:
         seconds = float(str(told["seconds"]))
-        _end = time.monotonic() - process_age() + seconds - _LEAVING
+        _end = _started + seconds - _LEAVING
         signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
     with suppress(OSError):  # the parent has left
         os.write(_channel, json.dumps(told).encode() + b"\n")
 
 
-def _told_in_time(event: str, work: Callable[[], object], started: float) -> dict[str, Any]:
+def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
     """Return what the child has told until it was done, or until the deadline; then the child is ended."""
     global _end
     reading, writing = os.pipe()
-    _end = started + _SECONDS.get(event, _OTHERS) - _LEAVING
+    _end = _started + _first_deadline(event) - _LEAVING
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _run(work, writing)
+        _run(event, work, writing)
     os.close(writing)
     told, line = dict[str, Any](), b""
     try:
@@ -119,7 +121,7 @@ def _told_in_time(event: str, work: Callable[[], object], started: float) -> dic
             for each in lines:
                 told.update(json.loads(each))
             if "seconds" in told:
-                _end = started + float(told.pop("seconds")) - _LEAVING
+                _end = _started + float(told.pop("seconds")) - _LEAVING
     finally:
         os.close(reading)
         if not told.get("is_done"):
@@ -128,7 +130,16 @@ def _told_in_time(event: str, work: Callable[[], object], started: float) -> dic
     return told
 
 
-def _run(work: Callable[[], object], channel: int) -> NoReturn:
+def _first_deadline(event: str) -> float:
+    """Return the seconds for an event, as far as they are known before the settings are read."""
+    usual = _SECONDS.get(event, _OTHERS)
+    with suppress(ValueError):
+        named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
+        return min(named, usual) if event == "prompt" else usual
+    return usual
+
+
+def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
     """Do the work in the child, apart from the streams of the agent."""
     global _channel
     try:
@@ -142,6 +153,7 @@ def _run(work: Callable[[], object], channel: int) -> NoReturn:
         if not is_verbose:
             os.dup2(null, 2)
             sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+        _tell_settings(event)
         work()
     except SystemExit:
         pass
@@ -150,6 +162,19 @@ def _run(work: Callable[[], object], channel: int) -> NoReturn:
     finally:
         report(is_done=True)
         os._exit(0)
+
+
+def _tell_settings(event: str) -> None:
+    """Tell the parent the deadline and the log, before anything that takes long."""
+    from memos_cli.errors import MemosError
+    from memos_cli.interface.hooks.log import prepare_log
+    from memos_cli.settings import load_settings
+
+    with suppress(MemosError):  # it is reported when the command loads them
+        report(log=str(prepare_log() or ""))
+        at_prompt = load_settings()[0].hook_deadline
+        usual = _SECONDS.get(event, _OTHERS)
+        report(seconds=at_prompt if event == "prompt" else max(at_prompt, usual))
 
 
 def _print(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.context import State
-from memos_cli.cli.hook_guard import report, seconds_for, seconds_left
+from memos_cli.cli.hook_guard import report, seconds_left, seconds_used
 from memos_cli.cli.options import View, arg, opt
 from memos_cli.cli.program_settings import ShowOnly, note_rest, options_given, print_change
 from memos_cli.errors import UsageError
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Caller = Annotated[
     str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: auto, by what it sends.")
 ]
-_RECORDING = 0.1
-"""Seconds that are left for the rest when a lock is waited for."""
+_WAIT = 0.5
+"""The share of the time that is left in which a lock is waited for."""
 AgentName = Annotated[str, arg("AGENT", "claude, codex, gemini or cursor.")]
 SettingsFile = Annotated[
     str, opt("--file FILE", "Edit this file, such as a project's .claude/settings.json.")
@@ -183,14 +183,11 @@ def _last(found: Status) -> str:
 
 def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     """Tell the guard of this call, and return it with the settings. Raises MemosError."""
+    from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
     from memos_cli.settings import load_settings
 
     settings, _ = load_settings(state.flags)
-    report(seconds=seconds_for(event, settings.hook_deadline))
-    from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
-    from memos_cli.interface.hooks.log import prepare_log
-
-    report(log=str(prepare_log() or ""), agent="" if name == "auto" else name)
+    report(agent="" if name == "auto" else name)
     if sys.stdin.isatty():
         raise UsageError("an agent runs this command, and writes JSON to it", "memos hook install AGENT")
     call = read_call(event, name, sys.stdin.buffer.read(MOST_BYTES + 1), os.environ)
@@ -207,7 +204,8 @@ def _recall(state: State, event: str, name: str) -> None:
     memos = _open(settings)
     try:
         if event == "prompt":
-            text = recall.for_prompt(memos, call.prompt, state.view, settings.hook_tokens, seconds_left)
+            times = recall.Times(seconds_used, seconds_left)
+            text = recall.for_prompt(memos, call.prompt, state.view, settings.hook_tokens, times)
         else:
             text = recall.for_project(memos, call.project, state.view, settings.hook_tokens)
         if text:
@@ -220,7 +218,7 @@ def _open(settings: Settings) -> Memos:
     """Open the vault, with nobody to ask for a passphrase; wait for a lock only while there is time."""
     from memos_cli.interface.memory import Memos
 
-    wait = min(settings.lock_timeout, max(seconds_left() - _RECORDING, _RECORDING))
+    wait = min(settings.lock_timeout, max(0.0, _WAIT * seconds_left()))
     memos = Memos(replace(settings, lock_timeout=wait))
     memos.vault  # noqa: B018 (opens it)
     return memos

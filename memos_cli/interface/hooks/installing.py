@@ -64,7 +64,7 @@ def install(agent: Agent, options: Sequence[str], file: Path, *, dry_run: bool) 
                     text = json_text.take(text, (*places[0], "args"))
                 continue
             handler = agent.handler(event, command)
-            count = len(_load(text).get(_HOOKS, {}).get(name) or ())
+            count = len((_load(text).get(_HOOKS) or {}).get(name) or ())
             text = json_text.put(
                 text, (_HOOKS, name, count), {_HOOKS: [handler]} if agent.is_grouped else handler
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from memos_cli.interface.mcp.budget import cut, tokens_of
 from memos_cli.interface.projects import TAG
 from memos_cli.interface.recalled import fence
 from memos_cli.interface.selection import pinned, promptable, select
+from memos_cli.operation.search.sentences import split_sentences
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ _SHORT = 600
 """Characters of a text that is shown from its beginning, wherever it matches."""
 _MOST = 8
 """Memories that answer one prompt, at most."""
+_ENDS, _PROSE = 2, ("sentence", "item")
+"""Sentences at each end of a prompt that are searched for by themselves, and what counts as one."""
 _RECENT = 12
 """Memories of a project that are told at the start of a session, and turns or passages besides."""
 _PASSAGES = 4
 _LARGE = 100_000
 """Tokens of a plan that leaves out nothing for lack of room: what fits is decided here."""
-_OPENING, _RECORDING = 0.3, 0.15
-"""Seconds that must be left to open an embedder, and to search with it and record what is told."""
+_RECORDING = 0.3
+"""What it takes to search with an open embedder and to record what is told, as a share of the time until the
+memories are found by words: how busy the machine is slows all of it alike."""
 _SAID = ("dialogue", "document")
 """Types of what was said or written: many, and seldom worth knowing without a question."""
 _HIDDEN = {code: " " for code in (*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029)}
@@ -46,21 +50,40 @@ _HIDDEN |= dict.fromkeys(
 """Control characters; letters that a person does not see, or that show a text in another order."""
 
 
-def for_prompt(memos: Memos, prompt: str, view: str, tokens: int, left: Callable[[], float]) -> str:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The seconds that a call has used, and those that are left."""
+
+    used: Callable[[], float]
+    left: Callable[[], float]
+
+
+def for_prompt(memos: Memos, prompt: str, view: str, tokens: int, times: Times) -> str:
     """Return the memories that are relevant to a prompt, marked, and at most ``tokens``; "" if none are.
 
-    ``left`` tells how many seconds there are: with enough of them it also searches by meaning. No language
-    model is opened.
+    With enough time left it also searches by meaning. No language model is opened.
     """
     if not prompt:
         return ""
     filter = memos.view(view) if view else Filter()
+
+    def search() -> list[Hit]:
+        best: dict[int, Hit] = {}
+        for number, asked in enumerate(_parts(prompt)):
+            if number and times.left() < _RECORDING * times.used():
+                break
+            plan = memos.context(asked, filter=filter, tokens=_LARGE, view=view)
+            for hit in _relevant(memos, plan):
+                known = best.get(hit.cube.n)
+                best[hit.cube.n] = hit if known is None or hit.relevance > known.relevance else known
+        return sorted(best.values(), key=lambda hit: -hit.relevance)[:_MOST]
+
     memos.by_words = True
-    plan = memos.context(prompt, filter=filter, tokens=_LARGE, view=view)
-    if _open_embedder(memos, prompt, left):
+    hits = search()
+    if _open_embedder(memos, prompt, times):
         memos.by_words = False
-        plan = memos.context(prompt, filter=filter, tokens=_LARGE, view=view)
-    return _tell(memos, ((hit.cube, _best(hit)) for hit in _relevant(memos, plan)), tokens)
+        hits = search()
+    return _tell(memos, ((hit.cube, _best(hit)) for hit in hits), tokens)
 
 
 def for_project(memos: Memos, project: str, view: str, tokens: int) -> str:
@@ -77,11 +100,22 @@ def for_project(memos: Memos, project: str, view: str, tokens: int) -> str:
     return _tell(memos, ((cube, cube.text) for cube in {each.n: each for each in found}.values()), tokens)
 
 
-def _open_embedder(memos: Memos, prompt: str, left: Callable[[], float]) -> bool:
+def _parts(prompt: str) -> list[str]:
+    """Return a prompt, and if it has several sentences, also the first and the last ones by themselves.
+
+    Each sentence may be about something else; a memory that answers one of them has little of the whole.
+    """
+    said = [prompt[each.start : each.end] for each in split_sentences(prompt) if each.kind in _PROSE]
+    few = said if len(said) <= 2 * _ENDS else [*said[:_ENDS], *said[-_ENDS:]]
+    return [prompt, *few] if len(said) > 1 else [prompt]
+
+
+def _open_embedder(memos: Memos, prompt: str, times: Times) -> bool:
     """Open the embedder, if the vault has vectors and there is time; return whether it is ready in time."""
     from memos_cli.interface.ask.retrieval import has_vectors
 
-    if left() < _OPENING + _RECORDING or not has_vectors(memos):
+    used = times.used()
+    if times.left() < used or not has_vectors(memos):
         return False
     ready = []
 
@@ -92,7 +126,7 @@ def _open_embedder(memos: Memos, prompt: str, left: Callable[[], float]) -> bool
 
     opening = Thread(target=open_now, daemon=True)
     opening.start()
-    opening.join(max(0.0, left() - _RECORDING))
+    opening.join(max(0.0, times.left() - _RECORDING * used))
     return bool(ready)
 
 
@@ -104,7 +138,7 @@ def _relevant(memos: Memos, plan: Plan) -> list[Hit]:
     is_time_alone = bool(plan.call.when) and not plan.call.topics
     least = 0.0 if is_time_alone else memos.settings.query_relevance
     hits = [item.hit for item in plan.chosen if item.part != "pinned"]
-    return [hit for hit in hits if hit.relevance >= least][:_MOST]
+    return [hit for hit in hits if hit.relevance >= least]
 
 
 def _best(hit: Hit) -> str:
