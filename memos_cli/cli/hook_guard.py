@@ -135,7 +135,7 @@ def _first_deadline(event: str) -> float:
     usual = _SECONDS.get(event, _OTHERS)
     with suppress(ValueError):
         named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
-        return min(named, usual) if event == "prompt" else usual
+        return named if event == "prompt" else max(named, usual)
     return usual
 
 
@@ -182,7 +182,7 @@ def _print(text: str) -> None:
         sys.stdout.buffer.write(f"{text}\n".encode())
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):  # the agent has closed it
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
 
 
 def _log(told: dict[str, Any], event: str, seconds: float, *, is_late: bool) -> None:

@@ -43,8 +43,9 @@ class Hooks:
     @property
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log, the last one first."""
-        (file,) = (self.shell.folder / "home").rglob("hooks.jsonl")
-        return [json.loads(line) for line in reversed(file.read_text().splitlines())]
+        files = (self.shell.folder / "home").rglob("hooks.jsonl")
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        return [json.loads(line) for line in reversed(lines)]
 
     @property
     def project(self) -> Path:

@@ -43,7 +43,9 @@ _RECORDING = 0.3
 memories are found by words: how busy the machine is slows all of it alike."""
 _SAID = ("dialogue", "document")
 """Types of what was said or written: many, and seldom worth knowing without a question."""
-_HIDDEN = {code: " " for code in (*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029)}
+_HIDDEN: dict[int, str | None] = dict.fromkeys(
+    [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029], " "
+)
 _HIDDEN |= dict.fromkeys(
     [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, *range(0xE0000, 0xE0080)]
 )

@@ -32,5 +32,7 @@ def start(command: Sequence[str]) -> None:
     """Start a command that nobody waits for, at a low priority."""
     with suppress(OSError):
         os.nice(_NICE)  # of this process, which ends now, and so of the command
-    streams = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")}
-    subprocess.Popen(list(command), cwd="/", start_new_session=True, **streams)
+    null = subprocess.DEVNULL
+    subprocess.Popen(
+        list(command), cwd="/", start_new_session=True, stdin=null, stdout=null, stderr=null
+    )  # fmt: skip

@@ -110,8 +110,8 @@ def locked(vault: Path, how: str) -> Iterator[None]:
     """Hold a vault as another process: its lock file, or its database."""
     script = {
         "file": "import fcntl, sys; f = open(sys.argv[1] + '/lock', 'a'); fcntl.flock(f, fcntl.LOCK_EX)",
-        "database": "import sqlite3, sys; d = sqlite3.connect(sys.argv[1] + '/memos.db', isolation_level=None)"
-        "; d.execute('BEGIN EXCLUSIVE')",
+        "database": "import sqlite3, sys; d = sqlite3.connect(sys.argv[1] + '/memos.db')"
+        "; d.isolation_level = None; d.execute('BEGIN EXCLUSIVE')",
     }[how]
     command = [sys.executable, "-c", f"{script}; print(flush=True); sys.stdin.read()", str(vault)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -129,7 +129,8 @@ def test_a_locked_vault_gives_nothing(hooks: Hooks, how: str, deadline: str) -> 
     with locked(hooks.shell.vault, how):
         result = hooks.shell.process("hook", "prompt", stdin=data, env={"MEMOS_HOOK_DEADLINE": deadline})
         assert (result.out, result.err) == ("", "")
-        assert hooks.log[0]["outcome"] in ("late", "failed") and hooks.log[0]["characters"] == 0
+        assert {row["outcome"] for row in hooks.log} <= {"late", "failed"}
+        assert not any(row["characters"] for row in hooks.log)
     assert PORT in hooks.told("prompt", hooks.asking())
 
 
