@@ -62,6 +62,9 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
     if os.environ.get(SWITCH, "").strip().lower() in _OFF:
         sys.exit(0)
     _started = time.monotonic() - age
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
+        sys.exit(0)
     try:
         told = _told_in_time(event, work)
     except (OSError, KeyboardInterrupt):
@@ -100,8 +103,23 @@ def report(**told: object) -> None:
         os.write(_channel, json.dumps(told).encode() + b"\n")
 
 
+def detach() -> None:
+    """In the child: go on when the agent, or this call's deadline, has ended the parent."""
+    if _channel < 0:
+        return
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    with suppress(OSError):
+        os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)  # who waits for the end of the input's reader waits no longer
+    report(is_detached=True)
+
+
 def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
-    """Return what the child has told until it was done, or until the deadline; then the child is ended."""
+    """Return what the child has told until it was done, or until the deadline.
+
+    Then the child is ended, unless it is detached.
+    """
     global _end
     reading, writing = os.pipe()
     _end = _started + _first_deadline(event) - _LEAVING
@@ -124,7 +142,7 @@ def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
                 _end = _started + float(told.pop("seconds")) - _LEAVING
     finally:
         os.close(reading)
-        if not told.get("is_done"):
+        if not told.get("is_done") and not told.get("is_detached"):
             with suppress(OSError):
                 os.kill(child, signal.SIGKILL)
     return told
@@ -189,11 +207,13 @@ def _log(told: dict[str, Any], event: str, seconds: float, *, is_late: bool) -> 
     """Add a line on this call to the log that the child has prepared."""
     if not told.get("log"):
         return
+    late = "continues" if told.get("is_detached") else "late"
+    outcome = late if is_late else "failed" if told.get("reason") else "done"
     row = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "agent": told.get("agent", ""), "event": event, "ms": round(1000 * seconds),
         "characters": 0 if is_late else len(str(told.get("text") or "")),
-        "outcome": "late" if is_late else "failed" if told.get("reason") else "done",
+        "outcome": outcome,
         "reason": told.get("reason", ""),
     }  # fmt: skip
     with suppress(OSError):

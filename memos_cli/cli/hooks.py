@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.context import State
-from memos_cli.cli.hook_guard import report, seconds_left, seconds_used
+from memos_cli.cli.hook_guard import detach, report, seconds_left, seconds_used
 from memos_cli.cli.options import View, arg, opt
 from memos_cli.cli.program_settings import ShowOnly, note_rest, options_given, print_change
 from memos_cli.errors import UsageError
@@ -188,8 +188,6 @@ def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
 
     settings, _ = load_settings(state.flags)
     report(agent="" if name == "auto" else name)
-    if sys.stdin.isatty():
-        raise UsageError("an agent runs this command, and writes JSON to it", "memos hook install AGENT")
     call = read_call(event, name, sys.stdin.buffer.read(MOST_BYTES + 1), os.environ)
     report(agent=call.agent.name)
     return settings, call
@@ -226,12 +224,13 @@ def _open(settings: Settings) -> Memos:
 
 def _keep(state: State, event: str, name: str) -> None:
     """Import the session of a call, in a process that goes on when this one ends."""
-    from memos_cli.interface.hooks import transcripts
-    from memos_cli.interface.program_files import own_command
-
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return
+    detach()  # what follows takes longer on a busy machine, and the agent may end at once
+    from memos_cli.interface.hooks import transcripts
+    from memos_cli.interface.program_files import own_command
+
     state.view = ""  # it says what an agent is told, not what is imported
     arguments = transcripts.import_arguments(call)
     transcripts.start([*own_command(), *arguments, *options_given(state)])

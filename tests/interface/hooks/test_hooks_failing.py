@@ -313,3 +313,27 @@ def test_the_import_outlives_the_hook_and_holds_none_of_its_streams(
             break
         time.sleep(0.05)
     assert done.exists()
+
+
+def test_an_import_that_takes_its_time_is_started_all_the_same(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memos_cli.cli import hook_guard
+    from memos_cli.interface.hooks import transcripts
+
+    done = hooks.shell.work / "done"
+
+    def look(call: object) -> list[str]:
+        time.sleep(1.5)
+        done.touch()
+        return ["--version"]
+
+    monkeypatch.setattr(transcripts, "import_arguments", look)
+    monkeypatch.setitem(hook_guard._SECONDS, "end", 0.5)
+    hooks.run("end", hooks.starting(), env={"MEMOS_HOOK_DEADLINE": "0.5"})
+    assert hooks.log[0]["outcome"] == "continues" and not done.exists()
+    for _ in range(600):
+        if done.exists():
+            break
+        time.sleep(0.05)
+    assert done.exists()
