@@ -23,8 +23,8 @@ _OFF = ("off", "0", "no", "false")
 _SECONDS = {"start": 3.0, "prompt": 0.8}
 """Seconds from the start of the process, until the child tells what the settings say."""
 _OTHERS = 1.0
-_LEAVING = 0.04
-"""Seconds that it takes to print and to exit."""
+_LEAVING = 0.06
+"""Seconds that it takes to print and to exit, also on a busy machine."""
 _GRACE = 1.0
 """Seconds after which a child that this process cannot end any more ends by itself."""
 _WITH_VALUE = ("--vault", "--as", "--view")
@@ -74,6 +74,8 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
     if not is_late and text:
         _print(text)
     _log(told, event, time.monotonic() - _started, is_late=is_late)
+    if age:  # a process of its own: what else Python does at the end takes time
+        os._exit(0)
     sys.exit(0)
 
 
