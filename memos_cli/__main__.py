@@ -12,6 +12,16 @@ def main() -> None:
 
         print(f"memos {__version__}")  # noqa: T201 (the whole result)
         return
+    if "hook" in sys.argv:  # its deadline counts from now, before anything else is loaded
+        from memos_cli.cli.hook_guard import event_of, guard
+        from memos_cli.cli.process_age import process_age
+
+        if event := event_of(sys.argv[1:]):
+            guard(event, _run, process_age())
+    _run()
+
+
+def _run() -> None:
     from memos_cli.cli.app import main
 
     main()

@@ -160,6 +160,19 @@ class Settings:
     query_max_tokens: int = _setting("query.max_tokens", 256, "maximum tokens of an answer", 1)
     query_log: int = _setting("query.log", 1000, "questions that are logged, for trainings; 0: none")
     query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
+    hook_deadline: float = _setting(
+        "hook.deadline",
+        0.8,
+        "seconds until a hook at a prompt gives up; at a session's start at least 3",
+        0.05,
+    )
+    hook_tokens: int = _setting("hook.tokens", 1200, "maximum tokens that a hook gives to an agent", 1)
+    hook_transcripts: str = _setting(
+        "hook.transcripts",
+        "import",
+        "what hooks do with the sessions of agents: import, or never",
+        choices=("import", "never"),
+    )
     activation_kv_type: str = _setting(
         "activation.kv_type",
         "f16",

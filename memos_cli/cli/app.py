@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from memos_cli import __version__
+from memos_cli.cli import hook_guard
 from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN, OLD
 from memos_cli.cli.context import find_damage
 from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand, nearest
@@ -25,6 +26,7 @@ from memos_cli.errors import Damaged, MemosError
 HELP = "Memory for local language models: store what you know, search it, and ask a model about it."
 _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 """Click's base class of usage errors, which Typer does not export."""
+_INTERNAL = "internal error"
 _WORDS = {
     "not a valid int range": "not a whole number",
     "not a valid int": "not a whole number",
@@ -102,6 +104,8 @@ def options(
 
 def main() -> NoReturn:
     """Run the command line. This is the one place where an exception becomes an exit code."""
+    if event := hook_guard.event_of(sys.argv[1:]):
+        hook_guard.guard(event, main)
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     _open_missing_streams()
@@ -161,8 +165,9 @@ def _fail_unexpectedly(error: Exception) -> NoReturn:
     """Report a bug of ours, with a log file that a bug report can include."""
     from memos_cli.cli.error_log import write_error_log
 
-    message = f"internal error: {type(error).__name__}: {error}"
+    message = f"{_INTERNAL}: {type(error).__name__}: {error}"
     hint = "run it again with --debug, and report the error"
+    hook_guard.report(reason=f"{_INTERNAL}: {type(error).__name__}")
     if path := write_error_log(error, sys.argv[1:], _names(typer.main.get_command(build()))):
         message += f" (details: {path})"
         hint = f"report the error with {path}; it has no text of yours"
@@ -195,6 +200,8 @@ def _fail_usage(error: Any) -> NoReturn:
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:
+    if not message.startswith(_INTERNAL):  # it may quote a memory
+        hook_guard.report(reason=message)
     if "--debug" in sys.argv:
         import traceback
 

@@ -61,6 +61,14 @@ COMMANDS: dict[str, dict[str, str]] = {
         "mcp install": "mcp:install",
         "mcp remove": "mcp:remove",
         "mcp status": "mcp:status",
+        "hook install": "hooks:install",
+        "hook remove": "hooks:remove",
+        "hook status": "hooks:status",
+        "hook start": "hooks:start",
+        "hook prompt": "hooks:prompt",
+        "hook stop": "hooks:stop",
+        "hook end": "hooks:end",
+        "hook compact": "hooks:compact",
     },
     "Access": {
         "grant": "access.grants:grant",
@@ -108,6 +116,7 @@ GROUPS = {
         "access token create agent:coder --role reader --expires 30d",
     ),
     "access task": ("List and finish the tasks of agents.", "access task done release-9"),
+    "hook": ("Give agents the right memories without being asked.", "hook install claude"),
     "bench": ("Measure on this machine, in a temporary vault.", "bench ttft"),
 }
 """The summary of each word that stands before a command, and an example."""

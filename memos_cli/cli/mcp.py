@@ -13,17 +13,17 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.options import View, arg, opt
+from memos_cli.cli.program_settings import ShowOnly, note_rest, options_given, print_change
 from memos_cli.errors import MemosError, UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.interface.mcp.clients import Change, Launch
+    from memos_cli.interface.mcp.clients import Launch
     from memos_cli.interface.memory import Memos
 
 ClientName = Annotated[
     str, arg("CLIENT", "claude-code, claude-desktop, cursor, vscode, codex, gemini, zed, goose or lm-studio.")
 ]
 SettingsFile = Annotated[str, opt("--file FILE", "Edit this file, such as a project's .mcp.json.")]
-ShowOnly = Annotated[bool, opt("--dry-run", "Show the difference, and change nothing.")]
 Quarantine = Annotated[bool, opt("--quarantine", "What agents save waits for `memos quarantine`.")]
 
 
@@ -97,19 +97,12 @@ def install(
     launch = _launch(state, quarantine=quarantine)
     chosen = clients.client_named(client)
     change = clients.install(chosen, launch, Path(file) if file else None, dry_run=dry_run)
-    _print_change(state, change, "installed", dry_run=dry_run)
+    print_change(state, "client", chosen.name, change, "installed", dry_run=dry_run)
     if state.output.json:
         return
-    note = state.output.note
     if change.changed and not dry_run:
-        note(f"{chosen.title}: {chosen.then}")
-    if not _has_vault(state):
-        note("note: there is no vault yet; make one: memos init")
-    if "MEMOS_TOKEN" in os.environ:
-        note(f"note: the token is not written; add MEMOS_TOKEN to the entry's environment in {change.file}")
-    if "--as" in launch.args:
-        who = launch.args[launch.args.index("--as") + 1]
-        note(f"note: {who} sees what it saved and what you grant it: memos grant tag:TAG {who}")
+        state.output.note(f"{chosen.title}: {chosen.then}")
+    note_rest(state, change.file, "the entry's environment", [*launch.args])
 
 
 def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
@@ -122,8 +115,9 @@ def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: S
     from memos_cli.interface.mcp import clients
 
     require_sdk()
-    change = clients.remove(clients.client_named(client), Path(file) if file else None, dry_run=dry_run)
-    _print_change(state, change, "removed", dry_run=dry_run)
+    chosen = clients.client_named(client)
+    change = clients.remove(chosen, Path(file) if file else None, dry_run=dry_run)
+    print_change(state, "client", chosen.name, change, "removed", dry_run=dry_run)
 
 
 def status(
@@ -156,43 +150,10 @@ def status(
 
 def _launch(state: State, *, quarantine: bool) -> Launch:
     """Return how a client starts the server with the options of this command line."""
-    from memos_cli.interface.mcp.clients import Launch, own_command
-    from memos_cli.settings import check_principal, load_settings, vault_folder
+    from memos_cli.interface.mcp.clients import Launch
+    from memos_cli.interface.program_files import own_command
 
-    settings, origins = load_settings(state.flags)
-    given = {each.key for each in origins if each.origin == "flag" or each.origin.startswith("MEMOS_")}
     command, *args = own_command()
-    args.append("mcp")
-    if "vault" in given:
-        args += ["--vault", str(vault_folder(settings).absolute())]
-    if "as" in given and settings.principal:
-        args += ["--as", check_principal(settings.principal)]
-    args += ["--view", state.view] if state.view else []
-    args += ["--quarantine"] if quarantine else []
+    args += ["mcp", *options_given(state), *(["--quarantine"] if quarantine else [])]
     kept = {name: os.environ[name] for name in ("MEMOS_CONFIG", "MEMOS_CACHE") if os.environ.get(name)}
     return Launch(command, tuple(args), kept)
-
-
-def _has_vault(state: State) -> bool:
-    from memos_cli.settings import load_settings, vault_folder
-
-    return (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists()
-
-
-def _print_change(state: State, change: Change, done: str, *, dry_run: bool) -> None:
-    output = state.output
-    if output.json:
-        output.record(
-            {
-                "client": change.client.name,
-                "file": str(change.file),
-                "changed": change.changed and not dry_run,
-                "diff": change.diff,
-            }
-        )
-    elif not change.changed:
-        output.text(f"nothing to change in {change.file}")
-    elif dry_run:
-        output.text(change.diff, end="")
-    else:
-        output.text(f"{done} memos in {change.file}")

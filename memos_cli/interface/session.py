@@ -77,6 +77,8 @@ class Session:
         self._ask, self.warn = ask, warn
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
+        self.by_words = False
+        """Whether to search by words alone, because there is no time to open the embedder."""
         self._pace: Throughput | None = None
         self._counts = True
         """Whether the server that answers can be asked for tokens; False once it could not."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import time as clock
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.ask.batch import Batch, answer_batch
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.inputs import read_argument, read_time
 from memos_cli.cli.options import Filters, Model, Now, arg, opt
+from memos_cli.cli.process_age import process_age
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _ANSWER = "Answer"
 """Section of the options on how the answer is written."""
-_LOADED = clock.perf_counter()
 
 
 def query(
@@ -118,13 +115,3 @@ def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
     output.notes(answer.plan.notes)
     if answer.unsupported:
         output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")
-
-
-def process_age() -> float:
-    """Return the seconds since this process started, by the kernel (Linux); else since its imports."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return clock.clock_gettime(clock.CLOCK_BOOTTIME) - started
-    except (OSError, ValueError, IndexError, AttributeError):
-        return clock.perf_counter() - _LOADED

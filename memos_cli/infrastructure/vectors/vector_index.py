@@ -176,7 +176,7 @@ def nearest(
         while True:  # some of the snapshot's rows may be gone: look further until enough are there
             numbers = snapshot.candidates(query, wanted, only)
             alive = _numbered(db, embedder, len(query), numbers)
-            if len(np.unique(alive.cubes)) >= k or len(numbers) < wanted:
+            if len({*alive.cubes.tolist()}) >= k or len(numbers) < wanted:
                 break
             wanted *= 4
         found += _best(alive, query, k, only)

@@ -12,7 +12,6 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.fulltext import query_terms
-from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.interface.ask.chat_turns import no_evidence
 from memos_cli.interface.ask.follow_up import retrieve_after
 from memos_cli.interface.lifecycle.conflicts import disputed
@@ -26,6 +25,7 @@ from memos_cli.operation.search.duplicates import find_duplicates
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
+    from memos_cli.infrastructure.storage.database import Connection
     from memos_cli.interface.ask.request import Request
     from memos_cli.interface.session import Session
     from memos_cli.models.embed.embedder import Embedder
@@ -88,7 +88,7 @@ def make_plan_for(
 
     priced_pins = list(zip(pins, count(pins), strict=True))
     db = session.vault.connection
-    vector_of = partial(vector_index.stored, db, queries.embedder_in_use(db))
+    vector_of = partial(_stored_vector, db, queries.embedder_in_use(db))
 
     # "List" and "summarize" are words of the request; a memory on the topic need not contain them.
     sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
@@ -124,6 +124,12 @@ def make_plan_for(
         return _note_disputed(plan, pairs)
 
     return _plan_in_time(choose, request, settings.query_relevance)
+
+
+def _stored_vector(db: Connection, embedder: int, cube: int) -> Floats | None:
+    from memos_cli.infrastructure.vectors import vector_index  # numpy, 70 ms: not for a search by words
+
+    return vector_index.stored(db, embedder, cube)
 
 
 def _plan_in_time(choose: Callable[..., Plan], request: Request, usual: float) -> Plan:

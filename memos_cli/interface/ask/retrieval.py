@@ -49,13 +49,18 @@ def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
     return (found.after, found.before) if found else None
 
 
+def has_vectors(session: Session) -> bool:
+    """Return whether a memory that the caller may read has a vector."""
+    vault = session.vault
+    any_vector = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
+    sees_none = vault.is_restricted and not vault.texts  # or SQLite would scan all vectors
+    return not sees_none and vault.connection.execute(any_vector).fetchone() is not None
+
+
 def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]]:
     """Return the embedder if the vault has vectors of it; else None, and a note if that limits the search."""
     # Vectors of memories that the caller may not read must not decide it.
-    vault, db = session.vault, session.vault.connection
-    any_vector = "SELECT 1 FROM vector v JOIN cube c ON c.n = v.cube LIMIT 1"
-    sees_none = vault.is_restricted and not vault.texts  # or SQLite would scan all vectors
-    if sees_none or not db.execute(any_vector).fetchone():
+    if session.by_words or not has_vectors(session):
         return None, ()
     from memos_cli.operation.search.embedding import row_in_use
 
@@ -63,7 +68,7 @@ def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]
         embedder = session.embedder
     except ModelUnfit as error:
         return None, (f"searched by words alone: {error}; {error.hint}",)
-    if row_in_use(db, embedder):
+    if row_in_use(session.vault.connection, embedder):
         return embedder, ()
     advice = f"run memos embed --embedder {embedder.name}"
     return None, (f"searched by words alone: the vault has no vectors of {embedder.name}; {advice}",)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube
 from memos_cli.infrastructure.derived import saved_states
-from memos_cli.interface.redaction.redaction import find_secrets, mask
 from memos_cli.operation.lifecycle.states import heat_after_use
 from memos_cli.operation.states import throughput
 
@@ -44,5 +43,7 @@ def record_use(
         made |= {state.cube: "state"} if state and restored.loaded else {}
         change.tell_reads({**(forms or {}), **made})
         if question:
+            from memos_cli.interface.redaction.redaction import find_secrets, mask
+
             masked = mask(question, find_secrets(question))
             change.log_question(masked, forms or {}, session.settings.query_log)

@@ -10,6 +10,7 @@ from typing import Any
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.ingest.sources.decoding import clean
 from memos_cli.interface.ingest.sources.pieces import read_time
+from memos_cli.interface.recalled import without_recalled
 
 LONGEST = 30_000
 """Characters of one memory; a longer text is cut into several."""
@@ -44,8 +45,11 @@ class Bundle:
     notes: list[str] = field(default_factory=list)
 
     def add(self, value: str, **known: Any) -> None:
-        """Add a draft of a text, or several if it is too long for one; none of an empty text."""
-        whole = clean(value).strip()
+        """Add a draft of a text, or several if it is too long for one; none of an empty text.
+
+        Memories that were recalled in it are left out.
+        """
+        whole = without_recalled(clean(value)).strip()
         ref = known.pop("ref", None)
         for number, start in enumerate(range(0, len(whole), LONGEST)):
             at = len(self.drafts)

@@ -24,6 +24,7 @@ from memos_cli.interface.importing.entries import (
     time,
 )
 from memos_cli.interface.ingest.sources.pieces import end_time
+from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.share.export_formats import OWN_TIME
 from memos_cli.letters import nfc
 
@@ -76,7 +77,8 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
                 time=time(about[OWN_TIME]) if OWN_TIME in about else when,
             )  # fmt: skip
             if id in earlier:
-                bundle.earlier[nfc(id)] = [was for was in earlier[id] if was.strip() and was != said]
+                before = map(without_recalled, earlier[id])
+                bundle.earlier[nfc(id)] = [was for was in before if was.strip() and was != said]
             if id and (end := end_time(record.get("expiration_date"))) is not None:
                 bundle.ends[id] = end
     yield bundle

@@ -12,6 +12,7 @@ from memos_cli.interface.ingest.ingest import finish
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.missing_vectors import count_missing
 from memos_cli.interface.options import IngestOptions
+from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.redaction.redaction import cover, guard
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def save(
 ) -> Saved:
     """Store ``text`` as one memory; see ``Memos.save``."""
     session.access.require_writer()
+    text = without_recalled(text)
     if not text.strip():
-        raise UsageError("the text is empty", "give the words to remember")
+        raise UsageError("the text is empty", "give the words to remember, not recalled memories alone")
     for name in (*terms.tags, *filter(None, (task, title))):
         if not name.strip() or not name.isprintable():
             raise UsageError(f"{name!r} is not a valid name", "use visible characters on one line")

@@ -14,7 +14,6 @@ from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
-from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
@@ -114,6 +113,8 @@ def link_conflicts(
     mine = queries.by_rowid(db, [cube]).get(cube)
     if mine is None or mine.type in DATED_TYPES:
         return
+    from memos_cli.infrastructure.vectors import vector_index
+
     vector = vector_index.stored(db, embedder, cube)
     if vector is None:
         return

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import sysconfig
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from memos_cli.errors import MemosError, UsageError
-from memos_cli.files import read_small, replacing, write_all
+from memos_cli.errors import UsageError
 from memos_cli.interface.mcp.settings_files import (
     Entry,
     Keys,
@@ -22,12 +19,14 @@ from memos_cli.interface.mcp.settings_files import (
     remove_entry,
     set_entry,
 )
-from memos_cli.settings import home_folder
-
-NAME = "memos"
-"""The name of the entry."""
-_MOST = 64 << 20
-"""Largest settings file, in bytes: Claude Code keeps the history of projects in its own."""
+from memos_cli.interface.program_files import (
+    NAME,
+    FileChange,
+    edit_file,
+    home_path,
+    own_command,
+    read_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,6 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What an edit did to a settings file, or would do."""
-
-    client: Client
-    file: Path
-    changed: bool
-    diff: str
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """Whether a client starts the server. ``state`` is ``installed``, ``other`` (another command, or one that
     is gone), ``missing`` or ``unreadable``."""
@@ -81,29 +70,20 @@ class Status:
     detail: str = ""
 
 
-def _home(*parts: str, variable: str = "") -> Path:
-    """A path below the home folder; or the last part of it in the folder that ``variable`` names."""
-    if variable and (named := os.environ.get(variable)):
-        return Path(named).expanduser() / parts[-1]
-    if (home := home_folder()) is None:
-        raise UsageError("there is no home folder", "set HOME, or name the settings file with --file")
-    return home.joinpath(*parts)
-
-
 def _config(*parts: str) -> Path:
     """A path below the folder of settings: XDG's, or that of macOS."""
     if sys.platform == "darwin":
-        return _home("Library", "Application Support", *parts)
+        return home_path("Library", "Application Support", *parts)
     return _xdg(*parts)
 
 
 def _xdg(*parts: str) -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or _home(".config")).joinpath(*parts)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home_path(".config")).joinpath(*parts)
 
 
 def _lm_studio() -> Path:
     """Its folder moved; an old one stays where it is."""
-    new, old = _home(".lmstudio", "mcp.json"), _home(".cache", "lm-studio", "mcp.json")
+    new, old = home_path(".lmstudio", "mcp.json"), home_path(".cache", "lm-studio", "mcp.json")
     return old if old.parent.is_dir() and not new.parent.is_dir() else new
 
 
@@ -136,21 +116,21 @@ CLIENTS = {
     for client in (
         Client(
             "claude-code", "Claude Code", "json", "mcpServers",
-            lambda: _home(".claude.json", variable="CLAUDE_CONFIG_DIR"), _typed, "start a new session",
+            lambda: home_path(".claude.json", variable="CLAUDE_CONFIG_DIR"), _typed, "start a new session",
         ),
         Client(
             "claude-desktop", "Claude Desktop", "json", "mcpServers",
             lambda: _config("Claude", "claude_desktop_config.json"), _plain,
         ),
-        Client("cursor", "Cursor", "json", "mcpServers", lambda: _home(".cursor", "mcp.json"), _plain),
+        Client("cursor", "Cursor", "json", "mcpServers", lambda: home_path(".cursor", "mcp.json"), _plain),
         Client("vscode", "VS Code", "json", "servers", lambda: _config("Code", "User", "mcp.json"), _typed),
         Client(
             "codex", "Codex", "toml", "mcp_servers",
-            lambda: _home(".codex", "config.toml", variable="CODEX_HOME"), _plain, "start a new session",
+            lambda: home_path(".codex", "config.toml", variable="CODEX_HOME"), _plain, "start a new session",
         ),
         Client(
-            "gemini", "Gemini CLI", "json", "mcpServers", lambda: _home(".gemini", "settings.json"), _plain,
-            "start a new session",
+            "gemini", "Gemini CLI", "json", "mcpServers",
+            lambda: home_path(".gemini", "settings.json"), _plain, "start a new session",
         ),
         Client("zed", "Zed", "json", "context_servers", lambda: _xdg("zed", "settings.json"), _zed,
                "it starts the server by itself"),
@@ -172,17 +152,7 @@ def client_named(name: str) -> Client:
     return client
 
 
-def own_command() -> tuple[str, ...]:
-    """Return the command line that starts this very program, with an absolute path."""
-    typed = shutil.which(sys.argv[0]) if sys.argv else None
-    scripts = Path(sysconfig.get_path("scripts")) / NAME
-    for path in (Path(typed) if typed else scripts, scripts):
-        if path.name == NAME and os.access(path, os.X_OK):
-            return (str(path.absolute()),)  # a link such as that of `uv tool` outlives updates
-    return (sys.executable, "-m", "memos_cli")
-
-
-def install(client: Client, launch: Launch, file: Path | None = None, *, dry_run: bool) -> Change:
+def install(client: Client, launch: Launch, file: Path | None = None, *, dry_run: bool) -> FileChange:
     """Add the entry, or bring it up to date; what the user added to it stays. Raises MemosError."""
     wanted = client.entry(launch)
 
@@ -192,13 +162,13 @@ def install(client: Client, launch: Launch, file: Path | None = None, *, dry_run
         new = {**old, **wanted, **({env: {**old[env], **wanted[env]}} if env else {})}
         return set_entry(client.kind, text, client.keys, new)
 
-    return _edit(client, file or client.file(), edit, dry_run)
+    return edit_file(file or client.file(), edit, dry_run=dry_run)
 
 
-def remove(client: Client, file: Path | None = None, *, dry_run: bool) -> Change:
+def remove(client: Client, file: Path | None = None, *, dry_run: bool) -> FileChange:
     """Take the entry out. Raises MemosError."""
-    return _edit(
-        client, file or client.file(), lambda text: remove_entry(client.kind, text, client.keys), dry_run
+    return edit_file(
+        file or client.file(), lambda text: remove_entry(client.kind, text, client.keys), dry_run=dry_run
     )
 
 
@@ -206,7 +176,7 @@ def status(client: Client, file: Path | None = None) -> Status:
     """Return whether the client starts this program."""
     path = file or client.file()
     try:
-        entry = read_entry(client.kind, _decode(_read(path))[0], client.keys)
+        entry = read_entry(client.kind, read_text(path), client.keys)
     except NotReadable as error:
         return Status(client, path, "unreadable", str(error))
     if entry is None:
@@ -218,59 +188,6 @@ def status(client: Client, file: Path | None = None) -> Status:
         return Status(client, path, "other", f"{line[0] or 'its command'} does not exist")
     is_ours = tuple(line[: len(own_command())]) == own_command() and "mcp" in line
     return Status(client, path, "installed" if is_ours else "other", typed)
-
-
-def _edit(client: Client, file: Path, change: Callable[[str], str], dry_run: bool) -> Change:
-    """Change a settings file whole or not at all; through a link, the file that it names."""
-    target = file.resolve()
-    data = _read(target)
-    try:
-        text, encode = _decode(data)
-        new = encode(change(text))
-    except NotReadable as error:
-        raise MemosError(f"{file}: {error}", f"correct {file}, or add the entry by hand") from error
-    if new == data:
-        return Change(client, file, False, "")
-    diff = "".join(_diff(str(file), data.decode(), new.decode()))
-    if not dry_run:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        with replacing(target) as part:
-            with part.open("wb") as stream:
-                write_all(stream.fileno(), new)
-            part.chmod(mode)
-            if _read(target) != data:
-                raise MemosError(f"{file} was changed meanwhile", "run it again")
-    return Change(client, file, True, diff)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return read_small(file, _MOST)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise MemosError(f"{file}: {error.strerror or error}", f"ls -l {file}") from error
-
-
-def _decode(data: bytes) -> tuple[str, Callable[[str], bytes]]:
-    """Return the text of a file with plain line ends, and what makes bytes of a changed text."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise NotReadable(f"it is not UTF-8: {error.reason}") from error
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
-    returns = 0 < text.count("\n") == text.count("\r\n")
-    body = text.removeprefix(mark)
-
-    def encode(new: str) -> bytes:
-        return (mark + (new.replace("\n", "\r\n") if returns else new)).encode()
-
-    return (body.replace("\r\n", "\n") if returns else body), encode
-
-
-def _diff(name: str, old: str, new: str) -> Sequence[str]:
-    lines = unified_diff(old.splitlines(), new.splitlines(), name, name, n=1, lineterm="")
-    return [f"{line}\n" for line in lines]
 
 
 def as_row(found: Status) -> dict[str, Any]:

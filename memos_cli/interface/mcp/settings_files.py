@@ -6,8 +6,6 @@ are. Each edit is checked before it is given back: the new text must read as the
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,15 +13,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from memos_cli.errors import MemosError
+from memos_cli.interface import json_text
+from memos_cli.interface.json_text import NotReadable
 
 Keys = tuple[str, ...]
 """The way to an entry: the names of the tables above it, and its own."""
 Entry = dict[str, Any]
-
-
-class NotReadable(MemosError):
-    """The file is not what its name says, or has something else where the entry belongs."""
+__all__ = ["Entry", "Keys", "NotReadable", "read_entry", "remove_entry", "set_entry"]
 
 
 def read_entry(kind: str, text: str, keys: Keys) -> Entry | None:
@@ -77,151 +73,6 @@ def _is_bare(value: Any, keys: Keys) -> bool:
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return not value
-
-
-# --- JSON with comments and trailing commas ------------------------------------------------------------
-
-_STRING = r'"(?:[^"\\\n]|\\.)*"'
-_COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
-_LAST_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
-_VISIBLE = re.compile(r"[^\n]")
-_SPACE = re.compile(r"[ \t\r\n]*")
-_decode_at = json.JSONDecoder().raw_decode
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    key: str
-    start: int
-    """Of its key."""
-    value: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    start: int
-    """Of its brace."""
-    end: int
-    """Of its closing brace."""
-    members: tuple[_Member, ...]
-
-    def find(self, key: str) -> int:
-        """The number of a member, -1 if there is none. Of two with one name, the last counts."""
-        return max((n for n, member in enumerate(self.members) if member.key == key), default=-1)
-
-
-class _Json:
-    """A text, and the same text without comments and last commas: every character stands where it was."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.bare = _COMMENT.sub(lambda match: match[1] or _VISIBLE.sub(" ", match[0]), text)
-        self.plain = _LAST_COMMA.sub(lambda match: match[1] or " ", self.bare)
-        indented = re.search(r'\n([ \t]+)"', self.plain)
-        self.unit = indented[1] if indented else "  "
-
-    def object_at(self, at: int) -> _Object:
-        members = []
-        at = self._skip(at)
-        if self.plain[at : at + 1] != "{":
-            raise NotReadable("there is another value where a table belongs")
-        start, at = at, self._skip(at + 1)
-        while self.plain[at] != "}":
-            key, colon = _decode_at(self.plain, at)
-            value = self._skip(self._skip(colon) + 1)
-            _, end = _decode_at(self.plain, value)
-            members.append(_Member(key, at, value, end))
-            at = self._skip(end)
-            if self.plain[at] == ",":
-                at = self._skip(at + 1)
-        return _Object(start, at, tuple(members))
-
-    def _skip(self, at: int) -> int:
-        match = _SPACE.match(self.plain, at)
-        assert match is not None  # it also matches nothing
-        return match.end()
-
-    def layout(self, value: object, indent: str) -> str:
-        return json.dumps(value, indent=self.unit, ensure_ascii=False).replace("\n", f"\n{indent}")
-
-    def indent_of(self, at: int) -> str:
-        line = self.text[self.text.rfind("\n", 0, at) + 1 : at]
-        return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _load_json(text: str) -> Any:
-    plain = _Json(text).plain
-    try:
-        found = json.loads(plain) if plain.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise NotReadable(f"it is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise NotReadable("it is JSON, but not an object")
-    return found
-
-
-def _put_json(text: str, keys: Keys, entry: Entry) -> str:
-    source = _Json(text)
-    if not source.plain.strip():
-        above = f"{text.rstrip()}\n" if text.strip() else ""
-        return f"{above}{source.layout(_nested(keys, entry), '')}\n"
-    here = source.object_at(0)
-    for depth, key in enumerate(keys):
-        at = here.find(key)
-        rest = _nested(keys[depth + 1 :], entry)
-        if at < 0:
-            return _insert(source, here, key, rest)
-        member = here.members[at]
-        if depth == len(keys) - 1 or source.plain.startswith("null", member.value):
-            laid_out = source.layout(rest, source.indent_of(member.start))
-            return text[: member.value] + laid_out + text[member.end :]
-        here = source.object_at(member.value)
-    return text
-
-
-def _insert(source: _Json, here: _Object, key: str, value: object) -> str:
-    """Return the text with a new last member of ``here``; comments behind the one before stay with it."""
-    text, outer = source.text, source.indent_of(here.start)
-    inner = source.indent_of(here.members[0].start) if here.members else ""
-    inner = inner if len(inner) > len(outer) else outer + source.unit
-    member = f"{json.dumps(key, ensure_ascii=False)}: {source.layout(value, inner)}"
-    last = here.members[-1].end if here.members else here.start + 1
-    ends_with_comma = "," in source.bare[last : here.end]
-    comma = "," if here.members and not ends_with_comma else ""
-    member += "," * ends_with_comma
-    place = last + len(text[last : here.end].rstrip(" \t\r\n"))
-    behind = text[place : here.end]
-    behind = behind if "\n" in behind else f"\n{outer}"
-    return f"{text[:last]}{comma}{text[last:place]}\n{inner}{member}{behind}{text[here.end :]}"
-
-
-def _take_json(text: str, keys: Keys) -> str:
-    source = _Json(text)
-    here = source.object_at(0)
-    for key in keys[:-1]:
-        here = source.object_at(here.members[here.find(key)].value)
-    at = here.find(keys[-1])
-    member = here.members[at]
-    start, end = member.start, member.end
-    following = here.members[at + 1].start if at + 1 < len(here.members) else here.end
-    comma = source.bare.find(",", end, following)
-    before = source.text[:start].rstrip(" \t")
-    start = len(before) - 1 if before.endswith("\n") else start
-    if comma >= 0:
-        end = comma + 1
-    elif at > 0:
-        last = source.bare.rindex(",", 0, member.start)
-        return text[:last] + text[last + 1 : start] + text[end:]
-    if len(here.members) == 1 and not (text[here.start + 1 : start] + text[end : here.end]).strip():
-        start, end = here.start + 1, here.end
-    return text[:start] + text[end:]
-
-
-def _nested(keys: Keys, entry: Entry) -> Entry:
-    for key in reversed(keys):
-        entry = {key: entry}
-    return entry
 
 
 # --- TOML ----------------------------------------------------------------------------------------------
@@ -391,7 +242,7 @@ class _Format:
 
 
 _FORMATS = {
-    "json": _Format(_load_json, _put_json, _take_json),
+    "json": _Format(json_text.load, json_text.put, json_text.take),
     "toml": _Format(_load_toml, _put_toml, _take_toml),
     "yaml": _Format(_load_yaml, _put_yaml, _take_yaml),
 }

@@ -15,6 +15,7 @@ from memos_cli.errors import Conflict, Refused, UsageError
 from memos_cli.interface.mcp import listings, reading
 from memos_cli.interface.mcp import schemas as of
 from memos_cli.interface.mcp.answers import Answer, Asker, make_filter, readable
+from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.selection import promptable
 from memos_cli.interface.time.typed_times import read_end
 
@@ -69,7 +70,7 @@ def edit(memos: Memos, asked: of.EditArguments, asker: Asker) -> Answer:
                 "what agents write waits for a review here, and a new version cannot wait",
                 "save the new text with memory_save",
             )
-        edited = memos.edit(cube.id, text=asked.text, seen=asked.if_version)
+        edited = memos.edit(cube.id, text=without_recalled(asked.text), seen=asked.if_version)
         changed, notes = edited.changed, [*edited.notes]
     else:
         moved = (memos.archive if asked.archive else memos.restore)([cube.id])

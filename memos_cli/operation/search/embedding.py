@@ -14,7 +14,6 @@ from memos_cli.infrastructure.memories import key_values, queries
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.models.embed.embedder import Embedder
 from memos_cli.operation.search.sentences import split_sentences
 
@@ -71,6 +70,8 @@ def embed_waiting(
     of sentences where there are only those of whole texts or of other embedders, and deletes these when all
     are made.
     """
+    from memos_cli.infrastructure.vectors import vector_index  # numpy, 70 ms: not for a search by words
+
     with vault.change(principal, clock()) as change:
         row, is_of_sentences = _claim(change, embedder, renew)
     done = after = 0
@@ -92,6 +93,8 @@ def _embed_questions(
     lacking = adapters.without_vectors(vault.connection, row)
     if not lacking:
         return
+    from memos_cli.infrastructure.vectors import vector_index
+
     codes = vector_index.encode(embedder.embed([question for *_, question in lacking], query=True))
     with vault.change(principal, clock()) as change:
         adapters.put_vectors(change, row, [(*each, code) for each, code in zip(lacking, codes, strict=True)])
@@ -134,6 +137,8 @@ def _embed_part(
         nonlocal reported
         progress(count - reported)
         reported = count
+
+    from memos_cli.infrastructure.vectors import vector_index
 
     codes = iter(
         vector_index.encode(embedder.embed([text for some in cut for _, text in some], progress=tell))

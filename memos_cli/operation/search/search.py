@@ -20,8 +20,6 @@ from memos_cli.infrastructure.memories.links import Link
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.fulltext import query_terms, script_of
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.infrastructure.vectors.vector_index import Near
 from memos_cli.models.embed.embedder import DEFAULT, Embedder
 from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.lexical import Weighed, by_words, coverage, found_terms
@@ -39,7 +37,7 @@ from memos_cli.operation.search.sentence_search import score_sentences
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.vault.as_of import Snapshot
-    from memos_cli.infrastructure.vectors.vector_index import Floats
+    from memos_cli.infrastructure.vectors.vector_index import Floats, Near
 
 CANDIDATES = 150
 """How many each signal may bring, at least."""
@@ -166,7 +164,11 @@ def gather(
     pairs = queries.neighbour_turns(db, known, SESSION)
     more = {n for pair in pairs for n in pair} - set(known)
     known += queries.filter_ids(db, sorted(more), now=now, filter=filter)
-    near = vector_index.compare(db, row, vector, known) if vector is not None else {}
+    near: Mapping[int, Near] = {}
+    if vector is not None:
+        from memos_cli.infrastructure.vectors import vector_index  # numpy, 70 ms: not for a search by words
+
+        near = vector_index.compare(db, row, vector, known)
     script = script_of(question)
     candidates = tuple(
         Candidate(
@@ -243,6 +245,8 @@ def nearest_memories(
 
     Only those count that the caller may read and that pass ``filter``.
     """
+    from memos_cli.infrastructure.vectors import vector_index
+
     db = vault.connection
     allowed = queries.numbers(db, filter, now=now) if filter != Filter() else None
     if allowed is not None:

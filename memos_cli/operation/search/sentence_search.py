@@ -9,12 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Sentence
 from memos_cli.infrastructure.storage.fulltext import TOKENIZER, Term, fts_query, index_text, script_of
-from memos_cli.infrastructure.vectors.vector_index import Near
 from memos_cli.operation.search.ranking import FOREIGN_BALANCE
 from memos_cli.operation.search.sentences import split_sentences
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.vectors.vector_index import Near
 
 BALANCE = 0.6
 """What meaning counts beside words."""

@@ -111,8 +111,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key trust": (OWNER, "KEY"),
     "key distrust": (OWNER, "KEY"),
 }
-ELSEWHERE = {"bench ttft", "help", "mcp", "mcp install", "mcp remove", "mcp status"}
-"""Makes a vault of its own; opens none; is tested in tests/interface/mcp."""
+ELSEWHERE = {"bench ttft", "help", "mcp", "mcp install", "mcp remove", "mcp status"} | {
+    f"hook {name}" for name in ("install", "remove", "status", "start", "prompt", "stop", "end", "compact")
+}
+"""Makes a vault of its own; opens none; is tested in tests/interface/mcp and tests/interface/hooks."""
 KEY = "ed25519:00RpurFMxtCRPN0hTCoHH0aM_xB_nDdMmQOrzM4GSWA"
 
 

@@ -26,6 +26,7 @@ from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markd
 from memos_cli.interface.ingest.sources.text.webpage import read_html
 from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
 from memos_cli.interface.options import ReadOptions
+from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.redaction.redaction import (
     Sensitive,
     find_personal,
@@ -146,11 +147,12 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
     reader = read_lines if hints.lines else _READERS[kind]
     drafts: list[Draft] = []
     failed: list[Unreadable] = []
-    text, measure, left_out = leave_out(decoded.text, ruler(decoded))
+    is_data = kind in _WRITTEN_OTHERWISE
+    text, measure, left_out = leave_out(decoded.text, ruler(decoded), is_data=is_data)
     with count_unread() as unread:
         for result in reader(text, measure, setting):
             if isinstance(result, Draft):
-                drafts.append(result)
+                drafts += [result] if not is_data else _said(result)
             else:
                 failed.append(Unreadable(uri, result.reason))
     masked: tuple[str, ...] = ()
@@ -160,9 +162,8 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
     if secrets or hidden:  # after it: a secret is the more sensitive
         drafts, refused, masked = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
         failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*decoded.notes, *unread.notes, *masked, *(failure.reason for failure in failed[:_NOTES])]
-    if left_out:
-        notes.insert(0, left_out)
+    notes = [*left_out, *decoded.notes, *unread.notes, *masked]
+    notes += [failure.reason for failure in failed[:_NOTES]]
     if len(failed) > _NOTES:
         notes.append(f"and {len(failed) - _NOTES} more that could not be read")
     if not drafts and not failed:
@@ -178,6 +179,13 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
         notes=tuple(notes),
     )
     return Reading(origin, located, tuple(drafts), tuple(failed))
+
+
+def _said(draft: Draft) -> list[Draft]:
+    """Return a draft without memories that were recalled in it, if anything else is left."""
+    if (said := without_recalled(draft.text)) == draft.text:
+        return [draft]
+    return [replace(draft, text=said.strip())] if said.strip() else []
 
 
 def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[Sensitive]]:

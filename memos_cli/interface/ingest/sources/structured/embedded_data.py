@@ -1,4 +1,4 @@
-"""Remove pictures and other files that are embedded in a text as base64."""
+"""Remove what is no text of a source: files that are embedded as base64, and memories that were recalled."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 
 from memos_cli.cube import Span
+from memos_cli.interface.recalled import find_recalled
 
 LEAST = 1000
 """Least characters of base64 that count as a file, not a key or hash: an RSA 4096 public key has 716."""
@@ -21,39 +22,52 @@ _EMBEDDED = re.compile(f"{_URI}|{_RUN}{_TAIL}")
 _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
 
 Measure = Callable[[int, int], Span]
+Cut = tuple[int, int, str]
+"""Where something is left out, and what stands there instead."""
 
 
-def leave_out(text: str, measure: Measure) -> tuple[str, Measure, str]:
-    """Return a text without embedded files, the places of its characters in the source, and a note.
+def leave_out(text: str, measure: Measure, *, is_data: bool = False) -> tuple[str, Measure, list[str]]:
+    """Return a text without recalled memories and embedded files, the places of its characters in the source,
+    and notes.
 
     A data URI keeps its type, such as ``data:image/png``. The span of a part covers what was left out of it.
+    In data, such as JSON, the rest of the text is kept where recalled memories break off.
     """
-    if b"a" * _LINE not in text.encode("ascii", "replace").translate(_PROBE):
-        return text, measure, ""
+    notes = []
+    if recalled := find_recalled(text, to_end=not is_data):
+        text, measure, left = _without(text, measure, [(*span, "") for span in recalled])
+        notes.append(f"left out recalled memories: {left:,} characters")
+    if b"a" * _LINE in text.encode("ascii", "replace").translate(_PROBE) and (cuts := _find_files(text)):
+        text, measure, left = _without(text, measure, cuts)
+        notes.append(f"left out files embedded as base64: {len(cuts)}, {left:,} characters")
+    return text, measure, notes
+
+
+def _find_files(text: str) -> list[Cut]:
+    found = []
+    for match in _EMBEDDED.finditer(text):
+        if match["uri"] or (len(match[0]) >= LEAST and _is_mixed(match[0])):
+            found.append((match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)"))
+    return found
+
+
+def _without(text: str, measure: Measure, cuts: list[Cut]) -> tuple[str, Measure, int]:
+    """Return a text with each cut replaced, the places of its characters, and how many are gone."""
     parts: list[str] = []
     ends, shifts = [0], [0]
-    at = length = count = 0
-    for found in _EMBEDDED.finditer(text):
-        instead = found["uri"] or "(base64)"
-        blank = len(found[0]) - len(found[0].rstrip())
-        if not found["uri"] and (len(found[0]) < LEAST or not _is_mixed(found[0])):
-            continue
-        end = found.end() - blank
-        parts += (text[at : found.start()], instead)
-        length += found.start() - at + len(instead)
-        at, count = end, count + 1
+    at = length = 0
+    for start, end, instead in cuts:
+        parts += (text[at:start], instead)
+        length += start - at + len(instead)
+        at = end
         ends.append(length)
         shifts.append(end - length)
-    if not count:
-        return text, measure, ""
-    left = shifts[-1]
 
     def place(start: int, end: int) -> Span:
         first, last = (shifts[bisect_right(ends, each) - 1] for each in (start, end))
         return measure(start + first, end + last)
 
-    note = f"left out files embedded as base64: {count}, {left:,} characters"
-    return "".join((*parts, text[at:])), place, note
+    return "".join((*parts, text[at:])), place, shifts[-1]
 
 
 def _is_mixed(run: str) -> bool:

@@ -1,0 +1,226 @@
+"""Run ``memos hook EVENT`` so that an agent never waits for memory, and never fails because of it.
+
+The work is done in a child process. This one only waits: until the child reports, or until the deadline. Then
+it prints what the child reported, or nothing, and exits with 0. No lock, slow disk or busy interpreter in the
+child can hold it up. This module loads little, because it is used before all else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+EVENTS = ("start", "prompt", "stop", "end", "compact")
+SWITCH = "MEMOS_HOOKS"
+_OFF = ("off", "0", "no", "false")
+_SECONDS = {"start": 3.0, "prompt": 0.8}
+"""Seconds from the start of the process, until the child tells what the settings say."""
+_OTHERS = 1.0
+_LEAVING = 0.06
+"""Seconds that it takes to print and to exit, also on a busy machine."""
+_GRACE = 1.0
+"""Seconds after which a child that this process cannot end any more ends by itself."""
+_WITH_VALUE = ("--vault", "--as", "--view")
+"""Options that may stand before the command, and have a value."""
+
+_channel = -1
+"""In the child, where it reports; -1 in other processes."""
+_started = _end = 0.0
+"""When this call began and when its deadline is, as ``time.monotonic``."""
+
+
+def event_of(arguments: Sequence[str]) -> str:
+    """Return the event of the command line ``memos hook EVENT …``; "" for any other."""
+    if {"-h", "--help"} & {*arguments}:
+        return ""
+    names, words = list[str](), iter(arguments)
+    for word in words:
+        if word in _WITH_VALUE:
+            next(words, "")
+        elif not word.startswith("-"):
+            names.append(word)
+        if len(names) == 2:
+            break
+    return names[1] if names[:1] == ["hook"] and names[-1] in EVENTS else ""
+
+
+def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
+    """Run ``work`` in a child, print what it reports, and exit with 0; do nothing in that child.
+
+    ``age`` is how many seconds ago this call began.
+    """
+    global _started
+    if _channel >= 0:
+        return
+    if os.environ.get(SWITCH, "").strip().lower() in _OFF:
+        sys.exit(0)
+    _started = time.monotonic() - age
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
+        sys.exit(0)
+    try:
+        told = _told_in_time(event, work)
+    except (OSError, KeyboardInterrupt):
+        sys.exit(0)
+    text = str(told.get("text") or "")
+    is_late = not told.get("is_done")
+    if not is_late and text:
+        _print(text)
+    _log(told, event, time.monotonic() - _started, is_late=is_late)
+    if age:  # a process of its own: what else Python does at the end takes time
+        os._exit(0)
+    sys.exit(0)
+
+
+def seconds_left() -> float:
+    """Return the seconds until the deadline."""
+    return _end - time.monotonic()
+
+
+def seconds_used() -> float:
+    """Return the seconds since this call began."""
+    return time.monotonic() - _started
+
+
+def report(**told: object) -> None:
+    """Tell the parent a ``text`` to print, ``seconds`` and ``log`` of this call, that the work ``is_done``.
+
+    Does nothing in a process without a guard.
+    """
+    global _end
+    if _channel < 0:
+        return
+    if "seconds" in told:
+        seconds = float(str(told["seconds"]))
+        _end = _started + seconds - _LEAVING
+        signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
+    with suppress(OSError):  # the parent has left
+        os.write(_channel, json.dumps(told).encode() + b"\n")
+
+
+def detach() -> None:
+    """In the child: go on when the agent, or this call's deadline, has ended the parent."""
+    if _channel < 0:
+        return
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    with suppress(OSError):
+        os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)  # who waits for the end of the input's reader waits no longer
+    report(is_detached=True)
+
+
+def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
+    """Return what the child has told until it was done, or until the deadline.
+
+    Then the child is ended, unless it is detached.
+    """
+    global _end
+    reading, writing = os.pipe()
+    _end = _started + _first_deadline(event) - _LEAVING
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _run(event, work, writing)
+    os.close(writing)
+    told, line = dict[str, Any](), b""
+    try:
+        while not told.get("is_done") and (left := seconds_left()) > 0:
+            if not select.select([reading], [], [], left)[0]:
+                continue
+            if not (part := os.read(reading, 1 << 16)):
+                break
+            *lines, line = (line + part).split(b"\n")
+            for each in lines:
+                told.update(json.loads(each))
+            if "seconds" in told:
+                _end = _started + float(told.pop("seconds")) - _LEAVING
+    finally:
+        os.close(reading)
+        if not told.get("is_done") and not told.get("is_detached"):
+            with suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+    return told
+
+
+def _first_deadline(event: str) -> float:
+    """Return the seconds for an event, as far as they are known before the settings are read."""
+    usual = _SECONDS.get(event, _OTHERS)
+    with suppress(ValueError):
+        named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
+        return named if event == "prompt" else max(named, usual)
+    return usual
+
+
+def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
+    """Do the work in the child, apart from the streams of the agent."""
+    global _channel
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
+        _channel = channel
+        null = os.open(os.devnull, os.O_RDWR)
+        is_verbose = bool({"-v", "--verbose", "--debug"} & {*sys.argv})
+        os.dup2(null, 1)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        if not is_verbose:
+            os.dup2(null, 2)
+            sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+        _tell_settings(event)
+        work()
+    except SystemExit:
+        pass
+    except BaseException as error:  # noqa: BLE001 (the parent goes on)
+        report(reason=type(error).__name__)
+    finally:
+        report(is_done=True)
+        os._exit(0)
+
+
+def _tell_settings(event: str) -> None:
+    """Tell the parent the deadline and the log, before anything that takes long."""
+    from memos_cli.errors import MemosError
+    from memos_cli.interface.hooks.log import prepare_log
+    from memos_cli.settings import load_settings
+
+    with suppress(MemosError):  # it is reported when the command loads them
+        report(log=str(prepare_log() or ""))
+        at_prompt = load_settings()[0].hook_deadline
+        usual = _SECONDS.get(event, _OTHERS)
+        report(seconds=at_prompt if event == "prompt" else max(at_prompt, usual))
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.buffer.write(f"{text}\n".encode())
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # the agent has closed it
+        sys.stdout = None
+
+
+def _log(told: dict[str, Any], event: str, seconds: float, *, is_late: bool) -> None:
+    """Add a line on this call to the log that the child has prepared."""
+    if not told.get("log"):
+        return
+    late = "continues" if told.get("is_detached") else "late"
+    outcome = late if is_late else "failed" if told.get("reason") else "done"
+    row = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "agent": told.get("agent", ""), "event": event, "ms": round(1000 * seconds),
+        "characters": 0 if is_late else len(str(told.get("text") or "")),
+        "outcome": outcome,
+        "reason": told.get("reason", ""),
+    }  # fmt: skip
+    with suppress(OSError):
+        file = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(file, json.dumps(row).encode() + b"\n")
+        finally:
+            os.close(file)

@@ -1,0 +1,46 @@
+"""The log of hooks: one line of JSON for each call. It has no word of a prompt or a memory.
+
+A hook tells the agent nothing of what went wrong. The reason is here; ``memos hook status`` shows the last.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from memos_cli.files import make_folder, read_small
+from memos_cli.settings import log_folder
+
+_NAME, _OLD = "hooks.jsonl", "hooks.old.jsonl"
+_MOST = 256 << 10
+"""Bytes after which the log begins anew; the one before is kept."""
+
+
+def prepare_log() -> Path | None:
+    """Return the file to which a call adds its line; None if there is no place for it."""
+    folder = log_folder()
+    if folder is None:
+        return None
+    with suppress(OSError):
+        make_folder(folder)
+        file = folder / _NAME
+        if file.exists() and file.stat().st_size > _MOST:
+            file.replace(folder / _OLD)
+        return file
+    return None
+
+
+def last_call(agent: str) -> dict[str, Any]:
+    """Return the last line of an agent; {} if there is none."""
+    folder = log_folder()
+    for name in (_NAME, _OLD) if folder else ():
+        assert folder is not None
+        with suppress(OSError):
+            for line in reversed(read_small(folder / name, 4 * _MOST).splitlines()):
+                with suppress(ValueError, RecursionError):
+                    row = json.loads(line)
+                    if isinstance(row, dict) and row.get("agent") == agent:
+                        return row
+    return {}
