@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 SHOWN = 1_000
 """Number of failures that are listed one by one."""
+UNIQUE = 32
+"""Characters of a reference that is unique everywhere: a UUID, a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,12 @@ def _take(
         ]
     # Killed before the last versions are there, it is read again.
     origin = Origin(bundle.uri, kind, "" if finals else seal, sum(len(draft.text) for draft in drafts))
-    job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
+
+    def load() -> Reading:
+        own = _without_copies(session, bundle.uri, drafts) if bundle.has_copies else drafts
+        return Reading(origin, b"", tuple(own))
+
+    job.take_reading(origin, load)
     if not finals:
         return
     flush()
@@ -250,6 +257,19 @@ def _take(
             if place := places.get(n):
                 change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
+
+
+def _without_copies(session: Session, uri: str, drafts: list[Draft]) -> list[Draft]:
+    """Return the turns of a conversation that no other source has: a fork repeats what was said before it.
+
+    Only references that cannot be the same by chance count. The copy may have another time.
+    """
+    db = session.vault.connection
+    refs = [draft.ref for draft in drafts if draft.ref and len(draft.ref) >= UNIQUE]
+    row = queries.source(db, uri, session.principal)
+    own = {place.cube for place in queries.places(db, row.n)} if row else set()
+    known = {ref for ref, n in queries.by_ref(db, refs, session.principal).items() if n not in own}
+    return [draft for draft in drafts if draft.ref not in known]
 
 
 def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
