@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import transcripts
+
 from memos_cli.interface.share import bundle
 
 MAY = 1_746_000_000.0
@@ -232,4 +234,5 @@ def write_all(folder: Path) -> dict[str, Path]:
         "notes": notes,
         "mcp": mcp,
         "plain": plain,
+        **transcripts.write_all(folder / "programs"),
     }

@@ -93,7 +93,7 @@ def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
 
 def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
     messages = db.select("message", "id time_created data", "WHERE session_id = ?", (row["id"],))
-    found = []
+    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = []
     for each in messages:
         parts = db.select("part", "id data", "WHERE message_id = ? ORDER BY id", (each["id"],))
         about = {"time": {"created": each["time_created"]}} | dict(mapping(decoded(each["data"])))
@@ -102,8 +102,8 @@ def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
 
 
 def _opencode_files(export: Export, name: str, below: Mapping[str, list[str]]) -> Bundle:
-    session = mapping(load_json(export, name))
-    base, id = PurePosixPath(name).parents[2], text(session.get("id"))
+    session, places = mapping(load_json(export, name)), PurePosixPath(name).parents
+    id, base = text(session.get("id")), places[min(2, len(places) - 1)]
     found = []
     for each in below.get(str(base / "message" / id), ()):
         message = mapping(load_json(export, each))

@@ -41,7 +41,10 @@ def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
         folder = str(path.absolute().parent) if export.entries is None else PurePosixPath(name).parent.name
         signs = [re.search(rf"^{mark} .*  $", whole, re.MULTILINE) is not None for mark in ("####", ">")]
         starts = [*_START.finditer(whole)]
-        for start, end in zip(starts, [*(each.start() for each in starts[1:]), len(whole)], strict=True):
+        if whole.strip() and not starts:
+            yield Bundle("", faults=[f"{name}: no chat of aider starts in it"])
+        for at, start in enumerate(starts):
+            end = starts[at + 1].start() if at + 1 < len(starts) else len(whole)
             yield _session(folder, start[1], whole[start.end() : end], signs)
 
 

@@ -181,6 +181,7 @@ def read_jan(export: Export, names: list[str]) -> Iterator[Bundle]:
 
 def _jan(export: Export, name: str) -> Conversation:
     about: Mapping[str, Any] = {}
+    record: Mapping[str, Any]
     beside = str(PurePosixPath(name).with_name("thread.json"))
     if beside in export.names:
         with suppress(MemosError):

@@ -150,12 +150,12 @@ class _Session:
 
     def _say(self, role: str, value: str, uuid: str, message: str, record: Mapping[str, Any]) -> None:
         if message in self._messages:
-            turn = self._said[self._messages[message]][2]
-            if (said := self._about.clean(value)) and said not in turn["said"]:
-                turn["said"] += f"\n\n{said}"
+            before = self._said[self._messages[message]][2]
+            if (said := self._about.clean(value)) and said not in before["said"]:
+                before["said"] += f"\n\n{said}"
             return
         turns = self._about.turns
-        last = turns[-1] if turns else {}
+        last: dict[str, Any] = turns[-1] if turns else {}
         by = "Claude" if self._is_agent and role == "user" else ""  # the main agent instructs a subagent
         turn = self._about.say(role, value, ref=uuid, time=moment(record.get("timestamp")), author=by)
         if turn is None:

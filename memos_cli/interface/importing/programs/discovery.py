@@ -73,7 +73,7 @@ def _existing(place: str) -> Iterator[Path]:
     """Yield the paths of a place that exist. ``{a,b}`` are alternatives, ``$NAME`` is a variable."""
     for name, systems in _ROOTS.items():
         paths = next((paths for system, paths in systems.items() if sys.platform.startswith(system)), ())
-        place = re.sub(rf"(?<![^/{{,]){name}(?=/)", "{" + ",".join(paths) + "}", place)
+        place = re.sub(rf"(?<![^/{{,]){name}(?=[/,}}])", "{" + ",".join(paths) + "}", place)
     for path in _alternatives(place):
         full = os.path.expandvars(path)
         if "$" in full:  # a variable that is not set

@@ -71,7 +71,8 @@ def _conversation(db: Database, id: str, title: str) -> Bundle:
 
 def _turn(db: Database, conversation: Conversation, turn: dict[str, Any]) -> None:
     """Add what one call contributed: the messages after the parent, up to its tip."""
-    at, chain = turn["tip_message_hash"], []
+    chain: list[dict[str, Any]] = []
+    at = turn["tip_message_hash"]
     while isinstance(at, str) and at != turn["parent_message_hash"] and len(chain) < _MOST:
         if not (found := db.select("messages", "hash parent_hash role", "WHERE hash = ?", (at,))):
             break

@@ -126,7 +126,7 @@ def _branch(history: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     messages = mapping(history.get("messages"))
     at = text(history.get("currentId"))
     if at not in messages:
-        at = next(reversed(messages), "")
+        at = next(reversed([*messages]), "")
     found, seen = [], set()
     while at in messages and at not in seen:
         seen.add(at)
