@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,49 +48,82 @@ def _conversations(db: Database) -> dict[str, str]:
 
 def _conversation(db: Database, id: str, title: str) -> Bundle:
     conversation = Conversation(f"{KIND}:{id}", "llm", title, wrappers=Wrappers(("think",)))
-    turns = db.select(
-        "turns", "id parent_message_hash tip_message_hash model resolved_model datetime_utc",
-        "WHERE thread_id = ? ORDER BY id", (id,),
-    ) if db.has("turns", "thread_id") else []  # fmt: skip
+    turns = _turns(db, id)
     newer = {turn["id"] for turn in turns}
-    rows = db.select(
-        "responses", "id model prompt response datetime_utc",
-        "WHERE conversation_id = ?1 OR id = ?1 ORDER BY id", (id,),
-    ) if db.has("responses", "conversation_id") else []  # fmt: skip
-    for row in rows:
+    columns = "id model prompt response datetime_utc"
+    where = "WHERE conversation_id = ?1 OR id = ?1 ORDER BY id"
+    has_calls = db.has("responses", "conversation_id")
+    for row in db.select("responses", columns, where, (id,)) if has_calls else ():
         if row["id"] in newer:
             continue
         time, author = moment(row["datetime_utc"]), text(row["model"])
         conversation.say("user", text(row["prompt"]), ref=f"{row['id']}/prompt", time=time)
-        conversation.say(
-            "assistant", text(row["response"]), ref=f"{row['id']}/response", time=time, author=author
-        )
+        response = text(row["response"])
+        conversation.say("assistant", response, ref=f"{row['id']}/response", time=time, author=author)
+    known = [(turn["role"], turn["said"]) for turn in conversation.turns]
+    seen = _before_fork(db, id)
     for turn in turns:
-        _turn(db, conversation, turn)
+        _turn(db, conversation, turn, seen, known)
     return conversation.bundle()
 
 
-def _turn(db: Database, conversation: Conversation, turn: dict[str, Any]) -> None:
-    """Add what one call contributed: the messages after the parent, up to its tip."""
+def _turns(db: Database, thread: object) -> list[dict[str, Any]]:
+    columns = "id tip_message_hash model resolved_model datetime_utc"
+    where = "WHERE thread_id = ? ORDER BY id"
+    return db.select("turns", columns, where, (thread,)) if db.has("turns", "thread_id") else []
+
+
+def _before_fork(db: Database, thread: object) -> set[str]:
+    """Return the messages of the threads that a thread was forked from."""
+    seen: set[str] = set()
+    threads = {thread}
+    while found := db.select("threads", "forked_from", "WHERE id = ?", (thread,)):
+        thread = found[0]["forked_from"]
+        if thread is None or thread in threads:
+            break
+        threads.add(thread)
+        for turn in _turns(db, thread):
+            _chain(db, turn["tip_message_hash"], seen)
+    return seen
+
+
+def _chain(db: Database, at: object, seen: set[str]) -> list[dict[str, Any]]:
+    """Return the messages up to ``at`` that are not in ``seen``, and add them to it."""
     chain: list[dict[str, Any]] = []
-    at = turn["tip_message_hash"]
-    while isinstance(at, str) and at != turn["parent_message_hash"] and len(chain) < _MOST:
+    while isinstance(at, str) and at not in seen and len(chain) < _MOST:
         if not (found := db.select("messages", "hash parent_hash role", "WHERE hash = ?", (at,))):
             break
+        seen.add(at)
         chain.append(found[0])
         at = found[0]["parent_hash"]
+    return chain[::-1]
+
+
+def _turn(
+    db: Database,
+    conversation: Conversation,
+    turn: dict[str, Any],
+    seen: set[str],
+    known: list[tuple[str, str]],
+) -> None:
+    """Add what one call contributed: the messages up to its tip that no call before it had.
+
+    The first call of a thread that began in the older table repeats what is ``known`` from there.
+    """
     time = moment(turn["datetime_utc"])
     names = {"user": "prompt", "assistant": "response"}
-    for number, message in enumerate(reversed(chain)):
-        role = text(message["role"])
-        parts = db.select(
-            "parts", "type text payload", "WHERE message_hash = ? ORDER BY position", (message["hash"],)
-        )
+    counts: Counter[str] = Counter()
+    for message in _chain(db, turn["tip_message_hash"], seen):
+        role, order = text(message["role"]), "WHERE message_hash = ? ORDER BY position"
+        parts = db.select("parts", "type text payload", order, (message["hash"],))
         said = "".join(_literal(part) for part in parts if part["type"] == "text")
-        is_edge = number in (0, len(chain) - 1)
-        ref = f"{turn['id']}/{names.get(role, role)}" + ("" if is_edge else f"-{number}")
+        if known and (role, conversation.clean(said)) == known[0]:
+            known.pop(0)
+            continue
         author = text(turn["resolved_model"]) or text(turn["model"]) if role == "assistant" else ""
-        conversation.say(role, said, ref=ref, time=time, author=author)
+        ref = f"{turn['id']}/{names.get(role, role)}" + (f"-{counts[role]}" if counts[role] else "")
+        if conversation.say(role, said, ref=ref, time=time, author=author):
+            counts[role] += 1
 
 
 def _literal(part: dict[str, Any]) -> str:
