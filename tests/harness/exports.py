@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import transcripts
+import program_samples
 
 from memos_cli.interface.share import bundle
 
@@ -234,5 +234,5 @@ def write_all(folder: Path) -> dict[str, Path]:
         "notes": notes,
         "mcp": mcp,
         "plain": plain,
-        **transcripts.write_all(folder / "programs"),
+        **program_samples.write_all(folder / "programs"),
     }

@@ -8,10 +8,23 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import program_samples as samples
 import pytest
-import transcripts
 from cli_harness import Shell
-from transcripts import ANSWER, ASK, FOLDER, LAST, MORE, TALK, TURNS, WRITERS, claude_line, lines, said, uuid
+from program_samples import (
+    ANSWER,
+    ASK,
+    FOLDER,
+    LAST,
+    MORE,
+    TALK,
+    TURNS,
+    WRITERS,
+    claude_line,
+    lines,
+    said,
+    uuid,
+)
 
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
 from memos_cli.interface.importing.programs.table import PROGRAMS
@@ -123,10 +136,10 @@ def test_hostile_files_are_reported_or_have_nothing(tmp_path: Path, kind: str, n
 
 
 def test_a_fork_with_new_times_brings_only_what_is_new(memos: Shell, tmp_path: Path) -> None:
-    base = transcripts.codex(tmp_path)
+    base = samples.codex(tmp_path)
     load(memos, base)
-    fork = transcripts.codex_lines(
-        "11111111-0000-4000-8000-000000000000", second=5, forked_from_id=transcripts.SESSION
+    fork = samples.codex_lines(
+        "11111111-0000-4000-8000-000000000000", second=5, forked_from_id=samples.SESSION
     )
     news = [{"timestamp": "2025-12-01T10:00:00Z", "type": "event_msg",
              "payload": {"type": "user_message", "message": "And on Sundays?"}}]  # fmt: skip
@@ -138,9 +151,9 @@ def test_a_fork_with_new_times_brings_only_what_is_new(memos: Shell, tmp_path: P
 
 
 def test_a_resumed_session_brings_only_what_is_new(memos: Shell, tmp_path: Path) -> None:
-    project = transcripts.claude_code(tmp_path) / "projects" / "-srv-work-harbour"
+    project = samples.claude_code(tmp_path) / "projects" / "-srv-work-harbour"
     news = claude_line(uuid(31), uuid(11), "user", "And on Sundays?", 40)
-    copied = [{**each, "sessionId": "fork"} for each in transcripts.CLAUDE]
+    copied = [{**each, "sessionId": "fork"} for each in samples.CLAUDE]
     lines(project / "00000000-4e5f-4061-8071-2a3b4c5d6e7f.jsonl", *copied, news)
     made = load(memos, project.parent)
     assert made["added"] == len(TURNS["claude-code"]) + 2  # the memory file, and the new turn
@@ -149,7 +162,7 @@ def test_a_resumed_session_brings_only_what_is_new(memos: Shell, tmp_path: Path)
 
 
 def test_a_running_session_grows(memos: Shell, tmp_path: Path) -> None:
-    path = lines(tmp_path / "running.jsonl", *transcripts.CLAUDE[:6])
+    path = lines(tmp_path / "running.jsonl", *samples.CLAUDE[:6])
     half = json.dumps(claude_line(uuid(10), uuid(5), "user", MORE, 8))
     with path.open("a") as file:
         file.write(half[:90])
@@ -160,16 +173,16 @@ def test_a_running_session_grows(memos: Shell, tmp_path: Path) -> None:
     more = claude_line(uuid(11), uuid(10), "assistant", said("One."), 9)
     rest = claude_line(uuid(12), uuid(11), "assistant", said("Two."), 9)
     rest["message"]["id"] = more["message"]["id"]  # one message over two lines
-    lines(path, *transcripts.CLAUDE[:6], json.loads(half), more)
+    lines(path, *samples.CLAUDE[:6], json.loads(half), more)
     assert load(memos, path)["added"] == 1
-    lines(path, *transcripts.CLAUDE[:6], json.loads(half), more, rest)
+    lines(path, *samples.CLAUDE[:6], json.loads(half), more, rest)
     assert (made := load(memos, path))["added"] == 0
     assert made["versions"] == 1
     assert spoken(memos)[-1] == ("assistant", "Claude", "One.\n\nTwo.")
 
 
 def test_a_broken_line_stops_no_other(memos: Shell, tmp_path: Path) -> None:
-    path = lines(tmp_path / "session.jsonl", *transcripts.CLAUDE)
+    path = lines(tmp_path / "session.jsonl", *samples.CLAUDE)
     path.write_text(path.read_text().replace('{"parentUuid": "00000003', '{"parentUuid": 00000003', 1))
     made = load(memos, path, code=3)
     assert "session.jsonl: line 5" in made["failed"][0]["reason"]
@@ -177,20 +190,20 @@ def test_a_broken_line_stops_no_other(memos: Shell, tmp_path: Path) -> None:
 
 
 def test_memory_files_of_claude_code_are_facts_of_the_project(memos: Shell, tmp_path: Path) -> None:
-    load(memos, transcripts.claude_code(tmp_path))
+    load(memos, samples.claude_code(tmp_path))
     (fact,) = memos("list", "--type", "fact", "--json").records
     assert "The harbour master prefers short reports." in fact["text"]
     assert fact["tags"] == ["project/harbour"]
 
 
 def test_memories_of_open_webui_are_preferences(memos: Shell, tmp_path: Path) -> None:
-    load(memos, transcripts.open_webui(tmp_path))
+    load(memos, samples.open_webui(tmp_path))
     (wish,) = memos("list", "--type", "preference", "--json").records
     assert wish["text"] == "Ann prefers tea."
 
 
 def test_users_of_one_database_keep_their_names(memos: Shell, tmp_path: Path) -> None:
-    path = transcripts.open_webui(tmp_path)
+    path = samples.open_webui(tmp_path)
     with closing(sqlite3.connect(path)) as db:
         db.execute("INSERT INTO user VALUES ('u2', 'Bo Ek')")
         greeting = {"id": "x", "role": "user", "content": "Hi from Bo."}
@@ -205,10 +218,10 @@ def test_users_of_one_database_keep_their_names(memos: Shell, tmp_path: Path) ->
 
 
 def test_an_export_of_open_webui_has_the_same_addresses(memos: Shell, tmp_path: Path) -> None:
-    load(memos, transcripts.open_webui(tmp_path))
-    rows = [{"id": "w1", "user_id": "u1", "title": "Staging database", "chat": transcripts.webui_chat(),
-             "created_at": transcripts.START}]  # fmt: skip
-    made = load(memos, transcripts.document(tmp_path / "chat-export.json", rows))
+    load(memos, samples.open_webui(tmp_path))
+    rows = [{"id": "w1", "user_id": "u1", "title": "Staging database", "chat": samples.webui_chat(),
+             "created_at": samples.START}]  # fmt: skip
+    made = load(memos, samples.document(tmp_path / "chat-export.json", rows))
     assert made["kind"] == "open-webui"
     assert (made["added"], made["versions"]) == (0, 0)
 
@@ -217,26 +230,24 @@ def test_older_stores_come_too(memos: Shell, tmp_path: Path) -> None:
     older = tmp_path / "older"
     history = lines(
         older / "goose.jsonl", {"working_dir": FOLDER, "description": "Staging database", "message_count": 4},
-        *({"role": role, "created": transcripts.START, "content": said(value)} for role, value in TALK),
+        *({"role": role, "created": samples.START, "content": said(value)} for role, value in TALK),
     )  # fmt: skip
-    chat = transcripts.document(older / "session.json", {
-        "sessionId": "s", "projectHash": "0" * 64, "startTime": transcripts.iso(0),
+    chat = samples.document(older / "session.json", {
+        "sessionId": "s", "projectHash": "0" * 64, "startTime": samples.iso(0),
         "messages": [{"id": str(at), "type": {"user": "user"}.get(role, "gemini"), "content": value,
-                      "timestamp": transcripts.iso(at)} for at, (role, value) in enumerate(TALK)],
+                      "timestamp": samples.iso(at)} for at, (role, value) in enumerate(TALK)],
     })  # fmt: skip
     items = [{"type": "message", "role": role, "content": said(v, "input_text")} for role, v in TALK]
     rollout = lines(
-        older / "rollout.jsonl", {"id": "r", "timestamp": transcripts.iso(0), "instructions": None}, *items
+        older / "rollout.jsonl", {"id": "r", "timestamp": samples.iso(0), "instructions": None}, *items
     )
     for path, kind, author in (
         (history, "goose", "Goose"), (chat, "gemini-cli", "Gemini"), (rollout, "codex", "Codex"),
-        (transcripts.opencode_files(older), "opencode", "OpenCode"),
+        (samples.opencode_files(older), "opencode", "OpenCode"),
     ):  # fmt: skip
         made = load(memos, path)
         assert (made["kind"], made["added"]) == (kind, 4)
-        assert spoken(memos)[-4:] == transcripts.talk(author) or set(spoken(memos)) >= set(
-            transcripts.talk(author)
-        )
+        assert spoken(memos)[-4:] == samples.talk(author) or set(spoken(memos)) >= set(samples.talk(author))
 
 
 def test_cline_without_a_view_comes_from_what_was_sent(memos: Shell, tmp_path: Path) -> None:
@@ -250,8 +261,8 @@ def test_cline_without_a_view_comes_from_what_was_sent(memos: Shell, tmp_path: P
         {"role": "assistant",
          "content": f"<attempt_completion>\n<result>\n{LAST}\n</result>\n</attempt_completion>"},
     ]  # fmt: skip
-    load(memos, transcripts.document(tmp_path / "1764000000000" / "api_conversation_history.json", sent))
-    assert spoken(memos) == transcripts.talk("Cline")
+    load(memos, samples.document(tmp_path / "1764000000000" / "api_conversation_history.json", sent))
+    assert spoken(memos) == samples.talk("Cline")
 
 
 def test_recalled_memories_do_not_come_back(memos: Shell, tmp_path: Path) -> None:
@@ -275,7 +286,7 @@ def test_secrets_are_masked(memos: Shell, tmp_path: Path) -> None:
 
 def test_compressed_rollouts_come_and_truncated_ones_are_named(memos: Shell, tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
-    base = transcripts.codex(tmp_path)
+    base = samples.codex(tmp_path)
     (plain,) = base.rglob("rollout-*.jsonl")
     packed = plain.with_name(plain.name + ".zst")
     whole = zstandard.ZstdCompressor(write_content_size=False).compress(plain.read_bytes())
@@ -288,15 +299,15 @@ def test_compressed_rollouts_come_and_truncated_ones_are_named(memos: Shell, tmp
         made = load(memos, base, code=1)
         assert packed.name in made["failed"][0]["reason"]
         assert made["sources"] == []
-    thread = transcripts.zed(tmp_path / "zed", "zstd", zstandard.ZstdCompressor().compress)
+    thread = samples.zed(tmp_path / "zed", "zstd", zstandard.ZstdCompressor().compress)
     assert load(memos, thread)["added"] == 4
 
 
 def test_a_database_is_read_while_its_program_writes(memos: Shell, tmp_path: Path) -> None:
-    path = transcripts.goose(tmp_path)
+    path = samples.goose(tmp_path)
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode = WAL")
-        row = (10, "20251124_1", "user", json.dumps(said("Only in the log.")), transcripts.START, "{}", "m10")
+        row = (10, "20251124_1", "user", json.dumps(said("Only in the log.")), samples.START, "{}", "m10")
         db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         db.commit()
         db.execute("BEGIN IMMEDIATE")
@@ -308,7 +319,7 @@ def test_a_database_is_read_while_its_program_writes(memos: Shell, tmp_path: Pat
 
 
 def test_views_and_triggers_of_a_database_are_not_run(memos: Shell, tmp_path: Path) -> None:
-    path = transcripts.goose(tmp_path)
+    path = samples.goose(tmp_path)
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             """ALTER TABLE messages RENAME TO real;
@@ -327,11 +338,11 @@ def test_discover_lists_and_imports_nothing(memos: Shell, tmp_path: Path) -> Non
     env = {**dict.fromkeys(known, "/nowhere"), "HOME": str(home), "CODEX_HOME": "/nowhere"}
     env |= {"XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / "data")}
     assert memos("import", "--discover", env=env).out == ""
-    env["CODEX_HOME"] = str(transcripts.codex(tmp_path / "elsewhere"))
-    transcripts.claude_code(home)
-    transcripts.gemini(home)
-    transcripts.llm(home / ".config")
-    transcripts.goose(home / "data")
+    env["CODEX_HOME"] = str(samples.codex(tmp_path / "elsewhere"))
+    samples.claude_code(home)
+    samples.gemini(home)
+    samples.llm(home / ".config")
+    samples.goose(home / "data")
     found = memos("import", "--discover", "--json", env=env).records
     assert [(each["kind"], each["conversations"]) for each in found] == [
         ("claude-code", 1), ("codex", 1), ("gemini-cli", 1), ("llm", 1), ("goose", 1),
