@@ -7,8 +7,8 @@ quotations in an answer. An editor that trims lines removes that sign: then the 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from memos_cli.errors import MemosError
@@ -25,8 +25,8 @@ _COMMAND = re.compile(r"/(?:ask|code|architect|help|context)\s+(?=\S)|(/[a-z-]+\
 
 
 def is_history(head: str) -> bool:
-    """Return whether a file begins as a history does."""
-    return _START.match(head.lstrip()) is not None
+    """Return whether a chat starts in the first part of a file."""
+    return _START.search(head) is not None
 
 
 def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
@@ -43,50 +43,49 @@ def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
         starts = [*_START.finditer(whole)]
         if whole.strip() and not starts:
             yield Bundle("", faults=[f"{name}: no chat of aider starts in it"])
+        elif starts:  # a history that was cut at its beginning
+            yield _session(folder, "", whole[: starts[0].start()], signs)
+        seen: Counter[str] = Counter()
         for at, start in enumerate(starts):
             end = starts[at + 1].start() if at + 1 < len(starts) else len(whole)
-            yield _session(folder, start[1], whole[start.end() : end], signs)
+            seen[start[1]] += 1
+            yield _session(folder, start[1], whole[start.end() : end], signs, seen[start[1]])
 
 
-def _session(folder: str, started: str, body: str, signs: list[bool]) -> Bundle:
-    id = f"{PurePosixPath(folder).name}/{started.replace(' ', 'T')}"
+def _session(folder: str, started: str, body: str, signs: list[bool], number: int = 1) -> Bundle:
+    id = f"{PurePosixPath(folder).name}/{started.replace(' ', 'T') or 'earlier'}"
+    id += f"-{number}" if number > 1 else ""  # another one that started in the same second
     conversation = Conversation(f"{KIND}:{id}", KIND, folder=folder)
-    time = read_time(datetime.fromisoformat(started).timestamp())
-    role, said, number = "", [""], 0
-
-    def close() -> None:
-        nonlocal number
-        value = "\n".join(said)
+    time = read_time(started)
+    number = 0
+    for role, value in _parts(body, signs):
         if role == "user":
             command = _COMMAND.match(value)
             value = "" if command and command[1] else value[command.end() :] if command else value
             value = "" if value.strip() == "<blank>" else value
-        if value.strip():
-            number += 1
+        if not value.strip():
+            continue
+        number += 1
+        last = conversation.turns[-1] if conversation.turns else {"role": "", "said": ""}
+        if (role, conversation.clean(value)) != (last["role"], last["said"]):  # it repeats what follows /ask
             conversation.say(role, value, ref=f"{id}/{number}", time=time)
+    return conversation.bundle()
 
-    in_code = False
+
+def _parts(body: str, signs: list[bool]) -> Iterator[tuple[str, str]]:
+    """Yield who speaks (``user``, ``aider``, ``assistant``) and what. ``signs``: whose lines have an end."""
+    role, said, in_code = "", [""], False
     for line in body.split("\n"):
-        is_ended = line.endswith("  ")
+        is_blank, is_ended = not line.strip(), line.endswith("  ")
         user = _USER.match(line.rstrip()) if (is_ended or not signs[0]) and not in_code else None
         is_own = line.startswith(">") and (is_ended or not signs[1]) and not in_code
         now = (
-            "user"
-            if user
-            else "aider"
-            if is_own
-            else ""
-            if role == "aider" and not line.strip()
-            else "assistant"
+            "user" if user else "aider" if is_own else "" if is_blank and role != "assistant" else "assistant"
         )
-        if now == "assistant" and role == "user" and not line.strip():
-            said.append("")
-            continue
         if now == "assistant" and line.startswith("```"):
             in_code = not in_code
-        if now and now != role:
-            close()
+        if now != role:
+            yield role, "\n".join(said)
             role, said = now, []
         said.append((user[1] or "") if user else line)
-    close()
-    return conversation.bundle()
+    yield role, "\n".join(said)

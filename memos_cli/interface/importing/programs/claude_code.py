@@ -45,8 +45,9 @@ def is_session(records: list[dict[str, Any]]) -> bool:
     for record in records:
         if record.get("type") == "summary" and "leafUuid" in record:
             return True
-        if "sessionId" in record and "uuid" in record and ("parentUuid" in record or "message" in record):
-            return not isinstance(mapping(record.get("message")).get("parts"), list)  # Qwen Code's have parts
+        message = mapping(record.get("message"))
+        if record.get("type") in ("user", "assistant") and "content" in message:  # those of Qwen have parts
+            return "timestamp" in record or "sessionId" in record
     return False
 
 
@@ -179,6 +180,8 @@ class _Session:
         conversation = replace(
             self._about, uri=f"{KIND}:{id}", title=title, folder=self.folder, turns=turns, faults=self.faults
         )
+        for number, turn in enumerate(turns):
+            turn["ref"] = turn["ref"] or f"{id}/{number}"
         bundle = conversation.bundle()
         bundle.has_copies = True
         return bundle

@@ -113,7 +113,7 @@ class _Rollout:
                 self._roll_back(turns if isinstance(turns, int) else 0)
             case "event_msg" if what in ("thread_name_updated", "session_name_updated"):
                 self._title = text(payload.get("thread_name")) or text(payload.get("name")) or self._title
-            case "response_item" if what == "message":
+            case "response_item" if what in ("message", ""):
                 self._add_response(payload, time)
             case "message":
                 self._add_response(record, time)

@@ -14,6 +14,8 @@ from memos_cli.interface.importing.entries import time as read_time
 from memos_cli.interface.importing.programs.projects import project_tags
 
 LONGEST_TITLE = 80
+LONGEST_NAME = 300
+"""Characters of an address, an author or a reference; the rest of it is cut off."""
 RECALLED = ("memos-recall", "claude-mem-context", "supermemory-context")
 """Blocks that carry memories into a prompt: nobody said them, and memory must not feed on itself."""
 _REMINDERS = ("system-reminder",)
@@ -62,8 +64,8 @@ class Conversation:
         """Add a turn; None if nothing was said in it, or nobody said it. ``author``: if not the usual one."""
         if role not in ("user", "assistant") or not (said := self.clean(value)):
             return None
-        by = author or ("" if role == "user" else self.speaker)
-        turn = {"said": said, "ref": ref or None, "role": role, "author": by, "time": time}
+        by = author[:LONGEST_NAME] or ("" if role == "user" else self.speaker)
+        turn = {"said": said, "ref": ref[:LONGEST_NAME] or None, "role": role, "author": by, "time": time}
         self.turns.append(turn)
         return turn
 
@@ -73,7 +75,7 @@ class Conversation:
         title = " ".join(self.title.split()) or first.split("\n", 1)[0]
         if len(title) > LONGEST_TITLE:
             title = title[: LONGEST_TITLE - 1].rstrip() + "…"
-        bundle = Bundle(self.uri, title, faults=self.faults)
+        bundle = Bundle(self.uri[:LONGEST_NAME], title, faults=self.faults)
         tags = (*self.tags, *project_tags(self.folder))
         for turn in self.turns:
             known = {key: value for key, value in turn.items() if key != "said"}

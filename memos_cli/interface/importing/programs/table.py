@@ -32,6 +32,8 @@ from memos_cli.interface.importing.programs.json_lines import first_lines
 
 _SNIFFED = 200
 """Files of a folder that are opened to recognise it; those that are known by their paths do not count."""
+_HEAD = 1 << 20
+"""Bytes in which a history of aider has its first start of a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,6 @@ def _by_content(export: Export, name: str) -> str:
 def _head(export: Export, name: str) -> str:
     try:
         with export.open(name) as stream:
-            return stream.read(4096).decode("utf-8", "replace")
+            return stream.read(_HEAD).decode("utf-8", "replace")
     except MemosError:
         return ""
