@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +24,7 @@ from memos_cli.cli.ingest.options import (
 )
 from memos_cli.cli.options import DryRun, arg, opt
 from memos_cli.counts import counted
+from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.interface.importing.import_job import Imported
@@ -37,15 +38,19 @@ _BUNDLE = "Bundles of memos"
 
 def import_(
     state: State,
-    path: Annotated[Path, arg("PATH", "A file, a folder or a zip archive; - for stdin.")],
+    path: Annotated[Path | None, arg("[PATH]", "A file, a folder or a zip archive; - for stdin.")] = None,
     kind: Annotated[
         str,
         opt(
             "--from KIND",
-            "chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl or mip. Default: detect it.",
+            "chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl, mip, or a program of --discover. "
+            "Default: detect it.",
             READING,
         ),
     ] = "",
+    discover: Annotated[
+        bool, opt("--discover", "List the conversations on this machine; import nothing.")
+    ] = False,
     tag: NewTags = None,
     secrets: Secrets = "",
     encoding: Encoding = "",
@@ -59,25 +64,32 @@ def import_(
     reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Import exports of ChatGPT, Claude, mem0, notes, … and memos.
+    """Import conversations and memories of other programs.
 
-    Other formats: MemOS, Letta, MCP's memory server, OPML, CSV, and JSON lines such as those of `memos list
-    --json`. Memories that exist already are not stored again, so you can import a newer export after an older
-    one. Memories that did not come from this export stay unchanged. Archives are read without unpacking;
-    nothing in them is executed.
+    It reads exports of ChatGPT, Claude, mem0, MemOS, Letta, MCP's memory server and memos, Markdown notes,
+    OPML, CSV and JSON lines, and the conversations of coding agents and chat programs: `--discover` lists
+    those on this machine. Memories that exist already are not stored again, so you can import a newer export
+    after an older one. Memories that did not come from this export stay unchanged. Archives are read without
+    unpacking; nothing in them is executed.
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 
     \b
     Example:
       memos import ~/Downloads/chatgpt-export.zip --dry-run
-      memos import agent.af --quarantine
+      memos import --discover
+      memos import ~/.claude/projects --quarantine
       memos export --tag team | memos import - --vault ~/team
     """
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
     from memos_cli.interface.options import IngestOptions
 
     output = state.output
+    if discover:
+        _discover(state, path)
+        return
+    if path is None:
+        raise UsageError("name what to import", "memos import PATH, or memos import --discover")
     with state.open() as memos:
         hints = read_options(memos, secrets, encoding)
         wishes = IngestOptions(
@@ -99,6 +111,30 @@ def import_(
     known = {"kind": made.kind, "sources": sources, "links": made.links, "pinned": made.pinned}
     output.result({**known, "dry_run": dry_run, **asdict(made.done)}, *_lines(made, dry_run))
     report_rest(state, made.done, partly=bool(made.sources))
+
+
+def _discover(state: State, path: Path | None) -> None:
+    """List the conversations of programs on this machine."""
+    from memos_cli.cli.results.memories import local_time, time_of
+    from memos_cli.interface.importing.programs.discovery import Discovered, discover
+
+    if path is not None:
+        raise UsageError(
+            "--discover looks in the usual places of programs; it takes no PATH", "memos import PATH"
+        )
+
+    def record(found: Discovered) -> dict[str, object]:
+        return {**asdict(found), "first": time_of(found.first), "last": time_of(found.last)}
+
+    def cells(found: Discovered) -> Sequence[object]:
+        first, last = (local_time(time)[:10] for time in (found.first, found.last))
+        size = f"{found.bytes / 1e6:,.1f} MB"
+        return found.program, found.conversations, first, last, size, found.problem or found.command
+
+    state.output.listing(
+        discover(), record, "program, conversations, oldest, newest, size, import with", cells,
+        empty="no conversations of a known program in its usual place; to import others: memos import PATH",
+    )  # fmt: skip
 
 
 def _lines(made: Imported, dry_run: bool) -> Iterator[str]:
@@ -132,6 +168,8 @@ def _file_of(path: Path, memos: Memos) -> Iterator[Path]:
 
 def _ending(data: bytes) -> str:
     """Return the file name ending that fits this content: it helps to recognise what it is."""
+    if data.startswith(b"SQLite format 3\0"):
+        return ".db"
     start, *rest = data.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)
     if start.startswith((b"{", b"[")):
         try:

@@ -44,6 +44,8 @@ class Export:
     """The encoding of its texts, whatever they declare; '' detects it."""
     fallback: str = ""
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
+    program: str | None = None
+    """The program whose conversations it contains, '' for none of them; None before anybody looked."""
 
     def named(self, *endings: str) -> list[str]:
         """Return the names whose last part matches one of these: ``a.json``, or ``*.md``."""

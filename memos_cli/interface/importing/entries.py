@@ -43,6 +43,8 @@ class Bundle:
     faults: list[str] = field(default_factory=list)
     """What could not be taken, and why."""
     notes: list[str] = field(default_factory=list)
+    has_copies: bool = False
+    """Whether it may repeat turns of another source, with the same references: a fork of a conversation."""
 
     def add(self, value: str, **known: Any) -> None:
         """Add a draft of a text, or several if it is too long for one; none of an empty text.

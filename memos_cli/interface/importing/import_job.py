@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 SHOWN = 1_000
 """Number of failures that are listed one by one."""
+UNIQUE = 32
+"""Characters of a reference that is unique everywhere: a UUID, a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,10 @@ def import_export(
                 job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
             masked: list[Sensitive] = []
-            drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
+            if not dry_run and job.is_unchanged(bundle.uri, _seal(bundle.drafts)):
+                drafts = bundle.drafts  # as they were stored: nothing in them was masked or refused
+            else:
+                drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
             if not drafts:
                 continue
             sources.append((bundle.uri, bundle.title, len(drafts)))
@@ -214,6 +219,15 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
         yield draft
 
 
+def _seal(drafts: list[Draft]) -> str:
+    """Return a fingerprint of what drafts say: without secrets in them, the same before and after masking."""
+    said = [
+        (d.text, d.type, d.title, d.ref, d.time, d.author, d.role, read_tags(list(d.tags)), d.span)
+        for d in drafts
+    ]
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _take(
     session: Session,
     job: Ingestion,
@@ -223,7 +237,7 @@ def _take(
     flush: Callable[[], None],
 ) -> None:
     """Store one bundle; what a memory said before becomes its earlier versions."""
-    seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
+    seal = _seal(drafts)
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
         known = queries.by_ref(session.vault.connection, list(finals), session.principal)
@@ -234,7 +248,12 @@ def _take(
         ]
     # Killed before the last versions are there, it is read again.
     origin = Origin(bundle.uri, kind, "" if finals else seal, sum(len(draft.text) for draft in drafts))
-    job.take_reading(origin, partial(Reading, origin, b"", tuple(drafts)))
+
+    def load() -> Reading:
+        own = _without_copies(session, bundle.uri, drafts) if bundle.has_copies else drafts
+        return Reading(origin, b"", tuple(own))
+
+    job.take_reading(origin, load)
     if not finals:
         return
     flush()
@@ -250,6 +269,19 @@ def _take(
             if place := places.get(n):
                 change.move_place(place.n, place.span, finals[ref].digest(), place.bytes_sha256)
         change.finish_source(row.n, forgotten.seal(change.db, seal) or seal, job.recipe)
+
+
+def _without_copies(session: Session, uri: str, drafts: list[Draft]) -> list[Draft]:
+    """Return the turns of a conversation that no other source has: a fork repeats what was said before it.
+
+    Only references that cannot be the same by chance count. The copy may have another time.
+    """
+    db = session.vault.connection
+    refs = [draft.ref for draft in drafts if draft.ref and len(draft.ref) >= UNIQUE]
+    row = queries.source(db, uri, session.principal)
+    own = {place.cube for place in queries.places(db, row.n)} if row else set()
+    known = {ref for ref, n in queries.by_ref(db, refs, session.principal).items() if n not in own}
+    return [draft for draft in drafts if draft.ref not in known]
 
 
 def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:

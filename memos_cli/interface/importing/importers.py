@@ -8,6 +8,7 @@ each record that cannot be taken. Nothing that was exported is executed, and not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from memos_cli.errors import UsageError, require_known
 from memos_cli.interface.importing.archives import Export, open_export
@@ -17,6 +18,7 @@ from memos_cli.interface.importing.memcube import read_memos
 from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
 from memos_cli.interface.importing.note_exports import read_notes
 from memos_cli.interface.importing.plain_files import read_plain
+from memos_cli.interface.importing.programs.table import PROGRAMS, read_program
 from memos_cli.interface.importing.recognition import recognise
 
 __all__ = ["BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "kind_of", "open_export", "recognise"]
@@ -33,6 +35,7 @@ IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
     "notes": read_notes,
     "mcp": read_mcp,
     "plain": read_plain,
+    **{kind: partial(read_program, kind=kind) for kind in PROGRAMS},
 }
 
 

@@ -10,6 +10,7 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import conversations, first_record
 from memos_cli.interface.importing.entries import items, mapping
+from memos_cli.interface.importing.programs.table import recognise_program
 from memos_cli.interface.share import bundle
 from memos_cli.interface.share.json_lines import is_memory
 from memos_cli.interface.share.signing import is_sealed
@@ -28,6 +29,8 @@ def recognise(export: Export) -> str:
     for name in conversations(export):
         if kind := _of_record(mapping(first_record(export, name))):
             return kind
+    if kind := recognise_program(export):
+        return kind
     for name in export.named("*.json", "*.jsonl"):
         if kind := _of_lines(export, name) or _of_file(export, name):
             return kind

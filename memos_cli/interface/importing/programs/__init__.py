@@ -1,0 +1,1 @@
+"""Conversations that other programs on this machine store: coding agents and local chat programs."""

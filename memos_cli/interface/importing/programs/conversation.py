@@ -1,0 +1,157 @@
+"""One conversation of a program: what was said in it, without what the program added."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from memos_cli.interface.importing.entries import Bundle, items, mapping, text
+from memos_cli.interface.importing.entries import time as read_time
+from memos_cli.interface.importing.programs.projects import project_tags
+
+LONGEST_TITLE = 80
+LONGEST_NAME = 300
+"""Characters of an address, an author or a reference; the rest of it is cut off."""
+RECALLED = ("memos-recall", "claude-mem-context", "supermemory-context")
+"""Blocks that carry memories into a prompt: nobody said them, and memory must not feed on itself."""
+_REMINDERS = ("system-reminder",)
+_DATA_URL = re.compile(
+    r"!?\[[^\]\n]{0,200}\]\(data:[^)\s]*\)|data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=]{64,}"
+)
+_GAP = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrappers:
+    """The tags in which a program wraps text."""
+
+    dropped: tuple[str, ...] = ()
+    """Left out with what they contain."""
+    opened: tuple[str, ...] = ()
+    """Where one of these begins a line, only what it contains was said."""
+
+
+NONE = Wrappers()
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation as it is read, turn by turn."""
+
+    uri: str
+    """The same whenever it is read: ``codex:ID``."""
+    speaker: str
+    """The author of what the program says."""
+    title: str = ""
+    folder: str = ""
+    """The folder in which it was held; "" if the program has none."""
+    wrappers: Wrappers = NONE
+    tags: tuple[str, ...] = ()
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def clean(self, value: str) -> str:
+        """Return what was said of a text: without wrappers, recalled memories and embedded files."""
+        return without_wrappers(value, self.wrappers)
+
+    def say(
+        self, role: str, value: str, *, ref: str = "", time: int | None = None, author: str = ""
+    ) -> dict[str, Any] | None:
+        """Add a turn; None if nothing was said in it, or nobody said it. ``author``: if not the usual one."""
+        if role not in ("user", "assistant") or not (said := self.clean(value)):
+            return None
+        by = author[:LONGEST_NAME] or ("" if role == "user" else self.speaker)
+        turn = {"said": said, "ref": ref[:LONGEST_NAME] or None, "role": role, "author": by, "time": time}
+        self.turns.append(turn)
+        return turn
+
+    def bundle(self) -> Bundle:
+        """Return the turns as drafts of memories. Without a title, the first line of a user is the title."""
+        first = next((turn["said"] for turn in self.turns if turn["role"] == "user"), "")
+        title = " ".join(self.title.split()) or first.split("\n", 1)[0]
+        if len(title) > LONGEST_TITLE:
+            title = title[: LONGEST_TITLE - 1].rstrip() + "…"
+        bundle = Bundle(self.uri[:LONGEST_NAME], title, faults=self.faults)
+        tags = (*self.tags, *project_tags(self.folder))
+        for turn in self.turns:
+            known = {key: value for key, value in turn.items() if key != "said"}
+            bundle.add(turn["said"], type="dialogue", title=title, tags=tags, **known)
+        return bundle
+
+
+def without_wrappers(value: str, wrappers: Wrappers = NONE) -> str:
+    """Return a text without the blocks that programs add to it. Linear in its length."""
+    if "<" in value:
+        value = _drop(value, (*RECALLED, *_REMINDERS, *wrappers.dropped))
+        for name in wrappers.opened:
+            value = _inside(value, name)
+    if "data:" in value:
+        value = _DATA_URL.sub("", value)
+    return _GAP.sub("\n\n", value).strip()
+
+
+def _drop(value: str, names: Collection[str]) -> str:
+    """Return a text without the elements ``names``. Of those that are not closed, only recalled memories are
+    left out: a program may have cut them."""
+    parts, at, unclosed = [], 0, set[str]()
+    for match in _openings(tuple(names)).finditer(value):
+        name = match[1]
+        if match.start() < at or name in unclosed:
+            continue
+        end = _closing(name).search(value, match.end())
+        if end is None:
+            if name in RECALLED:
+                parts.append(value[at : match.start()])
+                return "".join(parts)
+            unclosed.add(name)
+            continue
+        parts.append(value[at : match.start()])
+        at = end.end()
+    return "".join((*parts, value[at:])) if at else value
+
+
+def _inside(value: str, name: str) -> str:
+    """Return what the elements ``name`` of a text contain; the text itself if none of them begins a line."""
+    found, at = [], 0
+    while (start := value.find(f"<{name}>", at)) >= 0:
+        end = value.find(f"</{name}>", start)
+        if end < 0 or value[max(0, start - 80) : start].rstrip(" \t")[-1:] not in ("", "\n"):
+            break
+        found.append(value[start + len(name) + 2 : end].strip())
+        at = end + len(name) + 3
+    return "\n\n".join(found) if found else value
+
+
+@lru_cache(maxsize=32)
+def _openings(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"<({'|'.join(map(re.escape, names))})(?:\s[^<>]{{0,500}})?>")
+
+
+@lru_cache(maxsize=128)
+def _closing(name: str) -> re.Pattern[str]:
+    return re.compile(rf"</{re.escape(name)}(?:\s[^<>]{{0,500}})?>")
+
+
+def blocks(content: object, kinds: Iterable[str] = ("text",)) -> str:
+    """Return the text of a message: a string, or those of its parts that are of these types."""
+    if isinstance(content, str):
+        return content
+    wanted = {*kinds}
+    parts = [mapping(part) for part in items(content)]
+    said = [text(part.get("text")) for part in parts if text(part.get("type")) in wanted]
+    return "\n\n".join(each for each in said if each.strip())
+
+
+def moment(value: object) -> int | None:
+    """Return a time in milliseconds; a text without a zone is UTC, as these programs write it."""
+    if isinstance(value, str) and value[4:5] == "-":
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return read_time(value)
+        return read_time((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    return read_time(value)

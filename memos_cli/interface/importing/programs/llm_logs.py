@@ -1,0 +1,135 @@
+"""simonw/llm: ``logs.db``, with calls in ``responses`` and, since 0.32, in ``turns`` and ``messages``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, moment
+from memos_cli.interface.importing.programs.databases import Database, open_database
+
+KIND = "llm"
+_MOST = 1000
+"""Messages of one turn."""
+
+
+def is_logs(db: Database) -> bool:
+    """Return whether a database is that of llm."""
+    return db.has("responses", "prompt", "response") or db.has("turns", "thread_id", "tip_message_hash")
+
+
+def read_llm(export: Export, names: list[str]) -> Iterator[Bundle]:
+    """Read conversations, and threads that go on in the newer tables, under one address."""
+    for name in names:
+        try:
+            with open_database(export, name) as db:
+                for id, title in _conversations(db).items():
+                    yield _conversation(db, id, title)
+        except MemosError as error:
+            yield Bundle("", faults=[str(error)])
+
+
+def _conversations(db: Database) -> dict[str, str]:
+    """Return the titles of conversations by id; calls outside any conversation are conversations of one."""
+    found: dict[str, str] = {}
+    for table in ("conversations", "threads"):
+        for row in db.select(table, "id name", "ORDER BY id"):
+            found[text(row["id"])] = text(row["name"]) or found.get(text(row["id"]), "")
+    if db.has("responses", "conversation_id"):
+        loose = "WHERE conversation_id IS NULL OR conversation_id NOT IN (SELECT id FROM conversations)"
+        for row in db.select("responses", "id", loose if db.has("conversations", "id") else ""):
+            found.setdefault(text(row["id"]), "")
+    return found
+
+
+def _conversation(db: Database, id: str, title: str) -> Bundle:
+    conversation = Conversation(f"{KIND}:{id}", "llm", title, wrappers=Wrappers(("think",)))
+    turns = _turns(db, id)
+    newer = {turn["id"] for turn in turns}
+    columns = "id model prompt response datetime_utc"
+    where = "WHERE conversation_id = ?1 OR id = ?1 ORDER BY id"
+    has_calls = db.has("responses", "conversation_id")
+    for row in db.select("responses", columns, where, (id,)) if has_calls else ():
+        if row["id"] in newer:
+            continue
+        time, author = moment(row["datetime_utc"]), text(row["model"])
+        conversation.say("user", text(row["prompt"]), ref=f"{row['id']}/prompt", time=time)
+        response = text(row["response"])
+        conversation.say("assistant", response, ref=f"{row['id']}/response", time=time, author=author)
+    known = [(turn["role"], turn["said"]) for turn in conversation.turns]
+    seen = _before_fork(db, id)
+    for turn in turns:
+        _turn(db, conversation, turn, seen, known)
+    return conversation.bundle()
+
+
+def _turns(db: Database, thread: object) -> list[dict[str, Any]]:
+    columns = "id tip_message_hash model resolved_model datetime_utc"
+    where = "WHERE thread_id = ? ORDER BY id"
+    return db.select("turns", columns, where, (thread,)) if db.has("turns", "thread_id") else []
+
+
+def _before_fork(db: Database, thread: object) -> set[str]:
+    """Return the messages of the threads that a thread was forked from."""
+    seen: set[str] = set()
+    threads = {thread}
+    while found := db.select("threads", "forked_from", "WHERE id = ?", (thread,)):
+        thread = found[0]["forked_from"]
+        if thread is None or thread in threads:
+            break
+        threads.add(thread)
+        for turn in _turns(db, thread):
+            _chain(db, turn["tip_message_hash"], seen)
+    return seen
+
+
+def _chain(db: Database, at: object, seen: set[str]) -> list[dict[str, Any]]:
+    """Return the messages up to ``at`` that are not in ``seen``, and add them to it."""
+    chain: list[dict[str, Any]] = []
+    while isinstance(at, str) and at not in seen and len(chain) < _MOST:
+        if not (found := db.select("messages", "hash parent_hash role", "WHERE hash = ?", (at,))):
+            break
+        seen.add(at)
+        chain.append(found[0])
+        at = found[0]["parent_hash"]
+    return chain[::-1]
+
+
+def _turn(
+    db: Database,
+    conversation: Conversation,
+    turn: dict[str, Any],
+    seen: set[str],
+    known: list[tuple[str, str]],
+) -> None:
+    """Add what one call contributed: the messages up to its tip that no call before it had.
+
+    The first call of a thread that began in the older table repeats what is ``known`` from there.
+    """
+    time = moment(turn["datetime_utc"])
+    names = {"user": "prompt", "assistant": "response"}
+    counts: Counter[str] = Counter()
+    for message in _chain(db, turn["tip_message_hash"], seen):
+        role, order = text(message["role"]), "WHERE message_hash = ? ORDER BY position"
+        parts = db.select("parts", "type text payload", order, (message["hash"],))
+        said = "".join(_literal(part) for part in parts if part["type"] == "text")
+        if known and (role, conversation.clean(said)) == known[0]:
+            known.pop(0)
+            continue
+        author = text(turn["resolved_model"]) or text(turn["model"]) if role == "assistant" else ""
+        ref = f"{turn['id']}/{names.get(role, role)}" + (f"-{counts[role]}" if counts[role] else "")
+        if conversation.say(role, said, ref=ref, time=time, author=author):
+            counts[role] += 1
+
+
+def _literal(part: dict[str, Any]) -> str:
+    """Return the text of a part, without the files (fragments) that it quotes."""
+    if isinstance(part["text"], str):
+        return part["text"]
+    payload = mapping(decoded(part["payload"]))
+    pieces = items(payload.get("text_ref"))
+    return text(payload.get("text")) or "".join(text(mapping(each).get("literal")) for each in pieces)

@@ -1,0 +1,147 @@
+"""Open WebUI: ``webui.db`` with chats and memories, and the JSON that it exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.json_streaming import Broken, records
+from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
+from memos_cli.interface.importing.programs.databases import Database, open_database
+
+KIND = "open-webui"
+WRAPPERS = Wrappers(("think", "thinking", "context", "source"))
+_DETAILS = re.compile(r'<details type="[a-z_]+"')
+_END = "</details>"
+
+
+def is_webui(db: Database) -> bool:
+    """Return whether a database is that of Open WebUI."""
+    return db.has("chat", "id", "user_id", "chat")
+
+
+def is_chat(record: Mapping[str, Any]) -> bool:
+    """Return whether an object is a chat of an export."""
+    chat = mapping(record.get("chat"))
+    return "history" in chat or isinstance(chat.get("messages"), list)
+
+
+def read_open_webui(export: Export, names: list[str]) -> Iterator[Bundle]:
+    """Read chats, as they end, and the memories of users, as preferences.
+
+    With several users, what each said has the name as author and as tag: ``user/NAME``.
+    """
+    for name in names:
+        try:
+            if name.lower().endswith(".json"):
+                with export.open(name) as stream:
+                    for record in records(stream):
+                        if isinstance(record, Broken):
+                            yield Bundle("", faults=[f"{name}: {record}"])
+                        else:
+                            yield _chat(record, "")
+            else:
+                with open_database(export, name) as db:
+                    yield from _database(db)
+        except MemosError as error:
+            yield Bundle("", faults=[str(error)])
+
+
+def _database(db: Database) -> Iterator[Bundle]:
+    owners = {row["user_id"] for table in ("chat", "memory") for row in db.select(table, "user_id")}
+    names = {row["id"]: text(row["name"]) or str(row["id"]) for row in db.select("user", "id name")}
+    users = {id: names.get(id, str(id)) for id in owners} if len(owners) > 1 else {}
+    columns = "id user_id title chat created_at updated_at meta"
+    for row in db.select("chat", "id", "ORDER BY created_at, id" if db.has("chat", "created_at") else ""):
+        for record in db.select("chat", columns, "WHERE id = ?", (row["id"],)):
+            record["chat"] = decoded(record["chat"])
+            record["meta"] = decoded(record["meta"])
+            yield _chat(record, users.get(record["user_id"], ""), _rows(db, record))
+    if db.has("memory", "id", "user_id", "content"):
+        for owner in sorted(owners, key=str):
+            yield _memories(db, owner, users.get(owner, ""))
+
+
+def _rows(db: Database, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages of a chat whose JSON has none: newer versions have a table of them."""
+    chat = mapping(record.get("chat"))
+    if mapping(mapping(chat.get("history")).get("messages")) or not db.has("chat_message", "chat_id", "role"):
+        return []
+    columns = "id parent_id role content model_id created_at"
+    order = ", ".join(name for name in ("created_at", "id") if db.has("chat_message", name))
+    rows = db.select(
+        "chat_message", columns, f"WHERE chat_id = ? ORDER BY {order or 'role'}", (record["id"],)
+    )
+    return [row | {"content": decoded(row["content"]), "model": row["model_id"]} for row in rows]
+
+
+def _memories(db: Database, owner: object, user: str) -> Bundle:
+    bundle = Bundle(f"{KIND}:memory/{owner}", "Open WebUI memories")
+    rows = db.select(
+        "memory", "id content created_at updated_at", "WHERE user_id = ? ORDER BY created_at, id", (owner,)
+    )
+    for row in rows:
+        bundle.add(
+            text(row["content"]), type="preference", ref=text(row["id"]) or None, title="Open WebUI memories",
+            time=moment(row["updated_at"]) or moment(row["created_at"]), tags=_tags(user), author=user,
+        )  # fmt: skip
+    return bundle
+
+
+def _tags(user: str) -> tuple[str, ...]:
+    return ("user/" + "-".join(user.split()),) if user else ()
+
+
+def _chat(record: Mapping[str, Any], user: str, rows: list[dict[str, Any]] | None = None) -> Bundle:
+    chat = mapping(decoded(record.get("chat")))
+    id = text(record.get("id")) or text(chat.get("id"))
+    title = text(record.get("title")) or text(chat.get("title"))
+    labels = [each for each in items(mapping(record.get("meta")).get("tags")) if isinstance(each, str)]
+    conversation = Conversation(
+        f"{KIND}:{id}", "Open WebUI", title, wrappers=WRAPPERS,
+        tags=(*_tags(user), *("-".join(each.split()) for each in labels)),
+    )  # fmt: skip
+    if not id or not chat:
+        conversation.faults.append(f"chat {title or id or '?'}: no messages, or no id")
+        return conversation.bundle()
+    begun = moment(record.get("created_at")) or moment(chat.get("timestamp"))
+    messages = _branch(mapping(chat.get("history"))) or [mapping(m) for m in items(chat.get("messages"))]
+    for number, message in enumerate(messages or rows or ()):
+        begun = moment(message.get("timestamp")) or moment(message.get("created_at")) or begun
+        role = text(message.get("role"))
+        by = user if role == "user" else text(message.get("modelName")) or text(message.get("model"))
+        conversation.say(
+            role, _said(blocks(message.get("content"))), ref=f"{id}/{message.get('id') or number}",
+            time=begun, author=by,
+        )  # fmt: skip
+    return conversation.bundle()
+
+
+def _branch(history: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the messages from the root to the current one; without one, to the newest."""
+    messages = mapping(history.get("messages"))
+    at = text(history.get("currentId"))
+    if at not in messages:
+        at = next(reversed([*messages]), "")
+    found, seen = [], set()
+    while at in messages and at not in seen:
+        seen.add(at)
+        found.append(mapping(messages[at]))
+        at = text(found[-1].get("parentId"))
+    return found[::-1]
+
+
+def _said(value: str) -> str:
+    """Return an answer without its folded parts: reasoning, calls of tools, code that was run."""
+    parts, at = [], 0
+    while match := _DETAILS.search(value, at):
+        end = value.find(_END, match.end())
+        if end < 0:
+            break
+        parts.append(value[at : match.start()])
+        at = end + len(_END)
+    return "".join((*parts, value[at:]))

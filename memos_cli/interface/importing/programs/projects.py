@@ -1,0 +1,75 @@
+"""The project of a conversation, as a tag: the git repository of the folder that it was held in."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from memos_cli.letters import nfc
+
+_HOMES = re.compile(r"/|/root|/(?:home|Users)(?:/[^/]+)?|/tmp|[A-Za-z]:\\(?:Users(?:\\[^\\]+)?)?|~")
+"""Folders that are no project."""
+_DEEPEST = 40
+"""Levels of folders above one that are looked at."""
+
+
+def project_tags(folder: str) -> tuple[str, ...]:
+    """Return the tag of the project that a folder belongs to: ``project/NAME``; none for a home folder."""
+    name = _project(folder.strip())
+    return (f"project/{name}",) if name else ()
+
+
+@lru_cache(maxsize=1024)
+def _project(folder: str) -> str:
+    """Return the name of the repository that contains a folder, else of the folder; "" if it has none."""
+    if not folder or _HOMES.fullmatch(folder.rstrip("/") or "/") or "\0" in folder:
+        return ""
+    is_windows = re.match(r"[A-Za-z]:[\\/]|\\\\", folder) is not None
+    name = (PureWindowsPath(folder) if is_windows else PurePosixPath(folder)).name
+    if not is_windows and folder.startswith("/") and not folder.startswith(("//", "/net/")):
+        with suppress(OSError, ValueError):
+            name = _root_name(Path(folder)) or name
+    return "".join(letter for letter in nfc(name)[:80] if letter.isprintable() and letter != ",").strip(" /")
+
+
+def _root_name(folder: Path) -> str:
+    """Return the name of the git repository of an existing folder; a worktree belongs to its repository."""
+    for each in (folder, *folder.parents)[:_DEEPEST]:
+        mark = each / ".git"
+        if mark.is_dir():
+            return each.name
+        if mark.is_file():
+            text = mark.read_bytes()[:4096].decode("utf-8", "replace")
+            main = re.match(r"gitdir: *(.+)/\.git/worktrees/[^/\n]+\s*$", text)
+            return PurePosixPath(main[1]).name if main else each.name
+    return ""
+
+
+def folder_of(encoded: str) -> str:
+    """Return the existing folder whose path reads as ``encoded``, with ``-`` for all but letters and digits.
+
+    Claude Code and Cursor name a project's folder so. "" if there is none on this machine.
+    """
+    rest, here = encoded.lstrip("-"), Path("/")
+    for _ in range(_DEEPEST):
+        try:
+            below = [each for each in here.iterdir() if _starts(rest, _encode(each.name)) and each.is_dir()]
+        except OSError:
+            return ""
+        if not below:
+            return ""
+        here = max(below, key=lambda each: len(each.name))
+        rest = rest[len(_encode(here.name)) :].removeprefix("-")
+        if not rest:
+            return str(here)
+    return ""
+
+
+def _encode(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "-", name).lstrip("-")
+
+
+def _starts(rest: str, name: str) -> bool:
+    return bool(name) and (rest == name or rest.startswith(name + "-"))

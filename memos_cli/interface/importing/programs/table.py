@@ -1,0 +1,251 @@
+"""The programs whose conversations can be imported: how files are recognised and read, where they lie.
+
+A file is known by its path, where no other program uses such a path, or by its first lines, its first object,
+or the tables of its database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.chats import first_record
+from memos_cli.interface.importing.entries import Bundle, mapping
+from memos_cli.interface.importing.programs import (
+    agent_databases,
+    aider,
+    chat_files,
+    claude_code,
+    codex,
+    cursor,
+    gemini,
+    llm_logs,
+    open_webui,
+)
+from memos_cli.interface.importing.programs.databases import Database, is_database, open_database
+from memos_cli.interface.importing.programs.json_lines import first_lines
+
+_SNIFFED = 200
+"""Files of a folder that are opened to recognise it; those that are known by their paths do not count."""
+_HEAD = 1 << 20
+"""Bytes in which a history of aider has its first start of a chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a database lists conversations: a table, the time of the last change, and which rows count."""
+
+    table: str
+    time: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program, and what its files look like."""
+
+    label: str
+    read: Callable[[Export, list[str]], Iterator[Bundle]]
+    places: tuple[str, ...]
+    """Where they lie; see ``discovery``."""
+    paths: str
+    """What the path of one of its files ends with: a regular expression."""
+    lines: Callable[[list[dict[str, Any]]], bool] | None = None
+    record: Callable[[Mapping[str, Any]], bool] | None = None
+    database: Callable[[Database], bool] | None = None
+    stored: tuple[Stored, ...] = ()
+    part: str = r"(?!)"
+    """A path that is no conversation of its own: of a subagent, for example."""
+    starts: bytes = b""
+    """What begins each conversation in a file that contains several."""
+
+
+_EDITORS = "{Code,Code - Insiders,VSCodium,Cursor,Windsurf}/User/globalStorage"
+_TASKS = "{saoudrizwan.claude-dev,rooveterinaryinc.roo-cline,kilocode.kilo-code}"
+_WEBUI = "lib/python*/site-packages/open_webui/data/webui.db"
+
+PROGRAMS: dict[str, Program] = {
+    claude_code.KIND: Program(
+        "Claude Code", claude_code.read_claude_code,
+        ("{$CLAUDE_CONFIG_DIR,~/.claude}/projects", "CONFIG/claude/projects"),
+        r"/projects/(?:-|[A-Za-z]--)[^/]*/(?:[0-9a-f-]{36}\.jsonl|[^/]+/subagents/agent-[^/]+\.jsonl|memory/[^/]+\.md)",
+        lines=claude_code.is_session, part=r"/agent-[^/]+$|/memory/[^/]+$",
+    ),
+    codex.KIND: Program(
+        "Codex CLI", codex.read_codex, ("{$CODEX_HOME,~/.codex}",),
+        r"/rollout-[^/]+\.jsonl(?:\.zst)?", lines=codex.is_rollout,
+    ),
+    gemini.KIND: Program(
+        "Gemini CLI", gemini.read_gemini, ("~/.gemini/tmp",),
+        r"/\.gemini/tmp/[^/]+/chats/(?:[^/]+/)?[^/]+\.jsonl?",
+        lines=gemini.is_chat, record=lambda record: gemini.is_chat([dict(record)]),
+        part=r"/chats/[^/]+/[^/]+$",
+    ),
+    cursor.KIND: Program(
+        "Cursor", cursor.read_cursor, ("~/.cursor/projects", "CONFIG/Cursor/User"),
+        r"/state\.vscdb|/agent-transcripts/(?:[^/]+/)*[^/]+\.jsonl",
+        lines=cursor.is_transcript, database=cursor.is_state, part=r"/subagents/[^/]+$",
+        stored=(Stored("cursorDiskKV", where="key >= 'composerData:' AND key < 'composerData;'"),),
+    ),
+    llm_logs.KIND: Program(
+        "llm", llm_logs.read_llm, ("{$LLM_USER_PATH,CONFIG/io.datasette.llm}/logs.db",),
+        r"/io\.datasette\.llm/logs\.db",
+        database=llm_logs.is_logs,
+        stored=(
+            Stored("conversations"), Stored("threads", where="id NOT IN (SELECT id FROM conversations)"),
+            Stored("responses", "datetime_utc", "0"), Stored("turns", "datetime_utc", "0"),
+        ),
+    ),
+    open_webui.KIND: Program(
+        "Open WebUI", open_webui.read_open_webui,
+        (
+            "$DATA_DIR/webui.db", "~/.open-webui/webui.db", f"~/.local/{_WEBUI}", f"PYTHON/{_WEBUI}",
+            f"~/.local/share/{{pipx/venvs,uv/tools}}/open-webui/{_WEBUI}",
+            "/var/lib/docker/volumes/open-webui/_data/webui.db",
+        ),
+        r"/webui\.db", record=open_webui.is_chat, database=open_webui.is_webui,
+        stored=(Stored("chat", "updated_at"),),
+    ),
+    "lm-studio": Program(
+        "LM Studio", chat_files.read_lm_studio, ("~/{.lmstudio,.cache/lm-studio}/conversations",),
+        r"/[^/]+\.conversation\.json", record=chat_files.is_lm_studio,
+    ),
+    aider.KIND: Program(
+        "aider", aider.read_aider, (f"{{.,~,~/*,~/*/*}}/{aider.NAME}",), r"/\.aider\.chat\.history\.md",
+        starts=b"# aider chat started at ",
+    ),
+    "continue": Program(
+        "Continue", chat_files.read_continue, ("{$CONTINUE_GLOBAL_DIR,~/.continue}/sessions",),
+        r"/\.continue/sessions/(?!sessions\.)[^/]+\.json", record=chat_files.is_continue,
+    ),
+    "cline": Program(
+        "Cline, Roo Code, Kilo Code", chat_files.read_cline,
+        (f"CONFIG/{_EDITORS}/{_TASKS}", "{$CLINE_DATA_DIR,~/.cline/data}"),
+        r"/(?:ui_messages|api_conversation_history)\.json", part=r"/api_conversation_history\.json$",
+    ),
+    "goose": Program(
+        "Goose", agent_databases.read_goose,
+        ("{DATA,~/.local/share}/goose/sessions", "DATA/Block/goose/data/sessions"),
+        r"/goose/(?:data/)?sessions/(?:sessions\.db|[^/]+\.jsonl)",
+        lines=chat_files.is_goose_file, database=agent_databases.is_goose,
+        stored=(Stored("sessions", "created_at"),),
+    ),
+    "opencode": Program(
+        "OpenCode", agent_databases.read_opencode, ("{DATA,~/.local/share}/opencode",),
+        r"/opencode\.db|/session/[^/]+/ses_[^/]+\.json",
+        database=agent_databases.is_opencode, stored=(Stored("session", "time_updated"),),
+    ),
+    "zed": Program(
+        "Zed", agent_databases.read_zed, ("DATA/{zed,Zed}/threads",), r"/threads/threads\.db",
+        database=agent_databases.is_zed, stored=(Stored("threads", "updated_at"),),
+    ),
+    "jan": Program(
+        "Jan", chat_files.read_jan, ("{CONFIG,DATA}/Jan/data/threads",),
+        r"/threads/[^/]+/messages\.jsonl", lines=chat_files.is_jan,
+    ),
+}  # fmt: skip
+_PATHS = {kind: re.compile(program.paths + r"\Z") for kind, program in PROGRAMS.items()}
+
+
+def recognise_program(export: Export) -> str:
+    """Return the program whose conversations an export contains, one of PROGRAMS; "" if it is none.
+
+    If there are several, that with the most files.
+    """
+    if export.program is None:
+        counts = Counter(filter(None, (_by_path(export, name) for name in export.names)))
+        found = counts.most_common(1)[0][0] if counts else ""
+        if not found:
+            opened = [name for name in export.names if _is_opened(name)][:_SNIFFED]
+            found = next((kind for name in opened if (kind := _by_content(export, name))), "")
+        export.program = found
+    return export.program
+
+
+def read_program(export: Export, kind: str) -> Iterator[Bundle]:
+    """Read the conversations of a program in an export. A single file is read whatever its name is."""
+    program = PROGRAMS[kind]
+    names = [name for name in export.names if _by_path(export, name) == kind]
+    if not names:
+        names = [name for name in export.names if _is_opened(name) and _by_content(export, name) == kind]
+    elif len(export.names) > len(names):
+        # Beside files with the usual names there may be others: copies, exports.
+        rest = [name for name in export.names if not _by_path(export, name) and _is_opened(name)][:_SNIFFED]
+        names = sorted({*names, *(name for name in rest if _by_content(export, name) == kind)})
+    if not names and len(export.names) == 1:
+        names = [*export.names]
+    if not names:
+        yield Bundle("", faults=[f"no conversations of {program.label} in it; memos import --discover"])
+    yield from program.read(export, names)
+
+
+def conversation_files(export: Export, kind: str) -> list[str]:
+    """Return the files of a program, by their paths, that are conversations of their own."""
+    part = re.compile(PROGRAMS[kind].part)
+    return [
+        name for name in export.names
+        if _by_path(export, name) == kind and not part.search(_whole(export, name))
+    ]  # fmt: skip
+
+
+def _whole(export: Export, name: str) -> str:
+    if export.entries is not None:
+        return f"/{name}"
+    path = export.path / name if export.path.is_dir() else export.path
+    return path.absolute().as_posix()
+
+
+def _by_path(export: Export, name: str) -> str:
+    whole = _whole(export, name)
+    return next((kind for kind, pattern in _PATHS.items() if pattern.search(whole)), "")
+
+
+def _is_opened(name: str) -> bool:
+    last = PurePosixPath(name)
+    return last.suffix.lower() in {
+        ".jsonl",
+        ".json",
+        ".zst",
+        ".db",
+        ".sqlite",
+        ".sqlite3",
+        ".vscdb",
+        ".md",
+        "",
+    }
+
+
+def _by_content(export: Export, name: str) -> str:
+    """Return the program of a file by what it contains."""
+    ending = PurePosixPath(name).suffix.lower()
+    if ending in (".jsonl", ".zst"):
+        records = first_lines(export, name)
+        return next((kind for kind, each in PROGRAMS.items() if each.lines and each.lines(records)), "")
+    if ending == ".json":
+        record = mapping(first_record(export, name))
+        return next((kind for kind, each in PROGRAMS.items() if each.record and each.record(record)), "")
+    if ending == ".md":
+        return aider.KIND if len(export.names) == 1 and aider.is_history(_head(export, name)) else ""
+    if not is_database(export, name):
+        return ""
+    try:
+        with open_database(export, name) as db:
+            return next((kind for kind, each in PROGRAMS.items() if each.database and each.database(db)), "")
+    except MemosError:
+        if len(export.names) == 1:
+            raise
+        return ""
+
+
+def _head(export: Export, name: str) -> str:
+    try:
+        with export.open(name) as stream:
+            return stream.read(_HEAD).decode("utf-8", "replace")
+    except MemosError:
+        return ""
