@@ -81,6 +81,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Vault": {
         "embed": "ingest.ingesting:embed",
         "models": "vault.inspection:models",
+        "plugins": "vault.inspection:plugins",
         "config": "vault.inspection:config",
         "stats": "vault.inspection:stats",
         "check": "vault.inspection:check",

@@ -367,6 +367,6 @@ class Memos(Changes, Exchange):
 
 
 def _import_command(path: Path) -> str:
-    from memos_cli.interface.importing.recognition import import_command  # only for files that may be exports
+    from memos_cli.interface.importing.importers import import_command  # only for files that may be exports
 
     return import_command(path)

@@ -42,7 +42,7 @@ def import_(
         str,
         opt(
             "--from KIND",
-            "chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl or mip. Default: detect it.",
+            "chatgpt, claude, mem0, …; `memos plugins` lists them. Default: detect it.",
             READING,
         ),
     ] = "",

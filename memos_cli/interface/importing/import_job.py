@@ -17,12 +17,13 @@ from memos_cli.infrastructure.memories import forgotten, links, queries
 from memos_cli.infrastructure.share import foreign_memories
 from memos_cli.interface.importing.importers import (
     BUNDLE,
-    IMPORTS,
     LINES,
     Bundle,
     Export,
+    importer,
     kind_of,
     open_export,
+    warnings,
 )
 from memos_cli.interface.ingest.batches import collector_at_rest
 from memos_cli.interface.ingest.ingest import finish
@@ -90,6 +91,7 @@ def import_export(
         job.failed += [Failure(str(path), fault) for fault in export.faults]
         export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
+        job.notes += warnings()
         if found in (BUNDLE, LINES):
             return _adopt(
                 session, job, export, found, options,
@@ -100,7 +102,7 @@ def import_export(
         stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
         unread = stack.enter_context(count_unread())
-        for bundle in _whole(IMPORTS[found](export), path, job):
+        for bundle in _whole(importer(found)(export), path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
             if len(bundle.faults) > SHOWN:

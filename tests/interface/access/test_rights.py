@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stats": (READ, ""),
     "config": (FREE, ""),
     "models": (FREE, ""),
+    "plugins": (FREE, ""),
     "check": (READ, ""),
     "edit": (WRITE, "ID --title x"),
     "edit --expires": (WRITE, "ID --expires never"),
