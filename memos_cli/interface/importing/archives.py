@@ -46,6 +46,8 @@ class Export:
     """The encoding of its texts, whatever they declare; '' detects it."""
     fallback: str = ""
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
+    date_order: str = ""
+    """``dmy``, ``mdy`` or ``ymd`` where dates of numbers could be read in several ways; "" decides."""
     kind: str | None = None
     """What ``recognise`` found, so that it looks only once."""
 

@@ -72,6 +72,7 @@ def import_export(
     trust: bool,
     identity: str,
     with_grants: bool,
+    date_order: str,
     on_source: Callable[[str], None],
     on_drafts: Callable[[int], None],
     on_vectors: Callable[[int], None],
@@ -89,6 +90,7 @@ def import_export(
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
+        export.date_order = date_order
         export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
         job.notes += warnings()

@@ -18,11 +18,14 @@ from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
 from memos_cli.interface.importing.entries import Bundle, Importer, time
 from memos_cli.interface.importing.foreign import guarded
+from memos_cli.interface.importing.mailboxes import MBOX
 from memos_cli.interface.importing.memcube import read_memos
 from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
-from memos_cli.interface.importing.note_exports import read_notes
+from memos_cli.interface.importing.messengers import SLACK, TELEGRAM
+from memos_cli.interface.importing.note_exports import KEEP, read_notes
 from memos_cli.interface.importing.plain_files import read_plain
 from memos_cli.interface.importing.recognition import is_kind, recognise
+from memos_cli.interface.importing.whatsapp import WHATSAPP
 
 __all__ = [
     "BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "Importer", "importer", "kind_of", "open_export",
@@ -33,6 +36,11 @@ BUNDLE, LINES = "mip", "jsonl"
 """What `memos export` writes: they have no reader here, for they come in as they are (see ``exchange``)."""
 
 IMPORTS: dict[str, Importer] = {
+    "slack": SLACK,
+    "telegram": TELEGRAM,
+    "whatsapp": WHATSAPP,
+    "keep": KEEP,
+    "mbox": MBOX,
     "chatgpt": Importer(read_chatgpt, is_kind("chatgpt"), "ChatGPT: conversations"),
     "claude": Importer(read_claude, is_kind("claude"), "Claude: conversations, projects, memories"),
     "mem0": Importer(read_mem0, is_kind("mem0"), "mem0: memories and their history"),

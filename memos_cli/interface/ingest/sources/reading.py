@@ -47,6 +47,7 @@ _READERS: dict[str, _Reader] = {
     "jsonl": read_jsonl,
     "csv": read_csv,
     "document": read_markdown,
+    "mbox": read_jsonl,
 }
 _WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
 """By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
@@ -114,6 +115,10 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
         from memos_cli.interface.ingest.sources.structured.office import convert
 
         converted = convert(data, name)
+    elif kind == "mbox" and not hints.lines:
+        from memos_cli.interface.ingest.sources.structured.mailbox import convert_mbox
+
+        converted = convert_mbox(data)
     if converted is None:
         decoded = decode(data, kind, encoding=hints.encoding, fallback=hints.fallback)
     else:
