@@ -112,7 +112,10 @@ def open_export(path: Path) -> Iterator[Export]:
             export.names, export.entries = tuple(sorted(found)), found
             yield export
     else:
-        yield Export(path, (path.name,))
+        export = Export(path, (path.name,))
+        if export.head(path.name).startswith(b"PK\3\4"):
+            raise MemosError(f"{path}: a damaged archive: its end is missing", "download or save it again")
+        yield export
 
 
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:

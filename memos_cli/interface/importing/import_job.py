@@ -126,6 +126,8 @@ def import_export(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
                 )
         flush()
+        if not sources and not job.failed:
+            job.notes.append(f"{path}: there is nothing to import in it")
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []

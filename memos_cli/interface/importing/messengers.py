@@ -29,8 +29,8 @@ class _Chat(msgspec.Struct):
     messages: list[msgspec.Raw] | None = None
 
 
-class _Chats(msgspec.Struct):
-    list: list[_Chat] = []  # noqa: RUF012 (msgspec copies it)
+class _Chats(msgspec.Struct, rename={"chats": "list"}):
+    chats: list[msgspec.Raw] = []  # msgspec copies it
 
 
 class _Telegram(_Chat):
@@ -57,13 +57,18 @@ def read_telegram(export: Export) -> Iterator[Bundle]:
             yield Bundle("", faults=[f"{name}: not a whole export of Telegram: {error}"])
             continue
         own = mapping(whole.personal_information).get("user_id")
-        chats = [*(whole.chats or _Chats()).list, *(whole.left_chats or _Chats()).list]
         if whole.messages is not None:
-            chats.append(whole)
-        if not chats:
+            yield _telegram_chat(whole, name, "")
+        elif whole.chats is None:
             yield Bundle("", faults=[f"{name}: no chats of Telegram in it"])
-        for chat in chats:
-            yield _telegram_chat(chat, name, f"user{own}" if own else "")
+        for part in (whole.chats, whole.left_chats):
+            for number, raw in enumerate(part.chats if part else (), 1):
+                try:
+                    chat = msgspec.json.decode(raw, type=_Chat)
+                except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+                    yield Bundle("", faults=[f"{name}: chat {number}: {error}"])
+                else:
+                    yield _telegram_chat(chat, name, f"user{own}" if own else "")
 
 
 def _telegram_chat(chat: _Chat, file: str, own: str) -> Bundle:
@@ -123,7 +128,7 @@ def _is_slack(export: Export) -> bool:
 
 
 def read_slack(export: Export) -> Iterator[Bundle]:
-    """Read a Slack export, a zip or a folder: each channel a source; the replies of a thread follow its start.
+    """Read a Slack export: each channel is a source; the replies of a thread follow its start.
 
     https://slack.com/help/articles/220556107. Names stand in place of ids, Markdown in place of mrkdwn.
     """
@@ -131,23 +136,17 @@ def read_slack(export: Export) -> Iterator[Bundle]:
     names: dict[str, str] = {}
     for file in export.named("users.json", "org_users.json"):
         for each in _records(export, file, faults):
-            about = mapping(each.get("profile"))
-            shown = (
-                about.get("display_name"),
-                about.get("real_name"),
-                each.get("real_name"),
-                each.get("name"),
-            )
-            names[text(each.get("id"))] = next(filter(None, map(text, shown)), "")
+            names[text(each.get("id"))] = _shown(mapping(each.get("profile"))) or _shown(each)
     names.pop("", None)
     channels: dict[str, tuple[str, str]] = {}
     for file in export.named(*_SLACK_LISTS):
         for each in _records(export, file, faults):
             id, name = text(each.get("id")), text(each.get("name"))
             members = [names.get(text(who), "") for who in items(each.get("members"))]
-            title = f"#{name}" if file.endswith("channels.json") else ", ".join(filter(None, members)) or name
+            is_direct = file.rpartition("/")[2] in ("dms.json", "mpims.json")
+            title = ", ".join(filter(None, members)) or name or id if is_direct else f"#{name}"
             channels[name or id] = (id, title)
-            names[id] = title.removeprefix("#") if name else title
+            names[id] = title.removeprefix("#")
     days: dict[str, list[str]] = {}
     for file in export.named("*.json"):
         folder, _, last = file.rpartition("/")
@@ -171,17 +170,22 @@ def _slack_channel(export: Export, files: list[str], bundle: Bundle, names: Mapp
     for at in sorted(found, key=lambda at: (_start(found[at], at), at)):
         message = found[at]
         user = text(message.get("user"))
-        about = mapping(message.get("user_profile"))
-        shown = (text(about.get("display_name")), text(about.get("real_name")), text(message.get("username")))
         said = text(message.get("text")) or "\n".join(
             text(mapping(each).get("text")) or text(mapping(each).get("fallback"))
             for each in items(message.get("attachments"))
         )
         bundle.add(
             from_mrkdwn(said, names), type="dialogue", title=bundle.title, time=time(at),
-            author=names.get(user) or next(filter(None, shown), user), ref=f"{bundle.uri[6:]}/{at}",
+            author=names.get(user) or _shown(mapping(message.get("user_profile"))) or _shown(message) or user,
+            ref=f"{bundle.uri.removeprefix('slack:')}/{at}",
         )  # fmt: skip
     return bundle
+
+
+def _shown(about: Mapping[str, Any]) -> str:
+    """Return the name that users see, of a user's record or profile, or of a bot's message."""
+    names = (about.get(key) for key in ("display_name", "real_name", "name", "username"))
+    return next(filter(None, map(text, names)), "")
 
 
 def _start(message: Mapping[str, Any], at: str) -> str:

@@ -1,6 +1,6 @@
 """Import notes: Markdown that links to each other (basic-memory, Obsidian), and Google Keep's.
 
-The text of Markdown comes as `memos ingest` reads Markdown; relations and wiki links become links between notes.
+Markdown comes as `memos ingest` reads it; relations and wiki links become links between notes.
 """
 
 from __future__ import annotations

@@ -33,41 +33,8 @@ _LINE = re.compile(
     re.DOTALL,
 )
 """The first line of a message: ``[15/04/16, 15:04:05] …`` on iPhones, ``15.04.16, 15:04 - …`` on Android."""
-_AFTERNOON = {
-    "pm",
-    "下午",
-    "晚上",
-    "中午",
-    "午後",
-    "오후",
-    "μμ",
-    "م",
-    "मउ",
-    "अपराह्न",
-    "du",
-    "ip",
-    "mp",
-    "ösp",
-    "ch",
-}
-_MORNING = {
-    "am",
-    "上午",
-    "早上",
-    "凌晨",
-    "清晨",
-    "午前",
-    "오전",
-    "πμ",
-    "ص",
-    "मपू",
-    "पूर्वाह्न",
-    "de",
-    "ap",
-    "fp",
-    "öös",
-    "sa",
-}
+_AFTERNOON = frozenset("pm 下午 晚上 中午 午後 오후 μμ م मउ अपराह्न du ip ch".split())
+_MORNING = frozenset("am 上午 早上 凌晨 清晨 午前 오전 πμ ص मपू पूर्वाह्न de ap sa".split())
 _PLACEHOLDER = re.compile(
     r"<(?=[^<>]*[\s\u0080-\uffff])[^<>\n]{3,80}>|[A-Z]{3}-\d{8}-WA\d+\.\w{2,5} \([^()\n]{3,40}\)"
 )
@@ -83,8 +50,9 @@ _DELETED = {
     "mensagem apagada", "esta mensagem foi apagada", "você apagou esta mensagem", "dit bericht is verwijderd",
     "je hebt dit bericht verwijderd", "u hebt dit bericht verwijderd", "данное сообщение удалено",
     "вы удалили данное сообщение", "bu mesaj silindi", "bu mesajı sildiniz", "ta wiadomość została usunięta",
-    "detta meddelande raderades", "pesan ini dihapus", "anda menghapus pesan ini", "此消息已被删除", "您删除了此消息",
-    "このメッセージは削除されました", "삭제된 메시지입니다", "تم حذف هذه الرسالة", "यह मैसेज मिटाया गया",
+    "detta meddelande raderades", "pesan ini dihapus", "anda menghapus pesan ini", "此消息已被删除",
+    "您删除了此消息", "このメッセージは削除されました", "삭제된 메시지입니다", "تم حذف هذه الرسالة",
+    "यह मैसेज मिटाया गया",
 }  # fmt: skip
 """What Android writes in place of a deleted message or a missed call, in lower case."""
 _CHAT = re.compile(
@@ -227,7 +195,7 @@ def _day(numbers: Sequence[int], order: str) -> date | None:
 
 
 def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bool) -> tuple[str, str]:
-    """Return the order of day, month and year in a file, "" if it stays open; and a note if it is not certain.
+    """Return the order of day, month and year in a file ("" if it stays open), and a note if in doubt.
 
     An order is possible if the dates exist and are not in the future. Of two, the one in which the messages
     follow one another is right; else the one in which the days of a chat are much closer together is likely.

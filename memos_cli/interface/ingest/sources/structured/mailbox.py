@@ -27,6 +27,7 @@ _LINE = 1 << 20
 _HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|>?From ")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _ID = re.compile(r"<([^<>\s]{1,500})>")
+_ID_HEADERS = ("Message-ID", "References", "In-Reply-To")
 _REFERENCES = 200
 """References of one mail that are read."""
 
@@ -70,9 +71,8 @@ def threads(mails: Iterable[Mail]) -> Iterator[tuple[str, list[Mail]]]:
     yield from found.items()
 
 
-def convert_mbox(data: bytes) -> bytes:
-    """Return a mailbox as JSON lines of a dialogue, thread by thread. Raises MemosError if no mail is read."""
-    faults: list[str] = []
+def convert_mbox(data: bytes, faults: list[str]) -> bytes:
+    """Return a mailbox as JSON lines of a dialogue, thread by thread. ``faults``: see ``read_mails``."""
     lines = [
         {
             "id": mail.id, "name": mail.author, "title": mail.subject, "content": mail.text,
@@ -81,8 +81,6 @@ def convert_mbox(data: bytes) -> bytes:
         for _, thread in threads(read_mails(io.BytesIO(data), faults))
         for mail in thread
     ]  # fmt: skip
-    if faults and not lines:
-        raise MemosError(f"no mail can be read: {faults[0]}", "save the mails again")
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
@@ -110,7 +108,7 @@ def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
             lines.append(line)
         was_blank = line in (b"\n", b"\r\n")
     if is_open:
-        yield None if size > LARGEST else b"".join(lines)
+        yield None if size > LARGEST else b"".join([*lines, envelope])
 
 
 def _read(data: bytes) -> Mail:
@@ -129,9 +127,6 @@ def _read(data: bytes) -> Mail:
     )
 
 
-_ID_HEADERS = ("Message-ID", "References", "In-Reply-To")
-
-
 def _without_quotes(text: str) -> str:
     """Return a reply without the mail that it quotes at its end, and without the line that announces it.
 
@@ -146,7 +141,7 @@ def _without_quotes(text: str) -> str:
     first = end
     while first and lines[first - 1].strip() and end - first < 3:
         first -= 1
-    if lines[end - 1].rstrip().endswith(":") if end else False:
+    if end and lines[end - 1].rstrip().endswith(":"):
         end = first
     kept = "\n".join(lines[:end]).rstrip()
     return kept or text
