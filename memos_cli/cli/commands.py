@@ -6,6 +6,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Everyday": {
         "init": "vault.init:init",
         "ingest": "ingest.ingesting:ingest",
+        "watch": "ingest.watching:watch",
         "search": "ask.search:search",
         "query": "ask.query:query",
         "list": "lifecycle.listing:list_",

@@ -6,6 +6,7 @@ something asks for plug-ins. One that cannot be loaded is named, with the reason
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -58,7 +59,9 @@ def load(kind: str, type: type[T], taken: Collection[str]) -> tuple[dict[str, T]
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception of foreign code as one short line."""
+    """Return an exception of foreign code as one short line. Raises the one by which a signal ends memos."""
+    if isinstance(error, SystemExit) and error.code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        raise error
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__
 

@@ -129,7 +129,7 @@ def models(
 
 
 def plugins(state: State) -> None:
-    """List the importers and exporters: built-in ones, and plug-ins.
+    """List importers and exporters, built-in and plug-ins.
 
     Plug-ins are packages with entry points in memos.importers or memos.exporters; `memos help plugins` shows
     how to write one. One that cannot be loaded is listed with the reason, and skipped.

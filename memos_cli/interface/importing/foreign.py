@@ -37,7 +37,8 @@ def guarded(name: str, importer: Importer) -> Importer:
     def recognises(export: Export) -> bool:
         try:
             return bool(importer.recognises(export))
-        except (Exception, SystemExit):  # noqa: BLE001
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            describe(error)
             return False
 
     return Importer(read, recognises, importer.summary)

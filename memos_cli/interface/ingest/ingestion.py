@@ -107,10 +107,12 @@ class Ingestion:
         (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (draft,)), source)
         return id
 
-    def take_files(self, paths: Sequence[Path], name: str) -> None:
+    def take_files(
+        self, paths: Sequence[Path], name: str, wanted: Callable[[Path], bool] = lambda path: True
+    ) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
-        ``name`` replaces the address of a single file.
+        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, nor gone.
         """
         seen: dict[str, str] = {}
         unreadable: list[str] = []
@@ -121,6 +123,8 @@ class Ingestion:
                 continue
             found = replace(item, uri=nfc(name)) if name else item
             seen[found.uri] = found.given
+            if not wanted(found.path):
+                continue
             try:
                 with found.path.open("rb") as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()

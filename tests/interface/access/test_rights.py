@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": (READ, ""),
     "init --model": (OWNER, "--model MODEL"),
     "ingest": (WRITE, "note.txt --no-embed"),
+    "watch": (WRITE, "no-folder"),
     "embed": (WRITE, ""),
     "embed --embedder": (OWNER, "--embedder MODEL"),
     "import": (WRITE, "note.csv --no-embed"),
