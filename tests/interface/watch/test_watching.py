@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,12 +69,12 @@ class Watcher:
 
 
 @contextmanager
-def watching(memos: Shell, *arguments: object, **env: str) -> Iterator[Watcher]:
+def watching(memos: Shell, *arguments: object) -> Iterator[Watcher]:
     out, err = memos.folder / "out", memos.folder / "err"
     with out.open("wb") as standard, err.open("wb") as errors:
         process = memos.start(
-            "watch", *arguments, "--no-embed", "--json", env=env, stdout=standard, stderr=errors,
-            stdin=subprocess.DEVNULL,
+            "watch", *arguments, "--no-embed", "--json", env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL, stdout=standard, stderr=errors,
         )  # fmt: skip
         try:
             yield Watcher(memos, process, out, err)
@@ -251,4 +252,7 @@ def test_a_unit_of_systemd_runs_it(memos: Shell) -> None:
     assert "line break" in memos("cron", "--watch", "a\nb", code=2).err
     if shutil.which("systemd-analyze"):
         unit = memos.write("memos-watch.service", memos("cron", "--watch", os.sep).out)
-        subprocess.run(["systemd-analyze", "--user", "verify", unit], check=True)
+        runtime = memos.folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        env = {**os.environ, "XDG_RUNTIME_DIR": str(runtime)}
+        subprocess.run(["systemd-analyze", "--user", "verify", unit], check=True, env=env)
