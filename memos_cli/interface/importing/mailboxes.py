@@ -10,10 +10,13 @@ from memos_cli.interface.importing.entries import Bundle, Importer
 from memos_cli.interface.ingest.sources.kinds import is_mbox
 from memos_cli.interface.ingest.sources.structured.mailbox import read_mails, threads
 
+_FEW = 100
+"""Files without an ending that are looked into."""
+
 
 def _names(export: Export) -> list[str]:
     """Return the mailboxes of an export: Thunderbird's and the system's have no file name ending."""
-    plain = [name for name in export.names if "." not in name.rpartition("/")[2]]
+    plain = [name for name in export.names if "." not in name.rpartition("/")[2]][:_FEW]
     return [name for name in (*export.named("*.mbox", "*.mbx"), *plain) if is_mbox(export.head(name))]
 
 

@@ -124,9 +124,14 @@ def _label(name: str) -> str:
 # --- Google Keep -------------------------------------------------------------------------------------------
 
 
+def _keep_names(export: Export) -> list[str]:
+    """Return the files of a folder Keep, or all: it may have another name, and files of other products."""
+    names = export.named("*.json")
+    return [name for name in names if "keep/" in name.lower()] or names
+
+
 def _is_keep(export: Export) -> bool:
-    names = [name for name in export.named("*.json") if "keep/" in f"/{name}".lower()]
-    return any(_KEEP.search(export.head(name)) for name in (names or export.named("*.json"))[:5])
+    return any(_KEEP.search(export.head(name)) for name in _keep_names(export)[:5])
 
 
 def read_keep(export: Export) -> Iterator[Bundle]:
@@ -135,7 +140,7 @@ def read_keep(export: Export) -> Iterator[Bundle]:
     A note has no id but the moment in which it was made, in microseconds.
     """
     seen = set[object]()
-    for name in export.named("*.json"):
+    for name in _keep_names(export):
         try:
             note = json.loads(export.read(name))
         except (MemosError, ValueError, RecursionError) as error:

@@ -72,7 +72,7 @@ class _Message:
 
 
 def _is_whatsapp(export: Export) -> bool:
-    return any(_opens_chat(export.head(name)) for name in export.named("*.txt")[:5])
+    return any(_opens_chat(export.head(name)) for name in export.named("*.txt")[:50])
 
 
 def _opens_chat(head: bytes) -> bool:

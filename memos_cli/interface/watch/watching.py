@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from memos_cli.errors import Locked, MemosError, NoVault, Refused, UsageError
 from memos_cli.files import hold, read_small
 from memos_cli.infrastructure.vault.vault import WATCHED
 from memos_cli.interface.options import IngestOptions
-from memos_cli.interface.results import Ingested
+from memos_cli.interface.results import Failure, Ingested
 from memos_cli.interface.watch.file_changes import FileChanges
 
 if TYPE_CHECKING:
@@ -72,11 +72,18 @@ class _Target:
         self.path, self.is_store = path.resolve(), is_store
         self.is_whole, self.not_before = True, 0.0
         self._changed: dict[Path, float] = {}
+        self._failed = set[Failure]()
+
+    def only_new(self, done: Ingested) -> Ingested:
+        """Return a result without the failures that the last one had, too."""
+        failed = tuple(each for each in done.failed if each not in self._failed)
+        self._failed = {*done.failed}
+        return replace(done, failed=failed)
 
     def note(self, path: Path) -> None:
         """Remember that ``path`` has changed, if it belongs here and an ingest would look at it."""
         if not (path == self.path or self.path in path.parents):
-            if not (self.is_store and path.name == f"{self.path.name}-wal"):
+            if not (self.is_store and path == self.path.with_name(f"{self.path.name}-wal")):
                 return
         elif not self.is_store:
             names = path.relative_to(self.path).parts
@@ -183,9 +190,10 @@ def _round(memos: Memos, target: _Target, paths: set[Path] | None, options: Watc
             if fresh := _newest(target.path, options.settle):
                 target.note(fresh)
                 return Round(target.path, what)
-            done = memos.import_export(target.path, options=options.ingest, embed=options.embed).done
+            wishes = replace(options.ingest, prune=False)  # an export need not have everything
+            done = memos.import_export(target.path, options=wishes, embed=options.embed).done
             target.not_before = time.monotonic() + REST * (time.monotonic() - started)
-            return Round(target.path, what, done)
+            return Round(target.path, what, target.only_new(done))
 
         def wanted(path: Path) -> bool:
             if paths is not None and path not in paths and paths.isdisjoint(path.parents):
@@ -196,10 +204,12 @@ def _round(memos: Memos, target: _Target, paths: set[Path] | None, options: Watc
             return False
 
         done = memos.ingest([target.path], options=options.ingest, embed=options.embed, wanted=wanted)
-        return Round(target.path, what, done)
+        return Round(target.path, what, target.only_new(done))
     except (Refused, NoVault):
         raise
     except (MemosError, OSError) as error:
+        if not (memos.folder / "VAULT.toml").exists():
+            raise NoVault(f"the vault {memos.folder} is gone", "mount its disk, or: memos init") from error
         target.is_whole, target.not_before = True, time.monotonic() + RETRY
         hint = getattr(error, "hint", "")
         return Round(target.path, what, error=f"{error}; {hint}" if hint else str(error))
