@@ -130,7 +130,7 @@ def test_what_is_deleted_stays_unless_pruned(memos: Shell, way: tuple[str, ...])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_file_that_is_being_written_waits_and_holds_up_no_other(memos: Shell, way: tuple[str, ...]) -> None:
     memos.write("notes/a.md", "The port is 5433.")
-    with watching(memos, memos.work / "notes", *way, "--settle", "2") as watcher:
+    with watching(memos, memos.work / "notes", *way, "--settle", "1") as watcher:
         watcher.until(lambda: watcher.texts())
         memos.write("notes/b.md", "The cat is Miso.")
         log = memos.work / "notes" / "log.txt"

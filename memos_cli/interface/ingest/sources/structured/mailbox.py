@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from typing import IO
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.ingest.sources.decoding import clean
-from memos_cli.interface.ingest.sources.pieces import read_time
 from memos_cli.interface.ingest.sources.structured.mail import Policy, attachments, author_of, body_of
+from memos_cli.interface.time.dates import milliseconds
+from memos_cli.zones import local_zone
 
 LARGEST = 64 << 20
 """Bytes of one mail; a larger one is passed over."""
@@ -27,7 +29,7 @@ _LINE = 1 << 20
 _HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|>?From ")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _ID = re.compile(r"<([^<>\s]{1,500})>")
-_ID_HEADERS = ("Message-ID", "References", "In-Reply-To")
+_ID_HEADERS = ("message-id", "references", "in-reply-to")
 _REFERENCES = 200
 """References of one mail that are read."""
 
@@ -114,7 +116,8 @@ def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
 def _read(data: bytes) -> Mail:
     mail = message_from_bytes(_QUOTED_FROM.sub(rb"\1", data), policy=Policy())
     assert isinstance(mail, EmailMessage)
-    id, before, answered = (_ID.findall(str(mail[name] or "")) for name in _ID_HEADERS)
+    raw = {name.lower(): str(value) for name, value in mail.raw_items()}  # parsing them takes longest
+    id, before, answered = (_ID.findall(raw.get(name, "")) for name in _ID_HEADERS)
     text = _without_quotes(body_of(mail))
     attached = [f"Attachment: {clean(name)}" for name in attachments(mail)]
     return Mail(
@@ -122,9 +125,17 @@ def _read(data: bytes) -> Mail:
         tuple(map(clean, (*before[:_REFERENCES], *answered[:1]))),
         " ".join(clean(str(mail["Subject"] or "")).split()),
         clean(author_of(mail)),
-        read_time(str(mail["Date"] or "")),
+        _time(raw.get("date", "")),
         clean("\n".join(filter(None, [text, *attached]))).strip(),
     )
+
+
+def _time(date: str) -> int | None:
+    """Return the time of a mail in milliseconds; None if the header does not say it."""
+    try:
+        return milliseconds(parsedate_to_datetime(date), local_zone())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _without_quotes(text: str) -> str:
