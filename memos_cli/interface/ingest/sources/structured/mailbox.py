@@ -26,6 +26,7 @@ from memos_cli.zones import local_zone
 LARGEST = 64 << 20
 """Bytes of one mail; a larger one is passed over."""
 _LINE = 1 << 20
+_ENVELOPE = re.compile(rb"From \S+ [^\n]*\d\d:\d\d[^\n]* \d{4}\b[^\n]*\n")
 _HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|>?From ")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _ID = re.compile(r"<([^<>\s]{1,500})>")
@@ -89,7 +90,8 @@ def convert_mbox(data: bytes, faults: list[str]) -> bytes:
 def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
     """Yield the bytes of each mail; None for one that is too large.
 
-    A line ``From …`` starts a mail if it is the first or follows an empty line, and a header follows.
+    A line ``From …`` starts a mail if a header follows, and it is the first line, comes after an empty one, or
+    has the time of an envelope.
     """
     lines: list[bytes] = []
     size, is_open, was_blank, envelope = 0, False, True, b""
@@ -102,7 +104,7 @@ def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
             elif is_open:
                 lines.append(envelope)
             envelope = b""
-        if was_blank and line.startswith(b"From ") and line.endswith(b"\n"):
+        if _ENVELOPE.match(line) or (was_blank and line.startswith(b"From ") and line.endswith(b"\n")):
             envelope, was_blank = line, False
             continue
         size += len(line)
