@@ -176,7 +176,7 @@ def _slack_channel(export: Export, files: list[str], bundle: Bundle, names: Mapp
         )
         bundle.add(
             from_mrkdwn(said, names), type="dialogue", title=bundle.title, time=time(at),
-            author=names.get(user) or _shown(mapping(message.get("user_profile"))) or _shown(message) or user,
+            author=names.get(user) or _author(message),
             ref=f"{bundle.uri.removeprefix('slack:')}/{at}",
         )  # fmt: skip
     return bundle
@@ -186,6 +186,12 @@ def _shown(about: Mapping[str, Any]) -> str:
     """Return the name that users see, of a user's record or profile, or of a bot's message."""
     names = (about.get(key) for key in ("display_name", "real_name", "name", "username"))
     return next(filter(None, map(text, names)), "")
+
+
+def _author(message: Mapping[str, Any]) -> str:
+    """Return who sent a message, if the list of users does not say it: a guest of another team, or a bot."""
+    profiles = (mapping(message.get(key)) for key in ("user_profile", "bot_profile"))
+    return next(filter(None, (*map(_shown, profiles), _shown(message), text(message.get("user")))), "bot")
 
 
 def _start(message: Mapping[str, Any], at: str) -> str:

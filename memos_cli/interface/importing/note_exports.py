@@ -153,7 +153,8 @@ def read_keep(export: Export) -> Iterator[Bundle]:
         made = note.get("createdTimestampUsec") or note.get("userEditedTimestampUsec")
         ref = f"keep:{name if str(made) in seen else made}"
         seen.add(str(made))
-        bundle = Bundle(ref, text(note.get("title")) or name.rpartition("/")[2])
+        title = " ".join(text(note.get("title")).split())
+        bundle = Bundle(ref, title or name.rpartition("/")[2])
         rows = [
             f"- [{'x' if mapping(row).get('isChecked') is True else ' '}] {text(mapping(row).get('text'))}"
             for row in items(note.get("listContent"))
@@ -166,8 +167,7 @@ def read_keep(export: Export) -> Iterator[Bundle]:
         ]
         said = "\n".join([text(note.get("textContent")), *rows])
         bundle.add(
-            "\n\n".join(filter(str.strip, [said, *links])) or text(note.get("title")),
-            title=text(note.get("title")), ref=ref, time=time(made),
+            "\n\n".join(filter(str.strip, [said, *links])) or title, title=title, ref=ref, time=time(made),
             tags=tuple(text(mapping(each).get("name")) for each in items(note.get("labels"))),
         )  # fmt: skip
         bundle.pinned += [ref] if bundle.drafts and note.get("isPinned") is True else []

@@ -55,6 +55,12 @@ _DELETED = {
     "यह मैसेज मिटाया गया",
 }  # fmt: skip
 """What Android writes in place of a deleted message or a missed call, in lower case."""
+_ENCRYPTED = re.compile(
+    r"end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta|crittografi|сквозн|uçtan uca|szyfrowan"
+    r"|端到端|端对端|エンド|종단간",
+    re.IGNORECASE,
+)
+"""Words of the notice that opens a chat; some phones sign it with the name of the chat."""
 _CHAT = re.compile(
     r".*WhatsApp.*?(?: with | mit | con | avec | com | met | med | с контактом | - )(.+)", re.I
 )
@@ -101,8 +107,10 @@ def _chat(whole: str, title: str, file: str, asked: str) -> Bundle:
     if note:
         bundle.notes.append(f"{file}: {note}")
     times = Counter[str]()
-    for message in messages:
+    for number, message in enumerate(messages):
         author, said = _parted(message.said)
+        if number == 0 and _ENCRYPTED.search(said):
+            continue
         if not author or not (said := _said(said)):
             continue
         # The same person may write twice in a minute. What is written decides, not how it is read.

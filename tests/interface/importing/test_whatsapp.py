@@ -103,6 +103,12 @@ def test_a_date_in_the_future_is_the_wrong_order(tmp_path: Path, monkeypatch: py
     assert bundle.notes == []
 
 
+def test_the_notice_that_opens_a_chat_is_of_nobody(tmp_path: Path) -> None:
+    notice = "Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt. Niemand außerhalb kann sie lesen."
+    bundle = read(tmp_path, f"15.04.2016, 15:04 - Trip: {notice}\n15.04.2016, 15:05 - Bo: Hello\n")
+    assert [draft.author for draft in bundle.drafts] == ["Bo"]
+
+
 def test_the_user_can_say_the_order(memos: Shell) -> None:
     path = memos.write("WhatsApp Chat with Bo.txt", "03/04/16, 10:00 - Bo: Tea?\n")
     first = memos("import", path, "--no-embed", "--json").record
@@ -128,6 +134,7 @@ def test_the_user_can_say_the_order(memos: Shell) -> None:
         ("Bo: Fine <This message was edited>", ["Fine"]),
         ("Bo: I love <3 and a<b", ["I love <3 and a<b"]),
         ("Bo: <b>", ["<b>"]),
+        ("Bo: end-to-end tests failed", ["end-to-end tests failed"]),
         ("Bo: plan.txt (my notes)", ["plan.txt (my notes)"]),
         ("Bo: see 15/04/16, 15:04 - not a new message", ["see 15/04/16, 15:04 - not a new message"]),
         ("Bo: pasted:\n[15/04/16, 15:04:05] Cy: hi", ["pasted:\n[15/04/16, 15:04:05] Cy: hi"]),

@@ -90,7 +90,7 @@ def convert_mbox(data: bytes, faults: list[str]) -> bytes:
 def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
     """Yield the bytes of each mail; None for one that is too large.
 
-    A line ``From …`` starts a mail if a header follows, and it is the first line, comes after an empty one, or
+    A line ``From …`` starts a mail if a header follows, and it is the first, comes after an empty line, or
     has the time of an envelope.
     """
     lines: list[bytes] = []
