@@ -6,6 +6,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Everyday": {
         "init": "vault.init:init",
         "ingest": "ingest.ingesting:ingest",
+        "watch": "ingest.watching:watch",
         "search": "ask.search:search",
         "query": "ask.query:query",
         "chat": "ask.chat:chat",
@@ -90,6 +91,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Vault": {
         "embed": "ingest.ingesting:embed",
         "models": "vault.inspection:models",
+        "plugins": "vault.inspection:plugins",
         "config": "vault.inspection:config",
         "stats": "vault.inspection:stats",
         "check": "vault.inspection:check",

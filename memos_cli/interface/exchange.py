@@ -36,6 +36,7 @@ class Exchange(Session):
         trust: bool = False,
         identity: str = "",
         with_grants: bool = False,
+        date_order: str = "",
         on_source: Callable[[str], None] = ignore,
         on_drafts: Callable[[int], None] = ignore,
         on_vectors: Callable[[int], None] = ignore,
@@ -45,13 +46,15 @@ class Exchange(Session):
         It changes no memory that did not come from there before. ``kind`` is one of ``importers.IMPORTS``,
         ``mip`` or ``jsonl``; "" detects it. ``trust`` trusts the signer from now on; ``identity`` is the file
         of the age key that decrypts a bundle; ``with_grants`` applies a bundle's grants to memories that are
-        new here.
+        new here. ``date_order`` is that of dates that could be read in two ways: ``dmy``, ``mdy`` or ``ymd``;
+        "" decides by the whole file.
         """
         from memos_cli.interface.importing.import_job import import_export
 
         return import_export(
             self, path, options, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
-            with_grants=with_grants, on_source=on_source, on_drafts=on_drafts, on_vectors=on_vectors,
+            with_grants=with_grants, date_order=date_order, on_source=on_source, on_drafts=on_drafts,
+            on_vectors=on_vectors,
         )  # fmt: skip
 
     def export(

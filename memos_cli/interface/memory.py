@@ -69,6 +69,7 @@ class Memos(Changes, Exchange):
         text: bytes | None = None,
         name: str = "",
         embed: bool = True,
+        wanted: Callable[[Path], bool] = lambda path: True,
         on_source: Callable[[str], None] = ignore,
         on_drafts: Callable[[int], None] = ignore,
         on_vectors: Callable[[int], None] = ignore,
@@ -76,13 +77,13 @@ class Memos(Changes, Exchange):
         """Ingest files and folders, or ``text`` (standard input), whose source is ``name``.
 
         Text is durable and searchable first; vectors follow. ``failed`` lists what cannot be read; it does
-        not stop the rest.
+        not stop the rest. Files that are not ``wanted`` are left as they are.
         """
         from memos_cli.interface.ingest.ingest import ingest
 
         return ingest(
             self, paths, options=options, text=text, name=name, embed=embed, on_source=on_source,
-            on_drafts=on_drafts, on_vectors=on_vectors, import_command=_import_command,
+            on_drafts=on_drafts, on_vectors=on_vectors, import_command=_import_command, wanted=wanted,
         )  # fmt: skip
 
     def save(
@@ -378,6 +379,6 @@ class Memos(Changes, Exchange):
 
 
 def _import_command(path: Path) -> str:
-    from memos_cli.interface.importing.recognition import import_command  # only for files that may be exports
+    from memos_cli.interface.importing.importers import import_command  # only for files that may be exports
 
     return import_command(path)

@@ -32,7 +32,7 @@ from soak_workers import Keeper, Reader, Worker, Writer
 WORKERS: tuple[type[Worker], ...] = (
     Writer, Reader, Writer, Reader, Keeper, Publisher, Follower, Importer, Guard, Reader,
 )  # fmt: skip
-_OWN = {"VAULT.toml", "memos.db", "blobs", "index", "tmp", "lock", "maintain.lock", "asking"}
+_OWN = {"VAULT.toml", "memos.db", "blobs", "index", "tmp", "lock", "maintain.lock", "watch.lock", "asking"}
 
 
 def work(campaign: Campaign) -> None:

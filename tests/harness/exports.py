@@ -200,6 +200,141 @@ RECORDS: list[dict[str, Any]] = [
 LINK = {"source": RECORDS[0]["id"], "kind": "about", "target": RECORDS[1]["id"]}
 
 
+TELEGRAM = {
+    "about": "Here is the data you requested.",
+    "personal_information": {"user_id": 11, "first_name": "Ann"},
+    "contacts": {"list": []},
+    "chats": {"about": "Chats", "list": [
+        {"name": "Bo", "type": "personal_chat", "id": 22, "messages": [
+            {"id": 1, "type": "service", "date": "2025-04-30T10:00:00", "actor": "Bo", "action": "phone_call",
+             "text": ""},
+            {"id": 2, "type": "message", "date": "2025-04-30T08:00:00", "date_unixtime": "1746000000",
+             "from": "Bo", "from_id": "user22", "text": "When does the ferry leave?"},
+            {"id": 3, "type": "message", "date": "2025-04-30T08:01:00", "date_unixtime": "1746000060",
+             "from": "Ann", "from_id": "user11", "reply_to_message_id": 2,
+             "text": ["At ", {"type": "bold", "text": "nine"}, ", see ",
+                      {"type": "link", "text": "https://example.org/ferry"}, "."]},
+            {"id": 4, "type": "message", "date_unixtime": "1746000120", "from": None, "from_id": "user33",
+             "text": "I am gone."},
+            {"id": 5, "type": "message", "date_unixtime": "1746000180", "from": "Bo", "from_id": "user22",
+             "forwarded_from": "Harbour office", "text": "The ferry is late."},
+            {"id": 6, "type": "message", "date_unixtime": "1746000240", "from": "Bo", "from_id": "user22",
+             "media_type": "sticker", "sticker_emoji": "x", "text": ""},
+            {"id": 7, "type": "message", "date_unixtime": "1746000300", "from": "Bo", "from_id": "user22",
+             "text": "",
+             "poll": {"question": "Fish or soup?", "answers": [{"text": "Fish"}, {"text": "Soup"}]}},
+        ]},
+        {"type": "saved_messages", "id": 11, "messages": [
+            {"id": 9, "type": "message", "date": "2025-04-30T12:00:00", "from": "Ann", "from_id": "user11",
+             "text_entities": [{"type": "plain", "text": "The spare key is under the pot."}]},
+        ]},
+    ]},
+}  # fmt: skip
+
+SLACK = {
+    "users.json": [
+        {"id": "U1", "name": "ann", "profile": {"display_name": "Ann", "real_name": "Ann Lee"}},
+        {"id": "U2", "name": "bo", "profile": {"display_name": "", "real_name": "Bo Berg"}},
+    ],
+    "channels.json": [{"id": "C1", "name": "general", "members": ["U1", "U2"]},
+                      {"id": "C2", "name": "ops", "members": ["U1"]}],
+    "dms.json": [{"id": "D1", "members": ["U1", "U2"]}],
+    "general/2025-04-30.json": [
+        {"type": "message", "subtype": "channel_join", "user": "U1", "text": "<@U1> has joined the channel",
+         "ts": "1746000000.000100"},
+        {"type": "message", "user": "U1", "text": "<@U2> the *deploy* is on `*Friday*`, see <#C2|> &amp; "
+         "<https://example.org/plan|the plan> <!here>", "ts": "1746000010.000200",
+         "thread_ts": "1746000010.000200", "reply_count": 1},
+        {"type": "message", "user": "U2", "text": "Lunch?", "ts": "1746000020.000300"},
+        {"type": "message", "subtype": "bot_message", "username": "CI", "text": "", "bot_id": "B1",
+         "attachments": [{"fallback": "Build 7 failed"}], "ts": "1746000030.000400"},
+    ],
+    "general/2025-05-01.json": [
+        {"type": "message", "user": "U2", "text": "1 &lt; 2: ~no~ ok", "ts": "1746090000.000500",
+         "thread_ts": "1746000010.000200", "parent_user_id": "U1"},
+        {"type": "message", "user": "U9", "user_profile": {"real_name": "Cy Guest"},
+         "text": "Hello <mailto:a@example.org|a@example.org>", "ts": "1746090001.000000"},
+    ],
+    "D1/2025-05-01.json": [{"user": "U1", "text": "Between us.", "ts": "1746090002.000000"}],
+}  # fmt: skip
+
+WHATSAPP = """\u200e[15/04/25, 15:04:05] Ann \U0001f333: \u200eMessages and calls are end-to-end encrypted.
+[15/04/25, 15:05:05] Ann \U0001f333: The key is at the neighbour's.
+Second floor: ring twice.
+\u200e[15/04/25, 15:06:00] Bo: \u200e<attached: 00000003-PHOTO.jpg>
+[15/04/25, 15:06:30] Bo: Thanks! \u200e<This message was edited>
+[15/04/25, 15:06:30] Bo: Thanks!
+[16/04/25, 09:00:00] \u202a+49 170 1234567\u202c: @\u2068Ann\u2069 hello
+"""
+
+KEEP = {
+    "Takeout/Keep/Boat.json": {
+        "title": "Boat", "textContent": "The hull needs paint.", "isTrashed": False, "isPinned": True,
+        "isArchived": False, "color": "DEFAULT", "labels": [{"name": "sea"}, {"name": "to do"}],
+        "createdTimestampUsec": 1746000000000000, "userEditedTimestampUsec": 1746000060000000,
+        "annotations": [{"source": "WEBLINK", "title": "Paint", "url": "https://example.org/p"}],
+    },
+    "Takeout/Keep/2025-04-30T10_00_00.json": {
+        "title": "", "isTrashed": False, "isPinned": False, "createdTimestampUsec": 1746000001000000,
+        "listContent": [{"text": "milk", "isChecked": True}, {"text": "bread", "isChecked": False}],
+    },
+    "Takeout/Keep/Old.json": {"title": "Old", "textContent": "In the trash.", "isTrashed": True,
+                              "createdTimestampUsec": 1746000002000000},
+    "Takeout/Keep/Photo.json": {"title": "", "textContent": "", "isTrashed": False, "isPinned": False,
+                                "createdTimestampUsec": 1746000003000000},
+    "Takeout/archive_browser.json": {"about": "not a note"},
+}  # fmt: skip
+
+MBOX = """From ann@example.org Wed Apr 30 08:00:00 2025
+From: Ann Lee <ann@example.org>
+To: bo@example.org
+Subject: =?utf-8?q?Ferry_=C3=BC?=
+Date: Wed, 30 Apr 2025 08:00:00 +0000
+Message-ID: <a1@example.org>
+Content-Type: text/plain; charset=utf-8
+
+When does it leave?
+From the quay, I mean.
+>From where else?
+
+From bo@example.org Wed Apr 30 09:00:00 2025
+From: cy@example.org
+Subject: Bread
+Date: Wed, 30 Apr 2025 08:30:00 +0000
+Message-ID: <b1@example.org>
+Content-Type: text/html
+
+<html><body><p>Two <b>hours</b>.</p></body></html>
+
+From bo@example.org Wed Apr 30 09:00:00 2025
+From: "Bo Berg" <bo@example.org>
+Subject: Re: Ferry
+Date: Thu, 1 May 2025 09:00:00 +0000
+Message-ID: <a2@example.org>
+In-Reply-To: <a1@example.org>
+References: <a1@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=x
+
+--x
+Content-Type: text/plain; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+At nine, from the caf=E9.
+
+On 30 Apr 2025, Ann Lee wrote:
+> When does it leave?
+> From the quay, I mean.
+--x
+Content-Type: application/pdf; name=map.pdf
+Content-Disposition: attachment; filename=map.pdf
+Content-Transfer-Encoding: base64
+
+AAAA
+--x--
+"""
+
+
 def write_all(folder: Path, *, programs: bool = True) -> dict[str, Path]:
     """Every kind of export, by its name; ``programs``: also the stores of programs on this machine."""
     folder.mkdir(exist_ok=True)
@@ -221,7 +356,17 @@ def write_all(folder: Path, *, programs: bool = True) -> dict[str, Path]:
     with (folder / "all.mip").open("wb") as stream:
         bundle.write(stream, {"cubes.jsonl": RECORDS, "links.jsonl": [LINK]})
     (folder / "all.jsonl").write_bytes(b"".join(map(bundle.to_line, RECORDS)))
+    write_json(folder / "telegram" / "result.json", TELEGRAM)
+    chat = folder / "WhatsApp Chat - Trip.txt"
+    chat.write_text(WHATSAPP)
+    mail = folder / "Inbox.mbox"
+    mail.write_text(MBOX)
     return {
+        "telegram": folder / "telegram",
+        "slack": write_zip(folder / "slack.zip", {name: json.dumps(rows) for name, rows in SLACK.items()}),
+        "whatsapp": chat,
+        "keep": write_zip(folder / "keep.zip", {name: json.dumps(note) for name, note in KEEP.items()}),
+        "mbox": mail,
         "mip": folder / "all.mip",
         "jsonl": folder / "all.jsonl",
         "chatgpt": write_zip(

@@ -24,7 +24,7 @@ from memos_cli.cli.ingest.options import (
 )
 from memos_cli.cli.options import DryRun, arg, opt
 from memos_cli.counts import counted
-from memos_cli.errors import UsageError
+from memos_cli.errors import UsageError, require_known
 
 if TYPE_CHECKING:
     from memos_cli.interface.importing.import_job import Imported
@@ -43,8 +43,7 @@ def import_(
         str,
         opt(
             "--from KIND",
-            "chatgpt, claude, mem0, memos, letta, notes, mcp, plain, jsonl, mip, or a program of --discover. "
-            "Default: detect it.",
+            "chatgpt, claude, mem0, …; `memos plugins` lists them. Default: detect it.",
             READING,
         ),
     ] = "",
@@ -61,6 +60,9 @@ def import_(
     with_grants: Annotated[
         bool, opt("--with-grants", "Apply its grants to memories that are new here.", _BUNDLE)
     ] = False,
+    date_order: Annotated[
+        str, opt("--date-order ORDER", "Dates such as 3/4/26: dmy, mdy or ymd. Default: detect it.", READING)
+    ] = "",
     reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -84,6 +86,8 @@ def import_(
     from memos_cli.infrastructure.memories.transaction import NewMemoryFields
     from memos_cli.interface.options import IngestOptions
 
+    if date_order:
+        require_known("date order", date_order, ("dmy", "mdy", "ymd"))
     output = state.output
     if discover:
         _discover(state, path)
@@ -104,8 +108,8 @@ def import_(
         ):
             made = memos.import_export(
                 file, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
-                with_grants=with_grants, on_drafts=count_drafts, on_vectors=count_vectors,
-                on_source=output.note if output.verbose else lambda uri: None,
+                with_grants=with_grants, date_order=date_order, on_drafts=count_drafts,
+                on_vectors=count_vectors, on_source=output.note if output.verbose else lambda uri: None,
             )  # fmt: skip
     sources = [dict(zip(("uri", "title", "memories"), each, strict=True)) for each in made.sources]
     known = {"kind": made.kind, "sources": sources, "links": made.links, "pinned": made.pinned}

@@ -24,7 +24,8 @@ def export(
     selection: Selection,
     file: Annotated[str, opt("--output -o FILE", "Write to FILE.", OUTPUT)] = "-",
     format: Annotated[
-        str, opt("--format FORMAT", "mip (all of it), jsonl, markdown, mem0, memos or letta.", OUTPUT)
+        str,
+        opt("--format FORMAT", "mip (all of it), jsonl, …; `memos plugins` lists them.", OUTPUT),
     ] = "mip",
     up_to: Annotated[
         str, opt("--up-to LEVEL", "Highest sensitivity to export. Default: sensitivity.export.")

@@ -1,4 +1,4 @@
-"""The daily maintenance in crontab and systemd: texts, and the user's crontab."""
+"""The daily maintenance in crontab and systemd, and `memos watch` as a service: texts, the user's crontab."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from memos_cli.errors import MemosError, UsageError
@@ -15,26 +16,26 @@ from memos_cli.errors import MemosError, UsageError
 _ARGUMENTS = "maintain --quiet --max-minutes 120"
 
 
-def command(folder: Path) -> str:
-    """Return the command that runs each night, for this program and this vault."""
+def command(folder: Path, arguments: str = _ARGUMENTS) -> str:
+    """Return a command for this program and this vault: by default, the one that runs each night."""
     found = shutil.which("memos")
     program = [str(Path(found).absolute())] if found else [sys.executable, "-m", "memos_cli"]
-    return f"{shlex.join(program)} --vault {shlex.quote(str(folder))} {_ARGUMENTS}"
+    return f"{shlex.join(program)} --vault {shlex.quote(str(folder))} {arguments}"
 
 
 def crontab_line(folder: Path, at: str) -> str:
     """Return the line of crontab. A per cent sign ends a command there, unless it is escaped."""
     hour, minute = _time(at)
-    _require_one_line(folder)
+    _require_one_line(command(folder))
     return f"{minute} {hour} * * *  {command(folder)}  {_mark(folder)}".replace("%", r"\%")
 
 
 def units(folder: Path, at: str) -> dict[str, str]:
     """Return a service and a timer of systemd, by the name of their files."""
     hour, minute = _time(at)
-    _require_one_line(folder)
-    name = f"memos-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
-    run, place = (text.replace("%", "%%") for text in (command(folder).replace("$", "$$"), str(folder)))
+    _require_one_line(command(folder))
+    name = _unit_name("memos", folder)
+    run, place = _escape(command(folder).replace("$", "$$")), _escape(str(folder))
     return {
         f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos maintenance of "
         f"{place}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
@@ -42,6 +43,30 @@ def units(folder: Path, at: str) -> dict[str, str]:
         "\n[Timer]\n"
         f"OnCalendar=*-*-* {hour:02}:{minute:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
     }
+
+
+def watch_unit(folder: Path, folders: Sequence[str], stores: Sequence[str]) -> dict[str, str]:
+    """Return a service of systemd that watches folders and stores, by the name of its file."""
+    paths = [str(Path(each).expanduser().absolute()) for each in folders]
+    words = ["watch", "--quiet", *paths]
+    for each in stores:
+        words += ["--store", str(Path(each).expanduser().absolute())]
+    run = command(folder, shlex.join(words))
+    _require_one_line(run)
+    return {
+        f"~/.config/systemd/user/{_unit_name('memos-watch', folder)}.service": "[Unit]\n"
+        f"Description=memos watch for {_escape(str(folder))}\n\n[Service]\nNice=10\nIOSchedulingClass=idle\n"
+        f"ExecStart={_escape(run.replace('$', '$$'))}\nRestart=on-failure\nRestartSec=60\n"
+        "\n[Install]\nWantedBy=default.target\n"
+    }
+
+
+def _unit_name(start: str, folder: Path) -> str:
+    return f"{start}-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def change_crontab(folder: Path, line: str | None) -> bool:
@@ -79,11 +104,11 @@ def _crontab(argument: str, text: bytes | None = None) -> bytes:
     return done.stdout if argument == "-l" and not done.returncode else b""
 
 
-def _require_one_line(folder: Path) -> None:
-    if not {"\n", "\r", "\0"}.isdisjoint(command(folder)):
+def _require_one_line(run: str) -> None:
+    if not {"\n", "\r", "\0"}.isdisjoint(run):
         raise UsageError(
-            f"crontab and systemd cannot run with the folder {str(folder)!r}: its name has a line break",
-            "move the vault to a path without line breaks",
+            f"crontab and systemd cannot run {run!r}: a name in it has a line break",
+            "move the folder to a path without line breaks",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,6 +131,41 @@ def models(
         state.output.note(
             "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"
         )
+
+
+def plugins(state: State) -> None:
+    """List importers and exporters, built-in and plug-ins.
+
+    Plug-ins are packages with entry points in memos.importers or memos.exporters; `memos help plugins` shows
+    how to write one. One that cannot be loaded is listed with the reason, and skipped.
+
+    \b
+    Example:
+      memos plugins
+      memos plugins --json
+    """
+    from memos_cli import __version__
+    from memos_cli.interface.importing import importers
+    from memos_cli.interface.plugins import Plugin
+    from memos_cli.interface.share import exporting
+
+    found = [*importers.known_plugins(), *exporting.known_plugins()]
+    tables: dict[str, Mapping[str, object]] = {"importer": importers.IMPORTS, "exporter": exporting.FORMATS}
+    for kind, known in tables.items():
+        found += [
+            Plugin(name, kind, "memos-cli", __version__, "built in", each) for name, each in known.items()
+        ]
+    state.output.listing(
+        found,
+        lambda each: {
+            "name": each.name, "kind": each.kind, "package": each.package, "version": each.version,
+            "status": each.status, "about": getattr(each.value, "summary", ""),
+        },
+        "name, kind, package, version, status, about",
+        lambda each: (
+            each.name, each.kind, each.package, each.version, each.status, getattr(each.value, "summary", ""),
+        ),
+    )  # fmt: skip
 
 
 def check(

@@ -113,17 +113,34 @@ def cron(
     systemd: Annotated[bool, opt("--systemd", "Print units for a systemd timer instead.")] = False,
     install: Annotated[bool, opt("--install", "Add the line to your crontab.")] = False,
     remove: Annotated[bool, opt("--remove", "Remove it from your crontab.")] = False,
+    watch: Annotated[
+        list[str] | None, opt("--watch FOLDER", "Print a systemd unit for `memos watch FOLDER`.")
+    ] = None,
+    store: Annotated[
+        list[str] | None, opt("--store PATH", "Print a systemd unit for `memos watch --store PATH`.")
+    ] = None,
 ) -> None:
     """Print a crontab line that runs maintenance every night.
+
+    --systemd prints units instead, and --watch one that keeps `memos watch` running.
 
     \b
     Example:
       memos cron
       memos cron --at 04:15 --install
-      memos cron --systemd
+      memos cron --watch ~/notes
     """
     from memos_cli.cli.vault import crontab
 
+    if watch or store:
+        if install or remove:
+            raise UsageError("--watch prints a unit of systemd, no crontab line", "memos cron --watch DIR")
+        with state.open() as memos:
+            units = crontab.watch_unit(memos.vault.folder.absolute(), watch or (), store or ())
+        ((name, text),) = units.items()
+        state.output.result({"units": units}, f"# {name}\n{text}")
+        state.output.note(f"note: to start it: systemctl --user enable --now {name.rpartition('/')[2]}")
+        return
     if install and remove:
         raise UsageError("--install and --remove exclude each other", "memos cron")
     with state.open() as memos:

@@ -41,8 +41,8 @@ _LOOKING = 0.25
 _MERGED = 100  # pages of the full-text index that one transaction merges
 _DISCARDING = 0.25
 """Seconds that the deletion of blobs waits for other processes to leave the vault."""
-MAINTAINED, ASKING = "maintain.lock", "asking"
-"""Lock files (flock) of maintenance, and of processes that use a model."""
+MAINTAINED, ASKING, WATCHED = "maintain.lock", "asking", "watch.lock"
+"""Lock files (flock) of maintenance, of processes that use a model, and of `memos watch`."""
 MIGRATION_TIMEOUT = 60.0
 """Seconds to wait for other processes to leave the vault before its tables are changed."""
 

@@ -25,6 +25,7 @@ OWN_NAMES = frozenset(
         "tmp",
         "lock",
         "maintain.lock",
+        "watch.lock",
         "asking",
     )
 )

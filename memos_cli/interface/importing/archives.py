@@ -28,6 +28,8 @@ _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
 _UNPACK = "unpack it yourself, then import the folder"
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
+HEAD = 16 << 10
+"""Bytes of a file by which it is recognised."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,10 @@ class Export:
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
     program: str | None = None
     """The program whose conversations it contains, '' for none of them; None before anybody looked."""
+    date_order: str = ""
+    """``dmy``, ``mdy`` or ``ymd`` where dates of numbers could be read in several ways; "" decides."""
+    kind: str | None = None
+    """What ``recognise`` found, so that it looks only once."""
 
     def named(self, *endings: str) -> list[str]:
         """Return the names whose last part matches one of these: ``a.json``, or ``*.md``."""
@@ -71,6 +77,14 @@ class Export:
         except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, *_UNPACKING) as error:
             hint = _UNPACK if self.entries is not None else f"ls -l {self.path}"
             raise MemosError(f"{self.path}: {name}: {error}", hint) from error
+
+    def head(self, name: str) -> bytes:
+        """Return the first HEAD bytes of a file, to recognise it; empty if it cannot be read."""
+        try:
+            with self.open(name) as stream:
+                return stream.read(HEAD)
+        except MemosError:
+            return b""
 
     def read(self, name: str) -> bytes:
         """Return a whole file. Raises MemosError if it is too long, or cannot be read."""
@@ -100,7 +114,10 @@ def open_export(path: Path) -> Iterator[Export]:
             export.names, export.entries = tuple(sorted(found)), found
             yield export
     else:
-        yield Export(path, (path.name,))
+        export = Export(path, (path.name,))
+        if export.head(path.name).startswith(b"PK\3\4"):
+            raise MemosError(f"{path}: a damaged archive: its end is missing", "download or save it again")
+        yield export
 
 
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from memos_cli.cube import Draft, Span
+from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.ingest.sources.decoding import clean
 from memos_cli.interface.ingest.sources.pieces import read_time
 from memos_cli.interface.recalled import without_recalled
@@ -57,6 +58,25 @@ class Bundle:
             at = len(self.drafts)
             part = f"{ref}#{number + 1}" if ref and number else ref
             self.drafts.append(Draft(whole[start : start + LONGEST], Span(at, at), ref=part, **known))
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """How the exports of one program are recognised and read: a built-in one, or a plug-in's.
+
+    ``read`` yields a bundle for each conversation, store or note. What cannot be read becomes a fault of a
+    bundle, or is raised as MemosError; nothing is executed or written.
+    """
+
+    read: Callable[[Export], Iterator[Bundle]]
+    recognises: Callable[[Export], bool]
+    """Whether an export is of this program. It is asked about every export, so it reads little."""
+    summary: str = ""
+    """What it reads, in a few words, for ``memos plugins``."""
+
+    def __call__(self, export: Export) -> Iterator[Bundle]:
+        """Read an export."""
+        return self.read(export)
 
 
 def text(value: object) -> str:

@@ -17,12 +17,13 @@ from memos_cli.infrastructure.memories import forgotten, links, queries
 from memos_cli.infrastructure.share import foreign_memories
 from memos_cli.interface.importing.importers import (
     BUNDLE,
-    IMPORTS,
     LINES,
     Bundle,
     Export,
+    importer,
     kind_of,
     open_export,
+    warnings,
 )
 from memos_cli.interface.ingest.batches import collector_at_rest
 from memos_cli.interface.ingest.ingest import finish
@@ -73,6 +74,7 @@ def import_export(
     trust: bool,
     identity: str,
     with_grants: bool,
+    date_order: str,
     on_source: Callable[[str], None],
     on_drafts: Callable[[int], None],
     on_vectors: Callable[[int], None],
@@ -90,8 +92,10 @@ def import_export(
     with ExitStack() as stack:
         export = stack.enter_context(open_export(path))
         job.failed += [Failure(str(path), fault) for fault in export.faults]
+        export.date_order = date_order
         export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
+        job.notes += warnings()
         if found in (BUNDLE, LINES):
             return _adopt(
                 session, job, export, found, options,
@@ -102,7 +106,7 @@ def import_export(
         stack.enter_context(collector_at_rest())
         flush = stack.enter_context(job.together())
         unread = stack.enter_context(count_unread())
-        for bundle in _whole(IMPORTS[found](export), path, job):
+        for bundle in _whole(importer(found)(export), path, job):
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
             if len(bundle.faults) > SHOWN:
@@ -127,6 +131,8 @@ def import_export(
                     Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
                 )
         flush()
+        if not sources and not job.failed:
+            job.notes.append(f"{path}: there is nothing to import in it")
         uris = {uri for uri, _, _ in sources}
         job.notes += [f"{path}: {note}" for note in unread.notes]
         job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []

@@ -1,52 +1,116 @@
 """Memories from elsewhere: what other programs export, as drafts of cubes.
 
-``open_export`` opens a file, a folder or a zip archive without unpacking it; ``recognise`` tells what it is;
-each kind has a reader that yields ``Bundle``s, one for each conversation, store or note, with a Fault for
-each record that cannot be taken. Nothing that was exported is executed, and nothing is written to disk.
+``open_export`` opens a file, a folder or a zip archive without unpacking it; ``find_kind`` tells what it is;
+each kind has an ``Importer``, built in or of a plug-in, whose reader yields ``Bundle``s, one for each
+conversation, store or note, with a fault for each record that cannot be taken. Nothing that was exported is
+executed, and nothing is written to disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+import shlex
+from functools import cache, partial
+from pathlib import Path
 
-from memos_cli.errors import UsageError, require_known
+from memos_cli.errors import MemosError, UsageError, require_known
+from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
-from memos_cli.interface.importing.entries import Bundle
+from memos_cli.interface.importing.entries import Bundle, Importer, time
+from memos_cli.interface.importing.foreign import guarded
+from memos_cli.interface.importing.mailboxes import MBOX
 from memos_cli.interface.importing.memcube import read_memos
 from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
-from memos_cli.interface.importing.note_exports import read_notes
+from memos_cli.interface.importing.messengers import SLACK, TELEGRAM
+from memos_cli.interface.importing.note_exports import KEEP, read_notes
 from memos_cli.interface.importing.plain_files import read_plain
 from memos_cli.interface.importing.programs.table import PROGRAMS, read_program
-from memos_cli.interface.importing.recognition import recognise
+from memos_cli.interface.importing.recognition import is_kind, recognise
+from memos_cli.interface.importing.whatsapp import WHATSAPP
 
-__all__ = ["BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "kind_of", "open_export", "recognise"]
+__all__ = [
+    "BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "Importer", "importer", "kind_of", "open_export",
+    "recognise", "time",
+]  # fmt: skip
 
 BUNDLE, LINES = "mip", "jsonl"
 """What `memos export` writes: they have no reader here, for they come in as they are (see ``exchange``)."""
 
-IMPORTS: dict[str, Callable[[Export], Iterator[Bundle]]] = {
-    "chatgpt": read_chatgpt,
-    "claude": read_claude,
-    "mem0": read_mem0,
-    "memos": read_memos,
-    "letta": read_letta,
-    "notes": read_notes,
-    "mcp": read_mcp,
-    "plain": read_plain,
-    **{kind: partial(read_program, kind=kind) for kind in PROGRAMS},
+IMPORTS: dict[str, Importer] = {
+    "slack": SLACK,
+    "telegram": TELEGRAM,
+    "whatsapp": WHATSAPP,
+    "keep": KEEP,
+    "mbox": MBOX,
+    "chatgpt": Importer(read_chatgpt, is_kind("chatgpt"), "ChatGPT: conversations"),
+    "claude": Importer(read_claude, is_kind("claude"), "Claude: conversations, projects, memories"),
+    "mem0": Importer(read_mem0, is_kind("mem0"), "mem0: memories and their history"),
+    "memos": Importer(read_memos, is_kind("memos"), "MemOS: a MemCube"),
+    "letta": Importer(read_letta, is_kind("letta"), "Letta: an agent file"),
+    "mcp": Importer(read_mcp, is_kind("mcp"), "MCP memory server: entities and relations"),
+    "notes": Importer(read_notes, is_kind("notes"), "Markdown notes, such as Obsidian's"),
+    "plain": Importer(read_plain, is_kind("plain"), "CSV, JSON lines, outlines (OPML)"),
+    **{
+        kind: Importer(partial(read_program, kind=kind), is_kind(kind), f"{program.label}: conversations")
+        for kind, program in PROGRAMS.items()
+    },
 }
+"""The built-in importers, in the order in which they are asked whether an export is theirs."""
+GENERAL = ("", "notes", "plain")
+"""Kinds of exports of no special program: a plug-in may know better."""
 
 
 def kind_of(export: Export, kind: str = "") -> str:
     """Return the kind of an export: ``kind``, or the detected one. Raises UsageError for an unknown one."""
-    known = (*IMPORTS, BUNDLE, LINES)
     if kind:
-        require_known("kind of export", kind, known)
-    if not (found := kind or recognise(export)):
+        known = (*IMPORTS, BUNDLE, LINES)
+        require_known("kind of export", kind, known if kind in known else (*known, *_plugins()[0]))
+    if not (found := kind or find_kind(export)):
         raise UsageError(
-            f"{export.path} is not a known export",
+            "; ".join([f"{export.path} is not a known export", *warnings()]),
             f"name its kind: --from {'|'.join(IMPORTS)}; `memos ingest` takes text, Markdown and JSON",
         )
     return found
+
+
+def find_kind(export: Export) -> str:
+    """Return the detected kind of an export: an importer, a plug-in, ``mip`` or ``jsonl``; else ""."""
+    for name, each in IMPORTS.items():
+        if name not in GENERAL and each.recognises(export):
+            return name
+    kind = recognise(export)
+    if kind in GENERAL:
+        return next((name for name, each in _plugins()[0].items() if each.recognises(export)), kind)
+    return kind
+
+
+def importer(kind: str) -> Importer:
+    """Return the importer of a kind of export: a built-in one, or a plug-in's."""
+    return IMPORTS[kind] if kind in IMPORTS else _plugins()[0][kind]
+
+
+def warnings() -> list[str]:
+    """Return what to tell the user about plug-ins that were skipped, if this process loaded plug-ins."""
+    return [each.warning for each in _plugins()[1] if each.warning] if _plugins.cache_info().currsize else []
+
+
+def known_plugins() -> list[plugins.Plugin]:
+    """Load the importers that other packages install, and return what became of each."""
+    return _plugins()[1]
+
+
+def import_command(path: Path) -> str:
+    """Return the command that imports what another program or a vault exported; "" for other files."""
+    try:
+        with open_export(path) as export:
+            kind, is_archive = find_kind(export), export.entries is not None
+    except (MemosError, OSError):
+        return ""
+    is_text = kind in ("", "plain") or (kind == "notes" and not is_archive)
+    return "" if is_text else f"memos import {shlex.quote(str(path))}"
+
+
+@cache
+def _plugins() -> tuple[dict[str, Importer], list[plugins.Plugin]]:
+    found, known = plugins.load("importer", Importer, (*IMPORTS, BUNDLE, LINES))
+    return {name: guarded(name, each) for name, each in found.items()}, known

@@ -1,10 +1,11 @@
-"""Import Markdown notes that link to each other: basic-memory, Obsidian.
+"""Import notes: Markdown that links to each other (basic-memory, Obsidian), and Google Keep's.
 
-Their text comes as `memos ingest` reads Markdown; relations and wiki links become links between notes.
+Markdown comes as `memos ingest` reads it; relations and wiki links become links between notes.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 from memos_cli.cube import Span
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, Relation
+from memos_cli.interface.importing.entries import Bundle, Importer, Relation, items, mapping, text, time
 from memos_cli.interface.ingest.sources.decoding import decode
 from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
@@ -31,6 +32,8 @@ _NO_TAG = re.compile(
     r"[\d/_-]+|(?=.*\d)(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*\d.*\d|\d)[0-9a-f]{3,4}|([a-f])\1{2,7}", re.IGNORECASE
 )
 """Issue numbers and colours, which look like tags."""
+_KEEP = re.compile(rb'"(?:userEdited|created)TimestampUsec"')
+_KEYS = {"userEditedTimestampUsec", "createdTimestampUsec"}
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 
@@ -116,3 +119,59 @@ def _label(name: str) -> str:
     """Return a note's name as links use it: without the file ending, casefolded."""
     name = unicodedata.normalize("NFC", name.strip())
     return re.sub(r"\.(?:md|markdown)$", "", name, flags=re.IGNORECASE).casefold()
+
+
+# --- Google Keep -------------------------------------------------------------------------------------------
+
+
+def _keep_names(export: Export) -> list[str]:
+    """Return the files of a folder Keep, or all: it may have another name, and files of other products."""
+    names = export.named("*.json")
+    return [name for name in names if "keep/" in name.lower()] or names
+
+
+def _is_keep(export: Export) -> bool:
+    return any(_KEEP.search(export.head(name)) for name in _keep_names(export)[:5])
+
+
+def read_keep(export: Export) -> Iterator[Bundle]:
+    """Read Google Keep's notes from Takeout: a JSON file for each. Notes in the trash stay out.
+
+    A note has no id but the moment in which it was made, in microseconds.
+    """
+    seen = set[object]()
+    for name in _keep_names(export):
+        try:
+            note = json.loads(export.read(name))
+        except (MemosError, ValueError, RecursionError) as error:
+            yield Bundle("", faults=[str(error) if name in str(error) else f"{name}: {error}"])
+            continue
+        if not _KEYS & mapping(note).keys():
+            continue  # of another product of Google
+        if note.get("isTrashed") is True:
+            continue
+        made = note.get("createdTimestampUsec") or note.get("userEditedTimestampUsec")
+        ref = f"keep:{name if str(made) in seen else made}"
+        seen.add(str(made))
+        title = " ".join(text(note.get("title")).split())
+        bundle = Bundle(ref, title or name.rpartition("/")[2])
+        rows = [
+            f"- [{'x' if mapping(row).get('isChecked') is True else ' '}] {text(mapping(row).get('text'))}"
+            for row in items(note.get("listContent"))
+            if text(mapping(row).get("text")).strip()
+        ]
+        links = [
+            " ".join(filter(None, (text(mapping(each).get("title")), text(mapping(each).get("url")))))
+            for each in items(note.get("annotations"))
+            if text(mapping(each).get("url")) not in text(note.get("textContent"))
+        ]
+        said = "\n".join([text(note.get("textContent")), *rows])
+        bundle.add(
+            "\n\n".join(filter(str.strip, [said, *links])) or title, title=title, ref=ref, time=time(made),
+            tags=tuple(text(mapping(each).get("name")) for each in items(note.get("labels"))),
+        )  # fmt: skip
+        bundle.pinned += [ref] if bundle.drafts and note.get("isPinned") is True else []
+        yield bundle
+
+
+KEEP = Importer(read_keep, _is_keep, "Google Keep: notes from Takeout")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
-from pathlib import Path
+from collections.abc import Callable
 
 from memos_cli.errors import MemosError
-from memos_cli.interface.importing.archives import Export, open_export
+from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.chats import conversations, first_record
 from memos_cli.interface.importing.entries import items, mapping
 from memos_cli.interface.importing.programs.table import recognise_program
@@ -18,8 +17,19 @@ from memos_cli.interface.share.signing import is_sealed
 _HEAD = 1 << 20
 
 
+def is_kind(kind: str) -> Callable[[Export], bool]:
+    """Return whether ``recognise`` finds this kind, as a function of an export."""
+    return lambda export: recognise(export) == kind
+
+
 def recognise(export: Export) -> str:
-    """Return the detected kind of an export, one of IMPORTS; "" if it is none of them."""
+    """Return ``mip``, ``jsonl`` or one of the kinds that are known by their first records; "" for others."""
+    if export.kind is None:
+        export.kind = _recognise(export)
+    return export.kind
+
+
+def _recognise(export: Export) -> str:
     if len(export.names) == 1 and export.entries is None and _is_bundle(export):
         return "mip"
     if export.named("textual_memory.json", "activation_memory.pickle"):
@@ -37,17 +47,6 @@ def recognise(export: Export) -> str:
     if export.named("*.md", "*.markdown"):
         return "notes"
     return "plain" if export.named("*.jsonl", "*.ndjson", "*.csv", "*.opml") else ""
-
-
-def import_command(path: Path) -> str:
-    """Return the command that imports what another program or a vault exported; "" for other files."""
-    try:
-        with open_export(path) as export:
-            kind, is_archive = recognise(export), export.entries is not None
-    except (MemosError, OSError):
-        return ""
-    is_text = kind in ("", "plain") or (kind == "notes" and not is_archive)
-    return "" if is_text else f"memos import {shlex.quote(str(path))}"
 
 
 def _is_bundle(export: Export) -> bool:

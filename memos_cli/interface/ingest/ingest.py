@@ -31,10 +31,12 @@ def ingest(
     on_drafts: Callable[[int], None] = lambda count: None,
     on_vectors: Callable[[int], None] = lambda count: None,
     import_command: Callable[[Path], str] = lambda path: "",
+    wanted: Callable[[Path], bool] = lambda path: True,
 ) -> Ingested:
     """Ingest ``paths`` and ``text``; see ``Memos.ingest``.
 
-    ``import_command`` returns the command that imports a file which another program exported, or "".
+    ``import_command`` returns the command that imports a file which another program exported, or "". Files
+    that are not ``wanted`` are left as they are.
     """
     session.access.require_writer()
     policy, new = options.hints.secrets, options.terms
@@ -47,7 +49,7 @@ def ingest(
     )  # fmt: skip
     if text is not None:
         job.take_text(text, name)
-    job.take_files(paths, name)
+    job.take_files(paths, name, wanted)
     return finish(session, job, embed=embed, on_vectors=on_vectors)
 
 

@@ -111,10 +111,12 @@ class Ingestion:
         """Add memories to a source that grows and cannot be read again, such as a chat. Returns their ids."""
         return self._add_loose(Reading(origin, b"", tuple(drafts)), origin.uri, origin.kind)
 
-    def take_files(self, paths: Sequence[Path], name: str) -> None:
+    def take_files(
+        self, paths: Sequence[Path], name: str, wanted: Callable[[Path], bool] = lambda path: True
+    ) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
-        ``name`` replaces the address of a single file.
+        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, nor gone.
         """
         seen: dict[str, str] = {}
         unreadable: list[str] = []
@@ -125,6 +127,8 @@ class Ingestion:
                 continue
             found = replace(item, uri=nfc(name)) if name else item
             seen[found.uri] = found.given
+            if not wanted(found.path):
+                continue
             try:
                 with found.path.open("rb") as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 OWN_TIME = "memos_time"
 """Under which a memory's own time stands, or null, where a format has times of records alone."""
 _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """How memories are written in one format: a built-in one, or a plug-in's.
+
+    ``write`` gets the open vault, the memories that may be exported, in the order of their ids, and the
+    stream. The memories can be iterated over repeatedly; they are read again each time.
+    """
+
+    write: Callable[[Session, Iterable[Cube], IO[bytes]], None]
+    summary: str = ""
+    """What reads this format, in a few words, for ``memos plugins``."""
 
 
 def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter, most_sensitive
-from memos_cli.errors import Unwritable, UsageError, require_known
+from memos_cli.errors import MemosError, Unwritable, UsageError, require_known
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.queries import MASKED
 from memos_cli.infrastructure.storage.database import Connection
+from memos_cli.interface import plugins
 from memos_cli.interface.selection import select
 from memos_cli.interface.share import adapter_files, bundle
-from memos_cli.interface.share.export_formats import write_letta, write_markdown, write_mem0, write_memos
+from memos_cli.interface.share.export_formats import (
+    Exporter,
+    write_letta,
+    write_markdown,
+    write_mem0,
+    write_memos,
+)
 from memos_cli.interface.share.signing import sign
 
 if TYPE_CHECKING:
@@ -57,7 +66,7 @@ def export(
     signed: bool,
 ) -> Exported:
     """Write the chosen memories into ``stream``. Raises UsageError for an unknown format or sensitivity."""
-    require_known("format", format, FORMATS)
+    exporter, warnings = _exporter(format)
     require_known("sensitivity", up_to, SENSITIVITIES)
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
@@ -68,25 +77,67 @@ def export(
         if signed:
             _mip(session, cubes, counted, sign)
         else:
-            FORMATS[format](session, cubes, counted)
+            _write(format, exporter, session, cubes, counted)
     sha256 = hashed.sha256.hexdigest()
-    notes: tuple[str, ...] = ()
+    notes = warnings
     try:
         with session.vault.change(session.principal, session.now()) as change:
             change.tell_out("export", cubes.versions())
             change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     except Unwritable as error:  # a vault on read-only media can still be exported
-        notes = (f"this export is not in the audit: {error}",)
+        notes = (*notes, f"this export is not in the audit: {error}")
     return Exported(format, len(cubes), sha256, held_back, notes)
 
 
-class _Hashed:
+def _exporter(format: str) -> tuple[Exporter, tuple[str, ...]]:
+    """Return how to write a format, and warnings about plug-ins. Raises UsageError for an unknown one."""
+    if format in FORMATS:
+        return FORMATS[format], ()
+    found, known = _plugins()
+    warnings = tuple(each.warning for each in known if each.warning)
+    if format not in found and (why := next((each.warning for each in known if each.name == format), "")):
+        raise UsageError(why, "memos plugins")
+    require_known("format", format, (*FORMATS, *found))
+    return found[format], warnings
+
+
+def _write(
+    format: str, exporter: Exporter, session: Session, cubes: Iterable[Cube], stream: IO[bytes]
+) -> None:
+    """Write memories. Raises MemosError for what a plug-in raises."""
+    if format in FORMATS:
+        exporter.write(session, cubes, stream)
+        return
+    try:
+        exporter.write(session, cubes, stream)
+    except (MemosError, OSError):
+        raise
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
+        raise MemosError(
+            f"the plug-in {format!r} failed: {plugins.describe(error)}", "memos plugins"
+        ) from error
+
+
+def known_plugins() -> list[plugins.Plugin]:
+    """Load the exporters that other packages install, and return what became of each."""
+    return _plugins()[1]
+
+
+@cache
+def _plugins() -> tuple[dict[str, Exporter], list[plugins.Plugin]]:
+    return plugins.load("exporter", Exporter, FORMATS)
+
+
+class _Hashed(io.RawIOBase):
     """A stream, and the sha256 of what was written to it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.sha256 = stream, hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
         self.sha256.update(data)
         return self._stream.write(data)
 
@@ -238,12 +289,22 @@ def record(session: Session, cube: Cube) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _jsonl(session: Session, cubes: Chosen, stream: IO[bytes]) -> None:
+def _jsonl(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
     for cube in cubes:
         stream.write(bundle.to_line(record(session, cube)))
 
 
-FORMATS: dict[str, Callable[[Session, Chosen, IO[bytes]], None]] = {
-    "mip": _mip, "jsonl": _jsonl, "markdown": write_markdown, "mem0": write_mem0, "memos": write_memos,
-    "letta": write_letta,
-}  # fmt: skip
+def _write_mip(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+    assert isinstance(cubes, Chosen)
+    _mip(session, cubes, stream)
+
+
+FORMATS: dict[str, Exporter] = {
+    "mip": Exporter(_write_mip, "a bundle for another vault: everything"),
+    "jsonl": Exporter(_jsonl, "JSON lines: all versions"),
+    "markdown": Exporter(write_markdown, "one Markdown file, for people"),
+    "mem0": Exporter(write_mem0, "mem0"),
+    "memos": Exporter(write_memos, "MemOS: a MemCube's texts"),
+    "letta": Exporter(write_letta, "Letta: an agent file"),
+}
+"""The built-in exporters."""

@@ -13,6 +13,7 @@ _SUFFIXES = {
     "json": "json geojson ipynb",
     "jsonl": "jsonl ndjson",
     "csv": "csv tsv tab",
+    "mbox": "mbox mbx",
     "document": "pdf docx pptx xlsx xls epub msg eml",
     "code": "py pyi pyx js jsx mjs cjs ts tsx go rs c h cc cpp cxx hpp hh cs java kt kts scala swift m mm rb"
     " php pl pm lua r jl hs ml mli ex exs erl clj cljs el lisp scm dart zig nim v sv vhd sh bash zsh fish ps1"
@@ -23,6 +24,7 @@ _BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in
 _CODE_NAMES = frozenset(("makefile", "dockerfile", "jenkinsfile", "vagrantfile", "rakefile", "gemfile"))
 _MARKDOWN = re.compile(r"^#{1,6} \S|^(?:```|~~~)|^\[[^\]\n]+\]: |^\S.*\n=+[ \t]*$", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n[\w-]+:")
+_MBOX = re.compile(rb"\s*From [^\n]{0,500}\n(?:>From [^\n]*\n)?[!-9;-~]{1,80}[ \t]*:")
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.DOTALL
 )
@@ -38,8 +40,13 @@ def kind_of_name(name: str) -> str:
 
 
 def kind_of_bytes(head: bytes) -> str:
-    """``document`` for the bytes of a PDF file, else ''."""
-    return "document" if head.startswith(b"%PDF-") else ""
+    """``document`` for the bytes of a PDF file, ``mbox`` for those of a mailbox, else ''."""
+    return "document" if head.startswith(b"%PDF-") else "mbox" if is_mbox(head) else ""
+
+
+def is_mbox(head: bytes) -> bool:
+    """Return whether a file that begins so is a mailbox: a line `From …`, then a header."""
+    return _MBOX.match(head) is not None
 
 
 def kind_of_text(text: str) -> str:

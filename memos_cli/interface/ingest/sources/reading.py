@@ -7,6 +7,7 @@ that yields drafts with the bytes they came from; nothing here knows the vault.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -48,11 +49,14 @@ _READERS: dict[str, _Reader] = {
     "jsonl": read_jsonl,
     "csv": read_csv,
     "document": read_markdown,
+    "mbox": read_jsonl,
 }
 _WRITTEN_OTHERWISE = {"json": b"\\", "jsonl": b"\\", "html": b""}
 """By kind what is in the source of a text that may read otherwise there: escapes, any markup."""
 _EXPORTED = ("json", "jsonl")
 """Kinds in which other programs export what they hold."""
+_CHAT = re.compile(r"(?i).*WhatsApp.*|_chat\.txt")
+"""Names of chats that WhatsApp exports as text."""
 _NOTES = 10
 """Number of failures that are listed in the notes; the others are only counted."""
 
@@ -87,7 +91,8 @@ def read(
         raise
     except MemosError as error:
         raise MemosError(str(error), import_command(found.path) or error.hint) from error
-    if reading.origin.kind in _EXPORTED and (command := import_command(found.path)):
+    may_be_export = reading.origin.kind in _EXPORTED or _CHAT.fullmatch(found.path.name)
+    if may_be_export and (command := import_command(found.path)):
         note = f"this looks like an export; to import what is in it: {command}"
         return replace(reading, origin=replace(reading.origin, notes=(note, *reading.origin.notes)))
     return reading
@@ -110,11 +115,15 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
     if hints.kind:
         require_known("kind of source", hints.kind, KINDS)
     kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)
-    converted = None
+    converted, faults = None, list[str]()
     if kind == "document" and not hints.lines:
         from memos_cli.interface.ingest.sources.structured.office import convert
 
         converted = convert(data, name)
+    elif kind == "mbox" and not hints.lines:
+        from memos_cli.interface.ingest.sources.structured.mailbox import convert_mbox
+
+        converted = convert_mbox(data, faults)
     if converted is None:
         decoded = decode(data, kind, encoding=hints.encoding, fallback=hints.fallback)
     else:
@@ -146,7 +155,7 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
     )
     reader = read_lines if hints.lines else _READERS[kind]
     drafts: list[Draft] = []
-    failed: list[Unreadable] = []
+    failed = [Unreadable(uri, fault) for fault in faults]
     is_data = kind in _WRITTEN_OTHERWISE
     text, measure, left_out = leave_out(decoded.text, ruler(decoded), is_data=is_data)
     with count_unread() as unread:

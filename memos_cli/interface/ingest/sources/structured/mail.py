@@ -18,7 +18,7 @@ _LONGEST = 20_000
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
 
 
-class _Policy(policy.EmailPolicy):
+class Policy(policy.EmailPolicy):
     """The usual policy, with headers of bounded length."""
 
     def header_fetch_parse(self, name: str, value: str) -> str:
@@ -31,16 +31,14 @@ def convert_mail(data: bytes) -> bytes:
     Attachments are named and left out. Raises MemosError where it is no mail.
     """
     try:
-        mail = message_from_bytes(data, policy=_Policy())
+        mail = message_from_bytes(data, policy=Policy())
         assert isinstance(mail, EmailMessage)
         found = {name: " ".join(str(mail[name] or "").split()) for name in (*_HEADERS, "Subject")}
-        body = _body(mail)
-        attached = [part.get_filename() or part.get_content_type() for part in mail.iter_attachments()]
+        body, attached, author = body_of(mail), attachments(mail), author_of(mail)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise MemosError(f"this mail cannot be read: {error}", "save it again as .eml") from error
     if not (found["From"] or found["Subject"]):
         raise MemosError("this is not a mail: it has no sender and no subject", "save it again as .eml")
-    author = found["From"].partition(" <")[0].strip('" ')
     known = {"title": found["Subject"], "date": found["Date"], "author": author}
     front = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in known.items() if value]
     lines = [f"{name}: {found[name]}" for name in _HEADERS if found[name]]
@@ -48,7 +46,17 @@ def convert_mail(data: bytes) -> bytes:
     return "\n".join(["---", *front, "---", "", *lines, "", body, ""]).encode("utf-8", "replace")
 
 
-def _body(mail: EmailMessage) -> str:
+def author_of(mail: EmailMessage) -> str:
+    """Return who sent a mail: the name, or else the address."""
+    return " ".join(str(mail["From"] or "").split()).partition(" <")[0].strip('" ')
+
+
+def attachments(mail: EmailMessage) -> list[str]:
+    """Return the name or type of each attachment."""
+    return [part.get_filename() or part.get_content_type() for part in mail.iter_attachments()]
+
+
+def body_of(mail: EmailMessage) -> str:
     """Return the text of a mail, or what its HTML shows, without the line "-- " above a signature."""
     part = mail.get_body(("plain", "html"))
     if part is None:

@@ -1,0 +1,90 @@
+"""An importer of a plug-in: what it yields is checked as if an enemy had written it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, Draft
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, Importer, Relation, items, text
+from memos_cli.interface.ingest.sources.decoding import clean
+from memos_cli.interface.ingest.sources.pieces import try_time
+from memos_cli.interface.plugins import describe
+
+LONGEST_NAME = 1_000
+"""Characters of an address, title, author, reference or tag; more of it is cut off."""
+_LINKS = ("part_of", "follows", "contradicts", "similar_to", "about")
+_ROLES = ("user", "assistant", "system")
+
+
+def guarded(name: str, importer: Importer) -> Importer:
+    """Return a plug-in's importer, with sound bundles that belong to ``name``.
+
+    Whatever it raises becomes a MemosError that names it. One that fails to recognise an export has not.
+    """
+
+    def read(export: Export) -> Iterator[Bundle]:
+        try:
+            for bundle in importer.read(export):
+                yield _sound(name, bundle)
+        except MemosError:
+            raise
+        except (Exception, SystemExit) as error:  # foreign code may raise anything
+            raise MemosError(f"the plug-in {name!r} failed: {describe(error)}", "memos plugins") from error
+
+    def recognises(export: Export) -> bool:
+        try:
+            return bool(importer.recognises(export))
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            describe(error)
+            return False
+
+    return Importer(read, recognises, importer.summary)
+
+
+def _sound(name: str, given: Bundle) -> Bundle:
+    """Return a bundle with only what memos knows, below addresses that no other importer has."""
+    if not isinstance(given, Bundle):
+        raise MemosError(f"the plug-in {name!r} yields {type(given).__name__}, not a Bundle", "memos plugins")
+    uri = _name(given.uri)
+    bundle = Bundle(uri if uri.startswith(f"{name}:") else f"{name}:{uri}", _name(given.title))
+    for draft in items(given.drafts):
+        if isinstance(draft, Draft) and text(draft.text).strip():
+            bundle.add(draft.text, **_fields(draft))
+        else:
+            bundle.faults.append(f"not a memory: {type(draft).__name__}")
+    bundle.pinned = [_name(each) for each in items(given.pinned)]
+    bundle.relations = [
+        Relation(_name(each.source), each.kind if each.kind in _LINKS else "about", _name(each.target))
+        for each in items(given.relations)
+        if isinstance(each, Relation)
+    ]
+    bundle.ends = {_name(ref): end for ref, end in given.ends.items() if try_time(end) is not None}
+    bundle.earlier = {
+        _name(ref): [clean(was) for was in texts if text(was)] for ref, texts in given.earlier.items()
+    }
+    bundle.faults += [_name(each) for each in items(given.faults)]
+    bundle.notes = [_name(each) for each in items(given.notes)]
+    return bundle
+
+
+def _fields(draft: Draft) -> dict[str, Any]:
+    """Return the fields of a draft beside its text, each sound or absent."""
+    known = {
+        "title": _name(draft.title),
+        "ref": _name(draft.ref) or None,
+        "time": try_time(draft.time),
+        "author": _name(draft.author),
+        "role": draft.role if draft.role in _ROLES else "",
+        "tags": tuple(filter(None, (_name(each) for each in draft.tags))) if draft.tags else (),
+        "sensitivity": draft.sensitivity if draft.sensitivity in SENSITIVITIES else "personal",
+    }
+    return {**known, "type": draft.type} if draft.type in SEMANTIC_TYPES else known
+
+
+def _name(value: object) -> str:
+    """Return a text for one line: without control characters, and not longer than names are."""
+    words = clean(text(value)[:LONGEST_NAME])
+    return "".join(each for each in words if each.isprintable()).strip()

@@ -1,0 +1,98 @@
+"""Plug-ins: importers and exporters that other packages install, found by their entry points.
+
+https://packaging.python.org/en/latest/specifications/entry-points/. Packages are looked at only when
+something asks for plug-ins. One that cannot be loaded is named, with the reason, and skipped.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import TypeVar
+
+GROUPS = {"importer": "memos.importers", "exporter": "memos.exporters"}
+"""The entry point group of each kind of plug-in."""
+LOADED = "loaded"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An importer or exporter of another package, and whether it can be used."""
+
+    name: str
+    kind: str
+    package: str
+    version: str
+    status: str
+    """``loaded``, or why it is not."""
+    value: object = None
+
+    @property
+    def warning(self) -> str:
+        """What to tell the user about a plug-in that is skipped; "" for one that is loaded."""
+        if self.status == LOADED:
+            return ""
+        return f"skipped the {self.kind} {self.name!r} of {self.package} {self.version}: {self.status}"
+
+
+def load(kind: str, type: type[T], taken: Collection[str]) -> tuple[dict[str, T], list[Plugin]]:
+    """Load the plug-ins of a kind that are of ``type``. Return them by name, and what became of each one.
+
+    ``taken`` are names that no plug-in may have: those of the built-in ones.
+    """
+    usable: dict[str, T] = {}
+    found: list[Plugin] = []
+    for point, package, version in _points(GROUPS[kind]):
+        value, status = _load(point)
+        if point.name in taken or point.name in usable:
+            value, status = None, f"another {kind} has this name"
+        elif status == LOADED and not isinstance(value, type):
+            value, status = None, f"{point.value} is not an {type.__name__}"
+        if isinstance(value, type):
+            usable[point.name] = value
+        found.append(Plugin(point.name, kind, package, version, status, value))
+    return usable, found
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception of foreign code as one short line. Raises the one by which a signal ends memos."""
+    if isinstance(error, SystemExit) and error.code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        raise error
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__
+
+
+def _load(point: EntryPoint) -> tuple[object, str]:
+    try:
+        return point.load(), LOADED
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code may raise anything)
+        return None, describe(error)
+
+
+@cache
+def _points(group: str) -> tuple[tuple[EntryPoint, str, str], ...]:
+    """Return the entry points of a group, each with its package and version, sorted by name."""
+    return tuple(sorted(_find(group), key=lambda each: (each[0].name, each[1])))
+
+
+def _find(group: str) -> Iterator[tuple[EntryPoint, str, str]]:
+    """Yield the entry points of the packages on the path; of two copies of a package, the first counts."""
+    seen = set[str]()
+    for package in distributions():
+        try:
+            points = [each for each in package.entry_points if each.group == group]
+            name, version = _identity(package) if points else ("", "")
+        except Exception:  # noqa: BLE001, S112 (damaged metadata of a package, which pip would name)
+            continue
+        if points and name.lower() not in seen:
+            seen.add(name.lower())
+            yield from ((point, name, version) for point in points)
+
+
+def _identity(package: Distribution) -> tuple[str, str]:
+    about = package.metadata
+    return str(about["Name"] or "?"), str(about["Version"] or "?")

@@ -1,0 +1,1 @@
+"""Keep folders and imported stores up to date while they change."""
