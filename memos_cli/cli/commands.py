@@ -84,6 +84,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "config": "vault.inspection:config",
         "stats": "vault.inspection:stats",
         "check": "vault.inspection:check",
+        "doctor": "vault.doctor:doctor",
         "maintain": "vault.maintenance:maintain",
         "cron": "vault.maintenance:cron",
         "backup": "vault.backups:backup",

@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": (FREE, ""),
     "models": (FREE, ""),
     "check": (READ, ""),
+    "doctor": (FREE, ""),
     "edit": (WRITE, "ID --title x"),
     "edit --expires": (WRITE, "ID --expires never"),
     "edit --sensitivity": (OWNER, "ID --sensitivity open"),
