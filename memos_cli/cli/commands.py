@@ -89,6 +89,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "cron": "vault.maintenance:cron",
         "backup": "vault.backups:backup",
         "restore-vault": "vault.backups:restore_vault",
+        "completion": "shell_scripts:completion",
         "help": "guides:show_guide",
     },
 }

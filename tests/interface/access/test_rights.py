@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": (FREE, ""),
     "check": (READ, ""),
     "doctor": (FREE, ""),
+    "completion": (FREE, "bash"),
     "edit": (WRITE, "ID --title x"),
     "edit --expires": (WRITE, "ID --expires never"),
     "edit --sensitivity": (OWNER, "ID --sensitivity open"),
