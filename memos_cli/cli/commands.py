@@ -90,6 +90,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "backup": "vault.backups:backup",
         "restore-vault": "vault.backups:restore_vault",
         "completion": "shell_scripts:completion",
+        "man": "manuals:write_manuals",
         "help": "guides:show_guide",
     },
 }

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": (READ, ""),
     "doctor": (FREE, ""),
     "completion": (FREE, "bash"),
+    "man": (FREE, "pages"),
     "edit": (WRITE, "ID --title x"),
     "edit --expires": (WRITE, "ID --expires never"),
     "edit --sensitivity": (OWNER, "ID --sensitivity open"),
