@@ -21,7 +21,7 @@ def doctor(state: State) -> None:
     """Check the installation, the models and the vault.
 
     Each line says ok, warn (something is missing or slow) or fail (something does not work). It looks at
-    packages, settings, vault, disk, models, llama.cpp, the processor, MCP clients and cron. Nothing is
+    packages, settings, vault, disk, models, llama.cpp, the processor, agents and cron. Nothing is
     written or downloaded. With --quiet, only warnings and failures are printed. `memos check` verifies the
     whole vault.
 

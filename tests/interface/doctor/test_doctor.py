@@ -91,7 +91,7 @@ def test_quiet_prints_warnings_and_failures_only(memos: Shell, shell: Shell) -> 
 @pytest.mark.parametrize("columns", [20, 40, 200])
 def test_what_to_type_is_whole_on_every_terminal(shell: Shell, columns: int) -> None:
     out = shell.terminal("doctor", env={"COLUMNS": str(columns)}).out.replace("\r\n", "\n")
-    assert "try: memos init\n" in out and "try: memos mcp install CLIENT\n" in out
+    assert "try: memos init\n" in out and "try: memos mcp install claude-code\n" in out
 
 
 # --- something is wrong ----------------------------------------------------------------------------
@@ -286,6 +286,13 @@ def test_entries_of_clients_are_compared_with_this_program(memos: Shell) -> None
     assert line["state"] == "warn" and line["hint"] == "memos mcp install cursor"
     file.write_text("{")
     assert "not" in examine(memos)["mcp"]["message"]
+
+
+def test_hooks_of_agents_are_checked(memos: Shell) -> None:
+    pytest.importorskip("memos_cli.interface.hooks")
+    assert examine(memos)["hook"]["hint"] == "memos hook install claude"
+    memos("hook", "install", "claude")
+    assert examine(memos)["hook"]["details"]["state"] == "installed"
 
 
 def test_the_line_of_cron_and_its_program(memos: Shell) -> None:
