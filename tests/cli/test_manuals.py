@@ -18,15 +18,17 @@ LISTED = {path for paths in COMMANDS.values() for path in paths} - HIDDEN
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shell = Shell(tmp_path_factory.mktemp("manuals"))
-    target = shell.work / "share" / "man1"
-    assert shell("man", target, "--json").record["pages"] == len([*target.iterdir()])
+    target = tmp_path_factory.mktemp("man1")
+    for name, text in pages():
+        (target / f"{name}.1").write_text(text)
     return target
 
 
-def test_every_command_and_group_has_a_page(folder: Path) -> None:
+def test_every_command_and_group_has_a_page(shell: Shell) -> None:
+    target = shell.work / "share" / "man1"
     named = {"memos", *(f"memos-{path.replace(' ', '-')}" for path in LISTED | GROUPS.keys())}
-    assert {file.stem for file in folder.iterdir()} == named
+    assert shell("man", target, "--json").record == {"folder": str(target), "pages": len(named)}
+    assert {file.stem for file in target.iterdir()} == named
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")

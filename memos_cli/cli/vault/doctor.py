@@ -13,8 +13,9 @@ import typer
 from memos_cli.cli.context import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from memos_cli.interface.doctor.report import Line
-    from memos_cli.settings import Settings
 
 
 def doctor(state: State) -> None:
@@ -57,7 +58,7 @@ def _examine(flags: dict[str, object]) -> Iterator[Line]:
     from memos_cli.interface.doctor import clients, models, packages, report, vault
 
     settings, about_settings = vault.read_settings(flags)
-    identity = vault.find_identity(settings)
+    folder, identity = vault.find_vault(settings)
     named = (identity.reader, identity.embedder) if identity else ("", None)
     yield from report.run(
         {
@@ -65,25 +66,23 @@ def _examine(flags: dict[str, object]) -> Iterator[Line]:
             "packages": packages.check_packages,
             "settings": lambda: [about_settings],
             "vault": lambda: vault.check_vault(settings),
-            "database": lambda: vault.check_database(settings, identity),
-            "disk": lambda: vault.check_disk(settings),
+            "database": lambda: vault.check_database(settings, folder, identity),
+            "disk": lambda: vault.check_disk(folder),
             "models": lambda: models.check_models(settings, *named),
             "llama.cpp": lambda: models.check_llama(process),
             "mcp": clients.check_clients,
             "hooks": clients.check_hooks,
-            "cron": lambda: _check_cron(settings),
+            "cron": lambda: _check_cron(folder),
         }
     )
 
 
-def _check_cron(settings: Settings) -> Iterator[Line]:
+def _check_cron(folder: Path | None) -> Iterator[Line]:
     """Check that the nightly maintenance of the vault is set up, and that its program exists."""
     from memos_cli.cli.vault import crontab
     from memos_cli.interface.doctor.report import Line
-    from memos_cli.settings import vault_folder
 
-    folder = vault_folder(settings).absolute()
-    if not (folder / "VAULT.toml").exists():
+    if folder is None or not (folder / "VAULT.toml").exists():
         return
     found = crontab.installed(folder)
     if not found:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from memos_cli.errors import Damaged, MemosError, NoVault, Refused, Unwritable, UsageError
@@ -16,7 +16,7 @@ from memos_cli.infrastructure.storage.encryption import INSTALL, Cipher
 from memos_cli.infrastructure.storage.schema import APPLICATION_ID, FORMAT, version_of
 from memos_cli.infrastructure.vault.vault_file import Identity, guard, open_lock, read_identity
 from memos_cli.interface.doctor.report import Line, megabytes
-from memos_cli.settings import Settings, config_file, load_settings, vault_folder
+from memos_cli.settings import Settings, config_file, load_settings, principal_of, vault_folder
 
 _LONGEST = 0.3
 """Seconds for SQLite's own check, and for adding up sizes."""
@@ -31,6 +31,7 @@ def read_settings(flags: dict[str, object]) -> tuple[Settings, Line]:
     file = config_file()
     try:
         settings, _ = load_settings(flags)
+        principal_of(settings)
     except UsageError as error:
         kept = {name: value for name, value in os.environ.items() if name == "MEMOS_VAULT"}
         nothing = Path(os.devnull, "none")
@@ -42,12 +43,13 @@ def read_settings(flags: dict[str, object]) -> tuple[Settings, Line]:
     return settings, Line("settings", "ok", where, "", {"file": str(file), "exists": file.exists()})
 
 
-def find_identity(settings: Settings) -> Identity | None:
-    """Return VAULT.toml of the vault; None where there is none that can be read."""
-    try:
-        return read_identity(vault_folder(settings))
-    except MemosError:
-        return None
+def find_vault(settings: Settings) -> tuple[Path | None, Identity | None]:
+    """Return the folder of the vault and its VAULT.toml; None for what is not known or cannot be read."""
+    folder = None
+    with suppress(MemosError):
+        folder = vault_folder(settings).absolute()
+        return folder, read_identity(folder)
+    return folder, None
 
 
 def check_vault(settings: Settings) -> Iterator[Line]:
@@ -57,8 +59,14 @@ def check_vault(settings: Settings) -> Iterator[Line]:
     try:
         identity = read_identity(folder)
     except NoVault as error:
-        is_new = not (folder / "memos.db").exists()
-        yield Line("vault", "warn" if is_new else "fail", str(error), "memos init", details)
+        place = _existing(folder)
+        if (folder / "memos.db").exists():
+            yield Line("vault", "fail", str(error), "memos init", details)
+        elif not place.is_dir() or not os.access(place, os.W_OK):
+            message = f"{error}, and {place} is not a folder that you can write to"
+            yield Line("vault", "fail", message, "memos init --vault DIR", details)
+        else:
+            yield Line("vault", "warn", str(error), "memos init", details)
         return
     guard(folder, is_open=settings.permissions == "any")
     database = folder / "memos.db"
@@ -76,10 +84,9 @@ def check_vault(settings: Settings) -> Iterator[Line]:
         yield Line("vault", "warn", f"{folder} is read-only for you", f'ls -ld "{folder}"')
 
 
-def check_database(settings: Settings, identity: Identity | None) -> Iterator[Line]:
+def check_database(settings: Settings, folder: Path | None, identity: Identity | None) -> Iterator[Line]:
     """Check that the database of the vault is sound, as far as a moment allows."""
-    folder = vault_folder(settings)
-    if identity is None or not (folder / "memos.db").exists():
+    if folder is None or identity is None or not (folder / "memos.db").exists():
         return
     cipher = None if identity.encryption is None else _find_key(folder, identity, settings)
     yield cipher if isinstance(cipher, Line) else _check_database(folder / "memos.db", cipher)
@@ -136,11 +143,14 @@ def _check_database(database: Path, cipher: Cipher | None) -> Line:
     return Line("database", "ok", "sound (SQLite's quick check)", "", {"complete": True})
 
 
-def check_disk(settings: Settings) -> Iterator[Line]:
+def check_disk(folder: Path | None) -> Iterator[Line]:
     """Check that the disk of the vault has room."""
-    folder = vault_folder(settings).absolute()
-    place = next(each for each in (folder, *folder.parents) if each.is_dir())
-    free = shutil.disk_usage(place).free
+    if folder is None:
+        return
+    place = _existing(folder)
+    total, _, free = shutil.disk_usage(place)
+    if not total:  # not a file system for files, such as /proc
+        return
     details: dict[str, object] = {"free": free, "folder": str(place)}
     message = f"{megabytes(free)} free at {place}"
     if free < _TOO_LITTLE:
@@ -149,6 +159,11 @@ def check_disk(settings: Settings) -> Iterator[Line]:
         yield Line("disk", "warn", message, "free some disk space", details)
     else:
         yield Line("disk", "ok", message, "", details)
+
+
+def _existing(folder: Path) -> Path:
+    """Return ``folder``, or the nearest folder above it that exists."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
 
 
 def _measure(folder: Path) -> tuple[int, bool]:

@@ -84,6 +84,18 @@ def test_there_is_no_vault_yet(shell: Shell) -> None:
     assert "cron" not in found and not shell.vault.exists()
 
 
+def test_without_a_place_for_a_vault_one_line_fails(shell: Shell) -> None:
+    (shell.folder / "file").write_text("")
+    for place in (shell.folder / "file" / "vault", "~nobody42/vault"):
+        found = examine(shell, options=("--vault", str(place)), code=1)
+        assert [name for name, line in found.items() if line["state"] == "fail"] == ["vault"]
+
+
+def test_a_name_that_is_no_principal_fails(memos: Shell) -> None:
+    found = examine(memos, options=("--as", "ann"), code=1)
+    assert found["settings"]["state"] == "fail" and found["database"]["state"] == "ok"
+
+
 def test_quiet_prints_warnings_and_failures_only(memos: Shell, shell: Shell) -> None:
     assert not [row for row in memos("doctor", "--quiet").rows if row[0] == "ok"]
 
