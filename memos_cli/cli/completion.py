@@ -24,7 +24,9 @@ REQUEST = "_MEMOS_COMPLETE"
 BREAKS = "_MEMOS_BREAKS"
 """The variable with bash's COMP_WORDBREAKS."""
 TABLE = Path(__file__).with_name("completion.json")
-_SAFE = re.compile(r"[^\w@%+=:,./-]")
+_SPECIAL = re.compile(r"[^\w@%+=:,./-]")
+"""What bash needs a backslash for; and what is special within its quotes."""
+_LIVELY = re.compile(r"['\"\\$`!]")
 
 Offer = tuple[str, str]
 """A value, and what it is in a few words."""
@@ -73,9 +75,10 @@ def complete(line: str, shell: str, breaks: str = "") -> list[Offer]:
         return [(prefix + value, about) for value, about in found]
     # What bash replaces begins behind the last character at which it breaks words.
     cut = max((last.rfind(sign) + 1 for sign in ":=" if sign in breaks), default=0)
-    escape = (lambda value: value) if quote else (lambda value: _SAFE.sub(r"\\\g<0>", value))
     kept = "" if not prefix or "=" in breaks else prefix
-    return [(kept + escape(value[cut:]), about) for value, about in found]
+    if quote:  # nothing that ends the quotes, or that bash expands in them
+        return [(kept + value[cut:], about) for value, about in found if not _LIVELY.search(value)]
+    return [(kept + _SPECIAL.sub(r"\\\g<0>", value[cut:]), about) for value, about in found]
 
 
 def split(line: str) -> tuple[list[str], str, str]:
