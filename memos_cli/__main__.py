@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
-    """Run the command. ``--version`` alone, which scripts ask often, loads nothing else."""
+    """Run the command. ``--version`` alone and a shell's TAB, which are asked often, load little else."""
     if sys.argv[1:] == ["--version"]:
         from memos_cli import __version__
 
         print(f"memos {__version__}")  # noqa: T201 (the whole result)
         return
+    if "_MEMOS_COMPLETE" in os.environ:
+        from memos_cli.cli import completion
+
+        completion.main()
     if "hook" in sys.argv:  # its deadline counts from now, before anything else is loaded
         from memos_cli.cli.hook_guard import event_of, guard
         from memos_cli.cli.process_age import process_age

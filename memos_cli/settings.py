@@ -276,11 +276,12 @@ def config_file() -> Path | None:
     return folder / "config.toml" if folder else None
 
 
-def cache_folder() -> Path:
+def cache_folder(*, create: bool = True) -> Path:
     """Return the cache folder: compiled embedders, fingerprints. ``MEMOS_CACHE`` moves it.
 
-    Without a writable home folder, it is a folder of the user inside the temporary folder. Raises UsageError
-    if that folder belongs to another user, because models are loaded from it.
+    Without a writable home folder, it is a folder of the user inside the temporary folder, which is created
+    unless ``create`` is false. Raises UsageError if that folder belongs to another user, because models are
+    loaded from it.
     """
     if named := os.environ.get("MEMOS_CACHE"):
         return Path(named)
@@ -288,7 +289,10 @@ def cache_folder() -> Path:
     if folder and (folder.is_dir() or _is_writable(folder)):
         return folder
     folder = Path(tempfile.gettempdir()) / f"memos-cache-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if create:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    elif not folder.exists():
+        return folder
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UsageError(f"other users can write to {folder}", "set MEMOS_CACHE to a folder of your own")

@@ -70,8 +70,9 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
 def _group(**options: Any) -> typer.Typer:
     cls = options.pop("cls", Group)
     return typer.Typer(
-        cls=cls, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **options
-    )
+        cls=cls, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+        add_completion=False, **options,
+    )  # fmt: skip
 
 
 def _add_group(groups: dict[str, typer.Typer], path: str, heading: str) -> typer.Typer:
@@ -115,8 +116,7 @@ def main() -> NoReturn:
             encoding = stream.encoding if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
-        # Completion asks about any command, by environment variables.
-        app = build(() if "_MEMOS_COMPLETE" in os.environ else sys.argv[1:])
+        app = build(sys.argv[1:])
         sys.exit(app(prog_name="memos", standalone_mode=False) or 0)
     except MemosError as error:
         _fail(str(error), error.hint, error.code)

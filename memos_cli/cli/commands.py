@@ -95,10 +95,13 @@ COMMANDS: dict[str, dict[str, str]] = {
         "config": "vault.inspection:config",
         "stats": "vault.inspection:stats",
         "check": "vault.inspection:check",
+        "doctor": "vault.doctor:doctor",
         "maintain": "vault.maintenance:maintain",
         "cron": "vault.maintenance:cron",
         "backup": "vault.backups:backup",
         "restore-vault": "vault.backups:restore_vault",
+        "completion": "shell_scripts:completion",
+        "man": "manuals:write_manuals",
         "help": "guides:show_guide",
     },
 }

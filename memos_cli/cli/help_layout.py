@@ -106,8 +106,11 @@ def nearest(name: str, names: list[str]) -> str:
     return next(iter(get_close_matches(name, names, n=1)), "")
 
 
-def _write_options(command: Any, ctx: typer.Context, formatter: Any) -> None:
-    """Write a section for each kind of option; the word ``memos`` alone has one for all."""
+def describe_parameters(command: Any, ctx: typer.Context) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the sections of a command's arguments and options, each with rows of names and help.
+
+    The word ``memos`` alone has one section for all.
+    """
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     last: dict[str, list[tuple[str, str]]] = {FILTER: [], OUTPUT: [], GENERAL: []}
     for parameter in command.get_params(ctx):
@@ -118,12 +121,15 @@ def _write_options(command: Any, ctx: typer.Context, formatter: Any) -> None:
             section = GENERAL if parameter.name == "help" else parameter.rich_help_panel or "Options"
             section = section if ctx.parent else "Options"
             (last if section in last else sections).setdefault(section, []).append(_row(parameter))
-    sections |= last
-    width = min(28, max(len(name) for rows in sections.values() for name, _ in rows))
-    for title, rows in sections.items():
-        if rows:
-            with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), help) for name, help in rows])
+    return [(title, rows) for title, rows in (sections | last).items() if rows]
+
+
+def _write_options(command: Any, ctx: typer.Context, formatter: Any) -> None:
+    sections = describe_parameters(command, ctx)
+    width = min(28, max(len(name) for _, rows in sections for name, _ in rows))
+    for title, rows in sections:
+        with formatter.section(title):
+            formatter.write_dl([(name.ljust(width), help) for name, help in rows])
 
 
 def _row(option: Any) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memos_cli.errors import MemosError, UsageError
+from memos_cli.settings import home_folder
 
 _ARGUMENTS = "maintain --quiet --max-minutes 120"
 
@@ -69,13 +70,25 @@ def _escape(text: str) -> str:
     return text.replace("%", "%%")
 
 
+def installed(folder: Path) -> str:
+    """Return the line of the user's crontab for this vault, or the file of its systemd timer; "" for neither.
+
+    Raises MemosError if the crontab cannot be read.
+    """
+    if (home := home_folder()) and (timer := home / f".config/systemd/user/{_unit_name("memos", folder)}.timer").exists():
+        return str(timer)
+    mark = _marked(folder)
+    lines = (each.rstrip() for each in (_crontab("-l") if shutil.which("crontab") else b"").split(b"\n"))
+    return next((os.fsdecode(each) for each in lines if each.endswith(mark) and each[:1] != b"#"), "")
+
+
 def change_crontab(folder: Path, line: str | None) -> bool:
     """Put ``line`` into the user's crontab, in place of an older one of this vault; None removes it.
 
     Returns whether anything changed. All other lines stay as they are.
     """
     before = _crontab("-l")
-    mark = os.fsencode(_mark(folder).replace("%", r"\%"))
+    mark = _marked(folder)
     lines = [each for each in before.split(b"\n") if not each.rstrip().endswith(mark)]
     if lines[-1:] == [b""]:
         lines.pop()
@@ -121,3 +134,8 @@ def _time(at: str) -> tuple[int, int]:
 
 def _mark(folder: Path) -> str:
     return f"# memos: {folder}"
+
+
+def _marked(folder: Path) -> bytes:
+    """Return how the line of a vault ends in the crontab, which escapes per cent signs."""
+    return os.fsencode(_mark(folder).replace("%", r"\%"))

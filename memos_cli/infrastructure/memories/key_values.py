@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from memos_cli.infrastructure.memories.transaction import Transaction
+from typing import TYPE_CHECKING
+
 from memos_cli.infrastructure.storage.database import Connection
+
+if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Transaction
 
 
 def get(db: Connection, name: str) -> str:

@@ -147,6 +147,18 @@ def connect(
     return connection
 
 
+def connect_read_only(path: Path, cipher: Cipher | None = None) -> Connection:
+    """Open the database at ``path`` without writing or creating any file; nothing waits for it.
+
+    Raises Unwritable if its write-ahead log can only be read after another process has prepared it.
+    """
+    if has_log(path) or path.with_name(f"{path.name}-shm").exists():  # in use, or not closed at the end
+        return _connect(path, 0.0, cipher, "mode=ro&readonly_shm=1")
+    connection = _connect(path, 0.0, cipher, "mode=ro&immutable=1")
+    connection.is_immutable = True
+    return connection
+
+
 def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Connection:
     library, factory = (sqlite3, Connection) if cipher is None else _sqlcipher()
     try:

@@ -85,22 +85,32 @@ def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
     ``cache`` is a folder for compiled models; ``threads`` is how many to compute with, 0 for what is free
     when the work begins. Nothing is downloaded. Raises ModelUnfit, saying what to type.
     """
-    if name in ("", "embedded", DEFAULT):
+    if name in ("", "embedded", DEFAULT):  # perhaps converted already, and the package gone
         return e5.open_e5(cache, threads)
+    title, path = locate_embedder(name)
+    if path.is_dir():
+        return _open_folder(path, title, cache, threads)
+    digest = model_files.fingerprint(path, cache / "fingerprints.json")
+    return LlamaEmbedder(path, title, digest, threads)
+
+
+def locate_embedder(name: str) -> tuple[str, Path]:
+    """Return the title, and the file or folder, of an embedder other than the default; see open_embedder.
+
+    Raises ModelUnfit if there is none, or if it is no embedder.
+    """
     if name == LEGACY:
-        return _open_folder(_find_legacy(), LEGACY, cache, threads)
+        return LEGACY, _find_legacy()
     path = expand_home(name)
     if path.is_dir():
-        return _open_folder(path, path.resolve().name, cache, threads)
+        return path.resolve().name, path
     if not path.is_file():
-        folder = model_files.find_huggingface(name)
-        if folder is not None:
-            return _open_folder(folder, name.rpartition("/")[2], cache, threads)
+        if folder := model_files.find_huggingface(name):
+            return name.rpartition("/")[2], folder
         path = model_files.choose(name, "embedder").path
     if model_files.describe(path).kind != "embedder":
         raise ModelUnfit(f"{path} is not an embedding model", "memos models")
-    digest = model_files.fingerprint(path, cache / "fingerprints.json")
-    return LlamaEmbedder(path, path.stem, digest, threads)
+    return path.stem, path
 
 
 def embedded_embedders(cache: Path) -> list[model_files.Model]:

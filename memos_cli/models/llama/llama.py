@@ -19,7 +19,11 @@ from types import ModuleType
 from typing import Any
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.models.llama.layout import find_misfit
 
+_REINSTALL = "pip install --force-reinstall --no-binary llama-cpp-python 'llama-cpp-python>=0.3.36,<0.4'"
+_OTHER_LIBRARY = "LLAMA_CPP_LIB_PATH"
+"""The variable with which llama-cpp-python loads a library that is not its own."""
 _WARNING, _ERROR = 3, 4
 """Levels of ggml.h's ``ggml_log_level``."""
 
@@ -38,7 +42,7 @@ def load() -> ModuleType:
     """Import the low-level module of llama-cpp-python, silence its log and start its backend.
 
     ``MEMOS_DEBUG_LLAMA`` (not empty) leaves llama.cpp's own log on stderr. Raises ModelUnfit if
-    llama-cpp-python is not installed or does not load on this machine.
+    llama-cpp-python is not installed, or its library does not load on this machine or does not fit it.
     """
     # libgomp reads these once, while it loads. With the default, waiting threads spin, and two processes on
     # the same cores slow each other down up to 180 times. Without any spinning, the threads of one process
@@ -53,11 +57,11 @@ def load() -> ModuleType:
         raise ModelUnfit(
             f"llama.cpp is not installed ({error})", "pip install 'llama-cpp-python>=0.3.36,<0.4'"
         ) from error
-    except (OSError, RuntimeError) as error:  # the shared library: missing, or built for another CPU
-        raise ModelUnfit(
-            f"llama.cpp does not load: {error}",
-            "pip install --force-reinstall --no-binary llama-cpp-python 'llama-cpp-python>=0.3.36,<0.4'",
-        ) from error
+    except (OSError, RuntimeError, AttributeError) as error:  # no library, no such function, another CPU
+        raise ModelUnfit(f"llama.cpp does not load: {error}", cure()) from error
+    if misfit := find_misfit(library):
+        name = library._lib._name
+        raise ModelUnfit(f"{name} does not fit its bindings, {bindings_name(library)}: {misfit}", cure())
     if not os.environ.get("MEMOS_DEBUG_LLAMA"):
         callback = library.llama_log_callback(_note_complaint)
         _keepalive.append(callback)
@@ -72,10 +76,20 @@ def build() -> str:
     bindings = load()
     library = bindings._lib
     library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
+    version, commit = library.ggml_version().decode(), library.ggml_commit().decode()
+    return f"{bindings_name(bindings)} {version} {commit}".strip()
+
+
+def bindings_name(bindings: ModuleType) -> str:
+    """Return the name and version of llama-cpp-python, such as ``llama_cpp_python-0.3.36``."""
     # From the name of its metadata folder: importlib.metadata takes 0.05 s.
     places = sorted(Path(str(bindings.__file__)).parents[1].glob("llama_cpp_python-*.dist-info"))
-    names = [place.name.removesuffix(".dist-info") for place in places]
-    return " ".join([*names, library.ggml_version().decode(), library.ggml_commit().decode()])
+    return " ".join(place.name.removesuffix(".dist-info") for place in places)
+
+
+def cure() -> str:
+    """Return what to type where the library does not fit: drop the one that was named, or build it again."""
+    return f"unset {_OTHER_LIBRARY}" if _OTHER_LIBRARY in os.environ else _REINSTALL
 
 
 def model_parameters() -> Any:

@@ -1,0 +1,175 @@
+"""Values that a shell completes: ids, tags, views, models and fixed words. Only reads, and never waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+
+from memos_cli.errors import Refused, TooNew
+from memos_cli.infrastructure.storage.database import Connection, connect_read_only
+from memos_cli.settings import Settings, load_settings, vault_folder
+
+_MOST = 200
+_LONGEST = 0.5
+"""Seconds for all queries."""
+
+Found = Iterator[tuple[str, str]]
+
+
+def find_values(kind: str, start: str, flags: Mapping[str, object]) -> Found:
+    """Yield the values of a kind (as help names them: ID, TAG, …) that begin with ``start``, and what they
+    are.
+
+    ``flags`` are the global options of the command line. Raises MemosError without a vault that the caller
+    may read.
+    """
+    if find := _IN_VAULT.get(kind):
+        settings, _ = load_settings(flags)
+        with closing(_open(settings)) as db:
+            yield from find(db, start)
+    elif words := _WORDS.get(kind):
+        yield from ((word, about) for word, about in words() if word.startswith(start))
+
+
+def _open(settings: Settings) -> Connection:
+    """Open the vault to read what the caller may read. Nobody is asked for a key.
+
+    Raises MemosError.
+    """
+    from memos_cli.infrastructure.access.row_access import Scope
+    from memos_cli.infrastructure.storage.schema import FORMAT, version_of
+    from memos_cli.infrastructure.vault.vault_file import guard, open_lock, read_identity
+    from memos_cli.interface.access.callers import identify
+
+    folder = vault_folder(settings)
+    guard(folder, is_open=settings.permissions == "any")
+    identity = read_identity(folder)
+    lock = None
+    if identity.encryption is not None or settings.key_file:
+        from memos_cli.interface.access.vault_keys import KeyKeeper
+        from memos_cli.settings import expand_home
+
+        if identity.encryption is not None and identity.encryption.keeper != "file" and not settings.key_file:
+            raise Refused(f"{folder} is encrypted", "name its key file")
+        lock = KeyKeeper(
+            expand_home(settings.key_file) if settings.key_file else None, lambda vault, twice: ""
+        )
+    db = connect_read_only(folder / "memos.db", open_lock(folder, identity, lock))
+    try:
+        if version_of(db) != FORMAT:
+            raise TooNew(f"{folder} is of another format")
+        end = time.monotonic() + _LONGEST
+        db.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+        now = time.time_ns() // 1_000_000
+        caller = identify(db, settings, now)
+        # At once: who is not the creator must not notice that somebody else has stored something.
+        Scope(db, caller.principal, lambda: now, at_once=True).refresh()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _ids(db: Connection, start: str) -> Found:
+    from memos_cli.moments import format_time
+
+    rows = db.execute(
+        "SELECT id, type, created FROM cube WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id DESC LIMIT ?2",
+        (start.upper(), _MOST),
+    )
+    for id, kind, created in rows.fetchall():
+        yield id, f"{kind}, {format_time(created)[:10]}"
+
+
+def _tags(db: Connection, start: str) -> Found:
+    from memos_cli.letters import nfc
+
+    rows = db.execute(
+        """SELECT t.tag, count(*) FROM main.tag t JOIN cube c ON c.n = t.cube
+           WHERE substr(t.tag, 1, length(?1)) = ?1 GROUP BY t.tag ORDER BY t.tag LIMIT ?2""",
+        (nfc(start), _MOST),
+    )
+    for tag, count in rows.fetchall():
+        yield tag, f"{count:,}"
+
+
+def _views(db: Connection, start: str) -> Found:
+    from memos_cli.letters import nfc
+
+    rows = db.execute(
+        "SELECT name FROM view WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2",
+        (nfc(start), _MOST),
+    )
+    yield from ((name, "view") for (name,) in rows.fetchall())
+
+
+_IN_VAULT: Mapping[str, Callable[[Connection, str], Found]] = {"ID": _ids, "TAG": _tags, "VIEW": _views}
+
+
+def _models(kind: str) -> Found:
+    from memos_cli.interface.doctor.report import megabytes
+    from memos_cli.models.model_files import find_models
+
+    for model in find_models():
+        if model.kind == kind:
+            yield model.name, f"{megabytes(model.size)}, {model.source}"
+
+
+def _embedders() -> Found:
+    from memos_cli.models.embed.embedder import DEFAULT
+
+    yield DEFAULT, "default"
+    yield from _models("embedder")
+
+
+def _settings() -> Found:
+    from dataclasses import fields
+
+    yield from ((each.metadata["key"], each.metadata["help"]) for each in fields(Settings))
+
+
+def _clients() -> Found:
+    from memos_cli.interface.mcp.clients import CLIENTS
+
+    yield from ((name, client.title) for name, client in CLIENTS.items())
+
+
+def _topics() -> Found:
+    from importlib.resources import files
+
+    for file in sorted((files("memos_cli") / "guides").iterdir(), key=lambda file: file.name):
+        yield file.name.removesuffix(".md"), "guide"
+
+
+def _steps() -> Found:
+    from memos_cli.interface.vault.maintenance import STEPS
+
+    yield from ((step, "") for step in STEPS)
+
+
+def _fixed(words: Iterable[str]) -> Callable[[], Found]:
+    return lambda: ((word, "") for word in words)
+
+
+def _cube_words(name: str) -> Callable[[], Found]:
+    def words() -> Found:
+        from memos_cli import cube
+
+        yield from ((word, "") for word in getattr(cube, name))
+
+    return words
+
+
+_WORDS: Mapping[str, Callable[[], Found]] = {
+    "MODEL": lambda: _models("reader"),
+    "EMBEDDER": _embedders,
+    "TYPE": _cube_words("SEMANTIC_TYPES"),
+    "STATE": _cube_words("STATES"),
+    "LEVEL": _cube_words("SENSITIVITIES"),
+    "SETTING": _settings,
+    "CLIENT": _clients,
+    "TOPIC": _topics,
+    "STEP": _steps,
+    "SHELL": _fixed(("bash", "zsh", "fish")),
+}
