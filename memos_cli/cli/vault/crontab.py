@@ -75,7 +75,9 @@ def installed(folder: Path) -> str:
 
     Raises MemosError if the crontab cannot be read.
     """
-    if (home := home_folder()) and (timer := home / f".config/systemd/user/{_unit_name("memos", folder)}.timer").exists():
+    if (home := home_folder()) and (
+        timer := home / f".config/systemd/user/{_unit_name('memos', folder)}.timer"
+    ).exists():
         return str(timer)
     mark = _marked(folder)
     lines = (each.rstrip() for each in (_crontab("-l") if shutil.which("crontab") else b"").split(b"\n"))

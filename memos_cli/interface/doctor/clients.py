@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.doctor.report import Line
+from memos_cli.interface.hooks import installing
+from memos_cli.interface.hooks.agents import AGENTS
 from memos_cli.interface.mcp import clients
-
-_HOOKS = "memos_cli.interface.hooks"
 
 
 def check_clients() -> Iterator[Line]:
@@ -20,13 +18,8 @@ def check_clients() -> Iterator[Line]:
 
 
 def check_hooks() -> Iterator[Line]:
-    """Check the hooks of memos in the settings of agents, in a version that has hooks."""
-    if find_spec(_HOOKS) is not None:
-        installing = import_module(f"{_HOOKS}.installing")
-        agents = import_module(f"{_HOOKS}.agents").AGENTS
-        yield from _check(
-            "hook", agents, lambda agent: installing.status(agent, installing.settings_file(agent))
-        )
+    """Check the hooks of memos in the settings of agents."""
+    yield from _check("hook", AGENTS, lambda agent: installing.status(agent, installing.settings_file(agent)))
 
 
 def _check(kind: str, programs: Mapping[str, Any], status: Callable[[Any], Any]) -> Iterator[Line]:
