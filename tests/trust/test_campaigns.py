@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_harness import REPOSITORY
 
-CAMPAIGNS = ["kills", "faults", "flips", "imports", "soak", "walls"]
+CAMPAIGNS = ["kills", "faults", "flips", "imports", "soak", "walls", "agents"]
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
