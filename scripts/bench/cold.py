@@ -93,7 +93,7 @@ def warm(vault: Path, rounds: int) -> list[float]:
     times = []
     with Memos(settings) as memos:
         plan = memos.plan(QUESTION, filter=Filter(), options=AnswerOptions(answer="model"))
-        engine = memos.engine
+        engine = memos.local_engine
         prompt = make_prompt(engine, plan, QUESTION)
         for _ in range(rounds + 1):
             engine.clear()

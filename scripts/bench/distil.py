@@ -110,8 +110,8 @@ class Asker:
     """Asks the reader in four ways: by query, the adapter alone, without text, with text."""
 
     def __init__(self, memos: Memos, adapter: Any, text: str) -> None:
-        self.memos, self.engine, self.text = memos, memos.engine, text
-        self.handle = memos.adapter_cache.load(memos.vault, memos.engine, adapter)
+        self.memos, self.engine, self.text = memos, memos.local_engine, text
+        self.handle = memos.adapter_cache.load(memos.vault, memos.local_engine, adapter)
 
     def query(self, question: str) -> tuple[str, bool]:
         """What ``memos query`` answers, and whether the adapter gave it."""

@@ -118,7 +118,8 @@ def run(memos: Memos, chance: random.Random, count: int) -> None:
     for name in ("heron", "otter"):
         promote(memos, name)
     state, second = (each.state for each in memos.activations())
-    blobs, engine, fingerprint = memos.vault.blobs, memos.engine, memos.fingerprint(memos.engine)
+    blobs, engine = memos.vault.blobs, memos.local_engine
+    fingerprint = memos.fingerprint(engine)
     path, original, other = blobs.path(state.blob), blobs.get(state.blob), blobs.get(second.blob)
     assert len(original) == len(other)
     assert original != other

@@ -2,9 +2,8 @@
 """Let agents use one vault at once: MCP servers, prompt hooks, an ingest loop and maintenance.
 
 Four servers save, edit, search and read memories through their pipes; two agents call the prompt hook with
-questions; one process ingests, one maintains. Every answer is checked as it comes. At the end each memory that
-was acknowledged is there once, with the text that was acknowledged last, the vault is whole, and the audit
-verifies.
+questions; one process ingests, one maintains. Every answer is checked as it comes. At the end each
+acknowledged memory is there once, with its last text, the vault is whole, and the audit verifies.
 
 --count is the most requests of each server.
 """
