@@ -248,6 +248,8 @@ class Origin:
     value: object
     origin: str
     about: str
+    old: str = ""
+    """A former key that still works."""
 
 
 def home_folder() -> Path | None:
@@ -402,7 +404,7 @@ def load_settings(
                 f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}", f"change {key} in {origin}"
             )
         shown = "(kept to itself)" if key == "token" and values[f.name] else values[f.name]
-        origins.append(Origin(key, shown, origin, f.metadata["help"]))
+        origins.append(Origin(key, shown, origin, f.metadata["help"], f.metadata["old"]))
     return Settings(**values), origins
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from memos_cli.errors import UsageError
+from memos_cli.files import open_input
 from memos_cli.validation import parse_json, to_json
 
 LONGEST = 4096
@@ -55,11 +57,14 @@ def read_receipt(data: bytes | memoryview) -> Receipt | None:
 
 def digest_file(folder: str | Path, slot_file: str) -> str:
     """Return the sha256 of a slot file, in hexadecimal; "" if it cannot be read."""
+    digest = hashlib.sha256()
     try:
-        with (Path(folder) / slot_file).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        with open_input(Path(folder) / slot_file, "memos promote makes it again") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except (OSError, UsageError):
         return ""
+    return digest.hexdigest()
 
 
 def delete_file(receipt: Receipt) -> str:

@@ -20,6 +20,8 @@ class Engine(Protocol):
     """Most tokens of prompt and answer together."""
     batch: int
     """Saved states end at multiples of this number of tokens."""
+    tokens: list[int]
+    """The tokens of the sequence, of prompt and answer; empty where a server does not tell them."""
     ended: bool
     """Whether the model itself ended the last generated text, not a limit."""
 

@@ -34,7 +34,7 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path:
     assert came_from["search.k"] == "flag"
     assert came_from["search.balance"] == "MEMOS_SEARCH_BALANCE"
     assert came_from["lock.timeout"] == str(file)
-    assert came_from["reader"] == "default"
+    assert came_from["model"] == "default"
 
 
 def test_every_setting_is_told_with_its_help(tmp_path: Path) -> None:
@@ -127,3 +127,23 @@ except AttributeError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "module 'memos_cli' has no attribute 'nothing'\n"
+
+
+def test_an_old_name_of_a_setting_still_works(tmp_path: Path) -> None:
+    old, new = {"MEMOS_READER": "a"}, {"MEMOS_MODEL": "b"}
+    file = written(tmp_path, 'reader = "c"\n')
+    assert load_settings(environment={}, file=file)[0].reader == "c"
+    assert load_settings(environment=old, file=file)[0].reader == "a"
+    assert load_settings(environment=old | new, file=file)[0].reader == "b"
+    file = written(tmp_path, 'reader = "c"\nmodel = "d"\n')
+    assert load_settings(environment={}, file=file)[0].reader == "d"
+
+
+def test_a_setting_may_be_a_list(tmp_path: Path) -> None:
+    file = written(tmp_path, '[network]\nallow = ["a.example", "b.example:80"]\n')
+    assert load_settings(environment={}, file=file)[0].network_allow == ("a.example", "b.example:80")
+    environment = {"MEMOS_NETWORK_ALLOW": "c.example, d.example,"}
+    assert load_settings(environment=environment, file=file)[0].network_allow == ("c.example", "d.example")
+    for wrong in ('"a" = 1', "allow = 3", "allow = [1]", "allow = {x = 1}"):
+        with pytest.raises(UsageError):
+            load_settings(environment={}, file=written(tmp_path, f"[network]\n{wrong}\n"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan
+from memos_cli.models.llama.prompt import Prompt, build_prompt
 from memos_cli.operation.ask.prompt_layout import make_prompt
 
 CHATML = (
@@ -35,6 +37,12 @@ class Letters:
             control = special and CONTROL.fullmatch(piece)
             tokens += [hash(piece)] if control else [ord(letter) for letter in piece]
         return tokens
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
+        return build_prompt(self, system=system, memories=memories, question=question)
 
 
 def text_of(tokens: list[int]) -> str:

@@ -79,12 +79,12 @@ def config(
 
     _, origins = load_settings(state.flags)
     if key:
-        origins = [origin for origin in origins if origin.key == key]
+        origins = [origin for origin in origins if key in (origin.key, origin.old)]
         if not origins:
             raise UsageError(f"there is no setting {key!r}", "`memos config` lists them")
     state.output.listing(
         origins,
-        asdict,
+        lambda each: {name: value for name, value in asdict(each).items() if name != "old"},
         "setting, value, from, what it is",
         lambda each: (
             each.key,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from memos_cli.models.llama.prompt import Prompt
 from memos_cli.models.remote.counting import Counter
-from memos_cli.models.remote.server_engine import ServerEngine
+from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
 from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, read_objects, text_at
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _FRAME = 16
 """Tokens that a template puts around two messages, more or less."""
-_LONGEST_TOKEN = 64
-"""Bytes of the longest token: a server that ignores the limit of an answer is not read on."""
 _CONTROL = re.compile(r"<(?=[|｜])")
 """How control tokens of most models begin."""
 
@@ -92,7 +90,7 @@ class ChatServer(ServerEngine):
 
     def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
         self.ended = False
-        room = limit * _LONGEST_TOKEN
+        room = limit * LONGEST_TOKEN
         messages = [{"role": role, "content": text} for role, text in self._prompt.messages]
         try:
             for piece in self._answer(messages, limit, temperature, seed):

@@ -19,7 +19,7 @@ from memos_cli.models.llama.chat_template import CLOCK
 from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
 from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.models.remote.counting import estimate_tokens
-from memos_cli.models.remote.server_engine import ServerEngine
+from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
 from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, text_at
 from memos_cli.slot_files import Receipt, digest_file, read_receipt, write_receipt
 
@@ -55,8 +55,7 @@ class LlamaServer(ServerEngine):
         self.marks |= dict.fromkeys(("pad_token", "sep_token", "unk_token"), "")
         meta = at(models, "data", 0, "meta")
         self.parameters = number_at(meta, "n_params") or self.parameters
-        self.tokens: list[int] = []
-        """What the slot has read, unless another program has used it since: then the server reads again."""
+        # Another program may use the slot meanwhile: then the server reads ``tokens`` again.
         self._props, self._meta, self._path, self._slots = props, meta, path, slots
         self._slot = max(0, number_at(props, "total_slots") - 1)
         self._known: dict[tuple[str, bool, bool], list[int]] = {}
@@ -156,15 +155,19 @@ class LlamaServer(ServerEngine):
             "ignore_eos": False,
             "return_tokens": True,
         }
+        room = limit * LONGEST_TOKEN
         try:
             for event in read_events(self.client.stream("/completion", body)):
                 if "error" in event:
                     raise self.client.refused(0, event)
                 if piece := text_at(event, "content"):
                     yield piece
+                    room -= len(piece.encode())
                 self.tokens += self._new_tokens(event)
                 if event.get("stop"):
                     self.ended = event.get("stop_type") in ("eos", "word")
+                    return
+                if room < 0:
                     return
         except Garbage as error:
             raise self.client.garbled(str(error)) from error

@@ -10,6 +10,8 @@ from memos_cli.errors import ModelUnfit
 if TYPE_CHECKING:
     from memos_cli.models.remote.http_client import Client
 
+LONGEST_TOKEN = 64
+"""Bytes of the longest token: a server that ignores the limit of an answer is not read on."""
 LARGE = 7_000_000_000
 """Parameters of a model that says nothing about its size: people run large models in servers."""
 
@@ -24,6 +26,7 @@ class ServerEngine:
         self.context = 0
         self.parameters = LARGE
         self.ended = False
+        self.tokens: list[int] = []
 
     @property
     def name(self) -> str:
