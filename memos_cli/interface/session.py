@@ -74,6 +74,8 @@ class Session:
         self._engine: Engine | None = None
         self._embedder: Embedder | None = None
         self._pace: Throughput | None = None
+        self.before_close: list[Callable[[], None]] = []
+        """What must end before the models are closed."""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
@@ -279,6 +281,8 @@ class Session:
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
 
     def close(self) -> None:
+        for end in self.before_close:
+            end()
         if self._engine is not None:
             self._engine.close()
         if self._embedder is not None:

@@ -42,7 +42,7 @@ def chatting(desk: Desk, saves: bool = True, **options: Any) -> Iterator[tuple[M
 
 def prompt_text(chat: Chat) -> str:
     """What the model has in its cache."""
-    chat.close()  # it may be reading ahead
+    chat.wait()
     engine = chat.session.engine
     return b"".join(engine.piece(token, special=True) for token in engine.tokens).decode("utf-8", "replace")
 
