@@ -82,6 +82,8 @@ class Session:
         self._pace: Throughput | None = None
         self._counts = True
         """Whether the server that answers can be asked for tokens; False once it could not."""
+        self.before_close: list[Callable[[], None]] = []
+        """What must end before the models are closed."""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
@@ -355,6 +357,8 @@ class Session:
         return open_embedder(name, cache_folder(), threads=self.settings.threads)
 
     def close(self) -> None:
+        for end in self.before_close:
+            end()
         if self._engine is not None:
             self._engine.close()
         if self._embedder is not None:

@@ -13,7 +13,8 @@ from tiny_models import write_model
 NOTES = ("The ferry to Larkspur leaves at 7:10 from the second jetty.", "The harbour wall is of granite.")
 TURN = {
     "chat", "turn", "follows", "stored", "tokens", "notes",
-    "question", "answer", "answered", "mode", "quotes", "support", "nearest", "model", "plan", "sources", "timings",
+    "question", "answer", "answered", "mode", "quotes", "support", "nearest", "model", "plan",
+    "sources", "timings",
 }  # fmt: skip
 TOKENS = {"prompt", "read", "reused", "read_ahead", "folded_turns"}
 
@@ -37,8 +38,9 @@ def test_each_line_is_a_turn(notes: Shell) -> None:
 
 
 def test_json_has_an_object_a_turn(notes: Shell) -> None:
-    lines = "When does the ferry to Larkspur leave?\n/sources\nAnd from which jetty?\n/remember The boat is blue.\n/help\n/new\n/model\n/view\n/save\n/forget\n/quit\nnever read\n"
-    done = notes("chat", "--quote", "--json", stdin=lines.encode())
+    lines = ["When does the ferry to Larkspur leave?", "/sources", "And from which jetty?"]
+    lines += ["/remember The boat is blue.", "/help", "/new", "/model", "/view", "/save", "/forget", "/quit"]
+    done = notes("chat", "--quote", "--json", stdin="\n".join([*lines, "never read"]).encode())
     turns = [row for row in done.records if "turn" in row]
     assert all(row.keys() == TURN and row["tokens"].keys() == TOKENS for row in turns)
     assert [row["turn"] for row in turns] == [1, 2]
@@ -130,7 +132,6 @@ def test_forget_needs_yes_in_a_script(notes: Shell) -> None:
 
 
 def test_a_vault_that_cannot_be_written(notes: Shell) -> None:
-    script = 'mount --bind -o ro "$MEMOS_VAULT" "$MEMOS_VAULT" && "$0" -m memos_cli chat --quote'
     script = 'mount --bind "$MEMOS_VAULT" "$MEMOS_VAULT" && mount -o remount,bind,ro "$MEMOS_VAULT" && '
     script += 'echo "When does the ferry leave?" | "$0" "$@"'
     done = apart(notes, script, "-m", "memos_cli", "chat", "--quote")

@@ -74,6 +74,8 @@ def chat(
         way = "quote" if quote else "model" if generate else ""
         options = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, answer=way)
         filter, problem = filters.read(memos), "" if no_save else may_save(memos)
+        if model or generate:
+            memos.reader  # noqa: B018 (a model that is missing is reported before the first question)
         if problem:
             output.note(f"note: this chat is not stored: {problem}")
         with memos.chat(filter=filter, options=options, saves=not (no_save or problem)) as chat:

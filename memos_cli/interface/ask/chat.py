@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
 from memos_cli.errors import MemosError, UsageError
+from memos_cli.files import uninterrupted
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
@@ -68,25 +69,35 @@ class _Waiting:
     made_from: tuple[int, ...] = ()
 
 
+class _Abandoned(Exception):
+    """What is read ahead is not needed."""
+
+
 class _ReadAhead(Thread):
-    """Reads the start of the next prompt. Nobody else may use the engine before ``finish``."""
+    """Reads the start of the next prompt. Nobody else may use the engine until it has ended."""
 
     def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
         super().__init__(daemon=True)
-        self._engine, self._tokens, self._count = engine, tokens, 0
+        self._engine, self._tokens = engine, tokens
+        self.count = 0
+        """Tokens read."""
+        self._is_abandoned = False
         self.start()
 
     def run(self) -> None:
-        with suppress(MemosError):  # the next turn reads it then
+        with suppress(MemosError, _Abandoned):  # the next turn reads it then
             self._engine.read(self._tokens, self._add)
 
     def _add(self, tokens: int) -> None:
-        self._count += tokens
+        self.count += tokens
+        if self._is_abandoned:
+            raise _Abandoned
 
-    def finish(self) -> int:
-        """Wait for the end; return how many tokens were read."""
-        self.join()
-        return self._count
+    def abandon(self) -> None:
+        """End it after the batch that is being read, whatever interrupts this."""
+        self._is_abandoned = True
+        with uninterrupted():
+            self.join()
 
 
 @dataclass(slots=True)
@@ -110,6 +121,7 @@ class Chat:
     _ahead: _ReadAhead | None = None
 
     def __post_init__(self) -> None:
+        self.session.before_close.append(self._stop_reading_ahead)
         self.new()
 
     @property
@@ -133,7 +145,7 @@ class Chat:
         """
         session, begin, asked = self.session, time.perf_counter(), self.session.now()
         session.identify_again()
-        ahead = self._stop_reading_ahead()
+        ahead = self.wait()
         shown: list[str] = []
 
         def show(text: str) -> None:
@@ -221,10 +233,18 @@ class Chat:
             return
         self._ahead = _ReadAhead(engine, prompt.prefix[:whole])
 
-    def _stop_reading_ahead(self) -> int:
-        """Wait until no thread uses the engine; return how many tokens it has read."""
-        ahead, self._ahead = self._ahead, None
-        return ahead.finish() if ahead else 0
+    def wait(self) -> int:
+        """Wait until the model has read the last answer; return how many tokens it has read for that."""
+        if self._ahead is None:
+            return 0
+        self._ahead.join()
+        count, self._ahead = self._ahead.count, None
+        return count
+
+    def _stop_reading_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.abandon()
+            self._ahead = None
 
     def _clear_cache(self) -> None:
         """Forget what the model has in its cache."""
@@ -356,7 +376,7 @@ class Chat:
         self.options = replace(self.options, view=name)
 
     def close(self) -> None:
-        """Wait for the model, and store what waits."""
+        """Stop the model, and store what waits."""
         self._stop_reading_ahead()
         if self.saves and self._waiting:
             self._store()

@@ -84,6 +84,11 @@ def send(memos: Memos, id: str) -> bytes:
     return whole.getvalue()
 
 
+def talk(memos: Memos, *questions: str) -> Any:
+    with memos.chat(filter=Filter(), options=QUOTE) as chat:
+        return [chat.ask(question) for question in questions]
+
+
 def ids_of(folder: Path) -> list[str]:
     with enter(folder, ANN) as ann:
         return [cube.id for cube in ann.cubes(filter=ALL)]
@@ -171,12 +176,12 @@ REFUSING = {
     "access.grant", "access.get", "access.get_many", "access.revoke", "access.join", "access.create_token",
     "access.finish_task", "access.set_audited_reads", "access.require_tokens", "access.revoke_token",
 }  # fmt: skip
-WITH_MODELS = {"plan", "query"}
+WITH_MODELS = {"plan", "query", "chat"}
 NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "create_vault", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
-    "keys", "identify_again", "open_embedder", "use_embedder", "open_vocabulary", "fingerprint", "throughput",
-    "server", "local_engine", "model_name", "parameters", "count_quoted",
+    "keys", "identify_again", "open_embedder", "use_embedder", "use_reader", "clear_cache", "open_vocabulary",
+    "fingerprint", "throughput", "server", "local_engine", "model_name", "parameters", "readable", "count_quoted",
     "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",
@@ -245,6 +250,7 @@ AUDITED: dict[str, tuple[str, Callable[[Memos, Stock], Any]]] = {
     "search": ("search", lambda m, s: m.search("heron", filter=Filter())),
     "plan": ("search", lambda m, s: m.plan("When does the heron nest?", filter=Filter(), options=QUOTE)),
     "query": ("read", lambda m, s: m.query("When does the heron nest?", filter=Filter(), options=QUOTE)),
+    "chat": ("read", lambda m, s: talk(m, "When does the heron nest?")),
     "show": ("show", lambda m, s: m.show(s.known)),
     "history": ("show", lambda m, s: m.history(s.known)),
     "diff": ("show", lambda m, s: m.diff(s.known)),
@@ -596,6 +602,8 @@ def test_a_strangers_model_is_told_nothing(folder: Path) -> None:
             manner = AnswerOptions(max_tokens=8, answer=way)
             assert "fjord" not in repr(coder.plan(question, filter=Filter(), options=manner))
             assert "fjord" not in repr(coder.query(question, filter=Filter(), options=manner))
+            with coder.chat(filter=Filter(), options=manner) as chat:
+                assert "fjord" not in repr([chat.ask(question), chat.ask("and where?"), chat.turns])
     with enter(folder, ANN) as ann:
         for way in ("quote", "model"):
             assert "fjord" in repr(ann.plan(question, filter=Filter(), options=AnswerOptions(answer=way)))

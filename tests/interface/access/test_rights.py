@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": (READ, "cat"),
     "query": (READ, "cat --quote"),
     "query --explain": (READ, "cat --explain"),
+    "chat": (READ, "--quote"),
     "list": (READ, ""),
     "show": (READ, "ID"),
     "history": (READ, "ID"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def chatting(desk: Desk, saves: bool = True, **options: Any) -> Iterator[tuple[M
 
 def prompt_text(chat: Chat) -> str:
     """What the model has in its cache."""
-    chat.close()  # it may be reading ahead
+    chat.wait()
     engine = chat.session.engine
     return b"".join(engine.piece(token, special=True) for token in engine.tokens).decode("utf-8", "replace")
 
@@ -88,7 +89,7 @@ def test_the_first_turn_is_the_prompt_of_a_query(desk: Desk, harbour: list[str])
 
 
 def test_a_memory_stands_in_the_prompt_once_and_keeps_its_number(desk: Desk, harbour: list[str]) -> None:
-    with chatting(desk) as (memos, chat):
+    with chatting(desk) as (_, chat):
         first = chat.ask("Who lights the harbour lantern?").answer
         labels = {item.hit.cube.id: item.label for item in first.plan.chosen}
         again = chat.ask("Who puts out the harbour lantern?").answer
@@ -124,7 +125,7 @@ def test_old_turns_are_folded_away_in_one_step_and_leave_room(desk: Desk) -> Non
     steps = [at for at, count in enumerate(folded) if count]
     assert steps
     assert all(folded[at] > 1 for at in steps)
-    assert all(later - earlier > 1 for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(later - earlier > 1 for earlier, later in pairwise(steps))
 
 
 def test_folding_does_not_depend_on_the_cache(desk: Desk) -> None:
@@ -159,7 +160,7 @@ def test_another_model_reads_the_conversation(desk: Desk, harbour: list[str], tm
     from tiny_models import write_model
 
     other = write_model(tmp_path / "other.gguf", "llama", seed=2, context=4096, name="other")
-    with chatting(desk) as (memos, chat):
+    with chatting(desk) as (_, chat):
         chat.ask(ASKED[0])
         with pytest.raises(Exception, match="nowhere"):
             chat.use_model("/nowhere.gguf")
@@ -207,7 +208,7 @@ def test_a_question_without_a_time_has_that_of_the_one_before(desk: Desk) -> Non
         for year in (2024, 2025):
             memos.ingest(
                 options=IngestOptions(time=desk.now - (2026 - year) * 365 * DAY), embed=False,
-                text=f"The harbour feast of {year} had a regatta, and a dance on the {year - 2000}th.".encode(),
+                text=f"The harbour feast of {year} had a regatta, a dance on the {year - 2000}th.".encode(),
             )  # fmt: skip
     with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
         chat.ask("What was at the harbour feast in 2024?")
@@ -358,7 +359,7 @@ AWAY: dict[str, Callable[[Memos, str], object]] = {
 @pytest.mark.parametrize("how", AWAY)
 def test_a_memory_that_another_process_took_away_leaves_the_prompt(desk: Desk, how: str) -> None:
     id, *_ = desk.keep(*HARBOUR)
-    with chatting(desk) as (memos, chat):
+    with chatting(desk) as (_, chat):
         chat.ask("Who lights the harbour lantern?")
         assert HARBOUR[0] in prompt_text(chat)
         with desk.open() as other:
@@ -372,7 +373,7 @@ def test_a_memory_with_uses_leaves_the_prompt_after_its_last(desk: Desk) -> None
     (id,) = desk.keep(HARBOUR[0])
     with desk.open() as memos:
         memos.expire([id], None, uses=1)
-    with chatting(desk) as (memos, chat):
+    with chatting(desk) as (_, chat):
         assert chat.ask("Who lights the harbour lantern?").answer.answered
         chat.ask("and when is the harbour lantern put out?")
         assert HARBOUR[0] not in prompt_text(chat)
