@@ -65,6 +65,8 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
         sys.exit(0)
+    if age:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         told = _told_in_time(event, work)
     except (OSError, KeyboardInterrupt):
@@ -163,7 +165,8 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
     """Do the work in the child, apart from the streams of the agent."""
     global _channel
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
         _channel = channel
         null = os.open(os.devnull, os.O_RDWR)
