@@ -227,7 +227,7 @@ def _keep(state: State, event: str, name: str) -> None:
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return
-    detach()  # what follows takes longer on a busy machine, and the agent may end at once
+    detach()  # the agent need not wait for what follows, and may end at once
     from memos_cli.interface.hooks import transcripts
     from memos_cli.interface.program_files import own_command
 
