@@ -21,8 +21,8 @@ EVENTS = ("start", "prompt", "stop", "end", "compact")
 SWITCH = "MEMOS_HOOKS"
 _OFF = ("off", "0", "no", "false")
 _SECONDS = {"start": 3.0, "prompt": 0.8}
-"""Seconds from the start of the process, until the child tells what the settings say."""
 _OTHERS = 1.0
+"""Seconds from the start of the process, until the child tells what the settings say."""
 _LEAVING = 0.06
 """Seconds that it takes to print and to exit, also on a busy machine."""
 _GRACE = 1.0
@@ -71,8 +71,11 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         told = _told_in_time(event, work)
-    except (OSError, KeyboardInterrupt):
+    except (OSError, ValueError, KeyboardInterrupt):
         sys.exit(0)
+    if age:
+        for number in (signal.SIGINT, signal.SIGTERM):  # it ends in a moment
+            signal.signal(number, signal.SIG_IGN)
     text = str(told.get("text") or "")
     is_late = not told.get("is_done")
     if not is_late and text:
@@ -158,7 +161,8 @@ def _first_deadline(event: str) -> float:
     usual = _SECONDS.get(event, _OTHERS)
     with suppress(ValueError):
         named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
-        return named if event == "prompt" else max(named, usual)
+        if 0 < named <= 3600:
+            return named if event == "prompt" else max(named, usual)
     return usual
 
 
