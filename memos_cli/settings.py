@@ -165,6 +165,7 @@ class Settings:
         0.8,
         "seconds until a hook at a prompt gives up; at a session's start at least 3",
         0.05,
+        3600,
     )
     hook_tokens: int = _setting("hook.tokens", 1200, "maximum tokens that a hook gives to an agent", 1)
     hook_transcripts: str = _setting(

@@ -21,8 +21,8 @@ EVENTS = ("start", "prompt", "stop", "end", "compact")
 SWITCH = "MEMOS_HOOKS"
 _OFF = ("off", "0", "no", "false")
 _SECONDS = {"start": 3.0, "prompt": 0.8}
-"""Seconds from the start of the process, until the child tells what the settings say."""
 _OTHERS = 1.0
+"""Seconds from the start of the process, until the child tells what the settings say."""
 _LEAVING = 0.06
 """Seconds that it takes to print and to exit, also on a busy machine."""
 _GRACE = 1.0
@@ -32,6 +32,8 @@ _WITH_VALUE = ("--vault", "--as", "--view")
 
 _channel = -1
 """In the child, where it reports; -1 in other processes."""
+_told: dict[str, Any] = {}
+"""In the child, what it has reported."""
 _started = _end = 0.0
 """When this call began and when its deadline is, as ``time.monotonic``."""
 
@@ -65,15 +67,21 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
         sys.exit(0)
+    if age:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         told = _told_in_time(event, work)
-    except (OSError, KeyboardInterrupt):
+    except (OSError, ValueError, KeyboardInterrupt):
         sys.exit(0)
+    if age:
+        for number in (signal.SIGINT, signal.SIGTERM):  # it ends in a moment
+            signal.signal(number, signal.SIG_IGN)
     text = str(told.get("text") or "")
     is_late = not told.get("is_done")
     if not is_late and text:
         _print(text)
-    _log(told, event, time.monotonic() - _started, is_late=is_late)
+    if not told.get("is_detached"):
+        _log(told, event, is_late=is_late)
     if age:  # a process of its own: what else Python does at the end takes time
         os._exit(0)
     sys.exit(0)
@@ -97,6 +105,7 @@ def report(**told: object) -> None:
     global _end
     if _channel < 0:
         return
+    _told.update(told)
     if "seconds" in told:
         seconds = float(str(told["seconds"]))
         _end = _started + seconds - _LEAVING
@@ -106,7 +115,7 @@ def report(**told: object) -> None:
 
 
 def detach() -> None:
-    """In the child: go on when the agent, or this call's deadline, has ended the parent."""
+    """In the child: let the parent leave, and go on without it, even if the agent ends."""
     if _channel < 0:
         return
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -118,10 +127,7 @@ def detach() -> None:
 
 
 def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
-    """Return what the child has told until it was done, or until the deadline.
-
-    Then the child is ended, unless it is detached.
-    """
+    """Return what the child has told until it was done or detached, or until the deadline ended it."""
     global _end
     reading, writing = os.pipe()
     _end = _started + _first_deadline(event) - _LEAVING
@@ -132,7 +138,7 @@ def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
     os.close(writing)
     told, line = dict[str, Any](), b""
     try:
-        while not told.get("is_done") and (left := seconds_left()) > 0:
+        while not {"is_done", "is_detached"} & told.keys() and (left := seconds_left()) > 0:
             if not select.select([reading], [], [], left)[0]:
                 continue
             if not (part := os.read(reading, 1 << 16)):
@@ -144,7 +150,7 @@ def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
                 _end = _started + float(told.pop("seconds")) - _LEAVING
     finally:
         os.close(reading)
-        if not told.get("is_done") and not told.get("is_detached"):
+        if not {"is_done", "is_detached"} & told.keys():
             with suppress(OSError):
                 os.kill(child, signal.SIGKILL)
     return told
@@ -155,7 +161,8 @@ def _first_deadline(event: str) -> float:
     usual = _SECONDS.get(event, _OTHERS)
     with suppress(ValueError):
         named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
-        return named if event == "prompt" else max(named, usual)
+        if 0 < named <= 3600:
+            return named if event == "prompt" else max(named, usual)
     return usual
 
 
@@ -163,7 +170,8 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
     """Do the work in the child, apart from the streams of the agent."""
     global _channel
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
         _channel = channel
         null = os.open(os.devnull, os.O_RDWR)
@@ -181,6 +189,8 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
         report(reason=type(error).__name__)
     finally:
         report(is_done=True)
+        if "is_detached" in _told:
+            _log(_told, event, is_late=False)
         os._exit(0)
 
 
@@ -205,15 +215,14 @@ def _print(text: str) -> None:
         sys.stdout = None
 
 
-def _log(told: dict[str, Any], event: str, seconds: float, *, is_late: bool) -> None:
+def _log(told: dict[str, Any], event: str, *, is_late: bool) -> None:
     """Add a line on this call to the log that the child has prepared."""
     if not told.get("log"):
         return
-    late = "continues" if told.get("is_detached") else "late"
-    outcome = late if is_late else "failed" if told.get("reason") else "done"
+    outcome = "late" if is_late else "failed" if told.get("reason") else "done"
     row = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "agent": told.get("agent", ""), "event": event, "ms": round(1000 * seconds),
+        "agent": told.get("agent", ""), "event": event, "ms": round(1000 * (time.monotonic() - _started)),
         "characters": 0 if is_late else len(str(told.get("text") or "")),
         "outcome": outcome,
         "reason": told.get("reason", ""),

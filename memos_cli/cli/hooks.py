@@ -40,7 +40,7 @@ def start(state: State, agent: Caller = "auto", view: View = None) -> None:
 
     \b
     Example:
-      memos hook start --agent claude < input.json
+      cat input.json | memos hook start --agent claude
     """
     _recall(state, "start", agent)
 
@@ -53,7 +53,7 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
 
     \b
     Example:
-      memos hook prompt --agent claude < input.json
+      cat input.json | memos hook prompt --agent claude
     """
     _recall(state, "prompt", agent)
 
@@ -66,7 +66,7 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
 
     \b
     Example:
-      memos hook stop --agent codex < input.json
+      cat input.json | memos hook stop --agent codex
     """
     _keep(state, "stop", agent)
 
@@ -76,7 +76,7 @@ def end(state: State, agent: Caller = "auto", view: View = None) -> None:
 
     \b
     Example:
-      memos hook end --agent claude < input.json
+      cat input.json | memos hook end --agent claude
     """
     _keep(state, "end", agent)
 
@@ -86,7 +86,7 @@ def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
 
     \b
     Example:
-      memos hook compact --agent claude < input.json
+      cat input.json | memos hook compact --agent claude
     """
     _keep(state, "compact", agent)
 
@@ -227,7 +227,7 @@ def _keep(state: State, event: str, name: str) -> None:
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return
-    detach()  # what follows takes longer on a busy machine, and the agent may end at once
+    detach()  # the agent need not wait for what follows, and may end at once
     from memos_cli.interface.hooks import transcripts
     from memos_cli.interface.program_files import own_command
 

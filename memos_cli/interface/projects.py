@@ -34,7 +34,7 @@ def project_name(folder: Path) -> str:
     name = (_main_root(root) if root else folder).name
     if root is None and folder in {Path("/"), home_folder(), Path(tempfile.gettempdir())}:
         return ""
-    return "".join(letter for letter in nfc(name) if letter.isprintable() and letter != ",").strip()
+    return "".join(letter for letter in nfc(name)[:80] if letter.isprintable() and letter != ",").strip(" /")
 
 
 def _has(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,14 @@ class Hooks:
         """The text that Claude Code's model gets; "" if nothing is printed."""
         out = self.run(event, sent, *options, agent="claude", **more).out
         return str(json.loads(out)["hookSpecificOutput"]["additionalContext"]) if out else ""
+
+    def wait_for_log(self, count: int) -> list[dict[str, Any]]:
+        """The log when it has ``count`` lines: what goes on in the background adds its line at its end."""
+        for _ in range(1200):
+            if len(self.log) >= count:
+                break
+            time.sleep(0.05)
+        return self.log
 
     @property
     def log(self) -> list[dict[str, Any]]:
