@@ -168,6 +168,8 @@ def _file_of(path: Path, memos: Memos) -> Iterator[Path]:
 
 def _ending(data: bytes) -> str:
     """Return the file name ending that fits this content: it helps to recognise what it is."""
+    if data.startswith(b"SQLite format 3\0"):
+        return ".db"
     start, *rest = data.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)
     if start.startswith((b"{", b"[")):
         try:

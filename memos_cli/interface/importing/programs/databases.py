@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +23,8 @@ LARGEST = 64 << 20
 """Bytes of one value."""
 COPIED = 4 << 30
 """Bytes of a database that is copied when it cannot be opened where it is."""
+TRIES = 3
+"""Copies that are made until the database did not change while it was copied."""
 WAIT = 5.0
 """Seconds to wait for a program that holds a lock."""
 HEADER = b"SQLite format 3\0"
@@ -135,12 +137,28 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _copied(path: Path, folder: Path) -> sqlite3.Connection:
-    """Return a connection to a copy of a database and of its log. Raises OSError, sqlite3.Error."""
-    files = [path, path.with_name(path.name + "-wal")]
-    sizes = [file.stat().st_size for file in files if file.is_file()]
-    if sum(sizes) > COPIED:
-        raise OSError(f"it is locked, and has more than {COPIED >> 30} GiB; close its program first")
-    for file in files:
-        if file.is_file():
-            shutil.copyfile(file, folder / ("copy" + file.name.removeprefix(path.name)))
-    return _connect(folder / "copy", "rw")
+    """Return a connection to a copy of a database and of its logs, none of which changed meanwhile.
+
+    Raises OSError, sqlite3.Error.
+    """
+    for _ in range(TRIES):
+        before = _state(path)
+        if sum(size for _, size, _ in before) > COPIED:
+            break
+        for ending, _, _ in before:
+            shutil.copyfile(f"{path}{ending}", folder / f"copy{ending}")
+        if before == _state(path):
+            return _connect(folder / "copy", "rw")  # this applies its logs
+        for file in folder.iterdir():
+            file.unlink()
+    raise OSError("its program has locked it; close the program first")
+
+
+def _state(path: Path) -> list[tuple[str, int, int]]:
+    """Return the endings, the sizes and the times of the files of a database."""
+    found = []
+    for ending in ("", "-wal", "-journal"):
+        with suppress(FileNotFoundError):
+            about = Path(f"{path}{ending}").stat()
+            found.append((ending, about.st_size, about.st_mtime_ns))
+    return found

@@ -110,7 +110,7 @@ def _summary(export: Export, kind: str) -> Discovered | None:
                 count += stored
                 times += moments or ([round(about.st_mtime * 1000)] if stored else [])
             else:
-                count += 1
+                count += _chats(export, name, kind)
                 times.append(round(about.st_mtime * 1000))
         except (OSError, MemosError) as error:
             problem = problem or str(error)
@@ -122,6 +122,14 @@ def _summary(export: Export, kind: str) -> Discovered | None:
         kind, program.label, str(export.path), count, min(times, default=None), max(times, default=None),
         size, command, problem,
     )  # fmt: skip
+
+
+def _chats(export: Export, name: str, kind: str) -> int:
+    """Return how many conversations a file contains."""
+    if not (start := PROGRAMS[kind].starts):
+        return 1
+    with export.open(name) as stream:
+        return sum(line.startswith(start) for line in stream)
 
 
 def _stored(export: Export, name: str, kind: str) -> tuple[int, list[int]]:

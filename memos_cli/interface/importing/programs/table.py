@@ -61,6 +61,8 @@ class Program:
     stored: tuple[Stored, ...] = ()
     part: str = r"(?!)"
     """A path that is no conversation of its own: of a subagent, for example."""
+    starts: bytes = b""
+    """What begins each conversation in a file that contains several."""
 
 
 _EDITORS = "{Code,Code - Insiders,VSCodium,Cursor,Windsurf}/User/globalStorage"
@@ -115,6 +117,7 @@ PROGRAMS: dict[str, Program] = {
     ),
     aider.KIND: Program(
         "aider", aider.read_aider, (f"{{.,~,~/*,~/*/*}}/{aider.NAME}",), r"/\.aider\.chat\.history\.md",
+        starts=b"# aider chat started at ",
     ),
     "continue": Program(
         "Continue", chat_files.read_continue, ("{$CONTINUE_GLOBAL_DIR,~/.continue}/sessions",),
@@ -172,6 +175,8 @@ def read_program(export: Export, kind: str) -> Iterator[Bundle]:
         names = sorted({*names, *(name for name in rest if _by_content(export, name) == kind)})
     if not names and len(export.names) == 1:
         names = [*export.names]
+    if not names:
+        yield Bundle("", faults=[f"no conversations of {program.label} in it; memos import --discover"])
     yield from program.read(export, names)
 
 
