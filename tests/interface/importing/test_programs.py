@@ -266,7 +266,7 @@ def test_cline_without_a_view_comes_from_what_was_sent(memos: Shell, tmp_path: P
 
 
 def test_recalled_memories_do_not_come_back(memos: Shell, tmp_path: Path) -> None:
-    recalled = "<memos-recall id=x>\n```\nNOISE\n```\n</memos-recall>\n"
+    recalled = "<memos-recall id=0a1b>\nNOISE\n</memos-recall id=0a1b>\n<memos-recall>NOISE</memos-recall>"
     talk = [
         claude_line(uuid(1), "", "user", recalled + ASK),
         claude_line(uuid(2), uuid(1), "user", "<memos-recall>NOISE"),

@@ -102,15 +102,15 @@ def _drop(value: str, names: Collection[str]) -> str:
         name = match[1]
         if match.start() < at or name in unclosed:
             continue
-        end = value.find(f"</{name}>", match.end())
-        if end < 0:
+        end = _closing(name).search(value, match.end())
+        if end is None:
             if name in RECALLED:
                 parts.append(value[at : match.start()])
                 return "".join(parts)
             unclosed.add(name)
             continue
         parts.append(value[at : match.start()])
-        at = end + len(name) + 3
+        at = end.end()
     return "".join((*parts, value[at:])) if at else value
 
 
@@ -119,7 +119,7 @@ def _inside(value: str, name: str) -> str:
     found, at = [], 0
     while (start := value.find(f"<{name}>", at)) >= 0:
         end = value.find(f"</{name}>", start)
-        if end < 0 or value[:start].rstrip(" \t")[-1:] not in ("", "\n"):
+        if end < 0 or value[max(0, start - 80) : start].rstrip(" \t")[-1:] not in ("", "\n"):
             break
         found.append(value[start + len(name) + 2 : end].strip())
         at = end + len(name) + 3
@@ -129,6 +129,11 @@ def _inside(value: str, name: str) -> str:
 @lru_cache(maxsize=32)
 def _openings(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"<({'|'.join(map(re.escape, names))})(?:\s[^<>]{{0,500}})?>")
+
+
+@lru_cache(maxsize=128)
+def _closing(name: str) -> re.Pattern[str]:
+    return re.compile(rf"</{re.escape(name)}(?:\s[^<>]{{0,500}})?>")
 
 
 def blocks(content: object, kinds: Iterable[str] = ("text",)) -> str:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from memos_cli.letters import nfc
+
 _HOMES = re.compile(r"/|/root|/(?:home|Users)(?:/[^/]+)?|/tmp|[A-Za-z]:\\(?:Users(?:\\[^\\]+)?)?|~")
 """Folders that are no project."""
 _DEEPEST = 40
@@ -29,7 +31,7 @@ def _project(folder: str) -> str:
     if not is_windows and folder.startswith("/") and not folder.startswith(("//", "/net/")):
         with suppress(OSError, ValueError):
             name = _root_name(Path(folder)) or name
-    return "-".join(name.split())[:80].strip("/.") or ""
+    return "".join(letter for letter in nfc(name)[:80] if letter.isprintable() and letter != ",").strip(" /")
 
 
 def _root_name(folder: Path) -> str:
