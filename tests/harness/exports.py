@@ -200,8 +200,8 @@ RECORDS = [
 LINK = {"source": RECORDS[0]["id"], "kind": "about", "target": RECORDS[1]["id"]}
 
 
-def write_all(folder: Path) -> dict[str, Path]:
-    """Every kind of export, by its name."""
+def write_all(folder: Path, *, programs: bool = True) -> dict[str, Path]:
+    """Every kind of export, by its name; ``programs``: also the stores of programs on this machine."""
     folder.mkdir(exist_ok=True)
     claude, memos, notes = folder / "claude", folder / "cube", folder / "notes"
     write_json(claude / "conversations.json", CLAUDE)
@@ -234,5 +234,5 @@ def write_all(folder: Path) -> dict[str, Path]:
         "notes": notes,
         "mcp": mcp,
         "plain": plain,
-        **program_samples.write_all(folder / "programs"),
+        **(program_samples.write_all(folder / "programs") if programs else {}),
     }

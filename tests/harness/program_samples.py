@@ -41,6 +41,7 @@ def document(path: Path, value: Any) -> Path:
 def database(path: Path, script: str, **rows: list[tuple[Any, ...]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA synchronous = OFF")
         db.executescript(script)
         for table, values in rows.items():
             marks = ", ".join("?" * len(values[0]))

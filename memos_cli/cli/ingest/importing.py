@@ -64,13 +64,13 @@ def import_(
     reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Import conversations and memories of other programs, and exports of memos.
+    """Import conversations and memories of other programs.
 
-    From ChatGPT, Claude, mem0, notes, …, and from where coding agents and chat programs keep them:
-    `--discover` lists these. Other formats: MemOS, Letta, MCP's memory server, OPML, CSV, and JSON lines such
-    as those of `memos list --json`. Memories that exist already are not stored again, so you can import a
-    newer export after an older one. Memories that did not come from this export stay unchanged. Archives are
-    read without unpacking; nothing in them is executed.
+    It reads exports of ChatGPT, Claude, mem0, MemOS, Letta, MCP's memory server and memos, Markdown notes,
+    OPML, CSV and JSON lines, and the conversations of coding agents and chat programs: `--discover` lists
+    those on this machine. Memories that exist already are not stored again, so you can import a newer export
+    after an older one. Memories that did not come from this export stay unchanged. Archives are read without
+    unpacking; nothing in them is executed.
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 

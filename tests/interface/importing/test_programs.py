@@ -181,6 +181,20 @@ def test_a_running_session_grows(memos: Shell, tmp_path: Path) -> None:
     assert spoken(memos)[-1] == ("assistant", "Claude", "One.\n\nTwo.")
 
 
+def test_a_queued_prompt_comes_once_and_a_repeated_one_twice(memos: Shell, tmp_path: Path) -> None:
+    queued = {"type": "queued_command", "prompt": "Also run the tests.", "commandMode": "prompt"}
+    talk = [
+        claude_line(uuid(1), "", "user", "Yes."),
+        claude_line(uuid(2), uuid(1), "assistant", [{"type": "tool_use", "input": {}}]),
+        claude_line(uuid(3), uuid(2), "user", "Yes.", 5),
+        {"type": "attachment", "uuid": uuid(4), "parentUuid": uuid(3), "sessionId": "s",
+         "timestamp": samples.iso(6), "attachment": queued},
+        claude_line(uuid(5), uuid(4), "user", "Also run the tests.", 7),
+    ]  # fmt: skip
+    load(memos, lines(tmp_path / "session.jsonl", *talk))
+    assert [text for _, _, text in spoken(memos)] == ["Yes.", "Yes.", "Also run the tests."]
+
+
 def test_a_broken_line_stops_no_other(memos: Shell, tmp_path: Path) -> None:
     path = lines(tmp_path / "session.jsonl", *samples.CLAUDE)
     path.write_text(path.read_text().replace('{"parentUuid": "00000003', '{"parentUuid": 00000003', 1))

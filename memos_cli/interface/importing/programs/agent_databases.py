@@ -105,9 +105,11 @@ def _opencode_files(export: Export, name: str, below: Mapping[str, list[str]]) -
     session, places = mapping(load_json(export, name)), PurePosixPath(name).parents
     id, base = text(session.get("id")), places[min(2, len(places) - 1)]
     found = []
-    for each in below.get(str(base / "message" / id), ()):
+    older = base / "session"  # before the messages moved out of it
+    for each in below.get(str(base / "message" / id)) or below.get(str(older / "message" / id), ()):
         message = mapping(load_json(export, each))
-        parts = below.get(str(base / "part" / text(message.get("id"))), ())
+        key = text(message.get("id"))
+        parts = below.get(str(base / "part" / key)) or below.get(str(older / "part" / id / key), ())
         found.append((message, [mapping(load_json(export, part)) for part in sorted(parts)]))
     return _opencode(id, session.get("title"), session.get("directory"), bool(session.get("parentID")), found)
 

@@ -24,6 +24,7 @@ CLINE = Wrappers(
 )
 CONTINUE = Wrappers(dropped=("context", "important_rules", "think"))
 GOOSE = Wrappers(dropped=("info-msg", "think", "thinking"))
+_THINKING = Wrappers(("think", "thinking"))
 _TOOL_RESULT = re.compile(r"\[[a-z_]+(?: for [^\n]*)?\] Result:")
 _TOOL_CALL = re.compile(r"<([a-z]+_[a-z_]+)>(.*?)</\1>", re.DOTALL)
 _SAID_BY_TOOL = re.compile(r"<(result|question|response)>(.*?)</\1>", re.DOTALL)
@@ -57,7 +58,7 @@ def _lm_studio(export: Export, name: str) -> Conversation:
     record = _object(export, name)
     id = PurePosixPath(name).name.removesuffix(".json").removesuffix(".conversation")
     begun = moment(record.get("createdAt"))
-    conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")))
+    conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")), wrappers=_THINKING)
     for number, each in enumerate(items(record.get("messages"))):
         versions = [mapping(version) for version in items(mapping(each).get("versions"))]
         chosen = mapping(each).get("currentlySelected")
@@ -186,7 +187,7 @@ def _jan(export: Export, name: str) -> Conversation:
     if beside in export.names:
         with suppress(MemosError):
             about = mapping(load_json(export, beside))
-    conversation = Conversation("", "Jan", text(about.get("title")), wrappers=Wrappers(("think", "thinking")))
+    conversation = Conversation("", "Jan", text(about.get("title")), wrappers=_THINKING)
     found: dict[str, Mapping[str, Any]] = {}
     for record in read_lines(export, name, conversation.faults):
         conversation.uri = conversation.uri or f"jan:{text(record.get('thread_id'))}"
@@ -211,6 +212,8 @@ def _jan(export: Export, name: str) -> Conversation:
 def is_goose_file(records: list[dict[str, Any]]) -> bool:
     """Return whether the first lines of a file are a session of an older Goose."""
     first = records[0] if records else {}
+    if {"role", "created"} <= first.keys() and isinstance(first.get("content"), list):  # before that line
+        return True
     return "working_dir" in first and ("message_count" in first or "description" in first)
 
 

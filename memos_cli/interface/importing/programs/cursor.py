@@ -127,7 +127,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
         if not conversation.folder:
             uris = [*items(bubble.get("workspaceUris"))]
             conversation.folder = _path(text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), "")))
-        begun = moment(bubble.get("createdAt")) or begun
+        timing = mapping(bubble.get("timingInfo"))  # of older versions
+        begun = moment(bubble.get("createdAt")) or moment(timing.get("clientStartTime")) or begun
         kind = bubble.get("type")
         conversation.say(
             _ROLES.get(kind, "") if isinstance(kind, int | str) else "",
