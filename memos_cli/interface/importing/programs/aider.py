@@ -41,10 +41,11 @@ def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
         folder = str(path.absolute().parent) if export.entries is None else PurePosixPath(name).parent.name
         signs = [re.search(rf"^{mark} .*  $", whole, re.MULTILINE) is not None for mark in ("####", ">")]
         starts = [*_START.finditer(whole)]
-        if whole.strip() and not starts:
+        begin = whole[: starts[0].start() if starts else len(whole)]
+        if begin.strip() and not starts and "\n#### " not in f"\n{begin}":
             yield Bundle("", faults=[f"{name}: no chat of aider starts in it"])
-        elif starts:  # a history that was cut at its beginning
-            yield _session(folder, "", whole[: starts[0].start()], signs)
+        else:  # a history may be cut at its beginning
+            yield _session(folder, "", begin, signs)
         seen: Counter[str] = Counter()
         for at, start in enumerate(starts):
             end = starts[at + 1].start() if at + 1 < len(starts) else len(whole)

@@ -139,14 +139,18 @@ def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Conversatio
     for number, each in enumerate(items(value)):
         message = mapping(each)
         role, said = _shown(message, not conversation.turns) if is_shown else _sent(message)
-        time = moment(message.get("ts")) or begun
+        time = moment(message.get("ts")) or moment(message.get("timestamp")) or begun
         key = message.get("ts") if is_shown else number
-        conversation.say(role, said, ref=f"{id}/{key}", time=time)
+        conversation.say(role, said, ref=f"{id}/{key or number}", time=time)
+    if value and not conversation.turns:
+        conversation.faults.append(f"{name}: no messages of a known form")
     return conversation
 
 
 def _shown(message: Mapping[str, Any], is_first: bool) -> tuple[str, str]:
     """Return the role and the text of a message of the view; it begins with the task."""
+    if "role" in message:
+        return text(message["role"]), blocks(message.get("content"))
     kind, said = text(message.get("say")) or text(message.get("ask")), text(message.get("text"))
     if message.get("partial"):
         return "", ""

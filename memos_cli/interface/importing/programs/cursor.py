@@ -128,7 +128,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
             uris = [*items(bubble.get("workspaceUris"))]
             conversation.folder = _path(text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), "")))
         timing = mapping(bubble.get("timingInfo"))  # of older versions
-        begun = moment(bubble.get("createdAt")) or moment(timing.get("clientStartTime")) or begun
+        times = bubble.get("createdAt"), bubble.get("timestamp"), timing.get("clientStartTime")
+        begun = next(filter(None, map(moment, times)), begun)
         kind = bubble.get("type")
         conversation.say(
             _ROLES.get(kind, "") if isinstance(kind, int | str) else "",
