@@ -109,7 +109,10 @@ def import_export(
                 job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
             job.notes += bundle.notes
             masked: list[Sensitive] = []
-            drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
+            if not dry_run and job.is_unchanged(bundle.uri, _seal(bundle.drafts)):
+                drafts = bundle.drafts  # as they were stored: nothing in them was masked or refused
+            else:
+                drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
             if not drafts:
                 continue
             sources.append((bundle.uri, bundle.title, len(drafts)))
@@ -216,6 +219,15 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
         yield draft
 
 
+def _seal(drafts: list[Draft]) -> str:
+    """Return a fingerprint of what drafts say: without secrets in them, the same before and after masking."""
+    said = [
+        (d.text, d.type, d.title, d.ref, d.time, d.author, d.role, read_tags(list(d.tags)), d.span)
+        for d in drafts
+    ]
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _take(
     session: Session,
     job: Ingestion,
@@ -225,7 +237,7 @@ def _take(
     flush: Callable[[], None],
 ) -> None:
     """Store one bundle; what a memory said before becomes its earlier versions."""
-    seal = hashlib.sha256(repr(drafts).encode("utf-8", "surrogatepass")).hexdigest()
+    seal = _seal(drafts)
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
         known = queries.by_ref(session.vault.connection, list(finals), session.principal)

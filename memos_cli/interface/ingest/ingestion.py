@@ -153,12 +153,17 @@ class Ingestion:
         """Ingest what was read by other means, such as one conversation of an export."""
         self._take(origin.uri, origin.sha256, load)
 
+    def is_unchanged(self, uri: str, sha256: str) -> bool:
+        """Return whether a source is stored with this fingerprint, and the options would read it alike."""
+        row = queries.source(self._vault.connection, uri, self._principal)
+        if row is None or row.sha256 == "" or row.recipe != self.recipe or self._options.reread:
+            return False
+        return row.sha256 in (sha256, forgotten.seal(self._vault.connection, sha256))
+
     def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
         self._on_source(uri)
         row = queries.source(self._vault.connection, uri, self._principal)
-        known = ("",) if row is None else (sha256, forgotten.seal(self._vault.connection, sha256))
-        read_alike = row is not None and row.sha256 != "" and row.sha256 in known
-        if row is not None and read_alike and row.recipe == self.recipe and not self._options.reread:
+        if row is not None and self.is_unchanged(uri, sha256):
             self.unchanged += len(queries.places(self._vault.connection, row.n))
             return
         self._read(uri, load, self._apply)

@@ -46,18 +46,15 @@ def is_session(records: list[dict[str, Any]]) -> bool:
     for record in records:
         if record.get("type") == "summary" and "leafUuid" in record:
             return True
-        message = mapping(record.get("message"))
-        if (
-            record.get("type") in _MESSAGES and "content" in message and "id" not in record
-        ):  # those of Qwen have parts
-            return "timestamp" in record or "sessionId" in record
+        if record.get("type") in _MESSAGES and "content" in mapping(record.get("message")):
+            return ("timestamp" in record or "sessionId" in record) and "id" not in record
     return False
 
 
 def is_memory_file(name: str) -> bool:
     """Return whether a file is one of Claude Code's memory files."""
     parts = name.split("/")
-    return len(parts) > 1 and parts[-2] == "memory" and name.endswith(".md") and parts[-3:-2] != ["agents"]
+    return len(parts) > 1 and parts[-2] == "memory" and name.endswith(".md")
 
 
 def read_claude_code(export: Export, names: list[str]) -> Iterator[Bundle]:
