@@ -27,6 +27,7 @@ from program_samples import (
 )
 
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
+from memos_cli.interface.importing.programs import discovery
 from memos_cli.interface.importing.programs.table import PROGRAMS
 
 KINDS = [*WRITERS]
@@ -367,3 +368,26 @@ def test_discover_lists_and_imports_nothing(memos: Shell, tmp_path: Path) -> Non
     assert memos.ids() == set()
     assert "--discover" in memos("import", code=2).err
     memos("import", "--discover", home, code=2)
+
+
+@pytest.mark.parametrize(
+    ("platform", "place"),
+    [("darwin", "Library/Application Support"), ("linux", ".config"), ("win32", "AppData/Roaming")],
+)
+def test_places_are_those_of_the_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, place: str
+) -> None:
+    monkeypatch.setattr(discovery.sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("APPDATA", str(tmp_path / "AppData" / "Roaming"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    samples.cursor(tmp_path / "it")
+    user = tmp_path / place / "Cursor" / "User"
+    user.parent.mkdir(parents=True)
+    (tmp_path / "it" / ".cursor" / "User").rename(user)
+    samples.cline(user)
+    samples.cline(user / "more")
+    found = {each.kind: each for each in discovery.discover() if each.path.startswith(str(tmp_path))}
+    assert found["cursor"].path == str(user)
+    assert found["cursor"].command.endswith(" --from cursor")  # most files there are of Cline
+    assert found["cline"].conversations == 1

@@ -17,7 +17,7 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.programs.conversation import moment
 from memos_cli.interface.importing.programs.databases import is_database, open_database
-from memos_cli.interface.importing.programs.table import PROGRAMS, conversation_files
+from memos_cli.interface.importing.programs.table import PROGRAMS, conversation_files, recognise_program
 
 _MOST = 500
 """Paths that one pattern may find."""
@@ -118,6 +118,8 @@ def _summary(export: Export, kind: str) -> Discovered | None:
         return None
     program = PROGRAMS[kind]
     command = f"memos import {shlex.quote(str(export.path))}"
+    if recognise_program(export) != kind:  # another program has files there, too
+        command += f" --from {kind}"
     return Discovered(
         kind, program.label, str(export.path), count, min(times, default=None), max(times, default=None),
         size, command, problem,

@@ -7,6 +7,7 @@ or the tables of its database.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -153,9 +154,13 @@ _PATHS = {kind: re.compile(program.paths + r"\Z") for kind, program in PROGRAMS.
 
 
 def recognise_program(export: Export) -> str:
-    """Return the program whose conversations an export contains, one of PROGRAMS; "" if it is none."""
+    """Return the program whose conversations an export contains, one of PROGRAMS; "" if it is none.
+
+    If there are several, that with the most files.
+    """
     if export.program is None:
-        found = next((kind for name in export.names if (kind := _by_path(export, name))), "")
+        counts = Counter(filter(None, (_by_path(export, name) for name in export.names)))
+        found = counts.most_common(1)[0][0] if counts else ""
         if not found:
             opened = [name for name in export.names if _is_opened(name)][:_SNIFFED]
             found = next((kind for name in opened if (kind := _by_content(export, name))), "")
