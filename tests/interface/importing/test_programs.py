@@ -28,6 +28,7 @@ from program_samples import (
 
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
 from memos_cli.interface.importing.programs import discovery
+from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers
 from memos_cli.interface.importing.programs.table import PROGRAMS
 
 KINDS = [*WRITERS]
@@ -288,6 +289,24 @@ def test_recalled_memories_do_not_come_back(memos: Shell, tmp_path: Path) -> Non
     ]
     load(memos, lines(tmp_path / "session.jsonl", *talk))
     assert [text for _, _, text in spoken(memos)] == [ASK]
+
+
+def test_wrappers_are_left_out_and_opened() -> None:
+    known = Conversation("x:1", "X", wrappers=Wrappers(dropped=("rules",), opened=("user_query",)))
+    for value, left in {
+        "<rules>NOISE</rules>\n<user_query>\nWhat?\n</user_query>\nNOISE": "What?",
+        "<user_query>Is <rules>a</rules> right?</user_query>": "Is <rules>a</rules> right?",
+        "One <rules a='b'>NOISE</rules> two": "One  two",
+        "An open <rules> tag": "An open <rules> tag",
+        "`<user_query>` is a tag </user_query>": "`<user_query>` is a tag </user_query>",
+        "A picture ![x](data:image/png;base64,AAAA) here": "A picture  here",
+        "<system-reminder>NOISE</system-reminder>": "",
+        "a < b and c > d": "a < b and c > d",
+    }.items():
+        assert known.clean("user", value) == left
+    assert (
+        known.clean("assistant", "<think>NOISE</think>A tag: <rules>a</rules>") == "A tag: <rules>a</rules>"
+    )
 
 
 def test_secrets_are_masked(memos: Shell, tmp_path: Path) -> None:

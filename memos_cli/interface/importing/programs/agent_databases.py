@@ -10,14 +10,12 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
 from memos_cli.interface.importing.programs.chat_files import GOOSE, goose_file
-from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
+from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_json, parse, unpack
 
 _LARGEST = 256 << 20
 """Bytes of one thread of Zed."""
-_OPENCODE = Wrappers(("file", "think"))
-_ZED = Wrappers(("context", "think", "thinking"))
 
 
 def is_goose(db: Database) -> bool:
@@ -123,7 +121,7 @@ def _opencode(
 ) -> Bundle:
     known = text(title)
     known = "" if known.startswith(("New session - ", "Child session - ")) else known
-    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder), _OPENCODE)
+    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder))
 
     def begun(message: Mapping[str, Any]) -> int | None:
         return moment(mapping(message.get("time")).get("created"))
@@ -158,7 +156,7 @@ def read_zed(export: Export, names: list[str]) -> Iterator[Bundle]:
 def _zed(name: str, row: Mapping[str, Any]) -> Bundle:
     id, data = text(row["id"]), row["data"]
     folder = next(iter(text(row["folder_paths"]).split("\n")), "")
-    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder, _ZED)
+    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder)
     try:
         data = data.encode() if isinstance(data, str) else data or b""
         if row["data_type"] == "zstd":

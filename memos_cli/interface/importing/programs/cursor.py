@@ -23,7 +23,7 @@ WRAPPERS = Wrappers(
         "additional_data", "attached_files", "open_and_recently_viewed_files", "git_status",
         "project_layout", "user_info", "rules", "cursor_rules", "agent_skills", "agent_transcripts",
         "system_reminder",
-        "external_links", "image_files", "timestamp", "think", "thinking", "linter_errors",
+        "external_links", "image_files", "timestamp", "linter_errors",
         "mcp_instructions",
     ),
     opened=("user_query",),
