@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from program_samples import (
     uuid,
 )
 
+from memos_cli.errors import MemosError
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
 from memos_cli.interface.importing.programs import discovery
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers
@@ -135,6 +137,43 @@ def test_hostile_files_are_reported_or_have_nothing(tmp_path: Path, kind: str, n
                 assert all(file.name in fault or "zstd" in fault for fault in bundle.faults) or bundle.uri
                 for draft in bundle.drafts:
                     draft.text.encode()
+
+
+def replaced(whole: Any, other: Any) -> Iterator[Any]:
+    """Yield ``whole`` with one of its parts, at any depth, replaced by ``other``."""
+    yield other
+    if isinstance(whole, (dict, list)):
+        for key in [*whole] if isinstance(whole, dict) else range(len(whole)):
+            for part in replaced(whole[key], other):
+                changed = whole.copy()
+                changed[key] = part
+                yield changed
+
+
+OTHERS = (None, 7, -1e300, "2025-13-45T99:99:99Z", [7], {"text": ["x"]})
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "opencode files", "open-webui export"])
+def test_a_value_of_any_type_anywhere_raises_nothing(tmp_path: Path, kind: str) -> None:
+    chat = [{"id": "w1", "chat": samples.webui_chat()}]
+    more = {
+        "opencode files": samples.opencode_files,
+        "open-webui export": lambda folder: samples.document(folder / "chats.json", chat),
+    }
+    path = (WRITERS | more)[kind](tmp_path / "it")
+    name = kind.split()[0]
+    for file in [path] if path.is_file() else sorted(path.rglob("*.json*")):
+        whole, is_lines = file.read_bytes(), file.suffix == ".jsonl"
+        if not whole.startswith((b"{", b"[")):
+            return  # a database, or text: mutated elsewhere
+        records = [json.loads(line) for line in whole.splitlines()] if is_lines else json.loads(whole)
+        for other in OTHERS:
+            for changed in replaced(records[:6] if is_lines else records, other):
+                lines(file, *(changed if is_lines and isinstance(changed, list) else [changed]))
+                with suppress(MemosError), open_export(path) as export:
+                    for bundle in IMPORTS[name](export):
+                        assert all(draft.digest() for draft in bundle.drafts)
+        file.write_bytes(whole)
 
 
 def test_a_fork_with_new_times_brings_only_what_is_new(memos: Shell, tmp_path: Path) -> None:

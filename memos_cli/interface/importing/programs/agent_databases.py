@@ -102,13 +102,17 @@ def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
 def _opencode_files(export: Export, name: str, below: Mapping[str, list[str]]) -> Bundle:
     session, places = mapping(load_json(export, name)), PurePosixPath(name).parents
     id, base = text(session.get("id")), places[min(2, len(places) - 1)]
-    found = []
+    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = []
     older = base / "session"  # before the messages moved out of it
-    for each in below.get(str(base / "message" / id)) or below.get(str(older / "message" / id), ()):
+
+    def files(*places: PurePosixPath) -> list[str]:
+        return next((sorted(found) for place in places if (found := below.get(str(place)))), [])
+
+    for each in files(base / "message" / id, older / "message" / id):
         message = mapping(load_json(export, each))
         key = text(message.get("id"))
-        parts = below.get(str(base / "part" / key)) or below.get(str(older / "part" / id / key), ())
-        found.append((message, [mapping(load_json(export, part)) for part in sorted(parts)]))
+        parts = files(base / "part" / key, older / "part" / id / key)
+        found.append((message, [mapping(load_json(export, part)) for part in parts]))
     return _opencode(id, session.get("title"), session.get("directory"), bool(session.get("parentID")), found)
 
 
