@@ -61,7 +61,7 @@ def _lm_studio(export: Export, name: str) -> Conversation:
     for number, each in enumerate(items(record.get("messages"))):
         versions = [mapping(version) for version in items(mapping(each).get("versions"))]
         chosen = mapping(each).get("currentlySelected")
-        at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else len(versions) - 1
+        at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else 0
         if not versions:
             continue
         version = versions[at]
