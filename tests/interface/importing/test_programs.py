@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ from program_samples import (
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
-from memos_cli.interface.importing.programs import discovery
+from memos_cli.interface.importing.programs import databases, discovery
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers
 from memos_cli.interface.importing.programs.table import PROGRAMS
 
@@ -389,6 +390,34 @@ def test_a_database_is_read_while_its_program_writes(memos: Shell, tmp_path: Pat
         assert load(memos, path)["added"] == 5
         assert path.read_bytes() == before
         db.rollback()
+
+
+def test_a_locked_database_is_read_from_a_copy(
+    memos: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "WAIT", 0.05)
+    path = samples.goose(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size = 1")  # changes reach the file before they are committed
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("UPDATE messages SET content_json = ?", (json.dumps(said("NOISE " * 2000)),))
+        assert b"NOISE NOISE" in path.read_bytes()
+        assert load(memos, path)["added"] == 4
+        db.execute("ROLLBACK")
+    assert sorted(spoken(memos)) == sorted(TURNS["goose"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_zip_of_a_store_reads_as_the_store(memos: Shell, tmp_path: Path, kind: str) -> None:
+    path = WRITERS[kind](tmp_path / "it")
+    base = tmp_path / "it"
+    with zipfile.ZipFile(tmp_path / "it.zip", "w") as archive:
+        for file in sorted(base.rglob("*")):
+            archive.write(file, file.relative_to(base))
+    made = load(memos, tmp_path / "it.zip")
+    assert made["kind"] == kind
+    assert sorted(spoken(memos)) == sorted(TURNS[kind])
+    assert load(memos, path)["added"] == 0
 
 
 def test_views_and_triggers_of_a_database_are_not_run(memos: Shell, tmp_path: Path) -> None:
