@@ -433,6 +433,18 @@ def test_views_and_triggers_of_a_database_are_not_run(memos: Shell, tmp_path: Pa
     assert memos.ids() == set()
 
 
+def test_a_database_that_takes_too_long_is_reported(
+    memos: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "MOST_STEPS", 2_000)
+    monkeypatch.setattr(databases, "_STEPS", 100)
+    path = samples.goose(tmp_path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO messages SELECT a.* FROM messages a, messages b, messages c, messages d")
+        db.commit()
+    assert "too long" in load(memos, path, code=1)["failed"][0]["reason"]
+
+
 def test_discover_lists_and_imports_nothing(memos: Shell, tmp_path: Path) -> None:
     home = tmp_path / "a home"
     (home / ".config").mkdir(parents=True)

@@ -61,7 +61,7 @@ def is_opencode(db: Database) -> bool:
     return (
         db.has("session", "id", "directory")
         and db.has("message", "session_id", "data")
-        and db.has("part", "message_id", "data")
+        and db.has("part", "id", "session_id", "message_id", "data")
     )
 
 
@@ -92,10 +92,12 @@ def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
 def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
     messages = db.select("message", "id time_created data", "WHERE session_id = ?", (row["id"],))
     found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = []
+    parts_of: dict[object, list[Mapping[str, Any]]] = {}
+    for part in db.select("part", "message_id data", "WHERE session_id = ? ORDER BY id", (row["id"],)):
+        parts_of.setdefault(part["message_id"], []).append(mapping(decoded(part["data"])))
     for each in messages:
-        parts = db.select("part", "id data", "WHERE message_id = ? ORDER BY id", (each["id"],))
         about = {"time": {"created": each["time_created"]}} | dict(mapping(decoded(each["data"])))
-        found.append((about | {"id": each["id"]}, [mapping(decoded(part["data"])) for part in parts]))
+        found.append((about | {"id": each["id"]}, parts_of.get(each["id"], [])))
     return _opencode(row["id"], row["title"], row["directory"], bool(row["parent_id"]), found)
 
 
