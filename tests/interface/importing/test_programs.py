@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import exports
 import program_samples as samples
 import pytest
 from cli_harness import Shell
@@ -243,6 +244,24 @@ def test_a_broken_line_stops_no_other(memos: Shell, tmp_path: Path) -> None:
     made = load(memos, path, code=3)
     assert "session.jsonl: line 5" in made["failed"][0]["reason"]
     assert [text for _, _, text in spoken(memos)] == [ASK, ANSWER, MORE, LAST]
+
+
+def test_half_characters_are_replaced_wherever_they_stand(memos: Shell, tmp_path: Path) -> None:
+    half = "\ud800\0"
+    talk = [
+        claude_line(f"a{half}", "", "user", f"Hello{half}.", cwd=f"/srv/x{half}y"),
+        {"type": "custom-title", "sessionId": f"s{half}", "customTitle": f"T{half}"},
+    ]
+    load(memos, lines(tmp_path / "session.jsonl", *talk))
+    version = {"role": "assistant", "senderInfo": {"senderName": f"m{half}"}, "content": said("Hi.")}
+    chat = {"name": f"T{half}", "messages": [{"versions": [version]}]}
+    load(memos, samples.document(tmp_path / "chat.json", chat))
+    export = [exports.chat(f"c{half}", f"T{half}", exports.message("m1", "user", f"Third{half}."))]
+    load(memos, samples.document(tmp_path / "conversations.json", export))
+    assert [(each["text"], each["title"]) for each in turns(memos)] == [
+        ("Hello\ufffd.", "T\ufffd"), ("Hi.", "T\ufffd"), ("Third\ufffd.", "T\ufffd"),
+    ]  # fmt: skip
+    assert [each["author"] for each in turns(memos)][1] == "m\ufffd"
 
 
 def test_memory_files_of_claude_code_are_facts_of_the_project(memos: Shell, tmp_path: Path) -> None:

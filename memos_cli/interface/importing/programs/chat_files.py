@@ -17,6 +17,7 @@ from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.projects import path_of
 
 CLINE = Wrappers(
     dropped=("environment_details", "file_content", "explicit_instructions", "folder_content"),
@@ -98,7 +99,7 @@ def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Con
     record = _object(export, name)
     id = text(record.get("sessionId")) or PurePosixPath(name).stem
     title, folder = text(record.get("title")), text(record.get("workspaceDirectory"))
-    conversation = Conversation(f"continue:{id}", "Continue", title, folder.removeprefix("file://"), CONTINUE)
+    conversation = Conversation(f"continue:{id}", "Continue", title, path_of(folder), CONTINUE)
     time = begun.get(id) or moment(record.get("dateCreated"))
     for number, each in enumerate(items(record.get("history"))):
         message = mapping(mapping(each).get("message"))

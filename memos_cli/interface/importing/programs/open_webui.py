@@ -80,9 +80,9 @@ def _rows(db: Database, record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _memories(db: Database, owner: object, user: str) -> Bundle:
     bundle = Bundle(f"{KIND}:memory/{owner}", "Open WebUI memories")
-    rows = db.select(
-        "memory", "id content created_at updated_at", "WHERE user_id = ? ORDER BY created_at, id", (owner,)
-    )
+    order = "created_at, id" if db.has("memory", "created_at") else "id"
+    columns = "id content created_at updated_at"
+    rows = db.select("memory", columns, f"WHERE user_id = ? ORDER BY {order}", (owner,))
     for row in rows:
         bundle.add(
             text(row["content"]), type="preference", ref=text(row["id"]) or None, title="Open WebUI memories",
