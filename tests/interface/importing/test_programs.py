@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import exports
 import program_samples as samples
 import pytest
 from cli_harness import Shell
@@ -26,8 +29,10 @@ from program_samples import (
     uuid,
 )
 
+from memos_cli.errors import MemosError
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
-from memos_cli.interface.importing.programs import discovery
+from memos_cli.interface.importing.programs import databases, discovery
+from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers
 from memos_cli.interface.importing.programs.table import PROGRAMS
 
 KINDS = [*WRITERS]
@@ -136,6 +141,43 @@ def test_hostile_files_are_reported_or_have_nothing(tmp_path: Path, kind: str, n
                     draft.text.encode()
 
 
+def replaced(whole: Any, other: Any) -> Iterator[Any]:
+    """Yield ``whole`` with one of its parts, at any depth, replaced by ``other``."""
+    yield other
+    if isinstance(whole, (dict, list)):
+        for key in [*whole] if isinstance(whole, dict) else range(len(whole)):
+            for part in replaced(whole[key], other):
+                changed = whole.copy()
+                changed[key] = part
+                yield changed
+
+
+OTHERS = (None, 7, -1e300, "2025-13-45T99:99:99Z", [7], {"text": ["x"]})
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "opencode files", "open-webui export"])
+def test_a_value_of_any_type_anywhere_raises_nothing(tmp_path: Path, kind: str) -> None:
+    chat = [{"id": "w1", "chat": samples.webui_chat()}]
+    more = {
+        "opencode files": samples.opencode_files,
+        "open-webui export": lambda folder: samples.document(folder / "chats.json", chat),
+    }
+    path = (WRITERS | more)[kind](tmp_path / "it")
+    name = kind.split()[0]
+    for file in [path] if path.is_file() else sorted(path.rglob("*.json*")):
+        whole, is_lines = file.read_bytes(), file.suffix == ".jsonl"
+        if not whole.startswith((b"{", b"[")):
+            return  # a database, or text: mutated elsewhere
+        records = [json.loads(line) for line in whole.splitlines()] if is_lines else json.loads(whole)
+        for other in OTHERS:
+            for changed in replaced(records[:6] if is_lines else records, other):
+                lines(file, *(changed if is_lines and isinstance(changed, list) else [changed]))
+                with suppress(MemosError), open_export(path) as export:
+                    for bundle in IMPORTS[name](export):
+                        assert all(draft.digest() for draft in bundle.drafts)
+        file.write_bytes(whole)
+
+
 def test_a_fork_with_new_times_brings_only_what_is_new(memos: Shell, tmp_path: Path) -> None:
     base = samples.codex(tmp_path)
     load(memos, base)
@@ -202,6 +244,24 @@ def test_a_broken_line_stops_no_other(memos: Shell, tmp_path: Path) -> None:
     made = load(memos, path, code=3)
     assert "session.jsonl: line 5" in made["failed"][0]["reason"]
     assert [text for _, _, text in spoken(memos)] == [ASK, ANSWER, MORE, LAST]
+
+
+def test_half_characters_are_replaced_wherever_they_stand(memos: Shell, tmp_path: Path) -> None:
+    half = "\ud800\0"
+    talk = [
+        claude_line(f"a{half}", "", "user", f"Hello{half}.", cwd=f"/srv/x{half}y"),
+        {"type": "custom-title", "sessionId": f"s{half}", "customTitle": f"T{half}"},
+    ]
+    load(memos, lines(tmp_path / "session.jsonl", *talk))
+    version = {"role": "assistant", "senderInfo": {"senderName": f"m{half}"}, "content": said("Hi.")}
+    chat = {"name": f"T{half}", "messages": [{"versions": [version]}]}
+    load(memos, samples.document(tmp_path / "chat.json", chat))
+    export = [exports.chat(f"c{half}", f"T{half}", exports.message("m1", "user", f"Third{half}."))]
+    load(memos, samples.document(tmp_path / "conversations.json", export))
+    assert [(each["text"], each["title"]) for each in turns(memos)] == [
+        ("Hello\ufffd.", "T\ufffd"), ("Hi.", "T\ufffd"), ("Third\ufffd.", "T\ufffd"),
+    ]  # fmt: skip
+    assert [each["author"] for each in turns(memos)][1] == "m\ufffd"
 
 
 def test_memory_files_of_claude_code_are_facts_of_the_project(memos: Shell, tmp_path: Path) -> None:
@@ -290,6 +350,24 @@ def test_recalled_memories_do_not_come_back(memos: Shell, tmp_path: Path) -> Non
     assert [text for _, _, text in spoken(memos)] == [ASK]
 
 
+def test_wrappers_are_left_out_and_opened() -> None:
+    known = Conversation("x:1", "X", wrappers=Wrappers(dropped=("rules",), opened=("user_query",)))
+    for value, left in {
+        "<rules>NOISE</rules>\n<user_query>\nWhat?\n</user_query>\nNOISE": "What?",
+        "<user_query>Is <rules>a</rules> right?</user_query>": "Is <rules>a</rules> right?",
+        "One <rules a='b'>NOISE</rules> two": "One  two",
+        "An open <rules> tag": "An open <rules> tag",
+        "`<user_query>` is a tag </user_query>": "`<user_query>` is a tag </user_query>",
+        "A picture ![x](data:image/png;base64,AAAA) here": "A picture  here",
+        "<system-reminder>NOISE</system-reminder>": "",
+        "a < b and c > d": "a < b and c > d",
+    }.items():
+        assert known.clean("user", value) == left
+    assert (
+        known.clean("assistant", "<think>NOISE</think>A tag: <rules>a</rules>") == "A tag: <rules>a</rules>"
+    )
+
+
 def test_secrets_are_masked(memos: Shell, tmp_path: Path) -> None:
     key = "ghp_" + "A1b2C3d4E5" * 4
     load(
@@ -333,6 +411,34 @@ def test_a_database_is_read_while_its_program_writes(memos: Shell, tmp_path: Pat
         db.rollback()
 
 
+def test_a_locked_database_is_read_from_a_copy(
+    memos: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "WAIT", 0.05)
+    path = samples.goose(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size = 1")  # changes reach the file before they are committed
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("UPDATE messages SET content_json = ?", (json.dumps(said("NOISE " * 2000)),))
+        assert b"NOISE NOISE" in path.read_bytes()
+        assert load(memos, path)["added"] == 4
+        db.execute("ROLLBACK")
+    assert sorted(spoken(memos)) == sorted(TURNS["goose"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_zip_of_a_store_reads_as_the_store(memos: Shell, tmp_path: Path, kind: str) -> None:
+    path = WRITERS[kind](tmp_path / "it")
+    base = tmp_path / "it"
+    with zipfile.ZipFile(tmp_path / "it.zip", "w") as archive:
+        for file in sorted(base.rglob("*")):
+            archive.write(file, file.relative_to(base))
+    made = load(memos, tmp_path / "it.zip")
+    assert made["kind"] == kind
+    assert sorted(spoken(memos)) == sorted(TURNS[kind])
+    assert load(memos, path)["added"] == 0
+
+
 def test_views_and_triggers_of_a_database_are_not_run(memos: Shell, tmp_path: Path) -> None:
     path = samples.goose(tmp_path)
     with closing(sqlite3.connect(path)) as db:
@@ -344,6 +450,18 @@ def test_views_and_triggers_of_a_database_are_not_run(memos: Shell, tmp_path: Pa
     made = memos("import", path, "--from", "goose", "--no-embed", "--json", code=None)
     assert made.code in (0, 3)
     assert memos.ids() == set()
+
+
+def test_a_database_that_takes_too_long_is_reported(
+    memos: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "MOST_STEPS", 2_000)
+    monkeypatch.setattr(databases, "_STEPS", 100)
+    path = samples.goose(tmp_path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO messages SELECT a.* FROM messages a, messages b, messages c, messages d")
+        db.commit()
+    assert "too long" in load(memos, path, code=1)["failed"][0]["reason"]
 
 
 def test_discover_lists_and_imports_nothing(memos: Shell, tmp_path: Path) -> None:

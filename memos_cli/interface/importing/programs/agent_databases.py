@@ -10,14 +10,12 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
 from memos_cli.interface.importing.programs.chat_files import GOOSE, goose_file
-from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
+from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_json, parse, unpack
 
 _LARGEST = 256 << 20
 """Bytes of one thread of Zed."""
-_OPENCODE = Wrappers(("file", "think"))
-_ZED = Wrappers(("context", "think", "thinking"))
 
 
 def is_goose(db: Database) -> bool:
@@ -63,7 +61,7 @@ def is_opencode(db: Database) -> bool:
     return (
         db.has("session", "id", "directory")
         and db.has("message", "session_id", "data")
-        and db.has("part", "message_id", "data")
+        and db.has("part", "id", "session_id", "message_id", "data")
     )
 
 
@@ -94,23 +92,29 @@ def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
 def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
     messages = db.select("message", "id time_created data", "WHERE session_id = ?", (row["id"],))
     found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = []
+    parts_of: dict[object, list[Mapping[str, Any]]] = {}
+    for part in db.select("part", "message_id data", "WHERE session_id = ? ORDER BY id", (row["id"],)):
+        parts_of.setdefault(part["message_id"], []).append(mapping(decoded(part["data"])))
     for each in messages:
-        parts = db.select("part", "id data", "WHERE message_id = ? ORDER BY id", (each["id"],))
         about = {"time": {"created": each["time_created"]}} | dict(mapping(decoded(each["data"])))
-        found.append((about | {"id": each["id"]}, [mapping(decoded(part["data"])) for part in parts]))
+        found.append((about | {"id": each["id"]}, parts_of.get(each["id"], [])))
     return _opencode(row["id"], row["title"], row["directory"], bool(row["parent_id"]), found)
 
 
 def _opencode_files(export: Export, name: str, below: Mapping[str, list[str]]) -> Bundle:
     session, places = mapping(load_json(export, name)), PurePosixPath(name).parents
     id, base = text(session.get("id")), places[min(2, len(places) - 1)]
-    found = []
+    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = []
     older = base / "session"  # before the messages moved out of it
-    for each in below.get(str(base / "message" / id)) or below.get(str(older / "message" / id), ()):
+
+    def files(*places: PurePosixPath) -> list[str]:
+        return next((sorted(found) for place in places if (found := below.get(str(place)))), [])
+
+    for each in files(base / "message" / id, older / "message" / id):
         message = mapping(load_json(export, each))
         key = text(message.get("id"))
-        parts = below.get(str(base / "part" / key)) or below.get(str(older / "part" / id / key), ())
-        found.append((message, [mapping(load_json(export, part)) for part in sorted(parts)]))
+        parts = files(base / "part" / key, older / "part" / id / key)
+        found.append((message, [mapping(load_json(export, part)) for part in parts]))
     return _opencode(id, session.get("title"), session.get("directory"), bool(session.get("parentID")), found)
 
 
@@ -123,7 +127,7 @@ def _opencode(
 ) -> Bundle:
     known = text(title)
     known = "" if known.startswith(("New session - ", "Child session - ")) else known
-    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder), _OPENCODE)
+    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder))
 
     def begun(message: Mapping[str, Any]) -> int | None:
         return moment(mapping(message.get("time")).get("created"))
@@ -158,7 +162,7 @@ def read_zed(export: Export, names: list[str]) -> Iterator[Bundle]:
 def _zed(name: str, row: Mapping[str, Any]) -> Bundle:
     id, data = text(row["id"]), row["data"]
     folder = next(iter(text(row["folder_paths"]).split("\n")), "")
-    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder, _ZED)
+    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder)
     try:
         data = data.encode() if isinstance(data, str) else data or b""
         if row["data_type"] == "zstd":

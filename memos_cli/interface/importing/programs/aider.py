@@ -68,7 +68,10 @@ def _session(folder: str, started: str, body: str, signs: list[bool], number: in
             continue
         number += 1
         last = conversation.turns[-1] if conversation.turns else {"role": "", "said": ""}
-        if (role, conversation.clean(value)) != (last["role"], last["said"]):  # it repeats what follows /ask
+        if (role, conversation.clean(role, value)) != (
+            last["role"],
+            last["said"],
+        ):  # it repeats what follows /ask
             conversation.say(role, value, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
 

@@ -17,14 +17,14 @@ from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.projects import path_of
 
 CLINE = Wrappers(
-    dropped=("environment_details", "thinking", "file_content", "explicit_instructions", "folder_content"),
+    dropped=("environment_details", "file_content", "explicit_instructions", "folder_content"),
     opened=("task", "feedback", "user_message", "answer"),
 )
-CONTINUE = Wrappers(dropped=("context", "important_rules", "think"))
-GOOSE = Wrappers(dropped=("info-msg", "think", "thinking"))
-_THINKING = Wrappers(("think", "thinking"))
+CONTINUE = Wrappers(dropped=("important_rules",))
+GOOSE = Wrappers(dropped=("info-msg",))
 _TOOL_RESULT = re.compile(r"\[[a-z_]+(?: for [^\n]*)?\] Result:")
 _TOOL_CALL = re.compile(r"<([a-z]+_[a-z_]+)>(.*?)</\1>", re.DOTALL)
 _SAID_BY_TOOL = re.compile(r"<(result|question|response)>(.*?)</\1>", re.DOTALL)
@@ -58,11 +58,11 @@ def _lm_studio(export: Export, name: str) -> Conversation:
     record = _object(export, name)
     id = PurePosixPath(name).name.removesuffix(".json").removesuffix(".conversation")
     begun = moment(record.get("createdAt"))
-    conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")), wrappers=_THINKING)
+    conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")))
     for number, each in enumerate(items(record.get("messages"))):
         versions = [mapping(version) for version in items(mapping(each).get("versions"))]
         chosen = mapping(each).get("currentlySelected")
-        at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else len(versions) - 1
+        at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else 0
         if not versions:
             continue
         version = versions[at]
@@ -99,7 +99,7 @@ def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Con
     record = _object(export, name)
     id = text(record.get("sessionId")) or PurePosixPath(name).stem
     title, folder = text(record.get("title")), text(record.get("workspaceDirectory"))
-    conversation = Conversation(f"continue:{id}", "Continue", title, folder.removeprefix("file://"), CONTINUE)
+    conversation = Conversation(f"continue:{id}", "Continue", title, path_of(folder), CONTINUE)
     time = begun.get(id) or moment(record.get("dateCreated"))
     for number, each in enumerate(items(record.get("history"))):
         message = mapping(mapping(each).get("message"))
@@ -191,7 +191,7 @@ def _jan(export: Export, name: str) -> Conversation:
     if beside in export.names:
         with suppress(MemosError):
             about = mapping(load_json(export, beside))
-    conversation = Conversation("", "Jan", text(about.get("title")), wrappers=_THINKING)
+    conversation = Conversation("", "Jan", text(about.get("title")))
     found: dict[str, Mapping[str, Any]] = {}
     for record in read_lines(export, name, conversation.faults):
         conversation.uri = conversation.uri or f"jan:{text(record.get('thread_id'))}"

@@ -28,9 +28,10 @@ WRAPPERS = Wrappers(
         "command-name", "command-message", "command-args", "command-contents", "local-command-caveat",
         "local-command-stdout", "local-command-stderr", "bash-input", "bash-stdout", "bash-stderr",
         "user-prompt-submit-hook", "session-start-hook", "ide_opened_file", "ide_selection",
-        "ide_diagnostics", "new-diagnostics", "task-notification", "teammate-message", "user-memory-input",
+        "ide_diagnostics", "new-diagnostics", "task-notification", "teammate-message",
         "context-window",
-    )
+    ),
+    opened=("user-memory-input",),
 )  # fmt: skip
 _BOILERPLATE = re.compile(
     r"\[Request interrupted by user[^\]\n]*\]|No response requested\.|\(no content\)|Caveat: The messages"
@@ -152,7 +153,7 @@ class _Session:
         if queued.get("type") != "queued_command" or queued.get("commandMode", "prompt") != "prompt":
             return
         said = blocks(queued.get("prompt"))
-        if self._about.turns and self._about.turns[-1]["said"] == self._about.clean(said):
+        if self._about.turns and self._about.turns[-1]["said"] == self._about.clean("user", said):
             return
         self._say("user", said, text(queued.get("source_uuid")) or uuid, "", record)
         self._queued.add(said)
@@ -160,7 +161,7 @@ class _Session:
     def _say(self, role: str, value: str, uuid: str, message: str, record: Mapping[str, Any]) -> None:
         if message in self._messages:
             before = self._said[self._messages[message]][2]
-            if (said := self._about.clean(value)) and said not in before["said"]:
+            if (said := self._about.clean(role, value)) and said not in before["said"]:
                 before["said"] += f"\n\n{said}"
             return
         if role == "user" and value in self._queued:

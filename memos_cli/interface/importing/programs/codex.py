@@ -23,7 +23,7 @@ from memos_cli.interface.importing.programs.json_lines import read_lines
 KIND = "codex"
 WRAPPERS = Wrappers(
     dropped=(
-        "environment_context", "user_instructions", "INSTRUCTIONS", "permissions instructions", "skill",
+        "environment_context", "user_instructions", "INSTRUCTIONS", "permissions instructions",
         "collaboration_mode", "skills_instructions", "turn_aborted", "subagent_notification", "user_action",
         "apps_instructions", "plugins_instructions", "user_shell_command", "hook_prompt", "model_switch",
     )

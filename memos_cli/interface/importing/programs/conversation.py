@@ -18,7 +18,8 @@ LONGEST_NAME = 300
 """Characters of an address, an author or a reference; the rest of it is cut off."""
 RECALLED = ("memos-recall", "claude-mem-context", "supermemory-context")
 """Blocks that carry memories into a prompt: nobody said them, and memory must not feed on itself."""
-_REMINDERS = ("system-reminder",)
+_ADDED = {"user": ("system-reminder",), "assistant": ("think", "thinking")}
+"""By role the blocks that nobody said: reminders of the program, and reasoning of a model."""
 _DATA_URL = re.compile(
     r"!?\[[^\]\n]{0,200}\]\(data:[^)\s]*\)|data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=]{64,}"
 )
@@ -54,15 +55,16 @@ class Conversation:
     turns: list[dict[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def clean(self, value: str) -> str:
+    def clean(self, role: str, value: str) -> str:
         """Return what was said of a text: without wrappers, recalled memories and embedded files."""
-        return without_wrappers(value, self.wrappers)
+        known = self.wrappers if role == "user" else NONE
+        return without_wrappers(value, Wrappers((*_ADDED.get(role, ()), *known.dropped), known.opened))
 
     def say(
         self, role: str, value: str, *, ref: str = "", time: int | None = None, author: str = ""
     ) -> dict[str, Any] | None:
         """Add a turn; None if nothing was said in it, or nobody said it. ``author``: if not the usual one."""
-        if role not in ("user", "assistant") or not (said := self.clean(value)):
+        if role not in ("user", "assistant") or not (said := self.clean(role, value)):
             return None
         by = author[:LONGEST_NAME] or ("" if role == "user" else self.speaker)
         turn = {"said": said, "ref": ref[:LONGEST_NAME] or None, "role": role, "author": by, "time": time}
@@ -83,12 +85,12 @@ class Conversation:
         return bundle
 
 
-def without_wrappers(value: str, wrappers: Wrappers = NONE) -> str:
+def without_wrappers(value: str, wrappers: Wrappers) -> str:
     """Return a text without the blocks that programs add to it. Linear in its length."""
     if "<" in value:
-        value = _drop(value, (*RECALLED, *_REMINDERS, *wrappers.dropped))
-        for name in wrappers.opened:
-            value = _inside(value, name)
+        value = _drop(value, RECALLED)
+        inside = next(filter(None, (_inside(value, name) for name in wrappers.opened)), "")
+        value = _drop(inside or value, () if inside else wrappers.dropped)
     if "data:" in value:
         value = _DATA_URL.sub("", value)
     return _GAP.sub("\n\n", value).strip()
@@ -97,6 +99,8 @@ def without_wrappers(value: str, wrappers: Wrappers = NONE) -> str:
 def _drop(value: str, names: Collection[str]) -> str:
     """Return a text without the elements ``names``. Of those that are not closed, only recalled memories are
     left out: a program may have cut them."""
+    if not names:
+        return value
     parts, at, unclosed = [], 0, set[str]()
     for match in _openings(tuple(names)).finditer(value):
         name = match[1]
@@ -115,7 +119,7 @@ def _drop(value: str, names: Collection[str]) -> str:
 
 
 def _inside(value: str, name: str) -> str:
-    """Return what the elements ``name`` of a text contain; the text itself if none of them begins a line."""
+    """Return what the elements ``name`` of a text contain that begin a line; "" if there are none."""
     found, at = [], 0
     while (start := value.find(f"<{name}>", at)) >= 0:
         end = value.find(f"</{name}>", start)
@@ -123,7 +127,7 @@ def _inside(value: str, name: str) -> str:
             break
         found.append(value[start + len(name) + 2 : end].strip())
         at = end + len(name) + 3
-    return "\n\n".join(found) if found else value
+    return "\n\n".join(found)
 
 
 @lru_cache(maxsize=32)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
@@ -15,7 +14,7 @@ from memos_cli.interface.importing.entries import Bundle, decoded, items, mappin
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
-from memos_cli.interface.importing.programs.projects import folder_of
+from memos_cli.interface.importing.programs.projects import folder_of, path_of
 
 KIND = "cursor"
 WRAPPERS = Wrappers(
@@ -23,7 +22,7 @@ WRAPPERS = Wrappers(
         "additional_data", "attached_files", "open_and_recently_viewed_files", "git_status",
         "project_layout", "user_info", "rules", "cursor_rules", "agent_skills", "agent_transcripts",
         "system_reminder",
-        "external_links", "image_files", "timestamp", "think", "thinking", "linter_errors",
+        "external_links", "image_files", "timestamp", "linter_errors",
         "mcp_instructions",
     ),
     opened=("user_query",),
@@ -48,7 +47,7 @@ def read_cursor(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read transcripts and databases. Transcripts have no times."""
     for name in names:
         try:
-            if name.endswith((".jsonl", ".txt")):
+            if name.endswith(".jsonl"):
                 yield _transcript(export, name)
             else:
                 with open_database(export, name) as db:
@@ -84,14 +83,8 @@ def _workspace(export: Export, name: str) -> str:
     beside = str(PurePosixPath(name).with_name("workspace.json"))
     if beside in export.names:
         with suppress(MemosError):
-            return _path(text(mapping(load_json(export, beside)).get("folder")))
+            return path_of(text(mapping(load_json(export, beside)).get("folder")))
     return ""
-
-
-def _path(uri: str) -> str:
-    """Return the path of a ``file:`` address, or of another one; a path stays as it is."""
-    path = unquote(urlsplit(uri).path) if re.match(r"[a-z-]{2,}:", uri) else uri
-    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def _state(db: Database, folder: str) -> Iterator[Bundle]:
@@ -119,14 +112,16 @@ def _json(value: object) -> Mapping[str, Any]:
 
 def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -> Bundle:
     begun = moment(composer.get("createdAt"))
-    folder = folder or _path(
+    folder = folder or path_of(
         text(mapping(mapping(composer.get("workspaceIdentifier")).get("uri")).get("fsPath"))
     )
     conversation = Conversation(f"{KIND}:{id}", "Cursor", text(composer.get("name")), folder, WRAPPERS)
     for number, bubble in enumerate(_bubbles(db, composer, id)):
         if not conversation.folder:
             uris = [*items(bubble.get("workspaceUris"))]
-            conversation.folder = _path(text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), "")))
+            conversation.folder = path_of(
+                text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), ""))
+            )
         timing = mapping(bubble.get("timingInfo"))  # of older versions
         times = bubble.get("createdAt"), bubble.get("timestamp"), timing.get("clientStartTime")
         begun = next(filter(None, map(moment, times)), begun)

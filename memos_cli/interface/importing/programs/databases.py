@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,9 @@ LARGEST = 64 << 20
 """Bytes of one value."""
 COPIED = 4 << 30
 """Bytes of a database that is copied when it cannot be opened where it is."""
+MOST_STEPS, _STEPS = 4_000_000_000, 1_000_000
+"""Steps of SQLite's machine (minutes) that a database may take in all, and how often they are counted: one
+that was made to be slow, without indexes, does not keep an import busy for days."""
 TRIES = 3
 """Copies that are made until the database did not change while it was copied."""
 WAIT = 5.0
@@ -65,7 +69,7 @@ class Database:
         rows = self._run(f'SELECT {listed} FROM "{table}" {rest}', *values)
         return [empty | dict(zip(known, row, strict=True)) for row in rows]
 
-    def count(self, table: str, where: str = "") -> int:
+    def count_rows(self, table: str, where: str = "") -> int:
         """Return the number of rows of a table; 0 if there is no such table."""
         rest = f"WHERE {where}" if where else ""
         return int(self._run(f'SELECT count(*) FROM "{table}" {rest}')[0][0]) if table in self.columns else 0
@@ -80,13 +84,16 @@ class Database:
         try:
             return self._db.execute(sql, values).fetchall()
         except (sqlite3.Error, MemoryError, OverflowError) as error:
-            raise MemosError(f"{self._name}: {error}") from error
+            reason = "it takes too long to read" if str(error) == "interrupted" else str(error)
+            raise MemosError(f"{self._name}: {reason}") from error
 
 
 @contextmanager
 def open_database(export: Export, name: str) -> Iterator[Database]:
     """Open a database of an export. Raises MemosError if it is damaged, or no database."""
     with _connected(export, name) as db, closing(db):
+        steps = count(1)
+        db.set_progress_handler(lambda: next(steps) > MOST_STEPS // _STEPS, _STEPS)
         db.text_factory = lambda data: data.decode("utf-8", "replace")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
         for setting in ("trusted_schema = OFF", "query_only = ON", "cell_size_check = ON"):

@@ -139,7 +139,7 @@ def _stored(export: Export, name: str, kind: str) -> tuple[int, list[int]]:
     count, times = 0, []
     with open_database(export, name) as db:
         for each in PROGRAMS[kind].stored:
-            count += db.count(each.table, each.where)
+            count += db.count_rows(each.table, each.where)
             for value in db.range(each.table, each.time) if each.time else ():
                 if (time := moment(value)) is not None:
                     times.append(time)

@@ -9,7 +9,7 @@ from typing import Any
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
-from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, moment
+from memos_cli.interface.importing.programs.conversation import Conversation, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 
 KIND = "llm"
@@ -47,7 +47,7 @@ def _conversations(db: Database) -> dict[str, str]:
 
 
 def _conversation(db: Database, id: str, title: str) -> Bundle:
-    conversation = Conversation(f"{KIND}:{id}", "llm", title, wrappers=Wrappers(("think",)))
+    conversation = Conversation(f"{KIND}:{id}", "llm", title)
     turns = _turns(db, id)
     newer = {turn["id"] for turn in turns}
     columns = "id model prompt response datetime_utc"
@@ -117,7 +117,7 @@ def _turn(
         role, order = text(message["role"]), "WHERE message_hash = ? ORDER BY position"
         parts = db.select("parts", "type text payload", order, (message["hash"],))
         said = "".join(_literal(part) for part in parts if part["type"] == "text")
-        if known and (role, conversation.clean(said)) == known[0]:
+        if known and (role, conversation.clean(role, said)) == known[0]:
             known.pop(0)
             continue
         author = text(turn["resolved_model"]) or text(turn["model"]) if role == "assistant" else ""

@@ -10,11 +10,10 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
 from memos_cli.interface.importing.json_streaming import Broken, records
-from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
+from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 
 KIND = "open-webui"
-WRAPPERS = Wrappers(("think", "thinking", "context", "source"))
 _DETAILS = re.compile(r'<details type="[a-z_]+"')
 _END = "</details>"
 
@@ -81,9 +80,9 @@ def _rows(db: Database, record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _memories(db: Database, owner: object, user: str) -> Bundle:
     bundle = Bundle(f"{KIND}:memory/{owner}", "Open WebUI memories")
-    rows = db.select(
-        "memory", "id content created_at updated_at", "WHERE user_id = ? ORDER BY created_at, id", (owner,)
-    )
+    order = "created_at, id" if db.has("memory", "created_at") else "id"
+    columns = "id content created_at updated_at"
+    rows = db.select("memory", columns, f"WHERE user_id = ? ORDER BY {order}", (owner,))
     for row in rows:
         bundle.add(
             text(row["content"]), type="preference", ref=text(row["id"]) or None, title="Open WebUI memories",
@@ -102,7 +101,7 @@ def _chat(record: Mapping[str, Any], user: str, rows: list[dict[str, Any]] | Non
     title = text(record.get("title")) or text(chat.get("title"))
     labels = [each for each in items(mapping(record.get("meta")).get("tags")) if isinstance(each, str)]
     conversation = Conversation(
-        f"{KIND}:{id}", "Open WebUI", title, wrappers=WRAPPERS,
+        f"{KIND}:{id}", "Open WebUI", title,
         tags=(*_tags(user), *("-".join(each.split()) for each in labels)),
     )  # fmt: skip
     if not id or not chat:

@@ -6,6 +6,9 @@ import re
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote, urlsplit
+
+from memos_cli.letters import nfc
 
 from memos_cli.letters import nfc
 
@@ -45,6 +48,15 @@ def _root_name(folder: Path) -> str:
             main = re.match(r"gitdir: *(.+)/\.git/worktrees/[^/\n]+\s*$", text)
             return PurePosixPath(main[1]).name if main else each.name
     return ""
+
+
+def path_of(uri: str) -> str:
+    """Return the path of a ``file:`` address, or of another one; a path stays as it is."""
+    try:
+        path = unquote(urlsplit(uri).path) if re.match(r"[a-z-]{2,}:", uri) else uri
+    except ValueError:
+        return ""
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def folder_of(encoded: str) -> str:
