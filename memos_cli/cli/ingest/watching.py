@@ -49,7 +49,7 @@ def watch(
     ] = 0.0,
     once: Annotated[bool, opt("--once", "Bring everything up to date, and stop.")] = False,
 ) -> None:
-    """Keep folders, and conversations of other programs, up to date.
+    """Keep folders and imported conversations up to date.
 
     It does what `memos ingest FOLDER` and, with --store, `memos import PATH` do: first for everything, then
     for what changes. A file is read when nobody has written to it for a moment. What fails is reported and

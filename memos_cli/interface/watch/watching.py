@@ -127,10 +127,10 @@ def watch(
     What fails is reported and tried again. Raises Locked while another process watches for this vault,
     UsageError for a path that does not exist, Refused and NoVault also later on.
     """
+    memos.access.require_writer()
     for path in (*options.folders, *options.stores):
         if not path.exists():
             raise UsageError(f"{path} does not exist", "name a folder that exists: memos watch FOLDER")
-    memos.access.require_writer()
     folders = [_Target(path, is_store=False) for path in options.folders]
     targets = [*folders, *(_Target(path, is_store=True) for path in options.stores)]
     with _claim(memos.vault.folder):

@@ -182,11 +182,12 @@ def test_only_one_process_watches_for_a_vault(memos: Shell) -> None:
     assert memos("watch", memos.work / "notes", "--once", "--no-embed").out  # its lock went with it
 
 
-def test_what_fails_is_reported_and_the_rest_goes_on(memos: Shell) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_what_fails_is_reported_and_the_rest_goes_on(memos: Shell, way: tuple[str, ...]) -> None:
     memos.write("notes/a.md", "The port is 5433.")
     memos.write("notes/bad.jsonl", '{"text": "half')
     store = memos.write("result.json", '{"name": "Bo", "type": "personal_chat", "messages": [')
-    with watching(memos, memos.work / "notes", "--store", store, *POLLED) as watcher:
+    with watching(memos, memos.work / "notes", "--store", store, *way) as watcher:
         watcher.until(lambda: "bad.jsonl" in watcher.errors and "result.json" in watcher.errors)
         exports.write_json(store, exports.TELEGRAM)
         memos.write("notes/bad.jsonl", '{"text": "The cat is Miso."}')
