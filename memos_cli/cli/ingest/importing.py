@@ -66,9 +66,9 @@ def import_(
     """Import exports of ChatGPT, Claude, mem0, notes, … and memos.
 
     Other formats: Telegram, WhatsApp, Slack, Google Keep, mailboxes, MemOS, Letta, MCP's memory server, OPML,
-    CSV, and JSON lines such as those of `memos list --json`. Memories that exist already are not stored again, so you can import a newer export after an older
-    one. Memories that did not come from this export stay unchanged. Archives are read without unpacking;
-    nothing in them is executed.
+    CSV, and JSON lines such as those of `memos list --json`. Memories that exist already are not stored
+    again, so you can import a newer export after an older one. Memories that did not come from this export
+    stay unchanged. Archives are read without unpacking; nothing in them is executed.
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 
