@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,16 +89,23 @@ def watch(
             prune=prune,
         )
         options = WatchOptions(paths, stores, wishes, embed, settle, interval, once)
-        try:
+        with nullcontext() if once else _until_stopped(state):
             keep_up_to_date(memos, options, report, lambda note: output.note(f"note: {note}"))
-        except KeyboardInterrupt:
-            output.note("stopped")
-        except SystemExit as end:
-            if once or not isinstance(end.code, int) or end.code <= 128:
-                raise
-            output.note("stopped")
     if once and failed:
         raise typer.Exit(3)
+
+
+@contextmanager
+def _until_stopped(state: State) -> Iterator[None]:
+    """Let a signal end the block, which is how `memos watch` ends: it is no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        state.output.note("stopped")
+    except SystemExit as end:
+        if not isinstance(end.code, int) or end.code <= 128:
+            raise
+        state.output.note("stopped")
 
 
 def _paths(given: list[str] | None, *, is_folder: bool) -> tuple[Path, ...]:

@@ -79,6 +79,15 @@ def find_kind(export: Export) -> str:
     return kind
 
 
+def other_kinds(export: Export, kind: str) -> list[str]:
+    """Return the built-in importers that recognise an export, beside ``kind``: a folder may have several."""
+    if len(export.names) < 2 or kind not in IMPORTS:
+        return []
+    return [
+        name for name, each in IMPORTS.items() if name not in (*GENERAL, kind) and each.recognises(export)
+    ]
+
+
 def importer(kind: str) -> Importer:
     """Return the importer of a kind of export: a built-in one, or a plug-in's."""
     return IMPORTS[kind] if kind in IMPORTS else _plugins()[0][kind]

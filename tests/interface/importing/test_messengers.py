@@ -178,6 +178,16 @@ def test_odd_values_are_faults_at_most(tmp_path: Path, value: Any) -> None:
         bundles(tmp_path / "slack", "slack")
 
 
+def test_a_folder_with_two_exports_names_the_other(memos: Shell) -> None:
+    exports.write_json(memos.work / "all" / "result.json", exports.TELEGRAM)
+    memos.write("all/WhatsApp Chat with Bo.txt", "15/04/16, 15:00 - Bo: Hello\n")
+    made = memos("import", memos.work / "all", "--no-embed", "--json").record
+    assert (made["kind"], made["added"]) == ("telegram", len(TURNS["telegram"]))
+    assert "--from whatsapp" in made["notes"][0]
+    made = memos("import", memos.work / "all", "--from", "whatsapp", "--no-embed", "--json").record
+    assert (made["added"], made["notes"]) == (1, [])
+
+
 def test_a_single_chat_of_telegram(tmp_path: Path) -> None:
     chat = exports.TELEGRAM["chats"]["list"][0]  # type: ignore[index]
     path = exports.write_json(tmp_path / "result.json", chat)

@@ -232,6 +232,10 @@ def test_a_plugin_that_fails_to_recognise_is_asked_no_more(memos: Shell, site: S
     assert "no kind of export" in memos("import", "a.diary", "--from", "fax", code=2).err
 
 
+def test_a_signal_ends_memos_while_a_plugin_runs(memos: Shell, site: Site) -> None:
+    hostile(memos, site, "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nyield 1", code=143)
+
+
 def test_a_built_in_importer_is_the_same_kind_of_object(memos: Shell) -> None:
     assert {type(each) for each in importers.IMPORTS.values()} == {importers.Importer}
     assert {type(each) for each in exporting.FORMATS.values()} == {exporting.Exporter}
