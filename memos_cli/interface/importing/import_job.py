@@ -188,7 +188,9 @@ def _adopt(
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
     """Yield the bundles up to where the export cannot be read any more."""
     try:
-        yield from bundles
+        for bundle in bundles:
+            bundle.clean_references()
+            yield bundle
     except MemosError as error:
         job.failed.append(Failure(str(path), str(error), error.hint))
 
