@@ -63,8 +63,8 @@ class FileChanges:
         found: dict[Path, Stamp] = {}
         for path in self._polled:
             if path.is_dir():
-                for folder, _, names in os.walk(path):
-                    found |= _stamps(Path(folder, name) for name in names)
+                for root, _, names in os.walk(path):
+                    found |= _stamps(Path(root, name) for name in names)
             else:
                 found |= _stamps((path, path.with_name(f"{path.name}-wal")))
         for folder in self._folders:
