@@ -7,7 +7,9 @@ something asks for plug-ins. One that cannot be loaded is named, with the reason
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Collection, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -68,7 +70,8 @@ def describe(error: BaseException) -> str:
 
 def _load(point: EntryPoint) -> tuple[object, str]:
     try:
-        return point.load(), LOADED
+        with redirect_stdout(sys.stderr):  # standard output is for results
+            return point.load(), LOADED
     except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code may raise anything)
         return None, describe(error)
 

@@ -70,11 +70,8 @@ def watch(
     from memos_cli.interface.watch.watching import WatchOptions
     from memos_cli.interface.watch.watching import watch as keep_up_to_date
 
-    output = state.output
+    output, failed = state.output, False
     paths, stores = _paths(folders, is_folder=True), _paths(store, is_folder=False)
-    if not (paths or stores):
-        raise UsageError("there is nothing to watch", "memos watch FOLDER, or memos watch --store PATH")
-    failed = False
 
     def report(found: Round) -> None:
         nonlocal failed
@@ -90,7 +87,10 @@ def watch(
         )
         options = WatchOptions(paths, stores, wishes, embed, settle, interval, once)
         with nullcontext() if once else _until_stopped(state):
-            keep_up_to_date(memos, options, report, lambda note: output.note(f"note: {note}"))
+            keep_up_to_date(
+                memos, options, report, lambda note: output.note(f"note: {note}"),
+                lambda: output.progress("memories", "vectors"),
+            )  # fmt: skip
     if once and failed:
         raise typer.Exit(3)
 

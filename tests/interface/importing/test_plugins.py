@@ -104,7 +104,7 @@ def test_the_example_of_the_guide_works(memos: Shell, site: Site) -> None:
 
 
 def test_plugins_are_listed_with_the_built_in_ones(memos: Shell, site: Site) -> None:
-    site.install("memos-diary", GOOD, "diary = memos_diary:DIARY")
+    site.install("memos-diary", f"print('hello')\n{GOOD}", "diary = memos_diary:DIARY")
     rows = memos("plugins", "--json").records
     names = {(row["name"], row["kind"]) for row in rows if row["status"] == "built in"}
     assert {name for name, kind in names if kind == "importer"} == {*importers.IMPORTS}
