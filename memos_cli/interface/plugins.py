@@ -15,6 +15,8 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TypeVar
 
+from memos_cli.errors import UsageError, require_known
+
 GROUPS = {"importer": "memos.importers", "exporter": "memos.exporters"}
 """The entry point group of each kind of plug-in."""
 LOADED = "loaded"
@@ -58,6 +60,16 @@ def load(kind: str, type: type[T], taken: Collection[str]) -> tuple[dict[str, T]
             usable[point.name] = value
         found.append(Plugin(point.name, kind, package, version, status, value))
     return usable, found
+
+
+def require_plugin(
+    what: str, name: str, built_in: Collection[str], usable: Collection[str], known: Collection[Plugin]
+) -> None:
+    """Raise UsageError unless ``name``, the name of a ``what``, can be used; a plug-in may have failed."""
+    for each in known:
+        if each.name == name and name not in usable:
+            raise UsageError(each.warning, "`memos plugins` lists all of them")
+    require_known(what, name, (*built_in, *usable))
 
 
 def describe(error: BaseException) -> str:

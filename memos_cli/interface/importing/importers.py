@@ -12,7 +12,7 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-from memos_cli.errors import MemosError, UsageError, require_known
+from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
@@ -57,9 +57,9 @@ GENERAL = ("", "notes", "plain")
 
 def kind_of(export: Export, kind: str = "") -> str:
     """Return the kind of an export: ``kind``, or the detected one. Raises UsageError for an unknown one."""
-    if kind:
-        known = (*IMPORTS, BUNDLE, LINES)
-        require_known("kind of export", kind, known if kind in known else (*known, *_plugins()[0]))
+    known = (*IMPORTS, BUNDLE, LINES)
+    if kind and kind not in known:
+        plugins.require_plugin("kind of export", kind, known, *_plugins())
     if not (found := kind or find_kind(export)):
         raise UsageError(
             "; ".join([f"{export.path} is not a known export", *warnings()]),

@@ -146,6 +146,8 @@ def test_a_plugin_that_cannot_be_loaded_is_named_and_skipped(
     assert "added 1" in done.out
     assert "memos-bad" in done.err
     assert "Traceback" not in done.err
+    if row["name"] == "bad":
+        assert status in memos("import", "a.diary", "--from", "bad", code=2).err
 
 
 def test_damaged_metadata_of_a_package_disturbs_nothing(memos: Shell, site: Site) -> None:
