@@ -131,4 +131,4 @@ def _report(state: State, found: Round, now: int, *, always: bool) -> None:
         output.failure(f"failed: {found.path}: {found.error}")
     for failure in done.failed:
         output.failure(f"failed: {failure.source}: {failure.reason}")
-    output.notes(done.notes, str(found.path))
+    output.notes(done.notes)

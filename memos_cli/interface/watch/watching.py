@@ -215,7 +215,11 @@ def _round(
             target.not_before = time.monotonic() + REST * (time.monotonic() - started)
             return Round(target.path, what, target.only_new(done))
 
+        stores = {store.resolve() for store in options.stores}
+
         def wanted(path: Path) -> bool:
+            if path in stores or not stores.isdisjoint(path.parents):
+                return False  # it is imported
             if paths is not None and path not in paths and paths.isdisjoint(path.parents):
                 return False
             if _is_settled(path, options.settle):

@@ -225,6 +225,14 @@ def test_its_own_vault_in_the_folder_wakes_it_up_no_more(memos: Shell) -> None:
     assert len(watcher.rounds) <= count + 2  # `out` and `err` of this test lie there, too
 
 
+def test_a_store_within_a_folder_is_imported_and_not_ingested(memos: Shell) -> None:
+    memos.write("all/a.md", "The port is 5433.")
+    path = exports.write_json(memos.work / "all" / "result.json", exports.TELEGRAM)
+    memos("watch", memos.work / "all", "--store", path, "--once", "--no-embed", *POLLED)
+    sources = {row["source"] for row in memos("list", "--json").records}
+    assert {each.partition(":")[0] for each in sources if not each.endswith("a.md")} == {"telegram"}
+
+
 def test_once_takes_everything_and_ends(memos: Shell) -> None:
     memos.write("notes/a.md", "The port is 5433.")
     rows = memos("watch", memos.work / "notes", "--once", "--no-embed", "--json", *POLLED).records
