@@ -7,11 +7,15 @@ something asks for plug-ins. One that cannot be loaded is named, with the reason
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Collection, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TypeVar
+
+from memos_cli.errors import UsageError, require_known
 
 GROUPS = {"importer": "memos.importers", "exporter": "memos.exporters"}
 """The entry point group of each kind of plug-in."""
@@ -58,6 +62,16 @@ def load(kind: str, type: type[T], taken: Collection[str]) -> tuple[dict[str, T]
     return usable, found
 
 
+def require_plugin(
+    what: str, name: str, built_in: Collection[str], usable: Collection[str], known: Collection[Plugin]
+) -> None:
+    """Raise UsageError unless ``name``, the name of a ``what``, can be used; a plug-in may have failed."""
+    for each in known:
+        if each.name == name and name not in usable:
+            raise UsageError(each.warning, "`memos plugins` lists all of them")
+    require_known(what, name, (*built_in, *usable))
+
+
 def describe(error: BaseException) -> str:
     """Return an exception of foreign code as one short line. Raises the one by which a signal ends memos."""
     if isinstance(error, SystemExit) and error.code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
@@ -68,7 +82,8 @@ def describe(error: BaseException) -> str:
 
 def _load(point: EntryPoint) -> tuple[object, str]:
     try:
-        return point.load(), LOADED
+        with redirect_stdout(sys.stderr):  # standard output is for results
+            return point.load(), LOADED
     except (Exception, SystemExit) as error:  # noqa: BLE001 (foreign code may raise anything)
         return None, describe(error)
 

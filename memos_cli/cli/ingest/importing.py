@@ -68,11 +68,11 @@ def import_(
 ) -> None:
     """Import conversations and memories of other programs.
 
-    It reads exports of ChatGPT, Claude, mem0, MemOS, Letta, MCP's memory server and memos, Markdown notes,
-    OPML, CSV and JSON lines, and the conversations of coding agents and chat programs: `--discover` lists
-    those on this machine. Memories that exist already are not stored again, so you can import a newer export
-    after an older one. Memories that did not come from this export stay unchanged. Archives are read without
-    unpacking; nothing in them is executed.
+    It reads exports of ChatGPT, Claude, Telegram, WhatsApp, Slack, Google Keep, mailboxes, mem0, MemOS,
+    Letta, MCP's memory server and memos, Markdown notes, OPML, CSV and JSON lines, and the conversations of
+    coding agents and chat programs: `--discover` lists those on this machine. Memories that exist already
+    are not stored again, so you can import a newer export after an older one. Memories that did not come
+    from this export stay unchanged. Archives are read without unpacking; nothing in them is executed.
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 

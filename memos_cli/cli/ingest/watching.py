@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +51,7 @@ def watch(
     ] = 0.0,
     once: Annotated[bool, opt("--once", "Bring everything up to date, and stop.")] = False,
 ) -> None:
-    """Keep folders, and conversations of other programs, up to date.
+    """Keep folders and imported conversations up to date.
 
     It does what `memos ingest FOLDER` and, with --store, `memos import PATH` do: first for everything, then
     for what changes. A file is read when nobody has written to it for a moment. What fails is reported and
@@ -68,11 +70,8 @@ def watch(
     from memos_cli.interface.watch.watching import WatchOptions
     from memos_cli.interface.watch.watching import watch as keep_up_to_date
 
-    output = state.output
+    output, failed = state.output, False
     paths, stores = _paths(folders, is_folder=True), _paths(store, is_folder=False)
-    if not (paths or stores):
-        raise UsageError("there is nothing to watch", "memos watch FOLDER, or memos watch --store PATH")
-    failed = False
 
     def report(found: Round) -> None:
         nonlocal failed
@@ -87,16 +86,26 @@ def watch(
             prune=prune,
         )
         options = WatchOptions(paths, stores, wishes, embed, settle, interval, once)
-        try:
-            keep_up_to_date(memos, options, report, lambda note: output.note(f"note: {note}"))
-        except KeyboardInterrupt:
-            output.note("stopped")
-        except SystemExit as end:
-            if once or not isinstance(end.code, int) or end.code <= 128:
-                raise
-            output.note("stopped")
+        with nullcontext() if once else _until_stopped(state):
+            keep_up_to_date(
+                memos, options, report, lambda note: output.note(f"note: {note}"),
+                lambda: output.progress("memories", "vectors"),
+            )  # fmt: skip
     if once and failed:
         raise typer.Exit(3)
+
+
+@contextmanager
+def _until_stopped(state: State) -> Iterator[None]:
+    """Let a signal end the block, which is how `memos watch` ends: it is no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        state.output.note("stopped")
+    except SystemExit as end:
+        if not isinstance(end.code, int) or end.code <= 128:
+            raise
+        state.output.note("stopped")
 
 
 def _paths(given: list[str] | None, *, is_folder: bool) -> tuple[Path, ...]:
@@ -122,4 +131,4 @@ def _report(state: State, found: Round, now: int, *, always: bool) -> None:
         output.failure(f"failed: {found.path}: {found.error}")
     for failure in done.failed:
         output.failure(f"failed: {failure.source}: {failure.reason}")
-    output.notes(done.notes, str(found.path))
+    output.notes(done.notes)

@@ -47,13 +47,27 @@ class Bundle:
     has_copies: bool = False
     """Whether it may repeat turns of another source, with the same references: a fork of a conversation."""
 
+    def __post_init__(self) -> None:
+        self.uri, self.title = clean(self.uri), clean(self.title)
+
+    def clean_references(self) -> None:
+        """Spell references as the drafts do: without what JSON can escape and no text can hold."""
+        self.pinned = [*map(clean, self.pinned)]
+        ends = ((each, clean(each.source), clean(each.target)) for each in self.relations)
+        self.relations = [Relation(source, each.kind, target) for each, source, target in ends]
+        self.earlier = {clean(ref): [*map(clean, texts)] for ref, texts in self.earlier.items()}
+        self.ends = {clean(ref): end for ref, end in self.ends.items()}
+
     def add(self, value: str, **known: Any) -> None:
         """Add a draft of a text, or several if it is too long for one; none of an empty text.
 
         Memories that were recalled in it are left out.
         """
         whole = without_recalled(clean(value)).strip()
-        ref = known.pop("ref", None)
+        known |= {name: clean(known[name]) for name in ("title", "author") if name in known}
+        ref = clean(known.pop("ref", None) or "") or None
+        if tags := known.get("tags"):
+            known["tags"] = tuple(map(clean, tags))
         for number, start in enumerate(range(0, len(whole), LONGEST)):
             at = len(self.drafts)
             part = f"{ref}#{number + 1}" if ref and number else ref

@@ -23,6 +23,7 @@ from memos_cli.interface.importing.importers import (
     importer,
     kind_of,
     open_export,
+    other_kinds,
     warnings,
 )
 from memos_cli.interface.ingest.batches import collector_at_rest
@@ -97,6 +98,8 @@ def import_export(
         export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
         found = kind_of(export, kind)
         job.notes += warnings()
+        for other in [] if kind else other_kinds(export, found):
+            job.notes.append(f"{path}: also has an export of {other}; to import it, add --from {other}")
         if found in (BUNDLE, LINES):
             return _adopt(
                 session, job, export, found, options,
@@ -192,7 +195,9 @@ def _adopt(
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
     """Yield the bundles up to where the export cannot be read any more."""
     try:
-        yield from bundles
+        for bundle in bundles:
+            bundle.clean_references()
+            yield bundle
     except MemosError as error:
         job.failed.append(Failure(str(path), str(error), error.hint))
 

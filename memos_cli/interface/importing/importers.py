@@ -12,7 +12,7 @@ import shlex
 from functools import cache, partial
 from pathlib import Path
 
-from memos_cli.errors import MemosError, UsageError, require_known
+from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
@@ -62,9 +62,9 @@ GENERAL = ("", "notes", "plain")
 
 def kind_of(export: Export, kind: str = "") -> str:
     """Return the kind of an export: ``kind``, or the detected one. Raises UsageError for an unknown one."""
-    if kind:
-        known = (*IMPORTS, BUNDLE, LINES)
-        require_known("kind of export", kind, known if kind in known else (*known, *_plugins()[0]))
+    known = (*IMPORTS, BUNDLE, LINES)
+    if kind and kind not in known:
+        plugins.require_plugin("kind of export", kind, known, *_plugins())
     if not (found := kind or find_kind(export)):
         raise UsageError(
             "; ".join([f"{export.path} is not a known export", *warnings()]),
@@ -82,6 +82,15 @@ def find_kind(export: Export) -> str:
     if kind in GENERAL:
         return next((name for name, each in _plugins()[0].items() if each.recognises(export)), kind)
     return kind
+
+
+def other_kinds(export: Export, kind: str) -> list[str]:
+    """Return the built-in importers that recognise an export, beside ``kind``: a folder may have several."""
+    if len(export.names) < 2 or kind not in IMPORTS:
+        return []
+    return [
+        name for name, each in IMPORTS.items() if name not in (*GENERAL, kind) and each.recognises(export)
+    ]
 
 
 def importer(kind: str) -> Importer:

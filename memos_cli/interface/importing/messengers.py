@@ -59,7 +59,7 @@ def read_telegram(export: Export) -> Iterator[Bundle]:
         own = mapping(whole.personal_information).get("user_id")
         if whole.messages is not None:
             yield _telegram_chat(whole, name, "")
-        elif whole.chats is None:
+        elif whole.chats is None and whole.left_chats is None:
             yield Bundle("", faults=[f"{name}: no chats of Telegram in it"])
         for part in (whole.chats, whole.left_chats):
             for number, raw in enumerate(part.chats if part else (), 1):

@@ -56,14 +56,16 @@ _DELETED = {
 }  # fmt: skip
 """What Android writes in place of a deleted message or a missed call, in lower case."""
 _ENCRYPTED = re.compile(
-    r"end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta|crittografi|сквозн|uçtan uca|szyfrowan"
-    r"|端到端|端对端|エンド|종단간",
+    r"end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta|crittografi|сквозн|uçtan uca"
+    r"|szyfrowan|端到端|端对端|エンド|종단간",
     re.IGNORECASE,
 )
 """Words of the notice that opens a chat; some phones sign it with the name of the chat."""
 _CHAT = re.compile(
     r".*WhatsApp.*?(?: with | mit | con | avec | com | met | med | с контактом | - )(.+)", re.I
 )
+_CUT = re.compile(r"\u200e?(?:\[|\d+[./-]\d+[./-])[\d/., :-]*")
+"""A last line that was cut off within the time of a message."""
 _COPY = re.compile(r"\s*\(\d+\)$")
 _AUTHOR = 80
 """Most characters of a name; what is longer before a colon is a system line."""
@@ -129,7 +131,8 @@ def _messages(whole: str) -> Iterator[_Message]:
     """Yield the messages and system lines. A line that begins with no time belongs to the one before it."""
     open_message: _Message | None = None
     is_bracketed: bool | None = None
-    for line in whole.split("\n"):
+    *lines, last = whole.split("\n")
+    for line in lines if _CUT.fullmatch(last) else (*lines, last):
         line = line.removesuffix("\r")
         found = _LINE.fullmatch(line)
         if found and is_bracketed in (None, found["a1"] is not None) and (message := _begun(found)):

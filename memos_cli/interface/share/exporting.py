@@ -94,11 +94,8 @@ def _exporter(format: str) -> tuple[Exporter, tuple[str, ...]]:
     if format in FORMATS:
         return FORMATS[format], ()
     found, known = _plugins()
-    warnings = tuple(each.warning for each in known if each.warning)
-    if format not in found and (why := next((each.warning for each in known if each.name == format), "")):
-        raise UsageError(why, "memos plugins")
-    require_known("format", format, (*FORMATS, *found))
-    return found[format], warnings
+    plugins.require_plugin("format", format, FORMATS, found, known)
+    return found[format], tuple(each.warning for each in known if each.warning)
 
 
 def _write(

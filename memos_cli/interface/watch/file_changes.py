@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 Stamp = tuple[int, int, int]
 _STEP = 0.5
 """Seconds that a wait lasts at most."""
+_OFTEN, _SELDOM = 1.0, 5.0
+"""Seconds between two looks at single files, and at whole folders."""
 
 
 class FileChanges:
@@ -18,51 +20,60 @@ class FileChanges:
 
     def __init__(self, paths: Sequence[Path], interval: float, on_note: Callable[[str], None]) -> None:
         """``interval`` is the number of seconds between two looks; 0 waits for events, if it can."""
-        folders = [path for path in paths if path.is_dir()]
-        self._polled = [*paths]
-        self._interval = interval or 5.0
+        self._folders = [path for path in paths if path.is_dir()] if not interval else []
+        self._polled, self._interval = [*paths], interval or _SELDOM
         self._events: Iterator[set[Path]] | None = None
-        if folders and not interval:
+        if self._folders:
             try:
-                self._events = _events(folders)
-                next(self._events)
-                self._polled = [path for path in paths if path not in folders]
-                self._interval = 1.0
-            except ImportError:
-                on_note(
-                    f"looking for changes every {self._interval:g} seconds; "
-                    "pip install 'memos-cli[watch]' sees them at once"
-                )
-            except (OSError, RuntimeError) as error:  # too many folders for inotify
-                on_note(f"looking for changes every {self._interval:g} seconds: {error}")
+                self._events = _events(self._folders)
+            except (ImportError, OSError, RuntimeError) as error:  # the latter: too many folders for inotify
+                hint = f"{error}"
+                if isinstance(error, ImportError):
+                    hint = "pip install 'memos-cli[watch]' sees them at once"
+                on_note(f"looking for changes every {self._interval:g} seconds; {hint}")
+                self._folders = []
+            else:
+                self._polled = [path for path in paths if path not in self._folders]
+                self._interval = _OFTEN
         self._known = self._look()
         self._next = time.monotonic() + self._interval
 
     def wait(self) -> set[Path]:
         """Return the paths that changed, were made or are gone; empty after a moment without changes."""
-        changed = next(self._events, set[Path]()) if self._events else set[Path]()
-        if not self._events:
+        changed = set[Path]()
+        if self._events:
+            changed |= next(self._events, changed)
+        else:
             time.sleep(min(_STEP, self._interval))
         if time.monotonic() >= self._next:
             found = self._look()
             changed |= {path for path in {*found, *self._known} if found.get(path) != self._known.get(path)}
+            if not changed.isdisjoint(self._folders):  # a folder was replaced: events are of the old one
+                with suppress(OSError, RuntimeError):
+                    self._events = _events([folder for folder in self._folders if folder.is_dir()])
             self._known = found
             self._next = time.monotonic() + self._interval
         return changed
 
     def _look(self) -> dict[Path, Stamp]:
-        """Return the stamp of each file. Beside a database, its write-ahead log counts."""
+        """Return the stamp of each file, and which folder stands where events are waited for.
+
+        Beside a database, its write-ahead log counts.
+        """
         found: dict[Path, Stamp] = {}
         for path in self._polled:
             if path.is_dir():
-                for folder, _, names in os.walk(path):
-                    found |= _stamps(Path(folder, name) for name in names)
+                for root, _, names in os.walk(path):
+                    found |= _stamps(Path(root, name) for name in names)
             else:
                 found |= _stamps((path, path.with_name(f"{path.name}-wal")))
+        for folder in self._folders:
+            with suppress(OSError):
+                found[folder] = (0, 0, folder.stat().st_ino)
         return found
 
 
-def _stamps(paths: Iterator[Path] | tuple[Path, ...]) -> dict[Path, Stamp]:
+def _stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:
     found = {}
     for path in paths:
         with suppress(OSError):
@@ -72,12 +83,19 @@ def _stamps(paths: Iterator[Path] | tuple[Path, ...]) -> dict[Path, Stamp]:
 
 
 def _events(folders: Sequence[Path]) -> Iterator[set[Path]]:
-    """Yield what changed, or nothing after a moment. Raises ImportError without watchfiles."""
+    """Return what changes from now on: sets of paths, empty after a moment. Raises ImportError without
+    watchfiles."""
     import watchfiles
 
     told = watchfiles.watch(
         *folders, watch_filter=None, debounce=400, step=50, rust_timeout=int(_STEP * 1000),
         yield_on_timeout=True, ignore_permission_denied=True,
     )  # fmt: skip
-    for changes in told:
-        yield {Path(path) for _, path in changes}
+    first = {Path(path) for _, path in next(told)}  # it begins here
+
+    def rest() -> Iterator[set[Path]]:
+        yield first
+        for changes in told:
+            yield {Path(path) for _, path in changes}
+
+    return rest()

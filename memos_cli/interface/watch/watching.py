@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,30 +119,43 @@ class _Target:
         return sorted(self._changed)
 
 
+Progress = Callable[[], AbstractContextManager[Sequence[Callable[[int], None]]]]
+"""Shows the progress of one round: gives what counts its memories, and what counts its vectors."""
+
+
 def watch(
-    memos: Memos, options: WatchOptions, on_round: Callable[[Round], None], on_note: Callable[[str], None]
+    memos: Memos,
+    options: WatchOptions,
+    on_round: Callable[[Round], None],
+    on_note: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     """Keep the folders and stores up to date until a signal ends the process; with ``once``, return then.
 
     What fails is reported and tried again. Raises Locked while another process watches for this vault,
     UsageError for a path that does not exist, Refused and NoVault also later on.
     """
+    memos.access.require_writer()
+    if not (options.folders or options.stores):
+        raise UsageError("there is nothing to watch", "memos watch FOLDER, or memos watch --store PATH")
     for path in (*options.folders, *options.stores):
         if not path.exists():
             raise UsageError(f"{path} does not exist", "name a folder that exists: memos watch FOLDER")
-    memos.access.require_writer()
     folders = [_Target(path, is_store=False) for path in options.folders]
     targets = [*folders, *(_Target(path, is_store=True) for path in options.stores)]
     with _claim(memos.vault.folder):
         if options.once:
-            _run_once(memos, targets, options, on_round, on_note)
+            _run_once(memos, targets, options, on_round, on_note, progress)
             return
         changes = FileChanges([target.path for target in targets], options.interval, on_note)
-        vault, whole = memos.vault.folder.resolve(), time.monotonic() + WHOLE
+        vault, whole, is_first = memos.vault.folder.resolve(), time.monotonic() + WHOLE, True
         while True:
             for target in targets:
                 if (paths := target.take(options.settle)) is None or paths:
-                    on_round(_round(memos, target, paths, options))
+                    on_round(_round(memos, target, paths, options, progress))
+            if is_first:
+                on_note("waiting for changes; ^C ends it")
+                is_first = False
             for path in changes.wait():
                 if vault != path and vault not in path.parents:
                     for target in targets:
@@ -159,6 +172,7 @@ def _run_once(
     options: WatchOptions,
     on_round: Callable[[Round], None],
     on_note: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     """Take everything that is quiet, and wait a while for the rest."""
     end = time.monotonic() + PATIENCE
@@ -166,7 +180,7 @@ def _run_once(
         found = None
         while target.is_pending:
             if (paths := target.take(options.settle)) is None or paths:
-                found = _round(memos, target, paths, options)
+                found = _round(memos, target, paths, options, progress)
                 if found.is_new:
                     on_round(found)
                 if found.error:
@@ -181,7 +195,9 @@ def _run_once(
             on_round(found)
 
 
-def _round(memos: Memos, target: _Target, paths: set[Path] | None, options: WatchOptions) -> Round:
+def _round(
+    memos: Memos, target: _Target, paths: set[Path] | None, options: WatchOptions, progress: Progress
+) -> Round:
     """Ingest or import a target again: only ``paths`` and what is below them, or all of it."""
     what, started = ("import" if target.is_store else "ingest"), time.monotonic()
     try:
@@ -191,11 +207,19 @@ def _round(memos: Memos, target: _Target, paths: set[Path] | None, options: Watc
                 target.note(fresh)
                 return Round(target.path, what)
             wishes = replace(options.ingest, prune=False)  # an export need not have everything
-            done = memos.import_export(target.path, options=wishes, embed=options.embed).done
+            with progress() as (on_drafts, on_vectors):
+                done = memos.import_export(
+                    target.path, options=wishes, embed=options.embed, on_drafts=on_drafts,
+                    on_vectors=on_vectors,
+                ).done  # fmt: skip
             target.not_before = time.monotonic() + REST * (time.monotonic() - started)
             return Round(target.path, what, target.only_new(done))
 
+        stores = {store.resolve() for store in options.stores}
+
         def wanted(path: Path) -> bool:
+            if path in stores or not stores.isdisjoint(path.parents):
+                return False  # it is imported
             if paths is not None and path not in paths and paths.isdisjoint(path.parents):
                 return False
             if _is_settled(path, options.settle):
@@ -203,7 +227,11 @@ def _round(memos: Memos, target: _Target, paths: set[Path] | None, options: Watc
             target.note(path)
             return False
 
-        done = memos.ingest([target.path], options=options.ingest, embed=options.embed, wanted=wanted)
+        with progress() as (on_drafts, on_vectors):
+            done = memos.ingest(
+                [target.path], options=options.ingest, embed=options.embed, wanted=wanted,
+                on_drafts=on_drafts, on_vectors=on_vectors,
+            )  # fmt: skip
         return Round(target.path, what, target.only_new(done))
     except (Refused, NoVault):
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,37 @@ def test_odd_values_are_faults_at_most(tmp_path: Path, value: Any) -> None:
             exports.write_json(tmp_path / "slack" / name, index)
         exports.write_json(tmp_path / "slack" / "general" / "2025-04-30.json", inside)
         bundles(tmp_path / "slack", "slack")
+
+
+def test_a_folder_with_two_exports_names_the_other(memos: Shell) -> None:
+    exports.write_json(memos.work / "all" / "result.json", exports.TELEGRAM)
+    memos.write("all/WhatsApp Chat with Bo.txt", "15/04/16, 15:00 - Bo: Hello\n")
+    made = memos("import", memos.work / "all", "--no-embed", "--json").record
+    assert (made["kind"], made["added"]) == ("telegram", len(TURNS["telegram"]))
+    assert "--from whatsapp" in made["notes"][0]
+    made = memos("import", memos.work / "all", "--from", "whatsapp", "--no-embed", "--json").record
+    assert (made["added"], made["notes"]) == (1, [])
+
+
+@pytest.mark.parametrize("kind", ["telegram", "slack", "keep", "chatgpt", "claude", "mem0", "letta", "mcp"])
+def test_half_characters_and_nul_in_names_are_no_obstacle(
+    memos: Shell, found: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    """JSON can escape what no text can hold. Here it is in every name, title and id."""
+
+    def spoiled(data: str) -> str:
+        names = "id|uuid|name|title|from|display_name|real_name|username|conversation_id|memory|label|user|ts"
+        return re.sub(rf'("(?:{names})": ")([^"])', r"\1\\ud800\\u0000\2", data)
+
+    with open_export(found[kind]) as export:
+        for name in export.names:
+            path = tmp_path / "spoiled" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(spoiled(export.text(name)))
+    done = memos("import", tmp_path / "spoiled", "--from", kind, "--no-embed", code=None)
+    assert done.code in (0, 1, 3)
+    assert "internal" not in done.err and "UTF-8" not in done.err
+    memos.check()
 
 
 def test_a_single_chat_of_telegram(tmp_path: Path) -> None:

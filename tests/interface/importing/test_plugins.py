@@ -104,7 +104,7 @@ def test_the_example_of_the_guide_works(memos: Shell, site: Site) -> None:
 
 
 def test_plugins_are_listed_with_the_built_in_ones(memos: Shell, site: Site) -> None:
-    site.install("memos-diary", GOOD, "diary = memos_diary:DIARY")
+    site.install("memos-diary", f"print('hello')\n{GOOD}", "diary = memos_diary:DIARY")
     rows = memos("plugins", "--json").records
     names = {(row["name"], row["kind"]) for row in rows if row["status"] == "built in"}
     assert {name for name, kind in names if kind == "importer"} == {*importers.IMPORTS}
@@ -146,6 +146,8 @@ def test_a_plugin_that_cannot_be_loaded_is_named_and_skipped(
     assert "added 1" in done.out
     assert "memos-bad" in done.err
     assert "Traceback" not in done.err
+    if row["name"] == "bad":
+        assert status in memos("import", "a.diary", "--from", "bad", code=2).err
 
 
 def test_damaged_metadata_of_a_package_disturbs_nothing(memos: Shell, site: Site) -> None:
@@ -230,6 +232,10 @@ def test_a_plugin_that_fails_to_recognise_is_asked_no_more(memos: Shell, site: S
     assert memos("import", "a.diary", "--no-embed", "--json").record["kind"] == "diary"
     assert memos("import", "a.diary", "--from", "a", "--no-embed", code=1)
     assert "no kind of export" in memos("import", "a.diary", "--from", "fax", code=2).err
+
+
+def test_a_signal_ends_memos_while_a_plugin_runs(memos: Shell, site: Site) -> None:
+    hostile(memos, site, "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nyield 1", code=143)
 
 
 def test_a_built_in_importer_is_the_same_kind_of_object(memos: Shell) -> None:

@@ -103,6 +103,14 @@ def test_a_date_in_the_future_is_the_wrong_order(tmp_path: Path, monkeypatch: py
     assert bundle.notes == []
 
 
+@pytest.mark.parametrize(
+    "end", ["[15/0", "\u200e[15/04/16, 15:04", "15/04/16, 15:04 -", "[15/04/16, 15:04:05] Bo"]
+)
+def test_half_a_last_line_is_no_part_of_the_message_before(tmp_path: Path, end: str) -> None:
+    start = "[15/04/16, 15:00:00] Bo: Hello\n" if "[" in end else "15/04/16, 15:00 - Bo: Hello\n"
+    assert [draft.text for draft in read(tmp_path, start + end).drafts] == ["Hello"]
+
+
 def test_the_notice_that_opens_a_chat_is_of_nobody(tmp_path: Path) -> None:
     notice = "Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt. Niemand außerhalb kann sie lesen."
     bundle = read(tmp_path, f"15.04.2016, 15:04 - Trip: {notice}\n15.04.2016, 15:05 - Bo: Hello\n")

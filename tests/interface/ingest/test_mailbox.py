@@ -100,6 +100,16 @@ def test_threads_hold_together_by_references() -> None:
     }  # fmt: skip
 
 
+def test_a_mailbox_that_is_cut_off_gives_no_half_of_a_mail(memos: Shell) -> None:
+    path = memos.write("Inbox.mbox", exports.MBOX[: exports.MBOX.index("caf=E9")])
+    for command in ("import", "ingest"):
+        made = memos(command, path, "--no-embed", "--json", code=3).record
+        assert "mail 3: it is cut off" in made["failed"][0]["reason"]
+    assert len(memos.ids()) == 2
+    path.write_text(exports.MBOX)
+    assert memos("ingest", path, "--no-embed", "--json").record["added"] == 1
+
+
 def test_a_mail_without_an_id_is_known_again_by_its_content() -> None:
     box = mail("a@x", "Hello.").replace("Message-ID: <a@x>\n", "")
     (first,) = read(box)

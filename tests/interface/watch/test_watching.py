@@ -182,11 +182,12 @@ def test_only_one_process_watches_for_a_vault(memos: Shell) -> None:
     assert memos("watch", memos.work / "notes", "--once", "--no-embed").out  # its lock went with it
 
 
-def test_what_fails_is_reported_and_the_rest_goes_on(memos: Shell) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_what_fails_is_reported_and_the_rest_goes_on(memos: Shell, way: tuple[str, ...]) -> None:
     memos.write("notes/a.md", "The port is 5433.")
     memos.write("notes/bad.jsonl", '{"text": "half')
     store = memos.write("result.json", '{"name": "Bo", "type": "personal_chat", "messages": [')
-    with watching(memos, memos.work / "notes", "--store", store, *POLLED) as watcher:
+    with watching(memos, memos.work / "notes", "--store", store, *way) as watcher:
         watcher.until(lambda: "bad.jsonl" in watcher.errors and "result.json" in watcher.errors)
         exports.write_json(store, exports.TELEGRAM)
         memos.write("notes/bad.jsonl", '{"text": "The cat is Miso."}')
@@ -222,6 +223,14 @@ def test_its_own_vault_in_the_folder_wakes_it_up_no_more(memos: Shell) -> None:
         watcher.until(lambda: "The dog is Rex." in watcher.texts())
         watcher.stop()
     assert len(watcher.rounds) <= count + 2  # `out` and `err` of this test lie there, too
+
+
+def test_a_store_within_a_folder_is_imported_and_not_ingested(memos: Shell) -> None:
+    memos.write("all/a.md", "The port is 5433.")
+    path = exports.write_json(memos.work / "all" / "result.json", exports.TELEGRAM)
+    memos("watch", memos.work / "all", "--store", path, "--once", "--no-embed", *POLLED)
+    sources = {row["source"] for row in memos("list", "--json").records}
+    assert {each.partition(":")[0] for each in sources if not each.endswith("a.md")} == {"telegram"}
 
 
 def test_once_takes_everything_and_ends(memos: Shell) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.errors import CloseBoundaryNotFoundDefect
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from typing import IO
@@ -51,11 +52,11 @@ class Mail:
 
 def read_mails(stream: IO[bytes], faults: list[str]) -> Iterator[Mail]:
     """Yield the mails of a mailbox that say something. ``faults`` gets what cannot be read, and why."""
-    for number, data in enumerate(_split(stream), 1):
+    for number, (data, is_last) in enumerate(_split(stream), 1):
         try:
             if data is None:
                 raise MemosError(f"more than {LARGEST >> 20} MiB")
-            if (mail := _read(data)).text:
+            if (mail := _read(data, may_be_cut=is_last)).text:
                 yield mail
         except (MemosError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             faults.append(f"mail {number}: {error}")
@@ -87,8 +88,8 @@ def convert_mbox(data: bytes, faults: list[str]) -> bytes:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
-    """Yield the bytes of each mail; None for one that is too large.
+def _split(stream: IO[bytes]) -> Iterator[tuple[bytes | None, bool]]:
+    """Yield the bytes of each mail, None for one that is too large; and whether it is the last.
 
     A line ``From …`` starts a mail if a header follows, and it is the first, comes after an empty line, or
     has the time of an envelope.
@@ -99,7 +100,7 @@ def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
         if envelope:
             if _HEADER.match(line):
                 if is_open:
-                    yield None if size > LARGEST else b"".join(lines)
+                    yield None if size > LARGEST else b"".join(lines), False
                 lines, size, is_open = [], 0, True
             elif is_open:
                 lines.append(envelope)
@@ -112,12 +113,14 @@ def _split(stream: IO[bytes]) -> Iterator[bytes | None]:
             lines.append(line)
         was_blank = line in (b"\n", b"\r\n")
     if is_open:
-        yield None if size > LARGEST else b"".join([*lines, envelope])
+        yield None if size > LARGEST else b"".join([*lines, envelope]), True
 
 
-def _read(data: bytes) -> Mail:
+def _read(data: bytes, *, may_be_cut: bool) -> Mail:
     mail = message_from_bytes(_QUOTED_FROM.sub(rb"\1", data), policy=Policy())
     assert isinstance(mail, EmailMessage)
+    if may_be_cut and any(isinstance(each, CloseBoundaryNotFoundDefect) for each in mail.defects):
+        raise MemosError("it is cut off: the mailbox ends within it", "copy the mailbox again")
     raw = {name.lower(): str(value) for name, value in mail.raw_items()}  # parsing them takes longest
     id, before, answered = (_ID.findall(raw.get(name, "")) for name in _ID_HEADERS)
     text = _without_quotes(body_of(mail))
