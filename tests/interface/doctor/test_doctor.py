@@ -197,6 +197,11 @@ def test_an_encrypted_vault_is_opened_with_its_key_file(shell: Shell) -> None:
     assert found["key"]["state"] == "fail" and "database" not in found
 
 
+def test_a_key_for_a_vault_that_is_not_encrypted_fails(memos: Shell) -> None:
+    found = examine(memos, env={"MEMOS_KEY_FILE": "/none"}, code=1)
+    assert "is not encrypted" in found["key"]["message"]
+
+
 # --- llama.cpp -------------------------------------------------------------------------------------
 
 
