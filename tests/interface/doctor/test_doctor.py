@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cli_harness import REPOSITORY, Shell, make_vault, with_models
 
-from memos_cli.interface.doctor import models, packages
+from memos_cli.interface.doctor import models, packages, vault
 
 needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 
@@ -76,6 +76,14 @@ def test_a_vault_in_use_is_read_and_left_as_it_is(memos: Shell) -> None:
     assert found["database"]["message"].startswith("sound")
     assert state_of_files(memos.vault) == before
     writer.close()
+
+
+def test_a_check_that_would_take_long_ends(memos: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault, "_LONGEST", -1.0)
+    monkeypatch.setattr(vault, "_STEPS", 1)
+    found = examine(memos)
+    assert found["database"]["details"] == {"complete": False} and found["database"]["hint"] == "memos check"
+    assert "more than" in found["vault"]["message"]
 
 
 def test_there_is_no_vault_yet(shell: Shell) -> None:
