@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 
-from memos_cli.errors import Refused, TooNew
+from memos_cli.errors import TooNew
 from memos_cli.infrastructure.storage.database import Connection, connect_read_only
 from memos_cli.settings import Settings, load_settings, vault_folder
 
@@ -39,23 +39,18 @@ def _open(settings: Settings) -> Connection:
     """
     from memos_cli.infrastructure.access.row_access import Scope
     from memos_cli.infrastructure.storage.schema import FORMAT, version_of
-    from memos_cli.infrastructure.vault.vault_file import guard, open_lock, read_identity
+    from memos_cli.infrastructure.vault.vault_file import guard, read_identity
     from memos_cli.interface.access.callers import identify
 
     folder = vault_folder(settings)
     guard(folder, is_open=settings.permissions == "any")
     identity = read_identity(folder)
-    lock = None
+    cipher = None
     if identity.encryption is not None or settings.key_file:
-        from memos_cli.interface.access.vault_keys import KeyKeeper
-        from memos_cli.settings import expand_home
+        from memos_cli.interface.access.vault_keys import cipher_without_asking
 
-        if identity.encryption is not None and identity.encryption.keeper != "file" and not settings.key_file:
-            raise Refused(f"{folder} is encrypted", "name its key file")
-        lock = KeyKeeper(
-            expand_home(settings.key_file) if settings.key_file else None, lambda vault, twice: ""
-        )
-    db = connect_read_only(folder / "memos.db", open_lock(folder, identity, lock))
+        cipher = cipher_without_asking(folder, identity, settings.key_file)
+    db = connect_read_only(folder / "memos.db", cipher)
     try:
         if version_of(db) != FORMAT:
             raise TooNew(f"{folder} is of another format")

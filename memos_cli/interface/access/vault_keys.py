@@ -25,6 +25,7 @@ from memos_cli.infrastructure.storage.encryption import (
     unwrap,
     wrap,
 )
+from memos_cli.infrastructure.vault.vault_file import Identity, open_lock
 from memos_cli.settings import expand_home
 
 SERVICE = "memos"
@@ -165,3 +166,14 @@ def _keyring() -> Any:
                 raise Refused(f"the keyring: {error}", "keep the key in a file: --key-file") from error
 
     return Keyring()
+
+
+def cipher_without_asking(folder: Path, identity: Identity, key_file: str) -> Cipher | None:
+    """Return the cipher of a vault whose key is in a file; None if the vault is not encrypted.
+
+    ``key_file`` is the setting. Raises Refused if the key is elsewhere: no person and no keyring is asked.
+    """
+    if identity.encryption and identity.encryption.keeper != "file" and not key_file:
+        raise Refused(f"the key of {folder} is not in a file", _NAME_IT)
+    named = expand_home(key_file) if key_file else None
+    return open_lock(folder, identity, KeyKeeper(named, lambda vault, twice: ""))

@@ -44,7 +44,7 @@ def check_packages() -> Iterator[Line]:
         return
     wrong = [problem for name, bounds in needed.pop("").items() if (problem := _problem(name, bounds))]
     if wrong:
-        hint = f"pip install --upgrade --force-reinstall {_DISTRIBUTION}"
+        hint = f"pip install --upgrade {_DISTRIBUTION}"
         yield Line("packages", "fail", f"memos {__version__} needs {', '.join(wrong)}", hint)
     else:
         yield Line("packages", "ok", f"memos {__version__}, with all the packages that it needs")

@@ -14,7 +14,8 @@ from memos_cli.errors import Damaged, MemosError, NoVault, Refused, Unwritable, 
 from memos_cli.infrastructure.storage.database import connect_read_only
 from memos_cli.infrastructure.storage.encryption import INSTALL, Cipher
 from memos_cli.infrastructure.storage.schema import APPLICATION_ID, FORMAT, version_of
-from memos_cli.infrastructure.vault.vault_file import Identity, guard, open_lock, read_identity
+from memos_cli.infrastructure.vault.vault_file import Identity, guard, read_identity
+from memos_cli.interface.access.vault_keys import cipher_without_asking
 from memos_cli.interface.doctor.report import Line, megabytes
 from memos_cli.settings import Settings, config_file, load_settings, principal_of, vault_folder
 
@@ -88,29 +89,21 @@ def check_database(settings: Settings, folder: Path | None, identity: Identity |
     """Check that the database of the vault is sound, as far as a moment allows."""
     if folder is None or identity is None or not (folder / "memos.db").exists():
         return
-    cipher = None if identity.encryption is None else _find_key(folder, identity, settings)
-    yield cipher if isinstance(cipher, Line) else _check_database(folder / "memos.db", cipher)
-
-
-def _find_key(folder: Path, identity: Identity, settings: Settings) -> Cipher | Line:
-    """Return the cipher of an encrypted vault if its key is in a file; otherwise a line on the key."""
-    from memos_cli.interface.access.vault_keys import KeyKeeper
-
-    assert identity.encryption is not None
-    missing = [name for name in ("sqlcipher3", "pyrage") if importlib.util.find_spec(name) is None]
-    if missing:
-        return Line("key", "fail", f"an encrypted vault needs {' and '.join(missing)}", INSTALL)
-    keeper = identity.encryption.keeper
-    if keeper != "file" and not settings.key_file:
-        where = "the keyring has it" if keeper == "keyring" else "a passphrase protects it"
-        return Line("key", "ok", f"{where}; the database was not opened", "memos check")
-    named = Path(settings.key_file).expanduser() if settings.key_file else None
+    if encryption := identity.encryption:
+        missing = [name for name in ("sqlcipher3", "pyrage") if importlib.util.find_spec(name) is None]
+        if missing:
+            yield Line("key", "fail", f"an encrypted vault needs {' and '.join(missing)}", INSTALL)
+            return
+        if encryption.keeper != "file" and not settings.key_file:
+            where = "in the keyring" if encryption.keeper == "keyring" else "under a passphrase"
+            yield Line("key", "ok", f"{where}; the database was not opened", "memos check")
+            return
     try:
-        cipher = open_lock(folder, identity, KeyKeeper(named, lambda vault, twice: ""))
+        cipher = cipher_without_asking(folder, identity, settings.key_file)
     except Refused as error:
-        return Line("key", "fail", str(error), error.hint)
-    assert cipher is not None
-    return cipher
+        yield Line("key", "fail", str(error), error.hint)
+        return
+    yield _check_database(folder / "memos.db", cipher)
 
 
 def _check_database(database: Path, cipher: Cipher | None) -> Line:

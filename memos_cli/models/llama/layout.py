@@ -16,10 +16,10 @@ from types import ModuleType
 DEFAULTS: dict[str, dict[str, object]] = {
     "context": {
         "n_ctx": 512, "n_batch": 2048, "n_ubatch": 512, "n_seq_max": 1, "rope_scaling_type": -1,
-        "pooling_type": -1, "attention_type": -1, "flash_attn_type": -1, "rope_freq_base": 0.0,
+        "pooling_type": -1, "attention_type": -1, "rope_freq_base": 0.0,
         "yarn_ext_factor": -1.0, "yarn_orig_ctx": 0, "cb_eval_user_data": None, "type_k": 1, "type_v": 1,
         "abort_callback_data": None, "embeddings": False, "offload_kqv": True, "op_offload": True,
-        "swa_full": True, "kv_unified": False,
+        "swa_full": True,
     },
     "model": {
         "devices": None, "split_mode": 1, "main_gpu": 0, "progress_callback_user_data": None,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cli_harness import REPOSITORY, Shell, make_vault, with_models
 
-from memos_cli.interface.doctor import models, packages
+from memos_cli.interface.doctor import models, packages, vault
 
 needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 
@@ -76,6 +76,14 @@ def test_a_vault_in_use_is_read_and_left_as_it_is(memos: Shell) -> None:
     assert found["database"]["message"].startswith("sound")
     assert state_of_files(memos.vault) == before
     writer.close()
+
+
+def test_a_check_that_would_take_long_ends(memos: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault, "_LONGEST", -1.0)
+    monkeypatch.setattr(vault, "_STEPS", 1)
+    found = examine(memos)
+    assert found["database"]["details"] == {"complete": False} and found["database"]["hint"] == "memos check"
+    assert "more than" in found["vault"]["message"]
 
 
 def test_there_is_no_vault_yet(shell: Shell) -> None:
@@ -195,6 +203,11 @@ def test_an_encrypted_vault_is_opened_with_its_key_file(shell: Shell) -> None:
     key.unlink()
     found = examine(shell, code=1)
     assert found["key"]["state"] == "fail" and "database" not in found
+
+
+def test_a_key_for_a_vault_that_is_not_encrypted_fails(memos: Shell) -> None:
+    found = examine(memos, env={"MEMOS_KEY_FILE": "/none"}, code=1)
+    assert "is not encrypted" in found["key"]["message"]
 
 
 # --- llama.cpp -------------------------------------------------------------------------------------
