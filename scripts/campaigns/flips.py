@@ -67,6 +67,7 @@ UNPROTECTED = frozenset(
         "ref",
         "time",
         "source",
+        "sha256",
         "span",
         "source_title",
         "uses_left",

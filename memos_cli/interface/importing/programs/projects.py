@@ -10,8 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from memos_cli.letters import nfc
 
-from memos_cli.letters import nfc
-
 _HOMES = re.compile(r"/|/root|/(?:home|Users)(?:/[^/]+)?|/tmp|[A-Za-z]:\\(?:Users(?:\\[^\\]+)?)?|~")
 """Folders that are no project."""
 _DEEPEST = 40
