@@ -34,6 +34,11 @@ def project_name(folder: Path) -> str:
     name = (_main_root(root) if root else folder).name
     if root is None and folder in {Path("/"), home_folder(), Path(tempfile.gettempdir())}:
         return ""
+    return clean_name(name)
+
+
+def clean_name(name: str) -> str:
+    """Return the name of a folder as a tag can have it."""
     return "".join(letter for letter in nfc(name)[:80] if letter.isprintable() and letter != ",").strip(" /")
 
 

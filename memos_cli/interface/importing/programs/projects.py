@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
-from memos_cli.letters import nfc
+from memos_cli.interface.projects import clean_name, project_name
 
 _HOMES = re.compile(r"/|/root|/(?:home|Users)(?:/[^/]+)?|/tmp|[A-Za-z]:\\(?:Users(?:\\[^\\]+)?)?|~")
 """Folders that are no project."""
@@ -28,24 +28,10 @@ def _project(folder: str) -> str:
     if not folder or _HOMES.fullmatch(folder.rstrip("/") or "/") or "\0" in folder:
         return ""
     is_windows = re.match(r"[A-Za-z]:[\\/]|\\\\", folder) is not None
-    name = (PureWindowsPath(folder) if is_windows else PurePosixPath(folder)).name
     if not is_windows and folder.startswith("/") and not folder.startswith(("//", "/net/")):
         with suppress(OSError, ValueError):
-            name = _root_name(Path(folder)) or name
-    return "".join(letter for letter in nfc(name)[:80] if letter.isprintable() and letter != ",").strip(" /")
-
-
-def _root_name(folder: Path) -> str:
-    """Return the name of the git repository of an existing folder; a worktree belongs to its repository."""
-    for each in (folder, *folder.parents)[:_DEEPEST]:
-        mark = each / ".git"
-        if mark.is_dir():
-            return each.name
-        if mark.is_file():
-            text = mark.read_bytes()[:4096].decode("utf-8", "replace")
-            main = re.match(r"gitdir: *(.+)/\.git/worktrees/[^/\n]+\s*$", text)
-            return PurePosixPath(main[1]).name if main else each.name
-    return ""
+            return project_name(Path(folder))
+    return clean_name((PureWindowsPath(folder) if is_windows else PurePosixPath(folder)).name)
 
 
 def path_of(uri: str) -> str:
