@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from memos_cli.counts import counted
-from memos_cli.errors import ModelUnfit
+from memos_cli.errors import MemosError, ModelUnfit
 from memos_cli.interface.doctor.report import Line, megabytes
 from memos_cli.models.llama.llama import cure
 from memos_cli.models.llama.probe import read_probe
@@ -68,7 +68,7 @@ def _flag(name: str) -> str:
 def check_models(settings: Settings, reader: str, embedder: str | None) -> Iterator[Line]:
     """Check the reader and the embedder that VAULT.toml names (None: there is no vault yet), and count the
     others."""
-    yield _check_reader(settings.reader or reader)
+    yield _check_reader(settings.reader or reader, settings.network_allow)
     yield _check_embedder(settings.embedder, embedder)
     from memos_cli.models.model_files import find_models
 
@@ -80,9 +80,19 @@ def check_models(settings: Settings, reader: str, embedder: str | None) -> Itera
     )  # fmt: skip
 
 
-def _check_reader(name: str) -> Line:
+def _check_reader(name: str, allowed: Collection[str]) -> Line:
     from memos_cli.models.model_files import resolve_reader
+    from memos_cli.models.remote.address import is_address, parse_address, require_allowed
 
+    if is_address(name):
+        try:
+            address = parse_address(name)
+            require_allowed(address, allowed)
+        except MemosError as error:
+            return Line("reader", "warn", f"{error}; `memos query` can only quote", error.hint)
+        where = "this machine" if address.is_local else "another machine"
+        about = f"{address}, a model in a server on {where}; it is not asked here"
+        return Line("reader", "ok", about, "", {"address": str(address)})
     try:
         model = resolve_reader(name)
     except ModelUnfit as error:
