@@ -7,6 +7,7 @@ child can hold it up. This module loads little, because it is used before all el
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -174,6 +175,7 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
         _channel = channel
+        gc.disable()  # it lives for a moment, and imports make no garbage
         null = os.open(os.devnull, os.O_RDWR)
         is_verbose = bool({"-v", "--verbose", "--debug"} & {*sys.argv})
         os.dup2(null, 1)
@@ -200,8 +202,10 @@ def _tell_settings(event: str) -> None:
     from memos_cli.interface.hooks.log import prepare_log
     from memos_cli.settings import load_settings
 
+    words = sys.argv
+    agent = words[words.index("--agent") + 1] if "--agent" in words[:-1] else ""
     with suppress(MemosError):  # it is reported when the command loads them
-        report(log=str(prepare_log() or ""))
+        report(log=str(prepare_log() or ""), agent="" if agent == "auto" else agent)
         at_prompt = load_settings()[0].hook_deadline
         usual = _SECONDS.get(event, _OTHERS)
         report(seconds=at_prompt if event == "prompt" else max(at_prompt, usual))

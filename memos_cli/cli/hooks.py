@@ -187,7 +187,6 @@ def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     from memos_cli.settings import load_settings
 
     settings, _ = load_settings(state.flags)
-    report(agent="" if name == "auto" else name)
     call = read_call(event, name, sys.stdin.buffer.read(MOST_BYTES + 1), os.environ)
     report(agent=call.agent.name)
     return settings, call

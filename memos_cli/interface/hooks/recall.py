@@ -133,14 +133,9 @@ def _open_embedder(memos: Memos, prompt: str, times: Times) -> bool:
 
 
 def _relevant(memos: Memos, plan: Plan) -> list[Hit]:
-    """Return the memories of a plan that are relevant by themselves: a prompt has more to do than to read.
-
-    Who asks for a time and nothing else ("what did we do yesterday?") asks for all of that time.
-    """
-    is_time_alone = bool(plan.call.when) and not plan.call.topics
-    least = 0.0 if is_time_alone else memos.settings.query_relevance
+    """Return the memories of a plan that are relevant by themselves: a prompt has more to do than to read."""
     hits = [item.hit for item in plan.chosen if item.part != "pinned"]
-    return [hit for hit in hits if hit.relevance >= least]
+    return [hit for hit in hits if hit.relevance >= memos.settings.query_relevance]
 
 
 def _best(hit: Hit) -> str:
@@ -163,6 +158,7 @@ def _both(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
 def _tell(memos: Memos, found: Iterable[tuple[Cube, str]], tokens: int) -> str:
     """Return as many memories as fit, marked, after the audit has them; "" for none. Raises Locked."""
     blocks, told, letters = list[str](), list[Cube](), 0
+    tokens -= tokens_of(fence(""))
     for cube, text in found:
         block = f"{_heading(cube)}\n{_quoted(cut(text.strip(), _EACH))}"
         cost = tokens_of(block)

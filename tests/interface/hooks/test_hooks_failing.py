@@ -17,6 +17,7 @@ from hooks_harness import ASKED, HORSE, PORT, SHIP, Hooks
 
 from memos_cli.cli.hook_guard import EVENTS, event_of
 from memos_cli.interface.hooks import agents
+from memos_cli.interface.mcp.budget import tokens_of
 
 DAMAGED: list[bytes] = [
     b"", b"{", b"null", b"[]", b'"prompt"', b"7", b"{}", b"\xff\xfe{}", b"[" * 100_000, b'{"a":' * 50_000,
@@ -255,7 +256,7 @@ def test_a_session_starts_with_what_is_pinned_and_new(hooks: Hooks) -> None:
         "Ann writes commit messages in English.", "A part of the shop.", SHIP, PORT,
         "A passage of the handbook.",
     ]  # fmt: skip
-    few = hooks.told("start", hooks.starting(), env={"MEMOS_HOOK_TOKENS": "60"})
+    few = hooks.told("start", hooks.starting(), env={"MEMOS_HOOK_TOKENS": "130"})
     assert "Ann writes" in few and PORT not in few
     assert hooks.told("start", hooks.starting(shell.work)) != ""  # what is pinned belongs to no project
 
@@ -337,3 +338,12 @@ def test_an_import_that_takes_its_time_is_started_all_the_same(
     hooks.run("end", hooks.starting(), env={"MEMOS_HOOK_DEADLINE": "0.5"})
     assert hooks.log == [] and not done.exists()
     assert hooks.wait_for_log(1)[0]["outcome"] == "done" and done.exists()
+
+
+@pytest.mark.parametrize("tokens", [1, 100, 150, 300, 1200])
+def test_an_agent_never_gets_more_tokens_than_the_setting_allows(hooks: Hooks, tokens: int) -> None:
+    hooks.shell.keep(*(f"Dock {n} of the harbour has a green gate." for n in range(30)))
+    told = hooks.told("prompt", hooks.asking("Which gate has dock 7 of the harbour?"),
+                      env={"MEMOS_HOOK_TOKENS": str(tokens)})  # fmt: skip
+    assert tokens_of(told) <= tokens
+    assert told or tokens < 150

@@ -201,6 +201,11 @@ def test_status_shows_the_last_call(shell: Shell) -> None:
     rows = {row["agent"]: row["last_call"] for row in shell("hook", "status", "--json").records}
     assert rows["codex"]["event"] == "start" and rows["codex"]["outcome"] == "failed"
     assert rows["claude"] == {} and "no vault" in rows["codex"]["reason"]
+    late = {"MEMOS_HOOK_DEADLINE": "0.2"}
+    with shell.start("hook", "prompt", "--agent", "gemini", env=late) as process:
+        assert process.wait(timeout=60) == 0
+    row = shell("hook", "status", "gemini", "--json").record["last_call"]
+    assert row == {} or (row["outcome"], row["characters"]) == ("late", 0)
     assert "start" in shell("hook", "status", "codex").out
 
 
