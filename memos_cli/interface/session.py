@@ -244,8 +244,8 @@ class Session:
         return self._open_engine(vocabulary_only=True) if self.server is None else nullcontext(self.engine)
 
     def count_quoted(self, cubes: Sequence[Cube]) -> list[int]:
-        """Return the tokens that ``cubes`` have as quoted text: by the server of this machine that answers,
-        if it counts exactly and runs; else estimated. Other machines are not asked."""
+        """Return the tokens that ``cubes`` have as quoted text, as the server of this machine that answers
+        counts them; estimated if there is none, or if it does not run. Other machines are not asked."""
         from memos_cli.operation.ask.prompt_layout import estimated_costs, memory_text
 
         if self._counts and self.server is not None and self.server.is_local:

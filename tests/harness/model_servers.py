@@ -7,6 +7,7 @@ import importlib.util
 import json
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -187,9 +188,11 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(kind: str) -> Iterator[ModelServer]:
-    """Run the small server as one of its kinds."""
+def serve(kind: str, tls: ssl.SSLContext | None = None) -> Iterator[ModelServer]:
+    """Run the small server as one of its kinds, with encryption if ``tls`` is given."""
     server: Any = _Server(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.fake = ModelServer(kind, port=server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
