@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -443,3 +444,11 @@ def test_a_reader_of_a_vault_chats_without_storing(desk: Desk, harbour: list[str
                 chat.save()
             with pytest.raises(Refused):
                 chat.remember("The boat is blue.")
+
+
+def test_a_vault_is_closed_while_the_model_reads_ahead(desk: Desk, harbour: list[str]) -> None:
+    for _ in range(3):
+        with desk.open() as memos:
+            chat = memos.chat(filter=ALL, options=desk.manner)
+            chat.ask(" ".join(ASKED) * 4)
+        assert not any(thread.name.startswith("_ReadAhead") for thread in threading.enumerate())
