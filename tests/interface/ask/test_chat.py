@@ -451,4 +451,15 @@ def test_a_vault_is_closed_while_the_model_reads_ahead(desk: Desk, harbour: list
         with desk.open() as memos:
             chat = memos.chat(filter=ALL, options=desk.manner)
             chat.ask(" ".join(ASKED) * 4)
-        assert not any(thread.name.startswith("_ReadAhead") for thread in threading.enumerate())
+        assert not any(thread.name.startswith("ReadAhead") for thread in threading.enumerate())
+
+
+def test_an_ended_answer_is_forgotten_with_its_memory(desk: Desk, harbour: list[str]) -> None:
+    def end(text: str) -> None:
+        raise SystemExit(143)
+
+    with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
+        with pytest.raises(SystemExit):
+            chat.ask("Who lights the harbour lantern?", on_text=end)
+        memos.forget(harbour[:1], dry_run=False)
+        assert all("lit by the keeper" not in cube.text for cube in memos.cubes(filter=ALL))
