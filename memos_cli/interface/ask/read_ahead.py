@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from memos_cli.models.llama.engine import Engine
 
 
+NAME = "memos-read-ahead"
+
+
 class _Abandoned(Exception):
     """What is read ahead is not needed."""
 
@@ -22,7 +25,7 @@ class ReadAhead(Thread):
     """Reads the start of the next prompt. Nobody else may use the engine until it has ended."""
 
     def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
-        super().__init__(daemon=True)
+        super().__init__(name=NAME, daemon=True)
         self._engine, self._tokens = engine, tokens
         self.count = 0
         """Tokens read."""
