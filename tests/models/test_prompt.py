@@ -10,7 +10,7 @@ from prompt_harness import CHATML, Letters, text_of
 
 from memos_cli.models.llama.chat_template import PLAIN
 from memos_cli.models.llama.engine import Engine
-from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
 from memos_cli.models.model_files import resolve_reader
 
 NO_SYSTEM = (
@@ -202,3 +202,58 @@ def test_a_real_model_reads_control_tokens_in_a_memory_as_text(vocabulary: Engin
 
     assert count(prompt.prefix + prompt.question) == count(calm.prefix + calm.question) == 5
     assert attack.encode() in b"".join(map(vocabulary.piece, prompt.prefix))
+
+
+# --- dialogues -----------------------------------------------------------------------------------
+
+LAST_HAS_INSTRUCTIONS = (  # as in some templates of Mistral: the instructions move to the last question
+    "{% set s = messages[0].content if messages[0].role == 'system' else '' %}"
+    "{% for m in messages if m.role != 'system' %}{% if m.role == 'user' %}[INST] "
+    "{{ (s + '\n\n' if loop.last and s else '') + m.content }} [/INST]"
+    "{% else %} {{ m.content }}</s>{% endif %}{% endfor %}"
+)
+THINKS = (  # as in templates of reasoning models: the answer begins with an open thought, which history lacks
+    CHATML.replace("<|start|>assistant\n{% endif %}", "<|start|>assistant\n<think>\n{% endif %}")
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        (CHATML, USUAL + "At 5.<|end|>\n<|start|>user\nOld.\n\nAnd then?<|end|>\n" + ANSWER),
+        (NO_SYSTEM, NO_ROLE + "At 5.<|end|>\n<|start|>user\nOld.\n\nAnd then?<|end|>\n" + ANSWER),
+        (
+            "",
+            "System: Be brief.\n\nUser: The port is 5433.\n\nWhich port?\n\nAssistant:At 5.\n\n"
+            "User: Old.\n\nAnd then?\n\nAssistant:",
+        ),
+        (
+            LAST_HAS_INSTRUCTIONS,
+            "[INST] Be brief.\n\nThe port is 5433.\n\nWhich port? [/INST]At 5.</s>"
+            "[INST] Old.\n\nAnd then? [/INST]",
+        ),
+        (
+            THINKS,
+            f"{USUAL}<think>\nAt 5.<|end|>\n<|start|>user\nOld.\n\nAnd then?<|end|>\n{ANSWER}<think>\n",
+        ),
+    ],
+)
+def test_a_dialogue_goes_on_where_the_answer_ended(template: str, text: str) -> None:
+    engine = Letters(template)
+    frame = frame_of(engine, is_dialogue=True)
+    first = whole_prompt_of(engine)
+    before = [*first.prefix, *first.question, *engine.tokenize("At 5.")]
+    prompt = extend_prompt(engine, frame, before, memories=["Old.\n\n"], question="And then?")
+    assert text_of([*prompt.prefix, *prompt.question]) == text
+    assert prompt.prefix[: len(before)] == tuple(before)
+    assert prompt.note == ""
+
+
+def test_a_template_that_fails_on_an_answer_is_not_mixed_with_another() -> None:
+    engine = Letters(
+        "{% if messages | length > 2 %}{{ raise_exception('one question') }}{% endif %}" + CHATML
+    )
+    frame = frame_of(engine, is_dialogue=True)
+    assert "one question" in frame.note
+    assert "<|im_start|>" in frame.before[0] + frame.between + frame.after
+    assert not frame_of(engine).note

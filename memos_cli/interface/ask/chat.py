@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from threading import Thread
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import STATES, Draft, Filter, MemoryCall, new_ulids
+from memos_cli.cube import STATES, Draft, Filter, new_ulids
 from memos_cli.errors import MemosError, UsageError
-from memos_cli.files import uninterrupted
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
 from memos_cli.interface.ask.chat_turns import store_turns, turn_draft
+from memos_cli.interface.ask.read_ahead import ReadAhead
 from memos_cli.interface.ask.request import Request, read_request
 from memos_cli.interface.ingest.saving import save
 from memos_cli.interface.lifecycle.editing import forget
 from memos_cli.interface.results import Answer
 from memos_cli.interface.selection import pinned, promptable, select, view
 from memos_cli.operation.ask.conversation import Conversation, Turn
-from memos_cli.operation.ask.grounding import used
+from memos_cli.operation.ask.grounding import cited_labels, used
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
@@ -69,37 +67,6 @@ class _Waiting:
     made_from: tuple[int, ...] = ()
 
 
-class _Abandoned(Exception):
-    """What is read ahead is not needed."""
-
-
-class _ReadAhead(Thread):
-    """Reads the start of the next prompt. Nobody else may use the engine until it has ended."""
-
-    def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
-        super().__init__(daemon=True)
-        self._engine, self._tokens = engine, tokens
-        self.count = 0
-        """Tokens read."""
-        self._is_abandoned = False
-        self.start()
-
-    def run(self) -> None:
-        with suppress(MemosError, _Abandoned):  # the next turn reads it then
-            self._engine.read(self._tokens, self._add)
-
-    def _add(self, tokens: int) -> None:
-        self.count += tokens
-        if self._is_abandoned:
-            raise _Abandoned
-
-    def abandon(self) -> None:
-        """End it after the batch that is being read, whatever interrupts this."""
-        self._is_abandoned = True
-        with uninterrupted():
-            self.join()
-
-
 @dataclass(slots=True)
 class Chat:
     """One user's conversation with a vault. Close it before the vault. Not thread-safe."""
@@ -118,7 +85,7 @@ class Chat:
     _count: int = 0
     """Turns so far, also those that are forgotten."""
     _begun: int = 0
-    _ahead: _ReadAhead | None = None
+    _ahead: ReadAhead | None = None
 
     def __post_init__(self) -> None:
         self.session.before_close.append(self._stop_reading_ahead)
@@ -145,7 +112,7 @@ class Chat:
         """
         session, begin, asked = self.session, time.perf_counter(), self.session.now()
         session.identify_again()
-        ahead = self.wait()
+        ahead = self.wait(is_stopped)
         shown: list[str] = []
 
         def show(text: str) -> None:
@@ -158,11 +125,16 @@ class Chat:
                 request, folded, quotes = self._request(question, is_stopped)
                 answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
         except BaseException:
-            if shown:  # ended in the middle of an answer: it is what was shown
-                self._keep(Turn(question, "".join(shown).strip(), MemoryCall(question, "recall")), asked, "")
+            if text := "".join(shown).strip():  # ended in the middle of an answer: it is what was shown
+                self._keep(Turn(question, text, request.call, (), self._used(text, request)), asked, "")
             raise
+        if answer.mode == "quote":
+            made_from = frozenset(quote.cube.n for quote in answer.quotes)
+        else:
+            answer = self._with_earlier_sources(answer) if answer.tokens else answer
+            made_from = frozenset(item.hit.cube.n for item in answer.plan.chosen if item.found)
         before = request.follows.texts[:1] if request.follows else ()
-        searched, made_from = " ".join([*before, question]), self._made_from(answer)
+        searched = " ".join([*before, question])
         turn = Turn(question, answer.answer, request.call, answer.plan.chosen, made_from, searched)
         self.last = answer
         notes = self._keep(turn, asked, answer.model)
@@ -188,13 +160,23 @@ class Chat:
         folded = chat.fold(engine, question, engine.context - length - memory, options.system)
         return replace(in_prompt, own=self._own()), folded, False
 
-    def _made_from(self, answer: Answer) -> frozenset[int]:
-        """Return the memories that an answer was made from, by row number: also those of earlier turns."""
-        if answer.mode == "quote":
-            return frozenset(quote.cube.n for quote in answer.quotes)
-        earlier = self._conversation.read.items()
-        used_before = {n for n, cube in earlier if used(answer.answer, cube.text)}
-        return frozenset(used_before | {item.hit.cube.n for item in answer.plan.chosen if item.found})
+    def _with_earlier_sources(self, answer: Answer) -> Answer:
+        """Return a written answer with the memories of earlier turns that it cites or uses among its own."""
+        cited, chosen = cited_labels(answer.answer), answer.plan.chosen
+        known = {item.hit.cube.n for item in chosen}
+        more = tuple(
+            replace(item, tokens=0, found=True)
+            for n, item in self._conversation.memories.items()
+            if n not in known and (item.label in cited or used(answer.answer, item.hit.cube.text))
+        )
+        order = (*answer.order, *(item.label for item in more))
+        return replace(answer, plan=replace(answer.plan, chosen=(*chosen, *more)), order=order)
+
+    def _used(self, text: str, request: Request) -> frozenset[int]:
+        """Return the memories that a text was made from, as far as their words are in it, by row number."""
+        found = [hit.cube for result in request.found.values() for hit in result.hits]
+        found += [item.hit.cube for item in self._conversation.memories.values()]
+        return frozenset(cube.n for cube in found if used(text, cube.text))
 
     def _own(self) -> frozenset[int]:
         """The stored turns that are in the prompt, by row number."""
@@ -207,7 +189,7 @@ class Chat:
         It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
         """
         session, chat = self.session, self._conversation
-        read = chat.read
+        read = {n: item.hit.cube for n, item in chat.memories.items()}
         if not read and not any(turn.ids for turn in chat.turns):
             return
         db, ids = session.vault.connection, [id for turn in chat.turns for id in turn.ids]
@@ -231,14 +213,16 @@ class Chat:
         whole = len(prompt.prefix) - len(prompt.prefix) % engine.batch
         if engine.unfit or whole <= engine.held(prompt.prefix[: whole + 1]):
             return
-        self._ahead = _ReadAhead(engine, prompt.prefix[:whole])
+        self._ahead = ReadAhead(engine, prompt.prefix[:whole])
 
-    def wait(self) -> int:
+    def wait(self, is_stopped: Callable[[], bool] = _never) -> int:
         """Wait until the model has read the last answer; return how many tokens it has read for that."""
         if self._ahead is None:
             return 0
-        self._ahead.join()
-        count, self._ahead = self._ahead.count, None
+        while self._ahead.is_alive() and not is_stopped():
+            self._ahead.join(0.1)
+        count = self._ahead.count
+        self._stop_reading_ahead()
         return count
 
     def _stop_reading_ahead(self) -> None:

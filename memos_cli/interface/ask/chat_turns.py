@@ -18,10 +18,6 @@ from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.ask.question_parser import read_question
-from memos_cli.interface.ingest.ingest import finish
-from memos_cli.interface.ingest.ingestion import Ingestion
-from memos_cli.interface.options import IngestOptions
-from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.operation.search.ranking import side_of
 
 if TYPE_CHECKING:
@@ -70,6 +66,10 @@ def store_turns(
     ``made_from`` are the memories that each was made from, by row number. Secrets are treated as in an
     ingest. Raises UsageError for a secret if they are refused, and MemosError if the vault cannot be written.
     """
+    from memos_cli.interface.ingest.ingest import finish  # plans need none of this
+    from memos_cli.interface.ingest.ingestion import Ingestion
+    from memos_cli.interface.options import IngestOptions
+
     policy = session.settings.ingest_secrets
     drafts = [_guarded(each, policy) for each in turns]
     job = Ingestion(
@@ -88,6 +88,8 @@ def store_turns(
 
 
 def _guarded(draft: Draft, policy: str) -> Draft:
+
+    from memos_cli.interface.redaction.redaction import cover, guard
 
     text, level = guard(draft.text, policy)
     return replace(

@@ -90,6 +90,7 @@ def generate(
     rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
     read = [memory_text(item.hit.cube) for item in plan.chosen]
     if chat := request.conversation:
+        read += [memory_text(item.hit.cube) for item in chat.memories.values()]
         read += [said for turn in chat.turns for said in (turn.question, turn.answer)]
     cited = cited_labels(text) if cites(engine) else set[int]()
     used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]

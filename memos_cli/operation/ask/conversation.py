@@ -50,9 +50,9 @@ class Conversation:
     """The number of each memory in prompts and answers, by row number; it stays when turns are folded."""
 
     @property
-    def read(self) -> dict[int, Cube]:
+    def memories(self) -> dict[int, Injection]:
         """The memories that were chosen for the turns, by row number."""
-        return {item.hit.cube.n: item.hit.cube for turn in self.turns for item in turn.chosen}
+        return {item.hit.cube.n: item for turn in self.turns for item in turn.chosen}
 
     @property
     def shown(self) -> set[int]:

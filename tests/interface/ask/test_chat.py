@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.memories import question_log
 from memos_cli.interface.ask.chat import Chat, ChatTurn, may_save
+from memos_cli.interface.ask.read_ahead import NAME
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions
 
@@ -443,3 +445,45 @@ def test_a_reader_of_a_vault_chats_without_storing(desk: Desk, harbour: list[str
                 chat.save()
             with pytest.raises(Refused):
                 chat.remember("The boat is blue.")
+
+
+def test_a_vault_is_closed_while_the_model_reads_ahead(desk: Desk, harbour: list[str]) -> None:
+    for _ in range(3):
+        with desk.open() as memos:
+            chat = memos.chat(filter=ALL, options=desk.manner)
+            chat.ask(" ".join(ASKED) * 4)
+        assert NAME not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_ended_answer_is_forgotten_with_its_memory(desk: Desk, harbour: list[str]) -> None:
+    def end(text: str) -> None:
+        raise SystemExit(143)
+
+    with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
+        with pytest.raises(SystemExit):
+            chat.ask("Who lights the harbour lantern?", on_text=end)
+        memos.forget(harbour[:1], dry_run=False)
+        assert all("lit by the keeper" not in cube.text for cube in memos.cubes(filter=ALL))
+
+
+def test_a_memory_that_is_not_shared_any_more_leaves_the_prompt_of_the_other(desk: Desk) -> None:
+    swan, _ = desk.keep(HARBOUR[0], HARBOUR[1])
+    with desk.open() as ann, desk.open() as coder:
+        ann.access.grant("vault", "agent:coder", "read")
+        coder.settings = replace(coder.settings, principal="agent:coder")
+        with coder.chat(filter=ALL, options=desk.manner) as chat:
+            assert chat.ask("Who lights the harbour lantern?").answer.answered
+            assert HARBOUR[0] in prompt_text(chat)
+            ann.access.revoke("vault", "agent:coder")
+            assert not chat.ask("Who lights the harbour lantern?").answer.answered
+            assert HARBOUR[0] not in prompt_text(chat)
+        assert {cube.owner for cube in coder.cubes(filter=Filter(types=("dialogue",)))} == {"agent:coder"}
+    assert swan
+
+
+def test_quarantined_memories_are_in_no_prompt(desk: Desk) -> None:
+    desk.keep(HARBOUR[1])
+    desk.keep(HARBOUR[0], quarantine="always")
+    with chatting(desk) as (_, chat):
+        chat.ask("Who raised the harbour wall, and who lights the harbour lantern?")
+        assert HARBOUR[0] not in prompt_text(chat)
