@@ -11,7 +11,7 @@ from memos_cli.errors import MemosError
 from memos_cli.files import uninterrupted
 
 if TYPE_CHECKING:
-    from memos_cli.models.llama.engine import Engine
+    from memos_cli.models.engine import Engine
 
 
 NAME = "memos-read-ahead"
