@@ -240,10 +240,9 @@ THINKS = (  # as in templates of reasoning models: the answer begins with an ope
 )
 def test_a_dialogue_goes_on_where_the_answer_ended(template: str, text: str) -> None:
     engine = Letters(template)
-    frame = frame_of(engine, is_dialogue=True)
     first = whole_prompt_of(engine)
     before = [*first.prefix, *first.question, *engine.tokenize("At 5.")]
-    prompt = extend_prompt(engine, frame, before, memories=["Old.\n\n"], question="And then?")
+    prompt = extend_prompt(engine, first, "At 5.", memories=["Old.\n\n"], question="And then?")
     assert text_of([*prompt.prefix, *prompt.question]) == text
     assert prompt.prefix[: len(before)] == tuple(before)
     assert prompt.note == ""
