@@ -190,11 +190,8 @@ def test_forgetting_takes_the_line_out_of_the_history(notes: Shell) -> None:
 
 
 def test_ctrl_c_at_the_prompt_ends_no_chat(notes: Shell) -> None:
-    answers = [
-        (b"> ", b"When does\x03"),
-        (b"ends the chat.", b"When does the ferry leave?\n"),
-        (b"> ", b"\x04"),
-    ]
+    ask = b"When does the ferry leave?\n"
+    answers = [(b"> ", b"When does\x03"), (b"chat.\r\n", ask), (b"jetty.\r\n", b"/quit\n")]
     assert NOTES[0] in notes.terminal("chat", "--quote", answers=answers, signals=True).out
 
 

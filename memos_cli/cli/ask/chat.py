@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -194,7 +194,8 @@ def _converse(talk: Talk) -> None:
                 output.note("Ctrl-D or /quit ends the chat.")
                 continue
             try:
-                _take(talk, interrupts, line)
+                with nullcontext() if line.startswith("/") else interrupts.answering():
+                    _take(talk, interrupts, line)
             except KeyboardInterrupt:
                 output.text("")
             except Quit:
@@ -221,8 +222,7 @@ def _take(talk: Talk, interrupts: _Interrupts, typed: str) -> None:
         run_command(talk, line)
         return
     write = partial(talk.output.text, end="")
-    with interrupts.answering():
-        turn = talk.chat.ask(line, on_text=write, is_stopped=lambda: interrupts.is_stopped)
+    turn = talk.chat.ask(line, on_text=write, is_stopped=lambda: interrupts.is_stopped)
     talk.output.text("")
     if turn.answer.stopped == "user":
         talk.output.note("(stopped)")
