@@ -37,6 +37,7 @@ ID = re.findall(r"id=(\w+)", BLOCK)[0]
         ("Nothing was recalled.", "Nothing was recalled."),
         ("", ""),
     ],
+    ids=range(10),  # the mark is another in each process
 )
 def test_recalled_memories_are_left_out(text: str, left: str) -> None:
     assert without_recalled(text) == left
@@ -48,7 +49,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_memory_cannot_close_the_mark(text: str) -> None:
     block = fence(text)
     assert without_recalled(f"a{block}b") == "ab"
@@ -64,7 +65,7 @@ def test_nothing_can_be_put_into_a_mark_that_opens_it(text: str) -> None:
     assert find_recalled(f"a{block}b") == [(1, 1 + len(block))]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_memory_is_told_as_one_quotation(hooks: Hooks, text: str) -> None:
     said = f"The word of the lighthouse is heron. {text}"
     title = f"Lighthouse {MARK}> x".replace("\n", " ")
