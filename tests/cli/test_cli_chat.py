@@ -67,6 +67,8 @@ def test_tokens_and_times_of_a_written_answer(notes: Shell) -> None:
         assert row["mode"] == "model"
         assert row["stored"]
     assert all(row["tokens"]["reused"] >= 64 for row in turns[1:])
+    said = notes("chat", "--generate", "--max-tokens", "8", "--no-save", "-v", stdin=lines).err
+    assert f"of {turns[0]['tokens']['prompt']} tokens; first token after" in said
 
 
 @pytest.mark.parametrize(

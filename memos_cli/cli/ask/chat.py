@@ -18,6 +18,7 @@ from memos_cli.cli.ask.chat_commands import COMMANDS, Quit, Talk, run_command
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_requests
 from memos_cli.cli.options import Filters, Model, Yes, opt
+from memos_cli.counts import counted
 from memos_cli.errors import MemosError, UsageError
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ def _print_notes(talk: Talk, turn: ChatTurn) -> None:
     output.notes((*answer.plan.notes, *turn.notes))
     if answer.unsupported:
         output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")
+    if output.verbose and answer.tokens:
+        read, whole = answer.tokens["read"], counted(answer.tokens["prompt"], "token")
+        output.note(f"read {read} of {whole}; first token after {answer.timings['first_token']:.2f} s")
 
 
 # --- on a terminal ---------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ to must have something to do with the new question too, if that has a topic.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memos_cli.infrastructure.storage.fulltext import query_terms
+from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.infrastructure.storage.fulltext import STOP_WORDS, query_terms
 from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.results import SearchResult
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 LITTLE = 2
 """Topics up to which a question may depend on what was said before."""
+_SHORT = 4
+"""Words of a question in a language whose function words are not known, up to which it may depend on more."""
+_WORD = re.compile(r"[^\W_]+")
 NEAR = 0.2
 """Least relevance to the question alone of a memory that only the earlier words lead to."""
 _WEIGHTS = (1.0, 0.7)
@@ -36,6 +41,8 @@ class Follows:
     texts: tuple[str, ...]
     has_topic: bool
     """Whether the question itself has a topic."""
+    is_foreign: bool = False
+    """Whether it is short and has no word that is known to be no topic: others may not be topics either."""
 
 
 def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]:
@@ -43,10 +50,12 @@ def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]
 
     Without a topic of its own, it has the topics of the question before it, and its time unless it names one.
     """
-    if len(call.topics) > LITTLE:
+    words = _WORD.findall(call.question.casefold())
+    is_foreign = len(words) <= _SHORT and not STOP_WORDS.intersection(words)
+    if len(call.topics) > LITTLE and not is_foreign:
         return call, None
     texts = tuple(text[-_REMEMBERED:] for text in (last.searched, last.answer) if text.strip())
-    follows = Follows(texts, bool(call.topics))
+    follows = Follows(texts, bool(call.topics), is_foreign)
     if call.topics or not last.call.topics:
         return call, follows
     if not call.when:
@@ -67,11 +76,14 @@ def retrieve_after(
     # Words of a question without a topic lead anywhere.
     best = {hit.cube.n: hit for hit in alone.hits} if follows.has_topic else {}
     near = {n for n, hit in best.items() if hit.relevance >= NEAR}
+    answers = (hit for hit in best.values() if not (hit.cube.source or "").startswith(CHAT))
+    is_lost = follows.is_foreign and all(hit.relevance < session.settings.query_relevance for hit in answers)
+    must_share = follows.has_topic and not is_lost
     topics = _terms(*call.topics)
     for text, weight in zip(follows.texts, _WEIGHTS, strict=False):
         for hit in retrieve(session, f"{text} {sought}", call, filter=filter, k=k, aside=call.when).hits:
             n = hit.cube.n
-            if follows.has_topic and n not in near and not topics & _terms(hit.cube.text):
+            if must_share and n not in near and not topics & _terms(hit.cube.text):
                 continue
             if n not in best or hit.relevance > best[n].relevance:
                 known = best[n].score if n in best else 0.0

@@ -23,6 +23,7 @@ from memos_cli.interface.options import AnswerOptions, IngestOptions
 
 ALL = Filter()
 QUOTE = AnswerOptions(answer="quote")
+DENTIST = "Der Termin beim Zahnarzt Kohl ist am 3. Mai."
 ASKED = (
     "Who lights the harbour lantern?",
     "and when?",
@@ -185,12 +186,18 @@ def test_another_model_reads_the_conversation(desk: Desk, harbour: list[str], tm
         ("With which stone was the harbour wall raised?", "After what?", HARBOUR[1]),
         ("Which way is the kitchen clock wrong?", "How many minutes?", KITCHEN),
         ("港口的灯由谁点亮?", "什么时候?", "港口的灯在黄昏由守灯人点亮。"),
+        (
+            "Wann ist der Termin beim Zahnarzt?",
+            "und bei wem?",
+            "Der Termin beim Zahnarzt Kohl ist am 3. Mai.",
+        ),
     ],
 )
 def test_a_follow_up_is_searched_with_what_it_follows(
     desk: Desk, first: str, second: str, found: str
 ) -> None:
     desk.keep(KITCHEN, *HARBOUR, *ORCHARD, "港口的灯在黄昏由守灯人点亮。")
+    desk.keep(DENTIST)
     with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
         assert chat.ask(first).answer.answered
         turn = chat.ask(second)
