@@ -18,7 +18,7 @@ from tiny_models import write_model
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.ask import planning
+from memos_cli.interface.ask import follow_up
 from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.results import SearchResult
@@ -326,13 +326,13 @@ def test_a_question_is_searched_for_once(
     with Vault.open(memos.vault, timeout=5.0) as vault:
         teach(vault, 1, 2)  # with an adapter, it is the plan that decides who answers
     searched = []
-    retrieve = planning.retrieve
+    retrieve = follow_up.retrieve
 
     def count(session: Session, query: str, *more: Any, **options: Any) -> SearchResult:
         searched.append(query)
         return retrieve(session, query, *more, **options)
 
-    monkeypatch.setattr(planning, "retrieve", count)
+    monkeypatch.setattr(follow_up, "retrieve", count)
     done = memos("query", "When are backups made?", *options, env={"MEMOS_READER": str(model)})
     assert "Backups are made" in done.out
     assert len(searched) == 1

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan
-from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.llama.prompt import Prompt, build_prompt, frame_of
 from memos_cli.operation.ask.prompt_layout import make_prompt
 
 CHATML = (
@@ -41,8 +41,11 @@ class Letters:
     def count(self, text: str) -> int:
         return len(text)
 
-    def build_prompt(self, *, system: str, memories: Sequence[str], question: str) -> Prompt:
-        return build_prompt(self, system=system, memories=memories, question=question)
+    def build_prompt(
+        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
+    ) -> Prompt:
+        frame = frame_of(self, is_dialogue=is_dialogue)
+        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
 
 
 def text_of(tokens: list[int]) -> str:

@@ -270,8 +270,11 @@ def _time_commands(
     options = ("--generate", "--max-tokens", "1", "--json")
     command = [sys.executable, "-m", "memos_cli", "query", question, *options]
     variables = {
-        "MEMOS_" + f.metadata["key"].upper().replace(".", "_"): str(getattr(memos.settings, f.name))
+        "MEMOS_" + f.metadata["key"].upper().replace(".", "_"): ",".join(value)
+        if isinstance(value, tuple)
+        else str(value)
         for f in fields(Settings)
+        if (value := getattr(memos.settings, f.name)) != f.default
     }
     arms = {"text": [*command, "--text"], "state": command}
     first: dict[str, list[float]] = {name: [] for name in arms}
