@@ -1,4 +1,4 @@
-"""Numbers with their nouns, as messages show them."""
+"""Numbers with their nouns, and sizes, as messages show them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,14 @@ def counted(number: int, one: str, many: str = "") -> str:
     """
     regular = re.sub(r"(?<![aeiou])y$", "ie", one) + "s"
     return f"{number:,} {one if number == 1 else many or regular}"
+
+
+def sized(size: int) -> str:
+    """Return a size in bytes as people read it: "900 bytes", "3 kB", "98 MB", "1.2 GB"."""
+    if size < 1000:
+        return counted(size, "byte")
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= factor:
+            number = size / factor
+            return f"{number:.1f} {unit}" if number < 10 else f"{number:,.0f} {unit}"
+    return f"{size / 1000:.0f} kB"

@@ -15,6 +15,8 @@ CROPPED = ("text", "older text", "newer text")
 """Columns that may be cut at the end."""
 PLACES = ("from",)
 """Columns that may be cut at the start: the end names the file."""
+TYPED = ("import with",)
+"""Columns of commands. They are never wrapped, so that they can be copied."""
 GAP = 2
 LEAST = {**dict.fromkeys(CROPPED, 30), **dict.fromkeys(PLACES, 16)}
 """Least width of such a column, in terminal cells. Any other column wraps at WRAPPED."""
@@ -52,6 +54,8 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _least(header: str, cells: Sequence[str], width: int) -> int:
     """Return the least width of a column, in terminal cells: ``width`` if it cannot be cropped or wrapped."""
+    if header in TYPED:
+        return width
     if header in LEAST:
         return min(width, LEAST[header])
     return min(width, WRAPPED) if any(" " in cell for cell in cells) else width
@@ -63,7 +67,7 @@ def _stack(headers: Sequence[str], row: Sequence[str], console: Console) -> Iter
     below = []
     for header, cell in zip(headers, row, strict=True):
         least = min(cell_len(cell), LEAST.get(header, WRAPPED))
-        if header in CROPPED or (header not in LEAST and least < cell_len(cell) and " " in cell):
+        if header in (*CROPPED, *TYPED) or (header not in LEAST and least < cell_len(cell) and " " in cell):
             below.append((header, cell))
             continue
         if not cell:
@@ -76,6 +80,9 @@ def _stack(headers: Sequence[str], row: Sequence[str], console: Console) -> Iter
     if line.strip():
         yield Text(line, style="bold" if is_first else "")
     for header, cell in below:
+        if header in TYPED:
+            yield Text(" " * GAP + cell)
+            continue
         for part in Text(_crop(header, cell, width - GAP)).wrap(console, width - GAP):
             yield Text(" " * GAP) + part
 

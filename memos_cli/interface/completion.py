@@ -103,12 +103,12 @@ _IN_VAULT: Mapping[str, Callable[[Connection, str], Found]] = {"ID": _ids, "TAG"
 
 
 def _models(kind: str) -> Found:
-    from memos_cli.interface.doctor.report import megabytes
+    from memos_cli.counts import sized
     from memos_cli.models.model_files import find_models
 
     for model in find_models():
         if model.kind == kind:
-            yield model.name, f"{megabytes(model.size)}, {model.source}"
+            yield model.name, f"{sized(model.size)}, {model.source}"
 
 
 def _embedders() -> Found:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import memos_cli
-from memos_cli.counts import counted
+from memos_cli.counts import counted, sized
 
 NOUNS = (
     "memor|version|source|link|grant|adapter|state|vector|date|hit|token|row|record|file|note|day|snapshot"
@@ -32,6 +32,23 @@ NOUNS = (
 )
 def test_a_noun_follows_its_number(number: int, noun: tuple[str, ...], said: str) -> None:
     assert counted(number, *noun) == said
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1 kB"),
+        (40_960, "41 kB"),
+        (3_100_000, "3.1 MB"),
+        (98_000_000, "98 MB"),
+        (4_680_000_000, "4.7 GB"),
+    ],
+)
+def test_a_size_is_never_rounded_to_nothing(size: int, said: str) -> None:
+    assert sized(size) == said
 
 
 def test_no_message_forms_a_plural_by_itself() -> None:

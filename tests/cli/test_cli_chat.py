@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli_harness import Shell, apart, tiny_reader, with_models
+from model_servers import ANSWER, serve
 from tiny_models import write_model
 
 NOTES = ("The ferry to Larkspur leaves at 7:10 from the second jetty.", "The harbour wall is of granite.")
@@ -69,6 +70,24 @@ def test_tokens_and_times_of_a_written_answer(notes: Shell) -> None:
     assert all(row["tokens"]["reused"] >= 64 for row in turns[1:])
     said = notes("chat", "--generate", "--max-tokens", "8", "--no-save", "-v", stdin=lines).err
     assert f"of {turns[0]['tokens']['prompt']} tokens; first token after" in said
+
+
+@pytest.mark.parametrize("kind", ["ollama", "openai"])
+def test_a_server_answers(notes: Shell, kind: str) -> None:
+    pytest.importorskip("httpx2")
+    lines = b"When does the ferry to Larkspur leave?\n/model\n"
+    with serve(kind) as server:
+        from_start = notes("chat", "--model", server.url, "--generate", "--no-save", stdin=lines).lines
+        changed = f"/model {server.url}\n".encode() + lines
+        later = notes("chat", "--quote", "--no-save", stdin=changed).lines
+        ask = [(b"> ", b"When does the ferry leave?\n"), (b"5433.", b"/quit\n")]
+        shown = notes.terminal("chat", "--model", server.url, "--generate", answers=ask).out
+    assert from_start == ["".join(ANSWER), from_start[1]]
+    assert later == [from_start[1], NOTES[0], from_start[1]]
+    assert f"{from_start[1]} answers." in shown
+    stopped = notes("chat", "--model", server.url, stdin=lines, code=15)
+    assert "no server answers" in stopped.err
+    assert stopped.out == ""
 
 
 @pytest.mark.parametrize(

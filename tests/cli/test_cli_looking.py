@@ -122,7 +122,7 @@ def test_adapters_are_listed_beside_memories_and_alone(memos: Shell) -> None:
     assert [row[0] for row in memos("list").rows] == [made.id, two, one]
     (row,) = memos("list", "--payload", "parametric").rows
     assert [row[0], *row[2:]] == [
-        made.id, "adapter", "Numbers: 2 memories, 0.0 MB, 0 hits, used", "tiny",
+        made.id, "adapter", f"Numbers: 2 memories, {made.size} bytes, 0 hits, used", "tiny",
     ]  # fmt: skip
     assert memos.ids("--payload", "plaintext") == {one, two}
     assert memos.ids("--payload", "activation") == set()
@@ -161,7 +161,9 @@ def test_show_prints_the_report_card_of_an_adapter(memos: Shell) -> None:
         f"document  {id} version 1",
     ):
         assert line in lines
-    assert f"adapter   {made.id}  Numbers: 1 memory, 0.0 MB, 0 hits, used" in memos("show", id).lines
+    assert (
+        f"adapter   {made.id}  Numbers: 1 memory, {made.size} bytes, 0 hits, used" in memos("show", id).lines
+    )
 
 
 def test_show_tells_why_an_adapter_is_not_used(memos: Shell) -> None:

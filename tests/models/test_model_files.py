@@ -246,7 +246,7 @@ def test_a_reader_is_named_by_path_or_by_any_part_of_a_listed_name(home: Path) -
     assert model_files.resolve_reader("Qwen3-4B-Q4.gguf").path == one
     with pytest.raises(ModelUnfit, match="2 models: Qwen3-4B-Q4, Qwen3-8B-Q4"):
         model_files.resolve_reader("qwen3")
-    with pytest.raises(ModelUnfit, match="no reader named mistral") as caught:
+    with pytest.raises(ModelUnfit, match="no language model named mistral") as caught:
         model_files.resolve_reader("mistral")
     assert "memos models" in caught.value.hint
 

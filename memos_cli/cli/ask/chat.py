@@ -76,7 +76,7 @@ def chat(
         options = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, answer=way)
         filter, problem = filters.read(memos), "" if no_save else may_save(memos)
         if model or generate:
-            memos.reader  # noqa: B018 (a model that is missing is reported before the first question)
+            memos.model_name  # noqa: B018 (a model that is missing is reported before the first question)
         if problem:
             output.note(f"note: this chat is not stored: {problem}")
         with memos.chat(filter=filter, options=options, saves=not (no_save or problem)) as chat:
@@ -237,15 +237,16 @@ def _who_answers(talk: Talk) -> str:
     """Return how this chat answers, in a sentence."""
     from memos_cli.operation.ask.prompt_layout import CITES_FROM
 
-    wanted = talk.chat.options.answer or talk.memos.settings.query_answer
-    try:
-        name = talk.memos.reader.name
-    except MemosError as error:
-        if wanted == "model":
-            raise
-        return f"Answers quote your memories ({error})."
+    memos = talk.memos
+    wanted = talk.chat.options.answer or memos.settings.query_answer
     if wanted == "quote":
         return "Answers quote your memories."
-    if wanted == "auto" and talk.memos.reader.parameters < CITES_FROM:
+    try:
+        name, parameters = memos.model_name, memos.parameters
+    except MemosError as error:
+        if wanted == "model" or memos.settings.reader or memos.server:  # no question could be answered
+            raise
+        return f"Answers quote your memories ({error})."
+    if wanted == "auto" and parameters < CITES_FROM:
         return f"Answers quote your memories; with --generate, {name} writes them."
     return f"{name} answers."

@@ -102,7 +102,7 @@ def _model(talk: Talk, argument: str) -> None:
     """Show the model that answers, or use another: /model NAME."""
     if argument:
         talk.chat.use_model(argument)
-    name = talk.memos.reader.name
+    name = talk.memos.model_name
     talk.output.result({"command": "/model", "model": name}, name)
 
 

@@ -23,7 +23,7 @@ from memos_cli.cli.ingest.options import (
     report_rest,
 )
 from memos_cli.cli.options import DryRun, arg, opt
-from memos_cli.counts import counted
+from memos_cli.counts import counted, sized
 from memos_cli.errors import UsageError, require_known
 
 if TYPE_CHECKING:
@@ -132,8 +132,14 @@ def _discover(state: State, path: Path | None) -> None:
 
     def cells(found: Discovered) -> Sequence[object]:
         first, last = (local_time(time)[:10] for time in (found.first, found.last))
-        size = f"{found.bytes / 1e6:,.1f} MB"
-        return found.program, found.conversations, first, last, size, found.problem or found.command
+        return (
+            found.program,
+            found.conversations,
+            first,
+            last,
+            sized(found.bytes),
+            found.problem or found.command,
+        )
 
     state.output.listing(
         discover(), record, "program, conversations, oldest, newest, size, import with", cells,

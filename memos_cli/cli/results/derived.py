@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cli.results.memories import cube_row, pick, place
-from memos_cli.counts import counted
+from memos_cli.counts import counted, sized
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def state_line(activation: Activation) -> str:
     """Return a saved state in one line."""
     state, stale = activation.state, activation.stale
     return (
-        f"{activation.title}: {counted(len(state.tokens), 'token')}, {state.size / 1e6:.1f} MB, "
+        f"{activation.title}: {counted(len(state.tokens), 'token')}, {sized(state.size)}, "
         f"{counted(activation.hits, 'hit')}, {activation.saved:.1f} s saved"
         + (f", stale: {stale}" if stale else "")
     )
@@ -90,7 +90,7 @@ def state_line(activation: Activation) -> str:
 
 def adapter_line(adapter: Adapter) -> str:
     """Return an adapter in one line."""
-    size = f"{adapter.size / 1e6:.1f} MB" if adapter.blob else "no weights"
+    size = sized(adapter.size) if adapter.blob else "no weights"
     return (
         f"{adapter.title}: {counted(len(adapter.sources), 'memory')}, {size}, "
         f"{counted(adapter.hits, 'hit')}, {_STANDINGS.get(adapter.state, adapter.state)}"

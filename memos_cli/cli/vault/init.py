@@ -18,7 +18,9 @@ _MODELS, _ENCRYPTION = "Models", "Encryption"
 
 def init(
     state: State,
-    reader: Annotated[str, opt("--model -m NAME", "GGUF model that answers questions.", _MODELS)] = "",
+    reader: Annotated[
+        str, opt("--model -m NAME", "A GGUF file, a name of `memos models`, a server, or embedded.", _MODELS)
+    ] = "",
     embedder: Annotated[
         str,
         opt("--embedder NAME", "multilingual-e5-small, a GGUF, or a sentence-transformers folder.", _MODELS),
@@ -33,14 +35,15 @@ def init(
 ) -> None:
     """Create a vault and choose its models.
 
-    Running it again changes nothing. Without its key, nobody can read an encrypted vault, not even you: keep
-    a copy of the key.
+    Run it again with --model or --embedder to change the models; the memories stay as they are. Without its
+    key, nobody can read an encrypted vault, not even you: keep a copy of the key.
 
     \b
     Example:
       memos init
       memos init --encrypt --key-file ~/.config/memos/vault.key
       memos init --vault ~/work-memory --model ~/models/qwen2.5-7b-instruct-q4_k_m.gguf
+      memos init --model embedded
     """
     if (key_file or keyring) and not encrypt:
         raise UsageError("--key-file and --keyring need --encrypt", "memos init --encrypt …")

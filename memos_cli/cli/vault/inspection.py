@@ -11,6 +11,7 @@ import typer
 from memos_cli.cli.context import State
 from memos_cli.cli.options import arg, opt
 from memos_cli.cli.output import excerpt
+from memos_cli.counts import sized
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def models(
         lambda model: {**asdict(model), "path": str(model.path)},
         "name, kind, size, architecture, context, ready, from, path",
         lambda m: (
-            m.name, m.kind, f"{m.size / 1e6:,.0f} MB", m.architecture, m.context_length,
+            m.name, m.kind, sized(m.size), m.architecture, m.context_length,
             "yes" if m.ready else "at first use", m.source, m.path,
         ),
     )  # fmt: skip

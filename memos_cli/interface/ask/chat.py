@@ -17,7 +17,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
-from memos_cli.interface.ask.chat_turns import store_turns, turn_draft
+from memos_cli.interface.ask.chat_turns import asks, store_turns, turn_draft
 from memos_cli.interface.ask.read_ahead import ReadAhead
 from memos_cli.interface.ask.request import Request, read_request
 from memos_cli.interface.ingest.saving import save
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Forgotten
     from memos_cli.interface.session import Session
     from memos_cli.models.engine import Engine
+
+
+_STATED = "stored as a statement, so later questions find it; end a question with ?"
+"""What a user learns whose line got no answer: it may have been no question."""
 
 
 def _never() -> bool:
@@ -141,6 +145,8 @@ class Chat:
         if answer.tokens and turn.answer and not self.options.text_only:
             self._read_ahead(session.engine)
         ids = self.turns[-1].ids
+        if ids and not (answer.answered or asks(question)):
+            notes.append(_STATED)
         return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
 
     def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:

@@ -38,10 +38,10 @@ def no_evidence(cube: Cube, request: Request) -> str:
         return ""
     if cube.role == "assistant":
         return "" if side_of(request.question) == "assistant" else "an answer of a chat, which is no source"
-    return "a question of a chat" if _asks(cube.text) or _repeats(cube.text, request.question) else ""
+    return "a question of a chat" if asks(cube.text) or _repeats(cube.text, request.question) else ""
 
 
-def _asks(text: str) -> bool:
+def asks(text: str) -> bool:
     """Return whether a turn asks, or orders a list or a summary, and tells nothing after that."""
     question = _AFTER_QUESTION.match(text)
     if question is not None:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from memos_cli.counts import counted
+from memos_cli.counts import counted, sized
 from memos_cli.errors import MemosError, ModelUnfit
-from memos_cli.interface.doctor.report import Line, megabytes
+from memos_cli.interface.doctor.report import Line
 from memos_cli.models.llama.llama import cure
 from memos_cli.models.llama.probe import read_probe
 from memos_cli.settings import Settings, cache_folder
@@ -66,21 +66,20 @@ def _flag(name: str) -> str:
 
 
 def check_models(settings: Settings, reader: str, embedder: str | None) -> Iterator[Line]:
-    """Check the reader and the embedder that VAULT.toml names (None: there is no vault yet), and count the
-    others."""
-    yield _check_reader(settings.reader or reader, settings.network_allow)
+    """Check the models that VAULT.toml names (``embedder`` None: no vault yet), and count the others."""
+    yield _check_language_model(settings.reader or reader, settings.network_allow)
     yield _check_embedder(settings.embedder, embedder)
     from memos_cli.models.model_files import find_models
 
     found = find_models()
     size = sum(model.size for model in found)
     yield Line(
-        "models", "ok", f"{counted(len(found), 'GGUF file')} on this machine, {megabytes(size)}",
+        "models", "ok", f"{counted(len(found), 'GGUF file')} on this machine, {sized(size)}",
         "memos models" if found else "", {"count": len(found), "size": size},
     )  # fmt: skip
 
 
-def _check_reader(name: str, allowed: Collection[str]) -> Line:
+def _check_language_model(name: str, allowed: Collection[str]) -> Line:
     from memos_cli.models.model_files import resolve_reader
     from memos_cli.models.remote.address import is_address, parse_address, require_allowed
 
@@ -89,16 +88,16 @@ def _check_reader(name: str, allowed: Collection[str]) -> Line:
             address = parse_address(name)
             require_allowed(address, allowed)
         except MemosError as error:
-            return Line("reader", "warn", f"{error}; `memos query` can only quote", error.hint)
+            return Line("model", "warn", f"{error}; `memos query` can only quote", error.hint)
         where = "this machine" if address.is_local else "another machine"
         about = f"{address}, a model in a server on {where}; it is not asked here"
-        return Line("reader", "ok", about, "", {"address": str(address)})
+        return Line("model", "ok", about, "", {"address": str(address)})
     try:
         model = resolve_reader(name)
     except ModelUnfit as error:
-        return Line("reader", "warn", f"{error}; `memos query` can only quote", error.hint)
+        return Line("model", "warn", f"{error}; `memos query` can only quote", error.hint)
     details = {"name": model.name, "path": str(model.path), "size": model.size}
-    return Line("reader", "ok", f"{model.name}, {megabytes(model.size)}: {model.path}", "", details)
+    return Line("model", "ok", f"{model.name}, {sized(model.size)}: {model.path}", "", details)
 
 
 def _check_embedder(named: str, of_vault: str | None) -> Line:
@@ -118,4 +117,4 @@ def _check_embedder(named: str, of_vault: str | None) -> Line:
     files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
     size = sum(file.stat().st_size for file in files)
     details = {"name": title, "path": str(path), "size": size}
-    return Line("embedder", "ok", f"{title}, {megabytes(size)}: {path}", "", details)
+    return Line("embedder", "ok", f"{title}, {sized(size)}: {path}", "", details)

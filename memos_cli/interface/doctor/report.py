@@ -38,12 +38,3 @@ def run(checks: Mapping[str, Check]) -> Iterator[Line]:
             yield Line(name, "fail", f"{where}{error.strerror or error}")
         except Exception as error:  # noqa: BLE001 (the other checks still help)
             yield Line(name, "fail", f"internal error: {type(error).__name__}: {error}", "report the error")
-
-
-def megabytes(size: int) -> str:
-    """Return a size in bytes as people read it: "3 kB", "98 MB", "1.2 GB"."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
-        if size >= factor:
-            number = size / factor
-            return f"{number:.1f} {unit}" if number < 10 else f"{number:,.0f} {unit}"
-    return f"{size / 1000:.0f} kB"

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from memos_cli.counts import sized
 from memos_cli.errors import Damaged, MemosError, NoVault, Refused, Unwritable, UsageError
 from memos_cli.infrastructure.storage.database import connect_read_only
 from memos_cli.infrastructure.storage.encryption import INSTALL, Cipher
 from memos_cli.infrastructure.storage.schema import APPLICATION_ID, FORMAT, version_of
 from memos_cli.infrastructure.vault.vault_file import Identity, guard, read_identity
 from memos_cli.interface.access.vault_keys import cipher_without_asking
-from memos_cli.interface.doctor.report import Line, megabytes
+from memos_cli.interface.doctor.report import Line
 from memos_cli.settings import Settings, config_file, load_settings, principal_of, vault_folder
 
 _LONGEST = 0.3
@@ -79,7 +80,7 @@ def check_vault(settings: Settings) -> Iterator[Line]:
         "database_size": database.stat().st_size,
     }  # fmt: skip
     kind = "encrypted" if identity.encryption else "not encrypted"
-    much = megabytes(size) if is_all else f"more than {megabytes(size)}"
+    much = sized(size) if is_all else f"more than {sized(size)}"
     yield Line("vault", "ok", f"{folder}: format {identity.format}, {kind}, {much}", "", details)
     if not os.access(folder, os.W_OK) or not os.access(database, os.W_OK):
         yield Line("vault", "warn", f"{folder} is read-only for you", f'ls -ld "{folder}"')
@@ -145,7 +146,7 @@ def check_disk(folder: Path | None) -> Iterator[Line]:
     if not total:  # not a file system for files, such as /proc
         return
     details: dict[str, object] = {"free": free, "folder": str(place)}
-    message = f"{megabytes(free)} free at {place}"
+    message = f"{sized(free)} free at {place}"
     if free < _TOO_LITTLE:
         yield Line("disk", "fail", message, "free some disk space", details)
     elif free < _LITTLE:

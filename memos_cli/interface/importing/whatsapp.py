@@ -222,8 +222,9 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
             possible[order] = days
     most = max(map(len, possible.values()), default=0)
     possible = {order: days for order, days in possible.items() if len(days) == most}
+    again = "import it again with --date-order"
     if not possible:
-        return "", "the dates are not read: they fit no order of day and month"
+        return "", f"the dates are not read: some do not exist or are in the future; {again} dmy or mdy"
     if len(possible) == 1 or possible["dmy"] == possible["mdy"]:
         return next(iter(possible)), ""
     backwards = {order: sum(b < a for a, b in pairwise(days)) for order, days in possible.items()}
@@ -231,7 +232,6 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
         return min(backwards, key=lambda order: backwards[order]), ""
     spans = {order: (max(days) - min(days)).days for order, days in possible.items()}
     likely, other = sorted(spans, key=lambda order: spans[order])
-    again = "import it again with --date-order"
     if len({*numbers}) > 2 and spans[other] > 5 * spans[likely]:
         first = "day" if likely == "dmy" else "month"
         return likely, f"the dates are probably {first} first; if that is wrong, {again} {other}"

@@ -221,7 +221,7 @@ def examine(session: Session, ids: Sequence[str]) -> list[str]:
             continue
         if adapter.fingerprint["model"] != model:
             notes.append(
-                f"{adapter.title!r} is for {adapter.model}, which is not the reader here: its memories are "
+                f"{adapter.title!r} is for {adapter.model}, which is not the model here: its memories are "
                 f"used as text. With that model: memos gate {adapter.id}"
             )
             continue

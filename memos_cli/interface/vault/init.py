@@ -32,7 +32,7 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
         chosen = _shown(session.settings.reader or chosen_reader)
     except ModelUnfit as error:
         chosen = ""
-        notes.append(f"no reader, so `memos query` only quotes: {error}; {error.hint}")
+        notes.append(f"no language model, so `memos query` only quotes: {error}; {error.hint}")
     chosen_embedder, meaning = _choose_embedder(session, vault, embedder, notes)
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
         session.access.require_owner("choose the models of the vault")

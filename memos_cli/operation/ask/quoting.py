@@ -53,8 +53,7 @@ def choose_quotes(
     quotes: list[Quote] = []
     spent = 0
     for score, item, sentence in scored:
-        is_reply = "reply" in item.hit.why and all(_QUESTION_END.search(quote.text) for quote in quotes)
-        if quotes and score < _FAINT * quotes[0].score and not is_reply:
+        if quotes and score < _FAINT * quotes[0].score and not _is_reply(item, quotes):
             continue
         text = item.hit.cube.text[sentence.start : sentence.end]
         if quotes and (_is_unsure(item, quotes) or any(_is_in(text, other.text) for other in quotes)):
@@ -100,6 +99,12 @@ def _candidates(chosen: Sequence[Injection]) -> Iterator[tuple[float, Injection,
             asks = bool(_QUESTION_END.search(text, each.start, each.end))
             score = (1 - _OF_MEMORY) * each.score + _OF_MEMORY * item.hit.score - _ASKS * asks
             yield round(score, 4), item, each
+
+
+def _is_reply(item: Injection, quotes: Sequence[Quote]) -> bool:
+    """Return whether a memory replies to the questions that are quoted beside its own sentences."""
+    others = [quote.text for quote in quotes if quote.label != item.label]
+    return "reply" in item.hit.why and bool(others) and all(map(_QUESTION_END.search, others))
 
 
 def _is_unsure(item: Injection, quotes: Sequence[Quote]) -> bool:

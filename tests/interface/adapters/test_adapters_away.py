@@ -110,7 +110,7 @@ def test_what_it_says_of_its_own_examination_is_believed_by_nobody(learned: Teac
 def test_with_another_model_the_text_serves(learned: Teacher, eve: Teacher) -> None:
     export(learned)
     came = take(eve, learned, env=LENIENT)
-    assert any("is not the reader here" in note for note in came["notes"]), came
+    assert any("is not the model here" in note for note in came["notes"]), came
     plan = eve.plan()
     assert plan["adapters"] == []
     assert [each["form"] for each in plan["chosen"]] == ["text"]

@@ -245,9 +245,26 @@ def test_a_chat_is_stored_as_dialogue(desk: Desk, harbour: list[str]) -> None:
 
 def test_a_statement_of_one_chat_is_known_in_the_next(desk: Desk) -> None:
     with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
-        chat.ask("My dog Rex is afraid of thunder.")
+        assert "stored as a statement" in " ".join(chat.ask("My dog Rex is afraid of thunder.").notes)
     with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE) as chat:
         assert "Rex is afraid of thunder" in chat.ask("What is my dog Rex afraid of?").answer.answer
+
+
+@pytest.mark.parametrize(
+    ("line", "saves"),
+    [
+        ("Who feeds the owl?", True),
+        ("Who lights the harbour lantern?", True),
+        ("Summarize what I know of owls", True),
+        ("The owl eats at dusk.", False),
+    ],
+)
+def test_only_a_stored_line_that_asks_nothing_is_called_a_statement(
+    desk: Desk, line: str, saves: bool
+) -> None:
+    desk.keep(HARBOUR[0])
+    with desk.open() as memos, memos.chat(filter=ALL, options=QUOTE, saves=saves) as chat:
+        assert chat.ask(line).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -483,6 +483,11 @@ def test_discover_lists_and_imports_nothing(memos: Shell, tmp_path: Path) -> Non
     assert all(each["bytes"] > 0 and each["first"] and each["last"] and not each["problem"] for each in found)
     assert found[-1]["last"] == "2025-11-24T16:00:00Z"
     assert found[0]["command"] == f"memos import '{home}/.claude/projects'"
+    for columns in ("60", "100", "300"):
+        env |= {"COLUMNS": columns, "NO_COLOR": "1", "TERM": "dumb"}
+        shown = memos.terminal("import", "--discover", env=env).out
+        assert all(each["command"] in shown for each in found), "a command can be copied"
+    assert " 0." not in memos("import", "--discover", env=env).out, "small files have a size, too"
     assert memos.ids() == set()
     assert "--discover" in memos("import", code=2).err
     memos("import", "--discover", home, code=2)

@@ -81,7 +81,8 @@ def test_dates_of_many_phones(tmp_path: Path, stamp: str, time: str) -> None:
         # Nothing decides.
         (["03/04/16"], [None], "may come first"),
         (["03/04/16", "05/06/16"], [None, None], "may come first"),
-        (["99/99/16"], [None], "fit no order"),
+        (["99/99/16"], [None], "do not exist"),
+        (["12/31/2399", "12/30/2399"], [None, None], "in the future; import it again with --date-order"),
     ],
 )
 def test_the_order_of_day_and_month(

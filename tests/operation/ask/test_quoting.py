@@ -166,6 +166,15 @@ def test_beside_a_question_its_reply_is_quoted_however_little_it_shares_with_wha
     assert quoted(item(("Ben has a scarf.", 1.0)), reply) == ["Ben has a scarf."]
 
 
+def test_of_a_reply_more_than_the_likest_sentence_is_quoted() -> None:
+    question = item(("How do I join two halves?", 1.0), ("I have no glue.", 0.1), score=1.0)
+    part = item(("That joins the two halves.", 0.8), ("Tie them up.", 0.2), score=0.9, label=2)
+    reply = replace(part, hit=replace(part.hit, why={**part.hit.why, "reply": "to a question"}))
+    assert quoted(question, part) == ["How do I join two halves?", "That joins the two halves."]
+    assert quoted(question, reply)[1:] == ["That joins the two halves.", "Tie them up."]
+    assert quoted(reply) == ["That joins the two halves."], "no question is quoted beside it"
+
+
 @pytest.mark.parametrize(
     ("author", "text", "line"),
     [

@@ -360,7 +360,7 @@ def _take_adapters(
     mine = [each for each in new if each.model == model]
     notes = []
     if (more := len(new) - len(mine)) and is_new:
-        notes.append(f"adapters there for other models than the reader here: {more}; their text serves")
+        notes.append(f"adapters there for other models than the one here: {more}; their text serves")
     here = feeds.held(session.vault.connection, feed.n)
     cubes = queries.by_rowid(session.vault.connection, [cube for cube, _ in here.values()] if mine else [])
     numbers = {id: cube for id, (cube, _) in here.items() if cube in cubes}
