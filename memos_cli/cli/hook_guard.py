@@ -66,7 +66,9 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
         sys.exit(0)
     _started = time.monotonic() - age
     if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
+        sys.stderr.write(
+            "this command reads the JSON of an agent on stdin\n  try: memos hook install AGENT\n"
+        )
         sys.exit(0)
     if age:
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -12,6 +12,7 @@ from memos_cli.cli.context import State
 from memos_cli.cli.hook_guard import detach, report, seconds_left, seconds_used
 from memos_cli.cli.options import View, arg, opt
 from memos_cli.cli.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
     from memos_cli.settings import Settings
 
-Caller = Annotated[
-    str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: auto, by what it sends.")
-]
+Caller = Annotated[str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: detect it (auto).")]
 _WAIT = 0.5
 """The share of the time that is left in which a lock is waited for."""
 AgentName = Annotated[str, arg("AGENT", "claude, codex, gemini or cursor.")]
@@ -32,11 +31,11 @@ SettingsFile = Annotated[
 
 
 def start(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Tell an agent what matters in its project.
+    """Print the memories of a project, for an agent.
 
-    An agent runs it when a session starts; `memos hook install AGENT` adds it to its settings. It reads the
-    JSON of the agent on stdin, and prints what is pinned, and the newest memories with the tag project/NAME.
-    NAME is that of the git repository. It always exits with 0, and prints nothing if anything is wrong.
+    An agent runs it when a session starts; `memos hook install AGENT` adds it to the agent's settings. It
+    reads the agent's JSON on stdin. It prints pinned memories, and the newest ones with the tag project/NAME,
+    where NAME is the git repository. It always exits with 0. If it fails, it prints nothing.
 
     \b
     Example:
@@ -46,7 +45,7 @@ def start(state: State, agent: Caller = "auto", view: View = None) -> None:
 
 
 def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Tell an agent which memories are relevant to a prompt.
+    """Print the memories that are relevant to a prompt, for an agent.
 
     An agent runs it at each prompt. It prints nothing if no memory reaches the setting query.relevance, or if
     it is not ready within hook.deadline seconds. No language model is loaded. It always exits with 0.
@@ -59,9 +58,9 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
 
 
 def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Import what is new in a session, in the background.
+    """Import the new turns of a session, in the background.
 
-    An agent runs it when it has answered. It prints nothing and exits with 0. Set hook.transcripts to never
+    An agent runs it after each answer. It prints nothing and exits with 0. Set hook.transcripts to never
     if you do not want your sessions imported.
 
     \b
@@ -96,8 +95,8 @@ def install(
 ) -> None:
     """Add memos to the hooks of an agent, in its user settings.
 
-    Only the hooks of memos are changed; comments, all other hooks and settings stay. The command has the
-    absolute path of this program, and --vault, --as and --view where you give them. A token is not written.
+    Only the hooks of memos are changed; comments, all other hooks and settings stay. The command contains the
+    absolute path of this program, and --vault, --as and --view if you give them. Tokens are not written.
 
     \b
     Example:
@@ -138,7 +137,7 @@ def status(
     agent: Annotated[str, arg("[AGENT]", "Default: all agents.")] = "",
     file: SettingsFile = "",
 ) -> None:
-    """Show which agents run memos, and what became of the last call.
+    """Show which agents run memos, and their last calls.
 
     The state is installed, partly (some events are missing), other (another command, or one that does not
     exist), missing or unreadable.
@@ -176,7 +175,7 @@ def _last(found: Status) -> str:
     row = _as_row(found)["last_call"]
     if not row:
         return ""
-    said = f"{row.get('characters')} characters" if row.get("characters") else "nothing"
+    said = counted(row["characters"], "character") if row.get("characters") else "nothing"
     why = f": {row['reason']}" if row.get("reason") else ""
     return f"{row.get('time')} {row.get('event')}, {row.get('ms')} ms, {row.get('outcome')}, {said}{why}"
 

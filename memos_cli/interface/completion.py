@@ -53,7 +53,7 @@ def _open(settings: Settings) -> Connection:
     db = connect_read_only(folder / "memos.db", cipher)
     try:
         if version_of(db) != FORMAT:
-            raise TooNew(f"{folder} is of another format")
+            raise TooNew(f"{folder} has another format")
         end = time.monotonic() + _LONGEST
         db.set_progress_handler(lambda: time.monotonic() > end, 10_000)
         now = time.time_ns() // 1_000_000

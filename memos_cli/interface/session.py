@@ -368,7 +368,7 @@ class Session:
             if self.vault.unaudited:
                 self.warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
             for place in self.vault.remaining:
-                self.warn(f"note: a saved state of what was deleted is still there; delete {place}")
+                self.warn(f"note: a saved state of deleted memories remains; delete {place}")
 
     def __enter__(self) -> Self:
         return self

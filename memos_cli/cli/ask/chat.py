@@ -50,9 +50,9 @@ def chat(
     no_save: Annotated[bool, opt("--no-save", "Do not store the chat, nor the lines you type.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Talk with your memories: each question knows those before it.
+    """Chat with your memories; questions can build on earlier ones.
 
-    The answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
+    Answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
     --no-save. Type /help for the commands, such as /sources and /remember. Ctrl-C stops an answer, Ctrl-D
     ends the chat. Without a terminal, each line of stdin is a turn; with --json, each turn is an object.
 
@@ -156,7 +156,7 @@ def _print_notes(talk: Talk, turn: ChatTurn) -> None:
 
 @dataclass(slots=True)
 class _Interrupts:
-    """What Ctrl-C does: it stops an answer; where none is written, it interrupts what is typed."""
+    """The handler of Ctrl-C: it stops an answer, or else clears the line that is being typed."""
 
     is_answering: bool = False
     is_stopped: bool = False
@@ -176,7 +176,7 @@ class _Interrupts:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """End as if asked to: what was said is stored."""
+    """End the process normally, so that the turns so far are stored."""
     raise SystemExit(128 + number)
 
 

@@ -117,7 +117,7 @@ def _from_text(
     way = _quote if is_quoted(session, request) else generate
     answer = way(session, request, started, begin, on_text)
     assert answer is not None, "only an adapter has learned anything"
-    note = "adapter: not used (its answer was none of the facts that it has learned)"
+    note = "adapter: not used (its answer is not one of the facts that it was trained on)"
     return replace(answer, plan=replace(answer.plan, notes=(*answer.plan.notes, note)))
 
 

@@ -282,7 +282,7 @@ class Chat:
         Raises MemosError if they cannot be stored; then nothing changes."""
         self.session.access.require_writer()
         if self._waiting and (notes := self._store()) and self._waiting:
-            raise MemosError(notes[0], "free the vault, and type /save again")
+            raise MemosError(notes[0], "end the process that uses the vault, then type /save again")
         self.saves = True
         return sum(bool(turn.ids) for turn in self.turns)
 

@@ -37,8 +37,8 @@ def no_evidence(cube: Cube, request: Request) -> str:
     if cube.type != "dialogue" or not (cube.source or "").startswith(CHAT):
         return ""
     if cube.role == "assistant":
-        return "" if side_of(request.question) == "assistant" else "an answer of a chat, which is no source"
-    return "a question of a chat" if _asks(cube.text) or _repeats(cube.text, request.question) else ""
+        return "" if side_of(request.question) == "assistant" else "a chat answer, which is not a source"
+    return "a chat question" if _asks(cube.text) or _repeats(cube.text, request.question) else ""
 
 
 def _asks(text: str) -> bool:

@@ -89,16 +89,16 @@ def _check_reader(name: str, allowed: Collection[str]) -> Line:
             address = parse_address(name)
             require_allowed(address, allowed)
         except MemosError as error:
-            return Line("reader", "warn", f"{error}; `memos query` can only quote", error.hint)
+            return Line("model", "warn", f"{error}; `memos query` can only quote", error.hint)
         where = "this machine" if address.is_local else "another machine"
-        about = f"{address}, a model in a server on {where}; it is not asked here"
-        return Line("reader", "ok", about, "", {"address": str(address)})
+        about = f"{address}, a model server on {where}; it was not contacted"
+        return Line("model", "ok", about, "", {"address": str(address)})
     try:
         model = resolve_reader(name)
     except ModelUnfit as error:
-        return Line("reader", "warn", f"{error}; `memos query` can only quote", error.hint)
+        return Line("model", "warn", f"{error}; `memos query` can only quote", error.hint)
     details = {"name": model.name, "path": str(model.path), "size": model.size}
-    return Line("reader", "ok", f"{model.name}, {megabytes(model.size)}: {model.path}", "", details)
+    return Line("model", "ok", f"{model.name}, {megabytes(model.size)}: {model.path}", "", details)
 
 
 def _check_embedder(named: str, of_vault: str | None) -> Line:

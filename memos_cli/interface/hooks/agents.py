@@ -138,4 +138,4 @@ def recognise(sent: Mapping[str, Any]) -> Agent:
         return AGENTS["codex"]
     if isinstance(event, str) or "session_id" in sent or "prompt" in sent:
         return AGENTS["claude"]
-    raise UsageError("the input is of no agent that is known", f"use --agent {'|'.join(AGENTS)}")
+    raise UsageError("no known agent sends such input", f"use --agent {'|'.join(AGENTS)}")

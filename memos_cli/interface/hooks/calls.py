@@ -53,9 +53,9 @@ def read_call(event: str, name: str, data: bytes, environment: Mapping[str, str]
     try:
         sent = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UsageError("the input is not JSON", "an agent runs this command") from error
+        raise UsageError("the input is not JSON", "memos hook install AGENT") from error
     if not isinstance(sent, dict):
-        raise UsageError("the input is JSON, but not an object", "an agent runs this command")
+        raise UsageError("the input is JSON, but not an object", "memos hook install AGENT")
     agent = recognise(sent) if name == AUTO else agent_named(name)
     if agent.name != "cursor" and "cursor_version" in sent:
         # Cursor also runs the hooks of Claude Code: it would be told twice, or in a wrong form.

@@ -21,10 +21,10 @@ def import_arguments(call: Call) -> list[str]:
     from memos_cli.interface.importing.importers import IMPORTS
 
     if call.transcript is None:
-        raise UsageError("the agent names no file of the session")
+        raise UsageError("the input of the agent names no session file")
     kind = next((kind for kind in call.agent.importers if kind in IMPORTS), "")
     if not kind:
-        raise UsageError(f"sessions of {call.agent.title} cannot be imported by this version")
+        raise UsageError(f"this version cannot import sessions of {call.agent.title}")
     return ["import", str(call.transcript), "--from", kind, "--no-embed", "--quiet"]
 
 

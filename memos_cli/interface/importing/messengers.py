@@ -54,13 +54,13 @@ def read_telegram(export: Export) -> Iterator[Bundle]:
             data = export.read(name).removeprefix(b"\xef\xbb\xbf")
             whole = msgspec.json.decode(data, type=_Telegram)
         except (MemosError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            yield Bundle("", faults=[f"{name}: not a whole export of Telegram: {error}"])
+            yield Bundle("", faults=[f"{name}: incomplete Telegram export: {error}"])
             continue
         own = mapping(whole.personal_information).get("user_id")
         if whole.messages is not None:
             yield _telegram_chat(whole, name, "")
         elif whole.chats is None and whole.left_chats is None:
-            yield Bundle("", faults=[f"{name}: no chats of Telegram in it"])
+            yield Bundle("", faults=[f"{name}: no Telegram chats in it"])
         for part in (whole.chats, whole.left_chats):
             for number, raw in enumerate(part.chats if part else (), 1):
                 try:

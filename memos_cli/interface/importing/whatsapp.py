@@ -223,7 +223,7 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
     most = max(map(len, possible.values()), default=0)
     possible = {order: days for order, days in possible.items() if len(days) == most}
     if not possible:
-        return "", "the dates are not read: they fit no order of day and month"
+        return "", "the dates were not read: they fit no order of day and month"
     if len(possible) == 1 or possible["dmy"] == possible["mdy"]:
         return next(iter(possible)), ""
     backwards = {order: sum(b < a for a, b in pairwise(days)) for order, days in possible.items()}
@@ -235,7 +235,7 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
     if len({*numbers}) > 2 and spans[other] > 5 * spans[likely]:
         first = "day" if likely == "dmy" else "month"
         return likely, f"the dates are probably {first} first; if that is wrong, {again} {other}"
-    return "", f"the dates are not read: the day or the month may come first; {again} dmy or mdy"
+    return "", f"the dates were not read: either the day or the month comes first; {again} dmy or mdy"
 
 
 def _title(export: Export, name: str) -> str:

@@ -30,7 +30,7 @@ class FileChanges:
                 hint = f"{error}"
                 if isinstance(error, ImportError):
                     hint = "pip install 'memos-cli[watch]' sees them at once"
-                on_note(f"looking for changes every {self._interval:g} seconds; {hint}")
+                on_note(f"checking for changes every {self._interval:g} seconds; {hint}")
                 self._folders = []
             else:
                 self._polled = [path for path in paths if path not in self._folders]

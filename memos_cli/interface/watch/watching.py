@@ -154,7 +154,7 @@ def watch(
                 if (paths := target.take(options.settle)) is None or paths:
                     on_round(_round(memos, target, paths, options, progress))
             if is_first:
-                on_note("waiting for changes; ^C ends it")
+                on_note("waiting for changes; press ^C to stop")
                 is_first = False
             for path in changes.wait():
                 if vault != path and vault not in path.parents:
@@ -187,7 +187,7 @@ def _run_once(
                     break
             elif time.monotonic() > end:
                 for path in target.pending:
-                    on_note(f"{path} is still being written; the next run takes it")
+                    on_note(f"{path} is still being written; the next run reads it")
                 break
             else:
                 time.sleep(0.05)
@@ -270,7 +270,7 @@ def _claim(folder: Path) -> Iterator[None]:
             with suppress(OSError, ValueError):
                 other = int(read_small(file))
                 raise Locked(
-                    f"process {other} watches for this vault already", f"to stop it: kill {other}"
+                    f"process {other} already watches for this vault", f"to stop it: kill {other}"
                 ) from None
             raise
         file.write_text(f"{os.getpid()}\n")

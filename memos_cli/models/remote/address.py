@@ -100,7 +100,7 @@ def parse_address(name: str) -> Address:
         return parse_address(f"{scheme}+{_USUAL[scheme]}#{rest}")
     kind, _, transport = scheme.rpartition("+")
     if transport not in ("http", "https") or (kind and kind not in KINDS):
-        raise UsageError(f"{scheme}: is no kind of model server", _EXAMPLE)
+        raise UsageError(f"{scheme}: is not a kind of model server", _EXAMPLE)
     try:
         parts = urlsplit(f"{transport}:{rest}")
         port = parts.port

@@ -56,7 +56,7 @@ class ChatServer(ServerEngine):
     def lost(self) -> Sequence[str]:
         return (
             f"tokens are estimated, with a margin (correction {self._counter.factor:.2f})",
-            "adapters and saved states are not used: the server has neither for others",
+            "adapters and saved states are not used: the server does not support them",
             "the server's own chat template is used: a memory may contain control tokens that it obeys",
         )
 

@@ -117,7 +117,7 @@ class Client:
         except (httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
             raise self.ended_early() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unfit(f"cannot be asked: {self.clean(str(error))}", self._start_it()) from error
+            raise self._unfit(f"cannot be reached: {self.clean(str(error))}", self._start_it()) from error
         except Garbage as error:
             raise self.garbled(str(error)) from error
 
@@ -150,7 +150,7 @@ class Client:
         match status:
             case 401 | 403:
                 name = variable_of(self.address)
-                what = "refuses the key" if self._key else "wants a key"
+                what = "refuses the key" if self._key else "requires a key"
                 hint = f"export {name}=…, or: keyring set memos {self.address.host}"
                 return self._unfit(f"{what} ({status}){more}", hint)
             case 404:
@@ -158,13 +158,13 @@ class Client:
                 hint = get if self.address.kind == "ollama" else "name one of its models: --model 'URL#NAME'"
                 return self._unfit(f"has no {self.address.model or path} ({status}){more}", hint)
             case 429:
-                return self._unfit(f"takes no more requests now (429){more}", "wait, and run it again")
+                return self._unfit(f"has too many requests (429){more}", "wait, and run it again")
             case 503:
                 return self._unfit(f"is not ready (503){more}", "wait until it has loaded its model")
             case 0:
-                return self._unfit(f"failed while it answered{more}", "look into its log, and run it again")
+                return self._unfit(f"failed while it answered{more}", "check its log, and run it again")
         if status >= 500:
-            return self._unfit(f"failed ({status}){more}", "look into its log, and run it again")
+            return self._unfit(f"failed ({status}){more}", "check its log, and run it again")
         return self._unfit(f"refuses the request ({status}){more}", self._start_it())
 
     def silent(self, seconds: float) -> ModelUnfit:
@@ -177,12 +177,12 @@ class Client:
     def ended_early(self) -> ModelUnfit:
         """Return the error for an answer without its end."""
         return self._unfit(
-            "closed the connection before the end of its answer", "look whether it still runs; run it again"
+            "closed the connection before the end of its answer", "check that it still runs, and run it again"
         )
 
     def garbled(self, what: str) -> ModelUnfit:
         """Return the error for an answer that does not follow the protocol."""
-        return self._unfit(f"sent what no model server sends ({self.clean(what)})", self._start_it())
+        return self._unfit(f"sent an invalid response ({self.clean(what)})", self._start_it())
 
     def clean(self, text: str) -> str:
         """Return a text of the server for an error: printable, short, and without the key."""

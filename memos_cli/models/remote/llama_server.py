@@ -47,7 +47,7 @@ class LlamaServer(ServerEngine):
         super().__init__(client, Path(path or text_at(props, "model_alias")).name or "llama-server")
         self.context = number_at(props, "default_generation_settings", "n_ctx")
         if not self.context:
-            raise client.garbled("no size of its context")
+            raise client.garbled("the size of its context is missing")
         self.day = date.today()
         """The date for chat templates, as in a model of this process."""
         self.template = text_at(props, "chat_template")
@@ -71,7 +71,7 @@ class LlamaServer(ServerEngine):
         if self.unfit:
             lost.append(f"saved states are not used: {self.unfit}")
         if self.host:
-            lost.append("the tokens of memories are estimated: only those of the plan are sent")
+            lost.append("the tokens of memories are estimated: only memories in the plan are sent")
         return lost
 
     # --- tokens ----------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class LlamaServer(ServerEngine):
             body = {"content": text, "add_special": start, "parse_special": special}
             tokens = self.client.post("/tokenize", body).get("tokens")
             if not isinstance(tokens, list) or not all(isinstance(each, int) for each in tokens):
-                raise self.client.garbled("no list of tokens")
+                raise self.client.garbled("the list of tokens is missing")
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = tokens

@@ -55,7 +55,7 @@ def _open(client: Client, options: ServerOptions) -> LlamaServer | Ollama | Open
         client.address = replace(address, kind="llama-server")
         return LlamaServer(client, props, options.slots)
     if address.kind == "llama-server":
-        raise client.refused(404, "it is no llama-server, or has several models")
+        raise client.refused(404, "it is not a llama-server, or has several models")
     if address.kind == "ollama" or (not address.kind and "version" in (client.find("/api/version") or {})):
         return _open_ollama(client, options)
     if address.kind == "lmstudio" or (not address.kind and _lmstudio_models(client)):

@@ -38,7 +38,7 @@ class ServerEngine:
 
     @property
     def unfit(self) -> str:
-        return "only llama-server saves states for others"
+        return "only llama-server can save states"
 
     @property
     def model_id(self) -> str:

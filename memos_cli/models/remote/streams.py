@@ -71,7 +71,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
         start = text[:40].decode("utf-8", "replace") if isinstance(text, bytes) else text[:40]
         raise Garbage(f"not JSON: {start!r}") from None
     if not isinstance(value, dict):
-        raise Garbage("JSON, but no object")
+        raise Garbage("JSON, but not an object")
     return value
 
 
@@ -84,7 +84,7 @@ def text_at(value: object, *path: str | int) -> str:
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise Garbage(f"{path[-1]} is no text")
+        raise Garbage(f"{path[-1]} is not text")
     return found
 
 

@@ -48,13 +48,13 @@ def test_each_part_of_a_sound_installation_is_ok(memos: Shell) -> None:
     memos.keep("The boiler was serviced in May.")
     found = examine(memos)
     assert found.keys() >= {
-        "python", "packages", "extra", "settings", "vault", "database", "disk", "reader", "embedder",
+        "python", "packages", "extra", "settings", "vault", "database", "disk", "model", "embedder",
         "models", "llama.cpp", "processor", "mcp", "cron",
     }  # fmt: skip
     assert {line["state"] for line in found.values()} == {"ok"}
     assert found["vault"]["details"]["folder"] == str(memos.vault)
     assert found["vault"]["details"]["size"] >= (memos.vault / "memos.db").stat().st_size
-    assert found["reader"]["details"]["size"] == Path(found["reader"]["details"]["path"]).stat().st_size
+    assert found["model"]["details"]["size"] == Path(found["model"]["details"]["path"]).stat().st_size
     assert Path(found["llama.cpp"]["details"]["library"]).exists()
 
 
@@ -275,7 +275,7 @@ def test_llama_cpp_is_compared_with_the_processor(
 
 def test_missing_models_are_warnings(shell: Shell) -> None:
     found = examine(shell, env={"MEMOS_READER": "/none.gguf", "MEMOS_EMBEDDER": "nobody/nothing"})
-    assert found["reader"]["state"] == found["embedder"]["state"] == "warn"
+    assert found["model"]["state"] == found["embedder"]["state"] == "warn"
 
 
 # --- packages, agents, cron ------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
         starts = [*_START.finditer(whole)]
         begin = whole[: starts[0].start() if starts else len(whole)]
         if begin.strip() and not starts and "\n#### " not in f"\n{begin}":
-            yield Bundle("", faults=[f"{name}: no chat of aider starts in it"])
+            yield Bundle("", faults=[f"{name}: no aider chat found in it"])
         else:  # a history may be cut at its beginning
             yield _session(folder, "", begin, signs)
         seen: Counter[str] = Counter()

@@ -120,7 +120,9 @@ def _read(data: bytes, *, may_be_cut: bool) -> Mail:
     mail = message_from_bytes(_QUOTED_FROM.sub(rb"\1", data), policy=Policy())
     assert isinstance(mail, EmailMessage)
     if may_be_cut and any(isinstance(each, CloseBoundaryNotFoundDefect) for each in mail.defects):
-        raise MemosError("it is cut off: the mailbox ends within it", "copy the mailbox again")
+        raise MemosError(
+            "the mail is cut off: the mailbox ends in the middle of it", "copy the mailbox again"
+        )
     raw = {name.lower(): str(value) for name, value in mail.raw_items()}  # parsing them takes longest
     id, before, answered = (_ID.findall(raw.get(name, "")) for name in _ID_HEADERS)
     text = _without_quotes(body_of(mail))
