@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from memos_cli.settings import Settings
 
 Caller = Annotated[str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: detect it (auto).")]
-_WAIT = 0.5
-"""The share of the time that is left in which a lock is waited for."""
+_LOCK_SHARE = 0.5
+"""Maximum share of the remaining time to wait for a lock."""
 AgentName = Annotated[str, arg("AGENT", "claude, codex, gemini or cursor.")]
 SettingsFile = Annotated[
     str, opt("--file FILE", "Edit this file, such as a project's .claude/settings.json.")
@@ -41,7 +41,7 @@ def start(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook start --agent claude
     """
-    _recall(state, "start", agent)
+    _print_memories(state, "start", agent)
 
 
 def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -54,7 +54,7 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook prompt --agent claude
     """
-    _recall(state, "prompt", agent)
+    _print_memories(state, "prompt", agent)
 
 
 def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -67,7 +67,7 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook stop --agent codex
     """
-    _keep(state, "stop", agent)
+    _import_session(state, "stop", agent)
 
 
 def end(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -77,7 +77,7 @@ def end(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook end --agent claude
     """
-    _keep(state, "end", agent)
+    _import_session(state, "end", agent)
 
 
 def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -87,7 +87,7 @@ def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook compact --agent claude
     """
-    _keep(state, "compact", agent)
+    _import_session(state, "compact", agent)
 
 
 def install(
@@ -112,7 +112,7 @@ def install(
     print_change(state, "agent", chosen.name, change, "installed", dry_run=dry_run)
     if not state.output.json:
         if change.changed and not dry_run:
-            state.output.note(f"{chosen.title}: {chosen.then}")
+            state.output.note(f"{chosen.title}: {chosen.next_step}")
         note_rest(state, place, "the environment in which the agent starts, not", options)
 
 
@@ -160,7 +160,7 @@ def status(
         found,
         _as_row,
         "agent, state, file, detail, last call",
-        lambda each: (each.agent.name, each.state, each.file, each.detail, _last(each)),
+        lambda each: (each.agent.name, each.state, each.file, each.detail, _describe_last_call(each)),
     )
 
 
@@ -171,7 +171,7 @@ def _as_row(found: Status) -> dict[str, Any]:
     return {**row, "last_call": last_call(found.agent.name)}
 
 
-def _last(found: Status) -> str:
+def _describe_last_call(found: Status) -> str:
     row = _as_row(found)["last_call"]
     if not row:
         return ""
@@ -181,7 +181,7 @@ def _last(found: Status) -> str:
 
 
 def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
-    """Tell the guard of this call, and return it with the settings. Raises MemosError."""
+    """Read the call, report it to the guard, and return it with the settings. Raises MemosError."""
     from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
     from memos_cli.settings import load_settings
 
@@ -191,11 +191,11 @@ def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     return settings, call
 
 
-def _recall(state: State, event: str, name: str) -> None:
+def _print_memories(state: State, event: str, name: str) -> None:
     from memos_cli.interface.hooks import recall
 
     settings, call = _begin(state, event, name)
-    if event not in call.agent.tells:
+    if event not in call.agent.context_events:
         return
     memos = _open(settings)
     try:
@@ -207,28 +207,28 @@ def _recall(state: State, event: str, name: str) -> None:
         if text:
             report(text=call.answer(text), is_done=True)
     finally:
-        memos.vault.close()  # not its embedder, which may still be opening
+        memos.vault.close()  # but not the embedder, which may still be opening
 
 
 def _open(settings: Settings) -> Memos:
-    """Open the vault, with nobody to ask for a passphrase; wait for a lock only while there is time."""
+    """Open the vault without asking for a passphrase; wait for a lock only while there is time."""
     from memos_cli.interface.memory import Memos
 
-    wait = min(settings.lock_timeout, max(0.0, _WAIT * seconds_left()))
+    wait = min(settings.lock_timeout, max(0.0, _LOCK_SHARE * seconds_left()))
     memos = Memos(replace(settings, lock_timeout=wait))
     memos.vault  # noqa: B018 (opens it)
     return memos
 
 
-def _keep(state: State, event: str, name: str) -> None:
+def _import_session(state: State, event: str, name: str) -> None:
     """Import the session of a call, in a process that goes on when this one ends."""
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return
-    detach()  # the agent need not wait for what follows, and may end at once
+    detach()  # the agent does not wait for the import, and may end at once
     from memos_cli.interface.hooks import transcripts
     from memos_cli.interface.program_files import own_command
 
-    state.view = ""  # it says what an agent is told, not what is imported
+    state.view = ""  # the view limits what an agent reads, not what is imported
     arguments = transcripts.import_arguments(call)
     transcripts.start([*own_command(), *arguments, *options_given(state)])

@@ -149,7 +149,7 @@ def _insert(source: _Text, here: _Container, key: str | int, value: object) -> s
     return f"{text[:last]}{comma}{text[last:place]}\n{inner}{member}{behind}{text[here.end :]}"
 
 
-def take(text: str, path: Path) -> str:
+def remove(text: str, path: Path) -> str:
     """Return ``text`` without the value at ``path``, which is there."""
     source = _Text(text)
     place = 0

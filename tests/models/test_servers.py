@@ -48,7 +48,7 @@ def test_a_server_is_recognised_and_answers(server: ModelServer) -> None:
         assert engine.ended
         assert engine.host == ""
         assert engine.parameters == server.parameters
-        assert engine.unfit and any("estimated" in each for each in engine.lost)
+        assert engine.unfit and any("estimated" in each for each in engine.limitations)
     (body,) = server.prompts
     assert body["model"] == MODEL
     assert [each["role"] for each in body["messages"]] == ["system", "user"]

@@ -81,13 +81,13 @@ def watch(
         _report(state, found, memos.now(), always=once)
 
     with state.open() as memos:
-        wishes = IngestOptions(
+        ingest_options = IngestOptions(
             hints=read_options(memos, secrets, encoding, chunk_chars=memos.settings.ingest_chunk),
             terms=NewMemoryFields(tags=tuple(tag or ())),
             quarantine=quarantine_policy(memos, quarantine),
             prune=prune,
         )
-        options = WatchOptions(paths, stores, wishes, embed, settle, interval, once)
+        options = WatchOptions(paths, stores, ingest_options, embed, settle, interval, once)
         with nullcontext() if once else _until_stopped(state):
             keep_up_to_date(
                 memos, options, report, lambda note: output.note(f"note: {note}"),

@@ -22,13 +22,13 @@ from memos_cli.settings import Settings, config_file, load_settings, principal_o
 _LONGEST = 0.3
 """Seconds for SQLite's own check, and for adding up sizes."""
 _STEPS = 10_000
-"""Steps of SQLite's virtual machine between two looks at the clock."""
+"""Steps of SQLite's virtual machine between two checks of the time."""
 _LITTLE, _TOO_LITTLE = 256_000_000, 16_000_000
 """Bytes of free disk."""
 
 
 def read_settings(flags: dict[str, object]) -> tuple[Settings, Line]:
-    """Return the settings, and what is wrong with them; those that cannot be read count as not given."""
+    """Return the settings and a line on them; if they are invalid, the defaults."""
     file = config_file()
     try:
         settings, _ = load_settings(flags)
@@ -86,7 +86,7 @@ def check_vault(settings: Settings) -> Iterator[Line]:
 
 
 def check_database(settings: Settings, folder: Path | None, identity: Identity | None) -> Iterator[Line]:
-    """Check that the database of the vault is sound, as far as a moment allows."""
+    """Check the database of the vault, for a limited time."""
     if folder is None or identity is None or not (folder / "memos.db").exists():
         return
     if encryption := identity.encryption:

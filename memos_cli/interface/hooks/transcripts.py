@@ -16,7 +16,7 @@ _NICE = 10
 def import_arguments(call: Call) -> list[str]:
     """Return the arguments of ``memos`` that import what is new in the session of a call.
 
-    Raises UsageError if there is no file of it, or nothing here reads the files of this agent.
+    Raises UsageError if there is no session file, or no importer for this agent.
     """
     from memos_cli.interface.importing.importers import IMPORTS
 
@@ -29,7 +29,7 @@ def import_arguments(call: Call) -> list[str]:
 
 
 def start(command: Sequence[str]) -> None:
-    """Start a command that nobody waits for, at a low priority."""
+    """Start a background command at a low priority."""
     with suppress(OSError):
         os.nice(_NICE)  # of this process, which ends now, and so of the command
     null = subprocess.DEVNULL

@@ -17,7 +17,7 @@ from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
 from memos_cli.interface.importing.entries import Bundle, Importer, time
-from memos_cli.interface.importing.foreign import guarded
+from memos_cli.interface.importing.foreign import guard_importer
 from memos_cli.interface.importing.mailboxes import MBOX
 from memos_cli.interface.importing.memcube import read_memos
 from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
@@ -122,4 +122,4 @@ def import_command(path: Path) -> str:
 @cache
 def _plugins() -> tuple[dict[str, Importer], list[plugins.Plugin]]:
     found, known = plugins.load("importer", Importer, (*IMPORTS, BUNDLE, LINES))
-    return {name: guarded(name, each) for name, each in found.items()}, known
+    return {name: guard_importer(name, each) for name, each in found.items()}, known

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 """Defaults that have been the same for years, by kind of parameters. Bindings may lack a field."""
 _SPARE = 1024
-"""Bytes behind a structure: a library with a larger one writes beyond what the bindings expect."""
+"""Bytes behind a structure: a library with a larger one writes more than the bindings expect."""
 
 
 def find_misfit(bindings: ModuleType) -> str:

@@ -1,7 +1,7 @@
-"""Requests to a model server: bounded, without proxies or redirects, with errors that a person can act on.
+"""Requests to a model server: bounded, without proxies or redirects, with clear errors.
 
-Everything that a server sends is from outside: sizes are limited, texts are cut and cleaned before they are
-shown, and a key never appears in an error.
+A server is not trusted: sizes are limited, texts are cut and cleaned before they are shown, and a key never
+appears in an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.remote.address import Address
 from memos_cli.models.remote.keys import find_key, variable_of
-from memos_cli.models.remote.streams import LONGEST_LINE, Garbage, parse_object, split_lines
+from memos_cli.models.remote.streams import LONGEST_LINE, ProtocolError, parse_object, split_lines
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 CONNECT = 5.0
 """Seconds to wait for a connection."""
 QUICK = 30.0
-"""Seconds that a server may be silent before it answers what needs no model."""
+"""Seconds that a server may be silent in requests that need no model."""
 _LONGEST_BODY = 16 << 20
-"""Bytes of an answer that is read in one piece."""
+"""Maximum bytes of an answer that is read at once."""
 _LONGEST_STREAM = 256 << 20
-"""Bytes of an answer that is read as it comes."""
+"""Maximum bytes of a streamed answer."""
 _SHOWN = 300
-"""Characters of a server's own error message that are shown."""
+"""Maximum characters of a server's error message that are shown."""
 _INSTALL = "pip install 'memos-cli[remote]'"
 
 
@@ -84,7 +84,7 @@ class Client:
         for line in lines:
             if time.monotonic() - last > self.timeout:
                 raise self.silent(self.timeout)
-            if line.strip() and not line.startswith(":"):  # a comment keeps the connection, and says nothing
+            if line.strip() and not line.startswith(":"):  # comments only keep the connection open
                 last = time.monotonic()
             yield line
 
@@ -118,15 +118,15 @@ class Client:
             raise self.ended_early() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unfit(f"cannot be reached: {self.clean(str(error))}", self._start_it()) from error
-        except Garbage as error:
-            raise self.garbled(str(error)) from error
+        except ProtocolError as error:
+            raise self.invalid_response(str(error)) from error
 
     def _chunks(self, response: httpx2.Response, most: int) -> Iterator[bytes]:
         size = 0
         for chunk in response.iter_raw():  # as it is: nothing is decompressed
             size += len(chunk)
             if size > most:
-                raise Garbage(f"more than {most >> 20} MB")
+                raise ProtocolError(f"more than {most >> 20} MB")
             yield chunk
 
     def _read(self, response: httpx2.Response, path: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Client:
         if response.status_code == 200:
             return parse_object(b"".join(self._chunks(response, _LONGEST_BODY)))
         said: object = ""
-        with suppress(Garbage):
+        with suppress(ProtocolError):
             said = parse_object(b"".join(self._chunks(response, LONGEST_LINE)))
         raise self.refused(response.status_code, said, path)
 
@@ -180,7 +180,7 @@ class Client:
             "closed the connection before the end of its answer", "check that it still runs, and run it again"
         )
 
-    def garbled(self, what: str) -> ModelUnfit:
+    def invalid_response(self, what: str) -> ModelUnfit:
         """Return the error for an answer that does not follow the protocol."""
         return self._unfit(f"sent an invalid response ({self.clean(what)})", self._start_it())
 

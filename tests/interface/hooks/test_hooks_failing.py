@@ -295,7 +295,7 @@ def test_a_session_is_imported_where_its_files_can_be_read(
     call = read_call("end", "claude", json.dumps(sent).encode(), {})
     assert transcripts.import_arguments(call)[:4] == ["import", str(file), "--from", "claude-code"]
     monkeypatch.setattr(importers, "IMPORTS", {})
-    with pytest.raises(Exception, match="cannot be imported"):
+    with pytest.raises(Exception, match="cannot import sessions"):
         transcripts.import_arguments(call)
     hooks.run("end", sent, agent="claude", env={"MEMOS_HOOK_TRANSCRIPTS": "never"})
     assert hooks.log[0]["outcome"] == "done"
