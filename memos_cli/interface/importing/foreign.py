@@ -1,4 +1,4 @@
-"""An importer of a plug-in: what it yields is checked as if an enemy had written it."""
+"""Guard the importer of a plug-in: its output is checked as hostile input."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ROLES = ("user", "assistant", "system")
 
 
 def guard_importer(name: str, importer: Importer) -> Importer:
-    """Return a plug-in's importer, with sound bundles that belong to ``name``.
+    """Return a plug-in's importer that yields only valid bundles, with addresses below ``name``.
 
-    Whatever it raises becomes a MemosError that names it. One that fails to recognise an export has not.
+    Every exception becomes a MemosError that names the plug-in. If ``recognises`` fails, the result is False.
     """
 
     def read(export: Export) -> Iterator[Bundle]:
@@ -45,7 +45,7 @@ def guard_importer(name: str, importer: Importer) -> Importer:
 
 
 def _sanitize_bundle(name: str, given: Bundle) -> Bundle:
-    """Return a bundle with only what memos knows, below addresses that no other importer has."""
+    """Return a bundle with only valid fields, and an address that belongs to this plug-in."""
     if not isinstance(given, Bundle):
         raise MemosError(f"the plug-in {name!r} yields {type(given).__name__}, not a Bundle", "memos plugins")
     uri = _one_line(given.uri)
@@ -73,7 +73,7 @@ def _sanitize_bundle(name: str, given: Bundle) -> Bundle:
 
 
 def _fields(draft: Draft) -> dict[str, Any]:
-    """Return the fields of a draft beside its text, each sound or absent."""
+    """Return the valid fields of a draft beside its text; others are dropped."""
     known = {
         "title": _one_line(draft.title),
         "ref": _one_line(draft.ref) or None,
@@ -87,6 +87,6 @@ def _fields(draft: Draft) -> dict[str, Any]:
 
 
 def _one_line(value: object) -> str:
-    """Return a text for one line: without control characters, and not longer than names are."""
+    """Return a text on one line: without control characters, cut to the longest name."""
     words = clean(text(value)[:LONGEST_NAME])
     return "".join(each for each in words if each.isprintable()).strip()

@@ -116,7 +116,7 @@ def _write(
 
 
 def known_plugins() -> list[plugins.Plugin]:
-    """Load the exporters that other packages install, and return what became of each."""
+    """Load the exporters of other packages; return the status of each."""
     return _plugins()[1]
 
 
