@@ -47,7 +47,7 @@ def chat(
     ] = None,
     seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
     system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
-    no_save: Annotated[bool, opt("--no-save", "Do not store the chat, nor the lines you type.")] = False,
+    no_save: Annotated[bool, opt("--no-save", "Do not store the chat or the lines you type.")] = False,
     yes: Yes = False,
 ) -> None:
     """Chat with your memories; questions can build on earlier ones.

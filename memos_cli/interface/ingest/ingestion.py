@@ -116,7 +116,8 @@ class Ingestion:
     ) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
-        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, nor gone.
+        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, and
+        does not count as deleted.
         """
         seen: dict[str, str] = {}
         unreadable: list[str] = []

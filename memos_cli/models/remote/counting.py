@@ -19,7 +19,7 @@ _PARTS = re.compile(r"[A-Za-z]+|[0-9]|[^\W\d_]|[^\w\s]|\s+|.", re.DOTALL)
 _LETTERS = 5.0
 """Letters of an English word that most vocabularies have as one token or less."""
 _LEAST, _MOST = 0.6, 4.0
-"""Bounds of the correction: a server that reports less has counted only what it read anew."""
+"""Bounds of the correction: a lower report of a server excludes tokens in its cache."""
 
 
 def estimate_tokens(text: str) -> int:

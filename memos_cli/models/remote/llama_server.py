@@ -201,7 +201,7 @@ class LlamaServer(ServerEngine):
             return "a state would stay on another machine, where memos cannot delete it"
         if text_at(self._props, "model_path") and (problem := _drops_states(Path(self._path))):
             return problem
-        # An invalid name changes nothing, and tells a server without a folder from one that has one.
+        # An invalid name changes nothing. The status shows whether the server has a folder.
         status, _ = self.client.try_post(f"/slots/{self._slot}?action=save", {"filename": "../"})
         return "" if status == 400 else "the server was started without --slot-save-path"
 

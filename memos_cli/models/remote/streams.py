@@ -78,7 +78,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 def text_at(value: object, *path: str | int) -> str:
     """Return the text at a path of keys and positions; "" where it ends early or is null.
 
-    Raises ProtocolError for what is neither a text nor null.
+    Raises ProtocolError for a value that is not text or null.
     """
     found = at(value, *path)
     if found is None:
