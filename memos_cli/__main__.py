@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command. ``--version`` alone and a shell's TAB, which are asked often, load little else."""
+    """Run the command. ``--version`` alone and completion with TAB run often, so they load little else."""
     if sys.argv[1:] == ["--version"]:
         from memos_cli import __version__
 

@@ -123,7 +123,7 @@ class Settings:
         "network.allow", (), "other machines whose models may get memories, such as api.example.com"
     )
     network_timeout: float = _setting(
-        "network.timeout", 300.0, "seconds to wait for the next word of a model on a server", 1, 86_400
+        "network.timeout", 300.0, "seconds that a model server may be silent", 1, 86_400
     )
     audit_reads: str = _setting(
         "audit.reads",
@@ -163,7 +163,7 @@ class Settings:
     hook_deadline: float = _setting(
         "hook.deadline",
         0.8,
-        "seconds until a hook at a prompt gives up; at a session's start at least 3",
+        "seconds after which a hook gives up; at the start of a session, at least 3",
         0.05,
         3600,
     )
@@ -171,7 +171,7 @@ class Settings:
     hook_transcripts: str = _setting(
         "hook.transcripts",
         "import",
-        "what hooks do with the sessions of agents: import, or never",
+        "whether hooks import the sessions of agents: import, or never",
         choices=("import", "never"),
     )
     activation_kv_type: str = _setting(
@@ -404,7 +404,7 @@ def load_settings(
             raise UsageError(
                 f"{origin}: {key} = {raw!r} is none of {', '.join(choices)}", f"change {key} in {origin}"
             )
-        shown = "(kept to itself)" if key == "token" and values[f.name] else values[f.name]
+        shown = "(hidden)" if key == "token" and values[f.name] else values[f.name]
         origins.append(Origin(key, shown, origin, f.metadata["help"], f.metadata["old"]))
     return Settings(**values), origins
 

@@ -1,7 +1,7 @@
 """Receipts of states that a llama-server saved in its folder (``--slot-save-path``).
 
-The vault keeps a receipt where it keeps the state of a model in this process: as a blob. Whoever deletes the
-blob deletes the file, too, where its folder can be reached: no endpoint of the server does that.
+The vault stores the receipt as a blob, like the state of a model in this process. Code that deletes the blob
+must delete the file, too, if its folder is reachable: the server has no endpoint for that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from memos_cli.files import open_input
 from memos_cli.validation import parse_json, to_json
 
 LONGEST = 4096
-"""Bytes of a receipt; a longer blob is none."""
+"""Maximum bytes of a receipt; a longer blob is not a receipt."""
 _NAME = re.compile(r"memos-[0-9a-f]{32}\.bin")
 
 
@@ -25,7 +25,7 @@ class Receipt(Struct):
     """A state in the folder of a server."""
 
     slot_file: str
-    """The name of the file: ``memos-…bin``, by what it depends on."""
+    """The name of the file: ``memos-…bin``, with a hash of the conditions of the state."""
     server: str
     """The URL of the server."""
     folder: str
@@ -68,9 +68,9 @@ def digest_file(folder: str | Path, slot_file: str) -> str:
 
 
 def delete_file(receipt: Receipt) -> str:
-    """Delete the file of a receipt. Returns what remains: a place for people; "" if nothing does.
+    """Delete the file of a receipt. Returns a description of a file that remains; "" if none does.
 
-    Only a file with a name that memos gives is ever deleted, and only where the server saved it.
+    Only a file with a name of memos is deleted, and only in the folder where the server saved it.
     """
     place = f"{receipt.slot_file} in the folder of {receipt.server}"
     if not receipt.folder:

@@ -121,7 +121,7 @@ GROUPS = {
         "access token create agent:coder --role reader --expires 30d",
     ),
     "access task": ("List and finish the tasks of agents.", "access task done release-9"),
-    "hook": ("Give agents the right memories without being asked.", "hook install claude"),
+    "hook": ("Give agents relevant memories automatically.", "hook install claude"),
     "bench": ("Measure on this machine, in a temporary vault.", "bench ttft"),
 }
 """The summary of each word that stands before a command, and an example."""

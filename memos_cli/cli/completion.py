@@ -1,9 +1,9 @@
 """What TAB offers on a command line of ``memos``: commands, options, and ids, tags, views and models.
 
-A shell asks at every TAB, so nothing here loads Typer: what commands exist is read from ``completion.json``,
-which ``scripts/docs`` writes. The vault is only read, as the principal of this command line; what it may not
-read is not offered. No text of a memory is shown, so nothing is recorded in the audit. Every error, and
-whatever would have to wait or ask, is silence.
+A shell runs this at every TAB, so nothing here loads Typer: the commands are in ``completion.json``, which
+``scripts/docs`` writes. The vault is only read, as the principal of this command line, and only what this
+principal may read is offered. No text of a memory is shown, so nothing is recorded in the audit. On an error,
+or if it would have to wait or ask, it prints nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import Any
 from memos_cli.cli.commands import OLD
 
 REQUEST = "_MEMOS_COMPLETE"
-"""The variable with which a shell asks; its value is the name of the shell. The line is the one argument."""
+"""The variable that asks for completion; its value is the name of the shell. The argument is the line."""
 BREAKS = "_MEMOS_BREAKS"
 """The variable with bash's COMP_WORDBREAKS."""
 TABLE = Path(__file__).with_name("completion.json")
 _SPECIAL = re.compile(r"[^\w@%+=:,./-]")
-"""What bash needs a backslash for; and what is special within its quotes."""
-_LIVELY = re.compile(r"['\"\\$`!]")
+"""Characters that need a backslash in bash; below, those that are special within its quotes."""
+_QUOTED_SPECIAL = re.compile(r"['\"\\$`!]")
 
 Offer = tuple[str, str]
-"""A value, and what it is in a few words."""
+"""A value and its short description."""
 
 
 @dataclass(slots=True)
@@ -42,14 +42,14 @@ class _Line:
     """How many arguments of the command there are."""
     values: dict[str, str] = field(default_factory=dict)
     """The values of options."""
-    waiting: str = ""
+    pending: str = ""
     """The option whose value comes next."""
     is_plain: bool = False
     """Whether "--" was typed: what follows are arguments."""
 
 
 def main() -> None:
-    """Answer a shell. Prints one offer a line: the value, a tab, and what it is."""
+    """Print the completions for a shell, one on each line: the value, a tab, and its description."""
     try:
         offers = complete(sys.argv[1], os.environ[REQUEST], os.environ.get(BREAKS, ""))
         text = "".join(f"{value}\t{about}\n" for value, about in offers)
@@ -57,28 +57,28 @@ def main() -> None:
         sys.stdout.buffer.flush()
     except Exception:  # noqa: BLE001, S110 (a message would end up in what the user types)
         pass
-    # Without what Python does at the end: nothing here is left to be written.
+    # Skip the cleanup of Python: nothing is left to be written.
     os._exit(0)
 
 
 def complete(line: str, shell: str, breaks: str = "") -> list[Offer]:
-    """Return what may stand at the end of ``line``, as ``shell`` (bash, zsh or fish) inserts it."""
+    """Return the completions at the end of ``line``, as ``shell`` (bash, zsh or fish) inserts them."""
     words, last, quote = split(line)
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     typed = _read(words[1:], table)
     prefix = ""
-    if not typed.waiting and last.startswith("--") and "=" in last and not typed.is_plain:
-        typed.waiting, _, last = last.partition("=")
-        prefix = f"{typed.waiting}="
+    if not typed.pending and last.startswith("--") and "=" in last and not typed.is_plain:
+        typed.pending, _, last = last.partition("=")
+        prefix = f"{typed.pending}="
     found = [*_offers(typed, last, table)]
     if shell != "bash":
         return [(prefix + value, about) for value, about in found]
-    # What bash replaces begins behind the last character at which it breaks words.
+    # Bash replaces only the text after the last character at which it breaks words.
     cut = max((last.rfind(sign) + 1 for sign in ":=" if sign in breaks), default=0)
-    kept = "" if not prefix or "=" in breaks else prefix
-    if quote:  # nothing that ends the quotes, or that bash expands in them
-        return [(kept + value[cut:], about) for value, about in found if not _LIVELY.search(value)]
-    return [(kept + _SPECIAL.sub(r"\\\g<0>", value[cut:]), about) for value, about in found]
+    start = "" if not prefix or "=" in breaks else prefix
+    if quote:  # no values that end the quotes, or that bash expands in them
+        return [(start + value[cut:], about) for value, about in found if not _QUOTED_SPECIAL.search(value)]
+    return [(start + _SPECIAL.sub(r"\\\g<0>", value[cut:]), about) for value, about in found]
 
 
 def split(line: str) -> tuple[list[str], str, str]:
@@ -112,18 +112,18 @@ def split(line: str) -> tuple[list[str], str, str]:
 
 
 def _read(words: Iterable[str], table: Mapping[str, Any]) -> _Line:
-    """Read the words of a command line, as far as they go."""
+    """Parse the words of an incomplete command line."""
     line = _Line()
     for word in words:
-        if line.waiting:
-            line.values[line.waiting], line.waiting = word, ""
+        if line.pending:
+            line.values[line.pending], line.pending = word, ""
         elif word == "--":
             line.is_plain = True
         elif word.startswith("-") and len(word) > 1 and not line.is_plain:
             name, sign, value = word.partition("=")
             if _kind(table, line.path, name):
                 line.values[name] = value
-                line.waiting = "" if sign else name
+                line.pending = "" if sign else name
         else:
             step = f"{line.path} {word}".strip() if line.path else " ".join(OLD.get(word, (word,)))
             if not line.arguments and step in table:
@@ -143,8 +143,8 @@ def _kind(table: Mapping[str, Any], path: str, option: str) -> str:
 
 def _offers(line: _Line, last: str, table: Mapping[str, Any]) -> Iterator[Offer]:
     command = table.get(line.path, {})
-    if line.waiting:
-        yield from _values(line, _kind(table, line.path, line.waiting), last)
+    if line.pending:
+        yield from _values(line, _kind(table, line.path, line.pending), last)
         return
     if last.startswith("-") and not line.is_plain:
         options = {**command.get("options", {}), **table[""]["options"]}

@@ -109,7 +109,7 @@ def nearest(name: str, names: list[str]) -> str:
 def describe_parameters(command: Any, ctx: typer.Context) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the sections of a command's arguments and options, each with rows of names and help.
 
-    The word ``memos`` alone has one section for all.
+    The command ``memos`` itself has one section for all.
     """
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     last: dict[str, list[tuple[str, str]]] = {FILTER: [], OUTPUT: [], GENERAL: []}

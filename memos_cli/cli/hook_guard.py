@@ -1,8 +1,8 @@
 """Run ``memos hook EVENT`` so that an agent never waits for memory, and never fails because of it.
 
-The work is done in a child process. This one only waits: until the child reports, or until the deadline. Then
-it prints what the child reported, or nothing, and exits with 0. No lock, slow disk or busy interpreter in the
-child can hold it up. This module loads little, because it is used before all else.
+A child process does the work. This process only waits until the child reports, or until the deadline. Then it
+prints what the child reported, or nothing, and exits with 0. No lock, slow disk or busy interpreter in the
+child can delay it. This module loads little, because it runs before everything else.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ SWITCH = "MEMOS_HOOKS"
 _OFF = ("off", "0", "no", "false")
 _SECONDS = {"start": 3.0, "prompt": 0.8}
 _OTHERS = 1.0
-"""Seconds from the start of the process, until the child tells what the settings say."""
+"""Seconds from the start of the process, until the child reports the settings."""
 _LEAVING = 0.06
 """Seconds that it takes to print and to exit, also on a busy machine."""
 _GRACE = 1.0
-"""Seconds after which a child that this process cannot end any more ends by itself."""
+"""Seconds after which a child ends by itself, if this process could not end it."""
 _WITH_VALUE = ("--vault", "--as", "--view")
-"""Options that may stand before the command, and have a value."""
+"""Options with a value that may precede the command."""
 
 _channel = -1
-"""In the child, where it reports; -1 in other processes."""
-_told: dict[str, Any] = {}
-"""In the child, what it has reported."""
+"""In the child, the file descriptor for its reports; -1 in other processes."""
+_reported: dict[str, Any] = {}
+"""In the child, its reports so far."""
 _started = _end = 0.0
 """When this call began and when its deadline is, as ``time.monotonic``."""
 
@@ -66,24 +66,26 @@ def guard(event: str, work: Callable[[], object], age: float = 0.0) -> None:
         sys.exit(0)
     _started = time.monotonic() - age
     if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write("an agent runs this command, and writes JSON to it: memos hook install AGENT\n")
+        sys.stderr.write(
+            "this command reads the JSON of an agent on stdin\n  try: memos hook install AGENT\n"
+        )
         sys.exit(0)
     if age:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        told = _told_in_time(event, work)
+        reported = _wait_for_reports(event, work)
     except (OSError, ValueError, KeyboardInterrupt):
         sys.exit(0)
     if age:
         for number in (signal.SIGINT, signal.SIGTERM):  # it ends in a moment
             signal.signal(number, signal.SIG_IGN)
-    text = str(told.get("text") or "")
-    is_late = not told.get("is_done")
+    text = str(reported.get("text") or "")
+    is_late = not reported.get("is_done")
     if not is_late and text:
         _print(text)
-    if not told.get("is_detached"):
-        _log(told, event, is_late=is_late)
-    if age:  # a process of its own: what else Python does at the end takes time
+    if not reported.get("is_detached"):
+        _log(reported, event, is_late=is_late)
+    if age:  # a process of its own: the cleanup of Python takes time
         os._exit(0)
     sys.exit(0)
 
@@ -98,37 +100,37 @@ def seconds_used() -> float:
     return time.monotonic() - _started
 
 
-def report(**told: object) -> None:
-    """Tell the parent a ``text`` to print, ``seconds`` and ``log`` of this call, that the work ``is_done``.
+def report(**reported: object) -> None:
+    """Send values to the parent: a ``text`` to print, ``seconds`` and ``log`` of this call, or ``is_done``.
 
     Does nothing in a process without a guard.
     """
     global _end
     if _channel < 0:
         return
-    _told.update(told)
-    if "seconds" in told:
-        seconds = float(str(told["seconds"]))
+    _reported.update(reported)
+    if "seconds" in reported:
+        seconds = float(str(reported["seconds"]))
         _end = _started + seconds - _LEAVING
         signal.setitimer(signal.ITIMER_REAL, max(seconds_left() + _GRACE, _GRACE))
-    with suppress(OSError):  # the parent has left
-        os.write(_channel, json.dumps(told).encode() + b"\n")
+    with suppress(OSError):  # the parent has exited
+        os.write(_channel, json.dumps(reported).encode() + b"\n")
 
 
 def detach() -> None:
-    """In the child: let the parent leave, and go on without it, even if the agent ends."""
+    """In the child: let the parent exit, and go on without it, even if the agent ends."""
     if _channel < 0:
         return
     signal.setitimer(signal.ITIMER_REAL, 0)
     with suppress(OSError):
         os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)  # who waits for the end of the input's reader waits no longer
+    os.dup2(null, 0)  # an agent that waits until its pipe is closed can go on
     report(is_detached=True)
 
 
-def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
-    """Return what the child has told until it was done or detached, or until the deadline ended it."""
+def _wait_for_reports(event: str, work: Callable[[], object]) -> dict[str, Any]:
+    """Return the reports of the child until it is done or detached, or until the deadline."""
     global _end
     reading, writing = os.pipe()
     _end = _started + _first_deadline(event) - _LEAVING
@@ -137,28 +139,28 @@ def _told_in_time(event: str, work: Callable[[], object]) -> dict[str, Any]:
         os.close(reading)
         _run(event, work, writing)
     os.close(writing)
-    told, line = dict[str, Any](), b""
+    reported, line = dict[str, Any](), b""
     try:
-        while not {"is_done", "is_detached"} & told.keys() and (left := seconds_left()) > 0:
+        while not {"is_done", "is_detached"} & reported.keys() and (left := seconds_left()) > 0:
             if not select.select([reading], [], [], left)[0]:
                 continue
             if not (part := os.read(reading, 1 << 16)):
                 break
             *lines, line = (line + part).split(b"\n")
             for each in lines:
-                told.update(json.loads(each))
-            if "seconds" in told:
-                _end = _started + float(told.pop("seconds")) - _LEAVING
+                reported.update(json.loads(each))
+            if "seconds" in reported:
+                _end = _started + float(reported.pop("seconds")) - _LEAVING
     finally:
         os.close(reading)
-        if not {"is_done", "is_detached"} & told.keys():
+        if not {"is_done", "is_detached"} & reported.keys():
             with suppress(OSError):
                 os.kill(child, signal.SIGKILL)
-    return told
+    return reported
 
 
 def _first_deadline(event: str) -> float:
-    """Return the seconds for an event, as far as they are known before the settings are read."""
+    """Return the seconds for an event before the settings are read."""
     usual = _SECONDS.get(event, _OTHERS)
     with suppress(ValueError):
         named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
@@ -183,7 +185,7 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
         if not is_verbose:
             os.dup2(null, 2)
             sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
-        _tell_settings(event)
+        _report_settings(event)
         work()
     except SystemExit:
         pass
@@ -191,13 +193,13 @@ def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
         report(reason=type(error).__name__)
     finally:
         report(is_done=True)
-        if "is_detached" in _told:
-            _log(_told, event, is_late=False)
+        if "is_detached" in _reported:
+            _log(_reported, event, is_late=False)
         os._exit(0)
 
 
-def _tell_settings(event: str) -> None:
-    """Tell the parent the deadline and the log, before anything that takes long."""
+def _report_settings(event: str) -> None:
+    """Report the deadline and the log to the parent, before anything that takes long."""
     from memos_cli.errors import MemosError
     from memos_cli.interface.hooks.log import prepare_log
     from memos_cli.settings import load_settings
@@ -219,20 +221,20 @@ def _print(text: str) -> None:
         sys.stdout = None
 
 
-def _log(told: dict[str, Any], event: str, *, is_late: bool) -> None:
-    """Add a line on this call to the log that the child has prepared."""
-    if not told.get("log"):
+def _log(reported: dict[str, Any], event: str, *, is_late: bool) -> None:
+    """Add a line on this call to the log that the child prepared."""
+    if not reported.get("log"):
         return
-    outcome = "late" if is_late else "failed" if told.get("reason") else "done"
+    outcome = "late" if is_late else "failed" if reported.get("reason") else "done"
     row = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "agent": told.get("agent", ""), "event": event, "ms": round(1000 * (time.monotonic() - _started)),
-        "characters": 0 if is_late else len(str(told.get("text") or "")),
+        "agent": reported.get("agent", ""), "event": event, "ms": round(1000 * (time.monotonic() - _started)),
+        "characters": 0 if is_late else len(str(reported.get("text") or "")),
         "outcome": outcome,
-        "reason": told.get("reason", ""),
+        "reason": reported.get("reason", ""),
     }  # fmt: skip
     with suppress(OSError):
-        file = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        file = os.open(reported["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             os.write(file, json.dumps(row).encode() + b"\n")
         finally:

@@ -12,6 +12,7 @@ from memos_cli.cli.context import State
 from memos_cli.cli.hook_guard import detach, report, seconds_left, seconds_used
 from memos_cli.cli.options import View, arg, opt
 from memos_cli.cli.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
     from memos_cli.settings import Settings
 
-Caller = Annotated[
-    str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: auto, by what it sends.")
-]
-_WAIT = 0.5
-"""The share of the time that is left in which a lock is waited for."""
+Caller = Annotated[str, opt("--agent NAME", "claude, codex, gemini or cursor. Default: detect it (auto).")]
+_LOCK_SHARE = 0.5
+"""Maximum share of the remaining time to wait for a lock."""
 AgentName = Annotated[str, arg("AGENT", "claude, codex, gemini or cursor.")]
 SettingsFile = Annotated[
     str, opt("--file FILE", "Edit this file, such as a project's .claude/settings.json.")
@@ -32,21 +31,21 @@ SettingsFile = Annotated[
 
 
 def start(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Tell an agent what matters in its project.
+    """Print the memories of a project, for an agent.
 
-    An agent runs it when a session starts; `memos hook install AGENT` adds it to its settings. It reads the
-    JSON of the agent on stdin, and prints what is pinned, and the newest memories with the tag project/NAME.
-    NAME is that of the git repository. It always exits with 0, and prints nothing if anything is wrong.
+    An agent runs it when a session starts; `memos hook install AGENT` adds it to the agent's settings. It
+    reads the agent's JSON on stdin. It prints pinned memories, and the newest ones with the tag project/NAME,
+    where NAME is the git repository. It always exits with 0. If it fails, it prints nothing.
 
     \b
     Example:
       cat input.json | memos hook start --agent claude
     """
-    _recall(state, "start", agent)
+    _print_memories(state, "start", agent)
 
 
 def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Tell an agent which memories are relevant to a prompt.
+    """Print the memories that are relevant to a prompt, for an agent.
 
     An agent runs it at each prompt. It prints nothing if no memory reaches the setting query.relevance, or if
     it is not ready within hook.deadline seconds. No language model is loaded. It always exits with 0.
@@ -55,20 +54,20 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook prompt --agent claude
     """
-    _recall(state, "prompt", agent)
+    _print_memories(state, "prompt", agent)
 
 
 def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
-    """Import what is new in a session, in the background.
+    """Import the new turns of a session, in the background.
 
-    An agent runs it when it has answered. It prints nothing and exits with 0. Set hook.transcripts to never
+    An agent runs it after each answer. It prints nothing and exits with 0. Set hook.transcripts to never
     if you do not want your sessions imported.
 
     \b
     Example:
       cat input.json | memos hook stop --agent codex
     """
-    _keep(state, "stop", agent)
+    _import_session(state, "stop", agent)
 
 
 def end(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -78,7 +77,7 @@ def end(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook end --agent claude
     """
-    _keep(state, "end", agent)
+    _import_session(state, "end", agent)
 
 
 def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
@@ -88,7 +87,7 @@ def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
     Example:
       cat input.json | memos hook compact --agent claude
     """
-    _keep(state, "compact", agent)
+    _import_session(state, "compact", agent)
 
 
 def install(
@@ -96,8 +95,8 @@ def install(
 ) -> None:
     """Add memos to the hooks of an agent, in its user settings.
 
-    Only the hooks of memos are changed; comments, all other hooks and settings stay. The command has the
-    absolute path of this program, and --vault, --as and --view where you give them. A token is not written.
+    Only the hooks of memos are changed; comments, all other hooks and settings stay. The command contains the
+    absolute path of this program, and --vault, --as and --view if you give them. Tokens are not written.
 
     \b
     Example:
@@ -113,7 +112,7 @@ def install(
     print_change(state, "agent", chosen.name, change, "installed", dry_run=dry_run)
     if not state.output.json:
         if change.changed and not dry_run:
-            state.output.note(f"{chosen.title}: {chosen.then}")
+            state.output.note(f"{chosen.title}: {chosen.next_step}")
         note_rest(state, place, "the environment in which the agent starts, not", options)
 
 
@@ -138,7 +137,7 @@ def status(
     agent: Annotated[str, arg("[AGENT]", "Default: all agents.")] = "",
     file: SettingsFile = "",
 ) -> None:
-    """Show which agents run memos, and what became of the last call.
+    """Show which agents run memos, and their last calls.
 
     The state is installed, partly (some events are missing), other (another command, or one that does not
     exist), missing or unreadable.
@@ -161,7 +160,7 @@ def status(
         found,
         _as_row,
         "agent, state, file, detail, last call",
-        lambda each: (each.agent.name, each.state, each.file, each.detail, _last(each)),
+        lambda each: (each.agent.name, each.state, each.file, each.detail, _describe_last_call(each)),
     )
 
 
@@ -172,17 +171,17 @@ def _as_row(found: Status) -> dict[str, Any]:
     return {**row, "last_call": last_call(found.agent.name)}
 
 
-def _last(found: Status) -> str:
+def _describe_last_call(found: Status) -> str:
     row = _as_row(found)["last_call"]
     if not row:
         return ""
-    said = f"{row.get('characters')} characters" if row.get("characters") else "nothing"
+    said = counted(row["characters"], "character") if row.get("characters") else "nothing"
     why = f": {row['reason']}" if row.get("reason") else ""
     return f"{row.get('time')} {row.get('event')}, {row.get('ms')} ms, {row.get('outcome')}, {said}{why}"
 
 
 def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
-    """Tell the guard of this call, and return it with the settings. Raises MemosError."""
+    """Read the call, report it to the guard, and return it with the settings. Raises MemosError."""
     from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
     from memos_cli.settings import load_settings
 
@@ -192,11 +191,11 @@ def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     return settings, call
 
 
-def _recall(state: State, event: str, name: str) -> None:
+def _print_memories(state: State, event: str, name: str) -> None:
     from memos_cli.interface.hooks import recall
 
     settings, call = _begin(state, event, name)
-    if event not in call.agent.tells:
+    if event not in call.agent.context_events:
         return
     memos = _open(settings)
     try:
@@ -208,28 +207,28 @@ def _recall(state: State, event: str, name: str) -> None:
         if text:
             report(text=call.answer(text), is_done=True)
     finally:
-        memos.vault.close()  # not its embedder, which may still be opening
+        memos.vault.close()  # but not the embedder, which may still be opening
 
 
 def _open(settings: Settings) -> Memos:
-    """Open the vault, with nobody to ask for a passphrase; wait for a lock only while there is time."""
+    """Open the vault without asking for a passphrase; wait for a lock only while there is time."""
     from memos_cli.interface.memory import Memos
 
-    wait = min(settings.lock_timeout, max(0.0, _WAIT * seconds_left()))
+    wait = min(settings.lock_timeout, max(0.0, _LOCK_SHARE * seconds_left()))
     memos = Memos(replace(settings, lock_timeout=wait))
     memos.vault  # noqa: B018 (opens it)
     return memos
 
 
-def _keep(state: State, event: str, name: str) -> None:
+def _import_session(state: State, event: str, name: str) -> None:
     """Import the session of a call, in a process that goes on when this one ends."""
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return
-    detach()  # the agent need not wait for what follows, and may end at once
+    detach()  # the agent does not wait for the import, and may end at once
     from memos_cli.interface.hooks import transcripts
     from memos_cli.interface.program_files import own_command
 
-    state.view = ""  # it says what an agent is told, not what is imported
+    state.view = ""  # the view limits what an agent reads, not what is imported
     arguments = transcripts.import_arguments(call)
     transcripts.start([*own_command(), *arguments, *options_given(state)])

@@ -101,7 +101,7 @@ def install(
     if state.output.json:
         return
     if change.changed and not dry_run:
-        state.output.note(f"{chosen.title}: {chosen.then}")
+        state.output.note(f"{chosen.title}: {chosen.next_step}")
     note_rest(state, change.file, "the entry's environment", [*launch.args])
 
 

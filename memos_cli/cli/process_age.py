@@ -1,4 +1,4 @@
-"""How long this process runs already. This module loads little, because it is used before all else."""
+"""The age of this process. This module loads little, because it runs before everything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``memos mcp install`` and ``memos hook install`` share: options, and what they print."""
+"""Options and output that ``memos mcp install`` and ``memos hook install`` share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ShowOnly = Annotated[bool, opt("--dry-run", "Show the difference, and change not
 
 
 def options_given(state: State) -> list[str]:
-    """Return the options by which another command line opens this vault as this principal, in this view."""
+    """Return the options with which another command opens this vault as this principal, in this view."""
     from memos_cli.settings import check_principal, load_settings, vault_folder
 
     settings, origins = load_settings(state.flags)
@@ -30,7 +30,7 @@ def options_given(state: State) -> list[str]:
 
 
 def print_change(state: State, kind: str, name: str, change: FileChange, done: str, *, dry_run: bool) -> None:
-    """Print what became of the settings file of ``name``, which is a ``kind`` of program: client or agent."""
+    """Print how the settings file of ``name`` was changed; ``kind`` is client or agent."""
     output, changed = state.output, change.changed and not dry_run
     if output.json:
         output.record({kind: name, "file": str(change.file), "changed": changed, "diff": change.diff})
@@ -43,12 +43,12 @@ def print_change(state: State, kind: str, name: str, change: FileChange, done: s
 
 
 def note_rest(state: State, where: Path, token_place: str, words: list[str]) -> None:
-    """Note what the user has yet to do: make a vault, give the token, grant something to the agent."""
+    """Print the remaining steps for the user: make a vault, add the token, grant memories to the agent."""
     from memos_cli.settings import load_settings, vault_folder
 
     note = state.output.note
     if not (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists():
-        note("note: there is no vault yet; make one: memos init")
+        note("note: there is no vault yet; create one: memos init")
     if "MEMOS_TOKEN" in os.environ:
         note(f"note: the token is not written; add MEMOS_TOKEN to {token_place} in {where}")
     if "--as" in words:

@@ -1,4 +1,4 @@
-"""``memos completion``: the scripts with which shells ask ``completion.py`` at every TAB."""
+"""``memos completion``: the shell scripts that run ``completion.py`` at every TAB."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ complete -c memos -f -k -a '(__memos_completion)'
 class _Shell:
     script: str
     variable: str
-    """The variable with the folder below which the shell, or its users, keep completions."""
+    """The variable with the folder of completions of the shell or the user."""
     default: str
     """That folder in the home folder."""
     place: str
     """The file in it."""
-    then: str
-    """What the user has to do."""
+    next_step: str
+    """What the user has to do next."""
 
 
 _SHELLS = {
@@ -113,11 +113,11 @@ def completion(
     file = _save(chosen)
     state.output.result({"shell": name, "file": str(file)}, str(file))
     if not state.output.json:
-        state.output.note(chosen.then.format(file=file, folder=file.parent))
+        state.output.note(chosen.next_step.format(file=file, folder=file.parent))
 
 
 def _save(shell: _Shell) -> Path:
-    """Write the script to its file, and return that."""
+    """Write the script to its file, and return the path."""
     from memos_cli.files import write_output
     from memos_cli.settings import home_folder
 

@@ -33,7 +33,7 @@ def find_values(kind: str, start: str, flags: Mapping[str, object]) -> Found:
 
 
 def _open(settings: Settings) -> Connection:
-    """Open the vault to read what the caller may read. Nobody is asked for a key.
+    """Open the vault read-only as the caller, without asking for a key.
 
     Raises MemosError.
     """
@@ -53,12 +53,12 @@ def _open(settings: Settings) -> Connection:
     db = connect_read_only(folder / "memos.db", cipher)
     try:
         if version_of(db) != FORMAT:
-            raise TooNew(f"{folder} is of another format")
+            raise TooNew(f"{folder} has another format")
         end = time.monotonic() + _LONGEST
         db.set_progress_handler(lambda: time.monotonic() > end, 10_000)
         now = time.time_ns() // 1_000_000
         caller = identify(db, settings, now)
-        # At once: who is not the creator must not notice that somebody else has stored something.
+        # At once: only the creator may notice that other principals have stored something.
         Scope(db, caller.principal, lambda: now, at_once=True).refresh()
     except BaseException:
         db.close()

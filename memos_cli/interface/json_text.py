@@ -19,7 +19,7 @@ Path = Sequence[str | int]
 
 
 class NotReadable(MemosError):
-    """The text is not what it should be, or has something else where our value belongs."""
+    """The text is not valid, or another value is in the place of ours."""
 
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
@@ -97,7 +97,7 @@ class _Text:
 
 
 def load(text: str) -> Any:
-    """Return what the text says; {} for one without a value. Raises NotReadable."""
+    """Return the value of the text; {} if it is empty. Raises NotReadable."""
     plain = _Text(text).plain
     try:
         found = json.loads(plain) if plain.strip() else {}
@@ -111,7 +111,7 @@ def load(text: str) -> Any:
 def put(text: str, path: Path, value: object) -> str:
     """Return ``text`` with the value, new or changed; an element after the last one is added to its array.
 
-    What is missing above it is made. Raises NotReadable if something else is there.
+    Missing parents are created. Raises NotReadable if another value is there.
     """
     source = _Text(text)
     if not source.plain.strip():
@@ -149,7 +149,7 @@ def _insert(source: _Text, here: _Container, key: str | int, value: object) -> s
     return f"{text[:last]}{comma}{text[last:place]}\n{inner}{member}{behind}{text[here.end :]}"
 
 
-def take(text: str, path: Path) -> str:
+def remove(text: str, path: Path) -> str:
     """Return ``text`` without the value at ``path``, which is there."""
     source = _Text(text)
     place = 0

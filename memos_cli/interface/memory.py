@@ -190,9 +190,9 @@ class Memos(Changes, Exchange):
         return query(self, question, filter=filter, options=options, started=started, on_text=on_text)
 
     def chat(self, *, filter: Filter, options: AnswerOptions = _USUAL, saves: bool = True) -> Chat:
-        """Begin a chat: questions and answers in which each knows those before. Close it before this.
+        """Begin a chat, in which a question can depend on earlier turns. Close it before this object.
 
-        With ``saves``, it is stored as dialogue as it goes on.
+        With ``saves``, each turn is stored as dialogue.
         """
         from memos_cli.interface.ask.chat import Chat
 

@@ -43,7 +43,7 @@ class AnswerOptions:
     memory_tokens: int = 0
     """Maximum tokens for memories; 0: the setting query.memory."""
     log: bool = True
-    """Whether the question goes into the log for trainings."""
+    """Whether to add the question to the log for trainings."""
 
 
 @dataclass(frozen=True, slots=True)

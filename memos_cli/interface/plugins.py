@@ -1,7 +1,7 @@
 """Plug-ins: importers and exporters that other packages install, found by their entry points.
 
-https://packaging.python.org/en/latest/specifications/entry-points/. Packages are looked at only when
-something asks for plug-ins. One that cannot be loaded is named, with the reason, and skipped.
+https://packaging.python.org/en/latest/specifications/entry-points/. Packages are searched only when plug-ins
+are needed. A plug-in that cannot be loaded is skipped, with a warning that names the reason.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Plugin:
 
     @property
     def warning(self) -> str:
-        """What to tell the user about a plug-in that is skipped; "" for one that is loaded."""
+        """A warning about a plug-in that is skipped; "" for one that is loaded."""
         if self.status == LOADED:
             return ""
         return f"skipped the {self.kind} {self.name!r} of {self.package} {self.version}: {self.status}"
 
 
 def load(kind: str, type: type[T], taken: Collection[str]) -> tuple[dict[str, T], list[Plugin]]:
-    """Load the plug-ins of a kind that are of ``type``. Return them by name, and what became of each one.
+    """Load the plug-ins of a kind that are of ``type``. Return them by name, and the status of each.
 
     ``taken`` are names that no plug-in may have: those of the built-in ones.
     """

@@ -1,4 +1,4 @@
-"""The settings files of other programs: where they are, and how one is changed whole or not at all."""
+"""The settings files of other programs: their paths, and atomic changes to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What an edit did to a settings file, or would do."""
+    """The result of an edit of a settings file, or of a dry run."""
 
     file: Path
     changed: bool
@@ -88,7 +88,7 @@ def _read(file: Path) -> bytes:
 
 
 def _decode(data: bytes) -> tuple[str, Callable[[str], bytes]]:
-    """Return the text of a file with plain line ends, and what makes bytes of a changed text."""
+    """Return the text of a file with plain line ends, and a function that encodes a changed text."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
 """The mark around memories that were put into the prompt of another program.
 
-Such a program keeps what it was given in its transcripts. What is imported or saved later must not have it:
-memory would feed on itself. So everything that takes texts in drops what stands between these marks.
+Such a program keeps its prompts in its transcripts. If they were imported, recalled memories would be stored
+again. So ingest, import and save remove the text between these marks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _BLOCK_OR_REST = re.compile(rf"{_CLOSED}|<{MARK} id=[0-9a-f]{{8,64}}>.*", re.DOT
 
 
 def fence(text: str) -> str:
-    """Return ``text`` between marks that nothing in it can close: it cannot name them, nor know their id."""
+    """Return ``text`` between marks that it cannot close: marks in it are broken, and the id is random."""
     id = os.urandom(6).hex()
     return f"<{MARK} id={id}>\n{_ABOUT}\n{_WORD.sub('memos recall', text)}\n</{MARK} id={id}>"
 
 
 def find_recalled(text: str, *, to_end: bool = True) -> list[tuple[int, int]]:
-    """Return where recalled memories stand in ``text``, marks included, as ranges of characters.
+    """Return the ranges of recalled memories in ``text``, in characters, marks included.
 
     ``to_end``: a block that is not closed, because the text was cut off, goes to the end.
     """

@@ -83,7 +83,7 @@ class Session:
         self._counts = True
         """Whether the server that answers can be asked for tokens; False once it could not."""
         self.before_close: list[Callable[[], None]] = []
-        """What must end before the models are closed."""
+        """Functions to call before the models are closed."""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
@@ -181,10 +181,10 @@ class Session:
         return resolve_reader(self.settings.reader or self.vault.identity.reader)
 
     @property
-    def readable(self) -> str:
-        """The highest sensitivity of memories that the model may get: one on another machine gets less."""
-        is_away = self.server is not None and not self.server.is_local
-        return self.settings.sensitivity_remote if is_away else "secret"
+    def highest_sensitivity(self) -> str:
+        """The highest sensitivity of memories for the model; on another machine, sensitivity.remote."""
+        is_remote = self.server is not None and not self.server.is_local
+        return self.settings.sensitivity_remote if is_remote else "secret"
 
     @property
     def model_name(self) -> str:
@@ -210,7 +210,7 @@ class Session:
         return cast("LocalEngine", self.engine)
 
     def use_reader(self, name: str) -> None:
-        """Use another model from now on. Raises ModelUnfit, Refused; then the one before stays."""
+        """Use another model from now on. If it raises ModelUnfit or Refused, the old model stays."""
         settings = self.settings
         before: dict[str, object] = {}
         for key in ("reader", "server"):
@@ -234,7 +234,7 @@ class Session:
             raise
 
     def clear_cache(self) -> None:
-        """Let the models forget what they have read."""
+        """Clear the caches of the models."""
         self.__dict__.pop("state_cache", None)
         if self._engine is not None:
             self._engine.clear()
@@ -244,8 +244,8 @@ class Session:
         return self._open_engine(vocabulary_only=True) if self.server is None else nullcontext(self.engine)
 
     def count_quoted(self, cubes: Sequence[Cube]) -> list[int]:
-        """Return the tokens that ``cubes`` have as quoted text, as the server of this machine that answers
-        counts them; estimated if there is none, or if it does not run. Other machines are not asked."""
+        """Return the tokens of ``cubes`` as quoted text, counted by a model server on this machine; estimated
+        if there is none, or if it does not run. Other machines are not asked."""
         from memos_cli.operation.ask.prompt_layout import estimated_costs, memory_text
 
         if self._counts and self.server is not None and self.server.is_local:
@@ -368,7 +368,7 @@ class Session:
             if self.vault.unaudited:
                 self.warn(f"note: what was read is not in the audit: {self.vault.unaudited}")
             for place in self.vault.remaining:
-                self.warn(f"note: a saved state of what was deleted is still there; delete {place}")
+                self.warn(f"note: a saved state of deleted memories remains; delete {place}")
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What answering needs of a language model, wherever it runs: in this process, or in a server.
+"""The interface of a language model, in this process or in a server.
 
 ``models/llama/engine.py`` runs a GGUF file in this process; ``models/remote`` has the engines of servers.
 """
@@ -17,11 +17,11 @@ class Engine(Protocol):
     """A model that reads a prompt and continues it. Its errors are ModelUnfit."""
 
     context: int
-    """Most tokens of prompt and answer together."""
+    """Maximum tokens of prompt and answer together."""
     batch: int
     """Saved states end at multiples of this number of tokens."""
     tokens: list[int]
-    """The tokens of the sequence, of prompt and answer; empty where a server does not tell them."""
+    """The tokens of the sequence, of prompt and answer; empty if a server does not report them."""
     ended: bool
     """Whether the model itself ended the last generated text, not a limit."""
 
@@ -30,8 +30,8 @@ class Engine(Protocol):
         """The other machine that it runs on; "" for this one."""
 
     @property
-    def lost(self) -> Sequence[str]:
-        """What cannot be done with this engine, each a short sentence for `query --explain`."""
+    def limitations(self) -> Sequence[str]:
+        """The limits of this engine, each a short sentence for `query --explain`."""
 
     @property
     def unfit(self) -> str:
@@ -39,7 +39,7 @@ class Engine(Protocol):
 
     @property
     def model_id(self) -> str:
-        """What tells the model from others; "" if it cannot be told any more."""
+        """An identifier of the model; "" if its file was replaced."""
 
     @property
     def parameters(self) -> int:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Chats: how long each turn takes to its first token, and how much of its prompt is read anew.
+"""Chats: how long each turn takes to its first token, and how much of its prompt is read.
 
     scripts/bench/chat.py [--model NAME] [--turns 12] [--max-tokens 64] [--pause 2] [--json FILE]
 
@@ -85,17 +85,17 @@ def main() -> None:
         ways = {
             "chat": hold(folder, arguments, arguments.pause),
             "script": hold(folder, arguments, 0.0),
-            "anew": hold(folder, arguments, 0.0, text_only=True),
+            "full": hold(folder, arguments, 0.0, text_only=True),
         }
     answers = {name: [turn.answer.answer for turn in turns] for name, turns in ways.items()}
-    same = all(each == answers["anew"] for each in answers.values())
+    same = all(each == answers["full"] for each in answers.values())
     rows = {name: [row_of(turn) for turn in turns] for name, turns in ways.items()}
-    print("turn  prompt  read  share  (ahead)  first token: chat  script  all anew")
-    for chat, script, anew in zip(*rows.values(), strict=True):
+    print("turn  prompt  read  share  (ahead)  first token: chat  script      full")
+    for chat, script, full in zip(*rows.values(), strict=True):
         print(
             f"{chat['turn']:4}  {chat['prompt']:6}  {chat['read']:4}  {chat['share']:5.0%}  "
             f"{chat['read_ahead']:7}  {chat['first_token']:16.2f} s  {script['first_token']:4.2f} s  "
-            f"{anew['first_token']:6.2f} s"
+            f"{full['first_token']:6.2f} s"
         )
     print(f"the answers are {'the same' if same else 'NOT the same'} in all three")
     if arguments.json:

@@ -38,7 +38,7 @@ def run(command: list[str], environment: dict[str, str], sent: str = "") -> tupl
 def measure(vault: Path, rounds: int, state: Path) -> dict[str, Any]:
     hook = [sys.executable, "-m", "memos_cli", "hook", "prompt", "--agent", "claude"]
     environment = {**os.environ, "MEMOS_VAULT": str(vault), "XDG_STATE_HOME": str(state)}
-    taken, bare, told = list[float](), list[float](), list[int]()
+    taken, bare, printed = list[float](), list[float](), list[int]()
     for n in range(rounds + 1):
         thing, name = THINGS[n % len(THINGS)], NAMES[n % len(NAMES)]
         sent = {"session_id": "bench", "cwd": str(state), "hook_event_name": "UserPromptSubmit",
@@ -46,15 +46,15 @@ def measure(vault: Path, rounds: int, state: Path) -> dict[str, Any]:
         bare.append(run([sys.executable, "-c", "pass"], environment)[0])
         seconds, out = run(hook, environment, json.dumps(sent))
         taken.append(seconds)
-        told.append(len(out))
+        printed.append(len(out))
     (log,) = state.rglob("hooks.jsonl")
     outcomes = [json.loads(line)["outcome"] for line in log.read_text().splitlines()][-rounds:]
-    taken, bare, told = taken[1:], bare[1:], told[1:]  # the first one reads the files from the disk
+    taken, bare, printed = taken[1:], bare[1:], printed[1:]  # the first one reads the files from the disk
     centiles = statistics.quantiles(taken, n=20)
     late = outcomes.count("late") + rounds - len(outcomes)
     return {
         "p50_s": statistics.median(taken), "p95_s": centiles[-1], "most_s": max(taken),
-        "python_p50_s": statistics.median(bare), "late": late, "empty": told.count(0) - late,
+        "python_p50_s": statistics.median(bare), "late": late, "empty": printed.count(0) - late,
         "rounds": rounds,
     }  # fmt: skip
 

@@ -32,7 +32,7 @@ _PAUSE = 0.05
 
 
 class Agents:
-    """The processes of a campaign; each thread drives one, and writes down what it was told."""
+    """The processes of a campaign; each thread drives one, and records the answers."""
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign, self.vault = campaign, campaign.folder / "vault"

@@ -230,7 +230,7 @@ def test_options_that_make_no_sense_are_refused(memos: Shell, options: tuple[str
 # --- ingest: what cannot be read --------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_is_told_and_stops_nothing_else(memos: Shell) -> None:
+def test_unreadable_input_is_reported_and_stops_nothing_else(memos: Shell) -> None:
     memos.write("good.txt", "Readable.")
     memos.write("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     result = memos("ingest", "missing.txt", "picture.png", "good.txt", "--no-embed", "--json", code=3)

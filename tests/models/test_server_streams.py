@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memos_cli.models.remote import streams
 from memos_cli.models.remote.counting import Counter, estimate_tokens
-from memos_cli.models.remote.streams import Garbage, read_events, read_objects, split_lines
+from memos_cli.models.remote.streams import ProtocolError, read_events, read_objects, split_lines
 
 STREAM = (
     'data: {"a": "é\u2028x"}\r\n\r\n: ping\nevent: message\nid: 7\ndata:{"a":2}\n\ndata: [DONE]\n\ndata: {'
@@ -34,9 +34,9 @@ def test_objects_by_lines_are_read_as_they_were_written(objects: list[dict[str, 
 
 @pytest.mark.parametrize("text", ["<html>", "data: {", 'data: "x"', "[1]", "data: nul", "\x00\xff", "NaN"])
 def test_garbage_is_not_pieced_together(text: str) -> None:
-    with pytest.raises(Garbage):
+    with pytest.raises(ProtocolError):
         list(read_events([text]))
-    with pytest.raises(Garbage):
+    with pytest.raises(ProtocolError):
         list(read_objects([text.removeprefix("data: ")]))
 
 
@@ -44,13 +44,13 @@ def test_garbage_is_not_pieced_together(text: str) -> None:
 def test_any_bytes_are_lines_or_garbage(data: bytes) -> None:
     try:
         list(read_events(split_lines([data])))
-    except Garbage as error:
+    except ProtocolError as error:
         assert len(str(error)) < 300
 
 
 def test_a_line_without_end_is_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "LONGEST_LINE", 100)
-    with pytest.raises(Garbage, match="a line of more than"):
+    with pytest.raises(ProtocolError, match="a line of more than"):
         list(split_lines(b"x" * 30 for _ in range(10**9)))
 
 

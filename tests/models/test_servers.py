@@ -48,7 +48,7 @@ def test_a_server_is_recognised_and_answers(server: ModelServer) -> None:
         assert engine.ended
         assert engine.host == ""
         assert engine.parameters == server.parameters
-        assert engine.unfit and any("estimated" in each for each in engine.lost)
+        assert engine.unfit and any("estimated" in each for each in engine.limitations)
     (body,) = server.prompts
     assert body["model"] == MODEL
     assert [each["role"] for each in body["messages"]] == ["system", "user"]
@@ -112,16 +112,16 @@ FAULTS = {
         {"status": 400, "body": b'{"error": {"message": "request exceeds the context size"}}'},
         "prompt does not fit",
     ),
-    "401": ({"status": 401, "body": b'{"error": "no key"}'}, r"wants a key \(401\)"),
-    "403": ({"status": 403, "body": b""}, r"wants a key \(403\)"),
+    "401": ({"status": 401, "body": b'{"error": "no key"}'}, r"requires a key \(401\)"),
+    "403": ({"status": 403, "body": b""}, r"requires a key \(403\)"),
     "404": ({"status": 404, "body": b'{"error": "not found"}'}, r"has no tiny:1b \(404\): not found"),
-    "429": ({"status": 429, "body": b"{}"}, "takes no more requests"),
+    "429": ({"status": 429, "body": b"{}"}, "has too many requests"),
     "500": ({"status": 500, "body": b"<html>Internal"}, r"failed \(500\)"),
     "503": ({"status": 503, "body": b'{"error": {"message": "Loading"}}'}, "is not ready .*Loading"),
     "redirect": ({"status": 302, "body": b"", "headers": {"location": "http://evil.com/"}}, "redirect"),
-    "HTML": ({"body": b"<!doctype html><title>x</title>"}, "sent what no model server sends"),
-    "binary": ({"body": bytes(range(256)) * 9}, "sent what no model server sends"),
-    "a list": ({"body": b"[1, 2]\n"}, "JSON, but no object"),
+    "HTML": ({"body": b"<!doctype html><title>x</title>"}, "sent an invalid response"),
+    "binary": ({"body": bytes(range(256)) * 9}, "sent an invalid response"),
+    "a list": ({"body": b"[1, 2]\n"}, "JSON, but not an object"),
     "compressed": ({"body": b"x", "headers": {"content-encoding": "gzip"}}, "compressed"),
     "error inside": ({"body": b'{"error": "CUDA out of memory"}\n'}, "failed while it answered: CUDA out"),
     "no end": ({"end_after": 2}, "before the end of its answer"),
@@ -129,9 +129,9 @@ FAULTS = {
     "empty": ({"body": b"\n"}, "before the end of its answer"),
     "text of another type": (
         {"body": b'{"message": {"content": 5}, "choices": [{"delta": {"content": 5}}]}\n'},
-        "content is no text",
+        "content is not text",
     ),
-    "nested": ({"body": b"[" * 100_000}, "sent what no model server sends"),
+    "nested": ({"body": b"[" * 100_000}, "sent an invalid response"),
     "escapes": ({"status": 500, "body": b'{"error": "\\u001b[2Jgone\\u0007"}'}, r"failed \(500\): \[2Jgone$"),
 }  # fmt: skip
 
@@ -170,7 +170,7 @@ def test_an_answer_without_end_is_cut(server: ModelServer) -> None:
 
 def test_a_key_is_sent_and_never_shown(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.key = "sk-correct-horse"
-    with pytest.raises(ModelUnfit, match="wants a key") as error:
+    with pytest.raises(ModelUnfit, match="requires a key") as error:
         open_(server)
     assert "export MEMOS_API_KEY_127_0_0_1=" in error.value.hint
     monkeypatch.setenv("MEMOS_API_KEY_127_0_0_1", "sk-wrong-horse")
@@ -200,7 +200,7 @@ def test_where_nothing_listens() -> None:
     assert error.value.hint == "start it: ollama serve"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

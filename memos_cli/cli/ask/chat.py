@@ -47,12 +47,12 @@ def chat(
     ] = None,
     seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
     system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
-    no_save: Annotated[bool, opt("--no-save", "Do not store the chat, nor the lines you type.")] = False,
+    no_save: Annotated[bool, opt("--no-save", "Do not store the chat or the lines you type.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Talk with your memories: each question knows those before it.
+    """Chat with your memories; questions can build on earlier ones.
 
-    The answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
+    Answers are written or quoted as by `memos query`. The chat is stored as dialogue, unless you add
     --no-save. Type /help for the commands, such as /sources and /remember. Ctrl-C stops an answer, Ctrl-D
     ends the chat. Without a terminal, each line of stdin is a turn; with --json, each turn is an object.
 
@@ -80,7 +80,7 @@ def chat(
         if problem:
             output.note(f"note: this chat is not stored: {problem}")
         with memos.chat(filter=filter, options=options, saves=not (no_save or problem)) as chat:
-            talk = Talk(memos, chat, output, asks=on_terminal, yes=yes)
+            talk = Talk(memos, chat, output, can_confirm=on_terminal, yes=yes)
             if memos.is_empty():
                 output.note("there are no memories yet; store some: /remember TEXT, or memos ingest FILE…")
             if on_terminal:
@@ -156,7 +156,7 @@ def _print_notes(talk: Talk, turn: ChatTurn) -> None:
 
 @dataclass(slots=True)
 class _Interrupts:
-    """What Ctrl-C does: it stops an answer; where none is written, it interrupts what is typed."""
+    """The handler of Ctrl-C: it stops an answer, or else clears the line that is being typed."""
 
     is_answering: bool = False
     is_stopped: bool = False
@@ -175,8 +175,8 @@ class _Interrupts:
             self.is_answering = False
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """End as if asked to: what was said is stored."""
+def _end_normally(number: int, frame: FrameType | None) -> None:
+    """End the process normally, so that the turns so far are stored."""
     raise SystemExit(128 + number)
 
 
@@ -184,8 +184,8 @@ def _converse(talk: Talk) -> None:
     """Read lines and answer them until the user ends the chat."""
     interrupts, output = _Interrupts(), talk.output
     before = signal.signal(signal.SIGINT, interrupts)
-    signal.signal(signal.SIGHUP, _end)
-    output.note(f"{_who_answers(talk)} /help lists the commands.")
+    signal.signal(signal.SIGHUP, _end_normally)
+    output.note(f"{_describe_answers(talk)} /help lists the commands.")
     try:
         while True:
             try:
@@ -199,7 +199,7 @@ def _converse(talk: Talk) -> None:
                 continue
             try:
                 with nullcontext() if line.startswith("/") else interrupts.answering():
-                    _take(talk, interrupts, line)
+                    _handle_line(talk, interrupts, line)
             except KeyboardInterrupt:
                 output.text("")
             except Quit:
@@ -210,7 +210,7 @@ def _converse(talk: Talk) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _take(talk: Talk, interrupts: _Interrupts, typed: str) -> None:
+def _handle_line(talk: Talk, interrupts: _Interrupts, typed: str) -> None:
     """Answer a line, or run it."""
     from memos_cli.interface.redaction.redaction import find_secrets
 
@@ -233,7 +233,7 @@ def _take(talk: Talk, interrupts: _Interrupts, typed: str) -> None:
     _print_notes(talk, turn)
 
 
-def _who_answers(talk: Talk) -> str:
+def _describe_answers(talk: Talk) -> str:
     """Return how this chat answers, in a sentence."""
     from memos_cli.operation.ask.prompt_layout import CITES_FROM
 

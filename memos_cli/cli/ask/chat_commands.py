@@ -28,13 +28,13 @@ class Talk:
     memos: Memos
     chat: Chat
     output: Output
-    asks: bool = False
-    """Whether a person can be asked to confirm."""
+    can_confirm: bool = False
+    """Whether the user can be asked to confirm."""
     yes: bool = False
-    """Whether nobody need be asked."""
+    """Whether to go on without confirmation."""
     history: LineHistory | None = None
     failed: int = field(default=0)
-    """Lines that could not be answered or done."""
+    """The number of lines that failed."""
 
 
 def run_command(talk: Talk, line: str) -> None:
@@ -66,7 +66,7 @@ def _remember(talk: Talk, argument: str) -> None:
     if not argument:
         raise UsageError("/remember needs a text", "/remember The boat leaves at 7:10.")
     saved = talk.chat.remember(argument)
-    done = f"remembered as {saved.id}" if saved.is_new else f"known already: {saved.id}"
+    done = f"remembered as {saved.id}" if saved.is_new else f"already stored as {saved.id}"
     talk.output.result(
         {"command": "/remember", "id": saved.id, "new": saved.is_new, "quarantined": saved.quarantined}, done
     )
@@ -75,27 +75,27 @@ def _remember(talk: Talk, argument: str) -> None:
 
 
 def _forget(talk: Talk, argument: str) -> None:
-    """Forget the last turn; or a source: /forget N; a memory: /forget ID; all of it: /forget chat."""
+    """Forget the last turn, a source (/forget N), a memory (/forget ID) or the whole chat (/forget chat)."""
     chat, output = talk.chat, talk.output
     ids = chat.find(argument)
     if argument and ids and not talk.yes:
         shown = talk.memos.forget(ids, dry_run=True).cubes
         memories = counted(len(shown), "memory")
-        if not talk.asks:
-            raise UsageError(f"{memories} would be forgotten", "start the chat with --yes, to forget them")
+        if not talk.can_confirm:
+            raise UsageError(f"{memories} would be forgotten", "start the chat with --yes to forget them")
         for cube in shown:
             output.text(f"{cube.id}  {excerpt(cube.text or cube.title, 80)}")
         if not output.confirm(f"Forget {memories} for good?"):
             output.text("nothing was forgotten")
             return
-    gone, away = chat.forget(argument)
-    cubes = [cube for each in gone for cube in each.cubes]
+    forgotten, removed = chat.forget(argument)
+    cubes = [cube for each in forgotten for cube in each.cubes]
     if talk.history is not None:
-        talk.history.drop([turn.question for turn in away], [cube.text for cube in cubes])
+        talk.history.drop([turn.question for turn in removed], [cube.text for cube in cubes])
     nothing = "there is nothing to forget"
-    done = f"forgot {counted(len(cubes), 'memory')} and {counted(len(away), 'turn')} of this chat"
-    record = {"command": "/forget", "ids": [cube.id for cube in cubes], "turns": [t.number for t in away]}
-    output.result(record, done if cubes or away else nothing)
+    done = f"forgot {counted(len(cubes), 'memory')} and {counted(len(removed), 'turn')} of this chat"
+    record = {"command": "/forget", "ids": [cube.id for cube in cubes], "turns": [t.number for t in removed]}
+    output.result(record, done if cubes or removed else nothing)
 
 
 def _model(talk: Talk, argument: str) -> None:
@@ -118,11 +118,11 @@ def _view(talk: Talk, argument: str) -> None:
 def _new(talk: Talk, argument: str) -> None:
     """Start another chat."""
     talk.chat.new()
-    talk.output.result({"command": "/new", "chat": talk.chat.id}, "a new chat begins")
+    talk.output.result({"command": "/new", "chat": talk.chat.id}, "started a new chat")
 
 
 def _save(talk: Talk, argument: str) -> None:
-    """Store this chat and what follows, if it was not stored until now."""
+    """Store a chat that was started with --no-save, from its first turn on."""
     stored = talk.chat.save()
     line = f"{counted(stored, 'turn')} stored; source: {talk.chat.address}"
     talk.output.result({"command": "/save", "chat": talk.chat.id, "turns": stored}, line)
@@ -139,7 +139,7 @@ def _help(talk: Talk, argument: str) -> None:
 
 
 def _quit(talk: Talk, argument: str) -> None:
-    """End the chat; Ctrl-D does so, too."""
+    """End the chat, like Ctrl-D."""
     raise Quit
 
 
@@ -154,4 +154,4 @@ COMMANDS: dict[str, Callable[[Talk, str], None]] = {
     "/help": _help,
     "/quit": _quit,
 }
-"""By what is typed. The docstring is the help."""
+"""The functions by command. The docstring is the help."""

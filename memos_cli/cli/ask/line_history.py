@@ -1,7 +1,7 @@
 """The lines that a user has typed in ``memos chat``: for the arrow keys, and for the next chat.
 
-The file is in the state folder and can be read by its user only. Not in it: what ``/remember`` stores, and
-lines with secrets.
+The file is in the state folder, and only its user can read it. It does not contain lines with ``/remember``
+or with secrets.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from types import ModuleType
 
 NAME = "chat_history"
 MOST = 1000
-"""Lines that the file keeps."""
+"""Maximum lines in the file."""
 _SHORTEST = 8
-"""Least characters of a forgotten text that a line may contain by chance."""
+"""Minimum characters of a match: a line may contain a shorter text by chance."""
 
 
 class LineHistory:
     """Line editing and history by readline, where Python has it; and the file, unless ``path`` is None."""
 
     def __init__(self, path: Path | None, words: Sequence[str]) -> None:
-        """``words`` are completed by the tabulator key."""
+        """``words`` are completed by TAB."""
         self._path = path
         self._readline = _open_readline(words)
         lines = _read(path)

@@ -68,11 +68,12 @@ def import_(
 ) -> None:
     """Import conversations and memories of other programs.
 
-    It reads exports of ChatGPT, Claude, Telegram, WhatsApp, Slack, Google Keep, mailboxes, mem0, MemOS,
-    Letta, MCP's memory server and memos, Markdown notes, OPML, CSV and JSON lines, and the conversations of
-    coding agents and chat programs: `--discover` lists those on this machine. Memories that exist already
-    are not stored again, so you can import a newer export after an older one. Memories that did not come
-    from this export stay unchanged. Archives are read without unpacking; nothing in them is executed.
+    It reads exports of ChatGPT, Claude, Telegram, WhatsApp, Slack, Google Keep, mem0, MemOS, Letta, MCP's
+    memory server and memos. It also reads mailboxes, Markdown notes, OPML, CSV and JSON lines, and the
+    conversations of coding agents and chat programs; `--discover` lists those on this machine. Memories that
+    exist already are not stored again, so you can import a newer export after an older one. Memories that did
+    not come from this export stay unchanged. Archives are read without unpacking; nothing in them is
+    executed.
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 
@@ -93,7 +94,7 @@ def import_(
         _discover(state, path)
         return
     if path is None:
-        raise UsageError("name what to import", "memos import PATH, or memos import --discover")
+        raise UsageError("the path to import is missing", "memos import PATH, or memos import --discover")
     with state.open() as memos:
         hints = read_options(memos, secrets, encoding)
         wishes = IngestOptions(
@@ -124,7 +125,7 @@ def _discover(state: State, path: Path | None) -> None:
 
     if path is not None:
         raise UsageError(
-            "--discover looks in the usual places of programs; it takes no PATH", "memos import PATH"
+            "--discover looks in the usual folders of programs; it takes no PATH", "memos import PATH"
         )
 
     def record(found: Discovered) -> dict[str, object]:
@@ -143,7 +144,7 @@ def _discover(state: State, path: Path | None) -> None:
 
     state.output.listing(
         discover(), record, "program, conversations, oldest, newest, size, import with", cells,
-        empty="no conversations of a known program in its usual place; to import others: memos import PATH",
+        empty="no conversations in the usual folders of known programs; to import others: memos import PATH",
     )  # fmt: skip
 
 

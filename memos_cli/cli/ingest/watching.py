@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.watch.watching import Round
 
 Stores = Annotated[
-    list[str] | None, opt("--store PATH", "Import this export or program's conversations; repeat for more.")
+    list[str] | None, opt("--store PATH", "Import this export, or a program's conversations; repeatable.")
 ]
 
 
@@ -42,21 +42,23 @@ def watch(
     encoding: Encoding = "",
     quarantine: Quarantine = None,
     embed: Embed = True,
-    prune: Annotated[bool, opt("--prune", "Archive memories whose text the source no longer has.")] = False,
+    prune: Annotated[bool, opt("--prune", "Archive memories whose text is no longer in the source.")] = False,
     settle: Annotated[
-        float, opt("--settle SECONDS", "Read a file after so long without a change.", READING, min=0)
+        float, opt("--settle SECONDS", "Read a file when it has not changed for this long.", READING, min=0)
     ] = 2.0,
     interval: Annotated[
-        float, opt("--interval SECONDS", "Look for changes so often. 0: when they happen.", READING, min=0)
+        float,
+        opt("--interval SECONDS", "Check for changes this often. 0: at once, if possible.", READING, min=0),
     ] = 0.0,
     once: Annotated[bool, opt("--once", "Bring everything up to date, and stop.")] = False,
 ) -> None:
     """Keep folders and imported conversations up to date.
 
-    It does what `memos ingest FOLDER` and, with --store, `memos import PATH` do: first for everything, then
-    for what changes. A file is read when nobody has written to it for a moment. What fails is reported and
-    tried again. One process watches for a vault; ^C or SIGTERM ends it. With memos-cli[watch] it sees changes
-    at once, else within five seconds. `memos cron --watch FOLDER` prints a systemd unit.
+    It ingests folders as `memos ingest` does, and with --store it imports exports and conversations as
+    `memos import` does: first everything, then whatever changes. A file is read when it has stopped changing.
+    A file that fails is reported and tried again. Only one process can watch for a vault; ^C or SIGTERM ends
+    it. With memos-cli[watch] it sees changes at once, otherwise within five seconds. To run it as a service:
+    `memos cron --watch FOLDER` prints a systemd unit.
 
     Exit codes: 11 if another process watches; with --once, 3 if some of it cannot be read.
 
@@ -79,13 +81,13 @@ def watch(
         _report(state, found, memos.now(), always=once)
 
     with state.open() as memos:
-        wishes = IngestOptions(
+        ingest_options = IngestOptions(
             hints=read_options(memos, secrets, encoding, chunk_chars=memos.settings.ingest_chunk),
             terms=NewMemoryFields(tags=tuple(tag or ())),
             quarantine=quarantine_policy(memos, quarantine),
             prune=prune,
         )
-        options = WatchOptions(paths, stores, wishes, embed, settle, interval, once)
+        options = WatchOptions(paths, stores, ingest_options, embed, settle, interval, once)
         with nullcontext() if once else _until_stopped(state):
             keep_up_to_date(
                 memos, options, report, lambda note: output.note(f"note: {note}"),
@@ -97,7 +99,7 @@ def watch(
 
 @contextmanager
 def _until_stopped(state: State) -> Iterator[None]:
-    """Let a signal end the block, which is how `memos watch` ends: it is no failure."""
+    """Let a signal end the block without an error: this is how `memos watch` ends."""
     try:
         yield
     except KeyboardInterrupt:

@@ -79,7 +79,7 @@ def installed(folder: Path) -> str:
         timer := home / f".config/systemd/user/{_unit_name('memos', folder)}.timer"
     ).exists():
         return str(timer)
-    mark = _marked(folder)
+    mark = _escaped_mark(folder)
     lines = (each.rstrip() for each in (_crontab("-l") if shutil.which("crontab") else b"").split(b"\n"))
     return next((os.fsdecode(each) for each in lines if each.endswith(mark) and each[:1] != b"#"), "")
 
@@ -90,7 +90,7 @@ def change_crontab(folder: Path, line: str | None) -> bool:
     Returns whether anything changed. All other lines stay as they are.
     """
     before = _crontab("-l")
-    mark = _marked(folder)
+    mark = _escaped_mark(folder)
     lines = [each for each in before.split(b"\n") if not each.rstrip().endswith(mark)]
     if lines[-1:] == [b""]:
         lines.pop()
@@ -138,6 +138,6 @@ def _mark(folder: Path) -> str:
     return f"# memos: {folder}"
 
 
-def _marked(folder: Path) -> bytes:
-    """Return how the line of a vault ends in the crontab, which escapes per cent signs."""
+def _escaped_mark(folder: Path) -> bytes:
+    """Return the end of a vault's line in the crontab, with escaped per cent signs."""
     return os.fsencode(_mark(folder).replace("%", r"\%"))

@@ -1,4 +1,4 @@
-"""``memos doctor``: what keeps memos from working on this machine."""
+"""``memos doctor``: check whether memos works on this machine."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def plugins(state: State) -> None:
     """List importers and exporters, built-in and plug-ins.
 
     Plug-ins are packages with entry points in memos.importers or memos.exporters; `memos help plugins` shows
-    how to write one. One that cannot be loaded is listed with the reason, and skipped.
+    how to write one. A plug-in that cannot be loaded is skipped, and listed with the reason.
 
     \b
     Example:

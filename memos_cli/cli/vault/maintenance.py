@@ -122,7 +122,7 @@ def cron(
 ) -> None:
     """Print a crontab line that runs maintenance every night.
 
-    --systemd prints units instead, and --watch one that keeps `memos watch` running.
+    --systemd prints systemd units instead; --watch prints one that keeps `memos watch` running.
 
     \b
     Example:
@@ -134,7 +134,7 @@ def cron(
 
     if watch or store:
         if install or remove:
-            raise UsageError("--watch prints a unit of systemd, no crontab line", "memos cron --watch DIR")
+            raise UsageError("--watch prints a systemd unit, not a crontab line", "memos cron --watch DIR")
         with state.open() as memos:
             units = crontab.watch_unit(memos.vault.folder.absolute(), watch or (), store or ())
         ((name, text),) = units.items()

@@ -1,6 +1,6 @@
 """Saved states in the folder of a llama-server: the vault has a receipt of each, as a blob.
 
-Where the blob goes, the file goes: see ``memos_cli/slot_files.py``.
+The file is deleted with the blob: see ``memos_cli/slot_files.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from memos_cli.slot_files import LONGEST, Receipt, delete_file, read_receipt
 def discard(db: Connection, blobs: Blobs, blob: str) -> list[str]:
     """Delete the slot file of a receipt that no row names any more, unless another receipt names it.
 
-    Returns where it still is, for people, if it cannot be deleted.
+    Returns a description of the file if it cannot be deleted.
     """
     receipt = _receipt(blobs, blob)
     if receipt is None:

@@ -16,7 +16,7 @@ LinkKind = Literal[
 ]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
 CHAT = "memos-chat:"
-"""How the addresses of stored chats begin. Their answers are ``derived_from`` what they were made from."""
+"""The start of the addresses of stored chats. Their answers are ``derived_from`` their memories."""
 MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
 """Mutual kinds: stored once, from the older memory to the newer."""
 
@@ -95,7 +95,7 @@ def relatives(db: Connection, cubes: Iterable[int]) -> set[int]:
     """Return ``cubes`` with the memories that have some of the same text: those made from them, and those
     that they were made from (merged, or sliced) if these are archived.
 
-    What an answer of a chat was made from stays: the answer is not that text in another form."""
+    The sources of a chat answer stay: the answer is not another form of their text."""
     named = set(cubes)
     found = set(named)
     for back in (True, False):

@@ -326,8 +326,8 @@ class Transaction(SourceChanges, ViewChanges):
         rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
 
-    def tell_out(self, action: str, cubes: Iterable[tuple[str, int]], to: str | None = None) -> None:
-        """Add the audit rows of memories that left the vault, by ids and versions, and where they went."""
+    def audit_outgoing(self, action: str, cubes: Iterable[tuple[str, int]], to: str | None = None) -> None:
+        """Add the audit rows of memories that leave the vault: ids, versions and destination."""
         self.insert_audit((self.now, self.principal, action, *cube, to) for cube in cubes)
 
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:

@@ -86,6 +86,6 @@ def tell_published(
     )
     sent = [id for id, (since, seal) in items.items() if since == serial and seal is not None]
     versions = [db.execute("SELECT id, version FROM cube WHERE id = ?", (id,)).fetchone() for id in sent]
-    change.tell_out("publish", [row for row in versions if row])
+    change.audit_outgoing("publish", [row for row in versions if row])
     live = sum(seal is not None for _, seal in items.values())
     change.note("publish", {"name": name, "target": target, "serial": serial, "memories": live})

@@ -148,7 +148,7 @@ def connect(
 
 
 def connect_read_only(path: Path, cipher: Cipher | None = None) -> Connection:
-    """Open the database at ``path`` without writing or creating any file; nothing waits for it.
+    """Open the database at ``path`` without writing or creating any file; never waits.
 
     Raises Unwritable if its write-ahead log can only be read after another process has prepared it.
     """

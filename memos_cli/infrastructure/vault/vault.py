@@ -69,7 +69,7 @@ class Vault:
         self.unaudited = ""
         """Why reads could not be recorded in the audit: the vault is read-only, or the disk is full."""
         self.remaining: list[str] = []
-        """Where slot files of deleted states still are: memos cannot reach them."""
+        """Descriptions of slot files of deleted states that memos could not delete."""
         self.cipher = cipher
         self.blobs = Blobs(folder / "blobs", folder / "tmp", cipher)
         self.snapshots = Snapshots(folder / "index", cipher)

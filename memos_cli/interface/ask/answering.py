@@ -56,14 +56,14 @@ def answer_request(
     *,
     is_quoted: bool,
 ) -> Answer:
-    """Answer what was asked, and record in the audit what the user sees; times are as in ``generate``."""
+    """Answer a request, and record in the audit what the user sees; times are as in ``generate``."""
     if is_quoted:
         answer = _quote(session, request, started, begin, on_text)
     else:
         from memos_cli.interface.ask.generation import generate
 
         generated = generate(session, request, started, begin, on_text)
-        answer = generated or _from_text(session, request, started, begin, on_text)
+        answer = generated or _answer_without_adapters(session, request, started, begin, on_text)
     # Quoted and prompted memories have audit rows already; the user also sees these.
     hits = [each.hit for each in answer.plan.chosen] if answer.mode == "quote" else []
     hits += [answer.nearest] if answer.nearest else []
@@ -107,17 +107,17 @@ def is_quoted(session: Session, request: Request) -> bool:
         return not make_plan_for(session, engine, request).adapters
 
 
-def _from_text(
+def _answer_without_adapters(
     session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
 ) -> Answer:
-    """Answer without adapters, after one has said something else than what it has learned."""
+    """Answer without adapters, after an adapter gave an answer that it was not trained on."""
     from memos_cli.interface.ask.generation import generate
 
     request = replace(request, options=replace(request.options, text_only=True))
     way = _quote if is_quoted(session, request) else generate
     answer = way(session, request, started, begin, on_text)
     assert answer is not None, "only an adapter has learned anything"
-    note = "adapter: not used (its answer was none of the facts that it has learned)"
+    note = "adapter: not used (its answer is not one of the facts that it was trained on)"
     return replace(answer, plan=replace(answer.plan, notes=(*answer.plan.notes, note)))
 
 

@@ -1,7 +1,7 @@
-"""A chat with memory: each question is planned anew, and what was said before it counts.
+"""A chat with memory: each question gets its own plan, and can depend on earlier turns.
 
 The conversation stays in the model's own cache, so that each turn reads only what is new. While the user
-reads an answer, the model reads it too, in the batches in which the next prompt has it.
+reads an answer, the model reads it too, in the same batches as in the next prompt.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
-    """An answer in a chat. ``answer.tokens`` say how much of the prompt was read anew."""
+    """An answer in a chat. ``answer.tokens`` counts how much of the prompt was read for it."""
 
     answer: Answer
     turn: int
     """Its number in the chat, from 1."""
     ids: tuple[str, ...] = ()
-    """The memories that question and answer are stored as."""
+    """The ids of the memories that store the question and the answer."""
     read_ahead: int = 0
-    """Tokens of the answer before that were read while the user read it."""
+    """Tokens of the previous answer that were read while the user read it."""
     folded: int = 0
-    """How many old turns left the prompt because the context was full."""
+    """How many old turns were removed from the prompt because the context was full."""
     follows: bool = False
-    """Whether the search used what was said before, too."""
+    """Whether the search also used earlier turns."""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _PendingTurn:
     """A question or an answer that is not stored yet, and the number of its turn."""
 
     turn: int
@@ -79,13 +79,13 @@ class Chat:
     filter: Filter
     options: AnswerOptions
     saves: bool = True
-    """Whether turns are stored as they are said."""
+    """Whether each turn is stored at once."""
     id: str = ""
     turns: list[Turn] = field(default_factory=list)
     """All turns since the chat began, oldest first."""
     last: Answer | None = None
     _conversation: Conversation = field(default_factory=Conversation)
-    _waiting: list[_Waiting] = field(default_factory=list)
+    _pending: list[_PendingTurn] = field(default_factory=list)
     _count: int = 0
     """Turns so far, also those that are forgotten."""
     _begun: int = 0
@@ -110,9 +110,9 @@ class Chat:
         on_text: Callable[[str], None] = lambda text: None,
         is_stopped: Callable[[], bool] = _never,
     ) -> ChatTurn:
-        """Answer ``question`` as ``query`` does, after what was said in this chat, and store both.
+        """Answer ``question`` as ``query`` does, with the turns before it, and store both.
 
-        ``is_stopped`` is asked while the answer is written: what was shown until then is the answer.
+        ``is_stopped`` is called during the answer. Once it returns True, the text so far is the answer.
         """
         session, begin, asked = self.session, time.perf_counter(), self.session.now()
         session.identify_again()
@@ -129,8 +129,8 @@ class Chat:
                 request, folded, quotes = self._request(question, is_stopped)
                 answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
         except BaseException:
-            if text := "".join(shown).strip():  # ended in the middle of an answer: it is what was shown
-                self._keep(Turn(question, text, request.call, (), self._used(text, request)), asked, "")
+            if text := "".join(shown).strip():  # ended in the middle of an answer: keep what was shown
+                self._add_turn(Turn(question, text, request.call, (), self._used(text, request)), asked, "")
             raise
         if answer.mode == "quote":
             made_from = frozenset(quote.cube.n for quote in answer.quotes)
@@ -141,7 +141,7 @@ class Chat:
         searched = " ".join([*before, question])
         turn = Turn(question, answer.answer, request.call, answer.plan.chosen, made_from, searched)
         self.last = answer
-        notes = self._keep(turn, asked, answer.model)
+        notes = self._add_turn(turn, asked, answer.model)
         if answer.tokens and turn.answer and not self.options.text_only:
             self._read_ahead(session.engine)
         ids = self.turns[-1].ids
@@ -150,21 +150,21 @@ class Chat:
         return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
 
     def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:
-        """Read a question; return it, how many turns were folded away for it, and whether it is quoted."""
+        """Read a question; return it, how many turns were folded for it, and whether it is quoted."""
         session, options = self.session, replace(self.options, log=self.saves and self.options.log)
         last = self.turns[-1] if self.turns else None
         filter = promptable(session, self.filter)
         request = replace(read_request(session, question, filter, options, last), is_stopped=is_stopped)
         chat = self._conversation
-        chat.pins = pinned(session, options.view, session.readable)
-        in_prompt = replace(request, conversation=chat, own=self._own())
+        chat.pins = pinned(session, options.view, session.highest_sensitivity)
+        in_prompt = replace(request, conversation=chat, own=self._stored_turns())
         if is_quoted(session, request):
             return request, 0, True
         engine, settings = session.engine, session.settings
         length = options.max_tokens or settings.query_max_tokens
         memory = min(options.memory_tokens or settings.query_memory, engine.context // 4)
         folded = chat.fold(engine, question, engine.context - length - memory, options.system)
-        return replace(in_prompt, own=self._own()), folded, False
+        return replace(in_prompt, own=self._stored_turns()), folded, False
 
     def _with_earlier_sources(self, answer: Answer) -> Answer:
         """Return a written answer with the memories of earlier turns that it cites or uses among its own."""
@@ -184,13 +184,13 @@ class Chat:
         found += [item.hit.cube for item in self._conversation.memories.values()]
         return frozenset(cube.n for cube in found if used(text, cube.text))
 
-    def _own(self) -> frozenset[int]:
+    def _stored_turns(self) -> frozenset[int]:
         """The stored turns that are in the prompt, by row number."""
         ids = [id for turn in self._conversation.turns for id in turn.ids]
         return frozenset(queries.by_ids(self.session.vault.connection, ids).values()) if ids else frozenset()
 
     def _drop_unusable(self) -> None:
-        """Take out of the prompt the turns that were made from a memory that may not be used any more.
+        """Remove from the prompt the turns that were made from a memory that may no longer be used.
 
         It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
         """
@@ -208,7 +208,7 @@ class Chat:
             if any(item.hit.cube.n not in fit for item in turn.chosen) or not there.keys() >= {*turn.ids}
         }
         if lost:
-            self._take_out(lost)
+            self._remove_turns(lost)
 
     # --- the model's cache -----------------------------------------------------------------------------
 
@@ -237,77 +237,77 @@ class Chat:
             self._ahead = None
 
     def _clear_cache(self) -> None:
-        """Forget what the model has in its cache."""
+        """Clear the model's cache."""
         self._stop_reading_ahead()
         self.session.clear_cache()
 
     # --- storing ---------------------------------------------------------------------------------------
 
-    def _keep(self, turn: Turn, asked: int, model: str) -> list[str]:
+    def _add_turn(self, turn: Turn, asked: int, model: str) -> list[str]:
         """Add a turn to the chat, and store it if the chat is stored. Returns notes."""
         self._count += 1
         turn = replace(turn, number=self._count)
         caller = self.session.principal.partition(":")[2]
-        self._say(turn, turn.question, asked, caller, "user")
+        self._add_pending(turn, turn.question, asked, caller, "user")
         if turn.answer:
-            self._say(turn, turn.answer, self.session.now(), model or "memos", "assistant")
+            self._add_pending(turn, turn.answer, self.session.now(), model or "memos", "assistant")
             self._conversation.turns.append(turn)
         self.turns.append(turn)
         return self._store() if self.saves else []
 
-    def _say(self, turn: Turn, text: str, time: int, author: str, role: str) -> None:
+    def _add_pending(self, turn: Turn, text: str, time: int, author: str, role: str) -> None:
         is_answer = role == "assistant"
         at, title = 2 * (turn.number - 1) + is_answer, f"Chat {show_time(self._begun)[:16]}"
         draft = turn_draft(text, at, self.id, title=title, time=time, author=author, role=role)
-        self._waiting.append(_Waiting(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
+        self._pending.append(_PendingTurn(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
 
     def _store(self) -> list[str]:
-        """Store the turns that wait; return notes. What cannot be stored now waits for the next turn."""
-        waiting = self._waiting
+        """Store the pending turns; return notes. What cannot be stored now stays pending."""
+        pending = self._pending
         try:
             ids, notes = store_turns(
-                self.session, self.address, [each.draft for each in waiting],
-                [each.made_from for each in waiting],
+                self.session, self.address, [each.draft for each in pending],
+                [each.made_from for each in pending],
             )  # fmt: skip
         except UsageError as error:  # a secret, where they are refused: it is never stored
-            self._waiting = []
+            self._pending = []
             return [f"this turn is not stored: {error}"]
         except (MemosError, OSError) as error:
             return [f"this turn is not stored yet: {error}"]
-        self._waiting = []
+        self._pending = []
         named: dict[int, tuple[str, ...]] = {}
-        for each, id in zip(waiting, ids, strict=True):
+        for each, id in zip(pending, ids, strict=True):
             named[each.turn] = (*named.get(each.turn, ()), id)
         for turns in (self.turns, self._conversation.turns):
             turns[:] = [replace(turn, ids=named.get(turn.number, turn.ids)) for turn in turns]
         return notes
 
     def save(self) -> int:
-        """Store the chat so far, and what follows. Returns how many turns are stored now.
+        """Store the chat so far and from now on. Returns how many turns are stored.
 
         Raises MemosError if they cannot be stored; then nothing changes."""
         self.session.access.require_writer()
-        if self._waiting and (notes := self._store()) and self._waiting:
-            raise MemosError(notes[0], "free the vault, and type /save again")
+        if self._pending and (notes := self._store()) and self._pending:
+            raise MemosError(notes[0], "end the process that uses the vault, then type /save again")
         self.saves = True
         return sum(bool(turn.ids) for turn in self.turns)
 
     # --- commands --------------------------------------------------------------------------------------
 
     def new(self) -> None:
-        """Start another chat. The model keeps what both begin with."""
+        """Start another chat. The model's cache keeps the instructions, which both start with."""
         self._stop_reading_ahead()
         self._begun = self.session.now()
         self.id = new_ulids(self._begun, 1)[0]
         self._conversation = Conversation()
-        self.turns, self._waiting, self._count, self.last = [], [], 0, None
+        self.turns, self._pending, self._count, self.last = [], [], 0, None
 
     def remember(self, text: str) -> Saved:
         """Store ``text`` as a memory."""
         return save(self.session, text, "memos-chat", "fact", "", NewMemoryFields(), "")
 
     def find(self, what: str) -> tuple[str, ...]:
-        """Return the ids of what ``/forget`` names: the last turn (""), this ``chat``, a source, or an id."""
+        """Return the ids that ``/forget`` names: of the last turn (""), this ``chat``, a source, or an id."""
         if what == "":
             return tuple(id for turn in self.turns[-1:] for id in turn.ids)
         if what == "chat":
@@ -323,29 +323,29 @@ class Chat:
     def forget(self, what: str) -> tuple[tuple[Forgotten, ...], list[Turn]]:
         """Forget the last turn (""), this ``chat``, a source of the last answer by its number, or an id.
 
-        Answers that were made from a memory go with it, and so do their turns, from here and from the model's
-        cache. Returns what was deleted from the vault, and the turns that are gone.
+        Answers that were made from a forgotten memory are forgotten too. Their turns are removed from the
+        chat and from the model's cache. Returns what was deleted from the vault, and the removed turns.
         """
         ids = self.find(what)
-        gone = [self._forget(ids)] if ids else []
-        cubes = [cube for each in gone for cube in each.cubes]
+        forgotten = [self._forget(ids)] if ids else []
+        cubes = [cube for each in forgotten for cube in each.cubes]
         numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
-        away = [turn for turn in self.turns if turn.made_from & numbers or lost & {*turn.ids}]
+        removed = [turn for turn in self.turns if turn.made_from & numbers or lost & {*turn.ids}]
         if what in ("", "chat"):
-            away = self.turns[-1:] if not what else [*self.turns]
-        rest = [id for turn in away for id in turn.ids if id not in lost]
+            removed = self.turns[-1:] if not what else [*self.turns]
+        rest = [id for turn in removed for id in turn.ids if id not in lost]
         if rest:  # the question reveals what was forgotten
-            gone.append(self._forget(rest))
-        self._waiting = [each for each in self._waiting if each.turn not in {t.number for t in away}]
-        self._take_out({turn.number for turn in away})
+            forgotten.append(self._forget(rest))
+        self._pending = [each for each in self._pending if each.turn not in {t.number for t in removed}]
+        self._remove_turns({turn.number for turn in removed})
         self._clear_cache()
-        return tuple(gone), away
+        return tuple(forgotten), removed
 
     def _forget(self, ids: Sequence[str]) -> Forgotten:
         return forget(self.session, ids, None, dry_run=False)
 
-    def _take_out(self, numbers: set[int]) -> None:
-        """Take turns out of the prompt and of what follow-up questions are searched with."""
+    def _remove_turns(self, numbers: set[int]) -> None:
+        """Remove turns from the prompt, and from the searches of follow-up questions."""
         self.turns = [turn for turn in self.turns if turn.number not in numbers]
         if numbers:
             self._conversation.cut(numbers)
@@ -353,22 +353,22 @@ class Chat:
             self._clear_cache()
 
     def use_model(self, name: str) -> str:
-        """Change the model, return its name. Raises ModelUnfit; the old one stays then."""
+        """Change the model; return its name. If it raises ModelUnfit, the old model stays."""
         self._stop_reading_ahead()
         self.session.use_reader(name)
         if self.session.server and not self.session.server.is_local:
-            self._conversation = Conversation()  # another machine gets nothing that was said before
+            self._conversation = Conversation()  # another machine does not get the earlier turns
         return self.session.model_name
 
     def use_view(self, name: str) -> None:
-        """Search a view from now on, or with "" what the chat began with. Raises UsageError for no view."""
+        """Search a view from now on; "" means no view. Raises UsageError for an unknown view."""
         self.filter = view(self.session, name) if name else Filter()
         self.options = replace(self.options, view=name)
 
     def close(self) -> None:
-        """Stop the model, and store what waits."""
+        """Stop the model, and store the pending turns."""
         self._stop_reading_ahead()
-        if self.saves and self._waiting:
+        if self.saves and self._pending:
             self._store()
 
     def __enter__(self) -> Chat:

@@ -1,8 +1,8 @@
 """The turns of ``memos chat`` as memories: how they are stored, and when one is evidence.
 
 A chat is a dialogue, like an imported one: its source is ``memos-chat:ID``, each question and each answer is
-a turn with its speaker, time and position. What a model has answered comes from memories: it is no source
-beside them, and is linked to them, so that it is forgotten with any of them.
+a turn with its speaker, time and position. A model's answer comes from memories, so it is not a source
+itself. It is linked to these memories, and is forgotten with any of them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
 def no_evidence(cube: Cube, request: Request) -> str:
     """Return why a turn of a chat cannot answer a question; "" if it can, and for every other memory.
 
-    An answer can where the question is about what was answered: "what did you recommend?"
+    An answer can if the question is about the answers: "what did you recommend?"
     """
     if cube.n in request.own:
         return "a turn of this conversation, which is in the prompt"
     if cube.type != "dialogue" or not (cube.source or "").startswith(CHAT):
         return ""
     if cube.role == "assistant":
-        return "" if side_of(request.question) == "assistant" else "an answer of a chat, which is no source"
-    return "a question of a chat" if asks(cube.text) or _repeats(cube.text, request.question) else ""
+        return "" if side_of(request.question) == "assistant" else "a chat answer, which is not a source"
+    return "a chat question" if asks(cube.text) or _repeats(cube.text, request.question) else ""
 
 
 def asks(text: str) -> bool:
-    """Return whether a turn asks, or orders a list or a summary, and tells nothing after that."""
+    """Return whether a turn only asks, or only requests a list or a summary, and states nothing."""
     question = _AFTER_QUESTION.match(text)
     if question is not None:
         return len(content_words(text[question.end() :])) <= 1
@@ -50,7 +50,7 @@ def asks(text: str) -> bool:
 
 
 def _repeats(text: str, question: str) -> bool:
-    """Return whether a turn says nothing but what is asked now, as a question without its mark does."""
+    """Return whether a turn only repeats the present question, perhaps without its question mark."""
     return _words(text) <= _words(question)
 
 
@@ -98,7 +98,7 @@ def _guarded(draft: Draft, policy: str) -> Draft:
 
 
 def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int]]) -> None:
-    """Link the turns to what they were made from, so that they are forgotten with it."""
+    """Link the turns to the memories they were made from, so that they are forgotten with them."""
     with session.vault.change(session.principal, session.now()) as change:
         stored = queries.by_ids(change.db, ids)
         for id, sources in zip(ids, made_from, strict=True):

@@ -27,28 +27,29 @@ _SHORT = 4
 """Words of a question in a language whose function words are not known, up to which it may depend on more."""
 _WORD = re.compile(r"[^\W_]+")
 NEAR = 0.2
-"""Least relevance to the question alone of a memory that only the earlier words lead to."""
+"""Minimum relevance to the question alone, for a memory that only the earlier words find."""
 _WEIGHTS = (1.0, 0.7)
-"""What scores count for after the question before, and after its answer, which may have said more."""
+"""Weights of scores: with the question before, and with its answer, which may contain more."""
 _REMEMBERED = 300
-"""Characters of an earlier text that join a search: more would drown the question."""
+"""Maximum characters of an earlier text in a search: more would outweigh the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Follows:
-    """What a question follows: earlier texts that join its search."""
+    """The earlier texts that are searched together with a question."""
 
     texts: tuple[str, ...]
     has_topic: bool
     """Whether the question itself has a topic."""
     is_foreign: bool = False
-    """Whether it is short and has no word that is known to be no topic: others may not be topics either."""
+    """Whether it is short and has no known function word, so its words may not be topics."""
 
 
 def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]:
-    """Return what a question asks for after ``last``, and what its search needs of that.
+    """Return what a question asks for after ``last``, and the earlier texts that its search needs.
 
-    Without a topic of its own, it has the topics of the question before it, and its time unless it names one.
+    Without a topic of its own, a question takes the topics of the one before it, and also its time unless it
+    names one.
     """
     words = _WORD.findall(call.question.casefold())
     is_foreign = len(words) <= _SHORT and not STOP_WORDS.intersection(words)
@@ -69,7 +70,7 @@ def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]
 def retrieve_after(
     session: Session, sought: str, call: MemoryCall, follows: Follows | None, *, filter: Filter, k: int
 ) -> SearchResult:
-    """Return the ``k`` best memories for the words ``sought``, said after what they follow."""
+    """Return the ``k`` best memories for the words ``sought``, searched alone and after earlier texts."""
     alone = retrieve(session, sought, call, filter=filter, k=k, aside=call.when)
     if follows is None:
         return alone

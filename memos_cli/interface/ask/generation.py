@@ -38,7 +38,7 @@ def generate(
 ) -> Answer | None:
     """Plan, fill the prompt, and generate; record which memories were used.
 
-    None, and nothing is shown or recorded, if an adapter answers with none of the facts that it has learned.
+    None, and nothing is shown or recorded, if an adapter gives an answer that it was not trained on.
     ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
     """
     question, options = request.question, request.options
@@ -104,7 +104,7 @@ def generate(
 
 @dataclass(slots=True)
 class _Written:
-    """What a model wrote, why it stopped, and when it had read the memories, and had its first token."""
+    """The text of a model, why it stopped, and the times of the read memories and of the first token."""
 
     text: str = ""
     stopped: str = "end"
@@ -175,7 +175,7 @@ def foresee(session: Session, request: Request) -> Plan:
     """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
     with session.open_vocabulary() as engine:
         plan = make_plan_for(session, engine, request)
-        plan = replace(plan, notes=plan.notes + tuple(f"engine: {each}" for each in engine.lost))
+        plan = replace(plan, notes=plan.notes + tuple(f"engine: {each}" for each in engine.limitations))
         if engine.host:  # nothing is sent to another machine to explain
             level = session.settings.sensitivity_remote
             return replace(plan, notes=(*plan.notes, f"engine: {engine.host} gets memories up to {level}"))
@@ -192,7 +192,7 @@ def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
     if engine.host:
         cubes = {item.hit.cube.id: item.hit.cube for item in plan.chosen if item.form != "adapter"}
         with session.vault.change(session.principal, session.now()) as change:
-            change.tell_out("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
+            change.audit_outgoing("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
 
 
 def _prompt(engine: Engine, plan: Plan, request: Request) -> tuple[Plan, Prompt]:
@@ -223,7 +223,7 @@ def _attach(
 
 
 def _learned_answers(session: Session, plan: Plan) -> list[str]:
-    """Return the answers that the adapters of a plan have learned; none if the right one is not known."""
+    """Return the answers that the adapters of a plan were trained on; none if the right one is unknown."""
     known = _adapters_by_id(session) if plan.adapters else {}
     answers: list[str] = []
     for each in plan.adapters:

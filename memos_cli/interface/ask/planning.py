@@ -68,7 +68,7 @@ def make_plan_for(
     settings, question, call = session.settings, request.question, request.call
     options, chat = request.options, request.conversation
     if engine is not None:
-        request = replace(request, filter=request.filter.up_to(session.readable))
+        request = replace(request, filter=request.filter.up_to(session.highest_sensitivity))
     is_small = engine is not None and not cites(engine)
     budget = options.memory_tokens or settings.query_memory
     most, room, pins = settings.query_sources, budget, list[Cube]()
@@ -78,7 +78,7 @@ def make_plan_for(
         length = options.max_tokens or settings.query_max_tokens
         taken = chat.taken(engine, question, options.system) if chat else 0
         room = room_for_memories(engine, question, options.system, length, taken)
-        pins = [*chat.pins] if chat else pinned(session, options.view, session.readable)
+        pins = [*chat.pins] if chat else pinned(session, options.view, session.highest_sensitivity)
         most = most or (SMALL_READS if is_small else 0)
     shown, labels = (chat.shown, chat.labels) if chat else (set[int](), {})
 

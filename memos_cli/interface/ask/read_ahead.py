@@ -18,11 +18,11 @@ NAME = "memos-read-ahead"
 
 
 class _Abandoned(Exception):
-    """What is read ahead is not needed."""
+    """The tokens that are read ahead are no longer needed."""
 
 
 class ReadAhead(Thread):
-    """Reads the start of the next prompt. Nobody else may use the engine until it has ended."""
+    """Reads the start of the next prompt. Do not use the engine until this thread has ended."""
 
     def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
         super().__init__(name=NAME, daemon=True)
@@ -33,7 +33,7 @@ class ReadAhead(Thread):
         self.start()
 
     def run(self) -> None:
-        with suppress(MemosError, _Abandoned):  # the next turn reads it then
+        with suppress(MemosError, _Abandoned):  # then the next turn reads it
             self._engine.read(self._tokens, self._add)
 
     def _add(self, tokens: int) -> None:
@@ -42,7 +42,7 @@ class ReadAhead(Thread):
             raise _Abandoned
 
     def abandon(self) -> None:
-        """End it after the batch that is being read, whatever interrupts this."""
+        """End the thread after the present batch, even if this call is interrupted."""
         self._is_abandoned = True
         with uninterrupted():
             self.join()

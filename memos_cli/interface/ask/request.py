@@ -37,9 +37,9 @@ class Request:
     found: dict[tuple[str, Filter], SearchResult] = field(default_factory=dict)
     """What was retrieved for the plans of this question, by words and filter: each is retrieved once."""
     conversation: Conversation | None = None
-    """The turns of a chat before the question, where the model reads them."""
+    """The turns of a chat before the question, if the model reads them."""
     follows: Follows | None = None
-    """What was said before, where the question needs it to be searched."""
+    """The earlier texts that the search of this question needs."""
     own: frozenset[int] = frozenset()
     """The memories that are turns of this conversation, by row number: the model reads them already."""
     is_stopped: Callable[[], bool] = _never

@@ -1,1 +1,1 @@
-"""Find out what keeps memos from working on this machine. Only reads: nothing is created, changed or sent."""
+"""Check whether memos works on this machine. Only reads: nothing is created, changed or sent."""

@@ -1,4 +1,4 @@
-"""llama.cpp, the processor, and the models that the vault would use."""
+"""Check llama.cpp, the processor, and the models of the vault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from memos_cli.counts import counted, sized
 from memos_cli.errors import MemosError, ModelUnfit
 from memos_cli.interface.doctor.report import Line
-from memos_cli.models.llama.llama import cure
+from memos_cli.models.llama.llama import repair_hint
 from memos_cli.models.llama.probe import read_probe
 from memos_cli.settings import Settings, cache_folder
 
@@ -23,7 +23,7 @@ _EMBEDDED = "pip install 'memos-cli[embedded]'"
 
 
 def check_llama(process: subprocess.Popen[bytes]) -> Iterator[Line]:
-    """Check llama.cpp by what ``process``, a probe, reports."""
+    """Check llama.cpp with the report of ``process``, a probe."""
     if importlib.util.find_spec("llama_cpp") is None:
         process.kill()
         process.communicate()
@@ -42,7 +42,7 @@ def check_llama(process: subprocess.Popen[bytes]) -> Iterator[Line]:
 
 
 def _judge_processor(features: str, devices: str, cpuinfo: Path) -> Line:
-    """Compare what llama.cpp was built for with what this processor has."""
+    """Compare the processor features that llama.cpp was built for with those of this processor."""
     built = {name for name in re.findall(r"(\w+) = 1\b", features) if _X86.fullmatch(name)}
     flags: set[str] = set()
     with suppress(OSError):
@@ -53,11 +53,11 @@ def _judge_processor(features: str, devices: str, cpuinfo: Path) -> Line:
     details = {"devices": devices, "built_for": sorted(built), "flags_known": bool(flags)}
     if lacking := sorted(name for name in built if flags and _flag(name) not in flags):
         message = f"{devices}: lacks {', '.join(lacking)}, which llama.cpp was built for"
-        return Line("processor", "fail", message, cure(), details)
+        return Line("processor", "fail", message, repair_hint(), details)
     unused = [name for name in ("AVX2", "AVX512") if _flag(name) in flags and name not in built]
     message = f"{devices}; llama.cpp uses {', '.join(sorted(built)) or features}"
     if "AVX2" in unused:
-        return Line("processor", "warn", f"{message}; without AVX2 it is slow", cure(), details)
+        return Line("processor", "warn", f"{message}; without AVX2 it is slow", repair_hint(), details)
     return Line("processor", "ok", message + (f"; not {unused[0]}" if unused else ""), "", details)
 
 
@@ -90,7 +90,7 @@ def _check_language_model(name: str, allowed: Collection[str]) -> Line:
         except MemosError as error:
             return Line("model", "warn", f"{error}; `memos query` can only quote", error.hint)
         where = "this machine" if address.is_local else "another machine"
-        about = f"{address}, a model in a server on {where}; it is not asked here"
+        about = f"{address}, a model server on {where}; it was not contacted"
         return Line("model", "ok", about, "", {"address": str(address)})
     try:
         model = resolve_reader(name)

@@ -21,13 +21,13 @@ class Line:
     """``warn``: something is missing or slow. ``fail``: something that memos needs does not work."""
     message: str
     hint: str = ""
-    """What to type, or to do."""
+    """What to type or do."""
     details: Mapping[str, object] = field(default_factory=dict)
     """The same for programs: paths, sizes in bytes, versions."""
 
 
 def run(checks: Mapping[str, Check]) -> Iterator[Line]:
-    """Run the checks by name; one that fails itself is a line, too."""
+    """Run the checks by name; a check that raises an error gives a line, too."""
     for name, check in checks.items():
         try:
             yield from check()

@@ -23,13 +23,13 @@ from memos_cli.settings import Settings, config_file, load_settings, principal_o
 _LONGEST = 0.3
 """Seconds for SQLite's own check, and for adding up sizes."""
 _STEPS = 10_000
-"""Steps of SQLite's virtual machine between two looks at the clock."""
+"""Steps of SQLite's virtual machine between two checks of the time."""
 _LITTLE, _TOO_LITTLE = 256_000_000, 16_000_000
 """Bytes of free disk."""
 
 
 def read_settings(flags: dict[str, object]) -> tuple[Settings, Line]:
-    """Return the settings, and what is wrong with them; those that cannot be read count as not given."""
+    """Return the settings and a line on them; if they are invalid, the defaults."""
     file = config_file()
     try:
         settings, _ = load_settings(flags)
@@ -40,8 +40,8 @@ def read_settings(flags: dict[str, object]) -> tuple[Settings, Line]:
         flags = {name: value for name, value in flags.items() if name == "vault"}
         return load_settings(flags, kept, nothing)[0], Line("settings", "fail", str(error), error.hint)
     if file is None:
-        return settings, Line("settings", "ok", "no file: there is no home folder")
-    where = f"{file}" if file.exists() else f"the defaults; there is no {file}"
+        return settings, Line("settings", "ok", "defaults; there is no home folder")
+    where = f"{file}" if file.exists() else f"defaults; {file} does not exist"
     return settings, Line("settings", "ok", where, "", {"file": str(file), "exists": file.exists()})
 
 
@@ -87,7 +87,7 @@ def check_vault(settings: Settings) -> Iterator[Line]:
 
 
 def check_database(settings: Settings, folder: Path | None, identity: Identity | None) -> Iterator[Line]:
-    """Check that the database of the vault is sound, as far as a moment allows."""
+    """Check the database of the vault, for a limited time."""
     if folder is None or identity is None or not (folder / "memos.db").exists():
         return
     if encryption := identity.encryption:
@@ -112,7 +112,7 @@ def _check_database(database: Path, cipher: Cipher | None) -> Line:
     try:
         db = connect_read_only(database, cipher)
     except Unwritable as error:
-        message = f"{error}; a process that was ended has left its write-ahead log"
+        message = f"{error}; a process that was killed left its write-ahead log"
         return Line("database", "warn", message, "memos check")
     with closing(db):
         version = version_of(db)
@@ -126,13 +126,13 @@ def _check_database(database: Path, cipher: Cipher | None) -> Line:
         except Damaged:
             raise
         except MemosError:  # interrupted
-            message = "no damage was found in a moment; all of it takes longer"
+            message = f"no damage found in {_LONGEST:g} s; the check did not finish"
             return Line("database", "ok", message, "memos check", {"complete": False})
     if found != ["ok"]:
         hint = "memos check lists all damage; restore a backup with memos restore-vault"
         return Line("database", "fail", f"damaged: {'; '.join(found)[:300]}", hint)
     if version < FORMAT:
-        message = f"sound; format {version}, which the next command brings to {FORMAT}"
+        message = f"sound; format {version}, which the next command upgrades to {FORMAT}"
         return Line("database", "ok", message, "", {"complete": True})
     return Line("database", "ok", "sound (SQLite's quick check)", "", {"complete": True})
 

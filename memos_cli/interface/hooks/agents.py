@@ -1,8 +1,8 @@
-"""The agents that run ``memos hook``: what they send, what they take, and where their settings are.
+"""The agents that run ``memos hook``: their input, the output they accept, and where their settings are.
 
-What each sends and takes is documented by its maker: https://code.claude.com/docs/en/hooks (Claude Code),
+Their makers document both: https://code.claude.com/docs/en/hooks (Claude Code),
 https://developers.openai.com/codex/hooks (Codex CLI), docs/hooks/reference.md in google-gemini/gemini-cli,
-https://cursor.com/docs/agent/hooks (Cursor). An answer of another shape is ignored, or an error.
+https://cursor.com/docs/agent/hooks (Cursor). They ignore or reject output in another format.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ class Agent:
     variable: str = ""
     """The environment variable that may name another folder for them."""
     answer: Callable[[str, str], dict[str, Any]] = _answer_with_event
-    """What it takes at an event (as it calls it) to give a text to its model."""
-    tells: tuple[str, ...] = (START, PROMPT)
-    """The events at which it takes such an answer."""
+    """Returns the output that gives a text to its model, at an event by its own name."""
+    context_events: tuple[str, ...] = (START, PROMPT)
+    """The events at which it accepts a text for its model."""
     handler: Callable[[str, str], Handler] = _command
     """Its settings for one event and our command."""
     is_grouped: bool = True
     """Whether its handlers stand in groups, below a matcher."""
     top: Mapping[str, Any] = field(default_factory=dict)
-    """What its file must have besides."""
+    """Other members that its settings file must have."""
     folders: tuple[str, ...] = ()
     """Environment variables with the folder of the project, which it sets for a hook."""
     importers: tuple[str, ...] = ()
     """The kinds of import that its transcripts may be."""
-    then: str = "start a new session"
-    """What to do so that it takes notice."""
+    next_step: str = "start a new session"
+    """What the user has to do so that the agent loads the hooks."""
 
 
 _CLAUDE_EVENTS = {START: "SessionStart", PROMPT: "UserPromptSubmit", STOP: "Stop", COMPACT: "PreCompact"}
@@ -87,10 +87,10 @@ AGENTS = {
             (".claude", "settings.json"), "CLAUDE_CONFIG_DIR",
             folders=("CLAUDE_PROJECT_DIR",), importers=("claude-code",),
         ),
-        Agent(  # it tells nobody that a session ends
+        Agent(  # it has no event for the end of a session
             "codex", "Codex CLI", _CLAUDE_EVENTS, (START, PROMPT, STOP, COMPACT),
             (".codex", "hooks.json"), "CODEX_HOME",
-            importers=("codex", "codex-cli"), then="start it and trust the hooks: /hooks",
+            importers=("codex", "codex-cli"), next_step="start it and trust the hooks: /hooks",
         ),
         Agent(
             "gemini", "Gemini CLI",
@@ -103,16 +103,17 @@ AGENTS = {
             handler=_command_of_gemini, folders=("GEMINI_PROJECT_DIR",),
             importers=("gemini", "gemini-cli"),
         ),
-        Agent(  # its beforeSubmitPrompt takes no text
+        Agent(  # its beforeSubmitPrompt accepts no text
             "cursor", "Cursor",
             {
                 START: "sessionStart", PROMPT: "beforeSubmitPrompt", STOP: "stop", END: "sessionEnd",
                 COMPACT: "preCompact",
             },
             (START, COMPACT, END),
-            (".cursor", "hooks.json"), answer=_answer_of_cursor, tells=(START,),
+            (".cursor", "hooks.json"), answer=_answer_of_cursor, context_events=(START,),
             handler=lambda event, command: {"command": command}, is_grouped=False,
-            top={"version": 1}, folders=("CURSOR_PROJECT_DIR",), importers=("cursor",), then="restart it",
+            top={"version": 1}, folders=("CURSOR_PROJECT_DIR",), importers=("cursor",),
+            next_step="restart it",
         ),
     )
 }  # fmt: skip
@@ -138,4 +139,4 @@ def recognise(sent: Mapping[str, Any]) -> Agent:
         return AGENTS["codex"]
     if isinstance(event, str) or "session_id" in sent or "prompt" in sent:
         return AGENTS["claude"]
-    raise UsageError("the input is of no agent that is known", f"use --agent {'|'.join(AGENTS)}")
+    raise UsageError("no known agent sends such input", f"use --agent {'|'.join(AGENTS)}")

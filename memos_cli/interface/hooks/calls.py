@@ -1,4 +1,4 @@
-"""One call of a hook: the input of the agent, understood."""
+"""One call of a hook: parses the input of the agent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ASKED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Which agent calls at which event, and what about."""
+    """The agent, the event and the input of a call."""
 
     agent: Agent
     event: str
@@ -44,7 +44,7 @@ class Call:
 
 
 def read_call(event: str, name: str, data: bytes, environment: Mapping[str, str]) -> Call:
-    """Understand the input ``data`` of an agent; ``name`` is that of the agent, or ``auto``.
+    """Parse the input ``data`` of an agent; ``name`` is that of the agent, or ``auto``.
 
     Raises UsageError for input that is damaged, or of another agent that reads the settings of this one.
     """
@@ -53,12 +53,12 @@ def read_call(event: str, name: str, data: bytes, environment: Mapping[str, str]
     try:
         sent = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UsageError("the input is not JSON", "an agent runs this command") from error
+        raise UsageError("the input is not JSON", "memos hook install AGENT") from error
     if not isinstance(sent, dict):
-        raise UsageError("the input is JSON, but not an object", "an agent runs this command")
+        raise UsageError("the input is JSON, but not an object", "memos hook install AGENT")
     agent = recognise(sent) if name == AUTO else agent_named(name)
     if agent.name != "cursor" and "cursor_version" in sent:
-        # Cursor also runs the hooks of Claude Code: it would be told twice, or in a wrong form.
+        # Cursor also runs the hooks of Claude Code: it would get the memories twice, or in a wrong format.
         raise UsageError(f"Cursor runs the hooks of {agent.title}", "memos hook install cursor")
     return Call(
         agent,

@@ -1,4 +1,4 @@
-"""Our handlers in an agent's settings of hooks: add, update and remove them. Nothing else is touched."""
+"""Add, update and remove our handlers in an agent's settings of hooks. Nothing else is changed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def install(agent: Agent, options: Sequence[str], file: Path, *, dry_run: bool) 
             if places:
                 text = json_text.put(text, (*places[0], "command"), command)
                 if "args" in _value(text, places[0]):
-                    text = json_text.take(text, (*places[0], "args"))
+                    text = json_text.remove(text, (*places[0], "args"))
                 continue
             handler = agent.handler(event, command)
             count = len((_load(text).get(_HOOKS) or {}).get(name) or ())
@@ -74,7 +74,7 @@ def install(agent: Agent, options: Sequence[str], file: Path, *, dry_run: bool) 
 
 
 def remove(agent: Agent, file: Path, *, dry_run: bool) -> FileChange:
-    """Take our handlers out, and the lists that are empty then. Raises MemosError."""
+    """Remove our handlers, and lists that become empty. Raises MemosError."""
     return edit_file(file, _checked(lambda text: _without(text, agent, ()), agent), dry_run=dry_run)
 
 
@@ -149,13 +149,13 @@ def _without(text: str, agent: Agent, kept: Sequence[str]) -> str:
         else:
             surplus.append(place)
     for place in reversed(surplus):  # from the end, so that the numbers of the others stay
-        text = json_text.take(text, place)
-        # A group without handlers, an event without groups, and settings without events go with it.
+        text = json_text.remove(text, place)
+        # Also remove a group without handlers, an event without groups, and settings without events.
         above = [(place[:4], place[:3])] if agent.is_grouped else []
         for container, whole in (*above, (place[:2], place[:2]), (place[:1], place[:1])):
             if _value(text, container):
                 break
-            text = json_text.take(text, whole)
+            text = json_text.remove(text, whole)
     return text
 
 
@@ -172,7 +172,7 @@ def _checked(edit: Callable[[str], str], agent: Agent) -> Callable[[str], str]:
 
 
 def _foreign(text: str, agent: Agent) -> dict[str, Any]:
-    """Return what the settings say besides our handlers; empty lists count as nothing."""
+    """Return the settings without our handlers and without empty lists."""
     found = _load(text)
     for place, _ in reversed([*_ours(text, agent)]):
         group = _at(found, place[:-1])

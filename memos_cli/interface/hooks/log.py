@@ -1,6 +1,6 @@
-"""The log of hooks: one line of JSON for each call. It has no word of a prompt or a memory.
+"""The log of hooks: one line of JSON for each call. It contains no text of a prompt or a memory.
 
-A hook tells the agent nothing of what went wrong. The reason is here; ``memos hook status`` shows the last.
+A hook does not report errors to the agent. They are in this log; ``memos hook status`` shows the last call.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from memos_cli.settings import log_folder
 
 _NAME, _OLD = "hooks.jsonl", "hooks.old.jsonl"
 _MOST = 256 << 10
-"""Bytes after which the log begins anew; the one before is kept."""
+"""Bytes after which a new log is started; the previous one is kept."""
 
 
 def prepare_log() -> Path | None:
-    """Return the file to which a call adds its line; None if there is no place for it."""
+    """Return the log file, and create its folder; None without a home folder."""
     folder = log_folder()
     if folder is None:
         return None

@@ -1,7 +1,7 @@
-"""What an agent's model is told: the memories that answer a prompt, and those of a project.
+"""Memories for an agent's model: those relevant to a prompt, and those of a project.
 
-The text goes to a model that often runs on somebody else's machine: so it has only what the settings let into
-prompts. It is given out only after the audit has it.
+The text goes to a model that often runs on somebody else's machine. So it contains only memories that the
+settings allow in prompts, and the audit records it first.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 _EACH = 250
-"""Tokens of one memory's text that a model is told at most."""
+"""Maximum tokens of one memory's text."""
 _SHORT = 600
-"""Characters of a text that is shown from its beginning, wherever it matches."""
+"""Maximum characters of a text that is always shown from its beginning."""
 _MOST = 8
-"""Memories that answer one prompt, at most."""
+"""Maximum memories for one prompt."""
 _ENDS, _PROSE = 2, ("sentence", "item")
-"""Sentences at each end of a prompt that are searched for by themselves, and what counts as one."""
+"""Sentences at each end of a prompt that are searched separately; the kinds that count as sentences."""
 _RECENT = 12
-"""Memories of a project that are told at the start of a session, and turns or passages besides."""
+"""Maximum memories of a project at the start of a session; maximum turns and passages beside them."""
 _PASSAGES = 4
 _LARGE = 100_000
-"""Tokens of a plan that leaves out nothing for lack of room: what fits is decided here."""
+"""Tokens of a plan without a limit: this module decides how many memories fit."""
 _RECORDING = 0.3
-"""What it takes to search with an open embedder and to record what is told, as a share of the time until the
-memories are found by words: how busy the machine is slows all of it alike."""
-_SAID = ("dialogue", "document")
-"""Types of what was said or written: many, and seldom worth knowing without a question."""
+"""Time to search with an open embedder and to record the memories, as a share of the time of the search by
+words: a busy machine slows all of these alike."""
+_SPOKEN_TYPES = ("dialogue", "document")
+"""Types with many memories, which are seldom useful without a question."""
 _HIDDEN: dict[int, str | None] = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029], " "
 )
 _HIDDEN |= dict.fromkeys(
     [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, *range(0xE0000, 0xE0080)]
 )
-"""Control characters; letters that a person does not see, or that show a text in another order."""
+"""Control characters, and invisible characters or those that reorder a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +85,29 @@ def for_prompt(memos: Memos, prompt: str, view: str, tokens: int, times: Times) 
     if _open_embedder(memos, prompt, times):
         memos.by_words = False
         hits = search()
-    return _tell(memos, ((hit.cube, _best(hit)) for hit in hits), tokens)
+    return _mark_memories(memos, ((hit.cube, _best(hit)) for hit in hits), tokens)
 
 
 def for_project(memos: Memos, project: str, view: str, tokens: int) -> str:
-    """Return what matters in a project, marked, and at most ``tokens``: what is pinned, then what is new.
+    """Return the memories of a project, marked, in at most ``tokens``: pinned ones, then the newest.
 
-    ``project`` is its tag, "" for none. What is pinned for another project is left out.
+    ``project`` is its tag, "" for none. Memories pinned for another project are left out.
     """
     base = memos.view(view) if view else Filter()
     found = [cube for cube in pinned(memos, view) if _belongs(cube, project)]
-    known = [type for type in SEMANTIC_TYPES if type not in _SAID]
-    for types, most in ((known, _RECENT), (_SAID, _PASSAGES)) if project else ():
+    known = [type for type in SEMANTIC_TYPES if type not in _SPOKEN_TYPES]
+    for types, most in ((known, _RECENT), (_SPOKEN_TYPES, _PASSAGES)) if project else ():
         wanted = replace(base, tags=(*base.tags, project), types=_both(base.types, types))
         found += select(memos, promptable(memos, wanted), limit=most) if wanted.types else ()
-    return _tell(memos, ((cube, cube.text) for cube in {each.n: each for each in found}.values()), tokens)
+    return _mark_memories(
+        memos, ((cube, cube.text) for cube in {each.n: each for each in found}.values()), tokens
+    )
 
 
 def _parts(prompt: str) -> list[str]:
     """Return a prompt, and if it has several sentences, also the first and the last ones by themselves.
 
-    Each sentence may be about something else; a memory that answers one of them has little of the whole.
+    Each sentence may be about something else, so a memory may match one of them and not the whole prompt.
     """
     said = [prompt[each.start : each.end] for each in split_sentences(prompt) if each.kind in _PROSE]
     few = said if len(said) <= 2 * _ENDS else [*said[:_ENDS], *said[-_ENDS:]]
@@ -133,7 +135,7 @@ def _open_embedder(memos: Memos, prompt: str, times: Times) -> bool:
 
 
 def _relevant(memos: Memos, plan: Plan) -> list[Hit]:
-    """Return the memories of a plan that are relevant by themselves: a prompt has more to do than to read."""
+    """Return the memories of a plan that reach query.relevance."""
     hits = [item.hit for item in plan.chosen if item.part != "pinned"]
     return [hit for hit in hits if hit.relevance >= memos.settings.query_relevance]
 
@@ -155,9 +157,9 @@ def _both(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     return tuple(each for each in others if not some or each in some)
 
 
-def _tell(memos: Memos, found: Iterable[tuple[Cube, str]], tokens: int) -> str:
-    """Return as many memories as fit, marked, after the audit has them; "" for none. Raises Locked."""
-    blocks, told, letters = list[str](), list[Cube](), 0
+def _mark_memories(memos: Memos, found: Iterable[tuple[Cube, str]], tokens: int) -> str:
+    """Record as many memories as fit in the audit, and return them marked; "" for none. Raises Locked."""
+    blocks, recorded, letters = list[str](), list[Cube](), 0
     tokens -= tokens_of(fence(""))
     for cube, text in found:
         block = f"{_heading(cube)}\n{_quoted(cut(text.strip(), _EACH))}"
@@ -166,17 +168,17 @@ def _tell(memos: Memos, found: Iterable[tuple[Cube, str]], tokens: int) -> str:
             continue
         tokens, letters = tokens - cost, letters + len(block)
         blocks.append(block)
-        told.append(cube)
-    if not told:
+        recorded.append(cube)
+    if not recorded:
         return ""
-    memos.record_use(told)
+    memos.record_use(recorded)
     if memos.vault.unaudited:
         raise Locked(f"the audit cannot record what is recalled: {memos.vault.unaudited}")
     return fence("\n".join(blocks))
 
 
 def _heading(cube: Cube) -> str:
-    """Return when, what and where from, on one line."""
+    """Return the date, the type, the source and the tags on one line."""
     day = show_time(cube.created if cube.time is None else cube.time)[:10]
     title = f'"{_line(cube.title)}"' if cube.title else ""
     said_by = f"said by {_line(cube.author)}" if cube.author else ""

@@ -16,20 +16,20 @@ _NICE = 10
 def import_arguments(call: Call) -> list[str]:
     """Return the arguments of ``memos`` that import what is new in the session of a call.
 
-    Raises UsageError if there is no file of it, or nothing here reads the files of this agent.
+    Raises UsageError if there is no session file, or no importer for this agent.
     """
     from memos_cli.interface.importing.importers import IMPORTS
 
     if call.transcript is None:
-        raise UsageError("the agent names no file of the session")
+        raise UsageError("the input of the agent names no session file")
     kind = next((kind for kind in call.agent.importers if kind in IMPORTS), "")
     if not kind:
-        raise UsageError(f"sessions of {call.agent.title} cannot be imported by this version")
+        raise UsageError(f"this version cannot import sessions of {call.agent.title}")
     return ["import", str(call.transcript), "--from", kind, "--no-embed", "--quiet"]
 
 
 def start(command: Sequence[str]) -> None:
-    """Start a command that nobody waits for, at a low priority."""
+    """Start a background command at a low priority."""
     with suppress(OSError):
         os.nice(_NICE)  # of this process, which ends now, and so of the command
     null = subprocess.DEVNULL

@@ -29,7 +29,7 @@ _UNPACK = "unpack it yourself, then import the folder"
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
 HEAD = 16 << 10
-"""Bytes of a file by which it is recognised."""
+"""Bytes of the start of a file that are read to recognise it."""
 
 
 @dataclass(slots=True)
@@ -47,11 +47,11 @@ class Export:
     fallback: str = ""
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
     program: str | None = None
-    """The program whose conversations it contains, '' for none of them; None before anybody looked."""
+    """The program whose conversations it contains, "" for none; None before it was checked."""
     date_order: str = ""
-    """``dmy``, ``mdy`` or ``ymd`` where dates of numbers could be read in several ways; "" decides."""
+    """The order of ambiguous dates: ``dmy``, ``mdy`` or ``ymd``; "" detects it."""
     kind: str | None = None
-    """What ``recognise`` found, so that it looks only once."""
+    """The result of ``recognise``, as a cache."""
 
     def named(self, *endings: str) -> list[str]:
         """Return the names whose last part matches one of these: ``a.json``, or ``*.md``."""
@@ -116,7 +116,7 @@ def open_export(path: Path) -> Iterator[Export]:
     else:
         export = Export(path, (path.name,))
         if export.head(path.name).startswith(b"PK\3\4"):
-            raise MemosError(f"{path}: a damaged archive: its end is missing", "download or save it again")
+            raise MemosError(f"{path}: damaged archive: its end is missing", "download or save it again")
         yield export
 
 

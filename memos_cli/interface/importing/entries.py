@@ -45,13 +45,13 @@ class Bundle:
     """What could not be taken, and why."""
     notes: list[str] = field(default_factory=list)
     has_copies: bool = False
-    """Whether it may repeat turns of another source, with the same references: a fork of a conversation."""
+    """Whether it may repeat turns of another source with the same references, as a fork does."""
 
     def __post_init__(self) -> None:
         self.uri, self.title = clean(self.uri), clean(self.title)
 
     def clean_references(self) -> None:
-        """Spell references as the drafts do: without what JSON can escape and no text can hold."""
+        """Clean references as in the drafts: remove characters that no text can contain."""
         self.pinned = [*map(clean, self.pinned)]
         ends = ((each, clean(each.source), clean(each.target)) for each in self.relations)
         self.relations = [Relation(source, each.kind, target) for each, source, target in ends]
@@ -84,9 +84,9 @@ class Importer:
 
     read: Callable[[Export], Iterator[Bundle]]
     recognises: Callable[[Export], bool]
-    """Whether an export is of this program. It is asked about every export, so it reads little."""
+    """Returns whether an export is from this program. Must be fast: it is called for every export."""
     summary: str = ""
-    """What it reads, in a few words, for ``memos plugins``."""
+    """A short description of what it reads, for ``memos plugins``."""
 
     def __call__(self, export: Export) -> Iterator[Bundle]:
         """Read an export."""

@@ -1,4 +1,4 @@
-"""An importer of a plug-in: what it yields is checked as if an enemy had written it."""
+"""Guard the importer of a plug-in: its output is checked as hostile input."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _LINKS = ("part_of", "follows", "contradicts", "similar_to", "about")
 _ROLES = ("user", "assistant", "system")
 
 
-def guarded(name: str, importer: Importer) -> Importer:
-    """Return a plug-in's importer, with sound bundles that belong to ``name``.
+def guard_importer(name: str, importer: Importer) -> Importer:
+    """Return a plug-in's importer that yields only valid bundles, with addresses below ``name``.
 
-    Whatever it raises becomes a MemosError that names it. One that fails to recognise an export has not.
+    Every exception becomes a MemosError that names the plug-in. If ``recognises`` fails, the result is False.
     """
 
     def read(export: Export) -> Iterator[Bundle]:
         try:
             for bundle in importer.read(export):
-                yield _sound(name, bundle)
+                yield _sanitize_bundle(name, bundle)
         except MemosError:
             raise
         except (Exception, SystemExit) as error:  # foreign code may raise anything
@@ -44,47 +44,49 @@ def guarded(name: str, importer: Importer) -> Importer:
     return Importer(read, recognises, importer.summary)
 
 
-def _sound(name: str, given: Bundle) -> Bundle:
-    """Return a bundle with only what memos knows, below addresses that no other importer has."""
+def _sanitize_bundle(name: str, given: Bundle) -> Bundle:
+    """Return a bundle with only valid fields, and an address that belongs to this plug-in."""
     if not isinstance(given, Bundle):
         raise MemosError(f"the plug-in {name!r} yields {type(given).__name__}, not a Bundle", "memos plugins")
-    uri = _name(given.uri)
-    bundle = Bundle(uri if uri.startswith(f"{name}:") else f"{name}:{uri}", _name(given.title))
+    uri = _one_line(given.uri)
+    bundle = Bundle(uri if uri.startswith(f"{name}:") else f"{name}:{uri}", _one_line(given.title))
     for draft in items(given.drafts):
         if isinstance(draft, Draft) and text(draft.text).strip():
             bundle.add(draft.text, **_fields(draft))
         else:
             bundle.faults.append(f"not a memory: {type(draft).__name__}")
-    bundle.pinned = [_name(each) for each in items(given.pinned)]
+    bundle.pinned = [_one_line(each) for each in items(given.pinned)]
     bundle.relations = [
-        Relation(_name(each.source), each.kind if each.kind in _LINKS else "about", _name(each.target))
+        Relation(
+            _one_line(each.source), each.kind if each.kind in _LINKS else "about", _one_line(each.target)
+        )
         for each in items(given.relations)
         if isinstance(each, Relation)
     ]
-    bundle.ends = {_name(ref): end for ref, end in given.ends.items() if try_time(end) is not None}
+    bundle.ends = {_one_line(ref): end for ref, end in given.ends.items() if try_time(end) is not None}
     bundle.earlier = {
-        _name(ref): [clean(was) for was in texts if text(was)] for ref, texts in given.earlier.items()
+        _one_line(ref): [clean(was) for was in texts if text(was)] for ref, texts in given.earlier.items()
     }
-    bundle.faults += [_name(each) for each in items(given.faults)]
-    bundle.notes = [_name(each) for each in items(given.notes)]
+    bundle.faults += [_one_line(each) for each in items(given.faults)]
+    bundle.notes = [_one_line(each) for each in items(given.notes)]
     return bundle
 
 
 def _fields(draft: Draft) -> dict[str, Any]:
-    """Return the fields of a draft beside its text, each sound or absent."""
+    """Return the valid fields of a draft beside its text; others are dropped."""
     known = {
-        "title": _name(draft.title),
-        "ref": _name(draft.ref) or None,
+        "title": _one_line(draft.title),
+        "ref": _one_line(draft.ref) or None,
         "time": try_time(draft.time),
-        "author": _name(draft.author),
+        "author": _one_line(draft.author),
         "role": draft.role if draft.role in _ROLES else "",
-        "tags": tuple(filter(None, (_name(each) for each in draft.tags))) if draft.tags else (),
+        "tags": tuple(filter(None, (_one_line(each) for each in draft.tags))) if draft.tags else (),
         "sensitivity": draft.sensitivity if draft.sensitivity in SENSITIVITIES else "personal",
     }
     return {**known, "type": draft.type} if draft.type in SEMANTIC_TYPES else known
 
 
-def _name(value: object) -> str:
-    """Return a text for one line: without control characters, and not longer than names are."""
+def _one_line(value: object) -> str:
+    """Return a text on one line: without control characters, cut to the longest name."""
     words = clean(text(value)[:LONGEST_NAME])
     return "".join(each for each in words if each.isprintable()).strip()

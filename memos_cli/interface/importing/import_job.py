@@ -235,7 +235,7 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
 
 
 def _seal(drafts: list[Draft]) -> str:
-    """Return a fingerprint of what drafts say: without secrets in them, the same before and after masking."""
+    """Return a fingerprint of the content of drafts. Without secrets, masking does not change it."""
     said = [
         (d.text, d.type, d.title, d.ref, d.time, d.author, d.role, read_tags(list(d.tags)), d.span)
         for d in drafts
@@ -287,9 +287,9 @@ def _take(
 
 
 def _without_copies(session: Session, uri: str, drafts: list[Draft]) -> list[Draft]:
-    """Return the turns of a conversation that no other source has: a fork repeats what was said before it.
+    """Return the turns of a conversation that no other source has: a fork repeats earlier turns.
 
-    Only references that cannot be the same by chance count. The copy may have another time.
+    Only unique references are compared. The copy may have another time.
     """
     db = session.vault.connection
     refs = [draft.ref for draft in drafts if draft.ref and len(draft.ref) >= UNIQUE]

@@ -1,9 +1,9 @@
 """Memories from elsewhere: what other programs export, as drafts of cubes.
 
-``open_export`` opens a file, a folder or a zip archive without unpacking it; ``find_kind`` tells what it is;
-each kind has an ``Importer``, built in or of a plug-in, whose reader yields ``Bundle``s, one for each
-conversation, store or note, with a fault for each record that cannot be taken. Nothing that was exported is
-executed, and nothing is written to disk.
+``open_export`` opens a file, a folder or a zip archive without unpacking it; ``find_kind`` detects its kind.
+Each kind has an ``Importer``, built in or of a plug-in. Its reader yields a ``Bundle`` for each conversation,
+store or note, with a fault for each record that cannot be read. No exported data is executed, and nothing is
+written to disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
 from memos_cli.interface.importing.chats import read_chatgpt, read_claude
 from memos_cli.interface.importing.entries import Bundle, Importer, time
-from memos_cli.interface.importing.foreign import guarded
+from memos_cli.interface.importing.foreign import guard_importer
 from memos_cli.interface.importing.mailboxes import MBOX
 from memos_cli.interface.importing.memcube import read_memos
 from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
@@ -55,9 +55,9 @@ IMPORTS: dict[str, Importer] = {
         for kind, program in PROGRAMS.items()
     },
 }
-"""The built-in importers, in the order in which they are asked whether an export is theirs."""
+"""The built-in importers, in the order in which they try to recognise an export."""
 GENERAL = ("", "notes", "plain")
-"""Kinds of exports of no special program: a plug-in may know better."""
+"""Kinds of exports that are not of a specific program: plug-ins are tried for them."""
 
 
 def kind_of(export: Export, kind: str = "") -> str:
@@ -99,17 +99,17 @@ def importer(kind: str) -> Importer:
 
 
 def warnings() -> list[str]:
-    """Return what to tell the user about plug-ins that were skipped, if this process loaded plug-ins."""
+    """Return warnings about skipped plug-ins, if this process loaded plug-ins."""
     return [each.warning for each in _plugins()[1] if each.warning] if _plugins.cache_info().currsize else []
 
 
 def known_plugins() -> list[plugins.Plugin]:
-    """Load the importers that other packages install, and return what became of each."""
+    """Load the importers of other packages; return the status of each."""
     return _plugins()[1]
 
 
 def import_command(path: Path) -> str:
-    """Return the command that imports what another program or a vault exported; "" for other files."""
+    """Return the command that imports the export of another program or a vault; "" for other files."""
     try:
         with open_export(path) as export:
             kind, is_archive = find_kind(export), export.entries is not None
@@ -122,4 +122,4 @@ def import_command(path: Path) -> str:
 @cache
 def _plugins() -> tuple[dict[str, Importer], list[plugins.Plugin]]:
     found, known = plugins.load("importer", Importer, (*IMPORTS, BUNDLE, LINES))
-    return {name: guarded(name, each) for name, each in found.items()}, known
+    return {name: guard_importer(name, each) for name, each in found.items()}, known

@@ -11,11 +11,11 @@ from memos_cli.interface.ingest.sources.kinds import is_mbox
 from memos_cli.interface.ingest.sources.structured.mailbox import read_mails, threads
 
 _FEW = 100
-"""Files without an ending that are looked into."""
+"""Maximum files without an extension that are read."""
 
 
 def _names(export: Export) -> list[str]:
-    """Return the mailboxes of an export: Thunderbird's and the system's have no file name ending."""
+    """Return the mailboxes of an export: Thunderbird's and the system's have no file extension."""
     plain = [name for name in export.names if "." not in name.rpartition("/")[2]][:_FEW]
     return [name for name in (*export.named("*.mbox", "*.mbx"), *plain) if is_mbox(export.head(name))]
 
@@ -31,7 +31,7 @@ def read_mboxes(export: Export) -> Iterator[Bundle]:
             yield Bundle("", faults=[f"{name}: {error}"])
             continue
         if not mails and not faults:
-            faults.append("no mails in it")
+            faults.append("no mails found")
         for root, thread in threads(mails):
             bundle = Bundle(f"mail:{root}", thread[0].subject)
             for mail in thread:

@@ -30,7 +30,7 @@ class _Chat(msgspec.Struct):
 
 
 class _Chats(msgspec.Struct, rename={"chats": "list"}):
-    chats: list[msgspec.Raw] = []  # msgspec copies it
+    chats: list[msgspec.Raw] = []  # msgspec copies the default
 
 
 class _Telegram(_Chat):
@@ -54,13 +54,13 @@ def read_telegram(export: Export) -> Iterator[Bundle]:
             data = export.read(name).removeprefix(b"\xef\xbb\xbf")
             whole = msgspec.json.decode(data, type=_Telegram)
         except (MemosError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            yield Bundle("", faults=[f"{name}: not a whole export of Telegram: {error}"])
+            yield Bundle("", faults=[f"{name}: incomplete Telegram export: {error}"])
             continue
         own = mapping(whole.personal_information).get("user_id")
         if whole.messages is not None:
             yield _telegram_chat(whole, name, "")
         elif whole.chats is None and whole.left_chats is None:
-            yield Bundle("", faults=[f"{name}: no chats of Telegram in it"])
+            yield Bundle("", faults=[f"{name}: no Telegram chats in it"])
         for part in (whole.chats, whole.left_chats):
             for number, raw in enumerate(part.chats if part else (), 1):
                 try:
@@ -94,7 +94,7 @@ def _telegram_chat(chat: _Chat, file: str, own: str) -> Bundle:
 
 
 def _telegram_text(message: Mapping[str, Any]) -> str:
-    """Return what a message says: its text or caption, or a poll; and from whom it was forwarded."""
+    """Return the text of a message: its text or caption, or a poll; and the sender of a forwarded one."""
     said = _runs(message.get("text")) or _runs(message.get("text_entities"))
     if poll := mapping(message.get("poll")):
         options = [f"- {_runs(mapping(each).get('text'))}" for each in items(poll.get("answers"))]
@@ -115,7 +115,7 @@ def _runs(value: object) -> str:
 
 _SLACK_LISTS = ("channels.json", "groups.json", "dms.json", "mpims.json")
 _SAID = {"", "bot_message", "me_message", "thread_broadcast", "reply_broadcast", "file_share", "file_comment"}
-"""Subtypes of messages in which somebody says something; the others tell who joined, what was renamed, …"""
+"""Subtypes of messages with text of a person; the others report who joined, what was renamed, …"""
 _REFERENCE = re.compile(r"<([^<>\s][^<>]*)>")
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _BOLD = re.compile(r"(?<![\w*])\*(?=\S)([^*\n]*[^*\s])\*(?![\w*])")
@@ -189,7 +189,7 @@ def _shown(about: Mapping[str, Any]) -> str:
 
 
 def _author(message: Mapping[str, Any]) -> str:
-    """Return who sent a message, if the list of users does not say it: a guest of another team, or a bot."""
+    """Return the sender of a message who is not in the list of users: a guest of another team, or a bot."""
     profiles = (mapping(message.get(key)) for key in ("user_profile", "bot_profile"))
     return next(filter(None, (*map(_shown, profiles), _shown(message), text(message.get("user")))), "bot")
 
@@ -219,7 +219,7 @@ def from_mrkdwn(said: str, names: Mapping[str, str]) -> str:
 
 
 def _reference(value: str, names: Mapping[str, str], *, is_code: bool) -> str:
-    """Return what users see of ``<…>``: a name, a channel, a group, a date or a link."""
+    """Return the visible text of ``<…>``: a name, a channel, a group, a date or a link."""
     target, _, label = value.partition("|")
     match target[0]:
         case "@":

@@ -137,7 +137,7 @@ def _is_keep(export: Export) -> bool:
 def read_keep(export: Export) -> Iterator[Bundle]:
     """Read Google Keep's notes from Takeout: a JSON file for each. Notes in the trash stay out.
 
-    A note has no id but the moment in which it was made, in microseconds.
+    The id of a note is its time of creation, in microseconds.
     """
     seen = set[object]()
     for name in _keep_names(export):

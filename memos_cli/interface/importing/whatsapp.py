@@ -1,7 +1,7 @@
 """Import chats that WhatsApp exports as text: each chat becomes a source, each message a turn.
 
-The phone's language decides how the dates are written, and the file does not say in which order day and month
-stand. WhatsApp marks its own words on iPhones, and names of files, with U+200E.
+The phone's language decides the format of the dates, and the file does not contain the order of day and
+month. WhatsApp marks its own text on iPhones, and names of files, with U+200E.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MORNING = frozenset("am 上午 早上 凌晨 清晨 午前 오전 πμ ص म�
 _PLACEHOLDER = re.compile(
     r"<(?=[^<>]*[\s\u0080-\uffff])[^<>\n]{3,80}>|[A-Z]{3}-\d{8}-WA\d+\.\w{2,5} \([^()\n]{3,40}\)"
 )
-"""What stands in place of media, in every language: ``<Media omitted>``, ``IMG-1.jpg (file attached)``."""
+"""Placeholders for media, in every language: ``<Media omitted>``, ``IMG-1.jpg (file attached)``."""
 _EDITED = re.compile(r"\s<(?=[^<>]*\s)[^<>\n]{14,60}>$")
 _OWN_WORDS = re.compile(r"\s?\u200e[^\n]{0,60}$", re.MULTILINE)
 """What an iPhone adds to a text: ``<attached: …>``, ``2 pages``."""
@@ -54,7 +54,7 @@ _DELETED = {
     "您删除了此消息", "このメッセージは削除されました", "삭제된 메시지입니다", "تم حذف هذه الرسالة",
     "यह मैसेज मिटाया गया",
 }  # fmt: skip
-"""What Android writes in place of a deleted message or a missed call, in lower case."""
+"""Placeholders of Android for a deleted message or a missed call, in lower case."""
 _ENCRYPTED = re.compile(
     r"end-to-end|ende-zu-ende|extremo a extremo|bout en bout|ponta a ponta|crittografi|сквозн|uçtan uca"
     r"|szyfrowan|端到端|端对端|エンド|종단간",
@@ -68,7 +68,7 @@ _CUT = re.compile(r"\u200e?(?:\[|\d+[./-]\d+[./-])[\d/., :-]*")
 """A last line that was cut off within the time of a message."""
 _COPY = re.compile(r"\s*\(\d+\)$")
 _AUTHOR = 80
-"""Most characters of a name; what is longer before a colon is a system line."""
+"""Maximum characters of a name; a line with a longer text before its colon is a system line."""
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _chat(whole: str, title: str, file: str, asked: str) -> Bundle:
             continue
         if not author or not (said := _said(said)):
             continue
-        # The same person may write twice in a minute. What is written decides, not how it is read.
+        # The same person may write twice in a minute. The date in the key is as written, not as parsed.
         ref = f"{message.stamp} {author}"
         times[ref] += 1
         bundle.add(
@@ -179,7 +179,7 @@ def _parted(said: str) -> tuple[str, str]:
 
 
 def _said(said: str) -> str:
-    """Return what a person wrote: without the words of WhatsApp, placeholders and marks of direction."""
+    """Return the text of a person: without text of WhatsApp, placeholders and direction marks."""
     first, line_end, rest = said.partition("\n")
     if first.startswith("\u200e") or _PLACEHOLDER.fullmatch(first.strip()):
         first, line_end = "", ""  # a file, with its caption in the lines below
@@ -206,10 +206,10 @@ def _day(numbers: Sequence[int], order: str) -> date | None:
 
 
 def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bool) -> tuple[str, str]:
-    """Return the order of day, month and year in a file ("" if it stays open), and a note if in doubt.
+    """Return the order of day, month and year in a file ("" if it is unknown), and a note if it is uncertain.
 
-    An order is possible if the dates exist and are not in the future. Of two, the one in which the messages
-    follow one another is right; else the one in which the days of a chat are much closer together is likely.
+    An order is possible if the dates exist and are not in the future. Of two orders, the one that sorts the
+    messages is right. Otherwise, the order in which the days of the chat are much closer together is likely.
     """
     if asked:
         return asked, ""
@@ -224,7 +224,7 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
     possible = {order: days for order, days in possible.items() if len(days) == most}
     again = "import it again with --date-order"
     if not possible:
-        return "", f"the dates are not read: some do not exist or are in the future; {again} dmy or mdy"
+        return "", f"the dates were not read: some do not exist or are in the future; {again} dmy or mdy"
     if len(possible) == 1 or possible["dmy"] == possible["mdy"]:
         return next(iter(possible)), ""
     backwards = {order: sum(b < a for a, b in pairwise(days)) for order, days in possible.items()}
@@ -235,7 +235,7 @@ def _order(numbers: Sequence[tuple[int, int, int]], asked: str, *, is_dotted: bo
     if len({*numbers}) > 2 and spans[other] > 5 * spans[likely]:
         first = "day" if likely == "dmy" else "month"
         return likely, f"the dates are probably {first} first; if that is wrong, {again} {other}"
-    return "", f"the dates are not read: the day or the month may come first; {again} dmy or mdy"
+    return "", f"the dates were not read: the day or the month may come first; {again} dmy or mdy"
 
 
 def _title(export: Export, name: str) -> str:

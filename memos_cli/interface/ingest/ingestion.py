@@ -116,7 +116,8 @@ class Ingestion:
     ) -> None:
         """Ingest files and folders. ``failed`` lists what cannot be read; it does not stop the rest.
 
-        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, nor gone.
+        ``name`` replaces the address of a single file. A file that is not ``wanted`` is not read, and
+        does not count as deleted.
         """
         seen: dict[str, str] = {}
         unreadable: list[str] = []
@@ -162,7 +163,7 @@ class Ingestion:
         self._take(origin.uri, origin.sha256, load)
 
     def is_unchanged(self, uri: str, sha256: str) -> bool:
-        """Return whether a source is stored with this fingerprint, and the options would read it alike."""
+        """Return whether a source is stored with this fingerprint and the same reading options."""
         row = queries.source(self._vault.connection, uri, self._principal)
         if row is None or row.sha256 == "" or row.recipe != self.recipe or self._options.reread:
             return False

@@ -40,7 +40,7 @@ def save(
     session.access.require_writer()
     text = without_recalled(text)
     if not text.strip():
-        raise UsageError("the text is empty", "give the words to remember, not recalled memories alone")
+        raise UsageError("the text is empty", "give a text other than recalled memories")
     for name in (*terms.tags, *filter(None, (task, title))):
         if not name.strip() or not name.isprintable():
             raise UsageError(f"{name!r} is not a valid name", "use visible characters on one line")

@@ -51,7 +51,7 @@ class Client:
     """The table of its servers."""
     file: Callable[[], Path]
     entry: Callable[[Launch], Entry]
-    then: str = "restart it"
+    next_step: str = "restart it"
     """What to do so that it takes notice."""
 
     @property

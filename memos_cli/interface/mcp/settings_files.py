@@ -242,7 +242,7 @@ class _Format:
 
 
 _FORMATS = {
-    "json": _Format(json_text.load, json_text.put, json_text.take),
+    "json": _Format(json_text.load, json_text.put, json_text.remove),
     "toml": _Format(_load_toml, _put_toml, _take_toml),
     "yaml": _Format(_load_yaml, _put_yaml, _take_yaml),
 }

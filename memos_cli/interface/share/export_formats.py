@@ -35,7 +35,7 @@ class Exporter:
 
     write: Callable[[Session, Iterable[Cube], IO[bytes]], None]
     summary: str = ""
-    """What reads this format, in a few words, for ``memos plugins``."""
+    """A short description of the format, for ``memos plugins``."""
 
 
 def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:

@@ -82,7 +82,7 @@ def export(
     notes = warnings
     try:
         with session.vault.change(session.principal, session.now()) as change:
-            change.tell_out("export", cubes.versions())
+            change.audit_outgoing("export", cubes.versions())
             change.note("export", {"format": format, "memories": len(cubes), "sha256": sha256})
     except Unwritable as error:  # a vault on read-only media can still be exported
         notes = (*notes, f"this export is not in the audit: {error}")
@@ -116,7 +116,7 @@ def _write(
 
 
 def known_plugins() -> list[plugins.Plugin]:
-    """Load the exporters that other packages install, and return what became of each."""
+    """Load the exporters of other packages; return the status of each."""
     return _plugins()[1]
 
 

@@ -24,12 +24,12 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
         if reader or embedder:
             session.access.require_owner("choose the models of the vault")
     if reader:
-        reader = _settled(reader)
+        reader = _resolve_model(reader)
     vault = session.create_vault(encrypt)
     saved = vault.identity
     chosen_reader = reader or saved.reader
     try:
-        chosen = _shown(session.settings.reader or chosen_reader)
+        chosen = _model_title(session.settings.reader or chosen_reader)
     except ModelUnfit as error:
         chosen = ""
         notes.append(f"no language model, so `memos query` only quotes: {error}; {error.hint}")
@@ -40,12 +40,12 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
     return InitResult(str(session.folder), vault.identity.id, chosen, meaning, tuple(notes))
 
 
-def _settled(model: str) -> str:
+def _resolve_model(model: str) -> str:
     """Return the path of a model file, or the full address of a server. Raises ModelUnfit, UsageError."""
     return str(parse_address(model) if is_address(model) else resolve_reader(model).path.resolve())
 
 
-def _shown(model: str) -> str:
+def _model_title(model: str) -> str:
     """Return the name of a model to show. A server is not asked: it need not run now."""
     return str(parse_address(model)) if is_address(model) else resolve_reader(model).name
 

@@ -1,4 +1,4 @@
-"""Which files changed: told by the system where watchfiles is installed, else by looking again and again."""
+"""Detect changed files: by events of the system where watchfiles is installed, else by polling."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 Stamp = tuple[int, int, int]
 _STEP = 0.5
-"""Seconds that a wait lasts at most."""
+"""Maximum seconds of a wait."""
 _OFTEN, _SELDOM = 1.0, 5.0
-"""Seconds between two looks at single files, and at whole folders."""
+"""Seconds between two checks of single files, and of whole folders."""
 
 
 class FileChanges:
-    """The changes below some paths since this was made. Folders behind links are not seen."""
+    """The changes below some paths since this object was created. Folders behind links are not seen."""
 
     def __init__(self, paths: Sequence[Path], interval: float, on_note: Callable[[str], None]) -> None:
-        """``interval`` is the number of seconds between two looks; 0 waits for events, if it can."""
+        """``interval`` is the seconds between two checks; 0 waits for events, if possible."""
         self._folders = [path for path in paths if path.is_dir()] if not interval else []
         self._polled, self._interval = [*paths], interval or _SELDOM
         self._events: Iterator[set[Path]] | None = None
@@ -30,7 +30,7 @@ class FileChanges:
                 hint = f"{error}"
                 if isinstance(error, ImportError):
                     hint = "pip install 'memos-cli[watch]' sees them at once"
-                on_note(f"looking for changes every {self._interval:g} seconds; {hint}")
+                on_note(f"checking for changes every {self._interval:g} seconds; {hint}")
                 self._folders = []
             else:
                 self._polled = [path for path in paths if path not in self._folders]
@@ -39,7 +39,7 @@ class FileChanges:
         self._next = time.monotonic() + self._interval
 
     def wait(self) -> set[Path]:
-        """Return the paths that changed, were made or are gone; empty after a moment without changes."""
+        """Return the paths that were changed, created or deleted; empty after a moment without changes."""
         changed = set[Path]()
         if self._events:
             changed |= next(self._events, changed)
@@ -56,9 +56,9 @@ class FileChanges:
         return changed
 
     def _look(self) -> dict[Path, Stamp]:
-        """Return the stamp of each file, and which folder stands where events are waited for.
+        """Return the stamp of each polled file, and the inode of each folder that is watched by events.
 
-        Beside a database, its write-ahead log counts.
+        The write-ahead log of a database counts, too.
         """
         found: dict[Path, Stamp] = {}
         for path in self._polled:
@@ -83,19 +83,19 @@ def _stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:
 
 
 def _events(folders: Sequence[Path]) -> Iterator[set[Path]]:
-    """Return what changes from now on: sets of paths, empty after a moment. Raises ImportError without
+    """Yield the sets of paths that change from now on; empty after a moment. Raises ImportError without
     watchfiles."""
     import watchfiles
 
-    told = watchfiles.watch(
+    events = watchfiles.watch(
         *folders, watch_filter=None, debounce=400, step=50, rust_timeout=int(_STEP * 1000),
         yield_on_timeout=True, ignore_permission_denied=True,
     )  # fmt: skip
-    first = {Path(path) for _, path in next(told)}  # it begins here
+    first = {Path(path) for _, path in next(events)}  # the watch begins here
 
     def rest() -> Iterator[set[Path]]:
         yield first
-        for changes in told:
+        for changes in events:
             yield {Path(path) for _, path in changes}
 
     return rest()

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
 
 WHOLE = 3600.0
-"""Seconds after which everything is looked at once more: an event may be lost."""
+"""Seconds after which everything is checked again: an event may be lost."""
 RETRY = 30.0
-"""Seconds after which what failed is tried again."""
+"""Seconds after which a failed file is tried again."""
 REST = 10.0
-"""A store is imported as a whole, so it then rests this many times as long as that took."""
+"""An import reads a whole store, so the next one starts only after this many times its duration."""
 PATIENCE = 60.0
 """Seconds that a single run waits for files that are being written."""
 
@@ -42,13 +42,13 @@ class WatchOptions:
     settle: float = 2.0
     """Seconds without a change after which a file is read."""
     interval: float = 0.0
-    """Seconds between two looks for changes; 0 waits for events where watchfiles is installed."""
+    """Seconds between two checks for changes; 0 waits for events where watchfiles is installed."""
     once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was done about one folder or store; ``error`` if it failed as a whole."""
+    """The result of one run for a folder or store; ``error`` if the whole run failed."""
 
     path: Path
     what: str
@@ -58,7 +58,7 @@ class Round:
 
     @property
     def is_new(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether there is something to report."""
         done = self.done
         return bool(
             self.error or done.added or done.versions or done.archived or done.failed or done.unpruned
@@ -66,7 +66,7 @@ class Round:
 
 
 class _Target:
-    """A folder or store: what of it has changed, and when."""
+    """A folder or store, with the paths that changed in it and when."""
 
     def __init__(self, path: Path, *, is_store: bool) -> None:
         self.path, self.is_store = path.resolve(), is_store
@@ -75,13 +75,13 @@ class _Target:
         self._failed = set[Failure]()
 
     def only_new(self, done: Ingested) -> Ingested:
-        """Return a result without the failures that the last one had, too."""
+        """Return a result without the failures that the previous one also had."""
         failed = tuple(each for each in done.failed if each not in self._failed)
         self._failed = {*done.failed}
         return replace(done, failed=failed)
 
     def note(self, path: Path) -> None:
-        """Remember that ``path`` has changed, if it belongs here and an ingest would look at it."""
+        """Record that ``path`` has changed, if it belongs to this target and an ingest would read it."""
         if not (path == self.path or self.path in path.parents):
             if not (self.is_store and path == self.path.with_name(f"{self.path.name}-wal")):
                 return
@@ -94,9 +94,9 @@ class _Target:
         self._changed[path] = time.monotonic()
 
     def take(self, settle: float) -> set[Path] | None:
-        """Return the changed paths that are quiet, which count as taken; None if it is all of them.
+        """Return the changed paths that are quiet, and forget them; None stands for all of the target.
 
-        A store is taken as a whole, so all of it must be quiet.
+        An import reads a whole store, so all of it must be quiet.
         """
         now = time.monotonic()
         quiet = {path for path, at in self._changed.items() if now - at >= settle}
@@ -120,7 +120,7 @@ class _Target:
 
 
 Progress = Callable[[], AbstractContextManager[Sequence[Callable[[int], None]]]]
-"""Shows the progress of one round: gives what counts its memories, and what counts its vectors."""
+"""Shows the progress of one run; yields the counters of memories and of vectors."""
 
 
 def watch(
@@ -154,7 +154,7 @@ def watch(
                 if (paths := target.take(options.settle)) is None or paths:
                     on_round(_round(memos, target, paths, options, progress))
             if is_first:
-                on_note("waiting for changes; ^C ends it")
+                on_note("waiting for changes; press ^C to stop")
                 is_first = False
             for path in changes.wait():
                 if vault != path and vault not in path.parents:
@@ -174,7 +174,7 @@ def _run_once(
     on_note: Callable[[str], None],
     progress: Progress,
 ) -> None:
-    """Take everything that is quiet, and wait a while for the rest."""
+    """Read everything that is quiet, and wait a while for the rest."""
     end = time.monotonic() + PATIENCE
     for target in targets:
         found = None
@@ -187,7 +187,7 @@ def _run_once(
                     break
             elif time.monotonic() > end:
                 for path in target.pending:
-                    on_note(f"{path} is still being written; the next run takes it")
+                    on_note(f"{path} is still being written; the next run reads it")
                 break
             else:
                 time.sleep(0.05)
@@ -206,10 +206,10 @@ def _round(
             if fresh := _newest(target.path, options.settle):
                 target.note(fresh)
                 return Round(target.path, what)
-            wishes = replace(options.ingest, prune=False)  # an export need not have everything
+            ingest_options = replace(options.ingest, prune=False)  # an export need not have everything
             with progress() as (on_drafts, on_vectors):
                 done = memos.import_export(
-                    target.path, options=wishes, embed=options.embed, on_drafts=on_drafts,
+                    target.path, options=ingest_options, embed=options.embed, on_drafts=on_drafts,
                     on_vectors=on_vectors,
                 ).done  # fmt: skip
             target.not_before = time.monotonic() + REST * (time.monotonic() - started)
@@ -244,7 +244,7 @@ def _round(
 
 
 def _is_settled(path: Path, settle: float) -> bool:
-    """Return whether a file has not been written for ``settle`` seconds. Its own time may be copied."""
+    """Return whether a file was not written for ``settle`` seconds. Its modification time may be a copy."""
     try:
         return abs(time.time() - path.stat().st_ctime) >= settle
     except OSError:
@@ -252,7 +252,7 @@ def _is_settled(path: Path, settle: float) -> bool:
 
 
 def _newest(store: Path, settle: float) -> Path | None:
-    """Return a file of a store that is being written, if there is one."""
+    """Return a file of a store that is being written; None if there is none."""
     if not store.is_dir():
         return None if _is_settled(store, settle) else store
     files = (Path(folder, name) for folder, _, names in os.walk(store) for name in names)
@@ -261,7 +261,7 @@ def _newest(store: Path, settle: float) -> Path | None:
 
 @contextmanager
 def _claim(folder: Path) -> Iterator[None]:
-    """Be the only process that watches for a vault. Raises Locked with the number of the other one."""
+    """Hold the lock of the only process that watches for a vault. Raises Locked with the id of the other."""
     file = folder / WATCHED
     with ExitStack() as stack:
         try:
@@ -270,7 +270,7 @@ def _claim(folder: Path) -> Iterator[None]:
             with suppress(OSError, ValueError):
                 other = int(read_small(file))
                 raise Locked(
-                    f"process {other} watches for this vault already", f"to stop it: kill {other}"
+                    f"process {other} already watches for this vault", f"to stop it: kill {other}"
                 ) from None
             raise
         file.write_text(f"{os.getpid()}\n")

@@ -2,7 +2,7 @@
 
 A library of another version loads without an error (``LLAMA_CPP_LIB_PATH``, a file that was replaced).
 Where a field was inserted, every field after it reads a neighbour's bytes: ``offload_kqv`` reads False, and a
-context opens with settings that nobody chose. So the defaults are compared with what this version of
+context opens with wrong settings. So the defaults are compared with what this version of
 llama.cpp returns (``llama_context_default_params`` and ``llama_model_default_params`` in its ``src``), before
 any structure is passed by value.
 """
@@ -29,7 +29,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 """Defaults that have been the same for years, by kind of parameters. Bindings may lack a field."""
 _SPARE = 1024
-"""Bytes behind a structure: a library with a larger one writes beyond what the bindings expect."""
+"""Bytes behind a structure: a library with a larger one writes more than the bindings expect."""
 
 
 def find_misfit(bindings: ModuleType) -> str:

@@ -58,10 +58,12 @@ def load() -> ModuleType:
             f"llama.cpp is not installed ({error})", "pip install 'llama-cpp-python>=0.3.36,<0.4'"
         ) from error
     except (OSError, RuntimeError, AttributeError) as error:  # no library, no such function, another CPU
-        raise ModelUnfit(f"llama.cpp does not load: {error}", cure()) from error
+        raise ModelUnfit(f"llama.cpp does not load: {error}", repair_hint()) from error
     if misfit := find_misfit(library):
         name = library._lib._name
-        raise ModelUnfit(f"{name} does not fit its bindings, {bindings_name(library)}: {misfit}", cure())
+        raise ModelUnfit(
+            f"{name} does not fit its bindings, {bindings_name(library)}: {misfit}", repair_hint()
+        )
     if not os.environ.get("MEMOS_DEBUG_LLAMA"):
         callback = library.llama_log_callback(_note_complaint)
         _keepalive.append(callback)
@@ -87,8 +89,8 @@ def bindings_name(bindings: ModuleType) -> str:
     return " ".join(place.name.removesuffix(".dist-info") for place in places)
 
 
-def cure() -> str:
-    """Return what to type where the library does not fit: drop the one that was named, or build it again."""
+def repair_hint() -> str:
+    """Return what to type if the library does not fit: unset LLAMA_CPP_LIB_PATH, or build it again."""
     return f"unset {_OTHER_LIBRARY}" if _OTHER_LIBRARY in os.environ else _REINSTALL
 
 

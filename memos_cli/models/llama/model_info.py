@@ -29,7 +29,7 @@ class ModelInfo:
     """The stamp of the model's file when it was opened."""
     host = ""
     """It runs on this machine: see ``models/engine.py``."""
-    lost: Sequence[str] = ()
+    limitations: Sequence[str] = ()
 
     @property
     def model_id(self) -> str:

@@ -34,20 +34,20 @@ def start_probe() -> subprocess.Popen[bytes]:
 
 def read_probe(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Return the report: library, build, features, devices. Raises ModelUnfit if llama.cpp cannot be used."""
-    from memos_cli.models.llama.llama import cure
+    from memos_cli.models.llama.llama import repair_hint
 
     try:
         out, _ = process.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise ModelUnfit(f"llama.cpp did not load in {_TIMEOUT:g} seconds", cure()) from None
+        raise ModelUnfit(f"llama.cpp did not load in {_TIMEOUT:g} seconds", repair_hint()) from None
     try:
         found = json.loads(out)
     except ValueError:
         code = process.returncode
         end = signal.strsignal(-code) if code < 0 else f"exit code {code}"
-        raise ModelUnfit(f"llama.cpp ends the process that loads it: {end}", cure()) from None
+        raise ModelUnfit(f"llama.cpp ends the process that loads it: {end}", repair_hint()) from None
     if not isinstance(found, dict) or "error" in found:
         raise ModelUnfit(str(found["error"]), str(found["hint"]))
     return found

@@ -24,7 +24,7 @@ Kind = Literal["", "llama-server", "ollama", "lmstudio", "openai"]
 """The protocol of a server; "" while it is not known."""
 KINDS: tuple[str, ...] = get_args(Kind)[1:]
 _USUAL = {"ollama": "http://127.0.0.1:11434", "lmstudio": "http://127.0.0.1:1234"}
-"""Where these servers listen unless they are told otherwise."""
+"""The default addresses of these servers."""
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\]")
 _PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 _EXAMPLE = "write it like http://127.0.0.1:8080 or ollama:qwen2.5:7b; see `memos help engines`"
@@ -92,7 +92,7 @@ def parse_address(name: str) -> Address:
     """Return the address that ``name`` writes. Raises UsageError, which never repeats a password in it."""
     scheme, _, rest = name.strip().partition(":")
     scheme = scheme.casefold()
-    if not name.isprintable():  # urlsplit would leave out line ends without a word
+    if not name.isprintable():  # urlsplit would silently remove line ends
         raise UsageError("the address of the model server has invisible characters", _EXAMPLE)
     if scheme in _USUAL and not rest.startswith("//"):
         if not rest:
@@ -100,7 +100,7 @@ def parse_address(name: str) -> Address:
         return parse_address(f"{scheme}+{_USUAL[scheme]}#{rest}")
     kind, _, transport = scheme.rpartition("+")
     if transport not in ("http", "https") or (kind and kind not in KINDS):
-        raise UsageError(f"{scheme}: is no kind of model server", _EXAMPLE)
+        raise UsageError(f"{scheme}: is not a kind of model server", _EXAMPLE)
     try:
         parts = urlsplit(f"{transport}:{rest}")
         port = parts.port

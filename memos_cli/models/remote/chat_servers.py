@@ -1,7 +1,7 @@
 """Servers that take chat messages: Ollama, and all that follow OpenAI's API, such as LM Studio.
 
-Memories are text in a message, and the server's own template decides what that becomes: what looks like the
-start of a control token in them is broken up. Tokens are estimated, and corrected by what the server reports.
+Memories are text in a message, which the server renders with its own template. So text that looks like the
+start of a control token is broken up. Tokens are estimated, and corrected with the counts of the server.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.models.llama.prompt import Prompt
 from memos_cli.models.remote.counting import Counter
 from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
-from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, read_objects, text_at
+from memos_cli.models.remote.streams import ProtocolError, at, number_at, read_events, read_objects, text_at
 
 if TYPE_CHECKING:
     from memos_cli.models.llama.loaded_adapters import LoadedAdapter
     from memos_cli.models.remote.http_client import Client
 
 _FRAME = 16
-"""Tokens that a template puts around two messages, more or less."""
+"""Approximate tokens that a template puts around two messages."""
 _CONTROL = re.compile(r"<(?=[|｜])")
 """How control tokens of most models begin."""
 
@@ -53,10 +53,10 @@ class ChatServer(ServerEngine):
         self._prompt = ChatPrompt((), ())
 
     @property
-    def lost(self) -> Sequence[str]:
+    def limitations(self) -> Sequence[str]:
         return (
             f"tokens are estimated, with a margin (correction {self._counter.factor:.2f})",
-            "adapters and saved states are not used: the server has neither for others",
+            "adapters and saved states are not used: the server does not support them",
             "the server's own chat template is used: a memory may contain control tokens that it obeys",
         )
 
@@ -98,8 +98,8 @@ class ChatServer(ServerEngine):
                 room -= len(piece.encode())
                 if room < 0:
                     return
-        except Garbage as error:
-            raise self.client.garbled(str(error)) from error
+        except ProtocolError as error:
+            raise self.client.invalid_response(str(error)) from error
 
     @abstractmethod
     def _answer(

@@ -1,6 +1,6 @@
-"""Estimate tokens where a server has no endpoint that counts them, and learn from what it reports.
+"""Estimate tokens if a server has no endpoint to count them, and correct the estimate with its reports.
 
-The estimate is high on purpose: a prompt that is too long is cut by some servers without a word.
+The estimate is high on purpose: some servers silently cut a prompt that is too long.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from memos_cli.files import make_folder, read_small, write_whole
 from memos_cli.validation import parse_json, to_json
 
 MARGIN = 1.1
-"""The share that is kept free: estimates are multiplied by it."""
+"""The safety margin: estimates are multiplied by it."""
 _PARTS = re.compile(r"[A-Za-z]+|[0-9]|[^\W\d_]|[^\w\s]|\s+|.", re.DOTALL)
 _LETTERS = 5.0
 """Letters of an English word that most vocabularies have as one token or less."""
 _LEAST, _MOST = 0.6, 4.0
-"""Bounds of the correction: a server that reports less has counted only what it read anew."""
+"""Bounds of the correction: a lower report of a server excludes tokens in its cache."""
 
 
 def estimate_tokens(text: str) -> int:
@@ -39,8 +39,8 @@ def estimate_tokens(text: str) -> int:
 class Counter:
     """Estimates tokens of one model, and corrects itself by what the server reports.
 
-    What it has learned is in ``file``, a JSON object of factors by model; a file that cannot be read or
-    written costs only that.
+    The corrections are in ``file``, a JSON object of factors by model. A file that cannot be read or written
+    is ignored.
     """
 
     def __init__(self, model: str, file: Path | None) -> None:
@@ -52,7 +52,7 @@ class Counter:
         return math.ceil(estimate_tokens(text) * self.factor * MARGIN)
 
     def correct(self, estimated: int, reported: int) -> None:
-        """Learn that what ``count`` estimated are really ``reported`` tokens."""
+        """Correct the factor: a text of ``estimated`` tokens had ``reported`` tokens."""
         factor = self.factor * MARGIN * reported / max(1, estimated)
         if _LEAST <= factor <= _MOST:
             self.factor = (self.factor + factor) / 2 if factor < self.factor else factor

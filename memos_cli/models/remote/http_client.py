@@ -1,7 +1,7 @@
-"""Requests to a model server: bounded, without proxies or redirects, with errors that a person can act on.
+"""Requests to a model server: bounded, without proxies or redirects, with clear errors.
 
-Everything that a server sends is from outside: sizes are limited, texts are cut and cleaned before they are
-shown, and a key never appears in an error.
+A server is not trusted: sizes are limited, texts are cut and cleaned before they are shown, and a key never
+appears in an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.remote.address import Address
 from memos_cli.models.remote.keys import find_key, variable_of
-from memos_cli.models.remote.streams import LONGEST_LINE, Garbage, parse_object, split_lines
+from memos_cli.models.remote.streams import LONGEST_LINE, ProtocolError, parse_object, split_lines
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 CONNECT = 5.0
 """Seconds to wait for a connection."""
 QUICK = 30.0
-"""Seconds that a server may be silent before it answers what needs no model."""
+"""Seconds that a server may be silent in requests that need no model."""
 _LONGEST_BODY = 16 << 20
-"""Bytes of an answer that is read in one piece."""
+"""Maximum bytes of an answer that is read at once."""
 _LONGEST_STREAM = 256 << 20
-"""Bytes of an answer that is read as it comes."""
+"""Maximum bytes of a streamed answer."""
 _SHOWN = 300
-"""Characters of a server's own error message that are shown."""
+"""Maximum characters of a server's error message that are shown."""
 _INSTALL = "pip install 'memos-cli[remote]'"
 
 
@@ -84,7 +84,7 @@ class Client:
         for line in lines:
             if time.monotonic() - last > self.timeout:
                 raise self.silent(self.timeout)
-            if line.strip() and not line.startswith(":"):  # a comment keeps the connection, and says nothing
+            if line.strip() and not line.startswith(":"):  # comments only keep the connection open
                 last = time.monotonic()
             yield line
 
@@ -117,16 +117,16 @@ class Client:
         except (httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
             raise self.ended_early() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unfit(f"cannot be asked: {self.clean(str(error))}", self._start_it()) from error
-        except Garbage as error:
-            raise self.garbled(str(error)) from error
+            raise self._unfit(f"cannot be reached: {self.clean(str(error))}", self._start_it()) from error
+        except ProtocolError as error:
+            raise self.invalid_response(str(error)) from error
 
     def _chunks(self, response: httpx2.Response, most: int) -> Iterator[bytes]:
         size = 0
         for chunk in response.iter_raw():  # as it is: nothing is decompressed
             size += len(chunk)
             if size > most:
-                raise Garbage(f"more than {most >> 20} MB")
+                raise ProtocolError(f"more than {most >> 20} MB")
             yield chunk
 
     def _read(self, response: httpx2.Response, path: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Client:
         if response.status_code == 200:
             return parse_object(b"".join(self._chunks(response, _LONGEST_BODY)))
         said: object = ""
-        with suppress(Garbage):
+        with suppress(ProtocolError):
             said = parse_object(b"".join(self._chunks(response, LONGEST_LINE)))
         raise self.refused(response.status_code, said, path)
 
@@ -150,7 +150,7 @@ class Client:
         match status:
             case 401 | 403:
                 name = variable_of(self.address)
-                what = "refuses the key" if self._key else "wants a key"
+                what = "refuses the key" if self._key else "requires a key"
                 hint = f"export {name}=…, or: keyring set memos {self.address.host}"
                 return self._unfit(f"{what} ({status}){more}", hint)
             case 404:
@@ -158,13 +158,13 @@ class Client:
                 hint = get if self.address.kind == "ollama" else "name one of its models: --model 'URL#NAME'"
                 return self._unfit(f"has no {self.address.model or path} ({status}){more}", hint)
             case 429:
-                return self._unfit(f"takes no more requests now (429){more}", "wait, and run it again")
+                return self._unfit(f"has too many requests (429){more}", "wait, and run it again")
             case 503:
                 return self._unfit(f"is not ready (503){more}", "wait until it has loaded its model")
             case 0:
-                return self._unfit(f"failed while it answered{more}", "look into its log, and run it again")
+                return self._unfit(f"failed while it answered{more}", "check its log, and run it again")
         if status >= 500:
-            return self._unfit(f"failed ({status}){more}", "look into its log, and run it again")
+            return self._unfit(f"failed ({status}){more}", "check its log, and run it again")
         return self._unfit(f"refuses the request ({status}){more}", self._start_it())
 
     def silent(self, seconds: float) -> ModelUnfit:
@@ -177,12 +177,12 @@ class Client:
     def ended_early(self) -> ModelUnfit:
         """Return the error for an answer without its end."""
         return self._unfit(
-            "closed the connection before the end of its answer", "look whether it still runs; run it again"
+            "closed the connection before the end of its answer", "check that it still runs, and run it again"
         )
 
-    def garbled(self, what: str) -> ModelUnfit:
+    def invalid_response(self, what: str) -> ModelUnfit:
         """Return the error for an answer that does not follow the protocol."""
-        return self._unfit(f"sent what no model server sends ({self.clean(what)})", self._start_it())
+        return self._unfit(f"sent an invalid response ({self.clean(what)})", self._start_it())
 
     def clean(self, text: str) -> str:
         """Return a text of the server for an error: printable, short, and without the key."""

@@ -9,9 +9,9 @@ from memos_cli.errors import Refused
 from memos_cli.models.remote.address import Address
 
 SERVICE = "memos"
-"""Under which the system's keyring has keys; the user name there is the host."""
+"""The service name of keys in the system's keyring; the user name is the host."""
 _OWN_VARIABLE = {"api.openai.com": "OPENAI_API_KEY"}
-"""Hosts whose own variable is read: a key is only ever sent to the host that it is for."""
+"""Variables of well-known hosts. A key is sent only to its own host."""
 
 
 def variable_of(address: Address) -> str:
@@ -22,7 +22,7 @@ def variable_of(address: Address) -> str:
 def find_key(address: Address) -> str:
     """Return the key for a server; "" if there is none.
 
-    Raises Refused for one that cannot be sent, and for one that others on the network could read.
+    Raises Refused for an invalid key, and for one that would be sent unencrypted.
     """
     names = [name for name in (variable_of(address), _OWN_VARIABLE.get(address.host, "")) if name]
     key = next((os.environ[name].strip() for name in names if os.environ.get(name, "").strip()), "")

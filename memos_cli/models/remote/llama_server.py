@@ -20,7 +20,7 @@ from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, f
 from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.models.remote.counting import estimate_tokens
 from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
-from memos_cli.models.remote.streams import Garbage, at, number_at, read_events, text_at
+from memos_cli.models.remote.streams import ProtocolError, at, number_at, read_events, text_at
 from memos_cli.slot_files import Receipt, digest_file, read_receipt, write_receipt
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LEAST = 0.05
 """As in ``models/llama/sampling.py``: less likely tokens are never drawn."""
 _REMEMBERED = 4096
-"""Texts whose tokens are remembered."""
+"""Maximum texts whose tokens are cached."""
 _NO_SLOTS = 501
 """HTTP status of a server without ``--slot-save-path``."""
 
@@ -47,7 +47,7 @@ class LlamaServer(ServerEngine):
         super().__init__(client, Path(path or text_at(props, "model_alias")).name or "llama-server")
         self.context = number_at(props, "default_generation_settings", "n_ctx")
         if not self.context:
-            raise client.garbled("no size of its context")
+            raise client.invalid_response("the size of its context is missing")
         self.day = date.today()
         """The date for chat templates, as in a model of this process."""
         self.template = text_at(props, "chat_template")
@@ -61,18 +61,18 @@ class LlamaServer(ServerEngine):
         self._known: dict[tuple[str, bool, bool], list[int]] = {}
         self._is_fresh = False
         self._restored: Receipt | None = None
-        """The receipt of what was restored, until something else is read."""
+        """The receipt of the restored state, until something else is read."""
         self._per_token = 0.0
         self._unfit: str | None = None
 
     @property
-    def lost(self) -> Sequence[str]:
-        lost = ["adapters are not used: the server would have to load them when it starts"]
+    def limitations(self) -> Sequence[str]:
+        limits = ["adapters are not used: the server would have to load them when it starts"]
         if self.unfit:
-            lost.append(f"saved states are not used: {self.unfit}")
+            limits.append(f"saved states are not used: {self.unfit}")
         if self.host:
-            lost.append("the tokens of memories are estimated: only those of the plan are sent")
-        return lost
+            limits.append("the tokens of memories are estimated: only memories in the plan are sent")
+        return limits
 
     # --- tokens ----------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ class LlamaServer(ServerEngine):
             body = {"content": text, "add_special": start, "parse_special": special}
             tokens = self.client.post("/tokenize", body).get("tokens")
             if not isinstance(tokens, list) or not all(isinstance(each, int) for each in tokens):
-                raise self.client.garbled("no list of tokens")
+                raise self.client.invalid_response("the list of tokens is missing")
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = tokens
@@ -96,7 +96,7 @@ class LlamaServer(ServerEngine):
         return self.tokenize("a", start=True)[:1] != self.tokenize("a")[:1]
 
     def count(self, text: str) -> int:
-        # What another machine does not need for the answer is not sent to it, not even to be counted.
+        # Another machine gets only the texts that the answer needs: others are not sent to be counted.
         return estimate_tokens(text) if self.host else len(self.tokenize(text))
 
     def build_prompt(
@@ -169,8 +169,8 @@ class LlamaServer(ServerEngine):
                     return
                 if room < 0:
                     return
-        except Garbage as error:
-            raise self.client.garbled(str(error)) from error
+        except ProtocolError as error:
+            raise self.client.invalid_response(str(error)) from error
         raise self.client.ended_early()
 
     def _new_tokens(self, event: Mapping[str, Any]) -> list[int]:
@@ -201,13 +201,13 @@ class LlamaServer(ServerEngine):
             return "a state would stay on another machine, where memos cannot delete it"
         if text_at(self._props, "model_path") and (problem := _drops_states(Path(self._path))):
             return problem
-        # An invalid name changes nothing, and tells a server without a folder from one that has one.
+        # An invalid name changes nothing. The status shows whether the server has a folder.
         status, _ = self.client.try_post(f"/slots/{self._slot}?action=save", {"filename": "../"})
         return "" if status == 400 else "the server was started without --slot-save-path"
 
     @property
     def model_id(self) -> str:
-        """What tells its model from others: path, size, and the time of the file where it can be seen."""
+        """An identifier of its model, from the path, the size, and the time of the file if it is readable."""
         facts = [self._path, *(number_at(self._meta, name) for name in ("size", "n_params", "n_vocab"))]
         try:
             facts.append(Path(self._path).stat().st_mtime_ns)
@@ -239,7 +239,7 @@ class LlamaServer(ServerEngine):
         size = number_at(done, "n_written")
         self._per_token = size / len(self.tokens)
         digest = digest_file(folder, name) if folder else ""
-        place = folder if digest else ""  # another folder than the server's does not help
+        place = folder if digest else ""  # this is not the folder of the server
         receipt = Receipt(name, self.client.address.url, place, len(self.tokens), size, digest)
         return memoryview(write_receipt(receipt))
 
@@ -248,7 +248,7 @@ class LlamaServer(ServerEngine):
         self.clear()
         if receipt is None or receipt.slot_file != self._slot_file(tokens):
             raise ModelUnfit("a saved state is not one of this server")
-        # llama.cpp believes what a state says: where the file can be seen, it must be what was saved.
+        # llama.cpp trusts a state file: if the file is readable here, its hash must match.
         if receipt.sha256 and digest_file(receipt.folder, receipt.slot_file) != receipt.sha256:
             raise ModelUnfit("the server's slot file was changed or deleted")
         status, done = self.client.try_post(

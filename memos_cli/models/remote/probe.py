@@ -12,11 +12,11 @@ from memos_cli.models.remote.address import Address
 from memos_cli.models.remote.chat_servers import Ollama, OpenAi
 from memos_cli.models.remote.http_client import Client
 from memos_cli.models.remote.llama_server import LlamaServer
-from memos_cli.models.remote.streams import Garbage, at, number_at, text_at
+from memos_cli.models.remote.streams import ProtocolError, at, number_at, text_at
 
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _NAMED = 5
-"""Models of a server that an error names."""
+"""Maximum models of a server that an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ServerOptions:
     slots: Path | None = None
     """The folder of a llama-server's states, if this machine can see it."""
     counts: Path | None = None
-    """A file for what is learned about the tokens of its models."""
+    """A file for the corrections of token estimates, by model."""
 
 
 def open_server(address: Address, options: ServerOptions) -> LlamaServer | Ollama | OpenAi:
@@ -38,9 +38,9 @@ def open_server(address: Address, options: ServerOptions) -> LlamaServer | Ollam
     client = Client(address, options.timeout)
     try:
         return _open(client, options)
-    except Garbage as error:
+    except ProtocolError as error:
         client.close()
-        raise client.garbled(str(error)) from error
+        raise client.invalid_response(str(error)) from error
     except BaseException:
         client.close()
         raise
@@ -55,7 +55,7 @@ def _open(client: Client, options: ServerOptions) -> LlamaServer | Ollama | Open
         client.address = replace(address, kind="llama-server")
         return LlamaServer(client, props, options.slots)
     if address.kind == "llama-server":
-        raise client.refused(404, "it is no llama-server, or has several models")
+        raise client.refused(404, "it is not a llama-server, or has several models")
     if address.kind == "ollama" or (not address.kind and "version" in (client.find("/api/version") or {})):
         return _open_ollama(client, options)
     if address.kind == "lmstudio" or (not address.kind and _lmstudio_models(client)):

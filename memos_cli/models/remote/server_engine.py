@@ -1,4 +1,4 @@
-"""What the engines of all servers have in common."""
+"""The common base of the engines of servers."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class ServerEngine:
 
     @property
     def unfit(self) -> str:
-        return "only llama-server saves states for others"
+        return "only llama-server can save states"
 
     @property
     def model_id(self) -> str:
-        """What tells its model from others."""
+        """An identifier of its model."""
         return f"server:{self.client.address}"
 
     @property
@@ -50,7 +50,7 @@ class ServerEngine:
         return {"engine": self.client.address.kind, "template": ""}
 
     def clear(self) -> None:
-        """Do nothing: the server decides what it reads again."""
+        """Do nothing: the server manages its own cache."""
 
     def held(self, tokens: Sequence[int]) -> int:
         return 0

@@ -1,7 +1,7 @@
 """Streams of model servers: server-sent events, and JSON objects by lines. Pure.
 
-Servers differ in line ends, in comments that keep a connection open, and in how they end. What is neither is
-Garbage: an answer is not pieced together from what could be read of it.
+Servers differ in line ends, in comments that keep a connection open, and in how they end. Anything else
+raises ProtocolError: an answer is never assembled from fragments.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _FIELDS = ("event:", "id:", "retry:", ":")
 """Lines of an event stream that have no data."""
 
 
-class Garbage(ValueError):
-    """What came is not what the protocol has."""
+class ProtocolError(ValueError):
+    """The data does not follow the protocol."""
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the lines of a stream without their ends, as soon as each is complete; then what is left.
 
-    Bytes that are not UTF-8 become U+FFFD. Raises Garbage for a line that is too long.
+    Bytes that are not UTF-8 become U+FFFD. Raises ProtocolError for a line that is too long.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pending: list[str] = []
@@ -37,7 +37,7 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
         pending.append(rest)
         size += len(rest)
         if size > LONGEST_LINE:
-            raise Garbage(f"a line of more than {LONGEST_LINE >> 20} MB")
+            raise ProtocolError(f"a line of more than {LONGEST_LINE >> 20} MB")
     if rest := "".join(pending) + decoder.decode(b"", final=True):
         yield rest.removesuffix("\r")
 
@@ -64,27 +64,27 @@ def read_objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises Garbage for anything else."""
+    """Return a JSON object. Raises ProtocolError for anything else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         start = text[:40].decode("utf-8", "replace") if isinstance(text, bytes) else text[:40]
-        raise Garbage(f"not JSON: {start!r}") from None
+        raise ProtocolError(f"not JSON: {start!r}") from None
     if not isinstance(value, dict):
-        raise Garbage("JSON, but no object")
+        raise ProtocolError("JSON, but not an object")
     return value
 
 
 def text_at(value: object, *path: str | int) -> str:
     """Return the text at a path of keys and positions; "" where it ends early or is null.
 
-    Raises Garbage for what is neither a text nor null.
+    Raises ProtocolError for a value that is not text or null.
     """
     found = at(value, *path)
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise Garbage(f"{path[-1]} is no text")
+        raise ProtocolError(f"{path[-1]} is not text")
     return found
 
 

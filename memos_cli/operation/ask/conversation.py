@@ -1,10 +1,10 @@
 """A conversation with memory, as a model reads it. Pure: no I/O but the tokens of texts.
 
 The first turn is the prompt of a query: [instructions, pinned memories] [a document] [memories, question].
-Each later turn is put after the answer before it: [memories that are new here] [question]. So a prompt starts
-with all the tokens of the one before it, and a memory stands where it was needed first. Where the context is
-full, the oldest turns are folded away in one step, to half of what there is room for: the next turns then
-follow without another fold. The same turns always give the same tokens.
+Each later turn follows the answer before it: [memories that are new here] [question]. So a prompt starts
+with all the tokens of the one before it, and a memory stands where it was first needed. If the context is
+full, the oldest turns are folded away in one step, so that half of the room is free for the next turns. The
+same turns always give the same tokens.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Turn:
     call: MemoryCall
     chosen: tuple[Injection, ...] = ()
     made_from: frozenset[int] = frozenset()
-    """The memories that the answer was made from, by row number: of this turn, and of those before it."""
+    """The memories that the answer was made from, by row number: of this turn and earlier ones."""
     searched: str = ""
-    """What was searched for: the question, with those before it that it depends on."""
+    """The text of the search: the question, with the questions that it depends on."""
     number: int = 0
     """Its number in the chat."""
     ids: tuple[str, ...] = ()
-    """The memories that it is stored as."""
+    """The ids of the memories that store it."""
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Conversation:
         return folded
 
     def cut(self, numbers: Collection[int]) -> None:
-        """Take out the turns from the first of these numbers on: a later answer may repeat an earlier one."""
+        """Remove the turns from the first of these numbers on: a later answer may repeat an earlier one."""
         first = min(numbers)
         self.turns = [turn for turn in self.turns if turn.number < first]
 

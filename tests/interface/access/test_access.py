@@ -181,7 +181,7 @@ NOT_ASKED = {
     # Make the vault, open models, tell the time: no memory is in what they give.
     "init", "create_vault", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
     "keys", "identify_again", "open_embedder", "use_embedder", "use_reader", "clear_cache", "open_vocabulary",
-    "fingerprint", "throughput", "server", "local_engine", "model_name", "parameters", "readable",
+    "fingerprint", "throughput", "server", "local_engine", "model_name", "parameters", "highest_sensitivity",
     "count_quoted",
     "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).

@@ -174,7 +174,7 @@ def test_explaining_says_what_is_lost(folder: Path, server: ModelServer) -> None
 def test_what_needs_a_file_says_so(folder: Path, server: ModelServer) -> None:
     with enter(folder, reader=server.url) as memos:
         ids = [cube.id for cube in memos.cubes(filter=ALL)]
-        with pytest.raises(ModelUnfit, match="only llama-server saves states"):
+        with pytest.raises(ModelUnfit, match="only llama-server can save states"):
             memos.promote(ids)
         with pytest.raises(ModelUnfit, match="a model file, not the server"):
             _ = memos.reader

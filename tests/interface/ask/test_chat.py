@@ -58,7 +58,7 @@ def ask_all(desk: Desk, **options: Any) -> list[ChatTurn]:
 # --- what the model reads ----------------------------------------------------------------------------
 
 
-def test_an_answer_is_the_same_whether_the_cache_was_used_or_all_was_read_anew(desk: Desk) -> None:
+def test_an_answer_is_the_same_with_the_cache_and_without_it(desk: Desk) -> None:
     desk.keep(KITCHEN, *HARBOUR, *ORCHARD)
     cached, anew = ask_all(desk), ask_all(desk, text_only=True)
     assert [turn.answer.answer for turn in cached] == [turn.answer.answer for turn in anew]

@@ -1,4 +1,4 @@
-"""A vault with what agents may be told."""
+"""A vault with memories that agents may read."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_an_answer_has_dates_and_sources_and_says_that_it_is_data(hooks: Hooks) 
     assert text == f"> {HORSE}"
 
 
-def test_cursor_is_not_told_twice_when_it_runs_the_hooks_of_claude_code(hooks: Hooks) -> None:
+def test_cursor_gets_no_memories_twice_when_it_runs_the_hooks_of_claude_code(hooks: Hooks) -> None:
     sent = {**hooks.starting(), "cursor_version": "3.2.1"}
     assert hooks.run("start", sent, agent="claude").out == ""
     assert "Cursor runs" in hooks.log[0]["reason"]

@@ -1,4 +1,4 @@
-"""A hook never fails, never waits, and tells nobody what is none of their business."""
+"""A hook never fails, never waits, and reveals nothing that its agent may not read."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_one_sentence_of_a_long_prompt_is_enough(hooks: Hooks) -> None:
     )
 
 
-def test_what_a_model_may_not_read_is_not_told(hooks: Hooks) -> None:
+def test_memories_that_a_model_may_not_read_are_not_recalled(hooks: Hooks) -> None:
     shell = hooks.shell
     (port,) = (row["id"] for row in shell("list", "--json").records if row["text"] == PORT)
     for change, back in (
@@ -224,7 +224,7 @@ def test_what_a_model_may_not_read_is_not_told(hooks: Hooks) -> None:
     assert hooks.told("prompt", hooks.asking("Which word opens the vault of the bank?")) == ""
 
 
-def test_an_agent_is_told_what_it_may_read_and_the_audit_has_it(hooks: Hooks) -> None:
+def test_an_agent_gets_what_it_may_read_and_the_audit_records_it(hooks: Hooks) -> None:
     bob = ("--as", "agent:bob")
     assert hooks.told("prompt", hooks.asking(), *bob) == hooks.told("start", hooks.starting(), *bob) == ""
     hooks.shell("grant", "tag:project/shop", "agent:bob")
@@ -235,7 +235,7 @@ def test_an_agent_is_told_what_it_may_read_and_the_audit_has_it(hooks: Hooks) ->
     assert hooks.told("prompt", hooks.asking("Which door has the stable of Bucephalus?"), *bob) == ""
 
 
-def test_a_view_limits_what_is_told(hooks: Hooks) -> None:
+def test_a_view_limits_the_recalled_memories(hooks: Hooks) -> None:
     hooks.shell("view", "set", "horses", "--tag", "project/stable")
     horse = hooks.asking("Which door has the stable of Bucephalus?")
     assert HORSE in hooks.told("prompt", horse, "--view", "horses")
@@ -272,7 +272,7 @@ def test_a_long_memory_is_cut_and_ten_thousand_letters_are_never_reached(hooks: 
         assert 500 < len(out) < 10_000
 
 
-def test_a_memory_that_expires_after_a_use_is_told_once(hooks: Hooks) -> None:
+def test_a_memory_that_expires_after_a_use_is_recalled_once(hooks: Hooks) -> None:
     hooks.shell.keep("The door code of the archive is 4711.", options=("--expires", "1 use"))
     asked = hooks.asking("What is the door code of the archive?")
     assert "4711" in hooks.told("prompt", asked)
@@ -295,7 +295,7 @@ def test_a_session_is_imported_where_its_files_can_be_read(
     call = read_call("end", "claude", json.dumps(sent).encode(), {})
     assert transcripts.import_arguments(call)[:4] == ["import", str(file), "--from", "claude-code"]
     monkeypatch.setattr(importers, "IMPORTS", {})
-    with pytest.raises(Exception, match="cannot be imported"):
+    with pytest.raises(Exception, match="cannot import sessions"):
         transcripts.import_arguments(call)
     hooks.run("end", sent, agent="claude", env={"MEMOS_HOOK_TRANSCRIPTS": "never"})
     assert hooks.log[0]["outcome"] == "done"

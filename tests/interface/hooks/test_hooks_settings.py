@@ -231,12 +231,12 @@ def test_an_element_comes_and_goes(text: str) -> None:
     assert json_text.load(added)["a"] == [*before, {"new": [1, "//", {}]}]
     changed = json_text.put(added, ("a", len(before), "new", 0), "other")
     assert json_text.load(changed)["a"][-1]["new"][0] == "other"
-    removed = json_text.take(changed, ("a", len(before)))
+    removed = json_text.remove(changed, ("a", len(before)))
     assert json_text.load(removed)["a"] == before
     for comment in ("// one", "// two", "/* end */"):
         assert (comment in text) == (comment in removed)
     for at in reversed(range(len(before))):
-        removed = json_text.take(removed, ("a", at))
+        removed = json_text.remove(removed, ("a", at))
     assert json_text.load(removed)["a"] == []
 
 
@@ -264,4 +264,4 @@ def test_any_list_stays_as_it_is(stored: list[Any], layout: int, value: Any) -> 
     text = layouts[layout if stored else 0]({"k": stored, "z": {"a": 1}})
     added = json_text.put(text, ("k", len(stored)), value)
     assert json_text.load(added) == {"k": [*stored, value], "z": {"a": 1}}
-    assert json_text.load(json_text.take(added, ("k", len(stored)))) == {"k": stored, "z": {"a": 1}}
+    assert json_text.load(json_text.remove(added, ("k", len(stored)))) == {"k": stored, "z": {"a": 1}}

@@ -66,7 +66,7 @@ def test_nothing_can_be_put_into_a_mark_that_opens_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_memory_is_told_as_one_quotation(hooks: Hooks, text: str) -> None:
+def test_a_hostile_memory_is_recalled_as_one_quotation(hooks: Hooks, text: str) -> None:
     said = f"The word of the lighthouse is heron. {text}"
     title = f"Lighthouse {MARK}> x".replace("\n", " ")
     words = ("ingest", "-", "--no-embed", "--json", "--tag", f"t{MARK}")
@@ -118,7 +118,7 @@ FILES: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("command", "name", "write"), FILES, ids=[f"{c} {n}" for c, n, _ in FILES])
-def test_what_was_told_is_not_stored_again(hooks: Hooks, command: str, name: str, write: Any) -> None:
+def test_recalled_memories_are_not_stored_again(hooks: Hooks, command: str, name: str, write: Any) -> None:
     told = hooks.told("prompt", hooks.asking()) + "\n" + hooks.told("start", hooks.starting())
     before = hooks.shell.ids()
     file = hooks.shell.write(name, write(told))
@@ -133,7 +133,7 @@ def test_what_was_told_is_not_stored_again(hooks: Hooks, command: str, name: str
     assert not any("5435" in text or MARK in text for text in texts)
 
 
-def test_a_transcript_of_an_agent_has_nothing_that_was_told(hooks: Hooks) -> None:
+def test_recalled_memories_in_a_transcript_are_not_imported(hooks: Hooks) -> None:
     """Whatever reads it: each text of it is the same to an importer."""
     told = hooks.told("prompt", hooks.asking())
     file = hooks.shell.write("session.jsonl", transcript(told))
@@ -155,7 +155,7 @@ def test_standard_input_lines_and_a_zip_archive(hooks: Hooks) -> None:
     assert hooks.shell.ids() == before
 
 
-def test_an_agent_that_saves_what_it_was_told_saves_nothing(tmp_path: Path) -> None:
+def test_an_agent_that_saves_recalled_memories_saves_nothing(tmp_path: Path) -> None:
     from access_harness import ANN, enter
 
     from memos_cli.errors import UsageError

@@ -112,7 +112,7 @@ def test_half_a_last_line_is_no_part_of_the_message_before(tmp_path: Path, end: 
     assert [draft.text for draft in read(tmp_path, start + end).drafts] == ["Hello"]
 
 
-def test_the_notice_that_opens_a_chat_is_of_nobody(tmp_path: Path) -> None:
+def test_the_notice_that_opens_a_chat_has_no_author(tmp_path: Path) -> None:
     notice = "Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt. Niemand außerhalb kann sie lesen."
     bundle = read(tmp_path, f"15.04.2016, 15:04 - Trip: {notice}\n15.04.2016, 15:05 - Bo: Hello\n")
     assert [draft.author for draft in bundle.drafts] == ["Bo"]

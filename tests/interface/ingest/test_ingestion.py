@@ -165,7 +165,7 @@ def test_an_ingest_that_is_stopped_before_its_end_is_not_taken_for_done(
     assert ingest(vault, "a\nb\nc") == (1, 0, 2, 0)
 
 
-def test_what_cannot_be_read_is_told(vault: Vault, tmp_path: Path) -> None:
+def test_unreadable_input_is_reported(vault: Vault, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "good.txt").write_text("Good.")
     (tmp_path / "bad.txt").write_bytes(bytes(range(256)) * 4)

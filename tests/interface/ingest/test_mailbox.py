@@ -116,7 +116,7 @@ def test_a_mail_without_an_id_is_known_again_by_its_content() -> None:
     assert read(box + mail("b@x", "More."))[0].id == first.id
 
 
-def test_what_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_input_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailboxes, "LARGEST", 1000)
     faults: list[str] = []
     box = mail("a@x", "Small.") + mail("b@x", "y" * 2000) + mail("c@x", "Small too.")

@@ -1,7 +1,7 @@
 """aider: ``.aider.chat.history.md`` in a repository, Markdown that grows.
 
 Lines of the user begin with ``#### ``, aider's own with ``> ``; both end with two spaces, unlike headings and
-quotations in an answer. An editor that trims lines removes that sign: then the marks alone count.
+quotations in an answer. If an editor has trimmed the lines, only the marks count.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
         starts = [*_START.finditer(whole)]
         begin = whole[: starts[0].start() if starts else len(whole)]
         if begin.strip() and not starts and "\n#### " not in f"\n{begin}":
-            yield Bundle("", faults=[f"{name}: no chat of aider starts in it"])
+            yield Bundle("", faults=[f"{name}: no aider chat found in it"])
         else:  # a history may be cut at its beginning
             yield _session(folder, "", begin, signs)
         seen: Counter[str] = Counter()
@@ -77,7 +77,7 @@ def _session(folder: str, started: str, body: str, signs: list[bool], number: in
 
 
 def _parts(body: str, signs: list[bool]) -> Iterator[tuple[str, str]]:
-    """Yield who speaks (``user``, ``aider``, ``assistant``) and what. ``signs``: whose lines have an end."""
+    """Yield role (``user``, ``aider``, ``assistant``) and text. ``signs``: whose lines end in two spaces."""
     role, said, in_code = "", [""], False
     for line in body.split("\n"):
         is_blank, is_ended = not line.strip(), line.endswith("  ")

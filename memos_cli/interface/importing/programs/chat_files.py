@@ -128,7 +128,7 @@ def read_cline(export: Export, names: list[str]) -> Iterator[Bundle]:
 def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Conversation:
     value = load_json(export, name)
     if not isinstance(value, list):
-        raise MemosError(f"{name}: no list of messages")
+        raise MemosError(f"{name}: not a list of messages")
     whole = (export.path / name if export.path.is_dir() else export.path).absolute()
     id = PurePosixPath(name).parent.name or (whole.parent.name if export.entries is None else name)
     place = whole.as_posix() if export.entries is None else name
@@ -143,7 +143,7 @@ def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Conversatio
         key = message.get("ts") if is_shown else number
         conversation.say(role, said, ref=f"{id}/{key or number}", time=time)
     if value and not conversation.turns:
-        conversation.faults.append(f"{name}: no messages of a known form")
+        conversation.faults.append(f"{name}: no messages in a known format")
     return conversation
 
 
@@ -239,5 +239,5 @@ def goose_file(export: Export, name: str) -> Conversation:
 def _object(export: Export, name: str) -> Mapping[str, Any]:
     value = load_json(export, name)
     if not isinstance(value, dict):
-        raise MemosError(f"{name}: no object")
+        raise MemosError(f"{name}: not a JSON object")
     return value

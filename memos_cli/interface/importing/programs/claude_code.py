@@ -2,7 +2,7 @@
 
 ``projects/FOLDER/SESSION.jsonl``, ``projects/FOLDER/SESSION/subagents/agent-ID.jsonl`` and
 ``projects/FOLDER/memory/*.md`` below ``~/.claude``. The format is internal and changes: unknown lines and
-fields are left out. What resumed and forked sessions copy keeps its ``uuid`` and its time.
+fields are left out. Lines that resumed and forked sessions copy keep their ``uuid`` and time.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ class _Session:
     _retracted: set[str] = field(default_factory=set)
     _leaf: str = ""
     _aside: set[str] = field(default_factory=set)
-    """What subagents said in the session itself, as in older versions: trees of their own."""
+    """Turns of subagents in the session itself, as in older versions: separate trees."""
     _is_agent: bool = False
     _about: Conversation = field(default_factory=lambda: Conversation("", "Claude", wrappers=WRAPPERS))
 
     def take(self, record: Mapping[str, Any]) -> None:
-        """Take in one line."""
+        """Process one line."""
         kind, uuid = text(record.get("type")), text(record.get("uuid"))
         self._id = text(record.get("sessionId")) or self._id
         if uuid:
@@ -148,7 +148,7 @@ class _Session:
         self._say(kind, said, uuid, text(message.get("id")) if kind == "assistant" else "", record)
 
     def _take_queued(self, uuid: str, record: Mapping[str, Any]) -> None:
-        """Take in a prompt that was typed while the agent was busy; it may come again as a message."""
+        """Process a prompt that was typed while the agent was busy; it may be repeated as a message."""
         queued = mapping(record.get("attachment"))
         if queued.get("type") != "queued_command" or queued.get("commandMode", "prompt") != "prompt":
             return
@@ -176,7 +176,7 @@ class _Session:
         self._said.append((uuid, message, turn))
 
     def bundle(self) -> Bundle:
-        """Return the session as it ends: the branch of its last message."""
+        """Return the final state of the session: the branch of its last message."""
         stem = PurePosixPath(self.name).stem
         id = stem if _ID.fullmatch(stem) or not self._id else self._id
         left = self._abandoned()
@@ -196,7 +196,7 @@ class _Session:
     def _abandoned(self) -> set[str]:
         """Return the uuids of turns on branches that leave the path to the last message.
 
-        What has no connection with that path, such as what was said before a compaction, is not abandoned.
+        Turns without a connection to that path, such as those before a compaction, are not abandoned.
         """
         path: set[str] = set()
         at = self._leaf

@@ -1,7 +1,7 @@
 """Codex CLI: rollouts below ``~/.codex/sessions`` and ``~/.codex/archived_sessions``, plain or zstd.
 
 Each turn is there up to three times: as an event, as a completed item and as an item of the model's. A fork
-copies the turns before it, with new times and no ids: a turn is known by all that was said up to it.
+copies the turns before it, with new times and no ids, so the id of a turn is a hash of all turns up to it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class _Rollout:
     """The form, the role, the text and the time of each record."""
 
     def take(self, record: Mapping[str, Any]) -> None:
-        """Take in one line."""
+        """Process one line."""
         time, payload = moment(record.get("timestamp")), mapping(record.get("payload"))
         kind, what = text(record.get("type")), text(payload.get("type"))
         match kind:
@@ -141,7 +141,7 @@ class _Rollout:
             self._add("response", role, said, time)
 
     def _roll_back(self, turns: int) -> None:
-        """Take back the last turns of the user, and what followed them, in every form."""
+        """Remove the last turns of the user, and the turns after them, in every form."""
         for form in _SEEN:
             users = [at for at, each in enumerate(self._said) if each[:2] == (form, "user")]
             if users and turns > 0:

@@ -1,4 +1,4 @@
-"""One conversation of a program: what was said in it, without what the program added."""
+"""One conversation of a program: its turns, without text that the program added."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LONGEST_TITLE = 80
 LONGEST_NAME = 300
 """Characters of an address, an author or a reference; the rest of it is cut off."""
 RECALLED = ("memos-recall", "claude-mem-context", "supermemory-context")
-"""Blocks that carry memories into a prompt: nobody said them, and memory must not feed on itself."""
+"""Elements with recalled memories in a prompt: they must not be stored again."""
 _ADDED = {"user": ("system-reminder",), "assistant": ("think", "thinking")}
-"""By role the blocks that nobody said: reminders of the program, and reasoning of a model."""
+"""Elements to remove, by role: reminders of the program, and reasoning of a model."""
 _DATA_URL = re.compile(
     r"!?\[[^\]\n]{0,200}\]\(data:[^)\s]*\)|data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=]{64,}"
 )
@@ -31,9 +31,9 @@ class Wrappers:
     """The tags in which a program wraps text."""
 
     dropped: tuple[str, ...] = ()
-    """Left out with what they contain."""
+    """Elements to remove with their content."""
     opened: tuple[str, ...] = ()
-    """Where one of these begins a line, only what it contains was said."""
+    """If one of these begins a line, only its content is the text of the user."""
 
 
 NONE = Wrappers()
@@ -46,7 +46,7 @@ class Conversation:
     uri: str
     """The same whenever it is read: ``codex:ID``."""
     speaker: str
-    """The author of what the program says."""
+    """The author of the program's turns."""
     title: str = ""
     folder: str = ""
     """The folder in which it was held; "" if the program has none."""
@@ -56,14 +56,14 @@ class Conversation:
     faults: list[str] = field(default_factory=list)
 
     def clean(self, role: str, value: str) -> str:
-        """Return what was said of a text: without wrappers, recalled memories and embedded files."""
+        """Return a text without wrappers, recalled memories and embedded files."""
         known = self.wrappers if role == "user" else NONE
         return without_wrappers(value, Wrappers((*_ADDED.get(role, ()), *known.dropped), known.opened))
 
     def say(
         self, role: str, value: str, *, ref: str = "", time: int | None = None, author: str = ""
     ) -> dict[str, Any] | None:
-        """Add a turn; None if nothing was said in it, or nobody said it. ``author``: if not the usual one."""
+        """Add a turn and return it; None if nothing remains of it. ``author``: if not the usual one."""
         if role not in ("user", "assistant") or not (said := self.clean(role, value)):
             return None
         by = author[:LONGEST_NAME] or ("" if role == "user" else self.speaker)

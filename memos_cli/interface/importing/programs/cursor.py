@@ -79,7 +79,7 @@ def _transcript(export: Export, name: str) -> Bundle:
 
 
 def _workspace(export: Export, name: str) -> str:
-    """Return the folder of the workspace of a database: ``workspace.json`` beside it says."""
+    """Return the folder of the workspace of a database, from ``workspace.json`` beside it."""
     beside = str(PurePosixPath(name).with_name("workspace.json"))
     if beside in export.names:
         with suppress(MemosError):

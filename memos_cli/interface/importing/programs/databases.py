@@ -1,8 +1,8 @@
 """Open the SQLite databases of other programs: read-only, while the program runs, and without trust in them.
 
-Only real tables are read, by their known columns: views, virtual tables and generated columns, which could
-run what the file says, are as if they were not there. Each query reads all of its rows at once, so that no
-lock is held between queries.
+Only real tables are read, by their known columns. Views, virtual tables and generated columns could run
+expressions of the file, so they are ignored. Each query reads all of its rows at once, so that no lock is
+held between queries.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_STEPS, _STEPS = 4_000_000_000, 1_000_000
 """Steps of SQLite's machine (minutes) that a database may take in all, and how often they are counted: one
 that was made to be slow, without indexes, does not keep an import busy for days."""
 TRIES = 3
-"""Copies that are made until the database did not change while it was copied."""
+"""Maximum attempts to copy a database that changes during the copy."""
 WAIT = 5.0
 """Seconds to wait for a program that holds a lock."""
 HEADER = b"SQLite format 3\0"
@@ -158,7 +158,7 @@ def _copied(path: Path, folder: Path) -> sqlite3.Connection:
             return _connect(folder / "copy", "rw")  # this applies its logs
         for file in folder.iterdir():
             file.unlink()
-    raise OSError("its program has locked it; close the program first")
+    raise OSError("its program has locked the database; close the program first")
 
 
 def _state(path: Path) -> list[tuple[str, int, int]]:

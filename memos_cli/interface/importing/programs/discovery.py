@@ -56,7 +56,7 @@ class Discovered:
 
 
 def discover() -> Iterator[Discovered]:
-    """Yield what lies in the usual places of each program on this machine."""
+    """Yield the conversations in the usual folders of each program on this machine."""
     for kind, program in PROGRAMS.items():
         seen: set[Path] = set()
         for path in (path for place in program.places for path in _existing(place)):
@@ -98,7 +98,7 @@ def _alternatives(place: str) -> Iterator[str]:
 
 
 def _summary(export: Export, kind: str) -> Discovered | None:
-    """Return what an export contains of a program; None if it contains nothing."""
+    """Return a summary of a program's conversations in an export; None if there are none."""
     count, size, times, problem = 0, 0, [], ""
     for name in conversation_files(export, kind):
         path = export.path / name if export.path.is_dir() else export.path

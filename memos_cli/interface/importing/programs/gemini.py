@@ -30,7 +30,7 @@ def is_chat(records: list[dict[str, Any]]) -> bool:
 
 
 def read_gemini(export: Export, names: list[str]) -> Iterator[Bundle]:
-    """Read chats as they are after all changes in their logs: answers that were replaced are left out."""
+    """Read the final state of chats after all changes in their logs: replaced answers are left out."""
     paths = _project_paths(export)
     for name in names:
         chat = _Chat()
@@ -67,7 +67,7 @@ class _Chat:
             self.set(record)
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Change what is known of the chat; ``messages`` replaces all of them."""
+        """Set fields of the chat; ``messages`` replaces all messages."""
         self.about |= {key: value for key, value in values.items() if key != "messages"}
         if isinstance(values.get("messages"), list):
             found = [mapping(each) for each in values["messages"]]

@@ -106,7 +106,7 @@ def _turn(
     seen: set[str],
     known: list[tuple[str, str]],
 ) -> None:
-    """Add what one call contributed: the messages up to its tip that no call before it had.
+    """Add the messages of one call: those up to its tip that no earlier call had.
 
     The first call of a thread that began in the older table repeats what is ``known`` from there.
     """

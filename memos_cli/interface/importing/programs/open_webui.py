@@ -30,9 +30,9 @@ def is_chat(record: Mapping[str, Any]) -> bool:
 
 
 def read_open_webui(export: Export, names: list[str]) -> Iterator[Bundle]:
-    """Read chats, as they end, and the memories of users, as preferences.
+    """Read the current branch of chats, and the memories of users as preferences.
 
-    With several users, what each said has the name as author and as tag: ``user/NAME``.
+    With several users, the turns of each have the name as author and as tag: ``user/NAME``.
     """
     for name in names:
         try:

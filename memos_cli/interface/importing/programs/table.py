@@ -1,4 +1,4 @@
-"""The programs whose conversations can be imported: how files are recognised and read, where they lie.
+"""The programs whose conversations can be imported: how files are recognised and read, and where they are.
 
 A file is known by its path, where no other program uses such a path, or by its first lines, its first object,
 or the tables of its database.
@@ -53,17 +53,17 @@ class Program:
     label: str
     read: Callable[[Export, list[str]], Iterator[Bundle]]
     places: tuple[str, ...]
-    """Where they lie; see ``discovery``."""
+    """The usual paths; see ``discovery``."""
     paths: str
-    """What the path of one of its files ends with: a regular expression."""
+    """A regular expression for the end of the path of one of its files."""
     lines: Callable[[list[dict[str, Any]]], bool] | None = None
     record: Callable[[Mapping[str, Any]], bool] | None = None
     database: Callable[[Database], bool] | None = None
     stored: tuple[Stored, ...] = ()
     part: str = r"(?!)"
-    """A path that is no conversation of its own: of a subagent, for example."""
+    """A regular expression for paths that are not separate conversations, such as those of subagents."""
     starts: bytes = b""
-    """What begins each conversation in a file that contains several."""
+    """The bytes that begin each conversation in a file with several."""
 
 
 _EDITORS = "{Code,Code - Insiders,VSCodium,Cursor,Windsurf}/User/globalStorage"
@@ -181,7 +181,10 @@ def read_program(export: Export, kind: str) -> Iterator[Bundle]:
     if not names and len(export.names) == 1:
         names = [*export.names]
     if not names:
-        yield Bundle("", faults=[f"no conversations of {program.label} in it; memos import --discover"])
+        yield Bundle(
+            "",
+            faults=[f"no conversations of {program.label} found; to list others: memos import --discover"],
+        )
     yield from program.read(export, names)
 
 

@@ -1,4 +1,4 @@
-"""Remove what is no text of a source: files that are embedded as base64, and memories that were recalled."""
+"""Remove embedded base64 files and recalled memories from the text of a source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
 
 Measure = Callable[[int, int], Span]
 Cut = tuple[int, int, str]
-"""Where something is left out, and what stands there instead."""
+"""A range of characters to remove, and its replacement."""
 
 
 def leave_out(text: str, measure: Measure, *, is_data: bool = False) -> tuple[str, Measure, list[str]]:

@@ -25,7 +25,7 @@ from memos_cli.interface.time.dates import milliseconds
 from memos_cli.zones import local_zone
 
 LARGEST = 64 << 20
-"""Bytes of one mail; a larger one is passed over."""
+"""Maximum bytes of one mail; a larger one is skipped."""
 _LINE = 1 << 20
 _ENVELOPE = re.compile(rb"From \S+ [^\n]*\d\d:\d\d[^\n]* \d{4}\b[^\n]*\n")
 _HEADER = re.compile(rb"[!-9;-~]+[ \t]*:|>?From ")
@@ -38,7 +38,7 @@ _REFERENCES = 200
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What a mail says, and which mails it answers."""
+    """The content of a mail, and the mails that it replies to."""
 
     id: str
     references: tuple[str, ...]
@@ -51,7 +51,7 @@ class Mail:
 
 
 def read_mails(stream: IO[bytes], faults: list[str]) -> Iterator[Mail]:
-    """Yield the mails of a mailbox that say something. ``faults`` gets what cannot be read, and why."""
+    """Yield the mails of a mailbox that have a text. Adds errors to ``faults``."""
     for number, (data, is_last) in enumerate(_split(stream), 1):
         try:
             if data is None:
@@ -120,7 +120,7 @@ def _read(data: bytes, *, may_be_cut: bool) -> Mail:
     mail = message_from_bytes(_QUOTED_FROM.sub(rb"\1", data), policy=Policy())
     assert isinstance(mail, EmailMessage)
     if may_be_cut and any(isinstance(each, CloseBoundaryNotFoundDefect) for each in mail.defects):
-        raise MemosError("it is cut off: the mailbox ends within it", "copy the mailbox again")
+        raise MemosError("it is cut off: the mailbox ends in the middle of it", "copy the mailbox again")
     raw = {name.lower(): str(value) for name, value in mail.raw_items()}  # parsing them takes longest
     id, before, answered = (_ID.findall(raw.get(name, "")) for name in _ID_HEADERS)
     text = _without_quotes(body_of(mail))
@@ -136,7 +136,7 @@ def _read(data: bytes, *, may_be_cut: bool) -> Mail:
 
 
 def _time(date: str) -> int | None:
-    """Return the time of a mail in milliseconds; None if the header does not say it."""
+    """Return the time of a mail in milliseconds; None if the header has none."""
     try:
         return milliseconds(parsedate_to_datetime(date), local_zone())
     except (ValueError, TypeError, OverflowError):
@@ -146,7 +146,7 @@ def _time(date: str) -> int | None:
 def _without_quotes(text: str) -> str:
     """Return a reply without the mail that it quotes at its end, and without the line that announces it.
 
-    A quotation between the lines of an answer stays, and so does a mail that says nothing else.
+    Quotations between lines of the reply stay; a mail that contains only a quotation is not changed.
     """
     lines = text.rstrip().split("\n")
     end = len(lines)
