@@ -132,6 +132,7 @@ class Shell:
             mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
             mock.patch.object(sys, "stdout", out),
             mock.patch.object(sys, "stderr", err),
+            mock.patch.object(os, "nice"),  # of this process, and so of all tests after it
             _signals_kept(),
             _inside(self.work),
         ):
