@@ -142,8 +142,11 @@ def fts_query(terms: Sequence[Term]) -> str:
 def script_of(text: str) -> str:
     """Return the script of most letters of a text: ``latin``, ``cyrillic``, ``wide`` (Chinese, Japanese,
     Korean) and so on, by Unicode's names; "" without letters."""
+    text = text[:400]
+    if text.isascii():  # a search looks at hundreds of texts
+        return "latin" if any(map(str.isalpha, text)) else ""
     counts = Counter[str]()
-    for letter, count in Counter(text[:400]).items():  # each letter once: a search looks at hundreds of texts
+    for letter, count in Counter(text).items():  # each letter once
         if letter.isalpha():
             counts[_script(letter)] += count
     return counts.most_common(1)[0][0] if counts else ""
