@@ -110,7 +110,7 @@ def open_input(path: Path, hint: str) -> BinaryIO:
         raise UsageError(f"{path}: {error.strerror}", hint) from error
     status = os.fstat(descriptor)
     kind = stat.S_IFMT(status.st_mode)
-    is_of_shell = path.parts[1:2] == ("proc",) or path.parts[1:3] == ("dev", "fd")
+    is_of_shell = path.parts[1:2] == ("proc",) or path.parts[1:3] in (("dev", "fd"), ("dev", "stdin"))
     is_pipe_of_shell = kind == stat.S_IFIFO and path.is_absolute() and is_of_shell
     is_nothing = kind == stat.S_IFCHR and status.st_rdev == Path(os.devnull).stat().st_rdev
     if kind != stat.S_IFREG and not is_pipe_of_shell and not is_nothing:

@@ -156,6 +156,11 @@ def test_a_pipe_of_the_shell_is_a_file_of_requests(memos: Shell) -> None:
         os.close(ours)
 
 
+def test_standard_input_may_be_named_as_a_file(memos: Shell) -> None:
+    done = memos.process("search", "--batch", "/dev/stdin", stdin=b"boat\n")
+    assert done.record["query"] == "boat"
+
+
 @pytest.mark.parametrize("kind", ["FIFO", "folder", "/dev/zero"])
 def test_settings_are_in_a_file(memos: Shell, kind: str) -> None:
     path = Path(kind) if kind.startswith("/") else memos.work / "there"
