@@ -19,7 +19,7 @@ from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
 from memos_cli.interface.ask.chat_turns import asks, store_turns, turn_draft
 from memos_cli.interface.ask.read_ahead import ReadAhead
-from memos_cli.interface.ask.request import Request, read_request
+from memos_cli.interface.ask.request import Request, never, read_request
 from memos_cli.interface.ingest.saving import save
 from memos_cli.interface.lifecycle.editing import forget
 from memos_cli.interface.results import Answer
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
 
 _STATED = "stored as a statement, so later questions find it; end a question with ?"
 """What a user learns whose line got no answer: it may have been no question."""
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class Chat:
         *,
         started: float = 0.0,
         on_text: Callable[[str], None] = lambda text: None,
-        is_stopped: Callable[[], bool] = _never,
+        is_stopped: Callable[[], bool] = never,
     ) -> ChatTurn:
         """Answer ``question`` as ``query`` does, with the turns before it, and store both.
 
@@ -199,7 +195,8 @@ class Chat:
         if not read and not any(turn.ids for turn in chat.turns):
             return
         db, ids = session.vault.connection, [id for turn in chat.turns for id in turn.ids]
-        fit = {*queries.filter_ids(db, [*read], now=session.now(), filter=promptable(session, Filter()))}
+        filter = promptable(session, Filter()).up_to(session.highest_sensitivity)
+        fit = {*queries.filter_ids(db, [*read], now=session.now(), filter=filter)}
         now, there = queries.by_rowid(db, [*fit]), queries.by_ids(db, ids)
         fit = {n for n in fit if n in now and now[n].version == read[n].version}
         lost = {
@@ -221,7 +218,7 @@ class Chat:
             return
         self._ahead = ReadAhead(engine, prompt.prefix[:whole])
 
-    def wait(self, is_stopped: Callable[[], bool] = _never) -> int:
+    def wait(self, is_stopped: Callable[[], bool] = never) -> int:
         """Wait until the model has read the last answer; return how many tokens it has read for that."""
         if self._ahead is None:
             return 0

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from memos_cli.operation.ask.conversation import Conversation, Turn
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Return False: the answer is not stopped."""
     return False
 
 
@@ -42,7 +43,7 @@ class Request:
     """The earlier texts that the search of this question needs."""
     own: frozenset[int] = frozenset()
     """The memories that are turns of this conversation, by row number: the model reads them already."""
-    is_stopped: Callable[[], bool] = _never
+    is_stopped: Callable[[], bool] = never
     """Whether the user has stopped the answer."""
 
 

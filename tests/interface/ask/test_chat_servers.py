@@ -45,3 +45,13 @@ def test_another_machine_gets_nothing_that_was_said_to_this_one(folder: Path, se
     said = "".join(text for _, text in roles(server))
     assert OPEN in said and "Anna" not in said
     assert [role for role, _ in roles(server)] == ["system", "user"]
+
+
+def test_another_machine_does_not_get_again_what_was_marked_since(folder: Path, server: ModelServer) -> None:
+    there = {"reader": f"http://{BOX}:{server.port}", "network_allow": (BOX,)}
+    with enter(folder, **there) as memos, memos.chat(filter=ALL) as chat:
+        chat.ask(QUESTION)
+        assert OPEN in roles(server)[1][1]
+        memos.mark([cube.id for cube in memos.cubes(filter=ALL) if cube.text == OPEN], "personal")
+        chat.ask("And since when is that so?")
+        assert len(server.prompts) == 1 or OPEN not in "".join(text for _, text in roles(server))
