@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from memos_cli.cube import Cube, Hit, Injection, MemoryCall, Plan
-from memos_cli.models.llama.prompt import Prompt, build_prompt, frame_of
+from memos_cli.models.llama.prompt import TokenPrompts
 from memos_cli.operation.ask.prompt_layout import make_prompt
 
 CHATML = (
@@ -22,7 +21,7 @@ CONTROL = re.compile(r"(<\|\w+\|>)")
 
 
 @dataclass
-class Letters:
+class Letters(TokenPrompts):
     """Stands in for a model at its boundary: a token is a letter, or a control token such as <|end|>."""
 
     template: str = CHATML
@@ -40,12 +39,6 @@ class Letters:
 
     def count(self, text: str) -> int:
         return len(text)
-
-    def build_prompt(
-        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
-    ) -> Prompt:
-        frame = frame_of(self, is_dialogue=is_dialogue)
-        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
 
 
 def text_of(tokens: list[int]) -> str:

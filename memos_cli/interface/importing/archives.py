@@ -46,8 +46,6 @@ class Export:
     """The encoding of its texts, whatever they declare; '' detects it."""
     fallback: str = ""
     """The encoding of texts that are not UTF-8 and declare none; '' guesses."""
-    program: str | None = None
-    """The program whose conversations it contains, "" for none; None before it was checked."""
     date_order: str = ""
     """The order of ambiguous dates: ``dmy``, ``mdy`` or ``ymd``; "" detects it."""
     kind: str | None = None

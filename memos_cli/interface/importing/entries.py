@@ -47,11 +47,10 @@ class Bundle:
     has_copies: bool = False
     """Whether it may repeat turns of another source with the same references, as a fork does."""
 
-    def __post_init__(self) -> None:
+    def clean(self) -> None:
+        """Clean the address, the title and all references, as ``add`` cleans drafts, for texts that JSON can
+        escape and no file can contain."""
         self.uri, self.title = clean(self.uri), clean(self.title)
-
-    def clean_references(self) -> None:
-        """Clean references as in the drafts: remove characters that no text can contain."""
         self.pinned = [*map(clean, self.pinned)]
         ends = ((each, clean(each.source), clean(each.target)) for each in self.relations)
         self.relations = [Relation(source, each.kind, target) for each, source, target in ends]

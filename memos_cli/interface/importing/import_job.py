@@ -29,7 +29,6 @@ from memos_cli.interface.importing.importers import (
 from memos_cli.interface.ingest.batches import collector_at_rest
 from memos_cli.interface.ingest.ingest import finish
 from memos_cli.interface.ingest.ingestion import Ingestion
-from memos_cli.interface.ingest.sources.decoding import clean
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_tags
 from memos_cli.interface.ingest.sources.reading import Reading
 from memos_cli.interface.options import IngestOptions
@@ -111,7 +110,6 @@ def import_export(
         flush = stack.enter_context(job.together())
         unread = stack.enter_context(count_unread())
         for bundle in _whole(importer(found)(export), path, job):
-            bundle.uri, bundle.title = clean(bundle.uri), clean(bundle.title)
             where = bundle.uri or str(path)
             job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
             if len(bundle.faults) > SHOWN:
@@ -196,7 +194,7 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
     """Yield the bundles up to where the export cannot be read any more."""
     try:
         for bundle in bundles:
-            bundle.clean_references()
+            bundle.clean()
             yield bundle
     except MemosError as error:
         job.failed.append(Failure(str(path), str(error), error.hint))
@@ -210,12 +208,10 @@ def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitiv
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
     held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
     # Most pieces share their title and a few authors.
-    names = {n: cover(clean(n), held) for n in {n for d in bundle.drafts for n in (d.title, d.author)}}
+    names = {n: cover(n, held) for n in {n for d in bundle.drafts for n in (d.title, d.author)}}
     for draft in bundle.drafts:
         if draft.tags:
-            draft = replace(draft, tags=tuple(cover(clean(tag), held) for tag in read_tags(list(draft.tags))))
-        if draft.ref and not draft.ref.isascii():
-            draft = replace(draft, ref=clean(draft.ref))
+            draft = replace(draft, tags=tuple(cover(tag, held) for tag in read_tags(list(draft.tags))))
         if (title := names[draft.title]) != draft.title or names[draft.author] != draft.author:
             draft = replace(draft, title=title, author=names[draft.author])
         if has_secrets and (found := find_secrets(draft.text)):

@@ -10,13 +10,13 @@ from typing import Any
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import GgufHeader
-from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
+from memos_cli.models.llama.prompt import TokenPrompts
 from memos_cli.models.llama.vocabulary import cut_text, spell_token
 from memos_cli.models.model_files import Stamp, fingerprint, stamp_of
 from memos_cli.settings import cache_folder
 
 
-class ModelInfo:
+class ModelInfo(TokenPrompts):
     """The vocabulary and the metadata of a model that llama.cpp has opened."""
 
     _llama: Any
@@ -50,19 +50,6 @@ class ModelInfo:
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has, without control tokens."""
         return len(self.tokenize(text))
-
-    def build_prompt(
-        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
-    ) -> Prompt:
-        """Make the prompt that puts blocks of ``memories`` before ``question``; others may follow it."""
-        frame = frame_of(self, is_dialogue=is_dialogue)
-        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
-
-    def continue_prompt(
-        self, before: Prompt, answer: str, *, memories: Sequence[str], question: str
-    ) -> Prompt:
-        """Make the prompt that goes on after an ``answer`` to the prompt ``before`` of a dialogue."""
-        return extend_prompt(self, before, answer, memories=memories, question=question)
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """Return the bytes of one token; control tokens are empty unless ``special``."""

@@ -94,3 +94,20 @@ def extend_prompt(
         ends.append(len(prefix))
     tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
     return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)
+
+
+class TokenPrompts:
+    """Makes prompts of tokens: a base for engines that tokenize as ``Tokenizer`` says."""
+
+    def build_prompt(
+        self: Tokenizer, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
+    ) -> Prompt:
+        """Make the prompt that puts blocks of ``memories`` before ``question``; others may follow it."""
+        frame = frame_of(self, is_dialogue=is_dialogue)
+        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
+
+    def continue_prompt(
+        self: Tokenizer, before: Prompt, answer: str, *, memories: Sequence[str], question: str
+    ) -> Prompt:
+        """Make the prompt that follows an ``answer`` to the prompt ``before`` of a dialogue."""
+        return extend_prompt(self, before, answer, memories=memories, question=question)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.chat_template import CLOCK
-from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
+from memos_cli.models.llama.prompt import Prompt, TokenPrompts
 from memos_cli.models.llama.state_conditions import PROMPT_DAY
 from memos_cli.models.remote.counting import estimate_tokens
 from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
@@ -35,7 +35,7 @@ _NO_SLOTS = 501
 """HTTP status of a server without ``--slot-save-path``."""
 
 
-class LlamaServer(ServerEngine):
+class LlamaServer(TokenPrompts, ServerEngine):
     """A model in a llama-server."""
 
     batch = 64
@@ -98,17 +98,6 @@ class LlamaServer(ServerEngine):
     def count(self, text: str) -> int:
         # Another machine gets only the texts that the answer needs: others are not sent to be counted.
         return estimate_tokens(text) if self.host else len(self.tokenize(text))
-
-    def build_prompt(
-        self, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
-    ) -> Prompt:
-        frame = frame_of(self, is_dialogue=is_dialogue)
-        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
-
-    def continue_prompt(
-        self, before: Prompt, answer: str, *, memories: Sequence[str], question: str
-    ) -> Prompt:
-        return extend_prompt(self, before, answer, memories=memories, question=question)
 
     # --- the sequence ----------------------------------------------------------------------------
 

@@ -158,14 +158,11 @@ def recognise_program(export: Export) -> str:
 
     If there are several, that with the most files.
     """
-    if export.program is None:
-        counts = Counter(filter(None, (_by_path(export, name) for name in export.names)))
-        found = counts.most_common(1)[0][0] if counts else ""
-        if not found:
-            opened = [name for name in export.names if _is_opened(name)][:_SNIFFED]
-            found = next((kind for name in opened if (kind := _by_content(export, name))), "")
-        export.program = found
-    return export.program
+    counts = Counter(filter(None, (_by_path(export, name) for name in export.names)))
+    if counts:
+        return counts.most_common(1)[0][0]
+    opened = [name for name in export.names if _is_opened(name)][:_SNIFFED]
+    return next((kind for name in opened if (kind := _by_content(export, name))), "")
 
 
 def read_program(export: Export, kind: str) -> Iterator[Bundle]:
