@@ -14,11 +14,11 @@ def main() -> None:
         print(f"memos {__version__}")  # noqa: T201 (the whole result)
         return
     if "_MEMOS_COMPLETE" in os.environ:
-        from memos_cli.cli import completion
+        from memos_cli.cli.help import completion
 
         completion.main()
     if "hook" in sys.argv:  # its deadline counts from now, before anything else is loaded
-        from memos_cli.cli.hook_guard import event_of, guard
+        from memos_cli.cli.agents.hook_guard import event_of, guard
         from memos_cli.cli.process_age import process_age
 
         if event := event_of(sys.argv[1:]):

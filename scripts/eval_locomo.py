@@ -39,8 +39,8 @@ from memos_cli.interface.ask.question_parser import read_question
 from memos_cli.interface.ask.retrieval import asked_of
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
+from memos_cli.operation.search.hybrid_search import Gathered, gather
 from memos_cli.operation.search.ranking import WEIGHTS, Asked, Weights, rank
-from memos_cli.operation.search.search import Gathered, gather
 from memos_cli.settings import Settings
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open", 4: "single-hop"}
@@ -250,7 +250,7 @@ def open_judge(name: str) -> Callable[[str], str]:
                 return str(json.load(reply)["choices"][0]["message"]["content"])
 
         return ask
-    from memos_cli.models.llama.engine import Engine
+    from memos_cli.models.llama.llama_engine import Engine
     from memos_cli.operation.ask.prompt_layout import bare_prompt
 
     engine = Engine(Path(name), context=2048)

@@ -15,12 +15,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from memos_cli import __version__
-from memos_cli.cli import hook_guard
+from memos_cli.cli.agents import hook_guard
 from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN, OLD
 from memos_cli.cli.context import find_damage
 from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand, nearest
-from memos_cli.cli.options import View, opt, with_options
 from memos_cli.cli.output import clean, to_json
+from memos_cli.cli.shared_options import View, opt, with_options
 from memos_cli.errors import Damaged, MemosError
 
 HELP = "Memory for local language models: store what you know, search it, and ask a model about it."

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from memos_cli import __version__
 from memos_cli.files import PRIVATE_FILE, make_folder
-from memos_cli.settings import log_folder
+from memos_cli.folders import log_folder
 
 KEPT = 10
 """Number of log files that are kept; older ones are deleted."""

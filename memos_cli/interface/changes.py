@@ -9,9 +9,9 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.interface.session import Session
 
 if TYPE_CHECKING:
-    from memos_cli.interface.lifecycle.conflicts import Conflict
+    from memos_cli.interface.lifecycle.conflict_resolution import Conflict
     from memos_cli.interface.lifecycle.linking import LinkStep, Merged
-    from memos_cli.interface.lifecycle.quarantine import Quarantined
+    from memos_cli.interface.lifecycle.quarantine_review import Quarantined
     from memos_cli.interface.results import Edited, Forgotten, Tagged
 
 _ANY = Filter()
@@ -75,19 +75,19 @@ class Changes(Session):
 
     def mark(self, ids: Sequence[str], level: str) -> Tagged:
         """Set how sensitive memories are: one of ``cube.SENSITIVITIES``."""
-        from memos_cli.interface.lifecycle.quarantine import mark
+        from memos_cli.interface.lifecycle.quarantine_review import mark
 
         return mark(self, ids, level)
 
     def quarantined(self, ids: Sequence[str] = (), *, filter: Filter = _ANY) -> list[Quarantined]:
         """Return the memories in quarantine that match ``filter``; with ``ids`` only those, oldest first."""
-        from memos_cli.interface.lifecycle.quarantine import quarantined
+        from memos_cli.interface.lifecycle.quarantine_review import quarantined
 
         return quarantined(self, ids, filter)
 
     def review(self, ids: Sequence[str] = (), *, filter: Filter | None = None, approve: bool) -> list[Cube]:
         """Approve quarantined memories, or archive them. Returns them."""
-        from memos_cli.interface.lifecycle.quarantine import review
+        from memos_cli.interface.lifecycle.quarantine_review import review
 
         return review(self, ids, filter, approve=approve)
 
@@ -126,15 +126,15 @@ class Changes(Session):
 
         With ``ids``, only the pairs of these memories.
         """
-        from memos_cli.interface.lifecycle import conflicts
+        from memos_cli.interface.lifecycle import conflict_resolution
 
-        return conflicts.conflicts(self, ids, similar=similar)
+        return conflict_resolution.conflicts(self, ids, similar=similar)
 
     def resolve(self, how: str, ids: Sequence[str] = ()) -> list[Conflict]:
         """Resolve conflicts: ``keep-newest``, ``keep-both``, or the id of the memory to keep."""
-        from memos_cli.interface.lifecycle import conflicts
+        from memos_cli.interface.lifecycle import conflict_resolution
 
-        return conflicts.resolve(self, how, ids)
+        return conflict_resolution.resolve(self, how, ids)
 
     def forget(
         self, ids: Sequence[str], *, filter: Filter | None = None, dry_run: bool, exactly: bool = False

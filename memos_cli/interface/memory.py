@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.infrastructure.vault.row_checks import Finding
     from memos_cli.interface.adapters.distillation import Prepared
-    from memos_cli.interface.ask.chat import Chat
+    from memos_cli.interface.ask.chat_session import Chat
     from memos_cli.interface.ingest.saving import Saved
     from memos_cli.interface.lifecycle.versions import Diff
     from memos_cli.interface.options import IngestOptions, TrainOptions
@@ -57,7 +57,7 @@ class Memos(Changes, Exchange):
         ``encrypt`` says where the key of a new encrypted vault is stored. A missing model is in ``notes``: a
         vault stores and finds text without any.
         """
-        from memos_cli.interface.vault.init import make
+        from memos_cli.interface.vault.new_vault import make
 
         return make(self, reader, embedder, encrypt)
 
@@ -194,7 +194,7 @@ class Memos(Changes, Exchange):
 
         With ``saves``, each turn is stored as dialogue.
         """
-        from memos_cli.interface.ask.chat import Chat
+        from memos_cli.interface.ask.chat_session import Chat
 
         return Chat(self, filter, options, saves)
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from memos_cli.files import read_small
+from memos_cli.folders import home_folder
 from memos_cli.letters import nfc
-from memos_cli.settings import home_folder
 
 TAG = "project"
 _SMALL = 4096

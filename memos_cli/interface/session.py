@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Self, cast
 
 from memos_cli.cube import Cube
 from memos_cli.errors import Locked, MemosError, ModelUnfit, Refused
+from memos_cli.folders import cache_folder, expand_home
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import guard
-from memos_cli.settings import Settings, cache_folder, expand_home, principal_of, vault_folder
+from memos_cli.settings import Settings, principal_of, vault_folder
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.access.vault_keys import KeyKeeper
     from memos_cli.models.embed.embedder import Embedder
     from memos_cli.models.engine import Engine
-    from memos_cli.models.llama.engine import Engine as LocalEngine
+    from memos_cli.models.llama.llama_engine import Engine as LocalEngine
     from memos_cli.models.model_files import Model
     from memos_cli.models.remote.address import Address
     from memos_cli.models.remote.server_engine import ServerEngine
@@ -258,7 +259,7 @@ class Session:
 
     def _open_server(self, address: Address) -> Engine:
         from memos_cli.models.remote.address import require_allowed
-        from memos_cli.models.remote.probe import ServerOptions, open_server
+        from memos_cli.models.remote.server_probe import ServerOptions, open_server
 
         settings = self.settings
         require_allowed(address, settings.network_allow)
@@ -275,7 +276,7 @@ class Session:
         )
 
     def _open_engine(self, *, vocabulary_only: bool = False) -> LocalEngine:
-        from memos_cli.models.llama.engine import Engine
+        from memos_cli.models.llama.llama_engine import Engine
 
         settings = self.settings
         return Engine(

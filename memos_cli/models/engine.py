@@ -1,6 +1,6 @@
 """The interface of a language model, in this process or in a server.
 
-``models/llama/engine.py`` runs a GGUF file in this process; ``models/remote`` has the engines of servers.
+``models/llama/llama_engine.py`` runs a GGUF file in this process; ``models/remote`` has servers' engines.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from msgspec import Struct
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import make_folder, read_small, write_whole
+from memos_cli.folders import expand_home, home_folder
 from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
-from memos_cli.settings import expand_home, home_folder
 from memos_cli.validation import Sha256, parse_json, to_json
 
 __all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]

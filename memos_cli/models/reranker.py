@@ -9,8 +9,8 @@ import os
 from collections.abc import Sequence
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.folders import expand_home
 from memos_cli.models import model_files
-from memos_cli.settings import expand_home
 
 
 class Reranker:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.cube import Filter
-from memos_cli.interface.ask.chat import ChatTurn
+from memos_cli.interface.ask.chat_session import ChatTurn
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.settings import Settings

@@ -37,7 +37,7 @@ from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions, TrainOptions
 from memos_cli.operation.adapters.gate import ANSWER
 from memos_cli.operation.adapters.parametric import Watch
-from memos_cli.operation.adapters.questions.answers import is_right, says_any
+from memos_cli.operation.adapters.questions.answer_check import is_right, says_any
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.ask.prompt_layout import bare_prompt
 from memos_cli.settings import Settings

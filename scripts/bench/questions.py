@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.adapters.questions.making import facts_of
 

@@ -37,7 +37,7 @@ import numpy as np
 from llama_cpp.llama_cache import LlamaDiskCache
 
 from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
-from memos_cli.models.llama.engine import KV_TYPES, Engine
+from memos_cli.models.llama.llama_engine import KV_TYPES, Engine
 from memos_cli.models.model_files import resolve_reader
 
 ROOM = 64

@@ -57,10 +57,11 @@ def test_no_message_forms_a_plural_by_itself() -> None:
     known = {
         "activation.py",
         "prompt_layout.py",
-        "engine.py",
+        "llama_engine.py",
         "llama_server.py",
         "bench_corpus.py",
         "first_token.py",
+        "ttft.py",
         "office.py",
         "splits.py",
     }

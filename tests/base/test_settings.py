@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from memos_cli.errors import UsageError
-from memos_cli.settings import (
-    Settings,
-    cache_folder,
-    config_file,
-    load_settings,
-    principal_of,
-    vault_folder,
-)
+from memos_cli.folders import cache_folder, config_file
+from memos_cli.settings import Settings, load_settings, principal_of, vault_folder
 
 
 def written(tmp_path: Path, text: str) -> Path:

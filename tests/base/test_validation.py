@@ -11,7 +11,7 @@ from memos_cli.cube import Filter
 from memos_cli.infrastructure.backup import backup_format
 from memos_cli.infrastructure.vault import vault_file
 from memos_cli.interface.adapters import distillation
-from memos_cli.interface.share import bundle, bundle_records, json_lines, signing
+from memos_cli.interface.share import bundle, bundle_records, memory_lines, signing
 from memos_cli.interface.share.feeds import feed_index
 from memos_cli.models import model_files
 from memos_cli.models.embed import bert
@@ -19,8 +19,9 @@ from memos_cli.validation import convert, convert_record, parse_json
 
 CLASSES = (
     backup_format._ManifestFile, backup_format._Mark, vault_file._VaultFile, distillation.QuestionRow,
-    bundle._Manifest, json_lines._ListedMemory, signing.Signature, feed_index.Index, model_files._Fingerprint,
-    model_files._OllamaManifest, bert._Config, Filter, bundle_records.MemoryRecord, bundle_records.LinkRecord,
+    bundle._Manifest, memory_lines._ListedMemory, signing.Signature, feed_index.Index,
+    model_files._Fingerprint, model_files._OllamaManifest, bert._Config, Filter,
+    bundle_records.MemoryRecord, bundle_records.LinkRecord,
     bundle_records.GrantRecord, bundle_records.StateRecord, bundle_records.IdRecord,
     bundle_records.AdapterRecord,
 )  # fmt: skip

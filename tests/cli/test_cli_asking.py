@@ -14,7 +14,7 @@ from tiny_models import write_model
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import NOTHING
 from memos_cli.interface.session import Session
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.model_files import resolve_reader
 
 

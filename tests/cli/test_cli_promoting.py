@@ -18,7 +18,7 @@ from tiny_models import write_model
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.memory import Memos
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.settings import Settings
 
 LINES = (
@@ -268,7 +268,7 @@ def test_the_form_must_be_named(user: Promoter, ids: list[str]) -> None:
 def test_less_than_a_batch_is_too_short(
     user: Promoter, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memos_cli.models.llama.engine.BATCH", 1024)
+    monkeypatch.setattr("memos_cli.models.llama.llama_engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
     assert "less than a state holds (1024)" in error["message"]
     assert error["hint"] == "too short to be worth saving; promote it together with others"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from cli_harness import Shell, loaded
 
-from memos_cli.cli.completion import complete, split
+from memos_cli.cli.help.completion import complete, split
 
 
 def ask(
@@ -168,7 +168,7 @@ def test_little_is_loaded(filled: Shell) -> None:
         patch.setattr(Shell, "environment", lambda self: asked)
         patch.setattr("cli_harness.LIST_MODULES", LIST_MODULES)
         modules = loaded(filled, "memos show ")
-    assert "memos_cli.interface.completion" in modules
+    assert "memos_cli.interface.completion_values" in modules
     heavy = {"typer", "rich", "numpy", "click", "llama_cpp", "memos_cli.infrastructure.storage.fulltext"}
     assert not heavy & modules
 

@@ -11,7 +11,7 @@ import pytest
 from cli_harness import Shell
 
 from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN
-from memos_cli.cli.manuals import _escape, pages
+from memos_cli.cli.help.manuals import _escape, pages
 
 LISTED = {path for paths in COMMANDS.values() for path in paths} - HIDDEN
 

@@ -11,15 +11,8 @@ import pytest
 from cli_harness import Shell
 
 from memos_cli.errors import UsageError
-from memos_cli.settings import (
-    Settings,
-    cache_folder,
-    check_principal,
-    config_file,
-    expand_home,
-    principal_of,
-    vault_folder,
-)
+from memos_cli.folders import cache_folder, config_file, expand_home
+from memos_cli.settings import Settings, check_principal, principal_of, vault_folder
 
 VARIABLES = (
     "HOME",

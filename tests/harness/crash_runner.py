@@ -306,8 +306,8 @@ def main() -> None:
     from memos_cli.interface.vault import inspection  # noqa: F401
     from memos_cli.models import model_files  # noqa: F401
     from memos_cli.models.embed import bert, embedder  # noqa: F401
-    from memos_cli.models.llama import engine, prompt  # noqa: F401
-    from memos_cli.operation.search import embedding, search  # noqa: F401
+    from memos_cli.models.llama import llama_engine, prompt  # noqa: F401
+    from memos_cli.operation.search import embedding, hybrid_search  # noqa: F401
     from memos_cli.operation.states import activation  # noqa: F401
 
     built = typer.main.get_command(app.build())

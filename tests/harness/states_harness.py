@@ -21,7 +21,7 @@ from memos_cli.infrastructure.storage.database import connect
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
 from memos_cli.interface.results import Answer
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.moments import parse_time
 from memos_cli.operation.states.activation import Promoted
 from memos_cli.settings import Settings

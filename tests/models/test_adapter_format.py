@@ -17,7 +17,7 @@ from tiny_models import TRAINABLE, draw_adapter, write_adapter, write_model
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.adapter_format import adapter_bytes, check_adapter, read_adapter, read_matrices
 from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 
 F32, F16, Q8_0, BF16, Q4_0 = 0, 1, 8, 30, 2
 BASE = "blk.0.ffn_up.weight"
@@ -269,7 +269,7 @@ LOAD = """
 import sys
 from pathlib import Path
 from memos_cli.errors import ModelUnfit
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 with Engine(Path(sys.argv[1]), context=64, threads=1) as engine:
     loaded = 0
     for path in sorted(Path(sys.argv[2]).iterdir()):

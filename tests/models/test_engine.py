@@ -10,14 +10,14 @@ from cli_harness import with_models
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.llama import llama
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.model_files import resolve_reader
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("memos_cli.models.llama.engine.BATCH_GPU", 64)  # also where llama.cpp has a GPU
+        patch.setattr("memos_cli.models.llama.llama_engine.BATCH_GPU", 64)  # also where llama.cpp has a GPU
         with Engine(resolve_reader("").path, context=256) as engine:
             yield engine
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tiny_models import ARCHITECTURES, CONTROL, UNFIT, write_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.models.llama.batches import Call, count_same, plan_calls
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.decode_batches import Call, count_same, plan_calls
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
 from memos_cli.models.llama.prompt import Prompt
 

@@ -9,7 +9,7 @@ from cli_harness import with_models
 from prompt_harness import CHATML, Letters, text_of
 
 from memos_cli.models.llama.chat_template import PLAIN
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
 from memos_cli.models.model_files import resolve_reader
 

@@ -14,8 +14,8 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.models.reranker import Reranker
-from memos_cli.operation.search import search as searching
-from memos_cli.operation.search.search import rerank
+from memos_cli.operation.search import hybrid_search as searching
+from memos_cli.operation.search.hybrid_search import rerank
 from memos_cli.settings import Settings
 
 

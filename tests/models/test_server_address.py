@@ -9,7 +9,7 @@ import pytest
 
 from memos_cli.errors import MemosError, Refused, UsageError
 from memos_cli.models.remote.address import is_address, parse_address, require_allowed
-from memos_cli.models.remote.keys import find_key
+from memos_cli.models.remote.api_keys import find_key
 
 ADDRESSES = {
     "http://127.0.0.1:8080": ("", "http://127.0.0.1:8080", ""),
@@ -105,7 +105,7 @@ KEYS = {
 def test_a_key_comes_from_the_variable_of_its_host(
     url: str, variable: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memos_cli.models.remote.keys._from_keyring", lambda host: "")
+    monkeypatch.setattr("memos_cli.models.remote.api_keys._from_keyring", lambda host: "")
     for name, key in KEYS.values():
         monkeypatch.setenv(name, key)
     assert find_key(parse_address(url)) == variable[1]

@@ -17,7 +17,7 @@ from model_servers import ANSWER, MODEL, ModelServer, serve
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.engine import Engine
 from memos_cli.models.remote.address import parse_address
-from memos_cli.models.remote.probe import ServerOptions, open_server
+from memos_cli.models.remote.server_probe import ServerOptions, open_server
 
 pytest.importorskip("httpx2")
 

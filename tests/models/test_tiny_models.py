@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_models import ARCHITECTURES, CONTROL, UNFIT, WINDOW, write_model
 
-from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.llama import load
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.prompt import build_prompt
 from memos_cli.models.model_files import describe
 

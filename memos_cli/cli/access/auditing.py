@@ -10,7 +10,7 @@ import typer
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import FILTER
 from memos_cli.cli.inputs import read_time
-from memos_cli.cli.options import arg, opt
+from memos_cli.cli.shared_options import arg, opt
 
 
 def show_audit(

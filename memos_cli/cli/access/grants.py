@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_time
-from memos_cli.cli.options import arg, opt
+from memos_cli.cli.shared_options import arg, opt
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.access.governance import Rule

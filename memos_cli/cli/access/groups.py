@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import arg
+from memos_cli.cli.shared_options import arg
 
 Group = Annotated[str, arg("GROUP", "group:NAME")]
 Members = Annotated[list[str], arg("PRINCIPAL…", "user:NAME or agent:NAME.")]

@@ -11,7 +11,7 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_requests
-from memos_cli.cli.options import Filters, opt
+from memos_cli.cli.shared_options import Filters, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

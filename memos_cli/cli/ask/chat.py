@@ -17,13 +17,13 @@ import typer
 from memos_cli.cli.ask.chat_commands import COMMANDS, Quit, Talk, run_command
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_requests
-from memos_cli.cli.options import Filters, Model, Yes, opt
+from memos_cli.cli.shared_options import Filters, Model, Yes, opt
 from memos_cli.counts import counted
 from memos_cli.errors import MemosError, UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cli.ask.line_history import LineHistory
-    from memos_cli.interface.ask.chat import ChatTurn
+    from memos_cli.interface.ask.chat_session import ChatTurn
     from memos_cli.interface.memory import Memos
 
 _ANSWER = "Answer"
@@ -69,7 +69,7 @@ def chat(
     output = state.output
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not output.json
     with state.open(reader=model) as memos:
-        from memos_cli.interface.ask.chat import may_save
+        from memos_cli.interface.ask.chat_session import may_save
         from memos_cli.interface.options import AnswerOptions
 
         way = "quote" if quote else "model" if generate else ""
@@ -95,7 +95,7 @@ def chat(
 def _open_history(memos: Memos, *, is_kept: bool) -> LineHistory:
     """Open the line history. An encrypted vault has no file: it would hold what the vault hides."""
     from memos_cli.cli.ask.line_history import NAME, LineHistory
-    from memos_cli.settings import state_folder
+    from memos_cli.folders import state_folder
 
     folder = state_folder() if is_kept and memos.vault.cipher is None else None
     return LineHistory(folder / NAME if folder else None, [*COMMANDS])

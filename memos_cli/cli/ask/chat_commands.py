@@ -13,7 +13,7 @@ from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cli.ask.line_history import LineHistory
-    from memos_cli.interface.ask.chat import Chat
+    from memos_cli.interface.ask.chat_session import Chat
     from memos_cli.interface.memory import Memos
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from memos_cli.cli.ask.batch import Batch, answer_batch
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.inputs import read_argument, read_time
-from memos_cli.cli.options import Filters, Model, Now, arg, opt
 from memos_cli.cli.process_age import process_age
+from memos_cli.cli.shared_options import Filters, Model, Now, arg, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

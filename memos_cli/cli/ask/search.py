@@ -8,7 +8,7 @@ from memos_cli.cli.ask.batch import Batch, answer_batch
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.help_layout import OUTPUT
 from memos_cli.cli.inputs import read_argument, read_time
-from memos_cli.cli.options import AsOf, Filters, Now, arg, opt
+from memos_cli.cli.shared_options import AsOf, Filters, Now, arg, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.ingest.options import (
+from memos_cli.cli.ingest.source_options import (
     READING,
     Embed,
     Encoding,
@@ -22,7 +22,7 @@ from memos_cli.cli.ingest.options import (
     read_options,
     report_rest,
 )
-from memos_cli.cli.options import DryRun, arg, opt
+from memos_cli.cli.shared_options import DryRun, arg, opt
 from memos_cli.counts import counted, sized
 from memos_cli.errors import UsageError, require_known
 

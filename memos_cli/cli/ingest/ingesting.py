@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.ingest.options import (
+from memos_cli.cli.ingest.source_options import (
     READING,
     STORING,
     Embed,
@@ -19,7 +19,7 @@ from memos_cli.cli.ingest.options import (
     report_rest,
 )
 from memos_cli.cli.inputs import read_end, read_stdin, read_time
-from memos_cli.cli.options import arg, opt
+from memos_cli.cli.shared_options import arg, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

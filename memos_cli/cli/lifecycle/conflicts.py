@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_ids
-from memos_cli.cli.options import arg, opt
 from memos_cli.cli.output import excerpt
+from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 
 if TYPE_CHECKING:
     from memos_cli.cube import Cube
-    from memos_cli.interface.lifecycle.conflicts import Conflict
+    from memos_cli.interface.lifecycle.conflict_resolution import Conflict
 
 
 def conflicts(

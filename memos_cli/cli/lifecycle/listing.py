@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.help_layout import FILTER, OUTPUT
 from memos_cli.cli.inputs import read_time
-from memos_cli.cli.options import AsOf, Filters, Id, opt
 from memos_cli.cli.output import excerpt
+from memos_cli.cli.shared_options import AsOf, Filters, Id, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import Selection, opt
 from memos_cli.cli.output import excerpt
+from memos_cli.cli.shared_options import Selection, opt
 from memos_cli.errors import UsageError
 
 

@@ -12,7 +12,7 @@ from memos_cli.cube import Attached, Cube, Injection, Plan, Quote
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.interface.ask.chat import ChatTurn
+    from memos_cli.interface.ask.chat_session import ChatTurn
     from memos_cli.interface.results import Answer
 
 SENTENCES = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import arg
+from memos_cli.cli.shared_options import arg
 from memos_cli.errors import UsageError
 
 Signer = Annotated[str, arg("KEY", "A public key: ed25519:…")]

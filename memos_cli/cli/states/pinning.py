@@ -6,7 +6,7 @@ from typing import Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_ids
-from memos_cli.cli.options import View, arg, opt
+from memos_cli.cli.shared_options import View, arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 

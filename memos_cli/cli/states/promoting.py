@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_ids
-from memos_cli.cli.options import DryRun, Ids, Model, Selection, opt
 from memos_cli.cli.output import aligned
+from memos_cli.cli.shared_options import DryRun, Ids, Model, Selection, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def promote(
             "memos promote --help",
         )
     if to == "parametric":
-        from memos_cli.cli.adapters.training import read_train_options, train
+        from memos_cli.cli.adapters.train import read_train_options, train
 
         with state.open(reader=model) as memos:
             ids, filter = selection.read(memos)

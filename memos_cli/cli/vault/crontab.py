@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memos_cli.errors import MemosError, UsageError
-from memos_cli.settings import home_folder
+from memos_cli.folders import home_folder
 
 _ARGUMENTS = "maintain --quiet --max-minutes 120"
 

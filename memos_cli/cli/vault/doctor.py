@@ -55,23 +55,23 @@ def _examine(flags: dict[str, object]) -> Iterator[Line]:
     from memos_cli.models.llama.probe import start_probe
 
     process = start_probe()
-    from memos_cli.interface.doctor import clients, models, packages, report, vault
+    from memos_cli.interface.doctor import client_checks, model_checks, package_checks, report, vault_checks
 
-    settings, about_settings = vault.read_settings(flags)
-    folder, identity = vault.find_vault(settings)
+    settings, about_settings = vault_checks.read_settings(flags)
+    folder, identity = vault_checks.find_vault(settings)
     named = (identity.reader, identity.embedder) if identity else ("", None)
     yield from report.run(
         {
-            "python": packages.check_python,
-            "packages": packages.check_packages,
+            "python": package_checks.check_python,
+            "packages": package_checks.check_packages,
             "settings": lambda: [about_settings],
-            "vault": lambda: vault.check_vault(settings),
-            "database": lambda: vault.check_database(settings, folder, identity),
-            "disk": lambda: vault.check_disk(folder),
-            "models": lambda: models.check_models(settings, *named),
-            "llama.cpp": lambda: models.check_llama(process),
-            "mcp": clients.check_clients,
-            "hooks": clients.check_hooks,
+            "vault": lambda: vault_checks.check_vault(settings),
+            "database": lambda: vault_checks.check_database(settings, folder, identity),
+            "disk": lambda: vault_checks.check_disk(folder),
+            "models": lambda: model_checks.check_models(settings, *named),
+            "llama.cpp": lambda: model_checks.check_llama(process),
+            "mcp": client_checks.check_clients,
+            "hooks": client_checks.check_hooks,
             "cron": lambda: _check_cron(folder),
         }
     )

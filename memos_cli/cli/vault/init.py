@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import opt
 from memos_cli.cli.output import aligned
+from memos_cli.cli.shared_options import opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.options import Filters, arg, opt
+from memos_cli.cli.shared_options import Filters, arg, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import Any
 
 from memos_cli.errors import MemosError, Refused, UsageError
 from memos_cli.files import forbid_vault, hold_folder, make_folder, read_small, write_whole
+from memos_cli.folders import expand_home
 from memos_cli.infrastructure.storage.encryption import (
     INSTALL,
     PENDING,
@@ -26,7 +27,6 @@ from memos_cli.infrastructure.storage.encryption import (
     wrap,
 )
 from memos_cli.infrastructure.vault.vault_file import Identity, open_lock
-from memos_cli.settings import expand_home
 
 SERVICE = "memos"
 """Under which the system's keyring has keys; the user name there is the vault's recipient."""

@@ -19,7 +19,7 @@ from memos_cli.interface.results import SearchResult
 if TYPE_CHECKING:
     from memos_cli.cube import Filter, Hit, MemoryCall
     from memos_cli.interface.session import Session
-    from memos_cli.operation.ask.conversation import Turn
+    from memos_cli.operation.ask.chat_prompt import Turn
 
 LITTLE = 2
 """Topics up to which a question may depend on what was said before."""

@@ -18,7 +18,7 @@ from memos_cli.interface.selection import pinned
 from memos_cli.interface.session import ignore
 from memos_cli.models.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
-from memos_cli.operation.adapters.questions.answers import says_any
+from memos_cli.operation.adapters.questions.answer_check import says_any
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
 from memos_cli.operation.ask.prompt_layout import cites, make_prompt, memory_text
 from memos_cli.operation.ask.repetition import SentenceStream

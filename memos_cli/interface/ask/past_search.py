@@ -8,7 +8,7 @@ from memos_cli.cube import Cube, Filter
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.as_of import Snapshot
 from memos_cli.interface.results import SearchResult
-from memos_cli.operation.search.search import search as find
+from memos_cli.operation.search.hybrid_search import search as find
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session

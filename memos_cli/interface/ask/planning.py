@@ -14,7 +14,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.storage.fulltext import query_terms
 from memos_cli.interface.ask.chat_turns import no_evidence
 from memos_cli.interface.ask.follow_up import retrieve_after
-from memos_cli.interface.lifecycle.conflicts import disputed
+from memos_cli.interface.lifecycle.conflict_resolution import disputed
 from memos_cli.interface.selection import pinned
 from memos_cli.models.engine import Engine
 from memos_cli.moments import format_time

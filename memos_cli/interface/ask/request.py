@@ -17,7 +17,7 @@ from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
     from memos_cli.interface.session import Session
-    from memos_cli.operation.ask.conversation import Conversation, Turn
+    from memos_cli.operation.ask.chat_prompt import Conversation, Turn
 
 
 def never() -> bool:

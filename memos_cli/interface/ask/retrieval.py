@@ -9,8 +9,8 @@ from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.time.times import find_range
+from memos_cli.operation.search.hybrid_search import rerank, search, widen
 from memos_cli.operation.search.ranking import Asked
-from memos_cli.operation.search.search import rerank, search, widen
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:

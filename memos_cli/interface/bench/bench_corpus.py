@@ -9,7 +9,7 @@ from dataclasses import replace
 from memos_cli.errors import UsageError
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import IngestOptions, ReadOptions
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.prompt import build_prompt
 from memos_cli.operation.ask.prompt_layout import costs, make_prefix
 

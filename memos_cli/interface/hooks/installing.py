@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.errors import MemosError
-from memos_cli.interface import json_text
-from memos_cli.interface.hooks.agents import EVENTS, Agent
-from memos_cli.interface.json_text import NotReadable
-from memos_cli.interface.program_files import (
+from memos_cli.interface.client_settings import json_text
+from memos_cli.interface.client_settings.json_text import NotReadable
+from memos_cli.interface.client_settings.program_files import (
     NAME,
     FileChange,
     edit_file,
@@ -21,6 +20,7 @@ from memos_cli.interface.program_files import (
     own_command,
     read_text,
 )
+from memos_cli.interface.hooks.agents import EVENTS, Agent
 
 _HOOKS = "hooks"
 """The member with all hooks, and in a group that with its handlers."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.files import make_folder, read_small
-from memos_cli.settings import log_folder
+from memos_cli.folders import log_folder
 
 _NAME, _OLD = "hooks.jsonl", "hooks.old.jsonl"
 _MOST = 256 << 10

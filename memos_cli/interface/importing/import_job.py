@@ -160,7 +160,7 @@ def _adopt(
     on_vectors: Callable[[int], None],
 ) -> Imported:
     """Import a bundle of another vault, or lines. Raises Refused for an unknown signer."""
-    from memos_cli.interface.share import bundle, json_lines, signing
+    from memos_cli.interface.share import bundle, memory_lines, signing
     from memos_cli.interface.share.bundle_import import adopt
 
     with export.open(export.names[0]) as stream:
@@ -168,7 +168,7 @@ def _adopt(
         stream.seek(0)
         readable = io.BytesIO(signing.unseal(stream.read(), identity)) if signing.is_sealed(head) else stream
         if kind == LINES:
-            found, faults = json_lines.read(readable)
+            found, faults = memory_lines.read(readable)
             job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
         else:
             found = bundle.scan(readable)

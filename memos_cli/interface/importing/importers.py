@@ -15,18 +15,18 @@ from pathlib import Path
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface import plugins
 from memos_cli.interface.importing.archives import Export, open_export
-from memos_cli.interface.importing.chats import read_chatgpt, read_claude
 from memos_cli.interface.importing.entries import Bundle, Importer, time
 from memos_cli.interface.importing.foreign import guard_importer
-from memos_cli.interface.importing.mailboxes import MBOX
-from memos_cli.interface.importing.memcube import read_memos
-from memos_cli.interface.importing.memory_exports import read_letta, read_mcp, read_mem0
-from memos_cli.interface.importing.messengers import SLACK, TELEGRAM
-from memos_cli.interface.importing.note_exports import KEEP, read_notes
-from memos_cli.interface.importing.plain_files import read_plain
+from memos_cli.interface.importing.formats.chats import read_chatgpt, read_claude
+from memos_cli.interface.importing.formats.mailboxes import MBOX
+from memos_cli.interface.importing.formats.memcube import read_memos
+from memos_cli.interface.importing.formats.memory_exports import read_letta, read_mcp, read_mem0
+from memos_cli.interface.importing.formats.messengers import SLACK, TELEGRAM
+from memos_cli.interface.importing.formats.note_exports import KEEP, read_notes
+from memos_cli.interface.importing.formats.plain_files import read_plain
+from memos_cli.interface.importing.formats.whatsapp import WHATSAPP
 from memos_cli.interface.importing.programs.table import PROGRAMS, read_program
 from memos_cli.interface.importing.recognition import is_kind, recognise
-from memos_cli.interface.importing.whatsapp import WHATSAPP
 
 __all__ = [
     "BUNDLE", "IMPORTS", "LINES", "Bundle", "Export", "Importer", "importer", "kind_of", "open_export",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.chats import conversations, first_record
 from memos_cli.interface.importing.entries import items, mapping
+from memos_cli.interface.importing.formats.chats import conversations, first_record
 from memos_cli.interface.importing.programs.table import recognise_program
 from memos_cli.interface.share import bundle
-from memos_cli.interface.share.json_lines import is_memory
+from memos_cli.interface.share.memory_lines import is_memory
 from memos_cli.interface.share.signing import is_sealed
 
 _HEAD = 1 << 20

@@ -76,7 +76,7 @@ def finish(
             embedded = embed_missing(session, on_vectors=on_vectors)
             missing = count_missing(session)
             if compare:
-                from memos_cli.interface.lifecycle.conflicts import link_new
+                from memos_cli.interface.lifecycle.conflict_resolution import link_new
 
                 notes += link_new(session, job.ids)
         except ModelUnfit as error:

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.mcp.settings_files import (
-    Entry,
-    Keys,
-    NotReadable,
-    read_entry,
-    remove_entry,
-    set_entry,
-)
-from memos_cli.interface.program_files import (
+from memos_cli.interface.client_settings.program_files import (
     NAME,
     FileChange,
     edit_file,
     home_path,
     own_command,
     read_text,
+)
+from memos_cli.interface.client_settings.settings_files import (
+    Entry,
+    Keys,
+    NotReadable,
+    read_entry,
+    remove_entry,
+    set_entry,
 )
 
 

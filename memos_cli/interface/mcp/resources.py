@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 import mcp_types as types
 
 from memos_cli.errors import UsageError
-from memos_cli.interface.mcp import listings, reading, schemas
-from memos_cli.interface.mcp.answers import Asker
+from memos_cli.interface.mcp import list_tools, read_tools, schemas
+from memos_cli.interface.mcp.tool_results import Asker
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -85,9 +85,9 @@ def read(memos: Memos, uri: str, asker: Asker) -> str:
     name = unquote(name)
     if uri.startswith(_SCHEME) and kind == "recent" and not name:
         asked = schemas.RecentArguments(max_tokens=_TOKENS, k=50)
-        return listings.recent(memos, asked, asker)[1]
+        return list_tools.recent(memos, asked, asker)[1]
     if uri.startswith(_SCHEME) and kind == "memory" and name:
-        result, text = reading.get(
+        result, text = read_tools.get(
             memos, schemas.GetArguments(ids=[name[:200]], max_tokens=4 * _TOKENS), asker
         )
         missing = getattr(result, "missing", ())
@@ -98,7 +98,7 @@ def read(memos: Memos, uri: str, asker: Asker) -> str:
         if asker.view and asker.view != name:
             raise UsageError(f"this server shows only the view {asker.view!r}", f"memos://view/{asker.view}")
         asked = schemas.RecentArguments(since="", max_tokens=_TOKENS, k=50)
-        return listings.recent(memos, asked, Asker(asker.program, name))[1]
+        return list_tools.recent(memos, asked, Asker(asker.program, name))[1]
     raise UsageError(
         f"there is no resource {uri[:200]!r}", "memos://recent, memos://memory/ID, memos://view/NAME"
     )
@@ -119,10 +119,12 @@ def write_prompt(memos: Memos, name: str, given: Mapping[str, str], asker: Asker
         )
     if name == "recall":
         topic = given["topic"][:4000]
-        _, text = reading.context(memos, schemas.ContextArguments(question=topic, max_tokens=_TOKENS), asker)
+        _, text = read_tools.context(
+            memos, schemas.ContextArguments(question=topic, max_tokens=_TOKENS), asker
+        )
         return f"Say what my memories tell about this, and name their ids: {topic}\n\n{text}"
     since = given.get("since", "").strip()[:200] or "7d"
-    _, text = listings.recent(memos, schemas.RecentArguments(since=since, k=50, max_tokens=_TOKENS), asker)
+    _, text = list_tools.recent(memos, schemas.RecentArguments(since=since, k=50, max_tokens=_TOKENS), asker)
     look = (
         f"Look over these memories, stored since {since}. Name those that are wrong, out of date, unclear"
         f" or said twice, and propose a change for each. Change one with memory_edit only when I agree."

@@ -27,7 +27,7 @@ from memos_cli.errors import MemosError
 from memos_cli.interface.mcp.transport import serve_stdio
 
 if TYPE_CHECKING:
-    from memos_cli.interface.mcp.answers import Asker
+    from memos_cli.interface.mcp.tool_results import Asker
     from memos_cli.interface.mcp.tools import ToolSpec
     from memos_cli.interface.memory import Memos
 
@@ -135,7 +135,7 @@ class _Handlers:
         self._vault, self._view = vault, view
 
     def _asker(self, context: Context) -> Asker:
-        from memos_cli.interface.mcp.answers import Asker
+        from memos_cli.interface.mcp.tool_results import Asker
 
         client = context.session.client_params
         name = client.client_info.name if client else ""

@@ -12,9 +12,9 @@ from memos_cli import __version__
 from memos_cli.counts import counted
 from memos_cli.cube import SEMANTIC_TYPES, Filter
 from memos_cli.errors import Conflict, Refused, UsageError
-from memos_cli.interface.mcp import listings, reading
+from memos_cli.interface.mcp import list_tools, read_tools
 from memos_cli.interface.mcp import schemas as of
-from memos_cli.interface.mcp.answers import Answer, Asker, make_filter, readable
+from memos_cli.interface.mcp.tool_results import Answer, Asker, make_filter, readable
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.selection import promptable
 from memos_cli.interface.time.typed_times import read_end
@@ -122,18 +122,18 @@ TOOLS = {
             "Find memories of the user by words and meaning: facts, preferences, decisions, notes and past"
             " conversations. Use it before you answer from what the user said or wrote earlier. Gives ids and"
             " excerpts; memory_get gives whole texts.",
-            of.SearchArguments, of.Listing, listings.search, is_always_loaded=True,
+            of.SearchArguments, of.Listing, list_tools.search, is_always_loaded=True,
         ),
         ToolSpec(
             "memory_context", "Context for a question",
             "Choose the memories that serve a question or task, as quoted text within max_tokens, and say"
             " what was left out and why. No language model is run. Use it at the start of a task.",
-            of.ContextArguments, of.ContextResult, reading.context,
+            of.ContextArguments, of.ContextResult, read_tools.context,
         ),
         ToolSpec(
             "memory_get", "Read memories",
             "Read memories in full by their ids, with their source, version and dates.",
-            of.GetArguments, of.GetResult, reading.get,
+            of.GetArguments, of.GetResult, read_tools.get,
         ),
         ToolSpec(
             "memory_save", "Save a memory",
@@ -151,7 +151,7 @@ TOOLS = {
         ToolSpec(
             "memory_recent", "Recent memories",
             "List the memories that were stored last, newest first.",
-            of.RecentArguments, of.Listing, listings.recent,
+            of.RecentArguments, of.Listing, list_tools.recent,
         ),
         ToolSpec(
             "memory_status", "Status of the vault",

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged, MemosError, ModelUnfit
+from memos_cli.folders import cache_folder
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface.redaction.redaction import find_personal, find_secrets, mask
 from memos_cli.interface.share.bundle_records import AdapterRecord, ExampleRecord
 from memos_cli.operation.adapters.training_set import is_private
-from memos_cli.settings import cache_folder
 from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
 from memos_cli.files import read_small, write_whole
-from memos_cli.settings import config_file, expand_home
+from memos_cli.folders import config_file, expand_home
 from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:

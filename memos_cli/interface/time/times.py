@@ -15,13 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
-from memos_cli.interface.time.dates import (
-    CLOCK,
-    clock_of,
-    milliseconds,
-    read_date,
-    two_days,
-)
+from memos_cli.interface.time.dates import CLOCK, clock_of, milliseconds, read_date, two_days
 from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, number_of
 from memos_cli.interface.time.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.time.tense import is_ahead

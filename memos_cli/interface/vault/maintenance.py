@@ -24,7 +24,7 @@ from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import ASKING, MAINTAINED
 from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.interface.adapters.demotion import demote
-from memos_cli.interface.lifecycle.conflicts import link_conflicts
+from memos_cli.interface.lifecycle.conflict_resolution import link_conflicts
 from memos_cli.interface.missing_vectors import count_missing, embed_missing
 from memos_cli.interface.selection import promptable, select
 from memos_cli.interface.states.promotion import promote

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.folders import expand_home
 from memos_cli.models import model_files
 from memos_cli.models.embed import bert, e5
 from memos_cli.models.embed.bert import compile_embedder
 from memos_cli.models.embed.llama_embedder import LlamaEmbedder
-from memos_cli.settings import expand_home
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.folders import cache_folder
 from memos_cli.models.gguf.gguf_header import GgufHeader
 from memos_cli.models.llama.prompt import TokenPrompts
 from memos_cli.models.llama.vocabulary import cut_text, spell_token
 from memos_cli.models.model_files import Stamp, fingerprint, stamp_of
-from memos_cli.settings import cache_folder
 
 
 class ModelInfo(TokenPrompts):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.remote.address import Address
-from memos_cli.models.remote.keys import find_key, variable_of
+from memos_cli.models.remote.api_keys import find_key, variable_of
 from memos_cli.models.remote.streams import LONGEST_LINE, ProtocolError, parse_object, split_lines
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Lesson
-from memos_cli.models.llama.engine import Engine
-from memos_cli.operation.adapters.questions.answers import is_right, says_any
+from memos_cli.models.llama.llama_engine import Engine
+from memos_cli.operation.adapters.questions.answer_check import is_right, says_any
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.ask.prompt_layout import bare_prompt
 

@@ -23,7 +23,7 @@ from memos_cli.models.engine import Engine as AnyEngine
 from memos_cli.models.gguf import adapter_format as adapter_file
 from memos_cli.models.gguf.families import memory_needed, trainable
 from memos_cli.models.gguf.gguf_header import read_header
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.operation.adapters.gate import ANSWER, Route, Thresholds, examine
 from memos_cli.operation.adapters.routing import Repertoire
 from memos_cli.operation.adapters.training import PART, Progress, Recipe, Training

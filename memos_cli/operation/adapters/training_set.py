@@ -12,9 +12,9 @@ from memos_cli.cube import Cube
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.prompt import Prompt
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.asking import ENOUGH, Reader, ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
 from memos_cli.operation.adapters.questions.facts import Fact

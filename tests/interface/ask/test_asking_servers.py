@@ -36,7 +36,7 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         return resolve("127.0.0.1", *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", find)
-    monkeypatch.setattr("memos_cli.models.remote.keys._from_keyring", lambda host: "")
+    monkeypatch.setattr("memos_cli.models.remote.api_keys._from_keyring", lambda host: "")
     with serve(request.param) as server:
         yield server
 

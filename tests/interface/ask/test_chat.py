@@ -16,7 +16,7 @@ from states_harness import DAY, HARBOUR, KITCHEN, ORCHARD, QUESTION, Desk
 from memos_cli.cube import Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.memories import question_log
-from memos_cli.interface.ask.chat import Chat, ChatTurn, may_save
+from memos_cli.interface.ask.chat_session import Chat, ChatTurn, may_save
 from memos_cli.interface.ask.read_ahead import NAME
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions

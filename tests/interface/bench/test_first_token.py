@@ -15,7 +15,7 @@ from memos_cli.interface.bench import first_token
 from memos_cli.interface.bench.bench_corpus import keep_memories, write_question
 from memos_cli.interface.bench.first_token import Measured, Spread, measure_first_token
 from memos_cli.interface.memory import Memos
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.operation.states import activation
 from memos_cli.settings import Settings
 

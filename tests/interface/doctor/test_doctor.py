@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cli_harness import REPOSITORY, Shell, make_vault, with_models
 
-from memos_cli.interface.doctor import models, packages, vault
+from memos_cli.interface.doctor import model_checks, package_checks, vault_checks
 
 needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 
@@ -79,8 +79,8 @@ def test_a_vault_in_use_is_read_and_left_as_it_is(memos: Shell) -> None:
 
 
 def test_a_check_that_would_take_long_ends(memos: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault, "_LONGEST", -1.0)
-    monkeypatch.setattr(vault, "_STEPS", 1)
+    monkeypatch.setattr(vault_checks, "_LONGEST", -1.0)
+    monkeypatch.setattr(vault_checks, "_STEPS", 1)
     found = examine(memos)
     assert found["database"]["details"] == {"complete": False} and found["database"]["hint"] == "memos check"
     assert "more than" in found["vault"]["message"]
@@ -132,31 +132,31 @@ def test_a_bad_variable_leaves_the_other_checks(memos: Shell) -> None:
 
 
 def damage_identity(vault: Path) -> None:
-    (vault / "VAULT.toml").write_text("format = [")
+    (vault_checks / "VAULT.toml").write_text("format = [")
 
 
 def make_newer(vault: Path) -> None:
-    file = vault / "VAULT.toml"
+    file = vault_checks / "VAULT.toml"
     file.write_text(file.read_text().replace("format = ", "format = 9"))
 
 
 def drop_database(vault: Path) -> None:
-    (vault / "memos.db").unlink()
+    (vault_checks / "memos.db").unlink()
 
 
 def lose_identity(vault: Path) -> None:
-    (vault / "VAULT.toml").unlink()
+    (vault_checks / "VAULT.toml").unlink()
 
 
 def replace_database(vault: Path) -> None:
-    (vault / "memos.db").unlink()
-    with sqlite3.connect(vault / "memos.db") as other:
+    (vault_checks / "memos.db").unlink()
+    with sqlite3.connect(vault_checks / "memos.db") as other:
         other.execute("CREATE TABLE t (x)")
     other.close()
 
 
 def damage_database(vault: Path) -> None:
-    database = vault / "memos.db"
+    database = vault_checks / "memos.db"
     with database.open("r+b") as file:
         for page in range(2, database.stat().st_size // 4096):
             file.seek(4096 * page)
@@ -164,11 +164,11 @@ def damage_database(vault: Path) -> None:
 
 
 def cut_database(vault: Path) -> None:
-    os.truncate(vault / "memos.db", 4096)
+    os.truncate(vault_checks / "memos.db", 4096)
 
 
 def open_to_all(vault: Path) -> None:
-    vault.chmod(0o777)
+    vault_checks.chmod(0o777)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_llama_cpp_is_compared_with_the_processor(
 ) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n" if flags else "Features : neon\n")
-    line = models._judge_processor(features, "a processor", cpuinfo)
+    line = model_checks._judge_processor(features, "a processor", cpuinfo)
     assert line.state == state and said in line.message
 
 
@@ -289,8 +289,8 @@ def test_missing_models_are_warnings(shell: Shell) -> None:
     ],
 )  # fmt: skip
 def test_versions_are_compared(bounds: str, problem: bool) -> None:
-    assert bool(packages._problem("pytest", bounds)) == problem
-    assert packages._problem("no-such-package", bounds) == "no-such-package"
+    assert bool(package_checks._problem("pytest", bounds)) == problem
+    assert package_checks._problem("no-such-package", bounds) == "no-such-package"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_versions_are_compared(bounds: str, problem: bool) -> None:
     [("2.13.0+cpu", (2, 13)), ("1.0", (1,)), ("10.20.30", (10, 20, 30)), ("3.0.0rc1", (3,)), ("x", ())],
 )
 def test_numbers_of_a_version(version: str, numbers: tuple[int, ...]) -> None:
-    assert packages._numbers(version) == numbers
+    assert package_checks._numbers(version) == numbers
 
 
 def test_entries_of_clients_are_compared_with_this_program(memos: Shell) -> None:

@@ -15,7 +15,7 @@ import pytest
 from cli_harness import Shell
 from hooks_harness import ASKED, HORSE, PORT, SHIP, Hooks
 
-from memos_cli.cli.hook_guard import EVENTS, event_of
+from memos_cli.cli.agents.hook_guard import EVENTS, event_of
 from memos_cli.interface.hooks import agents
 from memos_cli.interface.mcp.budget import tokens_of
 
@@ -146,7 +146,7 @@ def test_a_child_that_never_ends_does_not_hold_the_agent_up(hooks: Hooks) -> Non
         assert process.stdout is not None and process.stdout.read() == b""
     busy = (
         "import sys, re; sys.argv = ['memos', 'hook', 'prompt']\n"
-        "from memos_cli.cli.hook_guard import guard\n"
+        "from memos_cli.cli.agents.hook_guard import guard\n"
         "guard('prompt', lambda: re.match(r'(a|a)*$', 'a' * 60 + 'b'))"
     )
     done = subprocess.run(
@@ -309,8 +309,10 @@ def test_the_import_outlives_the_hook_and_holds_none_of_its_streams(
     done = hooks.shell.work / "done"
     command = [sys.executable, "-c", f"import time; time.sleep(1); open({str(done)!r}, 'w').close()"]
     monkeypatch.setattr(transcripts, "import_arguments", lambda call: command[1:])
-    monkeypatch.setattr("memos_cli.interface.program_files.own_command", lambda: (command[0],))
-    monkeypatch.setattr("memos_cli.cli.hooks.options_given", lambda state: [])
+    monkeypatch.setattr(
+        "memos_cli.interface.client_settings.program_files.own_command", lambda: (command[0],)
+    )
+    monkeypatch.setattr("memos_cli.cli.agents.hooks.options_given", lambda state: [])
     assert hooks.run("end", hooks.starting()).out == ""
     assert not done.exists()
     for _ in range(600):
@@ -323,7 +325,7 @@ def test_the_import_outlives_the_hook_and_holds_none_of_its_streams(
 def test_an_import_that_takes_its_time_is_started_all_the_same(
     hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memos_cli.cli import hook_guard
+    from memos_cli.cli.agents import hook_guard
     from memos_cli.interface.hooks import transcripts
 
     done = hooks.shell.work / "done"

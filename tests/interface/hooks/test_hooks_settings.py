@@ -14,9 +14,9 @@ from cli_harness import Shell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memos_cli.interface import json_text
+from memos_cli.interface.client_settings import json_text
+from memos_cli.interface.client_settings.json_text import NotReadable
 from memos_cli.interface.hooks.agents import AGENTS
-from memos_cli.interface.json_text import NotReadable
 
 FILES = {
     "claude": (".claude/settings.json", ["SessionStart", "UserPromptSubmit", "PreCompact", "SessionEnd"]),

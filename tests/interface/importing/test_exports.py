@@ -16,8 +16,8 @@ import exports
 import pytest
 
 from memos_cli.errors import MemosError
+from memos_cli.interface.importing.formats.note_exports import tags_of
 from memos_cli.interface.importing.importers import IMPORTS, kind_of, open_export
-from memos_cli.interface.importing.note_exports import tags_of
 
 
 def imported(path: Path, kind: str = "") -> tuple[list[str], list[str]]:

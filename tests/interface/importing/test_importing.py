@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing import json_streaming
+from memos_cli.interface.importing.formats.plain_files import NEAREST
 from memos_cli.interface.importing.importers import IMPORTS, open_export, recognise
 from memos_cli.interface.importing.json_streaming import Broken, elements
-from memos_cli.interface.importing.plain_files import NEAREST
 
 QUIET = ("--no-embed",)
 

@@ -11,8 +11,8 @@ import exports
 import pytest
 from cli_harness import Shell
 
+from memos_cli.interface.importing.formats.messengers import from_mrkdwn
 from memos_cli.interface.importing.importers import IMPORTS, open_export
-from memos_cli.interface.importing.messengers import from_mrkdwn
 from memos_cli.zones import show_time, use_zone
 
 KINDS = ("telegram", "slack", "whatsapp", "keep", "mbox")

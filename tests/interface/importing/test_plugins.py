@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_harness import Result, Shell
 
-from memos_cli.cli.guides import read_guides
+from memos_cli.cli.help.guides import read_guides
 from memos_cli.interface import plugins
 from memos_cli.interface.importing import importers
 from memos_cli.interface.share import exporting

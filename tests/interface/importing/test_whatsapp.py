@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cli_harness import Shell
 
-from memos_cli.interface.importing import whatsapp
+from memos_cli.interface.importing.formats import whatsapp
 from memos_cli.interface.importing.importers import IMPORTS, open_export
 from memos_cli.zones import show_time, use_zone
 

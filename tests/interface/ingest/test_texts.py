@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.errors import UsageError
+from memos_cli.interface.importing.formats.note_exports import read_notes
 from memos_cli.interface.importing.importers import open_export
-from memos_cli.interface.importing.note_exports import read_notes
 from memos_cli.interface.ingest.sources.decoding import decode, find_codec, looks_binary, ruler
 from memos_cli.interface.ingest.sources.reading import Found, Reading, find, read_bytes
 from memos_cli.interface.options import ReadOptions

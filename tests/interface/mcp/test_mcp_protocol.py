@@ -202,7 +202,7 @@ def test_the_server_loads_no_vault_and_no_model_to_start() -> None:
 
 
 def test_without_the_sdk_it_says_what_to_install(agents: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    import memos_cli.cli.mcp as command
+    import memos_cli.cli.agents.mcp as command
 
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     result = agents("mcp", code=1)

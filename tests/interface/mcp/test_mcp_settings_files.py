@@ -11,7 +11,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memos_cli.interface.mcp.settings_files import NotReadable, read_entry, remove_entry, set_entry
+from memos_cli.interface.client_settings.settings_files import (
+    NotReadable,
+    read_entry,
+    remove_entry,
+    set_entry,
+)
 
 ENTRY: dict[str, Any] = {"command": "/opt/memos", "args": ["mcp", "--as", "agent:ü"], "env": {"A": "1"}}
 KEYS = ("servers", "memos")

@@ -12,9 +12,9 @@ from cli_harness import Shell
 from pydantic import ValidationError
 
 from memos_cli.errors import Conflict, MemosError, Refused, UsageError
-from memos_cli.interface.mcp.answers import Asker
 from memos_cli.interface.mcp.budget import cut, make_cursor, read_cursor, tokens_of, tokens_of_json
 from memos_cli.interface.mcp.server import explain
+from memos_cli.interface.mcp.tool_results import Asker
 from memos_cli.interface.mcp.tools import TOOLS
 from memos_cli.interface.memory import Memos
 from memos_cli.settings import load_settings

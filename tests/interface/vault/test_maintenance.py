@@ -19,8 +19,8 @@ from memos_cli.errors import Locked
 from memos_cli.files import hold
 from memos_cli.interface.vault import maintenance
 from memos_cli.interface.vault.maintenance import STEPS, Action
-from memos_cli.models.llama import engine
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama import llama_engine
+from memos_cli.models.llama.llama_engine import Engine
 
 LONG = " ".join(
     f"On day {n} the harbour keeper of the lantern wrote down the {n}th of many things, and slept."
@@ -166,7 +166,7 @@ def test_a_state_with_the_date_in_its_prompt_is_made_again_each_day(
 def set_date(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
     """Make ``day`` the date that prompts and maintenance see."""
     fixed = type("Fixed", (date,), {"today": staticmethod(lambda: day)})
-    for module in (engine, maintenance):
+    for module in (llama_engine, maintenance):
         monkeypatch.setattr(module, "date", fixed)
 
 

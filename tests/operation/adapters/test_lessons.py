@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
 from memos_cli.operation.adapters.gate import explain_failures
-from memos_cli.operation.adapters.questions.answers import is_right, said_words, says_any
+from memos_cli.operation.adapters.questions.answer_check import is_right, said_words, says_any
 from memos_cli.operation.adapters.questions.asking import ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
 from memos_cli.operation.adapters.questions.facts import MADE, Fact

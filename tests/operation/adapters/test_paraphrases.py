@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.making import facts_of
 from memos_cli.operation.adapters.questions.misses import near_misses
 from memos_cli.operation.adapters.questions.splits import copy_key

@@ -11,7 +11,7 @@ from cli_harness import REPOSITORY, with_models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.llama.prompt import Prompt, build_prompt
 from memos_cli.models.model_files import resolve_reader
 from memos_cli.operation.ask.repetition import HELD, RepetitionGuard, SentenceStream, sentence_ends

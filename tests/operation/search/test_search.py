@@ -15,8 +15,8 @@ from memos_cli.infrastructure.storage.fulltext import query_terms
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.operation.search import lexical
 from memos_cli.operation.search.embedding import embed_waiting
+from memos_cli.operation.search.hybrid_search import QUOTABLE, search
 from memos_cli.operation.search.lexical import coverage, weigh
-from memos_cli.operation.search.search import QUOTABLE, search
 
 TOPICS = {"cat": 0, "kitten": 0, "Katze": 0, "猫": 0, "server": 1, "machine": 1, "bread": 2}
 

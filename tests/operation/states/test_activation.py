@@ -17,8 +17,8 @@ from tiny_models import CHATML, write_model
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.derived.saved_states import key_of
 from memos_cli.infrastructure.storage.blobs import piece_digests
-from memos_cli.models.llama import engine as engine_module
-from memos_cli.models.llama.engine import Engine
+from memos_cli.models.llama import llama_engine as engine_module
+from memos_cli.models.llama.llama_engine import Engine
 
 STALE = "a source is archived, expired or merged"
 

@@ -8,7 +8,7 @@ import pytest
 from states_harness import HARBOUR, QUESTION, START, Desk
 
 from memos_cli.cube import Filter
-from memos_cli.models.llama import engine as engine_module
+from memos_cli.models.llama import llama_engine as engine_module
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from memos_cli.infrastructure.vault import check
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import AnswerOptions, IngestOptions
 from memos_cli.interface.results import Answer
-from memos_cli.models.llama.engine import Engine as LocalEngine
+from memos_cli.models.llama.llama_engine import Engine as LocalEngine
 from memos_cli.models.model_files import resolve_reader
 from memos_cli.models.remote.llama_server import LlamaServer
 from memos_cli.operation.ask.prompt_layout import make_prompt

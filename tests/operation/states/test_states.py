@@ -19,8 +19,8 @@ from cli_harness import with_models
 from tiny_models import ARCHITECTURES, CHATML, CONTROL, UNFIT, write_model
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.models.llama.engine import Engine
 from memos_cli.models.llama.llama import load
+from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.model_files import resolve_reader
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 
 from memos_cli.interface.importing.entries import Bundle, items, mapping, text
 from memos_cli.interface.importing.entries import time as read_time
-from memos_cli.interface.importing.programs.projects import project_tags
+from memos_cli.interface.importing.programs.project_tags import project_tags
 
 LONGEST_TITLE = 80
 LONGEST_NAME = 300

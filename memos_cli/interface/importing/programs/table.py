@@ -15,9 +15,11 @@ from typing import Any
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.chats import first_record
 from memos_cli.interface.importing.entries import Bundle, mapping
-from memos_cli.interface.importing.programs import (
+from memos_cli.interface.importing.formats.chats import first_record
+from memos_cli.interface.importing.programs.databases import Database, is_database, open_database
+from memos_cli.interface.importing.programs.json_lines import first_lines
+from memos_cli.interface.importing.programs.readers import (
     agent_databases,
     aider,
     chat_files,
@@ -28,8 +30,6 @@ from memos_cli.interface.importing.programs import (
     llm_logs,
     open_webui,
 )
-from memos_cli.interface.importing.programs.databases import Database, is_database, open_database
-from memos_cli.interface.importing.programs.json_lines import first_lines
 
 _SNIFFED = 200
 """Files of a folder that are opened to recognise it; those that are known by their paths do not count."""

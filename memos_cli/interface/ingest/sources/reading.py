@@ -22,8 +22,8 @@ from memos_cli.interface.ingest.sources.pieces import Setting, clean_name, count
 from memos_cli.interface.ingest.sources.structured.csv_tables import is_table, read_csv
 from memos_cli.interface.ingest.sources.structured.embedded_data import leave_out
 from memos_cli.interface.ingest.sources.structured.records import Fault, read_json, read_jsonl
-from memos_cli.interface.ingest.sources.text.listing import read_code
 from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markdown, read_text
+from memos_cli.interface.ingest.sources.text.source_code import read_code
 from memos_cli.interface.ingest.sources.text.webpage import read_html
 from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
 from memos_cli.interface.options import ReadOptions

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import LIVE_STATES
 from memos_cli.errors import Conflict, MemosError, Refused, UsageError
 from memos_cli.files import hold, make_folder
+from memos_cli.folders import cache_folder
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share import publications as records
@@ -28,7 +29,6 @@ from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_index import Index, Signed
 from memos_cli.interface.share.feeds.outgoing import Outgoing, choose, cover, lines_of
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
-from memos_cli.settings import cache_folder
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:

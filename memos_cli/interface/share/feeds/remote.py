@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from memos_cli.errors import Damaged, MemosError, UsageError
 from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, remove, write_whole
-from memos_cli.settings import expand_home
+from memos_cli.folders import expand_home
 
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20

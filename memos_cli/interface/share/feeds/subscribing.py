@@ -16,10 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import Damaged, MemosError, Refused, UsageError
+from memos_cli.folders import cache_folder
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share.feeds import Feed, Item
-from memos_cli.interface.lifecycle.conflicts import link_new
+from memos_cli.interface.lifecycle.conflict_resolution import link_new
 from memos_cli.interface.missing_vectors import count_missing, embed_if_possible
 from memos_cli.interface.share import adapter_files, bundle, signing
 from memos_cli.interface.share.bundle import Bundle
@@ -31,7 +32,6 @@ from memos_cli.interface.share.feeds.feed_files import WITHDRAWN
 from memos_cli.interface.share.feeds.feed_index import Delta, Signed, Stored
 from memos_cli.interface.share.feeds.remote import Missing, Registry, normal
 from memos_cli.interface.share.trust import require_trust
-from memos_cli.settings import cache_folder
 from memos_cli.validation import convert_record
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
 
-from memos_cli.operation.adapters.questions.answers import is_unknowing, said_words
+from memos_cli.operation.adapters.questions.answer_check import is_unknowing, said_words
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.adapters.questions.notes import language_of
 from memos_cli.operation.adapters.questions.splits import copy_key

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.operation.adapters.questions.answers import CONTRACTIONS
+from memos_cli.operation.adapters.questions.answer_check import CONTRACTIONS
 from memos_cli.operation.adapters.questions.spans import (
     JOIN,
     find_spans,

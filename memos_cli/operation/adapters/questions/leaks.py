@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 
 NEAREST = 4
 """Learned questions that are compared word by word: those that share the most words."""

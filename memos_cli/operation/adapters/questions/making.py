@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memos_cli.operation.adapters.questions import plain
-from memos_cli.operation.adapters.questions.answers import is_right, said_words
+from memos_cli.operation.adapters.questions.answer_check import is_right, said_words
 from memos_cli.operation.adapters.questions.english import (
     POSSESSIVE,
     Clause,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from zlib import crc32
 
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.english import DETERMINERS, tags_of
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.adapters.questions.frames import bare

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from memos_cli.operation.adapters.questions.answers import said_words
+from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.facts import Fact
 
 LIMIT = 0.97

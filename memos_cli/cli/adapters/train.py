@@ -1,0 +1,178 @@
+"""Adapters: ``memos promote --to parametric`` and ``memos gate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from memos_cli.cli.context import State
+from memos_cli.cli.inputs import read_file
+from memos_cli.cli.output import aligned
+from memos_cli.cli.shared_options import Id, Model
+from memos_cli.counts import counted
+from memos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memos_cli.cube import Filter
+    from memos_cli.interface.adapters.distillation import Prepared
+    from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import TrainOptions
+    from memos_cli.operation.adapters.parametric import Distilled, Watch
+
+SHOWN = 12
+"""Questions that a dry run shows."""
+
+
+def read_train_options(name: str, qa: str, lessons: str, steps: int, minutes: float) -> TrainOptions:
+    """Return the options of a training, with the questions of its files. Raises UsageError."""
+    from memos_cli.interface.adapters.distillation import read_rows
+    from memos_cli.interface.options import TrainOptions
+
+    hint = "name a JSONL file of questions, or -"
+    if qa and lessons:
+        raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
+    return TrainOptions(
+        name=name,
+        own=read_rows(read_file(qa, hint), qa) if qa else (),
+        instead=read_rows(read_file(lessons, hint), lessons) if lessons else None,
+        steps=steps,
+        minutes=minutes,
+    )
+
+
+def train(
+    state: State,
+    memos: Memos,
+    ids: Sequence[str],
+    filter: Filter | None,
+    wanted: TrainOptions,
+    *,
+    dump: str,
+    dry_run: bool,
+) -> None:
+    """Prepare, train and examine an adapter. Exit code 1 if it does not pass."""
+    from memos_cli.operation.adapters.gate import explain_failures
+
+    output = state.output
+    with output.progress("memories") as (count,):
+        prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
+    if dump:
+        _dump(state, prepared, dump)
+    if dump or dry_run:
+        _report_prepared(state, prepared, dump)
+        return
+    with _watch(state) as watch:
+        made = memos.distil(prepared, wanted, watch)
+    output.result(made, *_trained_lines(made))
+    if not made.passed:
+        if not output.json:
+            for line in explain_failures(made.report):
+                output.note(f"not promoted: {line}")
+            output.note(
+                f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers"
+            )
+        raise typer.Exit(1)
+
+
+def _dump(state: State, prepared: Prepared, file: str) -> None:
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.rows())
+    if file == "-":
+        state.output.text(lines, end="")
+        return
+    from memos_cli.files import write_output
+
+    write_output(Path(file), lines.encode())
+
+
+def _report_prepared(state: State, prepared: Prepared, dump: str) -> None:
+    if dump == "-":
+        return
+    row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": prepared.counts, "dry_run": True}
+    record = {**row, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()}
+    state.output.result(record, *_prepared_lines(prepared))
+    if dump and not state.output.json:
+        state.output.note(f"wrote {dump}")
+
+
+def _prepared_lines(prepared: Prepared) -> Iterator[str]:
+    yield f"adapter     would be trained: {prepared.name}"
+    yield f"memories    {len(prepared.cubes)}"
+    for kind, count in prepared.counts.items():
+        yield f"  {count:>5}     {kind}"
+    yield f"steps       at most {prepared.recipe.steps}"
+    facts = [lesson for lesson in prepared.lessons if lesson.kind in ("fact", "example")]
+    for lesson in facts[:SHOWN]:
+        yield f"  {lesson.question}  → {lesson.answer or '(as the model answers with the text)'}"
+    if len(facts) > SHOWN:
+        yield (
+            f"  and {len(facts) - SHOWN} more: --dump FILE writes them all for you to edit;"
+            " --lessons FILE trains with them"
+        )
+
+
+def _trained_lines(made: Distilled) -> Iterator[str]:
+    from memos_cli.cli.results.derived import report_lines
+
+    outcome = "" if made.new else "  unchanged"
+    outcome = outcome if made.passed else "  not promoted: it did not pass its tests"
+    yield from aligned(
+        {
+            "adapter": f"{made.id}{outcome}",
+            "name": made.name,
+            "memories": made.memories,
+            "trained": f"{counted(made.steps, 'step')}, {made.seconds:.0f} s; {made.bytes:,} bytes",
+        }
+    )
+    yield from report_lines(made.report)
+
+
+@contextmanager
+def _watch(state: State) -> Iterator[Watch]:
+    """Show progress on stderr while the block runs; silent unless on a terminal."""
+    from memos_cli.operation.adapters.parametric import Watch
+    from memos_cli.operation.adapters.training import Progress as TrainingStep
+
+    with state.output.phases() as (on_phase, on_part, on_text):
+
+        def on_step(step: TrainingStep) -> None:
+            on_part(1)
+            left = (step.steps - step.step) * step.seconds / max(1, step.step)
+            on_text(
+                f"loss {step.loss:.2f}, drift {step.drift:.2f}, learned {step.learned:.0%}, "
+                f"{step.tokens / max(step.seconds, 1e-9):.0f} tokens/s, {left / 60:.1f} min left"
+            )
+
+        yield Watch(on_phase, on_part, on_step)
+
+
+def gate(state: State, id: Id, model: Model = None) -> None:
+    """Test an adapter again, and decide if it is used.
+
+    The tests: recall, similar questions, unrelated questions, routing and loading. The settings gate.… are
+    their thresholds. With another model of the same architecture and size, the result is only shown.
+
+    Exit code 1 if the adapter does not pass.
+
+    \b
+    Example:
+      memos gate 01K3ZQ
+      memos gate 01K3ZQ --model smollm2-135m-q8_0 --json
+    """
+    from memos_cli.cli.results.derived import report_lines
+    from memos_cli.operation.adapters.gate import explain_failures
+
+    with state.open(reader=model) as memos, state.output.progress("questions") as (count,):
+        found: dict[str, Any] = dict(memos.gate(id, on_part=count))
+    kept = "" if found["kept"] else " (shown only: nothing is changed)"
+    lines = (f"adapter   {found['id']}", f"model     {found['model']}{kept}", *report_lines(found["report"]))
+    state.output.result(found, *lines)
+    if not found["report"]["passed"]:
+        if not state.output.json:
+            for line in explain_failures(found["report"]):
+                state.output.note(f"failed: {line}")
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Commands that agents run, and that set agents up: hooks and the MCP server."""

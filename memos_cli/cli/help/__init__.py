@@ -1,0 +1,1 @@
+"""Help beyond `--help`: guides, manual pages, and completion with TAB."""

@@ -1,0 +1,1 @@
+"""Readers of exported files: one module for each kind of program."""
