@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the walls between principals cost a search: with rules beside without, in one run.
+"""What access rules cost a search: with rules beside without, in one run.
 
     scripts/bench/access.py [--cubes 100000] [--rules 1000] [--json FILE]
 
@@ -10,73 +10,46 @@ them). The same questions are searched, in turns, by four that see all of them, 
   rules    an agent that may read them by rules on tags, one for each of the 1,000, …
   vault    … and by one rule on everything
   half     an agent with rules on half of the tags, and on single memories
-Prints the median time of each, and its ratio to `alone`. The time to lay out the rules, once for a process,
-is printed beside.
+Prints the median time of each, and its ratio to `alone`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+from bench_tools import LINES, add_vectors, command_line, open_memos, write_json
 from ingest import WORDS, line
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Rule
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-from memos_cli.infrastructure.vectors import vector_index
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.options import IngestOptions, ReadOptions
-from memos_cli.settings import load_settings
 
-SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
-           JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
 TAGS = 1_000
 QUESTIONS = 40
 ROUNDS = 5
 
 
 def enter(folder: Path, who: str) -> Memos:
-    settings, _ = load_settings(
-        # The audit is not told of each look: in turns, each would make the others read their pages anew.
-        {"vault": str(folder), "principal": who, "audit_reads": "prompts"},
-        environment={},
-        file=folder / "no.toml",
-    )
-    return Memos(settings)
+    # The audit does not record each read: in turns, each would make the others read their pages again.
+    return open_memos(folder, who, audit_reads="prompts")
 
 
 def fill(folder: Path, cubes: int) -> None:
-    """The memories of user:ann, each with a tag and a vector."""
+    """Store the memories of user:ann, each with a tag and a vector."""
     with enter(folder, "user:ann") as ann:
         ann.init()
         for tag in range(TAGS):
             text = "\n".join(line(n) for n in range(tag, cubes, TAGS))
-            terms = NewMemoryFields(tags=(f"team/{tag}",))
-            ann.ingest(
-                options=IngestOptions(hints=ReadOptions(lines=True), terms=terms),
-                text=text.encode(),
-                embed=False,
-            )
-        dimension = ann.embedder.dimension
-        draw = np.random.default_rng(1)
-        with ann.vault.change("user:ann", ann.now()) as change:
-            embedder = change.embedder(ann.embedder.fingerprint, ann.embedder.name, dimension)
-            rows = ann.vault.connection.execute(SIZED).fetchall()
-            vectors = draw.standard_normal((len(rows), dimension), np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            packed = zip(rows, vector_index.encode(vectors), strict=True)
-            change.put_vectors(
-                embedder, [(n, version, [(0, size, data)]) for (n, version, size), data in packed]
-            )
-        vector_index.refresh(ann.vault.connection, ann.vault.snapshots, embedder, dimension)
+            options = replace(LINES, terms=NewMemoryFields(tags=(f"team/{tag}",)))
+            ann.ingest(options=options, text=text.encode(), embed=False)
+        add_vectors(ann)
 
 
 def allow(folder: Path, count: int) -> None:
@@ -109,12 +82,9 @@ def questions() -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, default=100_000)
     parser.add_argument("--rules", type=int, default=1_000)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "vault"
@@ -127,19 +97,13 @@ def main() -> int:
                 times.setdefault("alone", []).extend(ask(alone, each) for each in asked)
             allow(folder, wanted.rules)
             with enter(folder, "user:bo") as bo:
-                wishes = IngestOptions(hints=ReadOptions(lines=True))
-                bo.ingest(options=wishes, text=b"What Bo keeps to himself.", embed=False)
+                bo.ingest(options=LINES, text=b"What Bo keeps to himself.", embed=False)
             callers = {name: f"agent:{name}" for name in ("rules", "vault", "half")} | {"owner": "user:ann"}
             asking = {name: enter(folder, who) for name, who in callers.items()}
-            first = {}
-            for name, memos in asking.items():
-                begin = time.perf_counter()
-                memos.vault.connection.execute("SELECT 1")
-                first[name] = time.perf_counter() - begin
+            for memos in asking.values():
                 ask(memos, asked[0])
-            for _ in range(
-                ROUNDS
-            ):  # each asks all of them, as `alone` did, with what it has read still at hand
+            # Each asks all of them, as `alone` did, with what it has read still in its cache.
+            for _ in range(ROUNDS):
                 for name, memos in asking.items():
                     times.setdefault(name, []).extend(ask(memos, each) for each in asked)
             for memos in asking.values():
@@ -147,10 +111,8 @@ def main() -> int:
     medians = {name: statistics.median(each) for name, each in times.items()}
     print(f"{wanted.cubes:,} cubes, {wanted.rules:,} rules; {QUESTIONS * ROUNDS} searches each")
     for name, median in medians.items():
-        opened = f"  open {1000 * first[name]:.1f} ms" if name in first else ""
-        print(f"{name:<6} {1000 * median:7.2f} ms  {median / medians['alone']:.2f}x{opened}")
-    if wanted.json:
-        wanted.json.write_text(json.dumps({"search_s": medians, "open_s": first}, indent=2) + "\n")
+        print(f"{name:<6} {1000 * median:7.2f} ms  {median / medians['alone']:.2f}x")
+    write_json(wanted.json, medians)
     return 0
 
 

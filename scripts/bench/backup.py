@@ -10,23 +10,22 @@ each, and after `cp -r`, because a backup is durable when it ends.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from bench_tools import MEMOS, command_line, open_memos, write_json
 
 from memos_cli.cube import Draft, Origin, Span
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.infrastructure.vault.vault import Vault
-from memos_cli.interface.memory import Memos
-from memos_cli.settings import load_settings
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PART = 5_000
 BLOB = 16 << 20
 VECTOR = 772
@@ -35,9 +34,7 @@ VECTOR = 772
 def make(folder: Path, size: int, *, encrypt: bool) -> None:
     """A vault of about ``size`` bytes."""
     key = str(folder.with_suffix(".key")) if encrypt else ""
-    flags = {"vault": str(folder), "principal": "user:ann", "key_file": key}
-    settings, _ = load_settings(flags, environment={}, file=folder / "no.toml")
-    with Memos(settings) as memos:
+    with open_memos(folder, "user:ann", key_file=key) as memos:
         vault = memos.create_vault("file" if encrypt else None)
         fill(vault, size * 3 // 4)
         for start in range(0, size // 4, BLOB):
@@ -76,17 +73,14 @@ def add_blob(vault: Vault, number: int) -> None:
             change.claim_source(Origin(f"file:///{number}.pdf", "text", "", 0), name)
 
 
-def run(*arguments: str, folder: Path) -> tuple[float, float, dict[str, object], int]:
-    """Run ``memos``. Returns its seconds, those of processors, its result, and its most memory in bytes."""
+def run(vault: Path, *arguments: str) -> tuple[float, float, dict[str, Any], int]:
+    """Run ``memos``. Returns its seconds, those of processors, its result, and its peak memory in bytes."""
     os.sync()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MEMOS_")},
-        "PYTHONPATH": str(REPOSITORY), "MEMOS_AS": "user:ann", "MEMOS_CONFIG": str(folder / "no.toml"),
-    }  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEMOS_")}
+    environment |= {"PYTHONPATH": str(REPOSITORY), "MEMOS_AS": "user:ann", "MEMOS_CONFIG": f"{vault}.toml"}
+    command = [*MEMOS, *arguments, "--vault", str(vault), "--json"]
     begin = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "memos_cli", *arguments, "--json"], env=environment, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout
         out = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
@@ -97,13 +91,10 @@ def run(*arguments: str, folder: Path) -> tuple[float, float, dict[str, object],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--encrypt", action="store_true")
     parser.add_argument("--folder", type=Path, help="where to work; default: the temporary folder")
-    parser.add_argument("--json", type=Path)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=wanted.folder) as made:
         folder = Path(made)
@@ -113,18 +104,16 @@ def main() -> None:
         found: dict[str, object] = {"bytes": size}
         os.sync()
         begin = time.perf_counter()
-        shutil.rmtree(folder / "copy", ignore_errors=True)
         subprocess.run(["cp", "-r", str(vault), str(folder / "copy")], check=True)
         os.sync()
         seconds = time.perf_counter() - begin
         shutil.rmtree(folder / "copy")
         found |= {"cp -r and sync": round(seconds, 2), "cp -r, MB/s": round(size / seconds / 1e6)}
-        named = ("--vault", str(vault))
         for what in ("first", "unchanged", "again unchanged", "one memory edited"):
             if what.startswith("one"):
-                _, _, newest, _ = run("list", "-n", "1", *named, folder=folder)
-                run("tag", str(newest["id"]), "--add", "x", *named, folder=folder)
-            seconds, used, done, memory = run("backup", backups, *named, folder=folder)
+                _, _, newest, _ = run(vault, "list", "-n", "1")
+                run(vault, "tag", str(newest["id"]), "--add", "x")
+            seconds, used, done, memory = run(vault, "backup", backups)
             found |= {
                 f"{what}, seconds": round(seconds, 2), f"{what}, of processors": round(used, 2),
                 f"{what}, MiB of memory": memory >> 20,
@@ -132,14 +121,13 @@ def main() -> None:
             }  # fmt: skip
             if what == "first":
                 found["first, MB/s"] = round(size / seconds / 1e6)
-        seconds, _, _, _ = run("backup", backups, "--check", *named, folder=folder)
+        seconds, _, _, _ = run(vault, "backup", backups, "--check")
         found |= {"--check, seconds": round(seconds, 2)}
-        seconds, _, _, memory = run("restore-vault", backups, "--vault", str(folder / "new"), folder=folder)
+        seconds, _, _, memory = run(folder / "new", "restore-vault", backups)
         found |= {"restore, seconds": round(seconds, 2), "restore, MiB of memory": memory >> 20}
     for name, value in found.items():
         print(f"{name:34} {value:>14,}")
-    if wanted.json:
-        wanted.json.write_text(json.dumps(found))
+    write_json(wanted.json, found)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,18 @@ with ``--text``, which reads all of the prompt at each turn. The answers of the 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from bench_tools import LINES, command_line, write_json
+
 from memos_cli.cube import Filter
 from memos_cli.interface.ask.chat_session import ChatTurn
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.settings import Settings
 
 NOTES = (
@@ -69,19 +70,17 @@ def row_of(turn: ChatTurn) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--model", default="")
     parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--pause", type=float, default=2.0)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "vault"
         with Memos(Settings(vault=str(folder), permissions="any")) as memos:
             memos.init()
-            options = IngestOptions(hints=ReadOptions(lines=True))
-            memos.ingest(options=options, text="\n".join(NOTES).encode())
+            memos.ingest(options=LINES, text="\n".join(NOTES).encode())
         ways = {
             "chat": hold(folder, arguments, arguments.pause),
             "script": hold(folder, arguments, 0.0),
@@ -98,8 +97,7 @@ def main() -> None:
             f"{full['first_token']:6.2f} s"
         )
     print(f"the answers are {'the same' if same else 'NOT the same'} in all three")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"same": same, **rows}, indent=1))
+    write_json(arguments.json, {"same": same, **rows})
     sys.exit(not same)
 
 

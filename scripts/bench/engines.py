@@ -11,8 +11,6 @@ have the same tokens.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/harness"))
+from bench_tools import command_line, write_json
 from model_servers import llama_server
 
 from memos_cli.cube import Filter
@@ -35,15 +34,14 @@ OTHER = "What is the capital of France?"
 
 def write_log(memos: Memos, tokens: int) -> str:
     """Return one memory of about ``tokens``, counted by the server."""
-    entries = [
-        f"Entry {n} of the harbour log: boat number {n * 7 % 31} left with {n % 5 + 2} men aboard. "
-        for n in range(1, 40)
-    ]
-    each = memos.engine.count("".join(entries)) / len(entries)
-    return "".join(
-        f"Entry {n} of the harbour log: boat number {n * 7 % 31} left with {n % 5 + 2} men aboard. "
-        for n in range(1, round(tokens / each) + 1)
-    )
+
+    def entries(count: int) -> str:
+        return "".join(
+            f"Entry {n} of the harbour log: boat number {n * 7 % 31} left with {n % 5 + 2} men aboard. "
+            for n in range(1, count + 1)
+        )
+
+    return entries(round(tokens * 40 / memos.engine.count(entries(40))))
 
 
 def ask(memos: Memos, *, as_text: bool) -> tuple[float, list[int]]:
@@ -87,15 +85,12 @@ def measure(server: str, slots: Path, tokens: int, rounds: int, folder: Path) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--server", default="", help="URL of a llama-server that runs with --slot-save-path")
     parser.add_argument("--slots", default="", help="its folder of slots")
     parser.add_argument("--tokens", type=int, default=2000, help="tokens of memory")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="", help="a GGUF file, for the server that is started")
-    parser.add_argument("--json", default="", help="write the result to this file")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -109,8 +104,7 @@ def main() -> None:
                 found = measure(server, slots, wanted.tokens, wanted.rounds, folder / "vault")
     for name, value in found.items():
         print(f"{name:14}{value}")
-    if wanted.json:
-        Path(wanted.json).write_text(json.dumps(found) + "\n")
+    write_json(wanted.json, found)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ found nothing relevant. Beside it ``python -c pass``, in turn, says how busy the
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -22,10 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cold import fill
-
-THINGS = ("database server", "backup robot", "coffee machine", "weather station", "printer")
-NAMES = ("heron", "otter", "lynx")
+from bench_tools import MEMOS, command_line, write_json
+from cold import NAMES, THINGS, fill
 
 
 def run(command: list[str], environment: dict[str, str], sent: str = "") -> tuple[float, str]:
@@ -36,8 +33,9 @@ def run(command: list[str], environment: dict[str, str], sent: str = "") -> tupl
 
 
 def measure(vault: Path, rounds: int, state: Path) -> dict[str, Any]:
-    hook = [sys.executable, "-m", "memos_cli", "hook", "prompt", "--agent", "claude"]
-    environment = {**os.environ, "MEMOS_VAULT": str(vault), "XDG_STATE_HOME": str(state)}
+    hook = [*MEMOS, "hook", "prompt", "--agent", "claude"]
+    environment = {**os.environ, "MEMOS_VAULT": str(vault), "MEMOS_AS": "user:bench"}
+    environment["XDG_STATE_HOME"] = str(state)
     taken, bare, printed = list[float](), list[float](), list[int]()
     for n in range(rounds + 1):
         thing, name = THINGS[n % len(THINGS)], NAMES[n % len(NAMES)]
@@ -60,21 +58,18 @@ def measure(vault: Path, rounds: int, state: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--folder", type=Path, help="the vault: made there if it is not")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch) / "vault"
-        os.environ["MEMOS_VAULT"] = str(folder)
         if not (folder / "VAULT.toml").exists():
             fill(folder, options.cubes)
         figures = {"cubes": options.cubes, **measure(folder, options.rounds, Path(scratch) / "state")}
     print("  ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    write_json(options.json, figures)
 
 
 if __name__ == "__main__":

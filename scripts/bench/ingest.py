@@ -26,10 +26,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench_tools import command_line, open_memos, write_json
+
 from memos_cli.infrastructure.storage.fulltext import TOKENIZER, word_row
-from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import IngestOptions, ReadOptions
-from memos_cli.settings import load_settings
 
 WORDS = [
     "".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=random.Random(-n).randint(3, 9)))
@@ -43,10 +43,6 @@ def line(n: int) -> str:
     return " ".join(words)
 
 
-def memos(folder: Path) -> Memos:
-    return Memos(load_settings({"vault": str(folder)}, environment={}, file=folder / "none.toml")[0])
-
-
 def bulk(kind: str, count: int) -> dict[str, object]:
     """In a process of its own, so that the peak memory is this run's."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
@@ -55,7 +51,7 @@ def bulk(kind: str, count: int) -> dict[str, object]:
             for n in range(count):
                 text = line(n)
                 file.write((json.dumps({"id": f"l{n}", "text": text}) if kind == "jsonl" else text) + "\n")
-        with memos(Path(folder) / "vault") as api:
+        with open_memos(Path(folder) / "vault") as api:
             api.create_vault()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             wishes = IngestOptions(hints=ReadOptions(lines=kind == "txt"))
@@ -86,7 +82,7 @@ def single(rounds: int) -> dict[str, float]:
         db.execute(
             f"CREATE VIRTUAL TABLE words USING fts5 (head, body, content='', tokenize=\"{TOKENIZER}\")"
         )
-        with memos(Path(folder) / "vault") as api:
+        with open_memos(Path(folder) / "vault") as api:
             api.create_vault()
             for n in range(rounds + 20):
                 text = line(n)
@@ -112,12 +108,9 @@ def single(rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--single", type=int, default=300)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--bulk-only", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bulk_only:
@@ -136,8 +129,7 @@ def main() -> None:
     report["single"] = single(options.single)
     print("\nsingle durable ingest, medians of {pairs} interleaved pairs:".format(**report["single"]))
     print("bare sqlite3 {bare_ms} ms, memos {memos_ms} ms: {ratio}x of its speed".format(**report["single"]))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
+    write_json(options.json, report)
 
 
 if __name__ == "__main__":

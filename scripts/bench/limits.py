@@ -10,10 +10,7 @@ more than 300 MiB.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import os
 import random
 import shutil
 import sys
@@ -23,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from access import enter
+from bench_tools import MEMOS, command_line, measure_peak, write_json
 from ingest import WORDS
 
 from memos_cli.cube import Draft, Filter, Origin, Span
@@ -73,21 +71,10 @@ def line(draw: random.Random, number: int) -> str:
     return f"Note {number}: {' '.join(words)} {draw.getrandbits(40):x}."[:LENGTH]
 
 
-def run(folder: Path, *arguments: object) -> tuple[int, float]:
-    """Run a command. Returns its peak memory in bytes, and its seconds."""
-    begin = time.perf_counter()
-    child = os.fork()
-    if child == 0:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 0)
-        os.dup2(nothing, 1)
-        environment = {**os.environ, "MEMOS_AS": "user:ann", "MEMOS_VAULT": str(folder)}
-        environment["MEMOS_EMBEDDER"] = "/nowhere"
-        os.execve(sys.executable, [sys.executable, "-m", "memos_cli", *map(str, arguments)], environment)
-    _, status, usage = os.wait4(child, 0)
-    if code := os.waitstatus_to_exitcode(status):
-        raise RuntimeError(f"memos {' '.join(map(str, arguments))}: exit {code}")
-    return usage.ru_maxrss << (0 if sys.platform == "darwin" else 10), time.perf_counter() - begin
+def run(folder: Path, *arguments: object) -> tuple[float, int]:
+    """Run a command. Returns its seconds, and its peak memory in bytes."""
+    environment = {"MEMOS_AS": "user:ann", "MEMOS_VAULT": str(folder), "MEMOS_EMBEDDER": "/nowhere"}
+    return measure_peak([*MEMOS, *map(str, arguments)], environment)
 
 
 def commands(scratch: Path, ids: Sequence[str]) -> Iterator[tuple[str, tuple[object, ...]]]:
@@ -107,12 +94,9 @@ def commands(scratch: Path, ids: Sequence[str]) -> Iterator[tuple[str, tuple[obj
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="names that begin so")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="memos-limits-") as place:
@@ -125,14 +109,13 @@ def main() -> int:
                 continue
             if name.startswith("import"):
                 run(Path(str(arguments[-1])), "init")
-            memory, seconds = run(scratch / "vault", *arguments)
+            seconds, memory = run(scratch / "vault", *arguments)
             mark = "  too much" if memory > LIMIT else ""
             print(f"{name:16} {memory / 2**20:7.0f} MiB {seconds:8.1f} s{mark}", flush=True)
             figures[name] = {"bytes": memory, "seconds": round(seconds, 2)}
             if name.startswith("import"):
                 shutil.rmtree(str(arguments[-1]))
-    if wanted.json:
-        wanted.json.write_text(json.dumps({"gigabytes": wanted.gigabytes, "commands": figures}, indent=1))
+    write_json(wanted.json, {"gigabytes": wanted.gigabytes, "commands": figures})
     return int(any(figure["bytes"] > LIMIT for figure in figures.values()))
 
 

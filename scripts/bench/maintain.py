@@ -11,7 +11,6 @@ process of its own.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -22,8 +21,7 @@ import time
 from pathlib import Path
 
 from access import enter, fill
-
-from memos_cli.interface.options import IngestOptions, ReadOptions
+from bench_tools import LINES, MEMOS, command_line, run_memos, write_json
 
 ROUNDS = 5
 QUESTION = "Which port does the staging database listen on?"
@@ -31,27 +29,20 @@ QUESTION = "Which port does the staging database listen on?"
 
 def first_token(folder: Path) -> float:
     """Seconds to the first token of a query in a process that asks nothing else."""
-    ask = ("query", QUESTION, "--generate", "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "memos_cli", "--vault", str(folder), *ask],
-        capture_output=True, text=True, check=True, env={**os.environ, "MEMOS_AS": "user:ann"},
-    )  # fmt: skip
-    return float(json.loads(done.stdout)["timings"]["first_token"])
+    said = run_memos(folder, "query", QUESTION, "--generate", "--json", principal="user:ann")
+    return float(json.loads(said)["timings"]["first_token"])
 
 
 def at_work(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "memos_cli", "--vault", str(folder), "maintain", "--quiet"],
+        [*MEMOS, "--vault", str(folder), "maintain", "--quiet"],
         env={**os.environ, "MEMOS_AS": "user:ann"},
     )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, default=100_000)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "vault"
@@ -69,11 +60,11 @@ def main() -> int:
                 assert not report.deeds and not report.failed, report
             slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:3]
             fact = b"The staging database listens on port 5433."
-            ann.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=fact)
+            ann.ingest(options=LINES, text=fact)
             more = "\n".join(
                 f"Line {n} of the log of the harbour, and what was said of it." for n in range(20_000)
             )
-            ann.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=more.encode(), embed=False)
+            ann.ingest(options=LINES, text=more.encode(), embed=False)
         first_token(folder)
         alone, beside = [], []
         for _ in range(ROUNDS):
@@ -95,8 +86,7 @@ def main() -> int:
         f"first token alone {figures['alone_s']:.2f} s, while maintain works {figures['beside_s']:.2f} s: "
         f"{figures['beside_s'] / figures['alone_s']:.2f}x"
     )
-    if wanted.json:
-        wanted.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write_json(wanted.json, figures)
     return 0
 
 

@@ -5,14 +5,11 @@
 
 start    from the start of the process to the answer of ``initialize``, beside a bare server of the SDK with
          one tool; the two in turn, so that a busy machine slows both. Their ratio is that of the medians.
-search   ``memory_search`` over the pipe, warm, in a vault of N memories as scripts/bench/search.py makes it;
-         beside it the round trip of a ``ping``, which asks the vault nothing, and the processor time
-         of one of each (Linux), which depends less on what else runs.
+search   ``memory_search`` over the pipe, warm, in a vault of N memories as scripts/bench/search.py makes it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -23,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench_tools import MEMOS, command_line, write_json
 from search import Texts, fill
 
 BARE = """
@@ -33,7 +31,7 @@ def search(query: str) -> str:
     return query
 server.run()
 """
-OURS = [sys.executable, "-m", "memos_cli", "mcp"]
+OURS = [*MEMOS, "mcp"]
 CLIENT = {"name": "bench", "version": "1"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT}
 
@@ -53,12 +51,6 @@ class Peer:
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())["result"]
-
-    def cpu_seconds(self) -> float:
-        """Time that the process has spent on processors, from /proc; 0 where there is none."""
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else ["0"] * 14
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         self.process.communicate(timeout=60)
@@ -87,36 +79,23 @@ def measure_search(vault: Path, searches: int) -> dict[str, float]:
     texts = Texts()
     peer = Peer(OURS, {"MEMOS_VAULT": str(vault), "MEMOS_AS": "user:bench"})
     peer.ask("initialize", **HELLO)
-    pings, taken, before = [], [], 0.0
+    taken = []
     for n in range(searches + 10):
-        before = peer.cpu_seconds() if n == 10 else before
         begin = time.perf_counter()
-        peer.ask("ping")
-        middle = time.perf_counter()
         answer = peer.ask("tools/call", name="memory_search", arguments={"query": texts.question(n)})
-        end = time.perf_counter()
+        taken.append(1000 * (time.perf_counter() - begin))
         assert not answer.get("isError"), answer
-        if n >= 10:
-            pings.append(1000 * (middle - begin))
-            taken.append(1000 * (end - middle))
-    used = 1000 * (peer.cpu_seconds() - before) / searches
     peer.close()
-    centiles = statistics.quantiles(taken, n=20)
-    return {
-        "ping_p50_ms": statistics.median(pings),
-        "p50_ms": statistics.median(taken),
-        "p95_ms": centiles[-1],
-        "cpu_ms": used,
-    }
+    centiles = statistics.quantiles(taken[10:], n=20)
+    return {"p50_ms": statistics.median(taken[10:]), "p95_ms": centiles[-1]}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--searches", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="the vault: made there if it is not")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     figures: dict[str, Any] = {"start": measure_start(options.rounds)} if options.rounds else {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -129,8 +108,7 @@ def main() -> None:
             figures["search"] = {"cubes": options.cubes, **measure_search(folder, options.searches)}
     for name, found in figures.items():
         print(name, "  ".join(f"{key} {value:,.4g}" for key, value in found.items()))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+    write_json(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+from bench_tools import LINES, open_memos
+
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.states.activation import Restored, StateCache, restore
-from memos_cli.settings import load_settings
 
 HEADER = 16 + 64 * 12 + 8 + 12
 """Bytes before the first keys: magic, version, counts, position and sequence of each token, type and size."""
@@ -86,8 +86,7 @@ CHANGES: tuple[Transaction, ...] = (cut, flip_bits, edit_header, append, swap_pi
 def promote(memos: Memos, name: str) -> None:
     """Keep the state of a document of four lines."""
     lines = "\n".join(f"The {name} in room {n} is looked after by Ada." for n in range(4))
-    wishes = IngestOptions(hints=ReadOptions(lines=True))
-    memos.promote(memos.ingest(options=wishes, text=lines.encode(), name=name, embed=False).ids)
+    memos.promote(memos.ingest(options=LINES, text=lines.encode(), name=name, embed=False).ids)
 
 
 def write_over(path: Path, data: bytes | bytearray) -> None:
@@ -107,9 +106,7 @@ def main() -> None:
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MEMOS_CACHE"] = str(Path(folder) / "cache")
-        values = {"vault": str(Path(folder) / "vault")}
-        settings, _ = load_settings(values, environment={}, file=Path(folder) / "none.toml")
-        with Memos(settings) as memos:
+        with open_memos(Path(folder) / "vault") as memos:
             run(memos, chance, options.count)
 
 

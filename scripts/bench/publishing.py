@@ -10,8 +10,6 @@ update (index included) and their share, and the seconds of each step. No model 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
 import tempfile
@@ -19,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench_tools import command_line, invent_words, write_json
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
@@ -28,8 +28,7 @@ from memos_cli.interface.share import signing
 from memos_cli.interface.share.feeds.remote import INDEX
 from memos_cli.settings import Settings
 
-_LETTERS = random.Random(1)
-WORDS = ["".join(_LETTERS.choices("etaoinshrdlu", k=_LETTERS.randint(3, 9))) for _ in range(8_000)]
+WORDS = invent_words(8_000)
 CHANGED = 0.01
 
 
@@ -78,11 +77,8 @@ def measure(folder: Path, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--memories", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     found = []
     for count in wanted.memories:
@@ -97,8 +93,7 @@ def main() -> None:
             f"({each['share']:.2%}); seconds: " + ", ".join(f"{s} {each[f'{s}_s']:.1f}" for s in steps),
             flush=True,
         )
-    if wanted.json:
-        wanted.json.write_text(json.dumps(found, indent=2) + "\n")
+    write_json(wanted.json, found)
 
 
 if __name__ == "__main__":

@@ -6,22 +6,17 @@
 Texts are generated, of 10 to 40 words drawn by Zipf's law from 50,000, a third of them turns of talks. Each
 has a vector for every 100 characters, as if these were its sentences; vectors are drawn around 2,000
 centres, because embedding a million texts takes hours. Prints for each N:
-  build    seconds to ingest the texts and to keep and index the vectors, bytes, and the seconds of one more
-           memory, beside the same in an empty vault
+  build    seconds to ingest the texts and to keep and index the vectors, and bytes
   cold     `memos search` from process start, and its peak memory
   warm     the same search in one process, beside a plain FTS5 `OR … ORDER BY rank` of the question's words
-  near     the vector stage alone, beside exact NumPy over float32, mapped and warm, and read from disk each
-           time; and usearch where it is installed (`pip install usearch`; it builds its index first). Recall
-           is that of the exact ten memories, and beside it that of the ten by the vault's own int8 codes
+  near     the vector stage alone, beside exact NumPy over float32, mapped and warm; recall is that of the
+           exact ten memories
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,17 +27,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_tools import (
+    LINES,
+    MEMOS,
+    SIZED,
+    command_line,
+    measure_peak,
+    open_memos,
+    run_memos,
+    write_json,
+)
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.vectors import vector_index
-from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.search.embedding import SENTENCES
-from memos_cli.settings import load_settings
 
 VOCABULARY, CENTRES, PART = 50_000, 2_000, 50_000
-SIZED = """SELECT cube.n, cube.version, length(text) FROM cube
-           JOIN version ON version.cube = cube.n AND version.version = cube.version ORDER BY cube.n"""
 SMALL_WORDS = "the of and a to in is was it for on that with as at by this".split()
 COLD, WARM = 15, 100
 
@@ -76,13 +77,6 @@ class Texts:
         return "what is the " + " ".join(chance.sample(words, min(len(words), chance.randint(3, 6))))
 
 
-def enter(folder: Path) -> Memos:
-    settings, _ = load_settings(
-        {"vault": str(folder), "principal": "user:bench"}, environment={}, file=folder / "none.toml"
-    )
-    return Memos(settings)
-
-
 def around(centres: np.ndarray[Any, Any], count: int, seed: int) -> np.ndarray[Any, Any]:
     """Unit vectors about the centres, float32."""
     draw = np.random.default_rng(seed)
@@ -103,17 +97,10 @@ def parts(texts: Texts, cubes: int, folder: Path) -> Iterator[tuple[bytes | None
         said = [n for n in numbers if n % 3 == 0]
         for at in range(0, len(said), 200):
             lines = (
-                json.dumps(
-                    {
-                        "id": f"t{n}",
-                        "role": "user",
-                        "name": ("Ann", "Bo")[n % 2],
-                        "time": 1_600_000_000 + 60 * n,
-                        "content": texts.text(n),
-                    }
-                )
+                json.dumps({"id": f"t{n}", "role": "user", "name": ("Ann", "Bo")[n % 2],
+                            "time": 1_600_000_000 + 60 * n, "content": texts.text(n)})
                 for n in said[at : at + 200]
-            )
+            )  # fmt: skip
             (talks / f"{at}.jsonl").write_text("\n".join(lines))
         yield "\n".join(texts.text(n) for n in numbers if n % 3).encode(), None
         yield None, talks
@@ -122,11 +109,11 @@ def parts(texts: Texts, cubes: int, folder: Path) -> Iterator[tuple[bytes | None
 def fill(folder: Path, texts: Texts, cubes: int, exact: Path, scratch: Path) -> dict[str, float]:
     """A vault of ``cubes`` memories; the same vectors, as float32, in ``exact``."""
     begin = time.perf_counter()
-    with enter(folder) as memos:
+    with open_memos(folder) as memos:
         memos.init()
         for lines, talks in parts(texts, cubes, scratch):
             if lines is not None:
-                memos.ingest(options=IngestOptions(hints=ReadOptions(lines=True)), text=lines, embed=False)
+                memos.ingest(options=LINES, text=lines, embed=False)
             if talks is not None:
                 memos.ingest([talks], options=IngestOptions(hints=ReadOptions()), embed=False)
         ingested = time.perf_counter() - begin
@@ -172,32 +159,20 @@ def spread(times: Sequence[float]) -> dict[str, float]:
 
 
 def cold(folder: Path, questions: Sequence[str]) -> dict[str, float]:
-    environment = {**os.environ, "MEMOS_VAULT": str(folder), "MEMOS_AS": "user:bench"}
-    command = [sys.executable, "-m", "memos_cli", "search"]
     times = []
     for question in questions:
         begin = time.perf_counter()
-        subprocess.run([*command, question], check=True, capture_output=True, env=environment)
+        run_memos(folder, "search", question)
         times.append(time.perf_counter() - begin)
-    return spread(times) | {"peak_mb": peak([*command, questions[0]], environment)}
-
-
-def peak(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Peak memory of a command in MB, asked for by a small process: a child starts as large as its parent."""
-    program = """import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, capture_output=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", program, *command],
-        check=True, capture_output=True, text=True, env=environment,
-    )  # fmt: skip
-    return int(done.stdout) * 1024 / 1e6
+    environment = {"MEMOS_VAULT": str(folder), "MEMOS_AS": "user:bench"}
+    _, peak = measure_peak([*MEMOS, "search", questions[0]], environment)
+    return spread(times) | {"peak_mb": peak / 1e6}
 
 
 def warm(folder: Path, questions: Sequence[str]) -> dict[str, dict[str, float]]:
     found: dict[str, list[float]] = {"search": [], "fts5": []}
     plain = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT 10"
-    with enter(folder) as memos:
+    with open_memos(folder) as memos:
         memos.search(questions[0], filter=Filter(), k=10)
         db = memos.vault.connection
         for question in questions:
@@ -215,77 +190,29 @@ def warm(folder: Path, questions: Sequence[str]) -> dict[str, dict[str, float]]:
 def vectors(folder: Path, exact: Path) -> dict[str, float]:
     kept = np.load(exact, mmap_mode="r")
     centres = around(np.eye(kept.shape[1], dtype=np.float32), CENTRES, 0)
-    queries = around(centres, 30, 7)
-    times: dict[str, list[float]] = {"ours": [], "exact": [], "from disk": [], "usearch": []}
-    hits: dict[str, list[float]] = {"ours": [], "ours, of what is stored": [], "usearch": []}
-    other = build_usearch(kept)
-    with enter(folder) as memos:
+    times: dict[str, list[float]] = {"ours": [], "exact": []}
+    hits = []
+    with open_memos(folder) as memos:
         db, snapshots = memos.vault.connection, memos.vault.snapshots
         (embedder,) = db.execute("SELECT max(n) FROM embedder").fetchone()
         numbers = [n for n, _, size in db.execute(SIZED) for _ in sentences(size)]
-        for at, query in enumerate(queries):
+        for query in around(centres, 30, 7):
             begin = time.perf_counter()
             truth = ten_best(kept, query, numbers)
-            times["exact"].append(time.perf_counter() - begin)
-            if at < 3:
-                begin = time.perf_counter()
-                ten_best(np.load(exact), query, numbers)
-                times["from disk"].append(time.perf_counter() - begin)
-            begin = time.perf_counter()
+            middle = time.perf_counter()
             near = {n for n, _ in vector_index.nearest(db, snapshots, embedder, query, 10)}
-            times["ours"].append(time.perf_counter() - begin)
-            hits["ours"].append(len(truth & near) / 10)
-            stored = ten_best(kept, query, numbers, as_stored=True)
-            hits["ours, of what is stored"].append(len(stored & near) / 10)
-            if other is not None:
-                begin = time.perf_counter()
-                keys = other.search(query, 40).keys
-                times["usearch"].append(time.perf_counter() - begin)
-                found = list(dict.fromkeys(numbers[key] for key in keys))[:10]
-                hits["usearch"].append(len(truth & set(found)) / 10)
-    figures = {f"{name}_p50": spread(each)["p50"] for name, each in times.items() if each}
-    return figures | {f"{name}_recall": sum(each) / len(each) for name, each in hits.items() if each}
+            times["ours"].append(time.perf_counter() - middle)
+            times["exact"].append(middle - begin)
+            hits.append(len(truth & near) / 10)
+    return {name: spread(each)["p50"] for name, each in times.items()} | {"recall": sum(hits) / len(hits)}
 
 
-def ten_best(kept: Any, query: Any, numbers: Sequence[int], *, as_stored: bool = False) -> set[int]:
-    """The ten memories with the nearest sentences, one by one; ``as_stored`` in the codes of the vault."""
-    scores = []
-    for at in range(0, len(kept), PART):
-        part = kept[at : at + PART]
-        if as_stored:
-            scales = np.abs(part).max(axis=1, keepdims=True) / 127
-            part = np.rint(part / scales) * scales
-        scores.append(part @ query)
-    every = np.concatenate(scores)
+def ten_best(kept: Any, query: Any, numbers: Sequence[int]) -> set[int]:
+    """The ten memories with the nearest sentences, one by one."""
+    every = np.concatenate([kept[at : at + PART] @ query for at in range(0, len(kept), PART)])
     best = np.argpartition(-every, min(100, len(every) - 1))[:100]
     ordered = best[np.argsort(-every[best])]
     return set(list(dict.fromkeys(numbers[n] for n in ordered))[:10])
-
-
-def build_usearch(kept: np.ndarray[Any, Any]) -> Any:
-    try:
-        from usearch.index import Index  # type: ignore[import-not-found]
-    except ImportError:
-        return None
-    made = Index(ndim=kept.shape[1], metric="ip", dtype="i8")
-    begin = time.perf_counter()
-    made.add(np.arange(len(kept)), kept)
-    print(f"usearch: built in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
-    return made
-
-
-def one_more(folder: Path, texts: Texts, first: int) -> float:
-    """Median seconds to add one memory."""
-    with enter(folder) as memos:
-        memos.init()
-        times = []
-        for n in range(first, first + 40):
-            begin = time.perf_counter()
-            memos.ingest(
-                options=IngestOptions(hints=ReadOptions(lines=True)), text=texts.text(n).encode(), embed=False
-            )
-            times.append(time.perf_counter() - begin)
-    return spread(times)["p50"]
 
 
 def measure(cubes: int, root: Path) -> dict[str, Any]:
@@ -297,44 +224,32 @@ def measure(cubes: int, root: Path) -> dict[str, Any]:
         figures["cold"] = cold(folder, questions[:COLD])
         figures["warm"] = warm(folder, questions)
         figures["vectors"] = vectors(folder, exact)
-        figures["one_more_s"] = one_more(folder, texts, 20_000_000)
-        figures["one_more_empty_s"] = one_more(Path(scratch) / "empty", texts, 20_000_000)
     return figures
 
 
-def tell(figures: Mapping[str, Any]) -> None:
+def show(figures: Mapping[str, Any]) -> None:
     cold, near = figures["cold"], figures["vectors"]
     print(f"{figures['cubes']:,} cubes, {figures['sentences']:,} vectors, {figures['bytes'] / 1e6:.0f} MB")
-    print(f"  build {figures['ingest_s']:.0f} s, vectors {figures['vectors_s']:.0f} s", end="; ")
-    more, empty = 1e3 * figures["one_more_s"], 1e3 * figures["one_more_empty_s"]
-    print(f"one more {more:.1f} ms, in an empty vault {empty:.1f} ms")
+    print(f"  build {figures['ingest_s']:.0f} s, vectors {figures['vectors_s']:.0f} s")
     print(f"  cold  p50 {cold['p50']:.2f} s  p95 {cold['p95']:.2f} s  peak {cold['peak_mb']:.0f} MB")
     for name, each in figures["warm"].items():
         print(f"  warm  {name:7} p50 {1e3 * each['p50']:.1f} ms  p95 {1e3 * each['p95']:.1f} ms")
-    for name in ("ours", "exact", "from disk", "usearch"):
-        if f"{name}_p50" in near:
-            recall = f"  recall@10 {near[f'{name}_recall']:.3f}" if f"{name}_recall" in near else ""
-            print(f"  near  {name:9} p50 {1e3 * near[f'{name}_p50']:.1f} ms{recall}", flush=True)
-    print(
-        f"  near  ours, beside exact search of what is stored: {near['ours, of what is stored_recall']:.3f}"
-    )
+    for name in ("ours", "exact"):
+        print(f"  near  {name:9} p50 {1e3 * near[name]:.1f} ms")
+    print(f"  near  recall@10 {near['recall']:.3f}", flush=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--folder", type=Path, help="where the vaults are made, and removed again")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     results = []
     for cubes in wanted.cubes:
         figures = measure(cubes, wanted.folder or Path(tempfile.gettempdir()))
         results.append(figures)
-        tell(figures)
-    if wanted.json:
-        wanted.json.write_text(json.dumps(results, indent=2) + "\n")
+        show(figures)
+    write_json(wanted.json, results)
     return 0
 
 

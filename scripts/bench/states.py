@@ -14,11 +14,9 @@ its states are not verified, and not flushed to the disk. It brings diskcache wi
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import ctypes
 import io
-import json
 import os
 import pickle
 import random
@@ -34,6 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # for both, and before eith
 
 import llama_cpp  # first: memos_cli would load only its low-level part
 import numpy as np
+from bench_tools import command_line, write_json
 from llama_cpp.llama_cache import LlamaDiskCache
 
 from memos_cli.infrastructure.storage.blobs import Blobs, piece_digests
@@ -158,14 +157,11 @@ def measure(folder: Path, model: Path, count: int, rounds: int, kv_type: str) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--tokens", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", default="")
     parser.add_argument("--kv-type", default="f16", choices=sorted(KV_TYPES))
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = resolve_reader(options.model)
     load = os.getloadavg()[0]
@@ -187,8 +183,7 @@ def main() -> None:
         print(f"{size:>7.2f} {save:>6.2f} {restore:>6.2f}")
     print(f"plain read  {'':13} {'':8} {report['read_s']:>7.4f}", end="   ")
     print(f"verify and restore: {report['restore_to_read']:.2f} of it   (at most 2.5)")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
+    write_json(options.json, report)
 
 
 if __name__ == "__main__":

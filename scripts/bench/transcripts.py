@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "harness"))
 
 import program_samples as samples
+from bench_tools import command_line, invent_words, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +33,7 @@ SESSION = 2_000
 
 def write(folder: Path, size: int) -> int:
     """Write sessions of about ``size`` bytes in all. Returns how many messages were said in them."""
-    chance = random.Random(1)
-    words = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(3, 9))) for _ in range(8_000)]
+    chance, words = random.Random(1), invent_words(8_000)
     written = messages = number = 0
 
     def some(least: int, most: int) -> str:
@@ -92,11 +92,8 @@ def measure(megabytes: float) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--megabytes", type=float, default=100.0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.read:
@@ -107,8 +104,7 @@ def main() -> int:
         f"{found['messages']:,} messages in {found['seconds']:.1f} s: "
         f"{found['messages_per_second']:,.0f} a second, peak memory {found['peak_mib']:.0f} MiB"
     )
-    if wanted.json:
-        wanted.json.write_text(json.dumps({"transcripts": found}, indent=2) + "\n")
+    write_json(wanted.json, {"transcripts": found})
     return 0
 
 

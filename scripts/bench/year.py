@@ -9,7 +9,6 @@ a vault of N memories, each query's use noted in it, `memos maintain` each night
 
 Questions fall on memories by Zipf's law, and what is hot drifts: each day some of the hot ones give way to
 others, and once a month a burst falls on a few. Each question reads one memory. Compared with `economy`:
-  never     no state is made
   lru       each night a state is made of whatever was used that day; the least recently used give way
   oracle    knows the future: each night what saves most a byte in the days to come, over the best horizon
 
@@ -19,8 +18,7 @@ states, what is left of it, and how much of the oracle's that is.
 
 from __future__ import annotations
 
-import argparse
-import json
+import bisect
 import math
 import random
 import sys
@@ -32,6 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench_tools import LINES, command_line, write_json
+
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
@@ -39,7 +39,6 @@ from memos_cli.infrastructure.storage.blobs import piece_digests
 from memos_cli.infrastructure.vault import check
 from memos_cli.interface.ask.usage import record_use
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.interface.vault.maintenance import STEPS
 from memos_cli.operation.states.activation import Promoted, Restored
 from memos_cli.settings import Settings
@@ -100,8 +99,6 @@ def draw_year(sizes: Sequence[int], days: int, queries: int, seed: int) -> list[
     for weight in weights:
         running += weight / total
         edges.append(running)
-    import bisect
-
     year = []
     burst: list[int] = []
     for day in range(days):
@@ -118,10 +115,6 @@ def draw_year(sizes: Sequence[int], days: int, queries: int, seed: int) -> list[
                 asked.append(ranks[min(len(ranks) - 1, bisect.bisect(edges, draw.random()))])
         year.append(asked)
     return year
-
-
-def never(year: Sequence[Sequence[int]], tokens: Sequence[int]) -> Tally:
-    return Tally(asked=sum(tokens[cube] > 0 for day in year for cube in day))
 
 
 def lru(year: Sequence[Sequence[int]], tokens: Sequence[int], disk: int) -> Tally:
@@ -228,9 +221,7 @@ def economy(
         memos.create_vault()
         for start in range(0, len(texts), 5000):
             part = "\n".join(texts[start : start + 5000])
-            memos.ingest(
-                options=IngestOptions(hints=ReadOptions(lines=True)), text=part.encode(), embed=False
-            )
+            memos.ingest(options=LINES, text=part.encode(), embed=False)
         numbers = [n for (n,) in memos.vault.connection.execute("SELECT n FROM cube ORDER BY n")]
         for number, day in enumerate(year):
             states = {each.cubes("document")[0]: each for each in memos.activations()}
@@ -263,14 +254,11 @@ def economy(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--cubes", type=int, default=50_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--queries", type=int, default=200, help="a day")
     parser.add_argument("--disk-mb", type=int, default=2000)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
     draw = random.Random(7)
     texts = []
@@ -282,7 +270,6 @@ def main() -> int:
     year = draw_year(tokens, wanted.days, wanted.queries, seed=3)
     disk = wanted.disk_mb * 1_000_000
     tallies = {
-        "never": never(year, tokens),
         "lru": lru(year, tokens, disk),
         "oracle": oracle(year, tokens, disk),
     }
@@ -296,7 +283,7 @@ def main() -> int:
         f"{whole:.0f} s"
     )
     print("way       from a state   saved s   spent s     net s   of the oracle   most MB")
-    for name in ("never", "lru", "economy", "oracle"):
+    for name in ("lru", "economy", "oracle"):
         tally = tallies[name]
         share = tally.hits / max(1, tally.asked)
         print(
@@ -304,9 +291,7 @@ def main() -> int:
             f"{tally.net / best if best else math.nan:>15.1%} {tally.peak / 1e6:>9,.0f}"
         )
     print(f"longest night {longest:.2f} s")
-    if wanted.json:
-        rows = {name: {**vars(tally), "net": tally.net} for name, tally in tallies.items()}
-        wanted.json.write_text(json.dumps(rows, indent=2) + "\n")
+    write_json(wanted.json, {name: {**vars(tally), "net": tally.net} for name, tally in tallies.items()})
     return 0
 
 
