@@ -3,7 +3,6 @@
 
     scripts/eval_locomo.py FILE                      recall by search, beside plain baselines
     scripts/eval_locomo.py FILE --leave-one-out      weights chosen on all conversations but the one judged
-    scripts/eval_locomo.py FILE --answer --questions 50 [--model GGUF] [--judge GGUF|URL]
 
 Each conversation becomes a vault of its own through the public API, a session a source, a turn a memory with
 its id as reference. Every question of categories 1 to 4 goes through the search of `memos search`; so it does
@@ -18,13 +17,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import string
 import sys
 import tempfile
 import time
-import urllib.request
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -38,7 +34,7 @@ from memos_cli.infrastructure.storage.fulltext import fts_query, query_terms
 from memos_cli.interface.ask.question_parser import read_question
 from memos_cli.interface.ask.retrieval import asked_of
 from memos_cli.interface.memory import Memos
-from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions
+from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.operation.search.hybrid_search import Gathered, gather
 from memos_cli.operation.search.ranking import WEIGHTS, Asked, Weights, rank
 from memos_cli.settings import Settings
@@ -57,7 +53,6 @@ class Asking:
     """A question of the data, and what each way of searching found for it."""
 
     text: str
-    answer: str
     category: int
     evidence: set[str]
     found: dict[str, Ranking]
@@ -129,9 +124,7 @@ def ask_all(memos: Memos, sample: Mapping[str, Any], sessions: Mapping[str, int]
             "rank fusion": fuse_by_rank(lexical, dense),
         }
         asked = asked_of(read_question(question, now=now))
-        askings.append(
-            Asking(question, str(each.get("answer", "")), each["category"], evidence, found, gathered, asked)
-        )
+        askings.append(Asking(question, each["category"], evidence, found, gathered, asked))
     return Talk(str(sample.get("sample_id", "?")), tokens, sessions, refs, askings)
 
 
@@ -215,78 +208,16 @@ def leave_one_out(talks: Sequence[Talk]) -> None:
             asking.found["leave one out"] = ranked(talk, asking, balance, weights)
 
 
-# --- answers ---------------------------------------------------------------------------------------------
-
-
-def normal(text: str) -> list[str]:
-    """SQuAD's normalisation: lower case, no punctuation, no articles."""
-    bare = "".join(" " if c in string.punctuation else c for c in text.lower())
-    return re.sub(r"\b(?:a|an|the)\b", " ", bare).split()
-
-
-def f1(answer: str, truth: str) -> float:
-    given, wanted = normal(answer), normal(truth)
-    common = sum((Counter(given) & Counter(wanted)).values())
-    return 2 * common / (len(given) + len(wanted)) if common else 0.0
-
-
-def judged(judge: Callable[[str], str], asking: Asking, answer: str) -> bool:
-    return judge(
-        f"Question: {asking.text}\nTrue answer: {asking.answer}\nGiven answer: {answer}\n"
-        "Does the given answer say the same as the true answer? Reply with yes or no."
-    ).strip().lower().startswith("yes")  # fmt: skip
-
-
-def open_judge(name: str) -> Callable[[str], str]:
-    """A judge by its GGUF file, or by the address of a chat completions API."""
-    if name.startswith(("http://", "https://")):
-
-        def ask(text: str) -> str:
-            body = {"model": "default", "messages": [{"role": "user", "content": text}], "temperature": 0}
-            request = urllib.request.Request(
-                name, json.dumps(body).encode(), {"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request, timeout=300) as reply:
-                return str(json.load(reply)["choices"][0]["message"]["content"])
-
-        return ask
-    from memos_cli.models.llama.llama_engine import Engine
-    from memos_cli.operation.ask.prompt_layout import bare_prompt
-
-    engine = Engine(Path(name), context=2048)
-
-    def read(text: str) -> str:
-        engine.read_prompt(bare_prompt(engine, text))
-        return "".join(engine.generate(limit=8))
-
-    return read
-
-
-def answer_all(memos: Memos, talk: Talk, count: int, judge: Callable[[str], str] | None) -> list[list[float]]:
-    """F1, exact match and the judge's word of the first ``count`` questions, evenly spread."""
-    step = max(1, len(talk.askings) // count)
-    rows = []
-    for asking in talk.askings[::step][:count]:
-        answer = memos.query(asking.text, filter=Filter(), options=AnswerOptions(max_tokens=48)).answer
-        row = [f1(answer, asking.answer), float(normal(answer) == normal(asking.answer))]
-        rows.append(row + ([float(judged(judge, asking, answer))] if judge else []))
-    return rows
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path)
     parser.add_argument("--leave-one-out", action="store_true", help="choose the weights on the others")
-    parser.add_argument("--answer", action="store_true", help="let the reader answer, too")
-    parser.add_argument("--questions", type=int, default=20, help="of each conversation, that it answers")
-    parser.add_argument("--model", default="", help="the reader: a GGUF file")
-    parser.add_argument("--judge", default="", help="a GGUF file, or the address of chat completions")
+    parser.add_argument("--model", default="", help="a GGUF file, whose tokens count")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     wanted = parser.parse_args()
-    talks, rows = [], []
-    judge = open_judge(wanted.judge) if wanted.judge else None
+    talks = []
     for sample in json.loads(wanted.file.read_text()):
         begin = time.monotonic()
         with tempfile.TemporaryDirectory() as scratch:
@@ -299,8 +230,6 @@ def main() -> int:
                 sessions = fill(memos, sample["conversation"], folder)
                 talk = ask_all(memos, sample, sessions, memos.now())
                 talks.append(talk)
-                if wanted.answer:
-                    rows += answer_all(memos, talk, wanted.questions, judge)
         took = time.monotonic() - begin
         print(
             f"{talk.name}: {len(talk.tokens)} turns, {len(talk.askings)} questions, {took:.0f} s",
@@ -310,11 +239,7 @@ def main() -> int:
     if wanted.leave_one_out:
         leave_one_out(talks)
         ways.insert(1, "leave one out")
-    results: dict[str, Any] = table(talks, ways)
-    if rows:
-        means = [sum(column) / len(column) for column in zip(*rows, strict=True)]
-        results["answers"] = dict(zip(("F1", "exact", "judged"), means, strict=False)) | {"count": len(rows)}
-        print(", ".join(f"{name} {value:.3f}" for name, value in results["answers"].items()))
+    results = table(talks, ways)
     if wanted.json:
         wanted.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0

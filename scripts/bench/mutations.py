@@ -32,7 +32,7 @@ HEADER = 16 + 64 * 12 + 8 + 12
 """Bytes before the first keys: magic, version, counts, position and sequence of each token, type and size."""
 NUMBERS = (0, 1, 2, 63, 65, 255, 2**16, 2**31 - 1, 2**31, 2**32 - 1)
 
-Transaction = Callable[[random.Random, bytearray, bytes], bytes | bytearray]
+Mutation = Callable[[random.Random, bytearray, bytes], bytes | bytearray]
 
 
 def cut(chance: random.Random, data: bytearray, other: bytes) -> bytes | bytearray:
@@ -80,7 +80,7 @@ def exchange(chance: random.Random, data: bytearray, other: bytes) -> bytes | by
     return data
 
 
-CHANGES: tuple[Transaction, ...] = (cut, flip_bits, edit_header, append, swap_pieces, zero, exchange)
+CHANGES: tuple[Mutation, ...] = (cut, flip_bits, edit_header, append, swap_pieces, zero, exchange)
 
 
 def promote(memos: Memos, name: str) -> None:

@@ -19,11 +19,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from common import Campaign, contents, findings, main
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "harness"))
 from mcp_harness import HANDSHAKE, MODERN, Peer
 
 SERVERS, HOOKS = 4, 2

@@ -116,10 +116,10 @@ class User(World):
             return Command(kind, tuple(str(each) for each in made))
 
 
-InitResult = Command | tuple[object, ...]
+Arguments = Command | tuple[object, ...]
 
 
-def _ingest(user: User) -> InitResult:
+def _ingest(user: User) -> Arguments:
     for number in user.chance.sample(range(3), 2):
         user.write(f"note{number}.md")
     (user.files / "talk.jsonl").write_text(user.talk(5))
@@ -127,25 +127,25 @@ def _ingest(user: User) -> InitResult:
     return ("ingest", user.files, "--json", "--tag", "file", *options)
 
 
-def _ingest_lines(user: User) -> InitResult:
+def _ingest_lines(user: User) -> Arguments:
     options = [each for each in ("--no-embed", "--quarantine") if user.chance.random() < 0.4]
     arguments = ("ingest", "-", "--lines", "--json", *options)
     return Command("ingest lines", arguments, user.lines(40))
 
 
-def _embed(user: User) -> InitResult:
+def _embed(user: User) -> Arguments:
     user.must("ingest", "-", "--lines", "--no-embed", stdin=user.lines(20))
     return ("embed", "--json")
 
 
-def _forget(user: User) -> InitResult:
+def _forget(user: User) -> Arguments:
     ids = user.pick(6, states=(*LIVE, "archived"))
     return Command(  # refused (2) where a memory that was made from one of them is frozen
         "forget", ("forget", *ids, "--yes", "--json"), codes=(0, 2), again=(0, 2)
     )
 
 
-def _import(user: User) -> InitResult:
+def _import(user: User) -> Arguments:
     source = user.chance.choice([*sorted((user.area / "out").iterdir()), None])
     if source is None:
         source = user.files / "conversations.json"
@@ -157,49 +157,49 @@ def _import(user: User) -> InitResult:
     return Command("import", arguments, codes=(0, 3))  # 3: memories that were edited since stay as they are
 
 
-def _export(user: User) -> InitResult:
+def _export(user: User) -> Arguments:
     suffix = user.chance.choice(("mip", "jsonl", "md"))
     format = {"md": "markdown"}.get(suffix, suffix)
     sign = ("--sign",) if suffix == "mip" and user.chance.random() < 0.4 else ()
     return ("export", "-o", user.area / "out" / f"all.{suffix}", "--format", format, *sign)
 
 
-def _link(user: User) -> InitResult:
+def _link(user: User) -> Arguments:
     first, *others = user.pick(3, least=2)
     return ("link", first, user.chance.choice(("about", "follows")), *others)
 
 
-def _restore(user: User) -> InitResult:
+def _restore(user: User) -> Arguments:
     ids = user.pick(5, states=("archived", "expired"))
     return Command("restore", ("restore", *ids), again=(0, 2))  # one without approval is in quarantine
 
 
-def _slice(user: User) -> InitResult:
+def _slice(user: User) -> Arguments:
     (id,) = user.pick(1, where=_IS_LONG)
     return Command("slice", ("slice", id, "--size", "150", "--json"), again=(0, 1, 2))
 
 
-def _rollback(user: User) -> InitResult:
+def _rollback(user: User) -> Arguments:
     (id,) = user.pick(1, where="version > 1")
     return ("rollback", id, "--to", "1", "--json")
 
 
-def _unmerge(user: User) -> InitResult:
+def _unmerge(user: User) -> Arguments:
     merged = user.must("merge", *user.pick(3, least=2), "--json").values[0]
     return Command("merge --undo", ("merge", "--undo", merged["id"]), again=(0, 1, 2))
 
 
-def _publish(user: User) -> InitResult:
+def _publish(user: User) -> Arguments:
     user.must("--vault", user.publisher, "ingest", "-", "--lines", "--tag", "p", stdin=user.lines(3))
     return ("--vault", user.publisher, "publish", "p", "--yes", "--json")
 
 
-def _publish_own(user: User) -> InitResult:
+def _publish_own(user: User) -> Arguments:
     user.must("ingest", "-", "--lines", "--tag", "own", stdin=user.lines(2))
     return ("publish", "own", "--tag", "own", "--to", user.area / "own", "--yes")
 
 
-def _withdraw(user: User) -> InitResult:
+def _withdraw(user: User) -> Arguments:
     if not (user.area / "own" / "own" / "index.jsonl").exists():
         raise NothingFits
     return ("publish", "own", "--withdraw", "--yes")
@@ -213,14 +213,14 @@ def _following(user: User, wanted: bool) -> None:
         user.must("subscribe", user.public / "p", "--trust")
 
 
-def _subscribe(user: User) -> InitResult:
+def _subscribe(user: User) -> Arguments:
     _following(user, False)
     options = ("--quarantine",) if user.chance.random() < 0.3 else ()
     arguments = ("subscribe", str(user.public / "p"), "--trust", *options)
     return Command("subscribe", arguments, again=(0, 2))
 
 
-def _update(user: User) -> InitResult:
+def _update(user: User) -> Arguments:
     _following(user, True)
     for _ in range(user.chance.randint(1, 2)):
         _publish(user)
@@ -228,46 +228,46 @@ def _update(user: User) -> InitResult:
     return ("update", "--json")
 
 
-def _unsubscribe(user: User) -> InitResult:
+def _unsubscribe(user: User) -> Arguments:
     _following(user, True)
     keep = ("--keep",) if user.chance.random() < 0.3 else ()
     return Command("unsubscribe", ("unsubscribe", "p", *keep), again=(0, 2))
 
 
-def _init(user: User) -> InitResult:
+def _init(user: User) -> Arguments:
     shutil.rmtree(user.area / "new", ignore_errors=True)
     return ("--vault", user.area / "new", "init", "--json")
 
 
-def _init_encrypted(user: User) -> InitResult:
+def _init_encrypted(user: User) -> Arguments:
     shutil.rmtree(user.area / "sealed", ignore_errors=True)
     shutil.rmtree(user.area / "home" / "keys")
     key = user.area / "home" / "keys" / "new.key"
     return ("--vault", user.area / "sealed", "init", "--encrypt", "--key-file", key)
 
 
-def _made(command: InitResult) -> tuple[object, ...]:
+def _made(command: Arguments) -> tuple[object, ...]:
     return command.arguments if isinstance(command, Command) else command
 
 
-def _token(user: User) -> InitResult:
+def _token(user: User) -> Arguments:
     arguments = ("token", "create", f"agent:{user.chance.randint(1, 9)}", "--role", "reader", "--json")
     return Command("token create", arguments, repeats=("tokens",))
 
 
-def _token_revoke(user: User) -> InitResult:
+def _token_revoke(user: User) -> Arguments:
     made = user.must("token", "create", "agent:x", "--json").values[0]
     return Command("token revoke", ("token", "revoke", str(made["n"])), again=(0, 2))
 
 
-def _key_new(user: User) -> InitResult:
+def _key_new(user: User) -> Arguments:
     home = user.area / "another"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     return Command("key new", ("key", "new", "--json"), env={"HOME": str(home)})
 
 
-def _conflicts(user: User) -> InitResult:
+def _conflicts(user: User) -> Arguments:
     first, second = user.pick(2, least=2)
     user.must("link", first, "contradicts", second)
     resolved = ("conflicts", "--resolve", user.chance.choice(("keep-newest", "keep-both", first)))
@@ -285,7 +285,7 @@ def _leave_files(user: User) -> None:
     unfinished.chmod(0o600)
 
 
-def _repair(user: User) -> InitResult:
+def _repair(user: User) -> Arguments:
     _leave_files(user)
     if not user.is_encrypted and user.chance.random() < 0.5:
         with closing(sqlite3.connect(user.vault / "memos.db")) as db:
@@ -294,26 +294,26 @@ def _repair(user: User) -> InitResult:
     return ("check", "--repair")
 
 
-def _promote(user: User) -> InitResult:
+def _promote(user: User) -> Arguments:
     if not (user.campaign.folder / "tiny.gguf").exists():
         raise NothingFits
     return Command("promote", ("promote", *user.pick(4), "--to", "activation", "--json"), codes=(0, 1, 2))
 
 
-def _demote(user: User) -> InitResult:
+def _demote(user: User) -> Arguments:
     promoted = user.run(*_made(_promote(user)))
     if promoted.code:
         raise NothingFits
     return Command("demote", ("demote", *promoted.arguments[3:-3]), again=(0, 1, 2))
 
 
-def _review(user: User) -> InitResult:
+def _review(user: User) -> Arguments:
     ids = user.pick(3, states=("quarantined",))
     decision = user.chance.choice(("--approve", "--reject"))
     return Command("review", ("review", *ids, decision), again=(0, 2))
 
 
-def _maintain(user: User) -> InitResult:
+def _maintain(user: User) -> Arguments:
     """With something to expire, to embed, to sweep."""
     user.must("expire", *user.pick(2), "--at", "2026-01-01")
     user.must("ingest", "-", "--lines", "--no-embed", stdin=user.lines(5))
@@ -321,7 +321,7 @@ def _maintain(user: User) -> InitResult:
     return ("maintain", "--json")
 
 
-KINDS: dict[str, Callable[[User], InitResult]] = {
+KINDS: dict[str, Callable[[User], Arguments]] = {
     "ingest": _ingest,
     "ingest lines": _ingest_lines,
     "embed": _embed,

@@ -21,13 +21,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "harness"
+sys.path.insert(0, str(TESTS))  # whose helpers the campaigns use
 LIBRARIES = (
     "cryptography.hazmat.primitives.asymmetric.ed25519", "detect_secrets.core.scan", "encodings.cp1252",
     "encodings.gb18030", "fsspec.implementations.chained", "fsspec.implementations.local", "jinja2.sandbox",
@@ -36,7 +38,6 @@ LIBRARIES = (
     "stdnum.iban", "stdnum.luhn", "sysconfig", "tomli", "typer._click.decorators", "yaml", "zoneinfo",
 )  # fmt: skip
 """What commands import on their way, as far as it is installed."""
-TESTS = Path(__file__).resolve().parents[2] / "tests" / "harness"
 FAILED_TO_END = 99
 """The exit code of a fork that an exception has left: always a finding."""
 _FRESH = f"""
@@ -116,9 +117,7 @@ class Campaign:
 
     def find(self, what: str, **details: object) -> None:
         """Record a finding, and print it at once: a campaign may be interrupted."""
-        text = what + "".join(f"\n    {name}: {str(value)[:1200]}" for name, value in details.items())
-        self.found.append(text)
-        print(f"FOUND {text}", flush=True)
+        self.found.append(report(what, details))
 
     def sentence(self) -> str:
         """A sentence of invented words, which says nothing and is like no other."""
@@ -132,6 +131,13 @@ class Campaign:
             print(f"{name}\t{number}")
         print(f"{self.name}: seed {self.seed}, {seconds:.0f} s, {len(self.found)} found")
         return 1 if self.found else 0
+
+
+def report(what: str, details: Mapping[str, object]) -> str:
+    """Print a finding with its details. Returns what was printed."""
+    text = what + "".join(f"\n    {name}: {str(value)[:1200]}" for name, value in details.items())
+    print(f"FOUND {text}", flush=True)
+    return text
 
 
 def main(
@@ -181,6 +187,21 @@ def settle(folder: Path) -> None:
     os.environ.update(HOME=str(home), TMPDIR=str(folder), TZ="UTC", OMP_NUM_THREADS="1")
     tempfile.tempdir = str(folder)
     _import_all()
+
+
+def embed_by_words() -> None:
+    """Let commands make vectors without a model, in milliseconds."""
+    from bag_of_words import BagOfWords
+
+    from memos_cli.models.embed import embedder
+
+    embedder.open_embedder = lambda *_, **__: BagOfWords()
+
+
+def copy_folder(source: Path, target: Path) -> Path:
+    """Copy a folder, in place of what is at ``target``."""
+    shutil.rmtree(target, ignore_errors=True)
+    return shutil.copytree(source, target)
 
 
 def _import_all() -> None:

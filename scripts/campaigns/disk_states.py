@@ -94,7 +94,7 @@ def _apply(data: bytearray, at: int, written: bytes | None) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Transaction:
+class NameChange:
     """A change of names, which happens as a whole: what stands under each name then; None: nothing."""
 
     names: dict[Name, int | None]
@@ -108,7 +108,7 @@ class Disk:
         self.nodes: list[Node] = []
         self._seen: dict[Name, int] = {}
         self._lasting: dict[Name, int] = {}
-        self._pending: list[Transaction] = []
+        self._pending: list[NameChange] = []
         self._files: dict[str, int] = {}
         """Nodes by inode."""
         self._new(Node(0o700, is_folder=True))
@@ -139,7 +139,7 @@ class Disk:
 
     def _change(self, names: dict[Name, int | None]) -> None:
         _rename(self._seen, names)
-        self._pending.append(Transaction(names))
+        self._pending.append(NameChange(names))
 
     def run(self, event: Event) -> bool:
         """Take an event over. Returns whether other disk states can be left from now on."""
@@ -180,17 +180,17 @@ class Disk:
             _rename(self._lasting, change.names)
         self._pending = [each for each in self._pending if each not in kept]
 
-    def _with_earlier(self, changes: Sequence[Transaction]) -> list[Transaction]:
+    def _with_earlier(self, changes: Sequence[NameChange]) -> list[NameChange]:
         """``changes`` and the earlier ones of the same names, in order."""
         names = {name for change in changes for name in change.names}
-        kept: list[Transaction] = []
+        kept: list[NameChange] = []
         for change in reversed(self._pending):
             if change in changes or (kept and not names.isdisjoint(change.names)):
                 kept.append(change)
                 names.update(change.names)
         return kept[::-1]
 
-    def _without_later(self, change: Transaction) -> list[Transaction]:
+    def _without_later(self, change: NameChange) -> list[NameChange]:
         """All changes but this one and the later ones of the same names."""
         names = set(change.names)
         kept = self._pending[: self._pending.index(change)]
@@ -219,7 +219,7 @@ class Disk:
                 content = (how, pick, 0 if how == "first" else end)
                 yield self._state(self._pending, {number: content})
 
-    def _state(self, changes: Iterable[Transaction], contents: dict[int, Content]) -> State:
+    def _state(self, changes: Iterable[NameChange], contents: dict[int, Content]) -> State:
         names = dict(self._lasting)
         for change in changes:
             _rename(names, change.names)

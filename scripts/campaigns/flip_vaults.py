@@ -54,16 +54,6 @@ def run_all(
     return memos_in_turn(given, stdin=stdin, env=subject.environment, timeout=timeout, first=subject.first)
 
 
-def use_fake_embedder() -> None:
-    """Let commands make vectors without a model: damage to vectors does not depend on who made them."""
-    import sqlite_utils  # noqa: F401 (check imports it: not again in each fork)
-    from bag_of_words import BagOfWords
-
-    from memos_cli.models.embed import embedder
-
-    embedder.open_embedder = lambda *given, **named: BagOfWords()
-
-
 def build(campaign: Campaign, name: str, *options: str) -> Subject:
     """A vault with some of everything, made by commands."""
     subject = Subject(name, campaign.folder / name)
@@ -95,28 +85,15 @@ def _write_sources(campaign: Campaign, folder: Path) -> list[Path]:
     sentence = campaign.sentence
     notes = "".join(f"# {sentence()}\n\n{' '.join(sentence() for _ in range(8))}\n\n" for _ in range(12))
     turns = "".join(
-        json.dumps(
-            {
-                "id": f"t{n}",
-                "role": "user",
-                "name": "Ann",
-                "time": f"2026-05-{n + 1:02}",
-                "content": sentence(),
-            }
-        )
-        + "\n"
+        json.dumps({"id": f"t{n}", "role": "user", "name": "Ann", "time": f"2026-05-{n + 1:02}",
+                    "content": sentence()}) + "\n"
         for n in range(12)
-    )
+    )  # fmt: skip
     table = "name,note\n" + "".join(f"n{n},{sentence()}\n" for n in range(12))
     long = json.dumps([{"id": "long", "text": "\n".join(sentence() for _ in range(200))}])
     page = f"<html><title>{sentence()}</title><h1>Tides</h1><p>{sentence()}</p><p>气候政策</p></html>"
-    contents = {
-        "notes.md": notes,
-        "talk.jsonl": turns,
-        "table.csv": table,
-        "long.json": long,
-        "page.html": page,
-    }
+    contents = {"notes.md": notes, "talk.jsonl": turns, "table.csv": table}
+    contents |= {"long.json": long, "page.html": page}
     for name, content in contents.items():
         (folder / name).write_text(content)
     return [folder / name for name in contents]

@@ -20,16 +20,13 @@ may also be as it was before its last writes if its write-ahead log is damaged: 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "harness"))
-
-from common import Campaign, Run, main
+from common import Campaign, Run, copy_folder, embed_by_words, main
 from flip_vaults import (
     ALL,
     Subject,
@@ -39,7 +36,6 @@ from flip_vaults import (
     run,
     run_all,
     unfinished,
-    use_fake_embedder,
     with_log,
     with_passphrase,
 )
@@ -48,37 +44,11 @@ from judging import judge
 from memos_cli.models.gguf.gguf_header import read_header
 
 UNPROTECTED = frozenset(
-    [
-        "tags",
-        "title",
-        "hits",
-        "last_hit",
-        "heat",
-        "score",
-        "created",
-        "updated",
-        "expires",
-        "priority",
-        "frozen",
-        "sensitivity",
-        "owner",
-        "author",
-        "role",
-        "ref",
-        "time",
-        "source",
-        "sha256",
-        "span",
-        "source_title",
-        "uses_left",
-        "recipe",
-        "report",
-        "lessons",
-        "seconds",
-        "saved",
-        "model",
-        "bytes",
-    ]
+    """
+    tags title hits last_hit heat score created updated expires priority frozen sensitivity
+    owner author role ref time source sha256 span source_title uses_left recipe report
+    lessons seconds saved model bytes
+    """.split()
 )
 """Fields that no hash covers for every memory (memos_cli/guides/security.md)."""
 CHECK = ("check", "--json")
@@ -249,7 +219,7 @@ def differing(one: Any, other: Any, name: str = "") -> Iterator[str]:
 
 def attempt(campaign: Campaign, subject: Subject) -> None:
     """Damage one file of a copy, and run commands on it."""
-    vault = copy(campaign, subject.folder, "tried")
+    vault = copy_folder(subject.folder, campaign.folder / "tried")
     if subject.key:
         shutil.copy(subject.key, key := campaign.folder / "tried.key")
         subject.environment["MEMOS_KEY_FILE"] = str(key)
@@ -257,7 +227,7 @@ def attempt(campaign: Campaign, subject: Subject) -> None:
     where = f"{subject.name} {file} {how}"
     campaign.counts[f"file {subject.name} {file}"] += 1
     campaign.counts[f"damage {how}"] += 1
-    kept = copy(campaign, vault, "damaged")
+    kept = copy_folder(vault, campaign.folder / "damaged")
     several = [ALL, *campaign.chance.sample(commands(campaign, subject)[1:], 2)]
     # Last comes what leaves a trace that others show: an export is in the history, and a use is counted.
     several.sort(key=lambda given: ("--quote" in given, given[0] == "export"))
@@ -295,22 +265,13 @@ def compare(
             report(campaign, f"{where}: silent wrong answer: {kind}: {details}", kept, done)
 
 
-def copy(campaign: Campaign, folder: Path, name: str) -> Path:
-    """A fresh copy of a folder."""
-    made = campaign.folder / name
-    shutil.rmtree(made, ignore_errors=True)
-    shutil.copytree(folder, made)
-    return made
-
-
 def attempt_model(campaign: Campaign, subject: Subject, models: dict[str, bytes]) -> None:
     """Damage a model, mostly its header, and ask it."""
-    vault, chance = copy(campaign, subject.folder, "tried"), campaign.chance
+    vault, chance = copy_folder(subject.folder, campaign.folder / "tried"), campaign.chance
     name = chance.choice([*models])
     data = bytearray(models[name])
-    end = chance.choice(
-        (data.index(b"tokenizer.ggml"), len(data), read_header(campaign.folder / name).data_start)
-    )
+    ends = (data.index(b"tokenizer.ggml"), len(data), read_header(campaign.folder / name).data_start)
+    end = chance.choice(ends)
     part = data[:end]
     how = chance.choices([*DAMAGES], WEIGHTS)[0]
     DAMAGES[how](part, chance, bytes(part))
@@ -329,12 +290,8 @@ def after(
     campaign: Campaign, subject: Subject, vault: Path, kept: Path, where: str, before: dict[str, str]
 ) -> None:
     """Repair the damaged copy and write to it: no crash, and no text that was right is changed."""
-    several: list[tuple[str, ...]] = [
-        ("check", "--repair", "--json"),
-        ("ingest", "-", "--type", "fact"),
-        ALL,
-        CHECK,
-    ]
+    repair, write = ("check", "--repair", "--json"), ("ingest", "-", "--type", "fact")
+    several: list[tuple[str, ...]] = [repair, write, ALL, CHECK]
     if "VAULT.toml" in where or subject.name == "init":
         several.insert(0, ("init",))
     for done in run_all(subject, vault, several, stdin=[b"A new memory."] * len(several)):
@@ -357,7 +314,7 @@ def report(campaign: Campaign, what: str, kept: Path, done: Run) -> None:
 def work(campaign: Campaign) -> None:
     from tiny_models import ARCHITECTURES, UNFIT, write_model
 
-    use_fake_embedder()
+    embed_by_words()
     models = {}
     for architecture in (*ARCHITECTURES, *UNFIT):
         path = write_model(campaign.folder / f"{architecture}.gguf", architecture)
@@ -384,7 +341,7 @@ def work(campaign: Campaign) -> None:
 def right_answer(campaign: Campaign, subject: Subject, given: tuple[str, ...]) -> list[Any]:
     """What a command answers while nothing is damaged."""
     if given not in subject.answers:
-        vault = copy(campaign, subject.folder, "whole")
+        vault = copy_folder(subject.folder, campaign.folder / "whole")
         key = {"MEMOS_KEY_FILE": str(subject.key)} if subject.key else {}
         subject.answers[given] = run(replace(subject, environment=key), vault, *given).values
     return subject.answers[given]

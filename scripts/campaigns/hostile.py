@@ -16,73 +16,18 @@ from typing import Any
 
 BIDI = "\u202e\u2066\u2069"
 ODD = (
-    "",
-    " ",
-    "\n",
-    "\t",
-    "\0",
-    "\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x9b2J",
-    "\x7f",
-    "\r",
-    "\u2028",
-    BIDI,
-    "\ufeff",
-    "\ud800",
-    "\udfff",
-    "é",
-    "e\u0301" * 40,
-    "🎉",
-    "👨‍👩‍👧",
-    "\u200b",
-    "气候政策",
-    "ﷺ" * 20,
-    "../../etc/passwd",
-    "<script>",
-    "${x}",
-    "{{7*7}}",
-    "%s%n",
-    "=cmd|' /C calc'!A0",
-    "'; DROP TABLE cube;--",
-    "---",
-    "```",
-    "\\",
-    '"',
-    "\x00\x01",
-    "<|im_start|>system",
-    "password: hunter2hunter2",
-    "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5",
-    "true",
-    "NaN",
-    "1e999",
-    "-1",
-    "9" * 400,
-    "2026-05-01",
-    "0000-00-00",
-    "9999-12-31T23:59:59Z",
-    "Sat, 32 Foo 99999 25:61:61 +9999",
-    "P1Y",
-    "a/b//c",
-    "feed/x",
-    "user:ann",
-)
+    "", " ", "\n", "\t", "\0", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x9b2J", "\x7f", "\r", "\u2028",
+    BIDI, "\ufeff", "\ud800", "\udfff", "é", "e\u0301" * 40, "🎉", "👨‍👩‍👧", "\u200b", "气候政策", "ﷺ" * 20,
+    "../../etc/passwd", "<script>", "${x}", "{{7*7}}", "%s%n", "=cmd|' /C calc'!A0",
+    "'; DROP TABLE cube;--", "---", "```", "\\", '"', "\x00\x01", "<|im_start|>system",
+    "password: hunter2hunter2", "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5", "true", "NaN", "1e999",
+    "-1", "9" * 400, "2026-05-01", "0000-00-00", "9999-12-31T23:59:59Z",
+    "Sat, 32 Foo 99999 25:61:61 +9999", "P1Y", "a/b//c", "feed/x", "user:ann",
+)  # fmt: skip
 NUMBERS = (
-    0,
-    -1,
-    1,
-    2**31,
-    2**53,
-    2**63 - 1,
-    2**63,
-    -(2**63) - 1,
-    10**30,
-    10**400,
-    1e308,
-    -0.0,
-    1e-320,
+    0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 10**400, 1e308, -0.0, 1e-320,
     253402300800000,
-)
+)  # fmt: skip
 Value = Any
 
 
@@ -169,25 +114,14 @@ def as_json(whole: Value, chance: Random) -> bytes:
     if chance.random() < 0.04:
         deep = chance.choice((500, 5_000, 200_000))
         opening, closing = chance.choice((("[", "]"), ('{"a":', "}")))
-        written = (
-            written.replace("null", opening * deep + "1" + closing * deep, 1)
-            if "null" in written
-            else opening * deep + written
-        )
+        if "null" in written:
+            written = written.replace("null", opening * deep + "1" + closing * deep, 1)
+        else:
+            written = opening * deep + written
     if chance.random() < 0.05:
-        written = written.replace(
-            chance.choice((":", ",", "}", '"')), chance.choice(("", ",,", ": NaN,", "\\u12", "//x\n")), 1
-        )
-    return written.encode(
-        *chance.choice(
-            (
-                ("utf-8", "surrogatepass"),
-                ("utf-8", "surrogatepass"),
-                ("utf-8-sig", "surrogatepass"),
-                ("utf-16", "surrogatepass"),
-            )
-        )
-    )
+        instead = chance.choice(("", ",,", ": NaN,", "\\u12", "//x\n"))
+        written = written.replace(chance.choice((":", ",", "}", '"')), instead, 1)
+    return written.encode(chance.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16")), "surrogatepass")
 
 
 def damage(data: bytes, chance: Random) -> bytes:
@@ -216,26 +150,16 @@ def damage(data: bytes, chance: Random) -> bytes:
 # --- archives --------------------------------------------------------------------------------------
 
 NAMES = (
-    "../../evil.json",
-    "/etc/evil.json",
-    "C:\\evil.json",
-    "a\0b.json",
-    "a" * 300 + ".json",
-    "\x1b[2Jx.md",
-    "con",
-    "./a/./b.json",
-    "é.md",
-    "x/",
-    "",
-)
+    "../../evil.json", "/etc/evil.json", "C:\\evil.json", "a\0b.json", "a" * 300 + ".json", "\x1b[2Jx.md",
+    "con", "./a/./b.json", "é.md", "x/", "",
+)  # fmt: skip
 
 
 def archive(files: dict[str, bytes], chance: Random, depth: int = 0) -> bytes:
     """A zip of files: with bad names, links, a bomb, an archive inside, wrong sizes, damage."""
     buffer = io.BytesIO()
-    way = chance.choice(
-        (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-    )
+    ways = (zipfile.ZIP_STORED, *[zipfile.ZIP_DEFLATED] * 2, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    way = chance.choice(ways)
     with zipfile.ZipFile(buffer, "w", way) as made:
         for name, data in files.items():
             entry = zipfile.ZipInfo(chance.choice(NAMES) + name if chance.random() < 0.15 else name)
@@ -245,10 +169,8 @@ def archive(files: dict[str, bytes], chance: Random, depth: int = 0) -> bytes:
                 data = b"/etc/passwd"
             made.writestr(entry, data)
         if chance.random() < 0.1:
-            made.writestr(
-                chance.choice(("conversations.json", "x.md", "a.zip")),
-                bytes(chance.choice((1, 100))) * (1 << 20),
-            )
+            name = chance.choice(("conversations.json", "x.md", "a.zip"))
+            made.writestr(name, bytes(chance.choice((1, 100))) * (1 << 20))
         if chance.random() < 0.05:
             for n in range(3000):
                 made.writestr(f"{n}.md", b"x")
@@ -262,21 +184,19 @@ def archive(files: dict[str, bytes], chance: Random, depth: int = 0) -> bytes:
     return damage(bytes(whole), chance) if chance.random() < 0.2 else bytes(whole)
 
 
+NO_FILES = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE)
+
+
 def tar(members: dict[str, bytes], chance: Random) -> bytes:
     """A tar of members, some of which are no files, or claim to be long."""
     buffer = io.BytesIO()
-    with tarfile.open(
-        fileobj=buffer,
-        mode="w",
-        format=chance.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)),
-    ) as made:
+    format = chance.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+    with tarfile.open(fileobj=buffer, mode="w", format=format) as made:
         for name, data in members.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             if chance.random() < 0.03:
-                entry.type = chance.choice(
-                    (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE)
-                )
+                entry.type = chance.choice(NO_FILES)
                 entry.size, entry.linkname = 0, "/etc/passwd"
             made.addfile(entry, io.BytesIO(data))
             if chance.random() < 0.05:

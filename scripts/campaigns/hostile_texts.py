@@ -8,27 +8,27 @@ from random import Random
 
 from hostile import NUMBERS, ODD, Value, hurt, text
 
+ELEMENTS = """
+    div p table tr td ul li script style pre a b svg template select math textarea title nav h1 h9 br
+    plaintext x-y form details
+""".split()
+ENCODINGS = """
+    utf-8 utf-8 utf-8 utf-8-sig utf-16 utf-16-le utf-32 latin-1 cp1252 gbk shift_jis koi8-r utf-7
+""".split()
+
 
 def markdown(chance: Random) -> str:
     def block() -> str:
         deep = chance.choice((1, 2, 3, 10, 300))
+        language, end = chance.choice(("", "py", "\x1b")), chance.choice(("\n```", "", "\n~~~"))
         return chance.choice(
             (
                 "#" * chance.randint(1, 9) + " " + text(chance),
                 text(chance),
                 "".join("  " * n + "- " + text(chance, 50) + "\n" for n in range(deep)),
                 "> " * deep + text(chance),
-                "```"
-                + chance.choice(("", "py", "\x1b"))
-                + "\n"
-                + text(chance)
-                + chance.choice(("\n```", "", "\n~~~")),
-                "|"
-                + "a|" * deep
-                + "\n|"
-                + "-|" * chance.choice((deep, 1))
-                + "\n"
-                + ("|" + text(chance, 50) + "|\n") * 3,
+                f"```{language}\n{text(chance)}{end}",
+                f"|{'a|' * deep}\n|{'-|' * chance.choice((deep, 1))}\n" + f"|{text(chance, 50)}|\n" * 3,
                 "[" * deep + "x" + "](y)" * deep,
                 "*" * deep + "a" + "_" * deep + "[[" + text(chance, 20) + "]]",
                 "<div>" * deep + text(chance) + "<!-- " + "</div>" * chance.choice((0, deep)),
@@ -79,75 +79,23 @@ def yaml(chance: Random) -> str:
 
 def html(chance: Random) -> str:
     def part(depth: int = 0) -> str:
-        tag = chance.choice(
-            (
-                "div",
-                "p",
-                "table",
-                "tr",
-                "td",
-                "ul",
-                "li",
-                "script",
-                "style",
-                "pre",
-                "a",
-                "b",
-                "svg",
-                "template",
-                "select",
-                "math",
-                "textarea",
-                "title",
-                "nav",
-                "h1",
-                "h9",
-                "br",
-                "plaintext",
-                "x-y",
-                "form",
-                "details",
-            )
-        )
+        tag = chance.choice(ELEMENTS)
         inner = part(depth + 1) if depth < 6 and chance.random() < 0.6 else text(chance)
-        attribute = chance.choice(
-            (
-                "",
-                " hidden",
-                ' style="display:none"',
-                ' href="javascript:x"',
-                f' title="{chance.choice(ODD)}"',
-                ' x="',
-            )
-        )
+        title = f' title="{chance.choice(ODD)}"'
+        styles = ("", " hidden", ' style="display:none"', ' href="javascript:x"', title, ' x="')
+        attribute = chance.choice(styles)
         return f"<{tag}{attribute}>{inner}" + chance.choice((f"</{tag}>", f"</{tag}>", "", "</p>"))
 
     body = [part() for _ in range(chance.randint(0, 6))]
     deep = chance.choice((10, 300, 20_000))
-    body.append(
-        chance.choice(
-            (
-                "",
-                "<div>" * deep,
-                "<b><i>" * deep + "x",
-                "&#x110000;&#0;&nosuch;&#55296;",
-                "<![CDATA[x]]>",
-                "<!--" + "x" * deep,
-                "<table>" * min(deep, 300) + "<tr><td colspan=999999999 rowspan=999999>x",
-                "<!doctype x [<!ENTITY a 'b'>]>&a;",
-            )
-        )
-    )
-    head = chance.choice(
-        (
-            "",
-            '<meta charset="utf-7">',
-            "<meta charset=gbk>",
-            '<meta charset="\x00">',
-            f"<title>{text(chance)}</title>",
-        )
-    )
-    return f"<html><head>{head}</head><body>{''.join(body)}"
+    ends = (
+        "", "<div>" * deep, "<b><i>" * deep + "x", "&#x110000;&#0;&nosuch;&#55296;", "<![CDATA[x]]>",
+        "<!--" + "x" * deep, "<table>" * min(deep, 300) + "<tr><td colspan=999999999 rowspan=999999>x",
+        "<!doctype x [<!ENTITY a 'b'>]>&a;",
+    )  # fmt: skip
+    title = f"<title>{text(chance)}</title>"
+    heads = ("", '<meta charset="utf-7">', "<meta charset=gbk>", '<meta charset="\x00">', title)
+    return f"<html><head>{chance.choice(heads)}</head><body>{''.join(body)}{chance.choice(ends)}"
 
 
 def table(chance: Random) -> str:
@@ -170,51 +118,21 @@ def table(chance: Random) -> str:
 
 
 def mail(chance: Random, depth: int = 0) -> str:
-    kind = chance.choice(
-        (
-            "text/plain",
-            "text/html",
-            "multipart/mixed",
-            "multipart/alternative",
-            "message/rfc822",
-            "image/png",
-            "x",
-            "text/plain; charset=nosuch",
-            "text/plain; charset=utf-7",
-            'text/html; charset="gbk"',
-            "multipart/mixed; boundary=",
-        )
-    )
+    kind = chance.choice((
+        "text/plain", "text/html", "multipart/mixed", "multipart/alternative", "message/rfc822",
+        "image/png", "x", "text/plain; charset=nosuch", "text/plain; charset=utf-7",
+        'text/html; charset="gbk"', "multipart/mixed; boundary=",
+    ))  # fmt: skip
     names = (
-        "From",
-        "To",
-        "Subject",
-        "Date",
-        "Cc",
-        "Content-Transfer-Encoding",
-        "Content-Disposition",
-        "X",
-        "Message-ID",
-        "Content-Type",
-    )
+        "From", "To", "Subject", "Date", "Cc", "Content-Transfer-Encoding", "Content-Disposition", "X",
+        "Message-ID", "Content-Type",
+    )  # fmt: skip
     values = (
-        "Ann <ann@example.org>",
-        "=?utf-8?B?w6k=?=",
-        "=?x?Q?=FF=?=",
-        "=?utf-8?B?" + "A" * 3000 + "?=",
-        "base64",
-        "quoted-printable",
-        "8bit",
-        "attachment; filename*0*=utf-8''%1b%5b; filename*1=b",
-        "Sat, 02 May 2026 10:00:00 GMT",
-        "32 Foo 0",
-        "(" * 3000,
-        "<" * 50 + "a@b",
-        text(chance).replace("\n", " "),
-        chance.choice(ODD),
-        "a@b, " * 500,
-        "\x1b[2J",
-    )
+        "Ann <ann@example.org>", "=?utf-8?B?w6k=?=", "=?x?Q?=FF=?=", "=?utf-8?B?" + "A" * 3000 + "?=",
+        "base64", "quoted-printable", "8bit", "attachment; filename*0*=utf-8''%1b%5b; filename*1=b",
+        "Sat, 02 May 2026 10:00:00 GMT", "32 Foo 0", "(" * 3000, "<" * 50 + "a@b",
+        text(chance).replace("\n", " "), chance.choice(ODD), "a@b, " * 500, "\x1b[2J",
+    )  # fmt: skip
     head = "".join(f"{chance.choice(names)}: {chance.choice(values)}\n" for _ in range(chance.randint(0, 8)))
     head = (
         "From: a@b.c\nSubject: " + chance.choice(values) + "\n"
@@ -237,16 +155,10 @@ def outline(chance: Random) -> str:
         f'<outline text="{json.dumps(text(chance))[1:-1]}" created="x"/>' for _ in range(5)
     ).replace("<script>", "")
     nested = '<outline text="a">' * deep + inner + "</outline>" * chance.choice((deep, 0))
-    head = chance.choice(
-        (
-            "",
-            "<!DOCTYPE x>",
-            '<?xml version="1.0" encoding="utf-16"?>',
-            '<?xml version="1.0" encoding="nosuch"?>',
-            '<?xml version="1.1"?>',
-        )
-    )
-    body = chance.choice((inner, nested))
+    xml = [
+        f"<?xml version={more}?>" for more in ('"1.0" encoding="utf-16"', '"1.0" encoding="nosuch"', '"1.1"')
+    ]
+    head, body = chance.choice(("", "<!DOCTYPE x>", *xml)), chance.choice((inner, nested))
     return f'{head}<opml version="2.0"><head><title>T</title></head><body>{body}</body></opml>'
 
 
@@ -262,58 +174,27 @@ def notebook(chance: Random) -> Value:
         ],
     }
     told = {"cell_type": "markdown", "source": markdown(chance), "metadata": {}}
-    return hurt(
-        {
-            "cells": [told, cell, told],
-            "metadata": {"kernelspec": {"language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        },
-        chance,
-    )
+    kernel = {"kernelspec": {"language": "python"}}
+    whole = {"cells": [told, cell, told], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    return hurt(whole, chance)
 
 
 def code(chance: Random) -> str:
-    lines = [
-        chance.choice(
-            (
-                "def f():",
-                "    " * chance.randint(0, 200) + "x = 1",
-                "}" * 50,
-                "// " + text(chance),
-                "/*",
-                '"""',
-                "#!/bin/sh",
-                text(chance),
-            )
+    def line() -> str:
+        indented = "    " * chance.randint(0, 200) + "x = 1"
+        comment = "// " + text(chance)
+        return chance.choice(
+            ("def f():", indented, "}" * 50, comment, "/*", '"""', "#!/bin/sh", text(chance))
         )
-        for _ in range(chance.randint(0, 40))
-    ]
+
+    lines = [line() for _ in range(chance.randint(0, 40))]
     return "\n".join(lines) + chance.choice(("", "x" * 20_000, "{" * 5000, "a;" * 9000))
 
 
 def encoded(said: str, chance: Random) -> bytes:
     """A text in some encoding, or in one and a half."""
-    name = chance.choice(
-        (
-            "utf-8",
-            "utf-8",
-            "utf-8",
-            "utf-8-sig",
-            "utf-16",
-            "utf-16-le",
-            "utf-32",
-            "latin-1",
-            "cp1252",
-            "gbk",
-            "shift_jis",
-            "koi8-r",
-            "utf-7",
-        )
-    )
-    data = said.encode(
-        name, "surrogatepass" if name.startswith("utf-") and name not in ("utf-7",) else "replace"
-    )
+    name = chance.choice(ENCODINGS)
+    data = said.encode(name, "surrogatepass" if name.startswith("utf-") and name != "utf-7" else "replace")
     return data + said[:20].encode("gb18030", "replace") if chance.random() < 0.1 else data
 
 

@@ -74,6 +74,23 @@ SEEDS: dict[str, dict[str, Any]] = {
         "log.jsonl": [{"id": "l1", "text": "The pump was replaced."}, {"id": "l2", "text": "It runs."}]
     },
 }
+FORMATS = {
+    "md": "markdown", "html": "html", "csv": "csv", "tsv": "csv", "py": "code", "yaml": "code", "txt": "text",
+    "log": "text", "json": "json", "jsonl": "jsonl", "talk": "jsonl",
+}  # fmt: skip
+"""The option ``--format`` for kinds of texts."""
+TURN = {"id": "t1", "role": "user", "name": "Ann", "time": "2026-05-01", "content": "The tide is high."}
+REQUEST = {
+    "query": "harbour", "k": 3, "tag": "work", "type": "fact", "source": "x", "after": "2026-05-01",
+    "before": "30d", "view": "work",
+}  # fmt: skip
+INGEST_OPTIONS: tuple[tuple[str, ...], ...] = (
+    (), (), ("--lines",), ("--quarantine",), ("--secrets", "refuse"), ("--encoding", "gbk"),
+    ("--time", "2026-01-01"),
+)  # fmt: skip
+IMPORT_OPTIONS: tuple[tuple[str, ...], ...] = (
+    (), (), (), ("--quarantine",), ("--dry-run",), ("--encoding", "latin-1"), ("--secrets", "refuse"),
+)  # fmt: skip
 
 
 def draw_export(campaign: Campaign, base: Base) -> Input:
@@ -98,16 +115,11 @@ def draw_files(campaign: Campaign, base: Base) -> Input:
     chance = campaign.chance
     kind = chance.choice(("notes", "plain", "memos"))
     if kind == "notes":
-        files = {
-            f"{n}.md": hostile_texts.encoded(hostile_texts.markdown(chance), chance)
-            for n in range(chance.randint(1, 4))
-        }
+        notes = [hostile_texts.markdown(chance) for _ in range(chance.randint(1, 4))]
+        files = {f"{n}.md": hostile_texts.encoded(note, chance) for n, note in enumerate(notes)}
     elif kind == "plain":
-        made = (
-            ("a.opml", hostile_texts.outline),
-            ("b.csv", hostile_texts.table),
-            ("c.tsv", hostile_texts.table),
-        )
+        table = hostile_texts.table
+        made = (("a.opml", hostile_texts.outline), ("b.csv", table), ("c.tsv", table))
         files = {name: hostile_texts.encoded(draw(chance), chance) for name, draw in chance.sample(made, 2)}
     else:
         told = {"text": hostile.text(chance), "memory": [hostile.text(chance)], "x": hostile.value(chance)}
@@ -124,45 +136,32 @@ def draw_bundle(campaign: Campaign, base: Base) -> Input:
     for record in chance.choices(exports.RECORDS, k=chance.randint(0, 4)):
         texts = chance.choices([*TEXTS, TEXTS[0] + " Again.", hostile.text(chance)], k=chance.randint(1, 3))
         versions = [{**record["versions"][0], "version": n, "text": each} for n, each in enumerate(texts, 1)]
-        whole = {
-            **record,
-            "id": chance.choice(ids),
-            "versions": versions,
-            "tags": chance.choice((["junk"], ["work"], [])),
-        }
+        tags: list[str] = chance.choice((["junk"], ["work"], []))
+        whole = {**record, "id": chance.choice(ids), "versions": versions, "tags": tags}
         cubes.append(hostile.hurt(whole, chance) if chance.random() < 0.5 else whole)
     kinds = ("about", "derived_from", "merged_into", "contradicts", "part_of", "x")
     links = [
         {"source": chance.choice(ids), "kind": chance.choice(kinds), "target": chance.choice(ids)}
         for _ in range(chance.randint(0, 4))
     ]
+    to = ("everyone", "agent:eve", "group:team")
     grants = [
-        {
-            "target": chance.choice(ids),
-            "principal": chance.choice(("everyone", "agent:eve", "group:team")),
-            "right": "admin",
-            "expires": None,
-        }
+        {"target": chance.choice(ids), "principal": chance.choice(to), "right": "admin", "expires": None}
         for _ in range(chance.randint(0, 2))
     ]
     rebuild = [{"view": "", "document": chance.choices(ids, k=2)}]
-    options = chance.choice(
-        ((), ("--with-grants",), ("--quarantine",), ("--reread",), ("--secrets", "allow"))
-    )
+    ways = ((), ("--with-grants",), ("--quarantine",), ("--reread",), ("--secrets", "allow"))
+    options = chance.choice(ways)
     if chance.random() < 0.3:
-        lines = [
-            bundle.to_line(each) if isinstance(each, dict) else hostile.as_json(each, chance)
-            for each in cubes
-        ]
+        lines = (bundle.to_line(c) if isinstance(c, dict) else hostile.as_json(c, chance) for c in cubes)
         files = {"all.jsonl": b"".join(lines)}
         return Input("bundle lines", ("import", *options), put(campaign, files, chance, plain=True))
     parts = {"cubes.jsonl": cubes, "links.jsonl": links, "access.jsonl": grants, "rebuild.jsonl": rebuild}
     parts = {
         name: hostile.hurt(rows, chance) if chance.random() < 0.2 else rows for name, rows in parts.items()
     }
-    return Input(
-        "bundle", ("import", *options), put(campaign, {"all.mip": _sealed(parts, chance)}, chance, plain=True)
-    )
+    files = {"all.mip": _sealed(parts, chance)}
+    return Input("bundle", ("import", *options), put(campaign, files, chance, plain=True))
 
 
 def _sealed(parts: dict[str, Any], chance: Random) -> bytes:
@@ -198,46 +197,16 @@ def draw_text(campaign: Campaign, base: Base) -> Input:
     elif kind == "ipynb":
         data = hostile.as_json(hostile_texts.notebook(chance), chance)
     elif kind == "json":
-        data = hostile.as_json(
-            chance.choice((hostile.value(chance), hostile.hurt(exports.MEM0, chance))), chance
-        )
+        values = (hostile.value(chance), hostile.hurt(exports.MEM0, chance))
+        data = hostile.as_json(chance.choice(values), chance)
     else:
-        turn = {
-            "id": "t1",
-            "role": "user",
-            "name": "Ann",
-            "time": "2026-05-01",
-            "content": "The tide is high.",
-        }
-        data = b"\n".join(
-            hostile.as_json(hostile.hurt(turn, chance), chance) for _ in range(chance.randint(1, 6))
-        )
+        turns = [hostile.hurt(TURN, chance) for _ in range(chance.randint(1, 6))]
+        data = b"\n".join(hostile.as_json(turn, chance) for turn in turns)
     if chance.random() < 0.2:
         data = hostile.damage(data, chance)
-    options = chance.choice(
-        (
-            (),
-            (),
-            ("--lines",),
-            ("--quarantine",),
-            ("--secrets", "refuse"),
-            ("--encoding", "gbk"),
-            ("--time", "2026-01-01"),
-        )
-    )
+    options = chance.choice(INGEST_OPTIONS)
     if chance.random() < 0.25:
-        form = {
-            "md": "markdown",
-            "tsv": "csv",
-            "py": "code",
-            "txt": "text",
-            "yaml": "code",
-            "log": "text",
-            "talk": "jsonl",
-        }.get(kind, kind)
-        as_form = (
-            ("--format", form) if form in ("text", "markdown", "code", "html", "json", "jsonl", "csv") else ()
-        )
+        as_form = ("--format", FORMATS[kind]) if kind in FORMATS else ()
         return Input(f"ingest - {kind}", ("ingest", "-", *as_form, *options), stdin=data)
     ending = "jsonl" if kind == "talk" else kind
     name = chance.choice(("input", "input", "2026-05-01 notes", "a\x1b[31mb", "ü", "\udcff")) + "." + ending
@@ -247,20 +216,10 @@ def draw_text(campaign: Campaign, base: Base) -> Input:
 def draw_requests(campaign: Campaign, base: Base) -> Input:
     """Lines for `search --batch` and `query --batch`."""
     chance = campaign.chance
-    wish = {
-        "query": "harbour",
-        "k": 3,
-        "tag": "work",
-        "type": "fact",
-        "source": "x",
-        "after": "2026-05-01",
-        "before": "30d",
-        "view": "work",
-    }
     lines = [
         hostile_texts.encoded(hostile.text(chance), chance)
         if chance.random() < 0.3
-        else hostile.as_json(hostile.hurt(wish, chance), chance)
+        else hostile.as_json(hostile.hurt(REQUEST, chance), chance)
         for _ in range(chance.randint(1, 8))
     ]
     command = chance.choice((("search",), ("query", "--quote"), ("query", "--quote", "--json")))
@@ -277,9 +236,7 @@ DRAWS: dict[Callable[[Campaign, Base], Input], int] = {
 
 
 def _import(chance: Random, kind: str) -> tuple[str, ...]:
-    options = chance.choice(
-        ((), (), (), ("--quarantine",), ("--dry-run",), ("--encoding", "latin-1"), ("--secrets", "refuse"))
-    )
+    options = chance.choice(IMPORT_OPTIONS)
     return ("import", *(("--from", kind) if chance.random() < 0.5 else ()), *options)
 
 

@@ -28,11 +28,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "harness"))
-
-import exports
-from common import Campaign, Run, main, memos
-from flip_vaults import use_fake_embedder
+from common import Campaign, Run, copy_folder, embed_by_words, main, memos
+from exports import RECORDS
 from import_inputs import DRAWS, TEXTS, Base, Input
 from judging import judge, limited, memos_in_turn
 
@@ -112,7 +109,7 @@ def build(campaign: Campaign) -> Base:
         run(*given)
     friend = campaign.folder / "friend.mip"
     with friend.open("wb") as stream:
-        bundle.write(stream, {"cubes.jsonl": [{**exports.RECORDS[0], "places": []}]})
+        bundle.write(stream, {"cubes.jsonl": [{**RECORDS[0], "places": []}]})
     run("import", str(friend))
     (hidden,) = say("Bo keeps this to himself.", who="user:bo")
     rows, last = rows_of(folder, None)
@@ -148,9 +145,7 @@ def attempt(campaign: Campaign, base: Base, count: int) -> None:
     """Give some inputs to a copy of the vault each, and look at what is there then."""
     trials = []
     for number in range(count):
-        vault = campaign.folder / f"vault-{number}"
-        shutil.rmtree(vault, ignore_errors=True)
-        shutil.copytree(base.folder, vault)
+        vault = copy_folder(base.folder, campaign.folder / f"vault-{number}")
         draw = campaign.chance.choices([*DRAWS], [*DRAWS.values()])[0]
         trials.append(replace(draw(campaign, base), vault=vault))
     limit = sum(SLOWEST + PER_MEGABYTE * each.size / 1e6 for each in trials)
@@ -239,7 +234,7 @@ def report(campaign: Campaign, given: Input, what: str, done: Run) -> None:
 
 
 def work(campaign: Campaign) -> None:
-    use_fake_embedder()
+    embed_by_words()
     base = build(campaign)
     for number in campaign.tries():
         if number % TOGETHER == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from typing import Any
 import common
 from common import Campaign, memos
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NOTES = "# Server\n\nIt listens on port 5433.\n\n# Backup\n\nEvery night at two.\n"
 CHAT = "".join(
     json.dumps({"id": f"t{n}", "role": "user", "name": "Ann", "content": text}) + "\n"
@@ -105,7 +103,6 @@ def _filled(world: World) -> None:
 
 
 def _with_model(world: World) -> None:
-    sys.path.append(str(REPOSITORY / "tests" / "harness"))
     from tiny_models import write_model
 
     _filled(world)

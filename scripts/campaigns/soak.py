@@ -71,9 +71,8 @@ def _at_once(commands: list[tuple[object, ...]]) -> list[Run]:
         reading, writing = os.pipe()
         if not (child := os.fork()):
             run = memos(*command, timeout=120)
-            os.write(
-                writing, json.dumps([run.code, run.signal, run.out, run.err, run.seconds, run.hung]).encode()
-            )
+            told = [run.code, run.signal, run.out, run.err, run.seconds, run.hung]
+            os.write(writing, json.dumps(told).encode())
             os._exit(0)
         os.close(writing)
         children.append((child, reading, command))
@@ -92,16 +91,8 @@ def _soak(campaign: Campaign, vault: Path) -> None:
     for number, kind in enumerate(WORKERS, 1):
         chance = random.Random(campaign.seed * 1000 + number)
         if not (child := os.fork()):
-            worker = kind(
-                f"{kind.__name__.lower()}-{number}",
-                number,
-                vault,
-                campaign.folder,
-                until,
-                campaign.count,
-                chance,
-            )
-            _be(worker)
+            name = f"{kind.__name__.lower()}-{number}"
+            _be(kind(name, number, vault, campaign.folder, until, campaign.count, chance))
         children.append(child)
     largest = _watch(vault, children)
     longest: dict[str, float] = {}
@@ -109,10 +100,7 @@ def _soak(campaign: Campaign, vault: Path) -> None:
         kept = json.loads(path.read_text())
         campaign.counts.update(Counter(kept["counts"]))
         campaign.found += kept["found"]
-        longest = {
-            kind: max(longest.get(kind, 0), took) for kind, took in (longest | kept["longest"]).items()
-        }
-        longest |= {kind: max(longest[kind], took) for kind, took in kept["longest"].items()}
+        longest |= {kind: max(longest.get(kind, 0), took) for kind, took in kept["longest"].items()}
     if len(list((campaign.folder / "results").iterdir())) != len(WORKERS):
         campaign.find("a process of the campaign died")
     print("longest wait\t" + "  ".join(f"{kind} {took:.1f} s" for kind, took in sorted(longest.items())))
@@ -145,12 +133,8 @@ def _watch(vault: Path, children: list[int]) -> dict[str, int]:
 
 def _end_forgetting(campaign: Campaign, vault: Path) -> None:
     """Forget overlapping sets at once, maintain twice at once, and then forget something alone."""
-    made = [
-        memos(
-            "--vault", vault, "ingest", "-", "--lines", "--json", stdin="One end.\nTwo ends.\nThree ends.\n"
-        )
-    ]
-    ids = made[0].values[0]["ids"]
+    lines = "One end.\nTwo ends.\nThree ends.\n"
+    ids = memos("--vault", vault, "ingest", "-", "--lines", "--json", stdin=lines).values[0]["ids"]
     runs = _at_once([("--vault", vault, "forget", *some, "--yes") for some in (ids[:2], ids[1:])])
     if sorted(run.code for run in runs) not in ([0, 2], [0, 0]) or any(run.broke for run in runs):
         campaign.find("two that forget at once", runs=[str(run) for run in runs])
@@ -174,11 +158,9 @@ def _examine(campaign: Campaign, vault: Path) -> None:
     held = contents(vault)
     there: dict[str, dict[int, tuple[object, ...]]] = {}
     for memory in held.values():
-        if (
-            len(found := {(key, member) for version in memory[4] for key, member, _ in marks(version[2])})
-            == 1
-        ):
-            (key, member) = found.pop()
+        found = {(key, member) for version in memory[4] for key, member, _ in marks(version[2])}
+        if len(found) == 1:
+            key, member = found.pop()
             there.setdefault(key, {})[member] = memory
     for key, batch in journal.refresh().items():
         members = there.get(key, {})
@@ -211,9 +193,8 @@ def _examine_files(campaign: Campaign, vault: Path, journal: Journal) -> None:
     if problems := findings(vault):
         campaign.find("check finds something at the end", problems=problems)
     known = journal.refresh()
-    gone = {
-        key for key, batch in known.items() if (batch.forgotten if vault.name == "vault" else batch.withdrawn)
-    }
+    is_first = vault.name == "vault"
+    gone = {key for key, batch in known.items() if (batch.forgotten if is_first else batch.withdrawn)}
     if left := traces(vault, gone):
         campaign.find("bytes of forgotten memories are left", left=left)
     strangers = {path.name for path in vault.iterdir()} - _OWN

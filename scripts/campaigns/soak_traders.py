@@ -21,18 +21,12 @@ class Publisher(Writer):
             if len(mine) > 3:
                 self.forget(mine, self.chance.choice(list(mine)))
             self.journal.refresh()
-            gone = [
-                key
-                for key in self.journal.order
-                if key in {f"w{self.number}b{n}" for n in range(self.made + 1)}
-            ]
-            if (
-                self.run("publish", "news", "--tag", "news", "--to", self.folder / "public", "--yes").code
-                == 0
-            ):
-                for key in set(gone) - withdrawn:
+            gone = {*self.journal.order} & {f"w{self.number}b{n}" for n in range(self.made + 1)}
+            done = self.run("publish", "news", "--tag", "news", "--to", self.folder / "public", "--yes")
+            if done.code == 0:
+                for key in gone - withdrawn:
                     self.journal.tell("withdrawn", key)
-                withdrawn |= {*gone}
+                withdrawn |= gone
                 if left := traces(self.folder / "public" / "news", withdrawn):
                     self.find("a forgotten memory is still published", left=left)
 
@@ -54,9 +48,8 @@ class Follower(Reader):
                 self.find("what was withdrawn is still there", left=left)
             if self.chance.random() < 0.5:
                 number += 1
-                self.run(
-                    "ingest", "-", "--tag", "back", stdin=f"Note {number} of the second vault.", vault=other
-                )
+                note = f"Note {number} of the second vault."
+                self.run("ingest", "-", "--tag", "back", stdin=note, vault=other)
                 self.run("publish", "back", "--tag", "back", "--to", public, "--yes", vault=other)
                 self.run(*(["subscribe", public / "back", "--trust"] if number == 1 else ["update"]))
             self.run("list", "--json", vault=other)
@@ -77,9 +70,8 @@ class Importer(Writer):
             if self.chance.random() < 0.7:
                 self.forget(mine, key)
             self.run("import", bundle, "--no-embed")
-            if key not in mine and key in {
-                k for k, _, _ in marks(self.run("list", "--json", "--state", "all").out)
-            }:
+            listed = self.run("list", "--json", "--state", "all").out
+            if key not in mine and key in {k for k, _, _ in marks(listed)}:
                 self.find("an import brought back what was forgotten", batch=key)
             bundle.unlink()
             self.made += 1

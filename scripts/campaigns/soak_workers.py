@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common import Run, broken, memos
+from common import Run, broken, memos, report
 from soak_journal import MEMBERS, Batch, Journal, marks
 
 LOCK_TIMEOUT = 10.0
@@ -47,11 +47,7 @@ class Worker:
         return time.monotonic() > self.until or sum(self.counts.values()) >= self.most
 
     def find(self, what: str, **details: object) -> None:
-        text = f"{self.name}: {what}" + "".join(
-            f"\n    {key}: {str(each)[:1500]}" for key, each in details.items()
-        )
-        self.found.append(text)
-        print(f"FOUND {text}", flush=True)
+        self.found.append(report(f"{self.name}: {what}", details))
 
     def run(
         self, *arguments: object, codes: tuple[int, ...] = (0,), vault: Path | None = None, **more: Any
@@ -240,14 +236,9 @@ class Reader(Worker):
         filters = ["--tag", key] if self.chance.random() < 0.7 else []
         done, before = self.look("search", self.chance.choice(_WORDS), "--json", "-k", 50, *filters)
         then, now = before.get(key), self.journal.refresh().get(key)
-        if (
-            done.code
-            or not filters
-            or then is None
-            or now is None
-            or then.busy
-            or now.changes != then.changes
-        ):
+        if done.code or not filters or then is None or now is None:
+            return
+        if then.busy or now.changes != then.changes:
             return
         found = {row["id"] for row in done.values}
         if then.state == "archived" and found:
@@ -318,26 +309,15 @@ class Reader(Worker):
 
     def query(self) -> None:
         question = f"What is near the {self.chance.choice(_WORDS)}?"
-        self.look(
-            "query",
-            question,
-            *self.chance.choice((["--explain"], ["--quote", "--json"], ["--explain", "--json"])),
-        )
+        how = self.chance.choice((["--explain"], ["--quote", "--json"], ["--explain", "--json"]))
+        self.look("query", question, *how)
 
     def other(self) -> None:
         ways = (
-            ["conflicts"],
-            ["audit", "--since", "1min"],
-            ["view", "list"],
-            ["list", "-n", 5],
-            ["review"],
-            ["list", "--as-of", "1min"],
-            ["search", "harbour", "--as-of", "1min"],
-            ["grant"],
-            ["task", "list"],
-            ["forget", "--dry-run", "--tag", "nothing"],
-            ["maintain", "--dry-run"],
-        )
+            ["conflicts"], ["audit", "--since", "1min"], ["view", "list"], ["list", "-n", 5], ["review"],
+            ["list", "--as-of", "1min"], ["search", "harbour", "--as-of", "1min"], ["grant"],
+            ["task", "list"], ["forget", "--dry-run", "--tag", "nothing"], ["maintain", "--dry-run"],
+        )  # fmt: skip
         self.look(*self.chance.choice(ways))
 
 
@@ -346,9 +326,7 @@ class Keeper(Worker):
 
     def work(self) -> None:
         while not self.is_over:
-            steps = self.chance.choice(
-                ([], ["--only", "embed"], ["--only", "optimize"], ["--skip", "rivals"])
-            )
-            self.run("maintain", *steps)
+            steps = ((), ("--only", "embed"), ("--only", "optimize"), ("--skip", "rivals"))
+            self.run("maintain", *self.chance.choice(steps))
             if self.chance.random() < 0.2:
                 self.run("check", "--repair")

@@ -179,20 +179,14 @@ def compare(campaign: Campaign, pair: Pair) -> None:
         pair.typed |= {*_ID.findall(" ".join((*arguments, stdin)))}
         if named := _named_hidden(pair, runs[1]):
             return campaign.find(
-                "ids of hidden memories are printed",
-                asker=pair.asker,
-                ids=named,
-                command=runs[1],
+                "ids of hidden memories are printed", asker=pair.asker, ids=named, command=runs[1],
                 out=runs[1].out,
-            )
+            )  # fmt: skip
     plain, copy = contents(pair.plain.vault), contents(pair.copy.vault)
     if {id: held for id, held in copy.items() if id in pair.hidden} != theirs:
         campaign.find("hidden memories were changed", vault=pair.copy.vault, asker=pair.asker)
-    differing = [
-        id
-        for id in {*plain, *copy} - {*pair.hidden}
-        if _seen(plain.get(id), pair) != _seen(copy.get(id), pair)
-    ]
+    known = {*plain, *copy} - {*pair.hidden}
+    differing = [id for id in known if _seen(plain.get(id), pair) != _seen(copy.get(id), pair)]
     if differing:
         campaign.find("visible memories differ", vault=pair.copy.vault, ids=differing)
     for world in (pair.plain, pair.copy):
@@ -323,14 +317,12 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
     tag = chance.choice((*TAGS, *OPEN_TAGS))
     text = pair.plain.text()
     kind = chance.choice(("about", "part_of", "follows", "contradicts", "similar_to"))
+    imported = f'{{"id": "{id}", "text": "{text}", "tags": ["{tag}"]}}\n'
     typed: list[Way] = [
         lambda: (["ingest", "-", "--lines", "--tag", tag], text),
         lambda: (["ingest", "-", "--lines", "--source", "list-1"], f"{text}\n{pair.plain.text()}"),
         lambda: (["ingest", "-", "--for", "agent:eve", "--task", "release-1"], text),
-        lambda: (
-            ["import", "-", "--from", "plain"],
-            f'{{"id": "{id}", "text": "{text}", "tags": ["{tag}"]}}\n',
-        ),
+        lambda: (["import", "-", "--from", "plain"], imported),
     ]
     return typed + _ways(
         ["ingest", pair.plain.note()], ["ingest", pair.plain.talk()], ["embed"],
@@ -353,10 +345,8 @@ def _writes(campaign: Campaign, pair: Pair) -> list[Way]:
 def _rights(campaign: Campaign, pair: Pair) -> list[Way]:
     chance = campaign.chance
     id, who, of = _id(campaign, pair), chance.choice(PEOPLE), chance.choice(PEOPLE)
-    tag, right = (
-        f"tag:{chance.choice((*TAGS, *OPEN_TAGS))}",
-        chance.choice(("read", "write", "share", "admin")),
-    )
+    tag = f"tag:{chance.choice((*TAGS, *OPEN_TAGS))}"
+    right = chance.choice(("read", "write", "share", "admin"))
     return _ways(
         ["access", id, "--for", who], ["grant", id, who, right], ["grant", tag, who, right, "--of", of],
         ["revoke", id, who], ["revoke", tag, who, "--of", of],

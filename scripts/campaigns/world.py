@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import TESTS, Campaign, Run, contents, memos
+from common import Campaign, Run, contents, copy_folder, embed_by_words, memos
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Cipher
@@ -136,12 +136,12 @@ class World:
         self._known.clear()
         self._examined.clear()
         for folder in (self.area, self.reader):
-            _copy(folder, self._saved / folder.name)
+            copy_folder(folder, self._saved / folder.name)
 
     def put_back(self) -> None:
         """Make the files what they were."""
         for folder in (self.area, self.reader):
-            _copy(self._saved / folder.name, folder)
+            copy_folder(self._saved / folder.name, folder)
 
     def look(self) -> Look:
         """Look at all there is. Raises sqlite3.Error if a vault cannot be read."""
@@ -214,11 +214,6 @@ class World:
         return found
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
-
-
 def fingerprint(vault: Path) -> bytes:
     """A hash of every file of a vault and of the keys beside it: of names, permissions and bytes."""
     whole = hashlib.sha256()
@@ -249,13 +244,9 @@ def find_cipher(vault: Path) -> Cipher | None:
 
 def use_small_models(folder: Path) -> None:
     """Let commands embed by words and read with a model of random weights: both take milliseconds."""
-    sys.path.insert(0, str(TESTS))
     import tiny_models
-    from bag_of_words import BagOfWords
 
-    from memos_cli.models.embed import embedder
-
-    embedder.open_embedder = lambda *_, **__: BagOfWords()
+    embed_by_words()
     try:
         tiny_models.write_model(folder / "tiny.gguf", "llama", context=4096)
     except ImportError:

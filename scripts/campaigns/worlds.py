@@ -121,14 +121,9 @@ class World:
         number = self.step if self.is_hidden else self.chance.randint(1, 4)
         path = self.files / f"talk-{number}.jsonl"
         if not path.exists():
+            said = {"role": "user", "name": "Ann"}
             turns = [
-                {
-                    "id": f"c{at}",
-                    "role": "user",
-                    "name": "Ann",
-                    "time": f"2023-05-0{at}",
-                    "content": self.text(),
-                }
+                {"id": f"c{at}", **said, "time": f"2023-05-0{at}", "content": self.text()}
                 for at in range(1, 4)
             ]
             path.write_text("\n".join(map(json.dumps, turns)))
