@@ -74,8 +74,7 @@ class Draft:
         in two files is one cube; a dialogue's turns keep their id, time and speaker, so that two
         "Thanks!" stay two.
         """
-        event = (self.ref, self.time, self.author, self.role) if self.ref or self.author else ()
-        return hashlib.sha256(_to_json([self.text, self.type, *event]).encode()).digest()
+        return digest_of(self.text, self.type, self.ref, self.time, self.author, self.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +184,7 @@ class Sentence:
     kind: str = "sentence"
     """``sentence``, ``item``, ``row`` or ``code``."""
     score: float = 0.0
-    """How well it answers a question, compared with the other sentences that a search found; 0 without a
-    question."""
+    """How well it answers the question, compared with the other sentences found; 0 without a question."""
     cosine: float | None = None
     """Cosine of its vector and that of the question."""
 
@@ -359,6 +357,12 @@ class Quote:
     columns: str
     """The names of the columns, for a table row."""
     score: float
+
+
+def digest_of(text: str, type: str, ref: str | None, time: int | None, author: str, role: str) -> bytes:
+    """Return what identifies a memory: see ``Draft.digest``. ``ref`` is in NFC."""
+    event = (ref, time, author, role) if ref or author else ()
+    return hashlib.sha256(_to_json([text, type, *event]).encode()).digest()
 
 
 def compose_names(named: object) -> None:

@@ -36,6 +36,10 @@ def _setting(
     return field(default=default, metadata=metadata)
 
 
+def _level(key: str, default: str, where: str) -> Any:
+    return _setting(key, default, f"highest sensitivity of memories {where}", choices=SENSITIVITIES)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The values that a command runs with."""
@@ -86,36 +90,11 @@ class Settings:
         "which new memories go into quarantine (`memos quarantine`): never, web (pages), or always",
         choices=("never", "web", "always"),
     )
-    sensitivity_prompt: str = _setting(
-        "sensitivity.prompt",
-        "confidential",
-        "highest sensitivity of memories in a prompt",
-        choices=SENSITIVITIES,
-    )
-    sensitivity_adapter: str = _setting(
-        "sensitivity.adapter",
-        "personal",
-        "highest sensitivity of memories in a training",
-        choices=SENSITIVITIES,
-    )
-    sensitivity_export: str = _setting(
-        "sensitivity.export",
-        "personal",
-        "highest sensitivity of memories in an export",
-        choices=SENSITIVITIES,
-    )
-    sensitivity_publish: str = _setting(
-        "sensitivity.publish",
-        "open",
-        "highest sensitivity of memories in a publication",
-        choices=SENSITIVITIES,
-    )
-    sensitivity_remote: str = _setting(
-        "sensitivity.remote",
-        "open",
-        "highest sensitivity of memories that a model on another machine gets",
-        choices=SENSITIVITIES,
-    )
+    sensitivity_prompt: str = _level("sensitivity.prompt", "confidential", "in a prompt")
+    sensitivity_adapter: str = _level("sensitivity.adapter", "personal", "in a training")
+    sensitivity_export: str = _level("sensitivity.export", "personal", "in an export")
+    sensitivity_publish: str = _level("sensitivity.publish", "open", "in a publication")
+    sensitivity_remote: str = _level("sensitivity.remote", "open", "that a model on another machine gets")
     network_allow: tuple[str, ...] = _setting(
         "network.allow", (), "other machines whose models may get memories, such as api.example.com"
     )
@@ -150,9 +129,7 @@ class Settings:
     query_context: int = _setting("query.context", 4096, "context of the model, in tokens", 1)
     query_memory: int = _setting("query.memory", 1000, "maximum tokens of the context for memories")
     query_sources: int = _setting(
-        "query.sources",
-        0,
-        "maximum memories in a prompt; 0: as many as fit, or three for a small model",
+        "query.sources", 0, "maximum memories in a prompt; 0: as many as fit, or three for a small model"
     )
     query_max_tokens: int = _setting("query.max_tokens", 256, "maximum tokens of an answer", 1)
     query_log: int = _setting("query.log", 1000, "questions that are logged, for trainings; 0: none")

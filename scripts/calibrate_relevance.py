@@ -6,8 +6,8 @@
 DATA as for `scripts/eval_answers.py`. Each data set is asked its own questions (an answer is there) and
 those of other data sets (no answer is there); questions near to what memory knows are printed, and not
 fitted. Every kind of question counts alike. The fitted weights belong into
-`memos_cli/operation/relevance.py`. Printed besides: of each data set the share of its questions that would
-be answered at some thresholds, and the reliability (mean probability beside the share of answerable
+`memos_cli/operation/search/relevance.py`. Printed besides: of each data set the share of its questions that
+would be answered at some thresholds, and the reliability (mean probability beside the share of answerable
 questions), once fitted on all data and once on the other data sets only."""
 
 from __future__ import annotations

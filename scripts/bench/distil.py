@@ -192,7 +192,7 @@ def measure(memos: Memos, notes: Sequence[Note], arguments: argparse.Namespace) 
     near = [question for note in notes for question in note.near]
     if near:
         found["near misses"] = leaks(asker, near, keys, arguments.show)
-    return {**found, "gate": figures, "seconds to the first token": first_token(asker, sorts["trained"])}
+    return {**found, "gate": figures}
 
 
 def keep(memos: Memos, text: str) -> list[str]:
@@ -201,20 +201,6 @@ def keep(memos: Memos, text: str) -> list[str]:
     if len(done.ids) != 1:
         print(f"{text[:40]!r} became {len(done.ids)} memories", file=sys.stderr)
     return [*done.ids]
-
-
-def first_token(asker: Asker, asked: Sequence[tuple[str, str]], rounds: int = 9) -> dict[str, float]:
-    """Medians, in turns: nothing in the prompt, the adapter, the text."""
-    seconds: dict[str, list[float]] = {"empty": [], "adapter": [], "text": []}
-    for question, _ in asked[:rounds]:
-        for way, times in seconds.items():
-            asker.engine.clear()
-            prompt = bare_prompt(asker.engine, question, asker.text if way == "text" else "")
-            start = time.perf_counter()
-            asker.engine.read_prompt(prompt, [(asker.handle, 1.0)] if way == "adapter" else [])
-            next(asker.engine.generate(limit=1), "")
-            times.append(time.perf_counter() - start)
-    return {way: round(statistics.median(times), 3) for way, times in seconds.items()}
 
 
 STYLE = re.compile(r"\s*(\w+)\(([a-z-]+)\): (?!\W)[^A-Z.\n][^.\n]*\Z")

@@ -35,8 +35,7 @@ def first_token(folder: Path) -> float:
 
 def at_work(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*MEMOS, "--vault", str(folder), "maintain", "--quiet"],
-        env={**os.environ, "MEMOS_AS": "user:ann"},
+        [*MEMOS, "--vault", str(folder), "maintain", "--quiet"], env={**os.environ, "MEMOS_AS": "user:ann"}
     )
 
 

@@ -6,8 +6,9 @@
 Makes a vault with two promoted documents of four lines, whose states are of one length. Then the file of the
 first is changed N times in place, each time in another way: cut, bits flipped, fields of llama.cpp's header
 edited, bytes appended, pieces swapped or zeroed, the other state's bytes under its name. Each time the usual
-way tries to use it (``operation.activation.restore``, with nothing kept in memory), in this one process: had
-llama.cpp aborted, there would be no last line. At last the right bytes are put back, and must be accepted.
+way tries to use it (``operation.states.activation.restore``, with nothing kept in memory), in this one
+process: had llama.cpp aborted, there would be no last line. At last the right bytes are put back, and must be
+accepted.
 """
 
 from __future__ import annotations

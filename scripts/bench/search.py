@@ -27,16 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_tools import (
-    LINES,
-    MEMOS,
-    SIZED,
-    command_line,
-    measure_peak,
-    open_memos,
-    run_memos,
-    write_json,
-)
+from bench_tools import LINES, MEMOS, SIZED, command_line, measure_peak, open_memos, run_memos, write_json
 
 from memos_cli.cube import Filter
 from memos_cli.infrastructure.vectors import vector_index

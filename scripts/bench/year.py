@@ -269,10 +269,7 @@ def main() -> int:
     tokens = [len(text) // 4 if len(text) >= WORTHWHILE else 0 for text in texts]
     year = draw_year(tokens, wanted.days, wanted.queries, seed=3)
     disk = wanted.disk_mb * 1_000_000
-    tallies = {
-        "lru": lru(year, tokens, disk),
-        "oracle": oracle(year, tokens, disk),
-    }
+    tallies = {"lru": lru(year, tokens, disk), "oracle": oracle(year, tokens, disk)}
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         tallies["economy"], longest = economy(Path(scratch) / "vault", year, texts, disk)

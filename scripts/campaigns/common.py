@@ -284,6 +284,13 @@ def memos(
     return Run(given, code, ended_by, said, errors, seconds, hung, processor)
 
 
+def succeeded(done: Run) -> Run:
+    """Return a run that prepares a campaign. Raises RuntimeError if it failed."""
+    if done.code or done.signal:
+        raise RuntimeError(f"the campaign cannot prepare: {done}")
+    return done
+
+
 def _read_all(stream: BinaryIO) -> str:
     stream.seek(0)
     return stream.read().decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from common import Campaign, Run, memos
+from common import Campaign, Run, memos, succeeded
 from judging import limited, memos_in_turn
 
 LONGEST = 30.0
@@ -74,10 +74,7 @@ def build(campaign: Campaign, name: str, *options: str) -> Subject:
 
 
 def _do(subject: Subject, *arguments: str, stdin: str = "") -> Run:
-    done = run(subject, subject.folder, *arguments, stdin=stdin)
-    if done.code or done.signal:
-        raise RuntimeError(f"the vault could not be built: {done}")
-    return done
+    return succeeded(run(subject, subject.folder, *arguments, stdin=stdin))
 
 
 def _write_sources(campaign: Campaign, folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import Campaign, Run, copy_folder, embed_by_words, main, memos
+from common import Campaign, Run, copy_folder, embed_by_words, main, memos, succeeded
 from exports import RECORDS
 from import_inputs import DRAWS, TEXTS, Base, Input
 from judging import judge, limited, memos_in_turn
@@ -82,10 +82,7 @@ def build(campaign: Campaign) -> Base:
     folder = campaign.folder / "base"
 
     def run(*given: str, who: str = "user:ann", stdin: str = "") -> Run:
-        done = memos("--vault", folder, "--as", who, *given, stdin=stdin)
-        if done.code or done.signal:
-            raise RuntimeError(f"the vault could not be built: {done}")
-        return done
+        return succeeded(memos("--vault", folder, "--as", who, *given, stdin=stdin))
 
     def say(*texts: str, who: str = "user:ann", options: tuple[str, ...] = ()) -> list[str]:
         kept = run("ingest", "-", "--lines", "--json", *options, who=who, stdin="\n".join(texts))

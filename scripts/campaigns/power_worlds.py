@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import common
-from common import Campaign, memos
+from common import Campaign, memos, succeeded
 
 NOTES = "# Server\n\nIt listens on port 5433.\n\n# Backup\n\nEvery night at two.\n"
 CHAT = "".join(
@@ -46,10 +46,7 @@ class World:
 
     def run(self, *arguments: object, stdin: str = "", first: Callable[[], None] | None = None) -> common.Run:
         """Run a command that is to succeed. ``first`` runs in its process."""
-        done = self.try_(*arguments, stdin=stdin, first=first)
-        if done.code or done.signal:
-            raise RuntimeError(str(done))
-        return done
+        return succeeded(self.try_(*arguments, stdin=stdin, first=first))
 
     def try_(
         self, *arguments: object, stdin: str = "", first: Callable[[], None] | None = None

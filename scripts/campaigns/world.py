@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import Campaign, Run, contents, copy_folder, embed_by_words, memos
+from common import Campaign, Run, contents, copy_folder, embed_by_words, memos, succeeded
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.storage.encryption import Cipher
@@ -126,10 +126,7 @@ class World:
 
     def must(self, *arguments: object, **options: Any) -> Run:
         """Run a command that prepares; it must succeed."""
-        done = self.run(*arguments, **options)
-        if done.code or done.signal:
-            raise RuntimeError(f"the campaign cannot prepare: {done}")
-        return done
+        return succeeded(self.run(*arguments, **options))
 
     def save(self) -> None:
         """Remember the files as they are, and nothing of what was read before."""

@@ -29,7 +29,7 @@ Kind = Literal["cube", "tag", "view", "vault"]
 EVERYONE = "everyone"
 """Stands for every principal, in a rule."""
 FEED = "feed:"
-"""How the principal of a feed begins: the owner of what came from it, as whom nobody can ask."""
+"""How the principal of a feed begins: the owner of what came from it. Nobody can use it."""
 
 
 def is_feeds(principal: str) -> bool:
@@ -39,7 +39,7 @@ def is_feeds(principal: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a principal, the groups it is in, and what its token leaves it of its rights."""
+    """A principal with its groups, and the rights that its token allows."""
 
     principal: str
     groups: frozenset[str] = frozenset()

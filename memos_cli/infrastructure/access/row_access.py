@@ -94,15 +94,12 @@ class Scope:
             return
         last = "SELECT coalesce(max(n), 0) FROM main.audit"
         (self._audited,) = self._connection.execute(last).fetchone()
-        if not (self.is_restricted or self._at_once) and _is_alone(self._connection, self._principal):
-            self._seen = seen
-            return
-        self._narrow(now)
+        if self.is_restricted or self._at_once or not _is_alone(self._connection, self._principal):
+            self._narrow(now)
         self._seen = seen
 
     def _only_looks(self) -> bool:
-        """Return whether only audit rows of reads were written since. Every other change has an audit row
-        too."""
+        """Return whether only reads were audited since. Every other change has an audit row, too."""
         last, others = self._connection.execute(
             f"SELECT max(n), total(action NOT IN ({_LOOKS})) FROM main.audit WHERE n > ?", (self._audited,)
         ).fetchone()

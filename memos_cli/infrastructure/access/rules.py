@@ -126,8 +126,7 @@ def bind(change: Transaction, cube: int, principal: str, task: str) -> None:
 
 
 def tasks(db: Connection) -> list[tuple[str, str, int, int]]:
-    """Return the tasks that memories are bound to: (task, principal, number of memories, number of live
-    ones)."""
+    """Return the tasks that memories are bound to: (task, principal, count of memories, of live ones)."""
     return db.execute(
         """SELECT b.task, b.principal, count(*), sum(c.state IN ('generated', 'activated'))
            FROM bound b JOIN cube c ON c.n = b.cube
@@ -147,11 +146,8 @@ def is_anything_bound(db: Connection) -> bool:
 
 def _tell(change: Transaction, action: str, rule: Rule) -> None:
     detail = {"principal": rule.principal, "right": rule.right, "owner": rule.owner}
-    if rule.kind != "cube":
-        change.note(action, {**detail, rule.kind: rule.target})
-        return
     row = change.db.execute("SELECT n FROM cube WHERE id = ?", (rule.target,)).fetchone()
-    if row:
+    if row and rule.kind == "cube":
         change.tell(row[0], action, detail)
     else:
-        change.note(action, {**detail, "cube": rule.target})
+        change.note(action, {**detail, rule.kind: rule.target})

@@ -17,7 +17,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,9 +46,11 @@ from memos_cli.infrastructure.backup.backup_format import (
     read_tree,
     read_vault_id,
 )
+from memos_cli.infrastructure.vault.vault_file import guard
 
 _MARK = "BACKUP.json"
 _OWN_NAMES = frozenset((_MARK, "lock", "objects", "snapshots", "tmp"))
+_OTHER = "name another folder of backups"
 _LONGEST_TREE = 1 << 28
 _BUFFER = 1 << 20
 
@@ -126,17 +128,15 @@ class BackupFolder:
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
         except ValueError as error:
-            raise Damaged(f"{path} is damaged", "name another folder of backups") from error
+            raise Damaged(f"{path} is damaged", _OTHER) from error
         if header.version > VERSION:
             raise TooNew(f"{folder} was made by a newer memos", "pip install --upgrade memos-cli")
         _guard(folder, is_open=is_open)
         return cls(folder, vault)
 
-    @contextmanager
-    def locked(self, timeout: float, *, shared: bool = False) -> Iterator[None]:
+    def locked(self, timeout: float, *, shared: bool = False) -> AbstractContextManager[None]:
         """Hold the folder: writers alone, readers together. Raises Locked, Unwritable."""
-        with hold(self.folder / "lock", shared=shared, timeout=timeout):
-            yield
+        return hold(self.folder / "lock", shared=shared, timeout=timeout)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -258,7 +258,9 @@ class BackupFolder:
         with suppress(FileNotFoundError), os.scandir(self.folder / "objects") as found:
             for each in found:
                 if each.is_symlink():
-                    raise _is_link(Path(each.path))
+                    raise Refused(
+                        f"{each.path} is a symbolic link, which a backup folder must not contain", _OTHER
+                    )
                 if re.fullmatch("[0-9a-f]{2}", each.name) and each.is_dir(follow_symlinks=False):
                     yield each.path
 
@@ -333,22 +335,4 @@ class BackupFolder:
 
 
 def _guard(folder: Path, *, is_open: bool) -> None:
-    """Refuse a folder with links in it, or (unless ``is_open``) one that everybody may write to."""
-    for path in (folder, *(folder / name for name in _OWN_NAMES)):
-        try:
-            mode = (path.stat() if path == folder else path.lstat()).st_mode
-        except OSError:
-            continue
-        if stat.S_ISLNK(mode):
-            raise _is_link(path)
-        if mode & stat.S_IWOTH and not is_open:
-            raise Refused(
-                f"everybody may write to {path}",
-                f'chmod -R o-w "{folder}", or set permissions = "any" if the file system has none',
-            )
-
-
-def _is_link(path: Path) -> Refused:
-    return Refused(
-        f"{path} is a symbolic link, which a backup folder must not contain", "name another folder of backups"
-    )
+    guard(folder, is_open=is_open, names=_OWN_NAMES, what="a backup folder", hint=_OTHER)

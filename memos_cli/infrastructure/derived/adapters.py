@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from memos_cli.cube import LIVE_STATES
 from memos_cli.errors import MemosError
 from memos_cli.infrastructure.derived import lineage
 from memos_cli.infrastructure.derived.lineage import Source
@@ -337,7 +338,7 @@ def set_report(change: Transaction, cube: int, report: Mapping[str, Any], state:
 def detach(change: Transaction, cube: int) -> bool:
     """Stop using an adapter; its memories are read as text. Returns whether anything changed."""
     (state,) = change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
-    if state not in ("generated", "activated"):
+    if state not in LIVE_STATES:
         return False
     change.set_state(cube, "archived", "demote")
     return True

@@ -90,8 +90,7 @@ def _pack(tokens: Sequence[int]) -> bytes:
 def activations(
     db: Connection, *, now: int, where: str = "1", values: Sequence[object] = ()
 ) -> list[Activation]:
-    """Return the activation cubes, oldest first; ``where`` is a condition on ``cube c`` and ``activation
-    a``."""
+    """Return the activation cubes, oldest first; ``where`` is a condition on ``cube c, activation a``."""
     rows = db.execute(
         f"""SELECT c.n, c.id, c.version, v.title, a.view, CAST(a.blob AS TEXT), a.bytes, a.pieces,
               CAST(a.tokens AS BLOB), a.prompt, a.model, CAST(a.fingerprint AS TEXT),
@@ -143,8 +142,7 @@ def lengths(db: Connection) -> list[int]:
 def holding(
     db: Connection, fingerprint: Mapping[str, str], tokens: Sequence[int], *, now: int
 ) -> list[Activation]:
-    """Return the unexpired activation cubes with a state of exactly ``tokens``, made under
-    ``fingerprint``."""
+    """Return the unexpired activation cubes with a state of exactly these tokens and conditions."""
     where = "a.key = ? AND a.tokens = ? AND (c.expires IS NULL OR c.expires > ?)"
     values = (key_of(fingerprint, tokens), _pack(tokens), now)
     return activations(db, now=now, where=where, values=values)
@@ -199,8 +197,7 @@ def keep(
 
 
 def drop(change: Transaction, cube: int, action: str = "demote") -> str:
-    """Delete an activation cube. Returns its blob, which may be deleted after the commit; "" if it has
-    none."""
+    """Delete an activation cube. Returns its blob ("": none), which may be deleted after the commit."""
     row = change.db.execute("SELECT blob FROM activation WHERE cube = ?", (cube,)).fetchone()
     change.tell(cube, action, None)
     change.db.execute("DELETE FROM cube WHERE n = ?", (cube,))

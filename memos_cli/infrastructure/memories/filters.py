@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from urllib.parse import quote_from_bytes
 
 from memos_cli.cube import SENSITIVITIES, Filter
@@ -24,14 +25,21 @@ def filter_from_json(text: str) -> Filter:
 
 def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
     """Return a filter as an SQL condition on ``cube c``, and its values."""
-    parts = [f"c.state IN ({','.join('?' * len(filter.states))})"]
-    values: list[object] = list(filter.states)
+    parts: list[str] = []
+    values: list[object] = []
+
+    def one_of(column: str, wanted: Sequence[object]) -> None:
+        parts.append(f"c.{column} IN ({','.join('?' * len(wanted))})")
+        values.extend(wanted)
+
     if filter.states == ("expired",):
-        parts[0] = "(c.state = 'expired' OR c.expires <= ?)"
-        values[:] = [now]
-    elif "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
-        parts.append("(c.expires IS NULL OR c.expires > ?)")
+        parts.append("(c.state = 'expired' OR c.expires <= ?)")
         values.append(now)
+    else:
+        one_of("state", filter.states)
+        if "expired" not in filter.states:  # past its time a cube counts as expired, whatever its row says
+            parts.append("(c.expires IS NULL OR c.expires > ?)")
+            values.append(now)
     for tag in filter.tags:
         # Compared as text, not with LIKE: "_" and "%" are common in tags.
         parts.append(
@@ -39,11 +47,9 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
         )
         values += [tag, len(tag) + 1, tag + "/"]
     if filter.payloads:
-        parts.append(f"c.payload IN ({','.join('?' * len(filter.payloads))})")
-        values += filter.payloads
+        one_of("payload", filter.payloads)
     if filter.types:
-        parts.append(f"c.type IN ({','.join('?' * len(filter.types))})")
-        values += filter.types
+        one_of("type", filter.types)
     if filter.source:
         # Compare with the URI as stored and as displayed; for a name that is not UTF-8, with its bytes.
         parts.append(
@@ -53,9 +59,8 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
         as_typed = filter.source.encode("utf-8", "replace").decode()
         values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
     if filter.sensitivities:
-        levels = [SENSITIVITIES.index(level) for level in filter.sensitivities if level in SENSITIVITIES]
-        parts.append(f"c.sensitivity IN ({','.join('?' * len(levels))})")
-        values += levels
+        known = filter.sensitivities
+        one_of("sensitivity", [number for number, level in enumerate(SENSITIVITIES) if level in known])
     if filter.asker:
         parts.append("NOT EXISTS (SELECT 1 FROM bound b WHERE b.cube = c.n AND b.principal <> ?)")
         values.append(filter.asker)

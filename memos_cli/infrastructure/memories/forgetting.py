@@ -12,6 +12,7 @@ The bytes are overwritten too, not only the rows deleted: see ``Vault.scrub``.
 
 from __future__ import annotations
 
+from memos_cli.cube import LIVE_STATES
 from memos_cli.infrastructure.memories.transaction import Transaction
 
 
@@ -62,7 +63,7 @@ def _remove(change: Transaction, cube: int) -> list[str]:
 
 
 def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
-    """Let go of the weights of an adapter, and of its report, which quotes answers.
+    """Drop the weights of an adapter, and its report, which quotes answers.
 
     Its end is that of the memories that are left.
     """
@@ -74,7 +75,7 @@ def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
         "UPDATE parametric SET blob = NULL, lost = 'forgotten', report = '{}' WHERE cube = ?", (adapter,)
     )
     (old,) = db.execute("SELECT state FROM cube WHERE n = ?", (adapter,)).fetchone()
-    new = "archived" if old in ("generated", "activated") else old
+    new = "archived" if old in LIVE_STATES else old
     db.execute(
         """UPDATE cube SET state = ?1, updated = ?2, expires = (
              SELECT min(s.expires) FROM derived d JOIN cube s ON s.n = d.source WHERE d.cube = cube.n

@@ -319,8 +319,7 @@ def status(db: Connection, cube: int) -> tuple[str, bool] | None:
 
 
 def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filter = _ANY_LIVE) -> list[int]:
-    """Return those of a few memories that match ``filter``: by default, the live ones that are not
-    expired."""
+    """Return those of a few memories that match ``filter``; by default, the live ones."""
     where, values = condition(filter, now)
     found: list[int] = []
     for marks, part in in_lists(wanted):

@@ -20,23 +20,20 @@ class Question:
     """The memories that its plan used, each as ``text``, ``state`` or ``adapter``."""
 
 
-def questions(db: Connection, *, limit: int = -1) -> list[Question]:
+def questions(db: Connection) -> list[Question]:
     """Return the questions of the log, newest first."""
-    return _questions(db, "1", (), limit)
+    return _questions(db, "1", ())
 
 
-def questions_on(db: Connection, cubes: Sequence[int], *, limit: int = -1) -> list[Question]:
+def questions_on(db: Connection, cubes: Sequence[int]) -> list[Question]:
     """Return the questions whose plans used one of ``cubes``, newest first."""
     marks = ",".join("?" * len(cubes))
-    where = f"q.n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))"
-    return _questions(db, where, cubes, limit)
+    return _questions(db, f"n IN (SELECT question FROM question_cube WHERE cube IN ({marks}))", cubes)
 
 
-def _questions(db: Connection, where: str, values: Sequence[int], limit: int) -> list[Question]:
-    rows = db.execute(
-        f"SELECT n, time, principal, text FROM question q WHERE {where} ORDER BY n DESC LIMIT ?",
-        (*values, limit),
-    ).fetchall()
+def _questions(db: Connection, where: str, values: Sequence[int]) -> list[Question]:
+    statement = f"SELECT n, time, principal, text FROM question WHERE {where} ORDER BY n DESC"
+    rows = db.execute(statement, values).fetchall()
     forms = "SELECT cube, form FROM question_cube WHERE question = ? ORDER BY cube"
     return [
         Question(n, time, principal, text, dict(db.execute(forms, (n,)).fetchall()))

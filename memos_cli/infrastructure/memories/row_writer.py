@@ -34,8 +34,7 @@ class RowWriter:
     def insert_versions(
         self, rows: Iterable[tuple[int, int, str, str] | tuple[int, int, str, str, int, str]]
     ) -> None:
-        """Insert versions of memories: (memory, version, title, text), with time and author unless both
-        are the transaction's."""
+        """Insert versions: (memory, version, title, text), and time and author unless the transaction's."""
         self.db.executemany(
             """INSERT INTO version (cube, version, title, text, sha256, created, principal)
                VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -76,17 +75,10 @@ class RowWriter:
         self.db.execute("DELETE FROM vector WHERE cube = ?", (cube,))
         self.db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
 
-    def _enter_words(self, cube: int) -> bool:
-        """Insert the words of a memory. Returns whether it is live: others have none."""
-        row = self._current_words(cube)
-        if row:
-            self.insert_words([(cube, *row)])
-        return row is not None
-
     def enter(self, cube: int) -> None:
-        """Make a memory that was written directly searchable, if it is live: by words now, by vectors
-        later."""
-        if self._enter_words(cube):
+        """Make a memory searchable, if it is live: by words now, by vectors later."""
+        if row := self._current_words(cube):
+            self.insert_words([(cube, *row)])
             self._await_vectors([cube])
 
     def leave_words(self, cube: int) -> None:
@@ -96,10 +88,7 @@ class RowWriter:
             )
 
     def _current_words(self, cube: int) -> tuple[str, str] | None:
-        row = self.db.execute(
-            f"{CURRENT_TEXT} WHERE c.n = ? AND {LIVE_TEXT}",
-            (cube,),
-        ).fetchone()
+        row = self.db.execute(f"{CURRENT_TEXT} WHERE c.n = ? AND {LIVE_TEXT}", (cube,)).fetchone()
         return word_row(*row[1:]) if row else None
 
     # --- vectors -----------------------------------------------------------------------------
@@ -112,11 +101,8 @@ class RowWriter:
                 "INSERT INTO embedder (fingerprint, name, dimension) VALUES (?, ?, ?) RETURNING n",
                 (fingerprint, name, dimension),
             ).fetchone()
-            self.db.execute(
-                """INSERT INTO waiting (cube, embedder) SELECT n, ? FROM cube
-                   WHERE state IN ('generated', 'activated') AND payload = 'plaintext'""",
-                row,
-            )
+            waiting = f"INSERT INTO waiting (cube, embedder) SELECT n, ? FROM cube c WHERE {LIVE_TEXT}"
+            self.db.execute(waiting, row)
         return int(row[0])
 
     def put_vectors(

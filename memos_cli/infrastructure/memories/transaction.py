@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from memos_cli.cube import (
     LIVE_STATES,
@@ -12,6 +12,7 @@ from memos_cli.cube import (
     Draft,
     Span,
     compose_names,
+    digest_of,
     most_sensitive,
     new_ulids,
 )
@@ -51,16 +52,6 @@ class Kept:
     new: bool
 
 
-@dataclass(slots=True)
-class _NewRows:
-    """Rows of new memories, to insert together."""
-
-    cubes: list[tuple[object, ...]] = field(default_factory=list)
-    versions: list[tuple[int, int, str, str]] = field(default_factory=list)
-    words: list[tuple[object, ...]] = field(default_factory=list)
-    audits: list[tuple[object, ...]] = field(default_factory=list)
-
-
 class Transaction(SourceChanges, ViewChanges):
     """The changes that one ``Vault.change()`` block makes, by one principal at one time."""
 
@@ -84,7 +75,7 @@ class Transaction(SourceChanges, ViewChanges):
         n = oldest = following[0] if following else 0
         ids = iter(new_ulids(self.now, len(drafts)))
         kept: list[Kept] = []
-        new = _NewRows()
+        new: list[tuple[int, str, Draft, bytes, str]] = []
         places: list[tuple[object, ...]] = []
         tags: list[tuple[int, str]] = []
         for draft, digest, bytes_sha256 in drafts:
@@ -109,19 +100,17 @@ class Transaction(SourceChanges, ViewChanges):
                 cube, id = n, next(ids)
                 known[digest] = (cube, id, False, False)
                 kept.append(Kept(cube, id, True))
-                self._collect(new, cube, id, draft, digest, level, terms)
-            if labels:
-                tags.extend((cube, tag) for tag in labels)
+                new.append((cube, id, draft, digest, level))
+            tags += [(cube, tag) for tag in labels]
             if kept[-1].new or not loose:
                 places.append((source, cube, digest, draft.span.start, draft.span.end, bytes_sha256))
-        self._insert_new(new, is_live=not terms.quarantine)
+        self._insert_new(new, terms)
         self.db.executemany(
             """INSERT INTO place (source, cube, digest, start, end, bytes_sha256)
                VALUES (?, ?, ?, ?, ?, ?)""",
             places,
         )
-        if tags:
-            self.db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
+        self.db.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
         return kept
 
     def _known(self, digests: Iterable[bytes]) -> dict[bytes, tuple[int, str, bool, bool]]:
@@ -136,40 +125,31 @@ class Transaction(SourceChanges, ViewChanges):
             if owner == self.principal  # the same text of another principal is another memory
         }
 
-    def _collect(
-        self,
-        new: _NewRows,
-        cube: int,
-        id: str,
-        draft: Draft,
-        digest: bytes,
-        level: str,
-        terms: NewMemoryFields,
-    ) -> None:
-        """Add the rows of a new memory to ``new``."""
+    def _insert_new(self, new: Sequence[tuple[int, str, Draft, bytes, str]], terms: NewMemoryFields) -> None:
+        """Insert new memories: (number, id, draft, digest, sensitivity)."""
         state = "quarantined" if terms.quarantine else "generated"
-        header = (draft.ref, draft.author, draft.role, self.principal)
-        times = (draft.time, self.now, self.now, terms.expires)
-        ranks = (terms.priority, SENSITIVITIES.index(level), terms.uses)
-        new.cubes.append((cube, id, draft.type, state, digest, *header, *times, *ranks))
-        new.versions.append((cube, 1, draft.title, draft.text))
-        if not terms.quarantine:
-            new.words.append((cube, *word_row(draft.title, draft.author, draft.time, draft.text)))
-        new.audits.append((self.now, self.principal, "add", id, 1, None))
-
-    def _insert_new(self, new: _NewRows, *, is_live: bool) -> None:
         self.db.executemany(
             """INSERT INTO cube (n, id, payload, type, state, version, digest, ref, author, role, owner,
                  time, created, updated, expires, priority, sensitivity, uses_left,
                  frozen, hits, last_hit, heat)
                VALUES (?, ?, 'plaintext', ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0)""",
-            new.cubes,
-        )
-        self.insert_versions(new.versions)
-        self.insert_words(new.words)
-        if is_live:
-            self._await_vectors(version[0] for version in new.versions)
-        self.insert_audit(new.audits)
+            [
+                (
+                    cube, id, draft.type, state, digest, draft.ref, draft.author, draft.role, self.principal,
+                    draft.time, self.now, self.now, terms.expires, terms.priority,
+                    SENSITIVITIES.index(level), terms.uses,
+                )
+                for cube, id, draft, digest, level in new
+            ],
+        )  # fmt: skip
+        self.insert_versions([(cube, 1, draft.title, draft.text) for cube, _, draft, *_ in new])
+        if not terms.quarantine:
+            self.insert_words(
+                (cube, *word_row(draft.title, draft.author, draft.time, draft.text))
+                for cube, _, draft, *_ in new
+            )
+            self._await_vectors(cube for cube, *_ in new)
+        self.insert_audit([(self.now, self.principal, "add", id, 1, None) for _, id, *_ in new])
 
     def revise(
         self,
@@ -209,8 +189,8 @@ class Transaction(SourceChanges, ViewChanges):
 
         The digest follows the text: if a source still has the old words, they become a memory again.
         """
-        draft = Draft(text, Span(0, 0), cube.type, title, cube.ref, cube.time, cube.author, cube.role)
-        self.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (draft.digest(), cube.n))
+        digest = digest_of(text, cube.type, cube.ref, cube.time, cube.author, cube.role)
+        self.db.execute("UPDATE cube SET digest = ? WHERE n = ?", (digest, cube.n))
         return self.revise(cube.n, text, title, action)
 
     def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
@@ -236,7 +216,7 @@ class Transaction(SourceChanges, ViewChanges):
     def set_state(self, cube: int, state: str, action: str) -> None:
         """Move a cube to ``state``. Only live cubes are in the full-text table and have vectors."""
         (old,) = self.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone()
-        was_live, is_live = old in ("generated", "activated"), state in ("generated", "activated")
+        was_live, is_live = old in LIVE_STATES, state in LIVE_STATES
         if was_live and not is_live:
             self.leave_words(cube)
             self._drop_vectors(cube)
@@ -278,29 +258,22 @@ class Transaction(SourceChanges, ViewChanges):
 
     def mark(self, cube: int, level: str, *, raising: bool = False) -> bool:
         """Set the sensitivity of a memory; with ``raising``, only raise it. Returns whether it changed."""
-        number = SENSITIVITIES.index(level)
-        statement = "UPDATE cube SET sensitivity = ?, updated = ? WHERE n = ? AND sensitivity"
-        changed = (
-            self.db.execute(
-                f"{statement} {'<' if raising else '<>'} ?", (number, self.now, cube, number)
-            ).rowcount
-            > 0
-        )
+        statement = f"""UPDATE cube SET sensitivity = ?1, updated = ?2
+            WHERE n = ?3 AND sensitivity {"<" if raising else "<>"} ?1"""
+        values = (SENSITIVITIES.index(level), self.now, cube)
+        changed = self.db.execute(statement, values).rowcount > 0
         if changed:
             self.tell(cube, "mark", level)
         return changed
 
     def tag(self, cube: int, tags: Iterable[str], *, remove: bool = False) -> int:
         """Add or remove tags of a cube. Returns how many changed."""
-        changed = []
-        for tag in map(nfc, tags):
-            statement = (
-                "DELETE FROM tag WHERE cube = ? AND tag = ?"
-                if remove
-                else "INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)"
-            )
-            if self.db.execute(statement, (cube, tag)).rowcount:
-                changed.append(tag)
+        statement = (
+            "DELETE FROM tag WHERE cube = ? AND tag = ?"
+            if remove
+            else "INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)"
+        )
+        changed = [tag for tag in map(nfc, tags) if self.db.execute(statement, (cube, tag)).rowcount]
         if changed:
             self.db.execute("UPDATE cube SET updated = ? WHERE n = ?", (self.now, cube))
             self.tell(cube, "untag" if remove else "tag", changed)

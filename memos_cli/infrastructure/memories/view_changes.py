@@ -28,8 +28,7 @@ class ViewChanges(RowWriter):
         return gone
 
     def pin(self, view: str, cube: int) -> bool:
-        """Put a memory into every prompt of a view, after those that are pinned. Returns whether that is
-        new."""
+        """Pin a memory to every prompt of a view, after the others. Returns whether that is new."""
         statement = """INSERT OR IGNORE INTO pin (view, cube, position)
           SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
         if new := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:

@@ -99,8 +99,7 @@ def seal(memory: bytes, links: Iterable[bytes]) -> bytes:
 
 
 def root(items: Mapping[str, bytes]) -> str:
-    """Return a fingerprint of everything in a feed: the same for the same ids and records, however they
-    came."""
+    """Return a fingerprint of a feed: the same for the same ids and records, however they came."""
     lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -108,7 +107,7 @@ def root(items: Mapping[str, bytes]) -> str:
 def follow(
     change: Transaction, name: str, url: str, publication: str, signer: str, *, quarantine: bool
 ) -> Feed:
-    """Begin to follow a publication, of which nothing is here yet. Who asks may read and share it."""
+    """Begin to follow a publication, of which nothing is here yet. The caller may read and share it."""
     (n,) = change.db.execute(
         """INSERT INTO feed (name, url, publication, signer, principal, quarantine, serial, sha256, licence,
              updated) VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
@@ -123,7 +122,7 @@ def follow(
 
 
 def set_quarantine(change: Transaction, feed: Feed, quarantine: bool) -> None:
-    """Let what comes from now on wait for a review, or no longer."""
+    """Put new memories of the feed into quarantine from now on, or no longer."""
     change.db.execute("UPDATE feed SET quarantine = ? WHERE n = ?", (quarantine, feed.n))
     change.note("subscribe", {"feed": feed.name, "quarantine": quarantine})
 
@@ -158,7 +157,7 @@ def put(change: Transaction, feed: Feed, item: Item) -> str:
 
 
 def _renew(change: Transaction, n: int, memory: ForeignMemory, *, quarantine: bool) -> str:
-    """Let a memory say what it says there now, in a new version where its words have changed."""
+    """Update a memory to what it says in the feed; changed words are a new version."""
     db, last = change.db, memory.versions[-1]
     old = db.execute(
         """SELECT v.title, v.text, c.time, c.author, c.role, c.state FROM cube c
@@ -187,10 +186,10 @@ def _renew(change: Transaction, n: int, memory: ForeignMemory, *, quarantine: bo
 
 
 def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
-    """Let the links of these memories be those that they have there."""
+    """Update the links of these memories to those in the feed."""
     ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
     numbers = {id: cube for cube, id in ids.items()}
-    told = {item.memory.id for item in items}
+    named = {item.memory.id for item in items}
     wanted = {
         (numbers[item.memory.id], kind, numbers[id])
         for item in items
@@ -200,7 +199,7 @@ def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
     there = set()
     for each in links.links_among(change.db, ids.keys()):
         ends = links.in_order(ids[each.source], each.kind, ids[each.target])
-        if ends[0] in told:
+        if ends[0] in named:
             there.add((numbers[ends[0]], each.kind, numbers[ends[1]]))
     for source, kind, target in sorted(there - wanted):
         links.remove(change, source, kind, target)
@@ -209,7 +208,7 @@ def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
 
 
 def withdraw(change: Transaction, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
-    """Let go of memories that are published no longer, by their ids there, with what was made from them.
+    """Forget memories that are no longer published, by their ids in the feed, and what was made from them.
 
     Returns how many went, and the blobs that may be deleted after the commit.
     """
@@ -239,7 +238,7 @@ def settle(
 
 
 def _end(change: Transaction, cube: int, state: str, until: int | None) -> None:
-    """Let a memory end then; one that is over, and ends later now, is back."""
+    """Set the expiry of a memory; an expired one that ends later now is restored."""
     change.renew(cube, until)
     if state == "expired" and (until is None or until > change.now):
         change.set_state(cube, "activated", "restore")
@@ -259,7 +258,7 @@ def put_adapter(change: Transaction, feed: Feed, sha256: str, cube: int | None) 
 
 
 def withdraw_adapters(change: Transaction, feed: Feed, published: Iterable[str]) -> list[str]:
-    """Let go of the adapters whose files are not ``published`` any more.
+    """Forget the adapters whose files are not ``published`` any more.
 
     Returns the blobs that may be deleted after the commit.
     """
@@ -304,8 +303,7 @@ def leave(change: Transaction, feed: Feed, *, keep: bool) -> tuple[int, list[str
 
 
 def local_id(feed: Feed, id: str) -> str:
-    """Return the local id of a memory with the id ``id`` in the feed: its time, and a hash that no other
-    feed has."""
+    """Return the local id of a memory of the feed: its time, and a hash that no other feed has."""
     digest = hashlib.sha256(f"{feed.n} {feed.signer} {id}".encode()).digest()[:10]
     return id[:10] + to_ulid_digits(digest)
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from memos_cli.cube import LIVE_STATES, Draft, Span, compose_names, new_ulids
+from memos_cli.cube import LIVE_STATES, compose_names, digest_of, new_ulids
 from memos_cli.infrastructure.access import rules
 from memos_cli.infrastructure.access.governance import Right, Rule
 from memos_cli.infrastructure.derived import saved_states
@@ -63,10 +63,8 @@ class ForeignMemory:
 
     def digest(self) -> bytes:
         """Return what distinguishes it from other memories: see ``Draft.digest``."""
-        last = self.versions[-1]
-        return Draft(
-            last.text, Span(0, 0), self.type, last.title, self.ref, self.time, self.author, self.role
-        ).digest()
+        text = self.versions[-1].text
+        return digest_of(text, self.type, self.ref, self.time, self.author, self.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,9 @@ class Adoption:
     def link(self, source: str, kind: str, target: str) -> bool:
         """Link two memories of the bundle. Returns whether they are linked now."""
         one, other = self.brought.get(source), self.brought.get(target)
-        return bool(one and other and one != other) and links.add(self._change, one or 0, kind, other or 0)
+        if one is None or other is None or one == other:
+            return False
+        return links.add(self._change, one, kind, other)
 
     def is_linked(self, source: str, kind: str, target: str) -> bool:
         """Return whether two of the principal's memories have this link, by their ids in the bundle."""

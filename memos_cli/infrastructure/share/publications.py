@@ -43,8 +43,7 @@ def publications(db: Connection, owner: str) -> list[Publication]:
 
 
 def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
-    """Return what was published by id: the serial since when it is unchanged, and the sha256 of its record
-    (None: withdrawn)."""
+    """Return by id the serial since when it is unchanged, and the sha256 of its record (None: withdrawn)."""
     rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
     return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
 

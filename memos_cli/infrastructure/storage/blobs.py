@@ -23,7 +23,7 @@ from memos_cli.infrastructure.storage.encryption import Cipher
 _PIECE = 1 << 20
 """Bytes that are hashed together."""
 _NAME = re.compile("[0-9a-f]{64}")
-_ADVICE = "`memos check` tells what names it"
+_ADVICE = "`memos check` shows what names it"
 _READERS = min(4, os.cpu_count() or 1)
 
 
@@ -43,8 +43,7 @@ class Blobs:
     cipher: Cipher | None = None
 
     def path(self, sha256: str) -> Path:
-        """Return the path of a blob. Raises Damaged for an invalid name: no other file is ever opened or
-        deleted."""
+        """Return the path of a blob. Raises Damaged for any other name: no other file is ever touched."""
         if not _NAME.fullmatch(sha256):
             raise Damaged(f"{sha256!r} names no blob", "`memos check` shows where it is used")
         return self.folder / sha256[:2] / sha256
@@ -61,8 +60,7 @@ class Blobs:
 
     @contextmanager
     def file(self, sha256: str) -> Iterator[Path]:
-        """Yield a file with the content of a blob, for a library that needs one; of an encrypted vault, in
-        memory."""
+        """Yield a file with the content of a blob, for a library; of an encrypted vault, in memory."""
         if self.cipher is None:
             yield self.path(sha256)
             return

@@ -1,11 +1,11 @@
-"""One connection to ``memos.db``: its settings, and SQLite's errors in this program's words."""
+"""One connection to ``memos.db``: its settings, and SQLite's errors as MemosErrors."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from memos_cli.errors import Damaged, Locked, MemosError, Unwritable
 from memos_cli.infrastructure.storage.encryption import Cipher, not_installed
 from memos_cli.letters import nfc
 
-_RESTORE = "`memos check` tells what is; restore a backup"
+_RESTORE = "`memos check` shows what is; restore a backup"
 _DISK = "check whether the disk is full, read-only or failing"
 _PRAGMAS = (
     "foreign_keys = ON",
@@ -25,6 +25,7 @@ _PRAGMAS = (
     "cache_size = -65536",  # KiB
     "wal_autocheckpoint = 1000",  # pages: a checkpoint syncs twice, however many there are
 )
+_IMMUTABLE = "mode=ro&immutable=1"
 _IN_LIST = 500
 _PAUSE = 0.02
 """Seconds until a writer that has just come tries again."""
@@ -42,58 +43,48 @@ else:
     _AnyCursor = _AnyConnection = object
 
 
-class _CursorInOurWords(_AnyCursor):
+class _ExplainingCursor(_AnyCursor):
     """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
 
     # The latter: Python meets damaged text in an error's message.
     _errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
 
-    def _explained(self, error: Exception) -> MemosError:
-        return explain(error, getattr(self.connection, "path", None))
+    def _run(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except self._errors as error:
+            raise explain(error, getattr(self.connection, "path", None)) from error
 
     def execute(self, *arguments: Any) -> Self:
-        try:
-            super().execute(*arguments)
-        except self._errors as error:
-            raise self._explained(error) from error
+        self._run(super().execute, *arguments)
         return self
 
     def executemany(self, *arguments: Any) -> Self:
-        try:
-            super().executemany(*arguments)
-        except self._errors as error:
-            raise self._explained(error) from error
+        self._run(super().executemany, *arguments)
         return self
 
     def fetchone(self) -> Any:
-        try:
-            return super().fetchone()
-        except self._errors as error:
-            raise self._explained(error) from error
+        return self._run(super().fetchone)
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
-        try:
-            return super().fetchmany(*arguments)
-        except self._errors as error:
-            raise self._explained(error) from error
+        rows: list[Any] = self._run(super().fetchmany, *arguments)
+        return rows
 
     def fetchall(self) -> list[Any]:
-        try:
-            return super().fetchall()
-        except self._errors as error:
-            raise self._explained(error) from error
+        rows: list[Any] = self._run(super().fetchall)
+        return rows
 
     def __next__(self) -> Any:
-        try:
+        try:  # not through ``_run``: this is called for each row
             return super().__next__()
         except self._errors as error:
-            raise self._explained(error) from error
+            raise explain(error, getattr(self.connection, "path", None)) from error
 
 
-class _ConnectionInOurWords(_AnyConnection):
+class _ExplainingConnection(_AnyConnection):
     """A connection whose statements all run on such cursors."""
 
-    _cursors: type[_CursorInOurWords]
+    _cursors: type[_ExplainingCursor]
     path: Path | None = None
     """Its file; None for one in memory."""
     is_immutable = False
@@ -107,18 +98,18 @@ class _ConnectionInOurWords(_AnyConnection):
         return super().cursor(factory or self._cursors)
 
     # sqlite3's own execute and executemany do not go through cursor().
-    def execute(self, *arguments: Any) -> _CursorInOurWords:
+    def execute(self, *arguments: Any) -> _ExplainingCursor:
         return super().cursor(self._cursors).execute(*arguments)
 
-    def executemany(self, *arguments: Any) -> _CursorInOurWords:
+    def executemany(self, *arguments: Any) -> _ExplainingCursor:
         return super().cursor(self._cursors).executemany(*arguments)
 
 
-class Cursor(_CursorInOurWords, sqlite3.Cursor):
+class Cursor(_ExplainingCursor, sqlite3.Cursor):
     """SQLite's."""
 
 
-class Connection(_ConnectionInOurWords, sqlite3.Connection):
+class Connection(_ExplainingConnection, sqlite3.Connection):
     """SQLite's. What ``connect`` opens with a cipher has the same methods, and is SQLCipher's."""
 
     _cursors = Cursor
@@ -142,9 +133,7 @@ def connect(
         except Unwritable:
             if has_log(path):
                 raise
-    connection = _connect(path, timeout, cipher, "mode=ro&immutable=1")
-    connection.is_immutable = True
-    return connection
+    return _connect(path, timeout, cipher, _IMMUTABLE)
 
 
 def connect_read_only(path: Path, cipher: Cipher | None = None) -> Connection:
@@ -154,9 +143,7 @@ def connect_read_only(path: Path, cipher: Cipher | None = None) -> Connection:
     """
     if has_log(path) or path.with_name(f"{path.name}-shm").exists():  # in use, or not closed at the end
         return _connect(path, 0.0, cipher, "mode=ro&readonly_shm=1")
-    connection = _connect(path, 0.0, cipher, "mode=ro&immutable=1")
-    connection.is_immutable = True
-    return connection
+    return _connect(path, 0.0, cipher, _IMMUTABLE)
 
 
 def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Connection:
@@ -171,7 +158,7 @@ def _connect(path: Path, timeout: float, cipher: Cipher | None, mode: str) -> Co
         )
     except library.Error as error:
         raise explain(error, path) from error
-    connection.path = path
+    connection.path, connection.is_immutable = path, mode == _IMMUTABLE
     try:
         if cipher is not None:
             connection.execute(f"PRAGMA {_SQLCIPHER}")
@@ -222,10 +209,10 @@ def _sqlcipher() -> tuple[Any, Any]:
     except ImportError as error:
         raise not_installed() from error
 
-    class SealedCursor(_CursorInOurWords, dbapi2.Cursor):  # type: ignore[misc]
+    class SealedCursor(_ExplainingCursor, dbapi2.Cursor):  # type: ignore[misc]
         _errors = (dbapi2.Error, UnicodeDecodeError)
 
-    class SealedConnection(_ConnectionInOurWords, dbapi2.Connection):  # type: ignore[misc]
+    class SealedConnection(_ExplainingConnection, dbapi2.Connection):  # type: ignore[misc]
         _cursors = SealedCursor
 
     return dbapi2, SealedConnection
@@ -244,14 +231,14 @@ def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]
 
 
 @contextmanager
-def one_moment(db: Connection) -> Iterator[None]:
+def one_moment(db: Connection) -> Iterator[Connection]:
     """Let all statements of the block see the rows of one commit, whatever others write."""
     if db.in_transaction:
-        yield
+        yield db
         return
     db.execute("BEGIN")
     try:
-        yield
+        yield db
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -318,7 +305,6 @@ def explain(error: Exception, path: Path | None = None) -> MemosError:
             return Unwritable(f"memos.db: {error}", _DISK)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Unwritable(
-                f"memos.db: {error}",
-                "free disk space, or make the vault's folder and files writable by you",
+                f"memos.db: {error}", "free disk space, or make the vault's folder and files writable by you"
             )
     return MemosError(f"memos.db: {error}", "`memos check` examines the vault")

@@ -101,8 +101,7 @@ def wrap(cipher: Cipher, passphrase: str) -> bytes:
 
 
 def unwrap(data: bytes, passphrase: str) -> Cipher:
-    """Decrypt a key that ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another
-    file."""
+    """Decrypt what ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another file."""
     pyrage = _library()
     try:
         return cipher_of(bytes(pyrage.passphrase.decrypt(data, passphrase)).decode(), "key.age")

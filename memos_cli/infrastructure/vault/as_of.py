@@ -20,9 +20,18 @@ from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 from memos_cli.letters import nfc
 
 _MOVED = re.compile(r"([a-z]+) to [a-z]+")
-_HEADER = """n, id, payload, type, state, version, digest, ref, author, role, owner, time, created, updated,
-  expires, priority, frozen, hits, last_hit, heat, sensitivity, uses_left"""
-_THEN = """SELECT max(version) FROM version WHERE cube = c.n AND created <= ?1"""
+_HEADER = """n id payload type state version digest ref author role owner time created updated expires
+  priority frozen hits last_hit heat sensitivity uses_left""".split()
+_THEN = {"version": "v.version", "updated": "v.created"}
+"""The columns of a header that are those of its version then."""
+_MEMORIES = f"""SELECT {", ".join(_THEN.get(name, f"c.{name}") for name in _HEADER)},
+    v.title, v.text, v.sha256, v.principal
+  FROM cube c JOIN version v ON v.cube = c.n
+    AND v.version = (SELECT max(version) FROM version WHERE cube = c.n AND created <= ?1)
+  WHERE c.payload = 'plaintext'"""
+_INSERT_HEADER = f"INSERT INTO cube ({', '.join(_HEADER)}) VALUES (:{', :'.join(_HEADER)})"
+_INSERT_VERSION = """INSERT INTO version (cube, version, title, text, sha256, created, principal)
+  VALUES (:n, :version, :title, :text, :sha256, :updated, :principal)"""
 
 
 class Snapshot:
@@ -55,33 +64,19 @@ def _copy(db: Connection, time: int) -> Connection:
     past.execute("PRAGMA foreign_keys = OFF")
     past.execute("BEGIN")
     states, tags = _states(db, time), _tags(db, time)
-    columns = [name.strip() for name in _HEADER.split(",")]
-    id, state, version, updated = map(columns.index, ("id", "state", "version", "updated"))
     words = []
-    rows = db.execute(
-        f"""SELECT {", ".join(f"c.{name}" for name in columns)},
-              v.version, v.title, v.text, v.sha256, v.created, v.principal
-            FROM cube c JOIN version v ON v.cube = c.n AND v.version = ({_THEN})
-            WHERE c.payload = 'plaintext'""",
-        (time,),
-    )
-    for row in rows:
-        header, (number, title, text, *rest) = list(row[: len(columns)]), row[len(columns) :]
-        header[version], header[updated] = number, rest[1]
-        header[state] = states.get(header[id], header[state])
-        past.execute(f"INSERT INTO cube ({_HEADER}) VALUES ({_marks(columns)})", header)
-        past.execute(
-            """INSERT INTO version (cube, version, title, text, sha256, created, principal)
-               VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            (header[0], number, title, text, *rest),
-        )
-        author, when = header[columns.index("author")], header[columns.index("time")]
-        words.append((header[0], *word_row(title, author, when, text)))
+    for row in db.execute(_MEMORIES, (time,)):
+        memory = dict(zip((*_HEADER, "title", "text", "sha256", "principal"), row, strict=True))
+        memory["state"] = states.get(memory["id"], memory["state"])
+        past.execute(_INSERT_HEADER, memory)
+        past.execute(_INSERT_VERSION, memory)
+        entry = word_row(memory["title"], memory["author"], memory["time"], memory["text"])
+        words.append((memory["n"], *entry))
     past.executemany("INSERT OR IGNORE INTO tag (cube, tag) VALUES (?, ?)", tags)
     live = {n for (n,) in past.execute(f"SELECT n FROM cube c WHERE {LIVE_TEXT}").fetchall()}
     Transaction(past, "", time).insert_words(row for row in words if row[0] in live)
-    for table, some in (("source", "SELECT source FROM place p JOIN cube c ON c.n = p.cube"), ("place", "")):
-        _copy_rows(db, past, table, f"WHERE n IN ({some})" if some else "WHERE cube IN (SELECT n FROM cube)")
+    _copy_rows(db, past, "source", "n IN (SELECT source FROM place p JOIN cube c ON c.n = p.cube)")
+    _copy_rows(db, past, "place", "cube IN (SELECT n FROM cube)")
     past.execute("COMMIT")
     return past
 
@@ -116,10 +111,7 @@ def _tags(db: Connection, time: int) -> list[tuple[int, str]]:
 
 
 def _copy_rows(db: Connection, past: Connection, table: str, where: str) -> None:
-    found = db.execute(f"SELECT * FROM {table} {where}")
+    found = db.execute(f"SELECT * FROM {table} WHERE {where}")
     columns = [column[0] for column in found.description]
-    past.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_marks(columns)})", found)
-
-
-def _marks(columns: list[str]) -> str:
-    return ", ".join("?" * len(columns))
+    marks = ", ".join("?" * len(columns))
+    past.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", found)

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -87,19 +88,17 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
-    if codes & row_checks.STATE_FINDINGS:
-        # Before the transaction, because it reads the states: no writer waits for it.
-        broken = [*row_checks.broken_states(vault.unrestricted, vault.blobs)]
-        with vault.change(principal, now) as change:
-            for cube in broken:
-                saved_states.drop(change, cube, "repair")
-        codes.add("blob-orphan")
-    if codes & row_checks.ADAPTER_FINDINGS:
-        broken = [*row_checks.broken_adapters(vault.unrestricted, vault.blobs)]
-        with vault.change(principal, now) as change:
-            for cube in broken:
-                adapters.set_aside(change, cube)
-        codes.add("blob-orphan")
+    for names, find, drop in (
+        (row_checks.STATE_FINDINGS, row_checks.broken_states, partial(saved_states.drop, action="repair")),
+        (row_checks.ADAPTER_FINDINGS, row_checks.broken_adapters, adapters.set_aside),
+    ):
+        if codes & names:
+            # Before the transaction, because it reads the blobs: no writer waits for it.
+            broken = [cube for cube, _, _ in find(vault.unrestricted, vault.blobs)]
+            with vault.change(principal, now) as change:
+                for cube in broken:
+                    drop(change, cube)
+            codes.add("blob-orphan")
     if codes & {"words-differ", "vectors-useless", "waiting-differs"}:
         with vault.change(principal, now) as change:
             if "words-differ" in codes:
@@ -204,7 +203,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
         if not findings:  # the full text can only be judged by cubes that are whole
             findings += _limit(row_checks.words(db, fresh, full))
     blobs = Blobs(folder / "blobs", folder / "tmp")
-    findings += _limit(row_checks.vectors(db)) + _limit(_blobs(folder, db, full))
+    findings += _limit(row_checks.vectors(db)) + _limit(_blobs(blobs, db, full))
     if readable:
         findings += _limit(row_checks.states(db, blobs, full)) + _limit(row_checks.trained(db, blobs, full))
     if db.in_transaction:
@@ -214,9 +213,8 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
     return findings + _limit(_orphans(folder, db))
 
 
-def _blobs(folder: Path, db: Connection, full: bool) -> Iterator[Finding]:
+def _blobs(blobs: Blobs, db: Connection, full: bool) -> Iterator[Finding]:
     """Check that the blobs of sources are there, with their bytes."""
-    blobs = Blobs(folder / "blobs", folder / "tmp")
     for (name,) in db.execute("SELECT DISTINCT CAST(blob AS TEXT) FROM source WHERE blob IS NOT NULL"):
         where = f"blobs/{name[:2]}/{name}"
         try:
@@ -306,8 +304,7 @@ def _permissions(folder: Path) -> Iterator[Finding]:
 
 
 def _open_to_others(folder: Path) -> Iterator[Path]:
-    """Yield what others than the owner may read or write. The top folder may be listed, but not written
-    to."""
+    """Yield what other users may read or write. The top folder may be listed, but not written to."""
     if folder.stat().st_mode & 0o022:
         yield folder
     for name in sorted(OWN_NAMES):
@@ -329,10 +326,9 @@ def _is_young(path: Path) -> bool:
 
 
 def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
+    with suppress(PermissionError, OverflowError):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
     return True

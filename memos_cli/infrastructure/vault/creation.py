@@ -57,10 +57,7 @@ def create_files(
         migrate(connection)
         known = connection.execute("SELECT detail FROM audit WHERE action = 'init'").fetchone()
         identity = Identity(
-            FORMAT,
-            known[0] if known else new_ulids(now, 1)[0],
-            format_time(now),
-            encryption=encryption,
+            FORMAT, known[0] if known else new_ulids(now, 1)[0], format_time(now), encryption=encryption
         )
         if not known:
             connection.execute("BEGIN IMMEDIATE")

@@ -23,7 +23,6 @@ from memos_cli.infrastructure.vault.vault_file import read_identity
 from memos_cli.moments import FIRST_TIME, LAST_TIME
 
 _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'real', 'integer'"}
-_OR_NULL = ", 'null'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,10 @@ def identity(folder: Path, db: Connection) -> Iterator[Finding]:
 def kinds(db: Connection, fresh: Connection) -> Iterator[Finding]:
     """Check the type of every value: SQLite accepts any type in any column."""
     for table in schema.tables(fresh):
+        nulls = ["" if column.notnull or column.is_pk else ", 'null'" for column in table.columns]
         wrong = [
-            f"typeof({column.name}) NOT IN"
-            f" ({_KINDS[column.type]}{'' if column.notnull or column.is_pk else _OR_NULL})"
-            for column in table.columns
+            f"typeof({column.name}) NOT IN ({_KINDS[column.type]}{null})"
+            for column, null in zip(table.columns, nulls, strict=True)
         ]
         first = table.columns[0].name
         for (row,) in db.execute(f"SELECT {first} FROM {table.name} WHERE {' OR '.join(wrong)}"):
@@ -113,8 +112,7 @@ def versions(db: Connection) -> Iterator[Finding]:
         """SELECT c.id, c.version, count(v.n) FROM cube c LEFT JOIN version v ON v.cube = c.n GROUP BY c.n
            HAVING count(v.n) <> c.version OR min(v.version) <> 1 OR max(v.version) <> c.version"""
     ):
-        noun = "version" if wanted == 1 else "versions"
-        yield must("version-missing", id, f"it has {count} of {wanted} {noun}")
+        yield must("version-missing", id, f"it has {count} of {counted(wanted, 'version')}")
     for id, version in db.execute(
         """SELECT c.id, v.version FROM version v JOIN cube c ON c.n = v.cube WHERE NOT EXISTS (
              SELECT 1 FROM audit a WHERE a.cube = c.id AND a.version = v.version)"""
@@ -160,8 +158,14 @@ def texts(db: Connection) -> Iterator[Finding]:
         "SELECT cube, version, CAST(text AS BLOB), sha256 FROM version"
     ):
         if hashlib.sha256(text).digest() != sha256:
-            (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone() or (f"memory {n}",)
-            yield must("text-damaged", id, f"the text of version {version} differs from what was stored")
+            yield must(
+                "text-damaged", _id(db, n), f"the text of version {version} differs from what was stored"
+            )
+
+
+def _id(db: Connection, n: int) -> str:
+    row = db.execute("SELECT id FROM cube WHERE n = ?", (n,)).fetchone()
+    return str(row[0]) if row else f"memory {n}"
 
 
 def digests(db: Connection) -> Iterator[Finding]:
@@ -233,19 +237,15 @@ STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))
 
 def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
     """Activation cubes that cannot serve. No memory is lost with a state: its text is there."""
-    for cube, what, problem in _broken_states(db, blobs, full):
-        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
+    for cube, what, problem in broken_states(db, blobs, full):
+        id = _id(db, cube)
         yield should(
             what, id, f"{problem}; memos promote {id} --to activation creates it again, repair drops it"
         )
 
 
-def broken_states(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """Yield the saved states that a repair deletes."""
-    return (cube for cube, _, _ in _broken_states(db, blobs, True))
-
-
-def _broken_states(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+def broken_states(db: Connection, blobs: Blobs, full: bool = True) -> Iterator[tuple[int, str, str]]:
+    """Yield the saved states that a repair deletes: (cube, name of the finding, problem)."""
     rows = db.execute(
         """SELECT c.n, CAST(a.blob AS TEXT), a.bytes, a.pieces, CAST(a.tokens AS BLOB), a.prompt,
              CAST(a.fingerprint AS TEXT), a.key,
@@ -274,18 +274,13 @@ ADAPTER_FINDINGS = frozenset(("adapter-broken", "adapter-missing", "adapter-dama
 
 def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
     """Adapter cubes whose weights cannot serve. No memory is lost with them, but a training is."""
-    for cube, what, problem in _broken_adapters(db, blobs, full):
-        (id,) = db.execute("SELECT id FROM cube WHERE n = ?", (cube,)).fetchone()
-        again = "repair lets go of its weights and keeps its lessons, to be trained again"
-        yield should(what, id, f"{problem}; {again}")
+    again = "repair drops its weights and keeps its lessons, so that it can be trained again"
+    for cube, what, problem in broken_adapters(db, blobs, full):
+        yield should(what, _id(db, cube), f"{problem}; {again}")
 
 
-def broken_adapters(db: Connection, blobs: Blobs) -> Iterator[int]:
-    """Yield the adapters that a repair sets aside."""
-    return (cube for cube, _, _ in _broken_adapters(db, blobs, True))
-
-
-def _broken_adapters(db: Connection, blobs: Blobs, full: bool) -> Iterator[tuple[int, str, str]]:
+def broken_adapters(db: Connection, blobs: Blobs, full: bool = True) -> Iterator[tuple[int, str, str]]:
+    """Yield the adapters that a repair sets aside: (cube, name of the finding, problem)."""
     rows = db.execute(
         """SELECT c.n, c.state, c.digest, v.title, p.cube, CAST(p.blob AS TEXT), CAST(p.lost AS TEXT),
              p.bytes, CAST(p.seconds AS REAL), CAST(p.fingerprint AS TEXT), CAST(p.recipe AS TEXT),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -28,12 +28,7 @@ from memos_cli.infrastructure.storage.encryption import Cipher
 from memos_cli.infrastructure.storage.schema import FORMAT, NAMED_BLOBS, migrate, version_of
 from memos_cli.infrastructure.storage.scrubbing import scrub
 from memos_cli.infrastructure.vault.creation import create_files, prepare_folder
-from memos_cli.infrastructure.vault.vault_file import (
-    Identity,
-    Lock,
-    open_lock,
-    read_identity,
-)
+from memos_cli.infrastructure.vault.vault_file import Identity, Lock, open_lock, read_identity
 from memos_cli.infrastructure.vectors.vector_snapshots import Snapshots
 
 _LOOKING = 0.25
@@ -145,17 +140,17 @@ class Vault:
     @property
     def connection(self) -> Connection:
         """For reading: what the caller may see."""
-        self._look_who_asks()
+        self._refresh_scope()
         return self._connection
 
-    def _look_who_asks(self) -> None:
+    def _refresh_scope(self) -> None:
         # Within a transaction of this very connection nobody else can have put anything in since it began.
         if self._scope is not None and not self._connection.in_transaction:
             self._scope.refresh()
 
     @property
     def is_restricted(self) -> bool:
-        """Whether ``connection`` shows less than there is, or may do so."""
+        """Whether ``connection`` shows only what its principal may read."""
         return self._scope is not None and self._scope.is_restricted
 
     def visible(self, ids: Iterable[str]) -> set[str]:
@@ -165,15 +160,15 @@ class Vault:
     @property
     def texts(self) -> int:
         """How many live memories the caller may read."""
-        self._look_who_asks()
+        self._refresh_scope()
         if self._scope is not None and self._scope.is_restricted:
             return self._scope.texts
         return int(self._connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
 
     @property
     def unrestricted(self) -> Connection:
-        """All of the vault, whoever asks: for writing, for its rules, and for looking after its files."""
-        self._look_who_asks()  # else a change would begin on a connection that is to be narrowed yet
+        """A connection to all of the vault: for writes, access rules and the care of its files."""
+        self._refresh_scope()  # else a change would begin on a connection that is to be narrowed yet
         if not self.is_restricted:
             return self._connection
         if self._whole is None:
@@ -190,16 +185,17 @@ class Vault:
         Raises Locked if another writer does not finish in time.
         """
         try:
-            with self._transaction(self.unrestricted, self._timeout) as db:
+            with self._locked_commit() as db:
                 yield Transaction(db, principal, now)
         except BaseException:
             if self._refusals and not self.unrestricted.in_transaction:
-                self._tell_refusals(principal, now)
+                self._audit_refusals(principal, now)
             raise
 
     @contextmanager
-    def _transaction(self, db: Connection, timeout: float) -> Iterator[Connection]:
-        with hold(self.folder / "lock", shared=True, timeout=timeout), self._commit(db, timeout):
+    def _locked_commit(self) -> Iterator[Connection]:
+        db = self.unrestricted
+        with self.pin_blobs(), self._commit(db, self._timeout):
             yield db
 
     @contextmanager
@@ -215,11 +211,7 @@ class Vault:
                 db.execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def snapshot(self, db: Connection) -> Iterator[Connection]:
-        """Open a read transaction: all statements of the block see the vault as of one commit."""
-        with one_moment(db):
-            yield db
+    snapshot = staticmethod(one_moment)
 
     def audit_reads(
         self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0
@@ -258,9 +250,9 @@ class Vault:
         """
         self._refusals.append((now, principal, "refused", cube, version, right))
         if not self.unrestricted.in_transaction:
-            self._tell_refusals(principal, now)
+            self._audit_refusals(principal, now)
 
-    def _tell_refusals(self, principal: str, now: int) -> None:
+    def _audit_refusals(self, principal: str, now: int) -> None:
         rows, self._refusals = self._refusals, []
         with self.if_writable(), self.change(principal, now) as change:
             change.insert_audit(rows)
@@ -273,11 +265,9 @@ class Vault:
         except (MemosError, OSError) as error:
             self.unaudited = str(error)
 
-    @contextmanager
-    def pin_blobs(self) -> Iterator[None]:
+    def pin_blobs(self) -> AbstractContextManager[None]:
         """Hold the vault so that no process deletes a blob that no row names yet."""
-        with hold(self.folder / "lock", shared=True, timeout=self._timeout):
-            yield
+        return hold(self.folder / "lock", shared=True, timeout=self._timeout)
 
     @contextmanager
     def blob_changes(self) -> Iterator[set[str]]:
@@ -308,27 +298,23 @@ class Vault:
 
     @contextmanager
     def model_in_use(self) -> Iterator[None]:
-        """Let a run of maintenance pause while the block asks a model; if that cannot be told, it goes on."""
+        """Pause a run of maintenance, if possible, while the block asks a model."""
         with ExitStack() as stack:
             with suppress(MemosError):
                 stack.enter_context(hold(self.folder / ASKING, shared=True, timeout=0.5))
             yield
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Hold the vault so that no other process changes it: for sweeping what no row names."""
-        with hold(self.folder / "lock", timeout=self._timeout):
-            yield
+        return hold(self.folder / "lock", timeout=self._timeout)
 
     def discard_blobs(self, blobs: Iterable[str]) -> None:
         """Delete those of ``blobs`` that no row names any more.
 
         The caller has committed. While others write they stay: `memos check --repair` sweeps them.
         """
-        unnamed = [
-            blob for blob in map(str, blobs) if blob and not self._is_named(blob)
-        ]  # damage leaves any kind
-        if unnamed:
+        # As texts: damage leaves values of any type.
+        if unnamed := [blob for blob in map(str, blobs) if blob and not self._is_named(blob)]:
             with suppress(Locked), hold(self.folder / "lock", timeout=_DISCARDING):
                 for blob in unnamed:
                     with suppress(Damaged):  # what a damaged row called a blob
@@ -360,7 +346,7 @@ class Vault:
 
     def _merge_words(self) -> bool:
         """Merge a part of the full-text index. Returns whether there was something to merge."""
-        with self._transaction(self.unrestricted, self._timeout) as db:
+        with self._locked_commit() as db:
             before = db.total_changes
             db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_MERGED,))
             return db.total_changes - before > 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import stat
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,21 +15,8 @@ from memos_cli.infrastructure.storage.encryption import Cipher, Encryption
 from memos_cli.infrastructure.storage.schema import FORMAT
 
 OWN_NAMES = frozenset(
-    (
-        "VAULT.toml",
-        "key.age",
-        "memos.db",
-        "memos.db-journal",
-        "memos.db-wal",
-        "memos.db-shm",
-        "blobs",
-        "index",
-        "tmp",
-        "lock",
-        "maintain.lock",
-        "watch.lock",
-        "asking",
-    )
+    "VAULT.toml key.age memos.db memos.db-journal memos.db-wal memos.db-shm"
+    " blobs index tmp lock maintain.lock watch.lock asking".split()
 )
 
 
@@ -77,11 +66,8 @@ class _VaultFile:
 
 
 def _toml_text(text: str) -> str:
-    """Return ``text`` as a TOML basic string."""
-    escaped = "".join(
-        f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else "\\" + c if c in '"\\' else c for c in text
-    )
-    return f'"{escaped}"'
+    """Return ``text`` as a TOML basic string: one of JSON, but for DEL, which TOML escapes."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_identity(folder: Path) -> Identity:
@@ -117,21 +103,26 @@ def read_identity(folder: Path) -> Identity:
     )
 
 
-def guard(folder: Path, *, is_open: bool) -> None:
+def guard(
+    folder: Path,
+    *,
+    is_open: bool,
+    names: Collection[str] = OWN_NAMES,
+    what: str = "a vault",
+    hint: str = "replace it with the file it points to",
+) -> None:
     """Refuse a vault with symbolic links, or (unless ``is_open``) one that everybody may write to.
 
-    Anyone who can write to it decides what is in prompts. Raises Refused; missing files are accepted.
+    Anyone who can write to it decides what is in prompts. ``names`` are those in another folder, which
+    ``what`` and ``hint`` name. Raises Refused; missing files are accepted.
     """
-    for path in (folder, *(folder / name for name in OWN_NAMES)):
+    for path in (folder, *(folder / name for name in names)):
         try:
             mode = (path.stat() if path == folder else path.lstat()).st_mode
         except OSError:
             continue
         if stat.S_ISLNK(mode):
-            raise Refused(
-                f"{path} is a symbolic link, which a vault must not contain",
-                "replace it with the file it points to",
-            )
+            raise Refused(f"{path} is a symbolic link, which {what} must not contain", hint)
         if mode & stat.S_IWOTH and not is_open:
             raise Refused(
                 f"everybody may write to {path}",

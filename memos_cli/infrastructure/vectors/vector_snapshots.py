@@ -40,19 +40,13 @@ class Snapshots:
         import numpy as np
 
         try:
-            if self.cipher is None:
-                with open_regular(self.path(embedder)) as file:
-                    mapped = np.memmap(file, np.uint8, mode="r")
-                return mapped.view(
-                    np.ndarray
-                )  # a plain one: a memmap's own slices cost more than what is read
-            return np.frombuffer(self.cipher.unseal(self._bytes(embedder)), np.uint8)
+            with open_regular(self.path(embedder)) as file:
+                if self.cipher is not None:
+                    return np.frombuffer(self.cipher.unseal(file.read()), np.uint8)
+                # A plain array: a memmap's own slices cost more than what is read.
+                return np.memmap(file, np.uint8, mode="r").view(np.ndarray)
         except (OSError, ValueError, Damaged):  # ValueError: an empty file cannot be mapped
             return None
-
-    def _bytes(self, embedder: int) -> bytes:
-        with open_regular(self.path(embedder)) as file:
-            return file.read()
 
     def write(self, embedder: int, data: bytes | memoryview) -> None:
         sealed = data if self.cipher is None else self.cipher.seal(data)

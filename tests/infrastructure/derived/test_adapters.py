@@ -473,9 +473,9 @@ def test_questions_are_kept_newest_first_with_what_their_plans_used(vault: Vault
     assert (newest.text, newest.time, newest.principal) == ("Where do birds nest?", NOW + 2, WHO)
     assert newest.forms == {birds[0]: "state", birds[1]: "adapter"}
     assert (second.forms, first.forms) == ({}, {birds[0]: "text"})
-    assert question_log.questions(vault.connection, limit=1) == [newest]
+    assert question_log.questions(vault.connection)[:1] == [newest]
     assert question_log.questions_on(vault.connection, birds[:1]) == [newest, first]
-    assert question_log.questions_on(vault.connection, birds, limit=1) == [newest]
+    assert question_log.questions_on(vault.connection, birds)[:1] == [newest]
     assert question_log.questions_on(vault.connection, birds[2:]) == []
     assert question_log.questions_on(vault.connection, []) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import digest_of
 from memos_cli.infrastructure.storage.fulltext import NEW_WORDS, word_row
 from memos_cli.letters import nfc
 
@@ -71,11 +71,9 @@ def _compose_reference(db: sqlite3.Connection, old: str, new: str) -> None:
         (old,),
     ).fetchall()
     for n, text, type, time, author, role in rows:
-        draft = Draft(text, Span(0, 0), type=type, ref=new, time=time, author=author, role=role)
-        after = draft.digest()
-        object.__setattr__(draft, "ref", old)
-        db.execute("UPDATE cube SET digest = ? WHERE n = ? AND digest = ?", (after, n, draft.digest()))
-        db.execute("UPDATE place SET digest = ? WHERE cube = ? AND digest = ?", (after, n, draft.digest()))
+        before, after = (digest_of(text, type, ref, time, author, role) for ref in (old, new))
+        db.execute("UPDATE cube SET digest = ? WHERE n = ? AND digest = ?", (after, n, before))
+        db.execute("UPDATE place SET digest = ? WHERE cube = ? AND digest = ?", (after, n, before))
     db.execute("UPDATE cube SET ref = ? WHERE ref = ?", (new, old))
 
 
