@@ -9,7 +9,7 @@ import getpass
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,197 +22,163 @@ _LONGEST_FILE = 1 << 20  # bytes
 
 
 def _setting(
-    key: str,
     default: object,
     about: str,
     least: float = 0,
     most: float = math.inf,
     choices: tuple[str, ...] = (),
+    *,
+    key: str = "",
     old: str = "",
 ) -> Any:
     """Return a field of Settings; ``least`` and ``most`` bound a number, ``choices`` are the texts it may
-    be, ``old`` is a former key that still works."""
+    be, ``old`` is a former key that still works. For ``key``, see ``key_of``."""
     metadata = {"key": key, "help": about, "bounds": (least, most), "choices": choices, "old": old}
     return field(default=default, metadata=metadata)
 
 
-def _level(key: str, default: str, where: str) -> Any:
-    return _setting(key, default, f"highest sensitivity of memories {where}", choices=SENSITIVITIES)
+def key_of(setting: Field[Any]) -> str:
+    """Return the key of a field of Settings: by default its name, such as ``query.words`` for query_words."""
+    return setting.metadata["key"] or setting.name.replace("_", ".", 1)
+
+
+def _level(default: str, where: str) -> Any:
+    return _setting(default, f"highest sensitivity of memories {where}", choices=SENSITIVITIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The values that a command runs with."""
 
-    vault: str = _setting("vault", "", "folder of the vault; empty: the user's data folder")
+    vault: str = _setting("", "folder of the vault; empty: the user's data folder")
     permissions: str = _setting(
-        "permissions",
         "private",
         "private: refuse a vault that other users can write to; any: accept it",
         choices=("private", "any"),
     )
     key_file: str = _setting(
-        "key.file", "", "file with the key of an encrypted vault; empty: the file that it was created with"
+        "", "file with the key of an encrypted vault; empty: the file that it was created with"
     )
-    principal: str = _setting("as", "", "your principal, user:NAME or agent:NAME; empty: the system's user")
-    token: str = _setting("token", "", "token that proves your principal; better as MEMOS_TOKEN")
+    principal: str = _setting(
+        "", "your principal, user:NAME or agent:NAME; empty: the system's user", key="as"
+    )
+    token: str = _setting("", "token that proves your principal; better as MEMOS_TOKEN")
     time_zone: str = _setting(
-        "time.zone", "", "time zone for input and output, such as Europe/Berlin; empty: the system's"
+        "", "time zone for input and output, such as Europe/Berlin; empty: the system's"
     )
     reader: str = _setting(
-        "model",
         "",
         "model that answers: a GGUF file, a name of `memos models`, or a server, such as"
         " http://127.0.0.1:8080 or ollama:qwen2.5:7b (`memos help engines`); also as `reader`",
+        key="model",
         old="reader",
     )
-    embedder: str = _setting("embedder", "", "embedding model: a GGUF, or a sentence-transformers folder")
-    threads: int = _setting("threads", 0, "threads for models; 0: all that are free", most=512)
-    lock_timeout: float = _setting("lock.timeout", 10.0, "seconds to wait for another writer")
-    ingest_chunk: int = _setting(
-        "ingest.chunk", 900, "target length of a piece of a long text, in characters", 50
-    )
-    ingest_max_mb: int = _setting("ingest.max_mb", 256, "largest source that is read, in megabytes", 1)
+    embedder: str = _setting("", "embedding model: a GGUF, or a sentence-transformers folder")
+    threads: int = _setting(0, "threads for models; 0: all that are free", most=512)
+    lock_timeout: float = _setting(10.0, "seconds to wait for another writer")
+    ingest_chunk: int = _setting(900, "target length of a piece of a long text, in characters", 50)
+    ingest_max_mb: int = _setting(256, "largest source that is read, in megabytes", 1)
     ingest_encoding: str = _setting(
-        "ingest.encoding",
-        "",
-        "encoding of texts that are not UTF-8 and declare none, such as gbk; empty: guess",
+        "", "encoding of texts that are not UTF-8 and declare none, such as gbk; empty: guess"
     )
     ingest_secrets: str = _setting(
-        "ingest.secrets",
         "mask",
         "keys, tokens and passwords in sources: mask, refuse the piece, or allow and mark it secret",
         choices=("mask", "refuse", "allow"),
     )
     ingest_quarantine: str = _setting(
-        "ingest.quarantine",
         "never",
         "which new memories go into quarantine (`memos quarantine`): never, web (pages), or always",
         choices=("never", "web", "always"),
     )
-    sensitivity_prompt: str = _level("sensitivity.prompt", "confidential", "in a prompt")
-    sensitivity_adapter: str = _level("sensitivity.adapter", "personal", "in a training")
-    sensitivity_export: str = _level("sensitivity.export", "personal", "in an export")
-    sensitivity_publish: str = _level("sensitivity.publish", "open", "in a publication")
-    sensitivity_remote: str = _level("sensitivity.remote", "open", "that a model on another machine gets")
+    sensitivity_prompt: str = _level("confidential", "in a prompt")
+    sensitivity_adapter: str = _level("personal", "in a training")
+    sensitivity_export: str = _level("personal", "in an export")
+    sensitivity_publish: str = _level("open", "in a publication")
+    sensitivity_remote: str = _level("open", "that a model on another machine gets")
     network_allow: tuple[str, ...] = _setting(
-        "network.allow", (), "other machines whose models may get memories, such as api.example.com"
+        (), "other machines whose models may get memories, such as api.example.com"
     )
-    network_timeout: float = _setting(
-        "network.timeout", 300.0, "seconds that a model server may be silent", 1, 86_400
-    )
+    network_timeout: float = _setting(300.0, "seconds that a model server may be silent", 1, 86_400)
     audit_reads: str = _setting(
-        "audit.reads",
         "all",
         "reads that the audit of a new vault records: all (also show, search, list), or prompts (memories in"
         " a prompt); for an existing vault: `memos audit reads`",
         choices=("all", "prompts"),
     )
-    search_k: int = _setting("search.k", 10, "results of a search", 1)
-    search_balance: float = _setting(
-        "search.balance", 0.65, "weight of vectors against words, 0 to 1", most=1
-    )
+    search_k: int = _setting(10, "results of a search", 1)
+    search_balance: float = _setting(0.65, "weight of vectors against words, 0 to 1", most=1)
     search_reranker: str = _setting(
-        "search.reranker", "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
+        "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
     )
     query_answer: str = _setting(
-        "query.answer",
         "auto",
         "how a query answers: quote (sentences of your memories), model (the model writes), or auto (model"
         " with a billion parameters or more, else quote)",
         choices=("auto", "quote", "model"),
     )
     query_relevance: float = _setting(
-        "query.relevance", 0.5, "lowest probability that a memory answers the question, 0 to 1", most=1
+        0.5, "lowest probability that a memory answers the question, 0 to 1", most=1
     )
-    query_words: int = _setting("query.words", 60, "maximum words in a quoted answer", 1)
-    query_context: int = _setting("query.context", 4096, "context of the model, in tokens", 1)
-    query_memory: int = _setting("query.memory", 1000, "maximum tokens of the context for memories")
+    query_words: int = _setting(60, "maximum words in a quoted answer", 1)
+    query_context: int = _setting(4096, "context of the model, in tokens", 1)
+    query_memory: int = _setting(1000, "maximum tokens of the context for memories")
     query_sources: int = _setting(
-        "query.sources", 0, "maximum memories in a prompt; 0: as many as fit, or three for a small model"
+        0, "maximum memories in a prompt; 0: as many as fit, or three for a small model"
     )
-    query_max_tokens: int = _setting("query.max_tokens", 256, "maximum tokens of an answer", 1)
-    query_log: int = _setting("query.log", 1000, "questions that are logged, for trainings; 0: none")
-    query_temperature: float = _setting("query.temperature", 0.0, "randomness of the answer; 0: none")
+    query_max_tokens: int = _setting(256, "maximum tokens of an answer", 1)
+    query_log: int = _setting(1000, "questions that are logged, for trainings; 0: none")
+    query_temperature: float = _setting(0.0, "randomness of the answer; 0: none")
     hook_deadline: float = _setting(
-        "hook.deadline",
-        0.8,
-        "seconds after which a hook gives up; at the start of a session, at least 3",
-        0.05,
-        3600,
+        0.8, "seconds after which a hook gives up; at the start of a session, at least 3", 0.05, 3600
     )
-    hook_tokens: int = _setting("hook.tokens", 1200, "maximum tokens that a hook gives to an agent", 1)
+    hook_tokens: int = _setting(1200, "maximum tokens that a hook gives to an agent", 1)
     hook_transcripts: str = _setting(
-        "hook.transcripts",
-        "import",
-        "whether hooks import the sessions of agents: import, or never",
-        choices=("import", "never"),
+        "import", "whether hooks import the sessions of agents: import, or never", choices=("import", "never")
     )
     activation_kv_type: str = _setting(
-        "activation.kv_type",
         "f16",
         "format of saved states: f16, or q8_0 (half the bytes, slower, less exact)",
         choices=("f16", "q8_0"),
     )
     activation_disk_mb: float = _setting(
-        "activation.disk_mb", 2000.0, "megabytes that saved states may take; `memos maintain` drops the rest"
+        2000.0, "megabytes that saved states may take; `memos maintain` drops the rest"
     )
-    activation_slots: str = _setting(
-        "activation.slots", "", "folder in which a llama-server saves states: its --slot-save-path"
-    )
+    activation_slots: str = _setting("", "folder in which a llama-server saves states: its --slot-save-path")
     maintain_policy: str = _setting(
-        "maintain.policy",
         "economy",
         "which states `memos maintain` keeps: economy (those that save time), lru (the last used), pinned",
         choices=("economy", "lru", "pinned"),
     )
-    maintain_archive_after: float = _setting(
-        "maintain.archive_after", 0.0, "days without use until archiving; 0: never"
-    )
-    parametric_scale: float = _setting("parametric.scale", 1.0, "strength of attached adapters", 0.0, 4.0)
+    maintain_archive_after: float = _setting(0.0, "days without use until archiving; 0: never")
+    parametric_scale: float = _setting(1.0, "strength of attached adapters", 0.0, 4.0)
     parametric_likeness: float = _setting(
-        "parametric.likeness",
-        0.75,
-        "lowest cosine of a question and one that an adapter has learned, to use the adapter",
-        most=1,
+        0.75, "lowest cosine of a question and one that an adapter has learned, to use the adapter", most=1
     )
-    distil_rank: int = _setting("distil.rank", 8, "rank of new adapters: their capacity and size", 1, 256)
-    distil_rate: float = _setting("distil.rate", 0.002, "learning rate of a training", 1e-6, 0.1)
+    distil_rank: int = _setting(8, "rank of new adapters: their capacity and size", 1, 256)
+    distil_rate: float = _setting(0.002, "learning rate of a training", 1e-6, 0.1)
     distil_steps: int = _setting(
-        "distil.steps", 0, "maximum steps of a training; 0: by the number of questions", most=100_000
+        0, "maximum steps of a training; 0: by the number of questions", most=100_000
     )
-    distil_seed: int = _setting("distil.seed", 1, "seed of a training")
+    distil_seed: int = _setting(1, "seed of a training")
     distil_questions: str = _setting(
-        "distil.questions",
         "auto",
         "who writes the questions of a training: rules, model, or auto (a model with a billion parameters)",
         choices=("auto", "model", "rules"),
     )
-    gate_recall: float = _setting(
-        "gate.recall", 0.8, "share of unseen questions that an adapter must answer", most=1
-    )
-    gate_gain: float = _setting(
-        "gate.gain", 0.6, "least gain of that share over the model without the adapter", most=1
-    )
+    gate_recall: float = _setting(0.8, "share of unseen questions that an adapter must answer", most=1)
+    gate_gain: float = _setting(0.6, "least gain of that share over the model without the adapter", most=1)
     gate_independent: float = _setting(
-        "gate.independent", 0.4, "share of unseen questions of another form that it must answer", most=1
+        0.4, "share of unseen questions of another form that it must answer", most=1
     )
-    gate_reach: float = _setting(
-        "gate.reach", 0.9, "share of unseen questions that must reach the adapter", most=1
-    )
-    gate_near_misses: float = _setting(
-        "gate.near_misses", 0.1, "share of near misses that may be answered with a memory", most=1
-    )
-    gate_drift: float = _setting(
-        "gate.drift", 0.1, "largest change of other answers: KL divergence, in nats per token"
-    )
+    gate_reach: float = _setting(0.9, "share of unseen questions that must reach the adapter", most=1)
+    gate_near_misses: float = _setting(0.1, "share of near misses that may be answered with a memory", most=1)
+    gate_drift: float = _setting(0.1, "largest change of other answers: KL divergence, in nats per token")
     gate_perplexity: float = _setting(
-        "gate.perplexity", 0.05, "largest rise of the perplexity of the model's own answers, as a share"
+        0.05, "largest rise of the perplexity of the model's own answers, as a share"
     )
-    gate_routing: float = _setting(
-        "gate.routing", 0.99, "share of unrelated questions that must not use the adapter", most=1
-    )
-    heat_half_life: float = _setting("heat.half_life", 14.0, "days after which a use counts as half", 0.01)
+    gate_routing: float = _setting(0.99, "share of unrelated questions that must not use the adapter", most=1)
+    heat_half_life: float = _setting(14.0, "days after which a use counts as half", 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +249,14 @@ def load_settings(
         raise UsageError("MEMOS_TOKEN is empty", "set it to a token, or `unset MEMOS_TOKEN`")
     path = file or config_file()
     stored = _read_file(path) if path else {}
-    known = {f.metadata[name] for f in fields(Settings) for name in ("key", "old")}
+    known = {name for f in fields(Settings) for name in (key_of(f), f.metadata["old"])}
     if unknown := sorted(set(stored) - known - _RETIRED):
         raise UsageError(f"{path}: unknown setting {unknown[0]!r}", "`memos config` lists the settings")
     values: dict[str, Any] = {}
     origins = []
     for f in fields(Settings):
-        key, names = f.metadata["key"], [name for name in (f.metadata["key"], f.metadata["old"]) if name]
+        key = key_of(f)
+        names = [name for name in (key, f.metadata["old"]) if name]
         variables = ["MEMOS_" + name.upper().replace(".", "_") for name in names]
         if flags and flags.get(f.name) is not None:
             raw, origin = flags[f.name], "flag"

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from memos_cli.errors import TooNew
 from memos_cli.infrastructure.storage.database import Connection, connect_read_only
-from memos_cli.settings import Settings, load_settings, vault_folder
+from memos_cli.settings import Settings, key_of, load_settings, vault_folder
 
 _MOST = 200
 _LONGEST = 0.5
@@ -121,7 +121,7 @@ def _embedders() -> Found:
 def _settings() -> Found:
     from dataclasses import fields
 
-    yield from ((each.metadata["key"], each.metadata["help"]) for each in fields(Settings))
+    yield from ((key_of(each), each.metadata["help"]) for each in fields(Settings))
 
 
 def _clients() -> Found:

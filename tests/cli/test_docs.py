@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from memos_cli.cli import commands
 from memos_cli.cli.app import build
 from memos_cli.infrastructure.storage.schema import migrate
-from memos_cli.settings import Settings
+from memos_cli.settings import Settings, key_of
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "memos_cli" / "guides").glob("*.md"))
@@ -168,7 +168,7 @@ def test_options_and_settings_in_documents_exist(document: Path) -> None:
         known |= list_options(command)
     code = " ".join(re.findall(r"`((?:memos|-)[^`]+)`", text))  # not those of other programs
     assert {*re.findall(r"(?<!\S)--[a-z-]+\b", code)} <= known
-    keys = {field.metadata["key"] for field in fields(Settings)} | {"parametric.relevance"}
+    keys = {key_of(field) for field in fields(Settings)} | {"parametric.relevance"}
     groups = "|".join({key.split(".")[0] for key in keys if "." in key})
     assert {*re.findall(rf"`((?:{groups})\.[a-z_]+)\b", text)} <= keys | {"key.age"}  # a file
 

@@ -32,7 +32,7 @@ from memos_cli.models.llama.llama import all_threads
 from memos_cli.operation.ask.prompt_layout import make_prompt
 from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import StateCache
-from memos_cli.settings import Settings
+from memos_cli.settings import Settings, key_of
 
 ROOM = 640
 """Tokens of context beside memory and question: a batch of a GPU, and some."""
@@ -270,7 +270,7 @@ def _time_commands(
     options = ("--generate", "--max-tokens", "1", "--json")
     command = [sys.executable, "-m", "memos_cli", "query", question, *options]
     variables = {
-        "MEMOS_" + f.metadata["key"].upper().replace(".", "_"): ",".join(value)
+        "MEMOS_" + key_of(f).upper().replace(".", "_"): ",".join(value)
         if isinstance(value, tuple)
         else str(value)
         for f in fields(Settings)
