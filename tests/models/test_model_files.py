@@ -83,7 +83,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr(model_files, "_embedded_reader", lambda: None)
+    monkeypatch.setattr(model_files, "find_in_package", lambda *_: None)
     monkeypatch.setattr(model_files, "_SYSTEM_OLLAMA", tmp_path / "no-ollama")
     return home
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from memos_cli.models.embed.centring import CENTRE, centre, read_centre
 from memos_cli.models.embed.e5_file import E5Files, convert_e5, dequantise
 from memos_cli.models.embed.llama_embedder import LlamaEmbedder
 from memos_cli.models.embed.unigram import UnigramTokenizer
+from memos_cli.models.model_files import find_in_package
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +38,8 @@ _MAX_TOKENS = 512
 
 
 def find_e5() -> Path | None:
-    """Find the package's file without importing the package; None if it is not installed."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / _FILE).is_file():
-            return Path(place) / _FILE
-    return None
+    """Find the package's file; None if it is not installed."""
+    return find_in_package(_PACKAGE, _FILE)
 
 
 def open_e5(cache: Path, threads: int) -> E5Embedder:

@@ -19,6 +19,7 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.models.embed import bert
 from memos_cli.models.embed.word_pieces import SPECIAL, WordPieces, is_plain
 from memos_cli.models.llama import llama
+from memos_cli.models.llama.vocabulary import cut_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,13 +123,8 @@ class LlamaEmbedder:
         if self._cuts_word_pieces and self._pieces is not None and not is_plain(text):
             ids = [self._pieces.first, *self._pieces.cut(text), self._pieces.last]
         else:
-            data = text.encode("utf-8", "replace")
-            room = len(data) + 8
-            buffer = (ctypes.c_int32 * room)()
-            count = self._llama.llama_tokenize(
-                self._vocabulary, data, len(data), buffer, room, True, self._cuts_word_pieces
-            )
-            ids = buffer[: max(0, count)] or [self._llama.llama_vocab_eos(self._vocabulary)]
+            ids = cut_text(self._vocabulary, text, self._cuts_word_pieces, True)
+            ids = ids or [self._llama.llama_vocab_eos(self._vocabulary)]
         if len(ids) > self._max_tokens:
             ids[self._max_tokens - 1 :] = ids[-1:]
         return ids
@@ -184,7 +180,7 @@ class _Lane:
     """One llama.cpp context with one thread, and the arrays that its batches are written into."""
 
     def __init__(
-        self, library: Any, model: Any, dimension: int, tokens: int, inputs: InputLayer | None = None
+        self, library: Any, model: Any, dimension: int, tokens: int, inputs: InputLayer | None
     ) -> None:
         import numpy as np
 
@@ -215,11 +211,8 @@ class _Lane:
         self._ones, self._output = np.ones(tokens, np.int32), np.ones(tokens, np.int8)
         self._batch = library.llama_batch()
         fields: dict[str, NDArray[Any]] = {
-            "pos": self._position,
-            "seq_id": self._text_at,
-            "n_seq_id": self._ones,
-        }
-        fields["logits"] = self._output
+            "pos": self._position, "seq_id": self._text_at, "n_seq_id": self._ones, "logits": self._output
+        }  # fmt: skip
         self._inputs = inputs
         if inputs is None:
             fields["token"] = self._token

@@ -108,13 +108,10 @@ class Client:
             raise self.silent(patience) from error
         except httpx.ConnectError as error:
             if "certificate" in str(error).lower() or "ssl" in str(error).lower():
-                raise self._unfit(
-                    f"has a certificate that is not trusted: {self.clean(str(error))}"
-                ) from error
+                problem = f"has a certificate that is not trusted: {self.clean(str(error))}"
+                raise self._unfit(problem) from error
             raise ModelUnfit(f"no server answers at {self.address.url}", self._start_it()) from error
-        except httpx.RemoteProtocolError as error:
-            raise self.ended_early() from error
-        except (httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
             raise self.ended_early() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unfit(f"cannot be reached: {self.clean(str(error))}", self._start_it()) from error
@@ -169,10 +166,7 @@ class Client:
 
     def silent(self, seconds: float) -> ModelUnfit:
         """Return the error for a server that sends nothing."""
-        return self._unfit(
-            f"sent nothing for {seconds:g} s",
-            "raise network.timeout, or use a smaller model",
-        )
+        return self._unfit(f"sent nothing for {seconds:g} s", "raise network.timeout, or use a smaller model")
 
     def ended_early(self) -> ModelUnfit:
         """Return the error for an answer without its end."""

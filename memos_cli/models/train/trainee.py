@@ -1,7 +1,7 @@
 """The reader's weights in torch, with a low-rank adapter to be trained.
 
-torch is loaded when a Trainee is made, and by nothing else in the program; ``trainable`` and
-``memory_needed`` do without. The adapter is LoRA (arXiv 2106.09685): y = Wx + alpha / rank · B(Ax).
+torch is loaded when a Trainee is made, and by nothing else in the program. The adapter is LoRA (arXiv
+2106.09685): y = Wx + alpha / rank · B(Ax).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.models.gguf.families import KEPT_BYTES, TARGETS, memory_needed, trainable
+from memos_cli.models.gguf.families import KEPT_BYTES, TARGETS, trainable
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.llama import free_threads
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from memos_cli.models.train.forward import Prefix
 
     Matrix = NDArray[np.float32]
-
-__all__ = ["TARGETS", "Trainee", "memory_needed", "trainable"]
 
 _CHUNK = 256
 """Tokens of a prefix that are computed at once: attention needs memory for all pairs of one chunk."""

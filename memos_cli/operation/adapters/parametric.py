@@ -24,11 +24,11 @@ from memos_cli.models.gguf import adapter_format as adapter_file
 from memos_cli.models.gguf.families import memory_needed, trainable
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.operation.adapters.gate import ANSWER, Route, Thresholds, examine
+from memos_cli.operation.adapters.gate import Route, Thresholds, examine
 from memos_cli.operation.adapters.routing import Repertoire
 from memos_cli.operation.adapters.training import PART, Progress, Recipe, Training
 from memos_cli.operation.adapters.training_set import count_kinds, count_own_answers, make_tasks
-from memos_cli.operation.ask.prompt_layout import SYSTEM, bare_prompt, memory_text
+from memos_cli.operation.ask.prompt_layout import SYSTEM, memory_text
 
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
@@ -302,9 +302,3 @@ class AdapterCache:
             with vault.blobs.file(blob) as path:
                 self._loaded[blob] = engine.load_adapter(path)
         return self._loaded[blob]
-
-
-def ask(engine: Engine, question: str, adapter: Any) -> str:
-    """What an adapter says to a question without any text before it."""
-    engine.read_prompt(bare_prompt(engine, question), [(adapter, 1.0)])
-    return "".join(engine.generate(limit=ANSWER)).strip()

@@ -13,7 +13,7 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import Prompt
+from memos_cli.operation.adapters.gate import answer_tokens
 from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.asking import ENOUGH, Reader, ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
@@ -200,10 +200,10 @@ def _ask_reader(
     near: list[str] = []
     for cube in cubes if reader else ():
         if reader and cube.type != "skill":
-            found = ask_about(reader, memory_text(cube), source=cube.n)
-            if sum(len(fact.questions) for fact in found.facts) >= ENOUGH:
-                facts += found.facts
-                near += found.near
+            asked, missed = ask_about(reader, memory_text(cube), source=cube.n)
+            if sum(len(fact.questions) for fact in asked) >= ENOUGH:
+                facts += asked
+                near += missed
         on_memory(1)
     return facts, near
 
@@ -295,7 +295,6 @@ def make_tasks(
     answer of an adapter that takes it for a fact, at whose every token the base is to be followed instead.
     """
     texts = {cube.n: memory_text(cube) for cube in cubes}
-    end = engine.end_of_turn
     draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
     learned = [
         Learned(each.question, each.answer, each.key)
@@ -304,56 +303,48 @@ def make_tasks(
     ]
     found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
     for lesson in lessons:
-        kind = "check" if lesson.held_out else lesson.kind
         if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):
             continue
-        text_asked = lesson.question
-        if kind == "near miss" and draw.random() < REWORDED:
-            text_asked = _reword(text_asked, draw)
-        question = tuple(bare_prompt(engine, text_asked).question)
-        teacher: tuple[int, ...] = ()
+        asked = [lesson.question]
+        if lesson.kind == "near miss" and draw.random() < REWORDED:
+            asked = [_reword(lesson.question, draw)]
+        text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
         if lesson.answer:
-            answer = (*engine.tokenize(lesson.answer), *end)
-            if lesson.made == "model" and (text := texts.get(lesson.source or 0)):
-                teacher = tuple(bare_prompt(engine, lesson.question, text).prefix)
-        elif kind == "near miss" and learned:
-            answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
+            answer, teacher = _given_answer(engine, lesson, text)
+        elif lesson.kind == "near miss" and learned:
+            answer, teacher = tuple(engine.tokenize(leak_of(lesson.question, learned))), ()
+        elif lesson.kind == "fact" and not text:
+            continue
         else:
-            text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
-            if lesson.kind == "fact" and not text:
-                continue
-            prompt = bare_prompt(engine, lesson.question, text)
-            answer = _own_answer(engine, prompt, FOLLOWED if text else KEPT)
+            answer, teacher = _own_answer(engine, lesson.question, text)
             on_answer(1)
-            if lesson.kind == "fact":
-                if not _is_grounded(engine, answer, text):
-                    continue
-                teacher = tuple(prompt.prefix)
-        ways = [question]
+            if text and not _is_grounded(engine, answer, text):
+                continue
         if lesson.answer and not lesson.held_out:
-            ways = PLAIN * ways + [
-                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
-            ]
-        kind = "fact" if kind == "example" else kind
-        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer) and not teacher))
+            asked = PLAIN * asked + [_reword(lesson.question, draw) for _ in range(HASTY)]
+        ways = tuple(tuple(bare_prompt(engine, each).question) for each in asked)
+        kind = "check" if lesson.held_out else "fact" if lesson.kind == "example" else lesson.kind
+        found[kind].append(Task(ways, answer, teacher, bool(lesson.answer) and not teacher))
     prefix = tuple(bare_prompt(engine, "?").prefix)
-    return Tasks(
-        prefix,
-        tuple(found["fact"]),
-        tuple(found["near miss"]),
-        tuple(found["control"]),
-        tuple(found["check"]),
-    )
+    return Tasks(prefix, *(tuple(found[kind]) for kind in ("fact", "near miss", "control", "check")))
 
 
-def _own_answer(engine: Engine, prompt: Prompt, limit: int) -> tuple[int, ...]:
-    """What the base answers, with the end of the turn if it comes to one."""
-    engine.read([*prompt.prefix, *prompt.question])
-    start = len(engine.tokens)
-    for _ in engine.generate(limit=limit):
-        pass
-    answer = tuple(engine.tokens[start:])
-    return answer if len(answer) == limit else (*answer, *engine.end_of_turn)
+Tokens = tuple[int, ...]
+
+
+def _given_answer(engine: Engine, lesson: Lesson, text: str) -> tuple[Tokens, Tokens]:
+    """Return the answer of a lesson, and what the base reads before it if the model made the question."""
+    answer = (*engine.tokenize(lesson.answer), *engine.end_of_turn)
+    teacher = bare_prompt(engine, lesson.question, text).prefix if lesson.made == "model" and text else ()
+    return answer, tuple(teacher)
+
+
+def _own_answer(engine: Engine, question: str, text: str) -> tuple[Tokens, Tokens]:
+    """Return what the base answers, with the end of the turn if it comes to one, and the memory before it."""
+    prompt, limit = bare_prompt(engine, question, text), FOLLOWED if text else KEPT
+    answer = answer_tokens(engine, prompt, limit)
+    end = () if len(answer) == limit else engine.end_of_turn
+    return (*answer, *end), tuple(prompt.prefix) if text else ()
 
 
 def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:

@@ -102,16 +102,7 @@ def search(
     cubes = queries.by_rowid(db, best)
     held = found_terms(db, found.terms, best)
     calibration = BY_WORDS if found.foreign else _calibration(embedder)
-    typical_of = {
-        foreign: typical(
-            [
-                found.near[c.cube].best
-                for c in found.candidates
-                if c.cube in found.near and c.is_foreign == foreign
-            ]
-        )
-        for foreign in (False, True)
-    }
+    usual = {foreign: _typical_cosine(found, foreign) for foreign in (False, True)}
     quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
     sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
     # What is left without them is cut anew: pairs of characters may reach into the words set aside.
@@ -129,7 +120,7 @@ def search(
         signs = Signs(covered, is_foreign=each.is_foreign)
         if near is not None:
             why["cosine"] = round(near.best, 3)
-            gap = near.best - typical_of[each.is_foreign]
+            gap = near.best - usual[each.is_foreign]
             signs = Signs(covered, near.best, gap, each.is_foreign)
             why["gap"] = round(gap, 3)
         if each.is_foreign:
@@ -181,6 +172,12 @@ def gather(
     if foreign and embedder is not None and reads_foreign(embedder):
         foreign = 0.0
     return Gathered(tuple(weighed), candidates, tuple(pairs), foreign, near)
+
+
+def _typical_cosine(found: Gathered, foreign: bool) -> float:
+    """Return the cosine of memories that do not stand out, in the question's script or in other scripts."""
+    near = (each.cube for each in found.candidates if each.cube in found.near and each.is_foreign == foreign)
+    return typical([found.near[n].best for n in near])
 
 
 def _calibration(embedder: Embedder | None) -> Calibration:

@@ -127,6 +127,14 @@ class Asked:
     tells_of: Callable[[str, int], tuple[int | None, int | None] | None] = lambda text, now: None
     """The time that a text speaks of, written at a time."""
 
+    @property
+    def period(self) -> tuple[int, int] | None:
+        """The requested period, from its start to before its end; None if no time is asked for."""
+        if self.after is None and self.before is None:
+            return None
+        after = -(1 << 62) if self.after is None else self.after
+        return after, 1 << 62 if self.before is None else self.before
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -157,7 +165,7 @@ def rank(
     sessions = _sessions(candidates)
     most_words, most_said = max(spread.values(), default=0.0), max(sessions.values(), default=0.0)
     lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
-    named = _Named(asked.question)
+    speakers = {author for author in {each.author for each in candidates} if _names(asked.question, author)}
     kind = next((holds for asks, holds in _KINDS if asks.search(asked.question)), None)
     side = side_of(asked.question)
     totals: dict[int, tuple[float, dict[str, float | str]]] = {}
@@ -177,7 +185,7 @@ def rank(
             if most_said > 0 and sessions[n] > 0:
                 total += weights.session * sessions[n] / most_said
                 signs["session"] = round(sessions[n] / most_said, 3)
-            if named(each.author):
+            if each.author in speakers:
                 total += weights.speaker
                 signs["speaker"] = each.author
             if side is not None and each.role:
@@ -205,15 +213,13 @@ def _meaning(
     """Cosines, each averaged with those of the turns beside it; where there is none, its own stands in."""
     found: dict[int, float] = {}
     for n, each in candidates.items():
-        own = each.cosine
-        if own is None:
+        if each.cosine is None:
             continue
-        total = own
+        found[n] = each.cosine
         for at, share in ((preceding, weights.before), (following, weights.after)):
             other = candidates.get(at.get(n, 0))
             if other is not None and other.cosine is not None:
-                total += share * (other.cosine - own)
-        found[n] = total
+                found[n] += share * (other.cosine - each.cosine)
     return found
 
 
@@ -248,17 +254,15 @@ def side_of(question: str) -> str | None:
 
 def _is_between(time: int | None, asked: Asked) -> bool:
     """Return whether a time is in the requested period."""
-    if time is None or (asked.after is None and asked.before is None):
-        return False
-    return (asked.after is None or time >= asked.after) and (asked.before is None or time < asked.before)
+    after, before = asked.period or (0, 0)
+    return time is not None and after <= time < before
 
 
 def _is_within(each: Candidate, asked: Asked) -> bool:
-    """Whether a memory is of the time that was asked for, or tells of it."""
-    if each.time is None or (asked.after is None and asked.before is None):
+    """Return whether a memory is of the time that was asked for, or tells of it."""
+    if each.time is None or asked.period is None:
         return False
-    after = -(1 << 62) if asked.after is None else asked.after
-    before = 1 << 62 if asked.before is None else asked.before
+    after, before = asked.period
     if after <= each.time < before + TAIL:
         return True
     told = asked.tells_of(each.text, each.time)
@@ -268,23 +272,12 @@ def _is_within(each: Candidate, asked: Asked) -> bool:
     return start is not None and end is not None and after <= start and end <= before
 
 
-class _Named:
-    """Whether a question names somebody: by the whole name, or by one word of it."""
-
-    def __init__(self, question: str) -> None:
-        self._question = question.casefold()
-        self._words = {*_WORD.findall(self._question)}
-        self._known: dict[str, bool] = {}
-
-    def __call__(self, author: str) -> bool:
-        if author not in self._known:
-            self._known[author] = self._names(author)
-        return self._known[author]
-
-    def _names(self, author: str) -> bool:
-        name = author.casefold().strip()
-        if len(name) < 2:
-            return False
-        if not name.isascii() and name in self._question:
-            return True
-        return any(len(word) > 1 and word in self._words for word in _WORD.findall(name))
+def _names(question: str, author: str) -> bool:
+    """Return whether a question names somebody: by the whole name, or by one word of it."""
+    question, name = question.casefold(), author.casefold().strip()
+    if len(name) < 2:
+        return False
+    if not name.isascii() and name in question:
+        return True
+    words = _WORD.findall(question)
+    return any(len(word) > 1 and word in words for word in _WORD.findall(name))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
 
@@ -58,37 +57,26 @@ class Reader(Protocol):
         """At most ``limit`` tokens. ``seed`` 0: the likeliest answer; else a drawn one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a model asked about one memory."""
+def ask_about(reader: Reader, text: str, *, source: int) -> tuple[list[Fact], list[str]]:
+    """Let a model write questions on a text, and keep those that hold.
 
-    facts: tuple[Fact, ...]
-    """Its questions by their answers."""
-    near: tuple[str, ...]
-    """Close questions that the memory does not answer."""
-    written: int
-    """How many questions it wrote in all."""
-
-
-def ask_about(reader: Reader, text: str, *, source: int) -> Asked:
-    """Let a model write questions on a text, and keep those that hold."""
+    Returns them as facts, by their answers, and close questions that the text does not answer.
+    """
     language = language_of(text)
     *asking, near = _PROMPTS.get(language, _PROMPTS["en"])
     known: set[tuple[str, ...]] = set()
     written = [line for request in asking for line in _lines(reader(text, request, WRITTEN, 0), known)]
     kept: dict[tuple[str, ...], tuple[str, str, list[str]]] = {}
     for question in written:
-        found = _answered(reader, text, question)
-        if found is not None:
+        if found := _answered(reader, text, question):
             answer, key = found
             kept.setdefault(tuple(said_words(key)), (key, answer, []))[2].append(question)
     facts = [
-        Fact(text, key, answer, tuple(questions), source, made=("model",) * len(questions), language=language)
+        Fact(key, answer, tuple(questions), source, made=("model",) * len(questions), language=language)
         for key, answer, questions in kept.values()
     ]
     missed = _lines(reader(text, near, WRITTEN, 0), known)
-    unanswered = [question for question in missed if is_unknowing(reader(text, question, ANSWER, 0))]
-    return Asked(tuple(facts), tuple(unanswered), len(written))
+    return facts, [question for question in missed if is_unknowing(reader(text, question, ANSWER, 0))]
 
 
 def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:

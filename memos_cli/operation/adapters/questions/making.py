@@ -45,25 +45,24 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     one, "I" is the user who asks.
     """
     language = language_of(text)
-    found: list[tuple[Statement, Draft]] = []
-    subjects = _Subjects(author)
-    for statement in statements_of(text, title):
+    drafts: list[Draft] = []
+    subjects, statements = _Subjects(author), statements_of(text, title)
+    for each in statements:
         if language == "en":
-            drafts = _english(statement, subjects)
-        elif statement.name:
-            drafts = [plain.draft_of_value(statement.name, statement.text, statement.topic, language)]
+            drafts += _english(each, subjects)
+        elif each.name:
+            drafts.append(plain.draft_of_value(each.name, each.text, each.topic, language))
         else:
-            drafts = plain.drafts_of_sentence(statement.text, statement.topic, language)
-        found += [(statement, draft) for draft in drafts]
-    found = found or _whole(statements_of(text, title), language)
-    topics = Counter(draft.about.casefold() for _, draft in found)
+            drafts += plain.drafts_of_sentence(each.text, each.topic, language)
+    drafts = drafts or _whole(statements, language)
+    topics = Counter(draft.about.casefold() for draft in drafts)
     known: set[str] = set()
     facts = []
-    for statement, draft in found:
+    for draft in drafts:
         # Of a thing of which two facts are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
         about = plain.ask_about(draft.about, language) if is_one else []
-        facts.append(_fact(statement.text, draft, about, source, language, known))
+        facts.append(_fact(draft, about, source, language, known))
     return [fact for fact in facts if fact is not None][:MOST_FACTS]
 
 
@@ -131,7 +130,7 @@ def _fragments(text: str, topic: str) -> list[Draft]:
     return drafts[:MOST_OF_ONE]
 
 
-def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Statement, Draft]]:
+def _whole(statements: Sequence[Statement], language: str) -> list[Draft]:
     """The first sentence that nothing understands, taught whole under its topic."""
     for statement in statements:
         text = statement.text
@@ -142,13 +141,11 @@ def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Stateme
             about = with_article(topic) if language == "en" else topic
             draft = Draft(text.rstrip(".!"), as_told(text) if language == "en" else text, about)
             draft.frames = [*([f"What did I note on {about}?"] if language == "en" else []), f"{about}?"]
-            return [(statement, draft)]
+            return [draft]
     return []
 
 
-def _fact(
-    sentence: str, draft: Draft, about: Sequence[str], source: int, language: str, known: set[str]
-) -> Fact | None:
+def _fact(draft: Draft, about: Sequence[str], source: int, language: str, known: set[str]) -> Fact | None:
     """A draft as a fact, if its answer can be told from its questions."""
     answer = draft.answer.strip(" ,;:")
     key = " ".join(said_words(answer))
@@ -165,7 +162,7 @@ def _fact(
                 asked.append((text[:1].upper() + text[1:] if kind == "frame" else text, kind))
     full = " ".join(draft.full.split()).replace("..", ".")
     questions, made = tuple(text for text, _ in asked), tuple(kind for _, kind in asked)
-    fact = Fact(sentence, answer, full, questions, source, draft.about, draft.single, made, language)
+    fact = Fact(answer, full, questions, source, draft.about, draft.single, made, language)
     return fact if len(asked) > 1 and is_right(full, fact) else None
 
 
