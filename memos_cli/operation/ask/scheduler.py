@@ -1,9 +1,10 @@
 """MemScheduler: which memories a model reads for one question, within a budget. Pure: no I/O.
 
-Retrieved memories fill the budget by score. Never chosen are a memory whose text is in another or that
-duplicates one, more memories than the limit, and what exceeds the budget; a memory that is too long does not
-keep a shorter one out. Where everything that fits is asked for, and where the model is small and trips over
-what does not matter, each has to be relevant by itself.
+Where one memory is relevant, the budget is filled by score: what stands below the threshold often holds the
+answer too. Never chosen are a memory whose text is in another or that duplicates one, more memories than the
+limit, and what exceeds the budget; a memory that is too long does not keep a shorter one out. Where everything
+that fits is asked for, and where the model is small and trips over what does not matter, each has to be
+relevant by itself.
 
 Pinned memories stand first. Of the documents, the one that covers most of what was chosen, the best memory
 included, is taken whole. Both count against all the tokens that memories may have, not against the budget. A
@@ -56,11 +57,10 @@ def make_plan(
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
 
-    Where none reaches ``relevance``, none is chosen. Where one does, the ``budget`` is filled by score: what
-    stands below it in relevance often holds the answer too. At most ``most`` are chosen (0: no limit).
-    ``room`` is for all memories, with ``pinned`` ones (and their prices) and ``documents``. ``adapters`` of at
-    least ``least_likeness`` have learned the question. ``duplicates`` are the numbers of memories that say
-    the same; ``labels`` the numbers that memories have in prompts already.
+    Where none reaches ``relevance``, none is chosen. At most ``most`` are chosen (0: no limit). ``room`` is
+    for all memories, with ``pinned`` ones (and their prices) and ``documents``. ``adapters`` of at least
+    ``least_likeness`` have learned the question. ``duplicates`` are the numbers of memories that say the
+    same; ``labels`` the numbers that memories have in prompts already.
     """
     found = {hit.cube.n: hit for hit in hits}
     least = EACH * relevance if is_small or call.intent in ALL else 0.0

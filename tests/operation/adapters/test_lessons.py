@@ -644,7 +644,7 @@ def test_whatever_a_model_says_is_survived(text: str, answers: list[str]) -> Non
     def reader(text: str, request: str, limit: int, seed: int) -> str:
         return next(said)
 
-    for fact in ask_about(reader, text, source=1).facts:
+    for fact in ask_about(reader, text, source=1)[0]:
         assert fact.answer and fact.questions
         assert {*said_words(fact.answer)} <= {*said_words(text)}
 
