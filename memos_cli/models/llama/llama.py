@@ -44,13 +44,7 @@ def load() -> ModuleType:
     ``MEMOS_DEBUG_LLAMA`` (not empty) leaves llama.cpp's own log on stderr. Raises ModelUnfit if
     llama-cpp-python is not installed, or its library does not load on this machine or does not fit it.
     """
-    # libgomp reads these once, while it loads. With the default, waiting threads spin, and two processes on
-    # the same cores slow each other down up to 180 times. Without any spinning, the threads of one process
-    # sleep at each of hundreds of barriers a token: 40 ms a token instead of 15. With a short spin it is 16,
-    # and beside a second process 39 instead of 29.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "500")
+    limit_spinning()
     try:
         library = _import_bindings()
     except ModuleNotFoundError as error:
@@ -69,6 +63,16 @@ def load() -> ModuleType:
         library.llama_log_set(callback, ctypes.c_void_p(0))
     library.llama_backend_init()
     return library
+
+
+def limit_spinning() -> None:
+    """Let OpenMP's waiting threads spin only shortly. Call it before a library loads libgomp."""
+    # With the default, two processes on the same cores slow each other down up to 180 times. Without any
+    # spinning, the threads of one process sleep at each of hundreds of barriers a token: 40 ms a token
+    # instead of 15. With a short spin it is 16, and beside a second process 39 instead of 29.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
 
 @functools.cache

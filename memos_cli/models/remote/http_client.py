@@ -30,6 +30,7 @@ _LONGEST_STREAM = 256 << 20
 _SHOWN = 300
 """Maximum characters of a server's error message that are shown."""
 _INSTALL = "pip install 'memos-cli[remote]'"
+_START = {"ollama": "start it: ollama serve", "lmstudio": "start it: lms server start"}
 
 
 class Client:
@@ -189,12 +190,8 @@ class Client:
         return ModelUnfit(f"the server at {self.address.url} {what}", hint or "choose another with --model")
 
     def _start_it(self) -> str:
-        match self.address.kind:
-            case "ollama":
-                return "start it: ollama serve"
-            case "lmstudio":
-                return "start it: lms server start"
-        return "start it, or name another model with --model; see `memos help engines`"
+        other = "start it, or name another model with --model; see `memos help engines`"
+        return _START.get(self.address.kind, other)
 
 
 def _message_in(said: object) -> str:

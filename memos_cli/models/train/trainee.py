@@ -6,7 +6,6 @@ torch is loaded when a Trainee is made, and by nothing else in the program. The 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from weakref import WeakKeyDictionary
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.families import KEPT_BYTES, TARGETS, trainable
 from memos_cli.models.gguf.gguf_header import read_header
-from memos_cli.models.llama.llama import free_threads
+from memos_cli.models.llama.llama import free_threads, limit_spinning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,11 +183,9 @@ class Trainee:
 
 def _load_torch() -> None:
     """Import torch. Raises ModelUnfit where it is not installed."""
-    # As in llama.load: torch brings an OpenMP of its own. Beside another process that computed, a step of
-    # two threads on two cores took 44 s, and with this 6 s.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "500")
+    # torch brings an OpenMP of its own. Beside another process that computed, a step of two threads on two
+    # cores took 44 s, and with this 6 s.
+    limit_spinning()
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:

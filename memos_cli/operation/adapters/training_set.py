@@ -83,7 +83,12 @@ def make_lessons(
     the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
     no memory has a sentence, and where two contradict each other.
     """
-    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    facts = [
+        fact
+        for cube in cubes
+        if cube.type != "skill"
+        for fact in facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
+    ]
     examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
     if not facts and not own and not examples:
         raise UsageError(
@@ -112,13 +117,14 @@ def make_lessons(
     # A near miss of a form that is held out would teach that this form asks for nothing.
     trained = _only(facts, {lesson.question for lesson in by_rules if not lesson.held_out})
     drawn = (near_misses(trained, seed=seed + more) for more in range(DRAWS))
-    missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
+    missed = [text for each in drawn for _, text in each]
+    random.Random(seed).shuffle(missed)  # noqa: S311 (an order that can be made again)
     said = max(len(facts), len(cubes))
-    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * said]
+    missed = [text for text in (*near, *missed) if _is_new(text, known)][: NEAR_MISSES * said]
     held = HELD_OUT * said
     lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
-    shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
+    shipped = _other_controls([lesson.question for lesson in lessons], embed)
     for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
         step = -(-len(half) // USED_CONTROLS)
         lessons += [Lesson(text, "", "control", is_held) for text in half[::step]]
@@ -130,10 +136,6 @@ def is_private(lesson: Lesson) -> bool:
     if lesson.kind == "control":
         return lesson.question not in CONTROLS
     return lesson.kind == "fact" and not lesson.answer
-
-
-def _facts_of(cube: Cube) -> list[Fact]:
-    return facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
@@ -247,20 +249,14 @@ def examples_of(cube: Cube) -> list[Lesson]:
     ]
 
 
-def _unlike(texts: Sequence[str], questions: Sequence[str], embed: Embed | None) -> list[str]:
-    """Those of ``texts`` that ask for nothing that ``questions`` ask: "the password of the router" may."""
+def _other_controls(questions: Sequence[str], embed: Embed | None) -> Sequence[str]:
+    """The controls that ask for nothing that ``questions`` ask: "the password of the router" may."""
     if embed is None or not questions:
-        return list(texts)
+        return CONTROLS
     import numpy as np
 
-    near = np.asarray(embed(texts)) @ np.asarray(embed(questions)).T
-    return [text for text, most in zip(texts, near.max(1), strict=True) if most < ALIKE]
-
-
-def _shuffled(texts: Iterable[str], seed: int) -> list[str]:
-    order = list(texts)
-    random.Random(seed).shuffle(order)  # noqa: S311 (an order that can be made again)
-    return order
+    near = np.asarray(embed(CONTROLS)) @ np.asarray(embed(questions)).T
+    return [text for text, most in zip(CONTROLS, near.max(1), strict=True) if most < ALIKE]
 
 
 def _some(cubes: Sequence[Cube]) -> str:

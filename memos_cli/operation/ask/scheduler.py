@@ -2,9 +2,9 @@
 
 Where one memory is relevant, the budget is filled by score: what stands below the threshold often holds the
 answer too. Never chosen are a memory whose text is in another or that duplicates one, more memories than the
-limit, and what exceeds the budget; a memory that is too long does not keep a shorter one out. Where everything
-that fits is asked for, and where the model is small and trips over what does not matter, each has to be
-relevant by itself.
+limit, and what exceeds the budget; a memory that is too long does not keep a shorter one out. Where
+everything that fits is asked for, and where the model is small and trips over what does not matter, each has
+to be relevant by itself.
 
 Pinned memories stand first. Of the documents, the one that covers most of what was chosen, the best memory
 included, is taken whole. Both count against all the tokens that memories may have, not against the budget. A

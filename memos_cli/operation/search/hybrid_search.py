@@ -24,15 +24,7 @@ from memos_cli.models.embed.embedder import DEFAULT, Embedder
 from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.lexical import Weighed, by_words, coverage, found_terms
 from memos_cli.operation.search.ranking import SESSION, Asked, Candidate, rank
-from memos_cli.operation.search.relevance import (
-    BY_WORDS,
-    CALIBRATIONS,
-    Calibration,
-    Signs,
-    is_weak,
-    relevance,
-    typical,
-)
+from memos_cli.operation.search.relevance import BY_WORDS, CALIBRATIONS, Signs, is_weak, relevance, typical
 from memos_cli.operation.search.sentence_search import score_sentences
 
 if TYPE_CHECKING:
@@ -101,7 +93,8 @@ def search(
     by_number = {each.cube: each for each in found.candidates}
     cubes = queries.by_rowid(db, best)
     held = found_terms(db, found.terms, best)
-    calibration = BY_WORDS if found.foreign else _calibration(embedder)
+    name = embedder.name if embedder else ""
+    calibration = BY_WORDS if found.foreign else CALIBRATIONS.get(name, CALIBRATIONS[DEFAULT])
     usual = {foreign: _typical_cosine(found, foreign) for foreign in (False, True)}
     quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
     sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
@@ -178,10 +171,6 @@ def _typical_cosine(found: Gathered, foreign: bool) -> float:
     """Return the cosine of memories that do not stand out, in the question's script or in other scripts."""
     near = (each.cube for each in found.candidates if each.cube in found.near and each.is_foreign == foreign)
     return typical([found.near[n].best for n in near])
-
-
-def _calibration(embedder: Embedder | None) -> Calibration:
-    return CALIBRATIONS.get(embedder.name if embedder else "", CALIBRATIONS[DEFAULT])
 
 
 def reads_foreign(embedder: Embedder) -> bool:

@@ -91,8 +91,10 @@ def _split(text: str) -> Iterator[Sentence]:
         elif len(line.text) < 200 and "|" not in line.text and _UNDERLINE.match(follows):
             heading, at = line.text.strip(), at + 2
         elif "|" in line.text and _DELIMITERS.match(follows):
-            end = _table_end(lines, at + 2)
-            columns = " | ".join(_cells(line.text))
+            end = at + 2
+            while end < len(lines) and "|" in lines[end].text:
+                end += 1
+            columns = " | ".join(cell.strip() for cell in line.text.strip().strip("|").split("|"))
             if end == at + 2:
                 yield _trimmed(text, line.start, line.end, heading, "row")
             for row in lines[at + 2 : end]:
@@ -129,16 +131,6 @@ def _code(lines: list[_Line], heading: str) -> Iterator[Sentence]:
         if last or lines[number + 1].end - lines[start].start > _WHOLE_CODE:
             yield Sentence(lines[start].start, line.end, heading, kind="code")
             start = number + 1
-
-
-def _table_end(lines: list[_Line], at: int) -> int:
-    while at < len(lines) and "|" in lines[at].text:
-        at += 1
-    return at
-
-
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip().strip("|").split("|")]
 
 
 def _paragraph_end(lines: list[_Line], at: int) -> int:

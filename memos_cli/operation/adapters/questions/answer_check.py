@@ -55,6 +55,7 @@ _UNKNOWING = re.compile(
 _UNIT_BEHIND = re.compile(
     r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees|°)(?![a-z]))"
 )
+_LEADS = frozenset("on in at under to for from by with about every around".split())
 _DENIALS = frozenset("not never no neither nor isn wasn without".split())
 
 
@@ -133,11 +134,9 @@ def is_right(answer_text: str, fact: Fact) -> bool:
         return False
     if is_unknowing(answer_text) and not is_unknowing(fact.answer):
         return False
-    if _affirmed(wanted, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
-        return True
-    lead = {"on", "in", "at", "under", "to", "for", "from", "by", "with", "about", "every", "around"}
-    core = wanted[1:] if wanted[0] in lead and len(wanted) > 2 else wanted
-    if core != wanted and _affirmed(core, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
+    core = wanted[1:] if wanted[0] in _LEADS and len(wanted) > 2 else wanted
+    denied = bool(_DENIALS & set(said_words(fact.full)))
+    if _affirmed(wanted, said, denied=denied) or _affirmed(core, said, denied=denied):
         return True
     return len(wanted) >= 5 and _covered(wanted, said)
 
