@@ -73,7 +73,7 @@ class Model:
 
 
 def find_models(extra: Sequence[Path] = ()) -> list[Model]:
-    """Every usable GGUF file of the known places and of ``extra`` (files, or folders to walk).
+    """Return every usable GGUF file of the known places and of ``extra`` (files, or folders to walk).
 
     A file reachable under two names is listed once, under the first. What isn't sound GGUF, or can't be
     read, is left out: it belongs to another program.

@@ -285,7 +285,7 @@ def _turns(frequencies: Tensor, positions: Tensor) -> Tensor:
 
 
 def _read_weights(path: Path, header: GgufHeader) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor by its name, in single precision and in the file's order of rows."""
+    """Yield every tensor by its name, in single precision and in the file's order of rows."""
     import numpy as np
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize
 

@@ -132,7 +132,7 @@ def examine(
 
 
 def _recall(engine: Engine, adapter: Any, lesson: Lesson, text: str) -> dict[str, Any]:
-    """Answers to a question on a fact, by the adapter, by the base and by the base with the text."""
+    """Return answers to a question on a fact, by the adapter, by the base and by the base with the text."""
     row: dict[str, Any] = {
         "question": lesson.question,
         "expected": lesson.key,
@@ -158,7 +158,7 @@ def _judge_answers(
     missed: Sequence[Mapping[str, Any]],
     limits: Thresholds,
 ) -> Iterator[Check]:
-    """The checks of what it knows: of facts, of examples, and of near misses."""
+    """Yield the checks of what it knows: of facts, of examples, and of near misses."""
 
     def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
         return _share([row[f"{who}_right"] for row in rows])
@@ -186,7 +186,7 @@ def _judge_answers(
 def _judge_rest(
     changes: tuple[float, float, int], astray: Mapping[str, bool], limits: Thresholds
 ) -> Iterator[Check]:
-    """The checks of what it leaves alone."""
+    """Yield the checks of what it leaves alone."""
     drift, perplexity, tokens = changes
     touched = sum(astray.values())
     detail = f"nats a token from the base, over {tokens} of its tokens"
@@ -243,7 +243,7 @@ def explain_failures(report: Mapping[str, Any]) -> list[str]:
 
 
 def _examples(name: str, report: Mapping[str, Any]) -> Iterator[str]:
-    """Questions on which a check failed, as parts of a sentence."""
+    """Yield questions on which a check failed, as parts of a sentence."""
     asked, near = report.get("questions", ()), report.get("near_misses", ())
     wrong = [row for row in asked if not row["adapter_right"]]
     if name in ("recall", "independent"):

@@ -70,7 +70,7 @@ class Watch:
 
 
 def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
-    """What an adapter trained now fits; ``model`` is the sha256 of the model's file."""
+    """Return what an adapter trained now fits; ``model`` is the sha256 of the model's file."""
     return {
         "model": model,
         "template": engine.conditions["template"],
@@ -79,7 +79,7 @@ def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
 
 
 def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
-    """Why an adapter cannot be used as things stand; "" if it can."""
+    """Return why an adapter cannot be used as things stand; "" if it can."""
     if adapter.state != "activated":
         return "it has not passed its gate" if not adapter.report.get("passed") else "it was demoted"
     if adapter.expired:
@@ -93,7 +93,7 @@ def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
 
 
 def steps_for(lessons: Sequence[Lesson]) -> int:
-    """How long a training of these lessons takes, unless it is told otherwise or learns sooner."""
+    """Return how long a training of these lessons takes, unless it is told otherwise or learns sooner."""
     learned = {(each.source, each.answer) for each in lessons if each.kind in ("fact", "example")}
     return min(LONGEST, round(STEPS + PER_FACT * len(learned)))
 
@@ -256,7 +256,7 @@ class _Keeper:
 
 
 def _free_memory() -> int | None:
-    """Bytes of memory that a program may take now; None where that is not known."""
+    """Return bytes of memory that a program may take now; None where that is not known."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
@@ -269,7 +269,7 @@ def _free_memory() -> int | None:
 
 
 def _memory_limit() -> int:
-    """What the container and ``ulimit`` leave this process."""
+    """Return what the container and ``ulimit`` leave this process."""
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]

@@ -76,7 +76,7 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """The recipe that ``as_dict`` gave; what is missing is as usual."""
+        """Return the recipe that ``as_dict`` gave; what is missing is as usual."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**{**known, "targets": tuple(known.get("targets", cls().targets))})
 
@@ -219,7 +219,7 @@ class Training:
         return _mean(losses["facts"]), _mean(kept)
 
     def _look(self) -> float:
-        """The share of the tokens of held-out answers that are the likeliest."""
+        """Return the share of the tokens of held-out answers that are the likeliest."""
         import torch
 
         right = whole = 0
@@ -252,14 +252,14 @@ class Training:
                     self._teachers[id(task)] = _Teacher.of(logs)
 
     def _draw(self, tasks: Sequence[Task]) -> Iterator[Task]:
-        """The tasks in one random order after the other."""
+        """Yield the tasks in one random order after the other."""
         order = list(tasks)
         while order:
             self._random.shuffle(order)
             yield from order
 
     def _some(self, name: str, count: int) -> list[Task]:
-        """The next tasks; of near misses, those of twice as many that were last answered worst."""
+        """Return the next tasks; of near misses, those of twice as many that were last answered worst."""
         more = count * (2 if name == "near_misses" else 1)
         tasks = [task for task, _ in zip(self._draws[name], range(more), strict=False)]
         tasks.sort(key=lambda task: -self._last.get(id(task), math.inf))
@@ -280,7 +280,7 @@ Drawn = tuple[Task, str]
 
 
 def _parts(drawn: Sequence[Drawn]) -> Iterator[list[Drawn]]:
-    """What is computed together: tasks of about the same length, of a limited number of tokens."""
+    """Yield what is computed together: tasks of about the same length, of a limited number of tokens."""
     part: list[Drawn] = []
     for each in sorted(drawn, key=lambda each: len(each[0].ways[0]) + len(each[0].answer)):
         size = len(each[0].ways[0]) + len(each[0].answer)
@@ -327,7 +327,7 @@ class _Teacher:
 
 
 def _log_rest(logs: torch.Tensor) -> torch.Tensor:
-    """The logarithm of what is left of 1."""
+    """Return the logarithm of what is left of 1."""
     import torch
 
     return torch.log((1 - logs.exp().sum(-1)).clamp_min(1e-6))

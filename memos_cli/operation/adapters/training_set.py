@@ -76,7 +76,7 @@ def make_lessons(
     on_memory: Callable[[int], None] = lambda count: None,
     seed: int,
 ) -> list[Lesson]:
-    """The whole training set of some memories, what is held out included.
+    """Return the whole training set of some memories, what is held out included.
 
     ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
     things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
@@ -139,7 +139,7 @@ def is_private(lesson: Lesson) -> bool:
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
-    """Each question once: of two facts that ask the same, the first keeps it."""
+    """Return each question once: of two facts that ask the same, the first keeps it."""
     known: set[str] = set()
     merged = []
     for fact in facts:
@@ -153,7 +153,7 @@ def _merge(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _only(facts: Iterable[Fact], kept: set[str]) -> list[Fact]:
-    """The facts with those of their questions that are in ``kept``."""
+    """Return the facts with those of their questions that are in ``kept``."""
     asked = ((fact, tuple(text for text in fact.questions if text in kept)) for fact in facts)
     return [replace(fact, questions=questions, made=()) for fact, questions in asked]
 
@@ -170,7 +170,7 @@ def _is_new(question: str, known: set[str]) -> bool:
 
 
 def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
-    """The lessons of facts, with some questions of each kept for the gate."""
+    """Return the lessons of facts, with some questions of each kept for the gate."""
     texts = [question for fact in facts for question in fact.questions]
     # Without an embedder all directions differ: then only copies of words are kept together.
     vectors = (
@@ -197,7 +197,7 @@ def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
 def _ask_reader(
     cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
 ) -> tuple[list[Fact], list[str]]:
-    """What the model asks about each memory, where enough of it holds; and near misses."""
+    """Return what the model asks about each memory, where enough of it holds; and near misses."""
     facts: list[Fact] = []
     near: list[str] = []
     for cube in cubes if reader else ():
@@ -250,7 +250,7 @@ def examples_of(cube: Cube) -> list[Lesson]:
 
 
 def _other_controls(questions: Sequence[str], embed: Embed | None) -> Sequence[str]:
-    """The controls that ask for nothing that ``questions`` ask: "the password of the router" may."""
+    """Return the controls that ask for nothing that ``questions`` ask: "the password of the router" may."""
     if embed is None or not questions:
         return CONTROLS
     import numpy as np
@@ -268,12 +268,12 @@ def _some(cubes: Sequence[Cube]) -> str:
 
 
 def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
-    """How many lessons of which kind; those that are held out by themselves."""
+    """Return how many lessons of which kind; those that are held out by themselves."""
     return dict(Counter(f"{each.kind}{', held out' if each.held_out else ''}" for each in lessons))
 
 
 def count_own_answers(lessons: Sequence[Lesson]) -> int:
-    """How many answers of the base ``make_tasks`` reads."""
+    """Return how many answers of the base ``make_tasks`` reads."""
     return sum(not each.answer and not each.held_out and each.kind != "near miss" for each in lessons)
 
 
@@ -284,7 +284,7 @@ def make_tasks(
     recipe: Recipe,
     on_answer: Callable[[int], None] = lambda count: None,
 ) -> Tasks:
-    """The lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
+    """Return the lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
 
     To a control it is the answer without any text; to a question on a fact, that with the memory before it,
     if the answer is made of the memory's words: then it is what the adapter follows. To a near miss it is the
@@ -359,7 +359,7 @@ _NOMINAL = re.compile(
 
 
 def _reword(question: str, draw: random.Random) -> str:
-    """A question as people type it in haste."""
+    """Return a question as people type it in haste."""
     plain = question.rstrip("?.!")
     way = draw.random()
     if way < 0.5:
@@ -375,7 +375,7 @@ def _reword(question: str, draw: random.Random) -> str:
 
 
 def reader_of(engine: Engine) -> Reader:
-    """The engine as one who reads a note and does what it is asked."""
+    """Return the engine as one who reads a note and does what it is asked."""
 
     def read(text: str, request: str, limit: int, seed: int) -> str:
         engine.read_prompt(bare_prompt(engine, request, text), [])

@@ -83,7 +83,7 @@ class Conversation:
         return prompt
 
     def _pinned(self, chosen: Sequence[Injection]) -> list[Injection]:
-        """The pinned memories, as a plan has them that finds something."""
+        """Return the pinned memories, as a plan has them that finds something."""
         by_number = {item.hit.cube.n: item for item in chosen}
         made = []
         for cube in self.pins:

@@ -53,5 +53,5 @@ _COMPILED = tuple((re.compile(cue, re.IGNORECASE | re.MULTILINE), reason) for cu
 
 
 def suspicions(text: str) -> tuple[str, ...]:
-    """Why ``text`` looks as if it spoke to a model; empty where it does not."""
+    """Return why ``text`` looks as if it spoke to a model; empty where it does not."""
     return tuple(reason for cue, reason in _COMPILED if cue.search(text))

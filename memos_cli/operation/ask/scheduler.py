@@ -110,7 +110,7 @@ def _labelled(items: Sequence[Injection], labels: Mapping[int, int]) -> tuple[In
 def _place_pins(
     pinned: Sequence[tuple[Cube, int]], found: Mapping[int, Hit], room: int, relevance: float
 ) -> tuple[list[Injection], list[LeftOut], int]:
-    """The pinned memories that fit, those that do not, and the room that is left."""
+    """Return the pinned memories that fit, those that do not, and the room that is left."""
     head: list[Injection] = []
     crowded: list[LeftOut] = []
     for cube, cost in pinned:

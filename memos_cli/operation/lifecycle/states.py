@@ -51,7 +51,7 @@ def next_state(state: str, action: str, id: str = "") -> str:
 
 
 def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
-    """An exponentially decayed count of uses: each counts half after ``half_life`` days.
+    """Return an exponentially decayed count of uses: each counts half after ``half_life`` days.
 
     A clock that was set back does not heat a memory: time before the last use counts as none.
     """
@@ -59,7 +59,7 @@ def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: fl
 
 
 def heat_now(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
-    """The heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
+    """Return the heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
     if last_hit is None:
         return 0.0
     return heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))

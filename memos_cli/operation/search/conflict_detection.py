@@ -89,7 +89,7 @@ def compare(one: str, other: str) -> Conflict:
 
 
 def _stem(word: str) -> str:
-    """A word without its case and its plural: "likes" is "like"."""
+    """Return a word without its case and its plural: "likes" is "like"."""
     small = word.casefold()
     return small[:-1] if len(small) > 3 and small.endswith("s") and not small.endswith("ss") else small
 
@@ -99,7 +99,7 @@ def _telling(words: Sequence[str]) -> list[str]:
 
 
 def _subject(words: Sequence[str]) -> str:
-    """The first word that says something: what a text is about begins with it."""
+    """Return the first word that says something: what a text is about begins with it."""
     return next(iter(_telling(words)), "")
 
 

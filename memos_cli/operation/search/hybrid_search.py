@@ -79,7 +79,7 @@ def search(
     asked: Asked | None = None,
     least: float = 0.0,
 ) -> list[Hit]:
-    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
+    """Return the best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
 
     ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
     is what the question says beside its words. Hits below the relevance ``least`` are weak, unless their

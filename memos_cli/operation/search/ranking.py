@@ -12,7 +12,6 @@ The weights were chosen on LoCoMo; chosen on all conversations but one, they hol
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -152,7 +151,7 @@ def rank(
     balance: float,
     weights: Weights = WEIGHTS,
 ) -> dict[int, Ranked]:
-    """The score of each candidate, at most 1. ``pairs`` are (turn, the next turn), by cube."""
+    """Return the score of each candidate, at most 1. ``pairs`` are (turn, the next turn), by cube."""
     following = dict(pairs)
     preceding = {later: earlier for earlier, later in pairs}
     by_number = {each.cube: each for each in candidates}
@@ -225,25 +224,22 @@ def _meaning(
 
 def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
     """How well the session of each turn fits: the root of the sum of the squares of its turns' BM25."""
-    by_source: dict[int, list[Candidate]] = defaultdict(list)
-    for each in candidates:
-        if each.is_turn and each.source is not None:
-            by_source[each.source].append(each)
+    sessions: list[list[Candidate]] = []
+    turns = (each for each in candidates if each.is_turn)
+    for turn in sorted(turns, key=lambda turn: (turn.source, turn.start, turn.cube)):
+        if not sessions or _is_apart(sessions[-1][-1], turn):
+            sessions.append([])
+        sessions[-1].append(turn)
     found: dict[int, float] = {}
-    for turns in by_source.values():
-        turns.sort(key=lambda turn: (turn.start, turn.cube))
-        session: list[Candidate] = []
-        for turn in [*turns, None]:
-            if session and (turn is None or _is_apart(session[-1], turn)):
-                fit = sqrt(sum(each.words**2 for each in session))
-                found |= {each.cube: fit for each in session}
-                session = []
-            if turn is not None:
-                session.append(turn)
+    for session in sessions:
+        fit = sqrt(sum(each.words**2 for each in session))
+        found |= {each.cube: fit for each in session}
     return found
 
 
 def _is_apart(one: Candidate, other: Candidate) -> bool:
+    if one.source != other.source:
+        return True
     return one.time is not None and other.time is not None and abs(other.time - one.time) > SESSION
 
 

@@ -183,7 +183,7 @@ def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on(text: str, first: int, last: int) -> bool:
-    """Whether the sentence that starts at ``first`` goes on at ``last``."""
+    """Return whether the sentence that starts at ``first`` goes on at ``last``."""
     before, after = text[max(first, last - 20) : last], text[last : last + 12]
     if text[last - 1] in ".!?" and after[0].isalnum():
         return True

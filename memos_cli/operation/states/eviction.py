@@ -72,7 +72,7 @@ def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy"
 
 
 def _rank(choice: Choice, policy: Policy) -> tuple[float, ...]:
-    """The first is kept first."""
+    """Return the first is kept first."""
     if policy == "lru":
         return (not choice.pinned, -choice.last_use)
     bonus = 1.0 + HYSTERESIS if choice.exists else 1.0

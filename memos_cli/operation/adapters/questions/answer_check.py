@@ -119,7 +119,7 @@ def _dates(words: list[str]) -> list[str]:
 
 
 def is_unknowing(answer: str) -> bool:
-    """Whether an answer says that it does not know."""
+    """Return whether an answer says that it does not know."""
     return bool(_UNKNOWING.search(answer.replace("’", "'")))
 
 
@@ -142,7 +142,7 @@ def is_right(answer_text: str, fact: Fact) -> bool:
 
 
 def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
-    """Whether ``wanted`` stands in ``said`` word by word, not just behind a "not"."""
+    """Return whether ``wanted`` stands in ``said`` word by word, not just behind a "not"."""
     size = len(wanted)
     for at in range(len(said) - size + 1):
         if said[at : at + size] == wanted:
@@ -167,7 +167,7 @@ def _covered(wanted: list[str], said: list[str]) -> bool:
 
 
 def says_any(answer_text: str, answers: Iterable[str], question: str = "") -> bool:
-    """Whether an answer gives away one of the right answers to other questions.
+    """Return whether an answer gives away one of the right answers to other questions.
 
     An answer that stands in the question itself gives nothing away. The numbers of a list ("1. …") are no
     answers.

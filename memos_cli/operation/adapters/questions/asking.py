@@ -80,7 +80,7 @@ def ask_about(reader: Reader, text: str, *, source: int) -> tuple[list[Fact], li
 
 
 def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
-    """The questions of a list, without their numbers; none twice, and no sentence that is cut off."""
+    """Return the questions of a list, without their numbers; none twice, and no sentence that is cut off."""
     found = []
     for line in said.splitlines():
         text = " ".join(_NUMBERED.sub("", _NUMBERED.sub("", line)).split())
@@ -93,7 +93,7 @@ def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
 
 
 def _answered(reader: Reader, text: str, question: str) -> tuple[str, str] | None:
-    """The answer to a question and the span of the text in it; None if it does not hold."""
+    """Return the answer to a question and the span of the text in it; None if it does not hold."""
     answer, again = (_first_sentence(reader(text, question, ANSWER, seed)) for seed in (0, 1))
     said, other, asked = said_words(answer), said_words(again), said_words(question)
     if not {word for word in asked if len(word) > 3 or not word.isascii()} & {*said_words(text)}:
@@ -112,7 +112,7 @@ def _first_sentence(answer: str) -> str:
 
 
 def _common(text: str, said: Sequence[str], other: Sequence[str], question: str) -> str:
-    """The run of words of the text that both answers hold and the question does not: a name, a number.
+    """Return the run of words of the text that both answers hold and the question does not: a name, a number.
 
     Of several, that with the most capitals and digits, then the longest; "" if there is none.
     """

@@ -62,5 +62,5 @@ def _said(text: str) -> frozenset[str]:
 
 
 def _overlap(one: str, other: str) -> float:
-    """Share of the words of two questions that both have."""
+    """Return share of the words of two questions that both have."""
     return len(_said(one) & _said(other)) / max(1, len(_said(one) | _said(other)))

@@ -54,7 +54,7 @@ def language_of(text: str) -> str:
 
 
 def statements_of(text: str, title: str = "") -> list[Statement]:
-    """What a note says, in order. Questions, code and what is too long are left out."""
+    """Return what a note says, in order. Questions, code and what is too long are left out."""
     found: list[Statement] = []
     topic, last = "", ""
     for part in split_sentences(text):
@@ -75,7 +75,7 @@ def statements_of(text: str, title: str = "") -> list[Statement]:
 
 
 def _heading_of(title: str) -> str:
-    """The last part of a title: of "Plans › Garden wall" the garden wall; not the name of a file."""
+    """Return the last part of a title: of "Plans › Garden wall" the garden wall; not the name of a file."""
     last = re.split(r"\s*[›>/]\s*", title)[-1]
     return "" if re.search(r"\.\w{1,5}\Z|\d{4}", last) else _clean(last)
 
@@ -85,7 +85,7 @@ def _clean(text: str) -> str:
 
 
 def _lines(body: str) -> Iterator[str]:
-    """The sentences of a block, which may have joined short ones and lines of fields."""
+    """Yield the sentences of a block, which may have joined short ones and lines of fields."""
     for line in body.split("\n") if _is_list(body) else [" ".join(body.split("\n"))]:
         line = _clean(line[found.end() :] if (found := _ITEM.match(line)) else line)
         start = 0
@@ -104,7 +104,7 @@ def _is_list(body: str) -> bool:
 
 
 def _line(line: str, topic: str) -> tuple[list[Statement], str]:
-    """The statements of one sentence, and the topic of those that follow."""
+    """Return the statements of one sentence, and the topic of those that follow."""
     line = line.strip()
     if not line or len(line) > LONGEST or _QUESTION.search(line) or _CODE.search(line):
         return [], topic
@@ -123,14 +123,14 @@ def _line(line: str, topic: str) -> tuple[list[Statement], str]:
 
 
 def _is_long(value: str) -> bool:
-    """Whether a value is rather a sentence, or a list of several things."""
+    """Return whether a value is rather a sentence, or a list of several things."""
     if is_wide(value):
         return len(value) > 16 or "，" in value
     return len(value.split()) > 6 or ("," in value and len(find_spans(value)) > 1)
 
 
 def _row(body: str, columns: str) -> list[Statement]:
-    """A row of a table: what its first cell names has what the others say."""
+    """Return a row of a table: what its first cell names has what the others say."""
     names = [_clean(name) for name in columns.split(" | ")]
     cells = [_clean(cell) for cell in body.strip().strip("|").split("|")]
     pairs = zip(names[1:], cells[1:], strict=False) if len(names) == len(cells) and cells[0] else ()
