@@ -143,15 +143,11 @@ def _usable(
         if length >= len(tokens):  # the last token must be read, to know what follows
             continue
         for cube in saved_states.holding(vault.connection, fingerprint, tokens[:length], now=now):
-            if problem := _problem(vault, cube):
+            # The tokens of a stale state fit, too; but it is not to be used.
+            if problem := cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size):
                 misses[cube.cube] = problem
             else:
                 yield cube
-
-
-def _problem(vault: Vault, cube: Activation) -> str:
-    # The tokens fit all the same where a memory changed behind them; but a stale state is not to be used.
-    return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size)
 
 
 def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:

@@ -243,7 +243,8 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     for lead, name in zip(_LEADS, names[::-1] * len(_LEADS), strict=False):
         draft.frames.append(lead.format(joined([wh, name, clause.predicate, *others, ask.behind])))
     core = _upper(joined([subject, clause.predicate, *others]))
-    draft.cloze = [f"{joined([core, chunk.preposition, *_before_answer(chunk, draft.answer)])} …"]
+    before_answer = joined(chunk.words).partition(draft.answer)[0].split()  # "the editor" Helix
+    draft.cloze = [f"{joined([core, chunk.preposition, *before_answer])} …"]
     thing = _content(joined([bare(names[-1]), *others]))
     noun = ask.noun or ("name" if is_named else "")
     first, last = (noun, "") if noun or wh == "what" else (wh, clause.verb)
@@ -260,11 +261,6 @@ def _is_named(clause: Clause) -> bool:
 def _content(text: str) -> str:
     """Return the words that tell what a text is on."""
     return " ".join(word for word in text.split() if word.casefold() not in SMALL | {"of", "and"})
-
-
-def _before_answer(chunk: Chunk, answer: str) -> list[str]:
-    """Return what stands before the answer in its part: "the editor" Helix."""
-    return joined(chunk.words).partition(answer)[0].split()
 
 
 def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind: str) -> list[str]:
