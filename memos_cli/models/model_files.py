@@ -232,7 +232,7 @@ def _kind_of(header: GgufHeader) -> Kind:
         return "other"
     if architecture in _EMBEDDERS or pooling in header.values:
         return "embedder"
-    if header.text("general.type") not in ("", "model") or not header.tensors or architecture in _NOT_READERS:
+    if header.text("general.type") not in ("", "model") or not header.listed or architecture in _NOT_READERS:
         return "other"
     return "reader"
 
