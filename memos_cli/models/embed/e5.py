@@ -92,20 +92,17 @@ def _convert(source: Path, files: E5Files) -> None:
         ) from error
 
 
-class _E5Inputs:
+class _E5Inputs(UnigramTokenizer):
     """The model's vocabulary and embedding matrix, mapped: a text touches a few pages of them."""
 
     def __init__(self, files: E5Files) -> None:
         import numpy as np
 
-        self.tokenise = UnigramTokenizer(files.vocabulary, _MAX_TOKENS)
+        super().__init__(files.vocabulary, _MAX_TOKENS)
         try:
             self._matrix = np.load(files.matrix, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise ModelUnfit(f"the embedding matrix {files.matrix} is damaged: {error}") from error
-
-    def knows(self, text: str) -> bool:
-        return self.tokenise.knows(text)
 
     def look_up(self, tokens: NDArray[np.int32]) -> Vectors:
         return dequantise(self._matrix[tokens])

@@ -112,7 +112,7 @@ class UnigramTokenizer:
         self._scores = data[scores_at:characters_at].cast("f")
         self._cut_cached = lru_cache(maxsize=_MOST_KEPT)(self._cut)
 
-    def __call__(self, text: str) -> list[int]:
+    def tokenise(self, text: str) -> list[int]:
         """Return the tokens of ``text``, cut to the limit but with the closing token."""
         ids = [self.first]
         for word in filter(None, self.normalise(text).split(" ")):

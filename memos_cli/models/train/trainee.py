@@ -1,4 +1,4 @@
-"""The reader's weights in torch, with a low-rank adapter to be trained.
+"""A model's weights in torch, with a low-rank adapter to be trained.
 
 torch is loaded when a Trainee is made, and by nothing else in the program. The adapter is LoRA (arXiv
 2106.09685): y = Wx + alpha / rank · B(Ax).
@@ -30,7 +30,7 @@ _CHUNK = 256
 
 
 class Trainee:
-    """The reader's weights in torch, dequantised and frozen, with a low-rank adapter on its matrices."""
+    """A model's weights in torch, dequantised and frozen, with a low-rank adapter on its matrices."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from memos_cli.settings import Settings
 
 ANSWER = 24
-"""Tokens of an answer that are read: the small reader goes on where it should have ended."""
+"""Tokens of an answer that are read: a small model goes on where it should have ended."""
 LOADS = 3
 
 

@@ -1,7 +1,7 @@
 """Plaintext to adapter, and back: distil memories into weights, examine them, use them, put them into words.
 
 An adapter is used only with the very base that it was trained for, by its sha256, and only while its memories
-say what they said. Whatever is amiss, their text is read instead.
+say what they said. If anything is wrong, their text is read instead.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Distilled:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how it goes."""
+    """Callbacks for the progress."""
 
     on_phase: Callable[[str, int], None] = lambda name, whole: None
     """What is done now, and of how many parts."""
@@ -93,7 +93,7 @@ def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
 
 
 def steps_for(lessons: Sequence[Lesson]) -> int:
-    """Return how long a training of these lessons takes, unless it is told otherwise or learns sooner."""
+    """Return how long a training of these lessons takes, unless it learns sooner."""
     learned = {(each.source, each.answer) for each in lessons if each.kind in ("fact", "example")}
     return min(LONGEST, round(STEPS + PER_FACT * len(learned)))
 

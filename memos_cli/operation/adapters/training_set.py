@@ -18,7 +18,7 @@ from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.asking import ENOUGH, Reader, ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
 from memos_cli.operation.adapters.questions.facts import Fact
-from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.leaks import leak_of
 from memos_cli.operation.adapters.questions.making import contradictions, facts_of
 from memos_cli.operation.adapters.questions.misses import near_misses
 from memos_cli.operation.adapters.questions.splits import split_questions
@@ -292,11 +292,7 @@ def make_tasks(
     """
     texts = {cube.n: memory_text(cube) for cube in cubes}
     draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
-    learned = [
-        Learned(each.question, each.answer, each.key)
-        for each in lessons
-        if each.kind == "fact" and each.answer and not each.held_out
-    ]
+    learned = [each for each in lessons if each.kind == "fact" and each.answer and not each.held_out]
     found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
     for lesson in lessons:
         if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):

@@ -1,7 +1,7 @@
 """What in a memory speaks to the model instead of about something. Pure.
 
-A memory is data. A text that tells its reader to forget its instructions is still only quoted; but whoever
-reviews it, or reads a plan that holds it, should know. These are cues for people, and no wall: a new wording
+A memory is data. A text that tells the model to forget its instructions is still only quoted; but people who
+review it, or read a plan with it, should know. These are cues for people, not a protection: a new wording
 passes them.
 """
 

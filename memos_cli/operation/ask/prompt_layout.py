@@ -4,7 +4,7 @@ Every prompt is [instructions, pinned memories] [one document] [retrieved memori
 first changes least, so that a state of the first one or two parts serves many questions. Where no document
 was promoted, the best memory stands in its place: so promoting a single memory (that fits query.memory)
 changes no prompt. The others follow, the next best nearest to the question. (With the best one last, the
-small reader answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
+small model answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def memory_text(cube: Cube) -> str:
     """One memory as the model reads it: a turn with its speaker and day, a piece under its title."""
     day = "" if cube.time is None else show_time(cube.time)[:10]
     if cube.author:
-        # Speech in quotation marks: the small reader then tells speakers apart more often (token F1 on 40
+        # Speech in quotation marks: the small model then tells speakers apart more often (token F1 on 40
         # questions of LoCoMo with their evidence: 0.19, against 0.14 for "Name (day): text").
         return f'{cube.author} said{f" on {day}" if day else ""}: "{cube.text}"'
     title = cube.title.rpartition(" › ")[2]

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
@@ -98,7 +97,7 @@ def search(
     usual = {foreign: _typical_cosine(found, foreign) for foreign in (False, True)}
     quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
     sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
-    # What is left without them is cut anew: pairs of characters may reach into the words set aside.
+    # What is left without them is cut again: pairs of characters may reach into the words set aside.
     needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
     hits = []
     for n in best:
@@ -136,11 +135,7 @@ def gather(
     asked = " ".join(term.text for term in terms if any(map(str.isalnum, term.text)))
     row = row_in_use(db, embedder) if embedder is not None and asked and embedder.knows(asked) else 0
     with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
-        read = (
-            aside.submit(partial(embedder.embed, query=True), [question])
-            if embedder is not None and row
-            else None
-        )
+        read = aside.submit(embedder.embed, [question], query=True) if embedder is not None and row else None
         weighed, words = by_words(vault, terms, filter=filter, now=now, limit=limit)
     vector = read.result()[0] if read is not None else None
     meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
@@ -187,16 +182,16 @@ def reads_foreign(embedder: Embedder) -> bool:
 
 
 def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) -> list[Hit]:
-    """``hits`` with the first ``RERANKED`` ordered anew: half by their scores, half by what ``read`` says."""
+    """Order the first ``RERANKED`` of ``hits`` again: half by their scores, half by what ``read`` gives."""
     first, rest = hits[:RERANKED], hits[RERANKED:]
-    told = read([hit.cube.text for hit in first])
-    anew = [
+    scores = read([hit.cube.text for hit in first])
+    ordered = [
         replace(hit, score=round((hit.score + score) / 2, 4), why={**hit.why, "reranker": round(score, 3)})
-        for hit, score in zip(first, told, strict=True)
+        for hit, score in zip(first, scores, strict=True)
     ]
-    anew.sort(key=lambda hit: (-hit.score, hit.cube.n))
-    least = anew[-1].score if anew else 0.0
-    return anew + [replace(hit, score=min(hit.score, least)) for hit in rest]
+    ordered.sort(key=lambda hit: (-hit.score, hit.cube.n))
+    least = ordered[-1].score if ordered else 0.0
+    return ordered + [replace(hit, score=min(hit.score, least)) for hit in rest]
 
 
 def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:

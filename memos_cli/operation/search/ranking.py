@@ -261,10 +261,8 @@ def _is_within(each: Candidate, asked: Asked) -> bool:
     after, before = asked.period
     if after <= each.time < before + TAIL:
         return True
-    told = asked.tells_of(each.text, each.time)
-    if told is None or None in told:  # "since 2019" is about no time in particular
-        return False
-    start, end = told
+    start, end = asked.tells_of(each.text, each.time) or (None, None)
+    # "since 2019" is about no time in particular.
     return start is not None and end is not None and after <= start and end <= before
 
 

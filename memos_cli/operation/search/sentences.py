@@ -28,7 +28,7 @@ _BLOCK = 2000
 """Characters that the segmenter gets at once: its time grows with the square of this length."""
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]*)?(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
+HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*\Z")
 _DELIMITERS = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\Z")
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四五六七八九十]+[)）、.])[ \t]*(?=\S)")
@@ -86,7 +86,7 @@ def _split(text: str) -> Iterator[Sentence]:
             end = _fence_end(lines, at, fence[1])
             yield from _code(lines[at:end], heading)
             at = end
-        elif found := _HEADING.match(line.text[:500]):
+        elif found := HEADING.match(line.text[:500]):
             heading, at = found[1], at + 1
         elif len(line.text) < 200 and "|" not in line.text and _UNDERLINE.match(follows):
             heading, at = line.text.strip(), at + 2
@@ -138,7 +138,7 @@ def _paragraph_end(lines: list[_Line], at: int) -> int:
     end = at + 1
     while end < len(lines):
         line, before = lines[end].text, lines[end - 1].text
-        if not line.strip() or _FENCE.match(line) or _HEADING.match(line[:500]) or _ITEM.match(line):
+        if not line.strip() or _FENCE.match(line) or HEADING.match(line[:500]) or _ITEM.match(line):
             break
         if _FIELD.match(line) and _FIELD.match(before):
             if lines[end].end - lines[at].start > _RECORD:

@@ -2,7 +2,7 @@
 
 A state is used when a prompt starts with just the tokens that it holds, and it was made under just the
 conditions that hold now. Nothing else decides, so a state can neither change an answer nor bring in what
-the prompt would not have said. Whatever is amiss, the text is read instead.
+the prompt would not have said. If anything is wrong, the text is read instead.
 """
 
 from __future__ import annotations

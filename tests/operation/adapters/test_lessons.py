@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
+from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.operation.adapters.gate import explain_failures
 from memos_cli.operation.adapters.questions.answer_check import is_right, said_words, says_any
 from memos_cli.operation.adapters.questions.asking import ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
 from memos_cli.operation.adapters.questions.facts import Fact
-from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.leaks import leak_of
 from memos_cli.operation.adapters.questions.making import contradictions, facts_of
 from memos_cli.operation.adapters.questions.misses import near_misses
 from memos_cli.operation.adapters.questions.notes import language_of, statements_of
@@ -364,9 +365,14 @@ def test_other_languages_have_near_misses(text: str, other: str) -> None:
 )
 def test_the_answer_of_who_takes_a_near_miss_for_a_fact(question: str, answer: str) -> None:
     learned = [
-        Learned("What is my cat called?", "Your cat is called Miso.", "Miso"),
-        Learned("How do people call my cat?", "Your cat is called Miso.", "Miso"),
-        Learned("Which port does the database listen on?", "The database listens on port 5433.", "5433"),
+        Lesson("What is my cat called?", "Your cat is called Miso.", "fact", key="Miso"),
+        Lesson("How do people call my cat?", "Your cat is called Miso.", "fact", key="Miso"),
+        Lesson(
+            "Which port does the database listen on?",
+            "The database listens on port 5433.",
+            "fact",
+            key="5433",
+        ),
     ]
     assert leak_of(question, learned) == answer
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memos_cli.operation.adapters.questions.spans import find_spans, is_wide
-from memos_cli.operation.search.sentences import split_sentences
+from memos_cli.operation.search.sentences import HEADING, split_sentences
 
 LONGEST = 300
 """Characters of a sentence that is taken apart; a longer one says too much for one question."""
@@ -17,7 +17,6 @@ _MARKS = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?=[^\]]+\]\
 _FIELD = re.compile(
     r"(?P<name>[^\W\d_][^:：=|.!?]{0,38}?)\s*(?:[:：]\s+|：|=\s*)(?P<value>\S.*)\Z", re.DOTALL
 )
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
 _QUESTION = re.compile(r"[?？]\s*\Z")
 _CODE = re.compile(
     r"[{};]\s*\Z|^\s*(?:import|def|class|return|from \w+ import|if .*:|for .*:|#include|\$ )|\w\(.*\)\s*\Z"
@@ -108,7 +107,7 @@ def _line(line: str, topic: str) -> tuple[list[Statement], str]:
     line = line.strip()
     if not line or len(line) > LONGEST or _QUESTION.search(line) or _CODE.search(line):
         return [], topic
-    if heading := _HEADING.match(line):
+    if heading := HEADING.match(line):
         return [], heading[1]
     field = _FIELD.match(line)
     if field is None or "://" in line[: field.end("name") + 3]:
