@@ -32,8 +32,6 @@ _PACKED_TOKENS = 128
 _PACKED_TEXTS = 64
 _MAX_TOKENS = 512
 """Most tokens of a text, for a model that does not state it; llama.cpp reserves memory for them."""
-_POOLING_NONE, _POOLING_RANK = 0, 4
-_FLASH_ATTENTION = 1
 
 
 class InputLayer(Protocol):
@@ -193,7 +191,7 @@ class _Lane:
         parameters.n_threads = parameters.n_threads_batch = 1
         parameters.embeddings = True
         parameters.kv_unified = True
-        parameters.flash_attn_type = _FLASH_ATTENTION
+        parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_ENABLED
         parameters.no_perf = True
         self._context = library.llama_init_from_model(model, parameters)
         if not self._context:
@@ -201,7 +199,8 @@ class _Lane:
                 f"llama.cpp cannot embed with this model: {llama.last_complaints()}",
                 "choose another embedder: memos embed --embedder multilingual-e5-small",
             )
-        if library.llama_pooling_type(self._context) in (_POOLING_NONE, _POOLING_RANK):
+        pooling = library.llama_pooling_type(self._context)
+        if pooling in (library.LLAMA_POOLING_TYPE_NONE, library.LLAMA_POOLING_TYPE_RANK):
             self.close()
             raise ModelUnfit("this model gives no vectors for whole texts", "memos models")
         self._memory = library.llama_get_memory(self._context)  # none in a pure encoder

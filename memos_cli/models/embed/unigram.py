@@ -26,13 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import write_whole
+from memos_cli.models.embed.word_pieces import WORD_START
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-WORD_START = "\u2581"
-"""SentencePiece's sign for the space before a word."""
 
 _MAGIC = b"memos-unigram-1\n"
 _HEADER = struct.Struct("=16s 7I f")

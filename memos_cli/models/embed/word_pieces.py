@@ -16,7 +16,7 @@ from functools import lru_cache
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORD_START = "\u2581"
-"""Marks a piece that starts a word, as llama.cpp does it; BERT marks the others, with ``##``."""
+"""Marks a piece that starts a word, as SentencePiece and llama.cpp do; BERT marks the others, with ``##``."""
 
 _MAX_WORD = 100
 """Characters; BERT takes a longer word for an unknown one (``max_input_chars_per_word``)."""

@@ -97,15 +97,12 @@ class Engine(ModelInfo):
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
         self.unfit = why_unfit(self._model)
-        """Why a saved state of this model would not be exact; "" if it is."""
         self.tokens: list[int] = []
-        """The tokens of the sequence."""
         self._calls: list[Call] = []
-        """The calls that read them."""
+        """The calls that read the tokens of the sequence."""
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
         self.ended = False
-        """Whether the model itself ended the last generated text, not a limit."""
         self._adapters: list[LoadedAdapter] = []
         self._attached: Attached = ()
         if not vocabulary_only:

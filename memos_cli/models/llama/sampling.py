@@ -13,7 +13,7 @@ import ctypes
 
 from memos_cli.models.llama.llama import load
 
-_LEAST = 0.05
+MIN_P = 0.05
 """Tokens less likely than this share of the likeliest are never drawn (llama.cpp's own default, min-p)."""
 
 
@@ -23,7 +23,7 @@ def open_sampler(temperature: float, seed: int) -> ctypes.c_void_p:
     llama = load()
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     if temperature > 0:
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_min_p(_LEAST, 1))
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_min_p(MIN_P, 1))
         llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_temp(temperature))
         llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_dist(seed & 0xFFFFFFFF))
     else:

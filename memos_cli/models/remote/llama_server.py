@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.prompt import Prompt, TokenPrompts
+from memos_cli.models.llama.sampling import MIN_P
 from memos_cli.models.llama.state_conditions import template_conditions
 from memos_cli.models.remote.counting import estimate_tokens
 from memos_cli.models.remote.server_engine import ServerEngine
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from memos_cli.models.llama.loaded_adapters import LoadedAdapter
     from memos_cli.models.remote.http_client import Client
 
-_LEAST = 0.05
-"""As in ``models/llama/sampling.py``: less likely tokens are never drawn."""
 _REMEMBERED = 4096
 """Maximum texts whose tokens are cached."""
 
@@ -131,7 +130,7 @@ class LlamaServer(TokenPrompts, ServerEngine):
             "stream": True,
             "seed": seed,
             "temperature": temperature,
-            "min_p": _LEAST,
+            "min_p": MIN_P,
             # No other sampler, whatever the server was started with: temperature 0 is the likeliest token.
             "samplers": ["min_p", "temperature"] if temperature > 0 else ["temperature"],
             "ignore_eos": False,

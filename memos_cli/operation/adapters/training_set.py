@@ -124,11 +124,7 @@ def make_lessons(
     held = HELD_OUT * said
     lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
-    shipped = _other_controls([lesson.question for lesson in lessons], embed)
-    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
-        step = -(-len(half) // USED_CONTROLS)
-        lessons += [Lesson(text, "", "control", is_held) for text in half[::step]]
-    return lessons + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
+    return lessons + _controls([lesson.question for lesson in lessons], mine, embed)
 
 
 def is_private(lesson: Lesson) -> bool:
@@ -249,14 +245,19 @@ def examples_of(cube: Cube) -> list[Lesson]:
     ]
 
 
-def _other_controls(questions: Sequence[str], embed: Embed | None) -> Sequence[str]:
-    """Return the controls that ask for nothing that ``questions`` ask: "the password of the router" may."""
-    if embed is None or not questions:
-        return CONTROLS
-    import numpy as np
+def _controls(questions: Sequence[str], mine: Sequence[str], embed: Embed | None) -> list[Lesson]:
+    """Return the shipped controls that ask for nothing that ``questions`` ask, and ``mine``."""
+    shipped: Sequence[str] = CONTROLS
+    if embed is not None and questions:
+        import numpy as np
 
-    near = np.asarray(embed(CONTROLS)) @ np.asarray(embed(questions)).T
-    return [text for text, most in zip(CONTROLS, near.max(1), strict=True) if most < ALIKE]
+        near = np.asarray(embed(CONTROLS)) @ np.asarray(embed(questions)).T
+        shipped = [text for text, most in zip(CONTROLS, near.max(1), strict=True) if most < ALIKE]
+    found: list[Lesson] = []
+    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
+        step = -(-len(half) // USED_CONTROLS)
+        found += [Lesson(text, "", "control", is_held) for text in half[::step]]
+    return found + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
 
 
 def _some(cubes: Sequence[Cube]) -> str:
