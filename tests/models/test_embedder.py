@@ -21,14 +21,9 @@ from numpy_bert import run_bert
 from memos_cli.errors import ModelUnfit
 from memos_cli.models import model_files
 from memos_cli.models.embed import embedder, llama_embedder
-from memos_cli.models.embed.bert import Uncompilable
-from memos_cli.models.embed.embedder import (
-    LEGACY,
-    LlamaEmbedder,
-    compile_embedder,
-    open_embedder,
-    vault_embedder,
-)
+from memos_cli.models.embed.bert import Uncompilable, compile_embedder
+from memos_cli.models.embed.embedder import LEGACY, open_embedder, vault_embedder
+from memos_cli.models.embed.llama_embedder import LlamaEmbedder
 from memos_cli.models.embed.word_pieces import WordPieces, is_plain, split_words
 from memos_cli.models.llama import llama
 

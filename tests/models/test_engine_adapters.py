@@ -346,7 +346,7 @@ def test_scores_are_the_likelihoods_of_each_token_in_its_place(
         engine.read(tokens, adapters=adapters, adapted_from=20)
         scores = engine.score(answer)
         assert engine.tokens == [*tokens, *answer]
-        assert scores.shape == (len(answer), engine.words)
+        assert scores.shape == (len(answer), engine.vocabulary_size)
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, atol=0.05)
         np.testing.assert_allclose(np.exp(scores).sum(-1), 1, rtol=1e-4)
@@ -354,7 +354,7 @@ def test_scores_are_the_likelihoods_of_each_token_in_its_place(
 
 def test_scoring_nothing_reads_nothing(engine: Engine) -> None:
     engine.read(draw_tokens(5))
-    assert engine.score([]).shape == (0, engine.words)
+    assert engine.score([]).shape == (0, engine.vocabulary_size)
     assert engine.tokens == draw_tokens(5)
 
 

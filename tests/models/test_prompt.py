@@ -10,7 +10,7 @@ from prompt_harness import CHATML, Letters, text_of
 
 from memos_cli.models.llama.chat_template import PLAIN
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import Prompt, build_prompt, extend_prompt, frame_of
+from memos_cli.models.llama.prompt import Prompt, TokenPrompts, frame_of
 from memos_cli.models.model_files import resolve_reader
 
 NO_SYSTEM = (
@@ -19,17 +19,17 @@ NO_SYSTEM = (
 PARTS = {"system": "Be brief.", "memories": ["The port is 5433.\n\n"], "question": "Which port?"}
 
 
-def prompt_of(engine: object, **parts: str) -> tuple[list[int], list[int]]:
+def prompt_of(engine: TokenPrompts, **parts: str) -> tuple[list[int], list[int]]:
     prompt = whole_prompt_of(engine, **parts)
     return [*prompt.prefix], [*prompt.question]
 
 
-def whole_prompt_of(engine: object, *blocks: str, **parts: str) -> Prompt:
+def whole_prompt_of(engine: TokenPrompts, *blocks: str, **parts: str) -> Prompt:
     """The prompt of PARTS, but for ``parts`` (a text each) and blocks of memories, where there are any."""
     changed = {name: [text] if name == "memories" else text for name, text in parts.items()}
     if blocks:
         changed["memories"] = list(blocks)
-    return build_prompt(engine, **{**PARTS, **changed})  # type: ignore[arg-type]
+    return engine.build_prompt(**{**PARTS, **changed})  # type: ignore
 
 
 def test_the_prompt_is_cut_before_the_question() -> None:
@@ -242,7 +242,7 @@ def test_a_dialogue_goes_on_where_the_answer_ended(template: str, text: str) -> 
     engine = Letters(template)
     first = whole_prompt_of(engine)
     before = [*first.prefix, *first.question, *engine.tokenize("At 5.")]
-    prompt = extend_prompt(engine, first, "At 5.", memories=["Old.\n\n"], question="And then?")
+    prompt = engine.continue_prompt(first, "At 5.", memories=["Old.\n\n"], question="And then?")
     assert text_of([*prompt.prefix, *prompt.question]) == text
     assert prompt.prefix[: len(before)] == tuple(before)
     assert prompt.note == ""

@@ -10,7 +10,6 @@ from tiny_models import ARCHITECTURES, CONTROL, UNFIT, WINDOW, write_model
 
 from memos_cli.models.llama.llama import load
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import build_prompt
 from memos_cli.models.model_files import describe
 
 ALL = (*ARCHITECTURES, *UNFIT)
@@ -95,7 +94,7 @@ def test_the_first_token_still_counts_at_the_end(tmp_path: Path, architecture: s
 @pytest.mark.parametrize("architecture", ALL)
 def test_a_prompt_is_built_and_continued_to_the_limit(tmp_path: Path, architecture: str) -> None:
     with Engine(write_model(tmp_path / "tiny.gguf", architecture), context=512, threads=1) as engine:
-        prompt = build_prompt(engine, system="Be brief.", memories="The sky is blue.", question="Why?")
+        prompt = engine.build_prompt(system="Be brief.", memories="The sky is blue.", question="Why?")
         engine.decode(prompt.prefix + prompt.question)
         text = "".join(engine.generate(limit=40))
         assert len(text) >= 40

@@ -13,11 +13,12 @@ from tiny_models import CONTROL, TRAINABLE, UNFIT, draw_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.adapter_format import adapter_bytes, read_matrices
+from memos_cli.models.gguf.families import TARGETS, memory_needed, trainable
 from memos_cli.models.gguf.gguf_header import GgufTensor, read_header
 from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.models.model_files import resolve_reader
 from memos_cli.models.train.forward import Prefix
-from memos_cli.models.train.trainee import TARGETS, Trainee, memory_needed, trainable
+from memos_cli.models.train.trainee import Trainee
 from memos_cli.operation.adapters.training import _Teacher
 
 torch = pytest.importorskip("torch")

@@ -22,7 +22,7 @@ from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOption
 from memos_cli.interface.selection import promptable, select
 from memos_cli.interface.states.promotion import check_text
 from memos_cli.operation.adapters import parametric
-from memos_cli.operation.adapters.gate import Route, Thresholds, examine
+from memos_cli.operation.adapters.gate import Route, Thresholds, ask, examine
 from memos_cli.operation.adapters.parametric import Distilled, Watch
 from memos_cli.operation.adapters.questions.asking import Reader
 from memos_cli.operation.adapters.routing import repertoire_of
@@ -258,7 +258,7 @@ def verbalise(session: Session, adapter: Adapter) -> list[str]:
     handle = session.adapter_cache.load(session.vault, engine, adapter)
     texts = []
     for question in asked.values():
-        answer = " ".join(parametric.ask(engine, question, handle).split())
+        answer = " ".join(ask(engine, question, handle).split())
         if answer:
             texts.append(f"{question} {answer}")
     options = IngestOptions(ReadOptions(lines=True, type="fact"), NewMemoryFields(tags=("verbalised",)))

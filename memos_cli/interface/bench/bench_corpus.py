@@ -10,7 +10,6 @@ from memos_cli.errors import UsageError
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import IngestOptions, ReadOptions
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import build_prompt
 from memos_cli.operation.ask.prompt_layout import costs, make_prefix
 
 _QUESTIONS = ("Who looks after the printer called heron", "the printer called heron", "heron")
@@ -61,7 +60,7 @@ def write_question(engine: Engine, target: int) -> tuple[str, int]:
     """A question on the memories of ``target`` tokens with the template's end, or as near, and its tokens."""
 
     def size(text: str) -> int:
-        return len(build_prompt(engine, system="", memories=[], question=text).question)
+        return len(engine.build_prompt(system="", memories=[], question=text).question)
 
     start = next((text for text in _QUESTIONS if size(text) <= target), _QUESTIONS[-1])
     question = _fill(start, (" that stands in room 1", " there", "?"), size, target)

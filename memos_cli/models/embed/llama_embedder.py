@@ -19,6 +19,7 @@ from memos_cli.errors import ModelUnfit
 from memos_cli.models.embed import bert
 from memos_cli.models.embed.word_pieces import SPECIAL, WordPieces, is_plain
 from memos_cli.models.llama import llama
+from memos_cli.models.llama.vocabulary import cut_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +32,6 @@ _PACKED_TOKENS = 128
 _PACKED_TEXTS = 64
 _MAX_TOKENS = 512
 """Most tokens of a text, for a model that does not state it; llama.cpp reserves memory for them."""
-_POOLING_NONE, _POOLING_RANK = 0, 4
-_FLASH_ATTENTION = 1
 
 
 class InputLayer(Protocol):
@@ -122,13 +121,8 @@ class LlamaEmbedder:
         if self._cuts_word_pieces and self._pieces is not None and not is_plain(text):
             ids = [self._pieces.first, *self._pieces.cut(text), self._pieces.last]
         else:
-            data = text.encode("utf-8", "replace")
-            room = len(data) + 8
-            buffer = (ctypes.c_int32 * room)()
-            count = self._llama.llama_tokenize(
-                self._vocabulary, data, len(data), buffer, room, True, self._cuts_word_pieces
-            )
-            ids = buffer[: max(0, count)] or [self._llama.llama_vocab_eos(self._vocabulary)]
+            ids = cut_text(self._vocabulary, text, self._cuts_word_pieces, True)
+            ids = ids or [self._llama.llama_vocab_eos(self._vocabulary)]
         if len(ids) > self._max_tokens:
             ids[self._max_tokens - 1 :] = ids[-1:]
         return ids
@@ -184,7 +178,7 @@ class _Lane:
     """One llama.cpp context with one thread, and the arrays that its batches are written into."""
 
     def __init__(
-        self, library: Any, model: Any, dimension: int, tokens: int, inputs: InputLayer | None = None
+        self, library: Any, model: Any, dimension: int, tokens: int, inputs: InputLayer | None
     ) -> None:
         import numpy as np
 
@@ -197,7 +191,7 @@ class _Lane:
         parameters.n_threads = parameters.n_threads_batch = 1
         parameters.embeddings = True
         parameters.kv_unified = True
-        parameters.flash_attn_type = _FLASH_ATTENTION
+        parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_ENABLED
         parameters.no_perf = True
         self._context = library.llama_init_from_model(model, parameters)
         if not self._context:
@@ -205,7 +199,8 @@ class _Lane:
                 f"llama.cpp cannot embed with this model: {llama.last_complaints()}",
                 "choose another embedder: memos embed --embedder multilingual-e5-small",
             )
-        if library.llama_pooling_type(self._context) in (_POOLING_NONE, _POOLING_RANK):
+        pooling = library.llama_pooling_type(self._context)
+        if pooling in (library.LLAMA_POOLING_TYPE_NONE, library.LLAMA_POOLING_TYPE_RANK):
             self.close()
             raise ModelUnfit("this model gives no vectors for whole texts", "memos models")
         self._memory = library.llama_get_memory(self._context)  # none in a pure encoder
@@ -215,11 +210,8 @@ class _Lane:
         self._ones, self._output = np.ones(tokens, np.int32), np.ones(tokens, np.int8)
         self._batch = library.llama_batch()
         fields: dict[str, NDArray[Any]] = {
-            "pos": self._position,
-            "seq_id": self._text_at,
-            "n_seq_id": self._ones,
-        }
-        fields["logits"] = self._output
+            "pos": self._position, "seq_id": self._text_at, "n_seq_id": self._ones, "logits": self._output
+        }  # fmt: skip
         self._inputs = inputs
         if inputs is None:
             fields["token"] = self._token

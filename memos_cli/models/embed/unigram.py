@@ -20,18 +20,17 @@ import struct
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.files import write_whole
+from memos_cli.models.embed.word_pieces import WORD_START
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-WORD_START = "\u2581"
-"""SentencePiece's sign for the space before a word."""
 
 _MAGIC = b"memos-unigram-1\n"
 _HEADER = struct.Struct("=16s 7I f")
@@ -109,22 +108,13 @@ class UnigramTokenizer:
         self._limit = limit
         self._entries = data[_HEADER.size : scores_at].cast("Q")
         self._scores = data[scores_at:characters_at].cast("f")
-        self._known: dict[str, list[int]] = {}
+        self._cut_cached = lru_cache(maxsize=_MOST_KEPT)(self._cut)
 
-    def __call__(self, text: str) -> list[int]:
+    def tokenise(self, text: str) -> list[int]:
         """Return the tokens of ``text``, cut to the limit but with the closing token."""
-        ids, known = [self.first], self._known
-        for word in self.normalise(text).split(" "):
-            if not word:
-                continue
-            found = known.get(word)
-            if found is None:
-                found = self._cut(WORD_START + word)
-                if len(word) <= _LONGEST_KEPT:
-                    if len(known) >= _MOST_KEPT:
-                        known.clear()
-                    known[word] = found
-            ids += found
+        ids = [self.first]
+        for word in filter(None, self.normalise(text).split(" ")):
+            ids += (self._cut_cached if len(word) <= _LONGEST_KEPT else self._cut)(WORD_START + word)
             if len(ids) >= self._limit:
                 del ids[self._limit - 1 :]
                 break

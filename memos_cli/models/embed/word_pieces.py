@@ -16,7 +16,7 @@ from functools import lru_cache
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORD_START = "\u2581"
-"""Marks a piece that starts a word, as llama.cpp does it; BERT marks the others, with ``##``."""
+"""Marks a piece that starts a word, as SentencePiece and llama.cpp do; BERT marks the others, with ``##``."""
 
 _MAX_WORD = 100
 """Characters; BERT takes a longer word for an unknown one (``max_input_chars_per_word``)."""
@@ -38,7 +38,7 @@ class WordPieces:
         """``ids``: the number of each piece, ``SPECIAL`` included; who starts a word has ``WORD_START``."""
         self.first, self.last = ids["[CLS]"], ids["[SEP]"]
         self._ids = ids
-        self._known: dict[str, list[int]] = {}
+        self._cut_word = lru_cache(maxsize=_MAX_KNOWN_WORDS)(self._match)
 
     def cut(self, text: str) -> list[int]:
         """Return the numbers of the pieces of ``text``, without ``[CLS]`` and ``[SEP]`` around them.
@@ -57,14 +57,6 @@ class WordPieces:
     def knows(self, text: str) -> bool:
         """Return whether any word of ``text`` has pieces."""
         return any(number != self._ids["[UNK]"] for number in self.cut(text))
-
-    def _cut_word(self, word: str) -> list[int]:
-        ids = self._known.get(word)
-        if ids is None:
-            if len(self._known) >= _MAX_KNOWN_WORDS:
-                self._known.clear()
-            ids = self._known[word] = self._match(word)
-        return ids
 
     def _match(self, word: str) -> list[int]:
         """Return the longest known piece first, then the longest that continues it; or the unknown piece."""

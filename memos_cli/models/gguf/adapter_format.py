@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import GgufHeader, GgufTensor, read_header
+from memos_cli.models.gguf.gguf_writer import write_gguf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,24 +62,19 @@ def adapter_bytes(
     alpha: float,
     name: str,
     extra: Mapping[str, str],
-    half: bool = False,
 ) -> bytes:
     """Return the file of an adapter: the same bytes for the same arguments.
 
     ``matrices`` has A (rank, in) and B (out, rank) by the name of the base tensor. ``extra`` is written under
-    ``memos.``; an empty text is left out. ``half`` writes half precision: the file is half as long, and no
-    faster in llama.cpp.
+    ``memos.``; an empty text is left out.
     """
     import tempfile
 
-    import gguf
     import numpy as np
 
-    kind = np.float16 if half else np.float32
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "adapter.gguf"
-        writer = gguf.GGUFWriter(path, architecture)
-        try:
+        with write_gguf(path, architecture) as writer:
             writer.add_type("adapter")
             writer.add_name(name)
             writer.add_string("adapter.type", "lora")
@@ -87,12 +83,7 @@ def adapter_bytes(
                 writer.add_string(OWN + key, extra[key])
             for base in sorted(matrices):
                 for letter, matrix in zip("ab", matrices[base], strict=True):
-                    writer.add_tensor(f"{base}.lora_{letter}", np.ascontiguousarray(matrix, dtype=kind))
-            writer.write_header_to_file()
-            writer.write_kv_data_to_file()
-            writer.write_tensors_to_file()
-        finally:
-            writer.close()
+                    writer.add_tensor(f"{base}.lora_{letter}", np.ascontiguousarray(matrix, np.float32))
         return path.read_bytes()
 
 

@@ -60,7 +60,7 @@ _STRANGE = (
 )  # fmt: skip
 """Metadata that change the computation in ways not written here, unless they are 0."""
 _FEW_ROWS = 512
-"""Rows of logits that a step is reckoned to want at most."""
+"""The most rows of logits that a step needs, as estimated."""
 KEPT_BYTES = 256_000_000
 """Memory for what the layers below an adapter give for sequences that come again."""
 _PROCESS = 400_000_000

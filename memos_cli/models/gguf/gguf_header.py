@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -62,21 +62,19 @@ class GgufTensor:
 class GgufHeader:
     """What a GGUF file says about itself."""
 
-    version: int
     values: Mapping[str, str | int | float | bool]
     """Every scalar and string of the metadata by its key."""
     lengths: Mapping[str, int]
     """The number of items of every array of the metadata, by its key."""
-    tensors: int
     parameters: int
     """Weights in this file; of a split model, those of this part."""
-    listed: tuple[GgufTensor, ...] = ()
+    listed: tuple[GgufTensor, ...]
     """The tensors of this file, in the order of its list."""
-    data_start: int = 0
+    data_start: int
     """Where the tensors' bytes begin in the file."""
-    size: int = 0
+    size: int
     """The file's length in bytes."""
-    kinds: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, int]
     """The type of each value of the metadata by its key, as docs/gguf.md numbers them."""
 
     @property
@@ -145,7 +143,7 @@ def _parse(cursor: _Cursor) -> GgufHeader:
     if listed and data_start + max(tensor.offset for tensor in listed) >= cursor.size:
         raise _Unsound("it ends before its last tensor; an interrupted download?")
     parameters = sum(math.prod(tensor.dimensions) for tensor in listed)
-    return GgufHeader(version, values, lengths, tensors, parameters, listed, data_start, cursor.size, kinds)
+    return GgufHeader(values, lengths, parameters, listed, data_start, cursor.size, kinds)
 
 
 def _parse_tensor(cursor: _Cursor) -> GgufTensor:

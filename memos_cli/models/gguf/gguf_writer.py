@@ -1,4 +1,4 @@
-"""Write a GGUF file into the cache atomically."""
+"""Write a GGUF file atomically."""
 
 from __future__ import annotations
 

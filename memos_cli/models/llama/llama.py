@@ -44,13 +44,7 @@ def load() -> ModuleType:
     ``MEMOS_DEBUG_LLAMA`` (not empty) leaves llama.cpp's own log on stderr. Raises ModelUnfit if
     llama-cpp-python is not installed, or its library does not load on this machine or does not fit it.
     """
-    # libgomp reads these once, while it loads. With the default, waiting threads spin, and two processes on
-    # the same cores slow each other down up to 180 times. Without any spinning, the threads of one process
-    # sleep at each of hundreds of barriers a token: 40 ms a token instead of 15. With a short spin it is 16,
-    # and beside a second process 39 instead of 29.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "500")
+    limit_spinning()
     try:
         library = _import_bindings()
     except ModuleNotFoundError as error:
@@ -61,15 +55,24 @@ def load() -> ModuleType:
         raise ModelUnfit(f"llama.cpp does not load: {error}", repair_hint()) from error
     if misfit := find_misfit(library):
         name = library._lib._name
-        raise ModelUnfit(
-            f"{name} does not fit its bindings, {bindings_name(library)}: {misfit}", repair_hint()
-        )
+        bindings = bindings_name(library)
+        raise ModelUnfit(f"{name} does not fit its bindings, {bindings}: {misfit}", repair_hint())
     if not os.environ.get("MEMOS_DEBUG_LLAMA"):
         callback = library.llama_log_callback(_note_complaint)
         _keepalive.append(callback)
         library.llama_log_set(callback, ctypes.c_void_p(0))
     library.llama_backend_init()
     return library
+
+
+def limit_spinning() -> None:
+    """Let OpenMP's waiting threads spin only shortly. Call it before a library loads libgomp."""
+    # With the default, two processes on the same cores slow each other down up to 180 times. Without any
+    # spinning, the threads of one process sleep at each of hundreds of barriers a token: 40 ms a token
+    # instead of 15. With a short spin it is 16, and beside a second process 39 instead of 29.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
 
 @functools.cache
@@ -102,18 +105,17 @@ def model_parameters() -> Any:
     (https://github.com/ggml-org/llama.cpp/issues/20824, pull request 26954). AVX-512 does the work instead.
     """
     parameters = load().llama_model_default_params()
-    parameters.use_extra_bufts = not _has_amx()
+    parameters.use_extra_bufts = _AMX not in _system_info()
     return parameters
 
 
 def features() -> str:
     """Return what llama.cpp computes with on this machine."""
-    told: str = load().llama_print_system_info().decode().strip(" |")
-    return told.replace(_AMX, "AMX unused")
+    return _system_info().strip(" |").replace(_AMX, "AMX unused")
 
 
-def _has_amx() -> bool:
-    return _AMX in load().llama_print_system_info().decode()
+def _system_info() -> str:
+    return load().llama_print_system_info().decode()  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -183,7 +185,7 @@ def _read_cpu_quota(cgroup: Path) -> float:
 
 
 def _import_bindings() -> ModuleType:
-    """``llama_cpp.llama_cpp``, without running ``llama_cpp/__init__.py``.
+    """Import ``llama_cpp.llama_cpp`` without running ``llama_cpp/__init__.py``.
 
     The package is registered without its contents. Whoever asks it for a name later (``import
     llama_cpp; llama_cpp.Llama``) makes it run its ``__init__`` then, on top of the same bindings.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.decode_batches import Call, count_same, plan_calls
 from memos_cli.models.llama.llama import all_threads, free_threads, last_complaints, load, model_parameters
 from memos_cli.models.llama.loaded_adapters import (
@@ -33,7 +34,7 @@ from memos_cli.models.llama.loaded_adapters import (
 from memos_cli.models.llama.model_info import ModelInfo
 from memos_cli.models.llama.sampling import open_sampler
 from memos_cli.models.llama.state_conditions import conditions_of, why_unfit
-from memos_cli.models.model_files import read_header, stamp_of
+from memos_cli.models.model_files import stamp_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,15 +97,12 @@ class Engine(ModelInfo):
         self.context = min(context, trained) if trained > 0 else context
         self.batch = BATCH_GPU if self._llama.llama_supports_gpu_offload() else BATCH
         self.unfit = why_unfit(self._model)
-        """Why a saved state of this model would not be exact; "" if it is."""
         self.tokens: list[int] = []
-        """The tokens of the sequence."""
         self._calls: list[Call] = []
-        """The calls that read them."""
+        """The calls that read the tokens of the sequence."""
         self._has_logits = False
         """Whether llama.cpp's logits are those of the sequence's last token."""
         self.ended = False
-        """Whether the model itself ended the last generated text, not a limit."""
         self._adapters: list[LoadedAdapter] = []
         self._attached: Attached = ()
         if not vocabulary_only:
@@ -191,12 +189,17 @@ class Engine(ModelInfo):
 
         Raises ModelUnfit when the context is full.
         """
+        for part in self._batches(tokens):
+            self._decode_batch(part)
+
+    def _batches(self, tokens: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield ``tokens`` in batches, each to be read at the end of the sequence before the next."""
         if len(self.tokens) + len(tokens) > self.context:
             raise self._too_small(len(self.tokens) + len(tokens))
         start = 0
         while start < len(tokens):
             end = start + self.batch - len(self.tokens) % self.batch
-            self._decode_batch(tokens[start:end])
+            yield tokens[start:end]
             start = end
 
     def _decode_batch(self, tokens: Sequence[int], *, all_logits: bool = False) -> None:
@@ -247,8 +250,7 @@ class Engine(ModelInfo):
     def logits(self) -> Logits:
         """Return the logits of the next token: a number for each token of the vocabulary, larger is
         likelier."""
-        row: Logits = self._copy_logits(1)[0]
-        return row
+        return self._copy_logits(1)[0]  # type: ignore[no-any-return]
 
     def score(self, tokens: Sequence[int]) -> Logits:
         """Read ``tokens`` with what is attached, and return how likely each token was at each place.
@@ -258,14 +260,10 @@ class Engine(ModelInfo):
         """
         import numpy as np
 
-        if len(self.tokens) + len(tokens) > self.context:
-            raise self._too_small(len(self.tokens) + len(tokens))
-        rows, start = [self._copy_logits(1)], 0
-        while start < len(tokens):
-            part = tokens[start : start + self.batch - len(self.tokens) % self.batch]
+        rows = [self._copy_logits(1)]
+        for part in self._batches(tokens):
             self._decode_batch(part, all_logits=True)
             rows.append(self._copy_logits(len(part)))
-            start += len(part)
         logits: Logits = np.concatenate(rows)[: len(tokens)]
         logits -= logits.max(-1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -277,8 +275,7 @@ class Engine(ModelInfo):
 
         assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
         first = self._llama.llama_get_logits_ith(self._context, -rows)
-        copy: Logits = np.ctypeslib.as_array(first, (rows, self.words)).copy()
-        return copy
+        return np.ctypeslib.as_array(first, (rows, self.vocabulary_size)).copy()
 
     # --- adapters --------------------------------------------------------------------------------
 
@@ -294,7 +291,7 @@ class Engine(ModelInfo):
         self._adapters.remove(adapter)
         free_adapter(adapter)
 
-    def attach(self, adapters: Sequence[tuple[LoadedAdapter, float]] = ()) -> None:
+    def attach(self, adapters: Sequence[tuple[LoadedAdapter, float]]) -> None:
         """Compute tokens with these adapters from now on, each at its scale; with none, without adapters.
 
         With several, the last bits follow the order of their places in memory: the same within this engine.
@@ -335,13 +332,11 @@ class Engine(ModelInfo):
         with an adapter.
         """
         if any(call.adapters for call in self._calls):
-            raise ModelUnfit(
-                "a state that was read with an adapter cannot be saved", "read it without the adapter first"
-            )
+            hint = "read it without the adapter first"
+            raise ModelUnfit("a state that was read with an adapter cannot be saved", hint)
         if self.unfit:
-            raise ModelUnfit(
-                f"this model's state cannot be saved: {self.unfit}", "choose another model with --model"
-            )
+            hint = "choose another model with --model"
+            raise ModelUnfit(f"this model's state cannot be saved: {self.unfit}", hint)
         size = self.state_size()
         state = (ctypes.c_uint8 * size)()
         if self._llama.llama_state_seq_get_data(self._context, state, size, 0) != size:

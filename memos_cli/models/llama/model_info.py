@@ -56,7 +56,7 @@ class ModelInfo(TokenPrompts):
         return spell_token(self._vocabulary, token, special)
 
     @property
-    def words(self) -> int:
+    def vocabulary_size(self) -> int:
         """How many tokens the vocabulary has."""
         return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
 
@@ -102,8 +102,8 @@ class ModelInfo(TokenPrompts):
 
     def work(self, tokens: int) -> float:
         """Estimate the operations to read ``tokens``: all weights for each, and attention to those before."""
-        header = self._header
-        width = header.number(f"{header.architecture}.block_count") * header.number(
-            f"{header.architecture}.embedding_length"
+        layers, size = (
+            self._header.number(f"{self._header.architecture}.{name}")
+            for name in ("block_count", "embedding_length")
         )
-        return 2.0 * self.parameters * tokens + 2.0 * width * tokens**2
+        return 2.0 * self.parameters * tokens + 2.0 * layers * size * tokens**2

@@ -59,55 +59,47 @@ def _frame(template: str, marks: tuple[tuple[str, str], ...], day: date, is_dial
     return render_frame(template, dict(marks), day, is_dialogue=is_dialogue)
 
 
-def build_prompt(
-    engine: Tokenizer, *, system: str, memories: Sequence[str], question: str, frame: Frame | None = None
-) -> Prompt:
-    """Make the prompt that puts blocks of ``memories`` before ``question``.
-
-    Each block is tokenized by itself, so that its tokens do not depend on what follows. Where the model's
-    template fails, the prompt is in ChatML, and has a note.
-    """
-    frame = frame or frame_of(engine)
-    bos = engine.marks["bos_token"]
-    starts = engine.adds_start and not (bos and frame.before[0].startswith(bos))
-    prefix = [*engine.tokenize(frame.before[0], special=True, start=starts), *engine.tokenize(system)]
-    prefix += engine.tokenize(frame.before[1], special=True)
-    ends: list[int] = []
-    for block in memories:
-        prefix += engine.tokenize(block)
-        ends.append(len(prefix))
-    prefix += engine.tokenize(frame.before[2], special=True)
-    tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
-    return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)
-
-
-def extend_prompt(
-    engine: Tokenizer, before: Prompt, answer: str, *, memories: Sequence[str], question: str
-) -> Prompt:
-    """Make the prompt that goes on after an ``answer`` to the prompt ``before`` of a dialogue."""
-    frame = frame_of(engine, is_dialogue=True)
-    prefix = [*before.prefix, *before.question, *engine.tokenize(answer)]
-    prefix += engine.tokenize(frame.between, special=True)
-    ends: list[int] = []
-    for block in memories:
-        prefix += engine.tokenize(block)
-        ends.append(len(prefix))
-    tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
-    return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)
-
-
 class TokenPrompts:
-    """Makes prompts of tokens: a base for engines that tokenize as ``Tokenizer`` says."""
+    """Makes prompts of tokens: a base for engines that tokenize as ``Tokenizer`` says.
+
+    Each block of memories is tokenized by itself, so that its tokens do not depend on what follows. Where the
+    model's template fails, the prompt is in ChatML, and has a note.
+    """
 
     def build_prompt(
         self: Tokenizer, *, system: str, memories: Sequence[str], question: str, is_dialogue: bool = False
     ) -> Prompt:
         """Make the prompt that puts blocks of ``memories`` before ``question``; others may follow it."""
         frame = frame_of(self, is_dialogue=is_dialogue)
-        return build_prompt(self, system=system, memories=memories, question=question, frame=frame)
+        bos = self.marks["bos_token"]
+        starts = self.adds_start and not (bos and frame.before[0].startswith(bos))
+        start = [*self.tokenize(frame.before[0], special=True, start=starts), *self.tokenize(system)]
+        start += self.tokenize(frame.before[1], special=True)
+        return _complete(self, frame, start, memories, frame.before[2], question)
 
     def continue_prompt(
         self: Tokenizer, before: Prompt, answer: str, *, memories: Sequence[str], question: str
     ) -> Prompt:
         """Make the prompt that follows an ``answer`` to the prompt ``before`` of a dialogue."""
-        return extend_prompt(self, before, answer, memories=memories, question=question)
+        frame = frame_of(self, is_dialogue=True)
+        start = [*before.prefix, *before.question, *self.tokenize(answer)]
+        start += self.tokenize(frame.between, special=True)
+        return _complete(self, frame, start, memories, "", question)
+
+
+def _complete(
+    engine: Tokenizer,
+    frame: Frame,
+    start: Sequence[int],
+    memories: Sequence[str],
+    between: str,
+    question: str,
+) -> Prompt:
+    """Make the prompt of ``start``, blocks of memories, the template's text ``between``, and a question."""
+    prefix, ends = list(start), list[int]()
+    for block in memories:
+        prefix += engine.tokenize(block)
+        ends.append(len(prefix))
+    prefix += engine.tokenize(between, special=True)
+    tail = [*engine.tokenize(question), *engine.tokenize(frame.after, special=True)]
+    return Prompt(tuple(prefix), tuple(tail), tuple(ends), frame.note)

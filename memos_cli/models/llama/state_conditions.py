@@ -46,7 +46,7 @@ def conditions_of(
     if f"{header.architecture}.rope.scaling.original_context_length" in header.values:
         # Such a model may choose its factors by the size of the context.
         values["context"] = parameters.n_ctx
-    conditions = {
+    return {
         "llama.cpp": build(),
         "processor": f"{devices()}: {features()}",
         "state version": str(llama.LLAMA_STATE_SEQ_VERSION),
@@ -55,7 +55,11 @@ def conditions_of(
         "batch": str(parameters.n_batch),
         "RoPE": " ".join(f"{name}={value}" for name, value in values.items()),
         "adapters": "",
-        "template": hashlib.sha256(template.encode()).hexdigest(),
+        **template_conditions(template, day),
     }
-    # A template that asks for the time puts the day into the prompt.
-    return {**conditions, PROMPT_DAY: day.isoformat()} if CLOCK in template else conditions
+
+
+def template_conditions(template: str, day: date) -> dict[str, str]:
+    """Return the conditions of a chat template; if it asks for the time, the day is in the prompt."""
+    digest = {"template": hashlib.sha256(template.encode()).hexdigest()}
+    return {**digest, PROMPT_DAY: day.isoformat()} if CLOCK in template else digest

@@ -9,11 +9,9 @@ from memos_cli.models.llama.llama import load
 
 def cut_text(vocabulary: ctypes.c_void_p, text: str, special: bool, start: bool) -> list[int]:
     """Return the tokens of ``text``; ``special`` reads control tokens as such, ``start`` begins with BOS."""
-    llama, data = load(), text.encode("utf-8")
-    size = len(data) + 16
-    tokens = (llama.llama_token * size)()
-    count = llama.llama_tokenize(vocabulary, data, len(data), tokens, size, start, special)
-    if count < 0:
+    llama, data = load(), text.encode("utf-8", "replace")
+    count = -len(data) - 16  # the negative number of tokens that there must be room for
+    while count < 0:
         size = -count
         tokens = (llama.llama_token * size)()
         count = llama.llama_tokenize(vocabulary, data, len(data), tokens, size, start, special)
@@ -22,11 +20,8 @@ def cut_text(vocabulary: ctypes.c_void_p, text: str, special: bool, start: bool)
 
 def spell_token(vocabulary: ctypes.c_void_p, token: int, special: bool) -> bytes:
     """Return the bytes of one token; control tokens are empty unless ``special``."""
-    llama, size = load(), 64
-    buffer = ctypes.create_string_buffer(size)
-    count: int = llama.llama_token_to_piece(vocabulary, token, buffer, size, 0, special)
-    if count < 0:
-        size = -count
-        buffer = ctypes.create_string_buffer(size)
-        count = llama.llama_token_to_piece(vocabulary, token, buffer, size, 0, special)
+    llama, count = load(), -64
+    while count < 0:
+        buffer = ctypes.create_string_buffer(-count)
+        count = llama.llama_token_to_piece(vocabulary, token, buffer, len(buffer), 0, special)
     return buffer.raw[:count]

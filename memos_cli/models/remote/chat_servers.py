@@ -7,16 +7,15 @@ start of a control token is broken up. Tokens are estimated, and corrected with 
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from memos_cli.models.llama.prompt import Prompt
 from memos_cli.models.remote.counting import Counter
-from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
-from memos_cli.models.remote.streams import ProtocolError, at, number_at, read_events, read_objects, text_at
+from memos_cli.models.remote.server_engine import ServerEngine
+from memos_cli.models.remote.streams import at, number_at, read_events, read_objects, text_at
 
 if TYPE_CHECKING:
     from memos_cli.models.llama.loaded_adapters import LoadedAdapter
@@ -88,27 +87,8 @@ class ChatServer(ServerEngine):
         assert isinstance(prompt, ChatPrompt), "a prompt of another engine"
         self._prompt = prompt
 
-    def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
-        self.ended = False
-        room = limit * LONGEST_TOKEN
-        messages = [{"role": role, "content": text} for role, text in self._prompt.messages]
-        try:
-            for piece in self._answer(messages, limit, temperature, seed):
-                yield piece
-                room -= len(piece.encode())
-                if room < 0:
-                    return
-        except ProtocolError as error:
-            raise self.client.invalid_response(str(error)) from error
-
-    @abstractmethod
-    def _answer(
-        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
-    ) -> Iterator[str]:
-        """Send the messages and yield the answer; set ``ended``, and report how many tokens were read.
-
-        Raises ModelUnfit for an answer without its end.
-        """
+    def _messages(self) -> list[dict[str, str]]:
+        return [{"role": role, "content": text} for role, text in self._prompt.messages]
 
     def _report(self, tokens: int) -> None:
         if tokens:
@@ -122,11 +102,9 @@ def _message(memories: Sequence[str], question: str) -> str:
 class Ollama(ChatServer):
     """A model in Ollama: its own API, because only that takes the size of the context."""
 
-    def _answer(
-        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
-    ) -> Iterator[str]:
+    def _answer(self, limit: int, temperature: float, seed: int) -> Iterator[str]:
         options = {"num_ctx": self.context, "num_predict": limit, "temperature": temperature, "seed": seed}
-        body: dict[str, Any] = {"model": self.name, "messages": messages, "stream": True, "options": options}
+        body = {"model": self.name, "messages": self._messages(), "stream": True, "options": options}
         for event in read_objects(self.client.stream("/api/chat", body)):
             if "error" in event:
                 raise self.client.refused(0, event)
@@ -142,13 +120,11 @@ class Ollama(ChatServer):
 class OpenAi(ChatServer):
     """A model behind ``/v1/chat/completions``."""
 
-    def _answer(
-        self, messages: Sequence[dict[str, str]], limit: int, temperature: float, seed: int
-    ) -> Iterator[str]:
+    def _answer(self, limit: int, temperature: float, seed: int) -> Iterator[str]:
         # OpenAI itself takes only the new name of the limit, others only the old one.
         name = "max_completion_tokens" if self.host == "api.openai.com" else "max_tokens"
         body = {
-            "model": self.name, "messages": messages, "stream": True, "temperature": temperature,
+            "model": self.name, "messages": self._messages(), "stream": True, "temperature": temperature,
             "seed": seed, name: limit, "stream_options": {"include_usage": True},
         }  # fmt: skip
         path = "/chat/completions" if self.client.address.path.endswith("/v1") else "/v1/chat/completions"

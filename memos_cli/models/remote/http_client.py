@@ -30,6 +30,7 @@ _LONGEST_STREAM = 256 << 20
 _SHOWN = 300
 """Maximum characters of a server's error message that are shown."""
 _INSTALL = "pip install 'memos-cli[remote]'"
+_START = {"ollama": "start it: ollama serve", "lmstudio": "start it: lms server start"}
 
 
 class Client:
@@ -108,13 +109,10 @@ class Client:
             raise self.silent(patience) from error
         except httpx.ConnectError as error:
             if "certificate" in str(error).lower() or "ssl" in str(error).lower():
-                raise self._unfit(
-                    f"has a certificate that is not trusted: {self.clean(str(error))}"
-                ) from error
+                problem = f"has a certificate that is not trusted: {self.clean(str(error))}"
+                raise self._unfit(problem) from error
             raise ModelUnfit(f"no server answers at {self.address.url}", self._start_it()) from error
-        except httpx.RemoteProtocolError as error:
-            raise self.ended_early() from error
-        except (httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
             raise self.ended_early() from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unfit(f"cannot be reached: {self.clean(str(error))}", self._start_it()) from error
@@ -169,10 +167,7 @@ class Client:
 
     def silent(self, seconds: float) -> ModelUnfit:
         """Return the error for a server that sends nothing."""
-        return self._unfit(
-            f"sent nothing for {seconds:g} s",
-            "raise network.timeout, or use a smaller model",
-        )
+        return self._unfit(f"sent nothing for {seconds:g} s", "raise network.timeout, or use a smaller model")
 
     def ended_early(self) -> ModelUnfit:
         """Return the error for an answer without its end."""
@@ -195,12 +190,8 @@ class Client:
         return ModelUnfit(f"the server at {self.address.url} {what}", hint or "choose another with --model")
 
     def _start_it(self) -> str:
-        match self.address.kind:
-            case "ollama":
-                return "start it: ollama serve"
-            case "lmstudio":
-                return "start it: lms server start"
-        return "start it, or name another model with --model; see `memos help engines`"
+        other = "start it, or name another model with --model; see `memos help engines`"
+        return _START.get(self.address.kind, other)
 
 
 def _message_in(said: object) -> str:

@@ -10,29 +10,26 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.gguf.gguf_header import read_header
-from memos_cli.models.llama.chat_template import CLOCK
 from memos_cli.models.llama.prompt import Prompt, TokenPrompts
-from memos_cli.models.llama.state_conditions import PROMPT_DAY
+from memos_cli.models.llama.sampling import MIN_P
+from memos_cli.models.llama.state_conditions import template_conditions
 from memos_cli.models.remote.counting import estimate_tokens
-from memos_cli.models.remote.server_engine import LONGEST_TOKEN, ServerEngine
-from memos_cli.models.remote.streams import ProtocolError, at, number_at, read_events, text_at
+from memos_cli.models.remote.server_engine import ServerEngine
+from memos_cli.models.remote.streams import at, number_at, read_events, text_at
 from memos_cli.slot_files import Receipt, digest_file, read_receipt, write_receipt
 
 if TYPE_CHECKING:
     from memos_cli.models.llama.loaded_adapters import LoadedAdapter
     from memos_cli.models.remote.http_client import Client
 
-_LEAST = 0.05
-"""As in ``models/llama/sampling.py``: less likely tokens are never drawn."""
 _REMEMBERED = 4096
 """Maximum texts whose tokens are cached."""
-_NO_SLOTS = 501
-"""HTTP status of a server without ``--slot-save-path``."""
 
 
 class LlamaServer(TokenPrompts, ServerEngine):
@@ -105,12 +102,8 @@ class LlamaServer(TokenPrompts, ServerEngine):
         self.tokens, self._is_fresh, self._restored = [], True, None
 
     def held(self, tokens: Sequence[int]) -> int:
-        same = 0
-        for mine, wanted in zip(self.tokens, tokens[:-1], strict=False):  # the last is read in any case
-            if mine != wanted:
-                break
-            same += 1
-        return same
+        pairs = zip(self.tokens, tokens[:-1], strict=False)  # the last is read in any case
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None) -> None:
         held = self.held(tokens)
@@ -130,41 +123,30 @@ class LlamaServer(TokenPrompts, ServerEngine):
         self._require_room(len(tokens))
         self.tokens = tokens
 
-    def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
-        self.ended = False
+    def _answer(self, limit: int, temperature: float, seed: int) -> Iterator[str]:
         body = {
             **self._request(self.tokens),
             "n_predict": min(limit, self.context - len(self.tokens)),
             "stream": True,
             "seed": seed,
             "temperature": temperature,
-            "min_p": _LEAST,
+            "min_p": MIN_P,
             # No other sampler, whatever the server was started with: temperature 0 is the likeliest token.
             "samplers": ["min_p", "temperature"] if temperature > 0 else ["temperature"],
             "ignore_eos": False,
             "return_tokens": True,
         }
-        room = limit * LONGEST_TOKEN
-        try:
-            for event in read_events(self.client.stream("/completion", body)):
-                if "error" in event:
-                    raise self.client.refused(0, event)
-                if piece := text_at(event, "content"):
-                    yield piece
-                    room -= len(piece.encode())
-                self.tokens += self._new_tokens(event)
-                if event.get("stop"):
-                    self.ended = event.get("stop_type") in ("eos", "word")
-                    return
-                if room < 0:
-                    return
-        except ProtocolError as error:
-            raise self.client.invalid_response(str(error)) from error
+        for event in read_events(self.client.stream("/completion", body)):
+            if "error" in event:
+                raise self.client.refused(0, event)
+            if isinstance(tokens := event.get("tokens"), list):
+                self.tokens += [each for each in tokens if isinstance(each, int)]
+            if piece := text_at(event, "content"):
+                yield piece
+            if event.get("stop"):
+                self.ended = event.get("stop_type") in ("eos", "word")
+                return
         raise self.client.ended_early()
-
-    def _new_tokens(self, event: Mapping[str, Any]) -> list[int]:
-        tokens = event.get("tokens")
-        return [each for each in tokens if isinstance(each, int)] if isinstance(tokens, list) else []
 
     def _request(self, tokens: Sequence[int]) -> dict[str, Any]:
         is_fresh, self._is_fresh = self._is_fresh, False
@@ -206,14 +188,13 @@ class LlamaServer(TokenPrompts, ServerEngine):
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        conditions = {
+        return {
             "engine": "llama-server",
             "llama.cpp": text_at(self._props, "build_info"),
             "context": str(self.context),
             "adapters": "",
-            "template": hashlib.sha256(self.template.encode()).hexdigest(),
+            **template_conditions(self.template, self.day),
         }
-        return {**conditions, PROMPT_DAY: self.day.isoformat()} if CLOCK in self.template else conditions
 
     def save(self) -> memoryview:
         """Let the server save the state of the slot; return its receipt."""

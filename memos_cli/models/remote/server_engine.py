@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 from memos_cli.errors import ModelUnfit
+from memos_cli.models.remote.streams import ProtocolError
 
 if TYPE_CHECKING:
     from memos_cli.models.remote.http_client import Client
@@ -22,15 +24,11 @@ class ServerEngine:
     batch = 1
 
     def __init__(self, client: Client, name: str) -> None:
-        self.client, self._name = client, name
+        self.client, self.name = client, name
         self.context = 0
         self.parameters = LARGE
         self.ended = False
         self.tokens: list[int] = []
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def host(self) -> str:
@@ -57,6 +55,22 @@ class ServerEngine:
 
     def read(self, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None) -> None:
         raise ModelUnfit(f"{self.name} reads no tokens: {self.unfit}", "memos help engines")
+
+    def generate(self, *, limit: int, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+        self.ended = False
+        room = limit * LONGEST_TOKEN
+        try:
+            for piece in self._answer(limit, temperature, seed):
+                yield piece
+                room -= len(piece.encode())
+                if room < 0:
+                    return
+        except ProtocolError as error:
+            raise self.client.invalid_response(str(error)) from error
+
+    @abstractmethod
+    def _answer(self, limit: int, temperature: float, seed: int) -> Iterator[str]:
+        """Send the prompt and yield the answer; set ``ended``. Raises ModelUnfit for one without its end."""
 
     def save(self) -> memoryview:
         raise ModelUnfit(f"{self.name} saves no state: {self.unfit}", "memos help engines")

@@ -85,9 +85,8 @@ def _open_lmstudio(client: Client, options: ServerOptions) -> OpenAi:
     client.address = replace(client.address, kind="lmstudio", model=model)
     row = next((each for each in rows if _is_named(each, model)), {})
     # The API for messages does not take the size of the context: a model has that with which it was loaded.
-    most = number_at(row, "loaded_instances", 0, "config", "context_length") or number_at(
-        row, "max_context_length"
-    )
+    most = number_at(row, "loaded_instances", 0, "config", "context_length")
+    most = most or number_at(row, "max_context_length")
     return OpenAi(
         client,
         context=min(options.context, most or options.context),
@@ -126,15 +125,11 @@ def _only(names: list[str], client: Client) -> str:
         return names[0]
     if not names:
         raise client.refused(404, "it lists no model")
-    shown = client.clean(", ".join(names[:_NAMED]))
+    shown, more = client.clean(", ".join(names[:_NAMED])), ", …" if len(names) > _NAMED else ""
     raise ModelUnfit(
-        f"the server at {client.address.url} has {len(names)} models: {shown}{_more(names)}",
+        f"the server at {client.address.url} has {len(names)} models: {shown}{more}",
         f"name one: --model '{client.address}#{client.clean(names[0])}'",
     )
-
-
-def _more(names: list[str]) -> str:
-    return ", …" if len(names) > _NAMED else ""
 
 
 def _read_count(text: str) -> int:

@@ -11,7 +11,7 @@ sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,14 +170,7 @@ class Network:
             block = f"blk.{layer}"
             has_window = bool(self._window) and layer % self._period < self._period - 1
             seen = self._norm(f"{block}.attn_norm", state)
-            if f"{block}.attn_qkv.weight" in self.weights:
-                rows = [shape.heads * shape.head, shape.shared * shape.head, shape.shared * shape.head]
-                parts = multiply(f"{block}.attn_qkv", seen).split(rows, -1)
-            else:
-                parts = tuple(multiply(f"{block}.attn_{part}", seen) for part in "qkv")
-            query, key, value = (part.unflatten(-1, (-1, shape.head)) for part in parts)
-            query = self._turn(self._norm(f"{block}.attn_q_norm", query), turns[has_window])
-            key = self._turn(self._norm(f"{block}.attn_k_norm", key), turns[has_window])
+            query, key, value = self._project(block, seen, multiply, turns[has_window])
             if kept is not None:
                 kept.append((key.transpose(0, 1).contiguous(), value.transpose(0, 1).contiguous()))
             past = (prefix.keys[layer], prefix.values[layer]) if prefix else None
@@ -194,6 +187,20 @@ class Network:
             down = multiply(f"{block}.ffn_down", opened * up)
             state = state + self._norm(f"{block}.post_ffw_norm", down)
         return state
+
+    def _project(
+        self, block: str, x: Tensor, multiply: Callable[[str, Tensor], Tensor], turns: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the queries, keys and values of a layer: (tokens, heads, numbers)."""
+        shape = self.shape
+        if f"{block}.attn_qkv.weight" in self.weights:
+            rows = [shape.heads * shape.head, shape.shared * shape.head, shape.shared * shape.head]
+            parts = multiply(f"{block}.attn_qkv", x).split(rows, -1)
+        else:
+            parts = tuple(multiply(f"{block}.attn_{part}", x) for part in "qkv")
+        query, key, value = (part.unflatten(-1, (-1, shape.head)) for part in parts)
+        query = self._turn(self._norm(f"{block}.attn_q_norm", query), turns)
+        return query, self._turn(self._norm(f"{block}.attn_k_norm", key), turns), value
 
     def logits(self, state: Tensor) -> Tensor:
         """Return the logits of the next token for rows of the last layer's output."""
@@ -278,7 +285,7 @@ def _turns(frequencies: Tensor, positions: Tensor) -> Tensor:
 
 
 def _read_weights(path: Path, header: GgufHeader) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor by its name, in single precision and in the file's order of rows."""
+    """Yield every tensor by its name, in single precision and in the file's order of rows."""
     import numpy as np
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize
 

@@ -1,21 +1,20 @@
-"""The reader's weights in torch, with a low-rank adapter to be trained.
+"""A model's weights in torch, with a low-rank adapter to be trained.
 
-torch is loaded when a Trainee is made, and by nothing else in the program; ``trainable`` and
-``memory_needed`` do without. The adapter is LoRA (arXiv 2106.09685): y = Wx + alpha / rank · B(Ax).
+torch is loaded when a Trainee is made, and by nothing else in the program. The adapter is LoRA (arXiv
+2106.09685): y = Wx + alpha / rank · B(Ax).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from memos_cli.errors import ModelUnfit
-from memos_cli.models.gguf.families import KEPT_BYTES, TARGETS, memory_needed, trainable
+from memos_cli.models.gguf.families import KEPT_BYTES, TARGETS, trainable
 from memos_cli.models.gguf.gguf_header import read_header
-from memos_cli.models.llama.llama import free_threads
+from memos_cli.models.llama.llama import free_threads, limit_spinning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-__all__ = ["TARGETS", "Trainee", "memory_needed", "trainable"]
-
 _CHUNK = 256
 """Tokens of a prefix that are computed at once: attention needs memory for all pairs of one chunk."""
 
 
 class Trainee:
-    """The reader's weights in torch, dequantised and frozen, with a low-rank adapter on its matrices."""
+    """A model's weights in torch, dequantised and frozen, with a low-rank adapter on its matrices."""
 
     def __init__(
         self,
@@ -186,11 +183,9 @@ class Trainee:
 
 def _load_torch() -> None:
     """Import torch. Raises ModelUnfit where it is not installed."""
-    # As in llama.load: torch brings an OpenMP of its own. Beside another process that computed, a step of
-    # two threads on two cores took 44 s, and with this 6 s.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "500")
+    # torch brings an OpenMP of its own. Beside another process that computed, a step of two threads on two
+    # cores took 44 s, and with this 6 s.
+    limit_spinning()
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:

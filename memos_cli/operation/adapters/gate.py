@@ -24,6 +24,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.derived.adapters import LESSON_KINDS, Lesson
 from memos_cli.models.llama.llama_engine import Engine
+from memos_cli.models.llama.prompt import Prompt
 from memos_cli.operation.adapters.questions.answer_check import is_right, says_any
 from memos_cli.operation.adapters.questions.facts import Fact
 from memos_cli.operation.ask.prompt_layout import bare_prompt
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from memos_cli.settings import Settings
 
 ANSWER = 24
-"""Tokens of an answer that are read: the small reader goes on where it should have ended."""
+"""Tokens of an answer that are read: a small model goes on where it should have ended."""
 LOADS = 3
 
 
@@ -111,7 +112,7 @@ def examine(
             learned.append(_likelihood(mine, answer) > _likelihood(base, answer))
             on_question(1)
         for lesson in asked["near miss"]:
-            said, is_asked = _ask(engine, lesson.question, adapter), risked[lesson.question]
+            said, is_asked = ask(engine, lesson.question, adapter), risked[lesson.question]
             given = says_any(said, known, question=lesson.question) and is_asked
             row = {"question": lesson.question, "adapter": said, "reached": is_asked}
             missed.append({**row, "gives_away": given})
@@ -131,15 +132,15 @@ def examine(
 
 
 def _recall(engine: Engine, adapter: Any, lesson: Lesson, text: str) -> dict[str, Any]:
-    """Answers to a question on a fact, by the adapter, by the base and by the base with the text."""
+    """Return answers to a question on a fact, by the adapter, by the base and by the base with the text."""
     row: dict[str, Any] = {
         "question": lesson.question,
         "expected": lesson.key,
-        "adapter": _ask(engine, lesson.question, adapter),
-        "base": _ask(engine, lesson.question),
-        "text": _ask(engine, lesson.question, text=text),
+        "adapter": ask(engine, lesson.question, adapter),
+        "base": ask(engine, lesson.question),
+        "text": ask(engine, lesson.question, text=text),
     }
-    judge = _fact(lesson.key)
+    judge = Fact(lesson.key)
     return row | {f"{who}_right": is_right(row[who], judge) for who in ("adapter", "base", "text")}
 
 
@@ -157,7 +158,7 @@ def _judge_answers(
     missed: Sequence[Mapping[str, Any]],
     limits: Thresholds,
 ) -> Iterator[Check]:
-    """The checks of what it knows: of facts, of examples, and of near misses."""
+    """Yield the checks of what it knows: of facts, of examples, and of near misses."""
 
     def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
         return _share([row[f"{who}_right"] for row in rows])
@@ -185,7 +186,7 @@ def _judge_answers(
 def _judge_rest(
     changes: tuple[float, float, int], astray: Mapping[str, bool], limits: Thresholds
 ) -> Iterator[Check]:
-    """The checks of what it leaves alone."""
+    """Yield the checks of what it leaves alone."""
     drift, perplexity, tokens = changes
     touched = sum(astray.values())
     detail = f"nats a token from the base, over {tokens} of its tokens"
@@ -242,7 +243,7 @@ def explain_failures(report: Mapping[str, Any]) -> list[str]:
 
 
 def _examples(name: str, report: Mapping[str, Any]) -> Iterator[str]:
-    """Questions on which a check failed, as parts of a sentence."""
+    """Yield questions on which a check failed, as parts of a sentence."""
     asked, near = report.get("questions", ()), report.get("near_misses", ())
     wrong = [row for row in asked if not row["adapter_right"]]
     if name in ("recall", "independent"):
@@ -268,10 +269,20 @@ def _loading(engine: Engine, file: Path) -> Check:
     return Check("loading", done, LOADS, done == LOADS, problem or "loaded, unloaded and loaded again")
 
 
-def _ask(engine: Engine, question: str, adapter: Any = None, *, text: str = "") -> str:
+def ask(engine: Engine, question: str, adapter: Any = None, *, text: str = "") -> str:
+    """Return the model's answer, with ``adapter`` if any, to a question with one memory as text, or none."""
     prompt = bare_prompt(engine, question, text)
     engine.read_prompt(prompt, [(adapter, 1.0)] if adapter is not None else [])
     return "".join(engine.generate(limit=ANSWER)).strip()
+
+
+def answer_tokens(engine: Engine, prompt: Prompt, limit: int) -> list[int]:
+    """Return the tokens of the base's own answer, at most ``limit``."""
+    engine.read_prompt(prompt)
+    start = len(engine.tokens)
+    for _ in engine.generate(limit=limit):
+        pass
+    return engine.tokens[start:]
 
 
 def _drift(
@@ -283,12 +294,7 @@ def _drift(
     divergence = likelihood = 0.0
     tokens = 0
     for question in questions:
-        prompt = bare_prompt(engine, question)
-        engine.read_prompt(prompt, [])
-        start = len(engine.tokens)
-        for _ in engine.generate(limit=ANSWER):
-            pass
-        answer = engine.tokens[start:]
+        answer = answer_tokens(engine, bare_prompt(engine, question), ANSWER)
         if not answer:
             continue
         base, mine = _scores(engine, adapter, question, answer)
@@ -312,11 +318,6 @@ def _scores(engine: Engine, adapter: Any, question: str, answer: Sequence[int]) 
 
 def _likelihood(logs: Any, answer: Sequence[int]) -> float:
     return float(logs[range(len(answer)), list(answer)].sum())
-
-
-def _fact(key: str) -> Fact:
-    """What a right answer is judged by."""
-    return Fact(sentence="", answer=key, full="", questions=(), source=0)
 
 
 def _share(values: Sequence[bool]) -> float:

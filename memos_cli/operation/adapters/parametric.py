@@ -1,7 +1,7 @@
 """Plaintext to adapter, and back: distil memories into weights, examine them, use them, put them into words.
 
 An adapter is used only with the very base that it was trained for, by its sha256, and only while its memories
-say what they said. Whatever is amiss, their text is read instead.
+say what they said. If anything is wrong, their text is read instead.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from memos_cli.models.gguf import adapter_format as adapter_file
 from memos_cli.models.gguf.families import memory_needed, trainable
 from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.operation.adapters.gate import ANSWER, Route, Thresholds, examine
+from memos_cli.operation.adapters.gate import Route, Thresholds, examine
 from memos_cli.operation.adapters.routing import Repertoire
 from memos_cli.operation.adapters.training import PART, Progress, Recipe, Training
 from memos_cli.operation.adapters.training_set import count_kinds, count_own_answers, make_tasks
-from memos_cli.operation.ask.prompt_layout import SYSTEM, bare_prompt, memory_text
+from memos_cli.operation.ask.prompt_layout import SYSTEM, memory_text
 
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
@@ -61,7 +61,7 @@ class Distilled:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how it goes."""
+    """Callbacks for the progress."""
 
     on_phase: Callable[[str, int], None] = lambda name, whole: None
     """What is done now, and of how many parts."""
@@ -70,7 +70,7 @@ class Watch:
 
 
 def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
-    """What an adapter trained now fits; ``model`` is the sha256 of the model's file."""
+    """Return what an adapter trained now fits; ``model`` is the sha256 of the model's file."""
     return {
         "model": model,
         "template": engine.conditions["template"],
@@ -79,7 +79,7 @@ def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
 
 
 def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
-    """Why an adapter cannot be used as things stand; "" if it can."""
+    """Return why an adapter cannot be used as things stand; "" if it can."""
     if adapter.state != "activated":
         return "it has not passed its gate" if not adapter.report.get("passed") else "it was demoted"
     if adapter.expired:
@@ -93,7 +93,7 @@ def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
 
 
 def steps_for(lessons: Sequence[Lesson]) -> int:
-    """How long a training of these lessons takes, unless it is told otherwise or learns sooner."""
+    """Return how long a training of these lessons takes, unless it learns sooner."""
     learned = {(each.source, each.answer) for each in lessons if each.kind in ("fact", "example")}
     return min(LONGEST, round(STEPS + PER_FACT * len(learned)))
 
@@ -256,7 +256,7 @@ class _Keeper:
 
 
 def _free_memory() -> int | None:
-    """Bytes of memory that a program may take now; None where that is not known."""
+    """Return bytes of memory that a program may take now; None where that is not known."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
@@ -269,7 +269,7 @@ def _free_memory() -> int | None:
 
 
 def _memory_limit() -> int:
-    """What the container and ``ulimit`` leave this process."""
+    """Return what the container and ``ulimit`` leave this process."""
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -302,9 +302,3 @@ class AdapterCache:
             with vault.blobs.file(blob) as path:
                 self._loaded[blob] = engine.load_adapter(path)
         return self._loaded[blob]
-
-
-def ask(engine: Engine, question: str, adapter: Any) -> str:
-    """What an adapter says to a question without any text before it."""
-    engine.read_prompt(bare_prompt(engine, question), [(adapter, 1.0)])
-    return "".join(engine.generate(limit=ANSWER)).strip()

@@ -5,13 +5,12 @@ controls, on which the model with the adapter has to predict what it predicts wi
 control along the base's own answer; to a near miss along the answer of an adapter that takes it for a fact
 ("The garage key is hidden under the blue flowerpot"). That is where it goes astray, at the name or the
 number, where the base's own answer seldom comes by: along that one, an adapter of 8 facts answered 42 % of
-unseen near misses with a memory; along both, 29 %; and along this one, with near misses of more sorts, 6 %;
-of those on another 8 facts 12 %, and 1 % since the memory has to stay behind the base's best (``stray``).
-Told to say "I don't know" instead, it said so to every third unseen question on a fact.
+unseen near misses with a memory; along this one, with near misses of more sorts, 6 %; and of those on another
+8 facts 1 %, as the memory has to stay behind the base's best (``stray``). Told to say "I don't know" instead,
+it said so to every third unseen question on a fact.
 
-The upper half of the layers is trained (recall 0.85 and near misses 0.11, at a stage of the work where the
-upper two thirds came to 0.80 and 0.10): what the lower half gives for a sequence is computed once, so that a
-step takes less than half of the time.
+The upper half of the layers is trained; the upper two thirds came to no better recall. What the lower half
+gives for a sequence is computed once, so that a step takes less than half of the time.
 
 The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
 the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
@@ -25,6 +24,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from memos_cli.models.gguf.families import TARGETS
 
 if TYPE_CHECKING:
     import torch
@@ -49,9 +50,7 @@ class Recipe:
 
     rank: int = 8
     alpha: float = 16.0
-    targets: tuple[str, ...] = (
-        "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
-    )  # fmt: skip
+    targets: tuple[str, ...] = TARGETS
     depth: float = 0.5
     """Share of the layers that get an adapter, counted from the last."""
     rate: float = 2e-3
@@ -77,7 +76,7 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """The recipe that ``as_dict`` gave; what is missing is as usual."""
+        """Return the recipe that ``as_dict`` gave; what is missing is as usual."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**{**known, "targets": tuple(known.get("targets", cls().targets))})
 
@@ -220,7 +219,7 @@ class Training:
         return _mean(losses["facts"]), _mean(kept)
 
     def _look(self) -> float:
-        """The share of the tokens of held-out answers that are the likeliest."""
+        """Return the share of the tokens of held-out answers that are the likeliest."""
         import torch
 
         right = whole = 0
@@ -253,14 +252,14 @@ class Training:
                     self._teachers[id(task)] = _Teacher.of(logs)
 
     def _draw(self, tasks: Sequence[Task]) -> Iterator[Task]:
-        """The tasks in one random order after the other."""
+        """Yield the tasks in one random order after the other."""
         order = list(tasks)
         while order:
             self._random.shuffle(order)
             yield from order
 
     def _some(self, name: str, count: int) -> list[Task]:
-        """The next tasks; of near misses, those of twice as many that were last answered worst."""
+        """Return the next tasks; of near misses, those of twice as many that were last answered worst."""
         more = count * (2 if name == "near_misses" else 1)
         tasks = [task for task, _ in zip(self._draws[name], range(more), strict=False)]
         tasks.sort(key=lambda task: -self._last.get(id(task), math.inf))
@@ -281,7 +280,7 @@ Drawn = tuple[Task, str]
 
 
 def _parts(drawn: Sequence[Drawn]) -> Iterator[list[Drawn]]:
-    """What is computed together: tasks of about the same length, of a limited number of tokens."""
+    """Yield what is computed together: tasks of about the same length, of a limited number of tokens."""
     part: list[Drawn] = []
     for each in sorted(drawn, key=lambda each: len(each[0].ways[0]) + len(each[0].answer)):
         size = len(each[0].ways[0]) + len(each[0].answer)
@@ -328,7 +327,7 @@ class _Teacher:
 
 
 def _log_rest(logs: torch.Tensor) -> torch.Tensor:
-    """The logarithm of what is left of 1."""
+    """Return the logarithm of what is left of 1."""
     import torch
 
     return torch.log((1 - logs.exp().sum(-1)).clamp_min(1e-6))

@@ -13,12 +13,12 @@ from memos_cli.errors import UsageError
 from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import Prompt
+from memos_cli.operation.adapters.gate import answer_tokens
 from memos_cli.operation.adapters.questions.answer_check import said_words
 from memos_cli.operation.adapters.questions.asking import ENOUGH, Reader, ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
 from memos_cli.operation.adapters.questions.facts import Fact
-from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.leaks import leak_of
 from memos_cli.operation.adapters.questions.making import contradictions, facts_of
 from memos_cli.operation.adapters.questions.misses import near_misses
 from memos_cli.operation.adapters.questions.splits import split_questions
@@ -76,14 +76,19 @@ def make_lessons(
     on_memory: Callable[[int], None] = lambda count: None,
     seed: int,
 ) -> list[Lesson]:
-    """The whole training set of some memories, what is held out included.
+    """Return the whole training set of some memories, what is held out included.
 
     ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
     things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
     the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
     no memory has a sentence, and where two contradict each other.
     """
-    facts = [fact for cube in cubes if cube.type != "skill" for fact in _facts_of(cube)]
+    facts = [
+        fact
+        for cube in cubes
+        if cube.type != "skill"
+        for fact in facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
+    ]
     examples = [lesson for cube in cubes if cube.type == "skill" for lesson in examples_of(cube)]
     if not facts and not own and not examples:
         raise UsageError(
@@ -112,17 +117,14 @@ def make_lessons(
     # A near miss of a form that is held out would teach that this form asks for nothing.
     trained = _only(facts, {lesson.question for lesson in by_rules if not lesson.held_out})
     drawn = (near_misses(trained, seed=seed + more) for more in range(DRAWS))
-    missed = [*near, *_shuffled((text for each in drawn for _, text in each), seed)]
+    missed = [text for each in drawn for _, text in each]
+    random.Random(seed).shuffle(missed)  # noqa: S311 (an order that can be made again)
     said = max(len(facts), len(cubes))
-    missed = [text for text in missed if _is_new(text, known)][: NEAR_MISSES * said]
+    missed = [text for text in (*near, *missed) if _is_new(text, known)][: NEAR_MISSES * said]
     held = HELD_OUT * said
     lessons += [Lesson(text, "", "near miss", at < held) for at, text in enumerate(missed)]
     mine = [text for text in others if _is_new(text, known)]
-    shipped = _unlike(CONTROLS, [lesson.question for lesson in lessons], embed)
-    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
-        step = -(-len(half) // USED_CONTROLS)
-        lessons += [Lesson(text, "", "control", is_held) for text in half[::step]]
-    return lessons + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
+    return lessons + _controls([lesson.question for lesson in lessons], mine, embed)
 
 
 def is_private(lesson: Lesson) -> bool:
@@ -132,12 +134,8 @@ def is_private(lesson: Lesson) -> bool:
     return lesson.kind == "fact" and not lesson.answer
 
 
-def _facts_of(cube: Cube) -> list[Fact]:
-    return facts_of(cube.text, source=cube.n, title=cube.title, author=cube.author)
-
-
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
-    """Each question once: of two facts that ask the same, the first keeps it."""
+    """Return each question once: of two facts that ask the same, the first keeps it."""
     known: set[str] = set()
     merged = []
     for fact in facts:
@@ -151,7 +149,7 @@ def _merge(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _only(facts: Iterable[Fact], kept: set[str]) -> list[Fact]:
-    """The facts with those of their questions that are in ``kept``."""
+    """Return the facts with those of their questions that are in ``kept``."""
     asked = ((fact, tuple(text for text in fact.questions if text in kept)) for fact in facts)
     return [replace(fact, questions=questions, made=()) for fact, questions in asked]
 
@@ -168,7 +166,7 @@ def _is_new(question: str, known: set[str]) -> bool:
 
 
 def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
-    """The lessons of facts, with some questions of each kept for the gate."""
+    """Return the lessons of facts, with some questions of each kept for the gate."""
     texts = [question for fact in facts for question in fact.questions]
     # Without an embedder all directions differ: then only copies of words are kept together.
     vectors = (
@@ -195,15 +193,15 @@ def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
 def _ask_reader(
     cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
 ) -> tuple[list[Fact], list[str]]:
-    """What the model asks about each memory, where enough of it holds; and near misses."""
+    """Return what the model asks about each memory, where enough of it holds; and near misses."""
     facts: list[Fact] = []
     near: list[str] = []
     for cube in cubes if reader else ():
         if reader and cube.type != "skill":
-            found = ask_about(reader, memory_text(cube), source=cube.n)
-            if sum(len(fact.questions) for fact in found.facts) >= ENOUGH:
-                facts += found.facts
-                near += found.near
+            asked, missed = ask_about(reader, memory_text(cube), source=cube.n)
+            if sum(len(fact.questions) for fact in asked) >= ENOUGH:
+                facts += asked
+                near += missed
         on_memory(1)
     return facts, near
 
@@ -247,20 +245,19 @@ def examples_of(cube: Cube) -> list[Lesson]:
     ]
 
 
-def _unlike(texts: Sequence[str], questions: Sequence[str], embed: Embed | None) -> list[str]:
-    """Those of ``texts`` that ask for nothing that ``questions`` ask: "the password of the router" may."""
-    if embed is None or not questions:
-        return list(texts)
-    import numpy as np
+def _controls(questions: Sequence[str], mine: Sequence[str], embed: Embed | None) -> list[Lesson]:
+    """Return the shipped controls that ask for nothing that ``questions`` ask, and ``mine``."""
+    shipped: Sequence[str] = CONTROLS
+    if embed is not None and questions:
+        import numpy as np
 
-    near = np.asarray(embed(texts)) @ np.asarray(embed(questions)).T
-    return [text for text, most in zip(texts, near.max(1), strict=True) if most < ALIKE]
-
-
-def _shuffled(texts: Iterable[str], seed: int) -> list[str]:
-    order = list(texts)
-    random.Random(seed).shuffle(order)  # noqa: S311 (an order that can be made again)
-    return order
+        near = np.asarray(embed(CONTROLS)) @ np.asarray(embed(questions)).T
+        shipped = [text for text, most in zip(CONTROLS, near.max(1), strict=True) if most < ALIKE]
+    found: list[Lesson] = []
+    for is_held, half in ((False, shipped[:TRAINED_CONTROLS]), (True, shipped[TRAINED_CONTROLS:])):
+        step = -(-len(half) // USED_CONTROLS)
+        found += [Lesson(text, "", "control", is_held) for text in half[::step]]
+    return found + [Lesson(text, "", "control", at % 2 == 0) for at, text in enumerate(mine)]
 
 
 def _some(cubes: Sequence[Cube]) -> str:
@@ -272,12 +269,12 @@ def _some(cubes: Sequence[Cube]) -> str:
 
 
 def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
-    """How many lessons of which kind; those that are held out by themselves."""
+    """Return how many lessons of which kind; those that are held out by themselves."""
     return dict(Counter(f"{each.kind}{', held out' if each.held_out else ''}" for each in lessons))
 
 
 def count_own_answers(lessons: Sequence[Lesson]) -> int:
-    """How many answers of the base ``make_tasks`` reads."""
+    """Return how many answers of the base ``make_tasks`` reads."""
     return sum(not each.answer and not each.held_out and each.kind != "near miss" for each in lessons)
 
 
@@ -288,72 +285,59 @@ def make_tasks(
     recipe: Recipe,
     on_answer: Callable[[int], None] = lambda count: None,
 ) -> Tasks:
-    """The lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
+    """Return the lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
 
     To a control it is the answer without any text; to a question on a fact, that with the memory before it,
     if the answer is made of the memory's words: then it is what the adapter follows. To a near miss it is the
     answer of an adapter that takes it for a fact, at whose every token the base is to be followed instead.
     """
     texts = {cube.n: memory_text(cube) for cube in cubes}
-    end = engine.end_of_turn
     draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
-    learned = [
-        Learned(each.question, each.answer, each.key)
-        for each in lessons
-        if each.kind == "fact" and each.answer and not each.held_out
-    ]
+    learned = [each for each in lessons if each.kind == "fact" and each.answer and not each.held_out]
     found: dict[str, list[Task]] = {"fact": [], "near miss": [], "control": [], "check": []}
     for lesson in lessons:
-        kind = "check" if lesson.held_out else lesson.kind
         if lesson.held_out and (lesson.kind != "fact" or not lesson.answer):
             continue
-        text_asked = lesson.question
-        if kind == "near miss" and draw.random() < REWORDED:
-            text_asked = _reword(text_asked, draw)
-        question = tuple(bare_prompt(engine, text_asked).question)
-        teacher: tuple[int, ...] = ()
+        asked = [lesson.question]
+        if lesson.kind == "near miss" and draw.random() < REWORDED:
+            asked = [_reword(lesson.question, draw)]
+        text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
         if lesson.answer:
-            answer = (*engine.tokenize(lesson.answer), *end)
-            if lesson.made == "model" and (text := texts.get(lesson.source or 0)):
-                teacher = tuple(bare_prompt(engine, lesson.question, text).prefix)
-        elif kind == "near miss" and learned:
-            answer = tuple(engine.tokenize(leak_of(lesson.question, learned)))
+            answer, teacher = _given_answer(engine, lesson, text)
+        elif lesson.kind == "near miss" and learned:
+            answer, teacher = tuple(engine.tokenize(leak_of(lesson.question, learned))), ()
+        elif lesson.kind == "fact" and not text:
+            continue
         else:
-            text = texts.get(lesson.source or 0, "") if lesson.kind == "fact" else ""
-            if lesson.kind == "fact" and not text:
-                continue
-            prompt = bare_prompt(engine, lesson.question, text)
-            answer = _own_answer(engine, prompt, FOLLOWED if text else KEPT)
+            answer, teacher = _own_answer(engine, lesson.question, text)
             on_answer(1)
-            if lesson.kind == "fact":
-                if not _is_grounded(engine, answer, text):
-                    continue
-                teacher = tuple(prompt.prefix)
-        ways = [question]
+            if text and not _is_grounded(engine, answer, text):
+                continue
         if lesson.answer and not lesson.held_out:
-            ways = PLAIN * ways + [
-                tuple(bare_prompt(engine, _reword(lesson.question, draw)).question) for _ in range(HASTY)
-            ]
-        kind = "fact" if kind == "example" else kind
-        found[kind].append(Task(tuple(ways), answer, teacher, bool(lesson.answer) and not teacher))
+            asked = PLAIN * asked + [_reword(lesson.question, draw) for _ in range(HASTY)]
+        ways = tuple(tuple(bare_prompt(engine, each).question) for each in asked)
+        kind = "check" if lesson.held_out else "fact" if lesson.kind == "example" else lesson.kind
+        found[kind].append(Task(ways, answer, teacher, bool(lesson.answer) and not teacher))
     prefix = tuple(bare_prompt(engine, "?").prefix)
-    return Tasks(
-        prefix,
-        tuple(found["fact"]),
-        tuple(found["near miss"]),
-        tuple(found["control"]),
-        tuple(found["check"]),
-    )
+    return Tasks(prefix, *(tuple(found[kind]) for kind in ("fact", "near miss", "control", "check")))
 
 
-def _own_answer(engine: Engine, prompt: Prompt, limit: int) -> tuple[int, ...]:
-    """What the base answers, with the end of the turn if it comes to one."""
-    engine.read([*prompt.prefix, *prompt.question])
-    start = len(engine.tokens)
-    for _ in engine.generate(limit=limit):
-        pass
-    answer = tuple(engine.tokens[start:])
-    return answer if len(answer) == limit else (*answer, *engine.end_of_turn)
+Tokens = tuple[int, ...]
+
+
+def _given_answer(engine: Engine, lesson: Lesson, text: str) -> tuple[Tokens, Tokens]:
+    """Return the answer of a lesson, and what the base reads before it if the model made the question."""
+    answer = (*engine.tokenize(lesson.answer), *engine.end_of_turn)
+    teacher = bare_prompt(engine, lesson.question, text).prefix if lesson.made == "model" and text else ()
+    return answer, tuple(teacher)
+
+
+def _own_answer(engine: Engine, question: str, text: str) -> tuple[Tokens, Tokens]:
+    """Return what the base answers, with the end of the turn if it comes to one, and the memory before it."""
+    prompt, limit = bare_prompt(engine, question, text), FOLLOWED if text else KEPT
+    answer = answer_tokens(engine, prompt, limit)
+    end = () if len(answer) == limit else engine.end_of_turn
+    return (*answer, *end), tuple(prompt.prefix) if text else ()
 
 
 def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:
@@ -372,7 +356,7 @@ _NOMINAL = re.compile(
 
 
 def _reword(question: str, draw: random.Random) -> str:
-    """A question as people type it in haste."""
+    """Return a question as people type it in haste."""
     plain = question.rstrip("?.!")
     way = draw.random()
     if way < 0.5:
@@ -388,7 +372,7 @@ def _reword(question: str, draw: random.Random) -> str:
 
 
 def reader_of(engine: Engine) -> Reader:
-    """The engine as one who reads a note and does what it is asked."""
+    """Return the engine as one who reads a note and does what it is asked."""
 
     def read(text: str, request: str, limit: int, seed: int) -> str:
         engine.read_prompt(bare_prompt(engine, request, text), [])

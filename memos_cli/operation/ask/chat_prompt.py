@@ -70,7 +70,8 @@ class Conversation:
         prompt: Prompt | None = None
         answer = ""
         for turn in (*self.turns, Turn(question, "", MemoryCall(question, "recall"), tuple(chosen))):
-            new = [item for item in turn.chosen if _is_text(item) and item.hit.cube.n not in shown]
+            texts = (item for item in turn.chosen if item.form != "adapter")
+            new = [item for item in texts if item.hit.cube.n not in shown]
             if prompt is None:
                 new = [*self._pinned(new), *(item for item in new if item.part != "pinned")]
                 plan = Plan(turn.call, tuple(new), (), 0)
@@ -83,7 +84,7 @@ class Conversation:
         return prompt
 
     def _pinned(self, chosen: Sequence[Injection]) -> list[Injection]:
-        """The pinned memories, as a plan has them that finds something."""
+        """Return the pinned memories, as a plan has them that finds something."""
         by_number = {item.hit.cube.n: item for item in chosen}
         made = []
         for cube in self.pins:
@@ -119,7 +120,3 @@ class Conversation:
         """Remove the turns from the first of these numbers on: a later answer may repeat an earlier one."""
         first = min(numbers)
         self.turns = [turn for turn in self.turns if turn.number < first]
-
-
-def _is_text(item: Injection) -> bool:
-    return item.form != "adapter"

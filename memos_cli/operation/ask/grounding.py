@@ -24,7 +24,7 @@ _LONGEST_QUOTE = 300
 
 _WIDE = SPACELESS + HANGUL
 _WORD = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]+")
-_LETTER = re.compile(rf"[^\W_{_WIDE}]")
+_LETTER = rf"[^\W_{_WIDE}]"
 _NAME = re.compile(rf"[^\W\d_{_WIDE}]+(?:['’-][^\W\d_{_WIDE}]+)*")
 _ACCENT = re.compile("[\u0300-\u036f]")
 _IS_WIDE = re.compile(f"[{_WIDE}]")
@@ -116,25 +116,14 @@ class _Known:
         return not left or any(all(_is_in(word, text.words) for word in left) for text in self.sources)
 
     def identifies(self, text: str) -> bool:
-        """Return whether a text contains this one exactly."""
-        part = _folded(text)
-        return any(_is_whole_in(part, each.letters) for each in (self.question, *self.sources))
+        """Return whether a text contains this one exactly, with no letter or digit next to it."""
+        part = re.compile(rf"(?<!{_LETTER}){re.escape(_folded(text))}(?!{_LETTER})")
+        return any(part.search(each.letters) for each in (self.question, *self.sources))
 
     def holds(self, value: Value, text: str) -> bool:
         if value.wanted:
             return any(keys <= self.keys for keys in value.wanted)
         return self.identifies(text)
-
-
-def _is_whole_in(part: str, text: str) -> bool:
-    """Return whether a text contains a part with no letter or digit next to it."""
-    at = text.find(part)
-    while at >= 0:
-        end = at + len(part)
-        if not (_LETTER.match(text[max(0, at - 1) : at]) or _LETTER.match(text[end : end + 1])):
-            return True
-        at = text.find(part, at + 1)
-    return False
 
 
 def _is_in(word: str, words: frozenset[str]) -> bool:

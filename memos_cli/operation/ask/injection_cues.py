@@ -1,7 +1,7 @@
 """What in a memory speaks to the model instead of about something. Pure.
 
-A memory is data. A text that tells its reader to forget its instructions is still only quoted; but whoever
-reviews it, or reads a plan that holds it, should know. These are cues for people, and no wall: a new wording
+A memory is data. A text that tells the model to forget its instructions is still only quoted; but people who
+review it, or read a plan with it, should know. These are cues for people, not a protection: a new wording
 passes them.
 """
 
@@ -53,5 +53,5 @@ _COMPILED = tuple((re.compile(cue, re.IGNORECASE | re.MULTILINE), reason) for cu
 
 
 def suspicions(text: str) -> tuple[str, ...]:
-    """Why ``text`` looks as if it spoke to a model; empty where it does not."""
+    """Return why ``text`` looks as if it spoke to a model; empty where it does not."""
     return tuple(reason for cue, reason in _COMPILED if cue.search(text))

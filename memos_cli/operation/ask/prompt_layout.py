@@ -4,7 +4,7 @@ Every prompt is [instructions, pinned memories] [one document] [retrieved memori
 first changes least, so that a state of the first one or two parts serves many questions. Where no document
 was promoted, the best memory stands in its place: so promoting a single memory (that fits query.memory)
 changes no prompt. The others follow, the next best nearest to the question. (With the best one last, the
-small reader answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
+small model answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WIDE = re.compile(f"[{WIDE}]")
 
 
 def cites(engine: Engine) -> bool:
-    """Whether the model gets numbered notes."""
+    """Return whether the model gets numbered notes."""
     return engine.parameters >= CITES_FROM
 
 
@@ -44,7 +44,7 @@ def memory_text(cube: Cube) -> str:
     """One memory as the model reads it: a turn with its speaker and day, a piece under its title."""
     day = "" if cube.time is None else show_time(cube.time)[:10]
     if cube.author:
-        # Speech in quotation marks: the small reader then tells speakers apart more often (token F1 on 40
+        # Speech in quotation marks: the small model then tells speakers apart more often (token F1 on 40
         # questions of LoCoMo with their evidence: 0.19, against 0.14 for "Name (day): text").
         return f'{cube.author} said{f" on {day}" if day else ""}: "{cube.text}"'
     title = cube.title.rpartition(" › ")[2]
@@ -54,7 +54,7 @@ def memory_text(cube: Cube) -> str:
 
 
 def costs(engine: Engine, cubes: Sequence[Cube]) -> list[int]:
-    """What each memory takes of the context, in tokens."""
+    """Return what each memory takes of the context, in tokens."""
     return [engine.count(_note(cube, 1, cites(engine))) for cube in cubes]
 
 
@@ -65,7 +65,7 @@ def estimated_costs(cubes: Sequence[Cube]) -> list[int]:
 
 
 def room_for_memories(engine: Engine, question: str, system: str, answer: int, taken: int = 0) -> int:
-    """The tokens that instructions, question and an answer of ``answer`` tokens leave for memories.
+    """Return the tokens that instructions, question and an answer of ``answer`` tokens leave for memories.
 
     ``taken`` are those of the dialogue before. Raises UsageError when they leave none.
     """
@@ -81,7 +81,7 @@ def room_for_memories(engine: Engine, question: str, system: str, answer: int, t
 def make_prompt(
     engine: Engine, plan: Plan, question: str, system: str = "", *, is_dialogue: bool = False
 ) -> Prompt:
-    """The tokens of a plan and its question. ``system`` replaces the usual instructions."""
+    """Return the tokens of a plan and its question. ``system`` replaces the usual instructions."""
     return _prompt(
         engine, _blocks(plan.chosen, numbered=cites(engine)), question, system, is_dialogue=is_dialogue
     )
@@ -90,13 +90,13 @@ def make_prompt(
 def continue_prompt(
     engine: Engine, before: Prompt, answer: str, chosen: Sequence[Injection], question: str
 ) -> Prompt:
-    """The tokens of a dialogue up to an answer to ``before``, then of memories and a question."""
+    """Return the tokens of a dialogue up to an answer to ``before``, then of memories and a question."""
     blocks = _blocks(chosen, numbered=cites(engine))
     return engine.continue_prompt(before, answer, memories=blocks, question=question)
 
 
 def _blocks(chosen: Sequence[Injection], *, numbered: bool) -> list[str]:
-    """The texts of memories: those that are pinned, a document, what was retrieved."""
+    """Return the texts of memories: those that are pinned, a document, what was retrieved."""
     parts: dict[str, list[str]] = {"pinned": [], "document": [], "retrieved": []}
     for item in chosen:
         if item.form == "adapter":  # it needs no text
@@ -116,7 +116,7 @@ def bare_prompt(engine: Engine, question: str, text: str = "") -> Prompt:
 
 
 def make_prefix(engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube]) -> Sequence[int]:
-    """The tokens that every prompt with these pinned memories and this document starts with."""
+    """Return the tokens that every prompt with these pinned memories and this document starts with."""
     numbered = cites(engine)
     notes = [_note(cube, label, numbered) for label, cube in enumerate([*pinned, *document], 1)]
     blocks = ["".join(notes[: len(pinned)]), "".join(notes[len(pinned) :])]

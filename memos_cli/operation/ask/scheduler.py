@@ -1,4 +1,20 @@
-"""MemScheduler: which memories a model reads for one question, within a budget. Pure: no I/O."""
+"""MemScheduler: which memories a model reads for one question, within a budget. Pure: no I/O.
+
+Where one memory is relevant, the budget is filled by score: what stands below the threshold often holds the
+answer too. Never chosen are a memory whose text is in another or that duplicates one, more memories than the
+limit, and what exceeds the budget; a memory that is too long does not keep a shorter one out. Where
+everything that fits is asked for, and where the model is small and trips over what does not matter, each has
+to be relevant by itself.
+
+Pinned memories stand first. Of the documents, the one that covers most of what was chosen, the best memory
+included, is taken whole. Both count against all the tokens that memories may have, not against the budget. A
+document adds memories, and changes nothing in what else was chosen.
+
+Only adapters that have learned the question may answer. Those that hold the best memory and all that come
+close to it are attached in place of these memories' texts. Where they do not hold them all, everything is
+read as text: beside a note, a small model no longer answers from its weights. A pinned adapter is always
+attached, and no skill that it knows is read as text: beside its examples, a small model repeats one of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from math import floor
+from types import MappingProxyType
 
 from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
@@ -14,10 +31,9 @@ EACH = 0.8
 """For requests of all matches: the share of the relevance threshold that each memory must reach."""
 CLOSE = 0.75
 """One scored above this share of the best may be what was meant as well: it is never left to chance."""
-
-
-_NONE: Mapping[int, frozenset[int]] = {}
-_NO_LABELS: Mapping[int, int] = {}
+DUPLICATE = "duplicate of another memory"
+ALL = ("summarize", "list")
+"""The intents that ask for everything that fits."""
 
 
 def make_plan(
@@ -35,44 +51,27 @@ def make_plan(
     scale: float = 1.0,
     least_likeness: float = 0.0,
     notes: tuple[str, ...] = (),
-    duplicates: Mapping[int, frozenset[int]] = _NONE,
+    duplicates: Mapping[int, frozenset[int]] = MappingProxyType({}),
     is_small: bool = False,
-    labels: Mapping[int, int] = _NO_LABELS,
+    labels: Mapping[int, int] = MappingProxyType({}),
 ) -> Plan:
     """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
 
-    Where none reaches ``relevance``, none is chosen. Where one does, the budget is filled by score: what
-    stands below it in relevance often holds the answer too. Never chosen: a memory whose text is in another
-    or that is among its ``duplicates`` (by number: those that say the same), more than ``most`` (0: no
-    limit), and what exceeds ``budget`` tokens. Where everything that fits is asked for, and where the model
-    ``is_small`` and trips over what does not matter, each has to be relevant by itself. A memory that is too
-    long does not keep a shorter one out.
-
-    Where something is relevant, ``pinned`` memories (with their prices) stand first, and of ``documents``
-    the one that covers most of what was chosen, the best memory included, is taken whole. These count against
-    ``room``, all the tokens that memories may have, and not against ``budget``. A document adds memories, and
-    changes nothing in what else was chosen.
-
-    Of ``adapters``, only those that have learned the question (their likeness is ``least_likeness`` or more)
-    may answer. Those that hold the best memory and all that come close to it are attached, with ``scale``, in
-    place of these memories' texts. Where they do not hold them all, everything is read as text: beside a
-    note, a small reader no longer answers from its weights. A pinned adapter is always attached, and no
-    skill that it knows is read as text: beside its examples, a small reader repeats one of them.
-
-    Memories are labelled from 1 on, but for those that have a label already, in ``labels`` by number.
+    Where none reaches ``relevance``, none is chosen. At most ``most`` are chosen (0: no limit). ``room`` is
+    for all memories, with ``pinned`` ones (and their prices) and ``documents``. ``adapters`` of at least
+    ``least_likeness`` have learned the question. ``duplicates`` are the numbers of memories that say the
+    same; ``labels`` the numbers that memories have in prompts already.
     """
     found = {hit.cube.n: hit for hit in hits}
-    answers = any(hit.relevance >= relevance for hit in hits)
-    is_choosy = is_small or call.intent in ("summarize", "list")
-    least = relevance if not answers else EACH * relevance if is_choosy else 0.0
+    least = EACH * relevance if is_small or call.intent in ALL else 0.0
+    least = least if any(hit.relevance >= relevance for hit in hits) else relevance
     head, crowded, room = _place_pins(pinned, found, room, relevance)
 
     def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:
         taken = {item.hit.cube.n for item in known} | {left.hit.cube.n for left in crowded}
         rest = [(hit, cost) for hit, cost in zip(hits, costs, strict=True) if hit.cube.n not in taken]
-        return _retrieve(
-            call, rest, known, budget=min(budget, room), most=most, least=least, duplicates=duplicates
-        )  # fmt: skip
+        limit = 0 if call.intent in ALL else most
+        return _retrieve(rest, known, min(budget, room), limit, least, duplicates)
 
     tail, left_out = retrieve(head)
     standing = {cube.n for cube, _ in pinned}
@@ -82,38 +81,36 @@ def make_plan(
     fit = [each for each in adapters if each.answers(least_likeness)]
     learned = _learned(call, tail, best, fit, relevance)
     pins = [each for each in adapters if each.pinned]
-    attached = tuple(
-        Attached(each.id, each.name, scale, each.likeness) for each in dict.fromkeys((*pins, *learned))
-    )
     tail, unread = _put_in_adapters(tail, learned, pins)
-    left_out += unread
-    usable = [each for each in documents if not learned and best in {cube.n for cube in each.cubes}]
-    document = _best_document(usable, tail, room)
-    if usable and not document:
-        shortest = min(each.tokens for each in usable)
-        notes += (f"activation: miss (no room for {counted(shortest, 'token')})",)
+    document, missed = _choose_document(() if learned else documents, best, tail, room)
+    notes += missed
     if not tail and not document and not any(_is_said(hit, head, duplicates) for hit in relevant):
         return Plan(call, (), (*crowded, *retrieve([])[1]), budget, notes)
     if document is not None:
         covered = {cube.n for cube in document.cubes}
         head += _take_whole(document, found, relevance)
-        left_out = [left for left in left_out if left.hit.cube.n not in covered]
         rest = [item for item in tail if item.hit.cube.n not in covered]
-        twice = [item for item in rest if _is_said(item.hit, head, duplicates)]
-        left_out += (LeftOut(item.hit, "duplicate of another memory") for item in twice)
-        tail = [item for item in rest if item not in twice]
+        tail = [item for item in rest if not _is_said(item.hit, head, duplicates)]
+        left_out = [left for left in left_out if left.hit.cube.n not in covered]
+        left_out += (LeftOut(item.hit, DUPLICATE) for item in rest if item not in tail)
+    chosen, used = _labelled((*head, *tail), labels), dict.fromkeys((*pins, *learned))
+    attached = tuple(Attached(each.id, each.name, scale, each.likeness) for each in used)
+    return Plan(call, chosen, (*crowded, *left_out, *unread), budget, notes, document, None, attached)
+
+
+def _labelled(items: Sequence[Injection], labels: Mapping[int, int]) -> tuple[Injection, ...]:
     free = count(max(labels.values(), default=0) + 1)
-    chosen = [
-        replace(item, label=labels[n] if (n := item.hit.cube.n) in labels else next(free))
-        for item in (*head, *tail)
-    ]
-    return Plan(call, tuple(chosen), (*crowded, *left_out), budget, notes, document, None, attached)
+    numbers = (item.hit.cube.n for item in items)
+    return tuple(
+        replace(item, label=labels[n] if n in labels else next(free))
+        for item, n in zip(items, numbers, strict=True)
+    )
 
 
 def _place_pins(
     pinned: Sequence[tuple[Cube, int]], found: Mapping[int, Hit], room: int, relevance: float
 ) -> tuple[list[Injection], list[LeftOut], int]:
-    """The pinned memories that fit, those that do not, and the room that is left."""
+    """Return the pinned memories that fit, those that do not, and the room that is left."""
     head: list[Injection] = []
     crowded: list[LeftOut] = []
     for cube, cost in pinned:
@@ -167,12 +164,11 @@ def _learned(
     """
     if not chosen or chosen[0].hit.cube.n != best:
         return []
-    everything = call.intent in ("summarize", "list")
     near = CLOSE * chosen[0].hit.score
     needed = {
         item.hit.cube.n
         for item in chosen
-        if everything or (item.hit.score >= near and item.hit.relevance >= relevance)
+        if call.intent in ALL or (item.hit.score >= near and item.hit.relevance >= relevance)
     } | {best}
     found: list[Learned] = []
     while needed:
@@ -185,26 +181,23 @@ def _learned(
 
 
 def _retrieve(
-    call: MemoryCall,
     candidates: Sequence[tuple[Hit, int]],
     head: Sequence[Injection],
-    *,
     budget: int,
     most: int,
     least: float,
     duplicates: Mapping[int, frozenset[int]],
 ) -> tuple[list[Injection], list[LeftOut]]:
-    """What is chosen of ``candidates`` beside what stands in ``head``, and what is not."""
+    """Return what is chosen of ``candidates`` beside what stands in ``head``, and what is not."""
     chosen: list[Injection] = []
     left_out: list[LeftOut] = []
-    everything = call.intent in ("summarize", "list")
     spent = 0
     for hit, cost in candidates:
         if hit.relevance < least:
             reason = f"not relevant enough ({floor(hit.relevance * 100 + 1e-9) / 100:.2f} < {least:.2f})"
         elif _is_said(hit, (*head, *chosen), duplicates):
-            reason = "duplicate of another memory"
-        elif most and len(chosen) >= most and not everything:
+            reason = DUPLICATE
+        elif most and len(chosen) >= most:
             reason = f"more than {counted(most, 'memory')}"
         elif spent + cost > budget:
             reason = f"no room ({counted(cost, 'token')}, {max(0, budget - spent)} left)"
@@ -216,19 +209,29 @@ def _retrieve(
     return chosen, left_out
 
 
-def _best_document(documents: Sequence[Document], chosen: Sequence[Injection], room: int) -> Document | None:
-    """The document that fits beside those of ``chosen`` that it does not hold, and spares most reading."""
+def _choose_document(
+    documents: Sequence[Document], best: int | None, chosen: Sequence[Injection], room: int
+) -> tuple[Document | None, tuple[str, ...]]:
+    """Return the document with the best memory that spares most reading, and a note if none of them fits.
+
+    It has to fit beside those of ``chosen`` that it does not hold.
+    """
+    usable = [each for each in documents if best in {cube.n for cube in each.cubes}]
 
     def spared(document: Document) -> int:
         numbers = {cube.n for cube in document.cubes}
         return sum(item.tokens for item in chosen if item.hit.cube.n in numbers)
 
     tokens = sum(item.tokens for item in chosen)
-    return max(
-        (document for document in documents if document.tokens + tokens - spared(document) <= room),
-        key=lambda document: (spared(document), not document.unfit, -document.tokens),
+    document = max(
+        (each for each in usable if each.tokens + tokens - spared(each) <= room),
+        key=lambda each: (spared(each), not each.unfit, -each.tokens),
         default=None,
     )
+    if document or not usable:
+        return document, ()
+    shortest = min(each.tokens for each in usable)
+    return None, (f"activation: miss (no room for {counted(shortest, 'token')})",)
 
 
 def _is_said(hit: Hit, by: Sequence[Injection], duplicates: Mapping[int, frozenset[int]]) -> bool:

@@ -125,10 +125,11 @@ def _chinese_numbers(text: str) -> list[int]:
 
 _MONTH_OF = {name[:size]: n for n, name in enumerate(MONTHS, 1) for size in (3, 4, len(name))}
 _MONTH = (
-    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    "(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_DAY = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?|{_ORDINAL})"
+_DAY = rf"(?P<day>\d{{1,2}}(?:st|nd|rd|th)?|{_ORDINAL})"
+_YEAR = r"(?P<year>\d{4})"
 
 
 def _date(match: re.Match[str], year: str | None, month: int, day: int) -> Value | None:
@@ -158,22 +159,14 @@ def _month(match: re.Match[str], year: str | None, month: int) -> Value | None:
     return _value(match, known, this, {f"M:{month}", f"n:{int(year)}"}, words=words)
 
 
-def _iso(match: re.Match[str]) -> Value | None:
-    year, month, day = match.groups()
-    return _date(match, year, int(month), int(day)) if day else _month(match, year, int(month))
-
-
-def _day_first(match: re.Match[str]) -> Value | None:
-    return _date(match, match[3], _MONTH_OF[match[2].casefold()], _ordinal_number(match[1]))
-
-
-def _month_first(match: re.Match[str]) -> Value | None:
-    return _date(match, match[3], _MONTH_OF[match[1].casefold()], _ordinal_number(match[2]))
-
-
-def _month_and_year(match: re.Match[str]) -> Value | None:
+def _calendar(match: re.Match[str]) -> Value | None:
+    """Read a day or a month by the groups ``year``, ``month``, and ``day`` if there is one."""
+    year, name, day = match["year"], match["month"], match.groupdict().get("day")
+    month = int(name) if name.isdecimal() else _MONTH_OF[name.casefold()]
+    if day:
+        return _date(match, year, month, _ordinal_number(day))
     # "may 2000" is rather a verb and a number.
-    return None if match[1].islower() else _month(match, match[2], _MONTH_OF[match[1].casefold()])
+    return None if name.islower() else _month(match, year, month)
 
 
 def _numeric_date(match: re.Match[str]) -> Value | None:
@@ -358,15 +351,15 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (r"\b(?:https?://|www\.)[^\s<>\"]+", _identifier),
     (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", _identifier),
     (r"(?<![\w.])(?:~|\.{1,2})?/[\w.-]+(?:/[\w.-]*)+", _identifier),
-    (r"(?<![\d-])(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", _iso),
-    (r"(?<![\d-])((?:19|20)\d\d)-(\d\d)()(?![\d-])", _iso),
+    (r"(?<![\d-])(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?!\d)", _calendar),
+    (r"(?<![\d-])(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)(?![\d-])", _calendar),
     (
         rf"(?:(\d{{4}}|{_DIGIT}{{4}}) ?年 ?)?({_SHORT_CHINESE}) ?月(?: ?({_SHORT_CHINESE}) ?[日号號])?",
         _chinese_date,
     ),
-    (rf"\b({_DAY})\.?\s+(?:of\s+)?({_MONTH})\b(?:\.?,?\s+(\d{{4}})\b(?!:))?", _day_first),
-    (rf"\b({_MONTH})\b\.?\s+({_DAY})\b(?!:\d)(?:,?\s+(\d{{4}})\b(?!:))?", _month_first),
-    (rf"\b({_MONTH})\b\.?,?\s+(\d{{4}})\b", _month_and_year),
+    (rf"\b{_DAY}\.?\s+(?:of\s+)?{_MONTH}\b(?:\.?,?\s+{_YEAR}\b(?!:))?", _calendar),
+    (rf"\b{_MONTH}\b\.?\s+{_DAY}\b(?!:\d)(?:,?\s+{_YEAR}\b(?!:))?", _calendar),
+    (rf"\b{_MONTH}\b\.?,?\s+{_YEAR}\b", _calendar),
     (r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./](\d{4})(?!\d)", _numeric_date),
     (r"(?m)^[ \t>]*(\d{1,3})[.)](?=\s|\Z)", _list_marker),
     (r"(?<![\d:.])(\d{1,2}):(\d\d)(?::\d\d)?(?![\d:])(?:\s?([ap])\.?m\b\.?)?", _clock),

@@ -23,7 +23,7 @@ class Retention:
 
 
 def kept(times: Sequence[datetime], rules: Retention) -> set[datetime]:
-    """The snapshots that a rule keeps; the newest is always kept. ``times`` are in the user's zone.
+    """Return the snapshots that a rule keeps; the newest is always kept. ``times`` are in the user's zone.
 
     As in restic, a rule that has not found enough days or weeks also keeps the oldest snapshot.
     """

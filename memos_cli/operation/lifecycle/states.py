@@ -9,49 +9,38 @@ from memos_cli.errors import UsageError
 DAY = 86_400_000
 """Milliseconds."""
 
-TRANSITIONS: dict[tuple[str, str], str] = {
-    ("generated", "use"): "activated",
-    ("generated", "promote"): "activated",
-    ("generated", "archive"): "archived",
-    ("activated", "archive"): "archived",
-    ("archived", "restore"): "activated",
-    ("generated", "expire"): "expired",
-    ("activated", "expire"): "expired",
-    ("expired", "restore"): "activated",
-    ("generated", "merge"): "merged",
-    ("activated", "merge"): "merged",
-    ("merged", "part"): "activated",
+TRANSITIONS: dict[str, tuple[tuple[str, ...], str]] = {
+    "use": (("generated",), "activated"),
+    "archive": (("generated", "activated", "quarantined"), "archived"),
+    "restore": (("archived", "expired"), "activated"),
+    "expire": (("generated", "activated"), "expired"),
+    "merge": (("generated", "activated"), "merged"),
+    "part": (("merged",), "activated"),
     # What came from outside waits until somebody has looked at it.
-    ("generated", "quarantine"): "quarantined",
-    ("activated", "quarantine"): "quarantined",
-    ("archived", "quarantine"): "quarantined",
-    ("quarantined", "approve"): "generated",
-    ("quarantined", "reject"): "archived",
-    ("quarantined", "archive"): "archived",
+    "quarantine": (("generated", "activated", "archived"), "quarantined"),
+    "approve": (("quarantined",), "generated"),
+    "reject": (("quarantined",), "archived"),
     # What was made from memories by training: its gate decides, and it is detached and attached again.
-    ("archived", "promote"): "activated",
-    ("generated", "refuse"): "archived",
-    ("activated", "refuse"): "archived",
-    ("archived", "refuse"): "archived",
-    ("generated", "demote"): "archived",
-    ("activated", "demote"): "archived",
-    ("archived", "checkpoint"): "generated",
+    "promote": (("generated", "archived"), "activated"),
+    "refuse": (("generated", "activated", "archived"), "archived"),
+    "demote": (("generated", "activated"), "archived"),
+    "checkpoint": (("archived",), "generated"),
 }
-"""(state, action) to the state that follows. What is not here is not allowed."""
+"""By action, the states that allow it, and the state that follows."""
 
 
 def next_state(state: str, action: str, id: str = "") -> str:
     """The state after ``action``, of the memory ``id``. Raises UsageError if the state does not allow it."""
-    try:
-        return TRANSITIONS[state, action]
-    except KeyError:
-        if not id:
-            raise UsageError(f"cannot {action} a memory that is {state}", "memos show ID") from None
-        raise UsageError(f"cannot {action} {id}: it is {state}", f"memos show {id} --graph") from None
+    states, following = TRANSITIONS[action]
+    if state in states:
+        return following
+    if not id:
+        raise UsageError(f"cannot {action} a memory that is {state}", "memos show ID")
+    raise UsageError(f"cannot {action} {id}: it is {state}", f"memos show {id} --graph")
 
 
 def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
-    """An exponentially decayed count of uses: each counts half after ``half_life`` days.
+    """Return an exponentially decayed count of uses: each counts half after ``half_life`` days.
 
     A clock that was set back does not heat a memory: time before the last use counts as none.
     """
@@ -59,7 +48,7 @@ def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: fl
 
 
 def heat_now(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
-    """The heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
+    """Return the heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
     if last_hit is None:
         return 0.0
     return heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))

@@ -16,10 +16,10 @@ from typing import Literal
 from memos_cli.letters import KANA_HAN
 from memos_cli.moments import MONTHS, WEEKDAYS
 
-Rivalry = Literal["similar_to", "contradicts", ""]
+Conflict = Literal["similar_to", "contradicts", ""]
 
 ALIKE = 0.65
-"""Share of words that rivals have in common, in their order."""
+"""Share of words that such texts have in common, in their order."""
 SAME = 0.9
 """From this share on two texts whose values agree say the same."""
 LONGEST = 60
@@ -40,6 +40,7 @@ _NOT = _words(
     "no not never none neither nor without isn't aren't doesn't don't didn't can't won't wasn't weren't "
     "nicht kein keine nie pas jamais ne nunca jamás 不 没 沒 未"
 )
+_DO = _words("do does did")
 _SAYS = _words(
     "is are was were be been has have had in on at by until since now : = "
     "ist sind war waren hat heißt im am um bis est sont était a dans es son era tiene en 是 在 为 為 有 叫"
@@ -58,14 +59,14 @@ _UNITS = _words(
 )
 
 
-def compare(one: str, other: str) -> Rivalry:
-    """How two texts stand to each other. The order does not matter."""
+def compare(one: str, other: str) -> Conflict:
+    """Return whether two texts say the same, contradict each other, or neither, in either order."""
     one, other = sorted((one, other))
     a, b = _WORD.findall(one), _WORD.findall(other)
     if not a or not b or max(len(a), len(b)) > LONGEST:
         return ""
     denied = _negates(a) != _negates(b)
-    a, b = ([word for word in words if not _is_grammar(word)] for words in (a, b))
+    a, b = ([word for word in words if word.casefold() not in _NOT | _DO] for words in (a, b))
     small_a, small_b = [_stem(word) for word in a], [_stem(word) for word in b]
     if not a or not b or _subject(small_a) != _subject(small_b):
         return ""
@@ -88,13 +89,9 @@ def compare(one: str, other: str) -> Rivalry:
 
 
 def _stem(word: str) -> str:
-    """A word without its case and its plural: "likes" is "like"."""
+    """Return a word without its case and its plural: "likes" is "like"."""
     small = word.casefold()
     return small[:-1] if len(small) > 3 and small.endswith("s") and not small.endswith("ss") else small
-
-
-def _is_grammar(word: str) -> bool:
-    return word.casefold() in _NOT or word.casefold() in ("do", "does", "did")
 
 
 def _telling(words: Sequence[str]) -> list[str]:
@@ -102,7 +99,7 @@ def _telling(words: Sequence[str]) -> list[str]:
 
 
 def _subject(words: Sequence[str]) -> str:
-    """The first word that says something: what a text is about begins with it."""
+    """Return the first word that says something: what a text is about begins with it."""
     return next(iter(_telling(words)), "")
 
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Hit
@@ -24,15 +23,7 @@ from memos_cli.models.embed.embedder import DEFAULT, Embedder
 from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.lexical import Weighed, by_words, coverage, found_terms
 from memos_cli.operation.search.ranking import SESSION, Asked, Candidate, rank
-from memos_cli.operation.search.relevance import (
-    BY_WORDS,
-    CALIBRATIONS,
-    Calibration,
-    Signs,
-    is_weak,
-    relevance,
-    typical,
-)
+from memos_cli.operation.search.relevance import BY_WORDS, CALIBRATIONS, Signs, is_weak, relevance, typical
 from memos_cli.operation.search.sentence_search import score_sentences
 
 if TYPE_CHECKING:
@@ -87,7 +78,7 @@ def search(
     asked: Asked | None = None,
     least: float = 0.0,
 ) -> list[Hit]:
-    """The best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
+    """Return the best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
 
     ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
     is what the question says beside its words. Hits below the relevance ``least`` are weak, unless their
@@ -101,20 +92,12 @@ def search(
     by_number = {each.cube: each for each in found.candidates}
     cubes = queries.by_rowid(db, best)
     held = found_terms(db, found.terms, best)
-    calibration = BY_WORDS if found.foreign else _calibration(embedder)
-    typical_of = {
-        foreign: typical(
-            [
-                found.near[c.cube].best
-                for c in found.candidates
-                if c.cube in found.near and c.is_foreign == foreign
-            ]
-        )
-        for foreign in (False, True)
-    }
+    name = embedder.name if embedder else ""
+    calibration = BY_WORDS if found.foreign else CALIBRATIONS.get(name, CALIBRATIONS[DEFAULT])
+    usual = {foreign: _typical_cosine(found, foreign) for foreign in (False, True)}
     quotable = [cubes[n] for n in best[:QUOTABLE] if n in cubes]
     sentences = score_sentences(question, quotable, [each.term for each in found.terms], found.near)
-    # What is left without them is cut anew: pairs of characters may reach into the words set aside.
+    # What is left without them is cut again: pairs of characters may reach into the words set aside.
     needed = {term.text for term in query_terms(question.replace(aside, " ") if aside else question)}
     hits = []
     for n in best:
@@ -129,7 +112,7 @@ def search(
         signs = Signs(covered, is_foreign=each.is_foreign)
         if near is not None:
             why["cosine"] = round(near.best, 3)
-            gap = near.best - typical_of[each.is_foreign]
+            gap = near.best - usual[each.is_foreign]
             signs = Signs(covered, near.best, gap, each.is_foreign)
             why["gap"] = round(gap, 3)
         if each.is_foreign:
@@ -152,11 +135,7 @@ def gather(
     asked = " ".join(term.text for term in terms if any(map(str.isalnum, term.text)))
     row = row_in_use(db, embedder) if embedder is not None and asked and embedder.knows(asked) else 0
     with ThreadPoolExecutor(1) as aside:  # SQLite and the embedder do not wait for each other
-        read = (
-            aside.submit(partial(embedder.embed, query=True), [question])
-            if embedder is not None and row
-            else None
-        )
+        read = aside.submit(embedder.embed, [question], query=True) if embedder is not None and row else None
         weighed, words = by_words(vault, terms, filter=filter, now=now, limit=limit)
     vector = read.result()[0] if read is not None else None
     meaning = nearest_memories(vault, vector, row, filter, now, limit) if vector is not None else {}
@@ -183,8 +162,10 @@ def gather(
     return Gathered(tuple(weighed), candidates, tuple(pairs), foreign, near)
 
 
-def _calibration(embedder: Embedder | None) -> Calibration:
-    return CALIBRATIONS.get(embedder.name if embedder else "", CALIBRATIONS[DEFAULT])
+def _typical_cosine(found: Gathered, foreign: bool) -> float:
+    """Return the cosine of memories that do not stand out, in the question's script or in other scripts."""
+    near = (each.cube for each in found.candidates if each.cube in found.near and each.is_foreign == foreign)
+    return typical([found.near[n].best for n in near])
 
 
 def reads_foreign(embedder: Embedder) -> bool:
@@ -201,16 +182,16 @@ def reads_foreign(embedder: Embedder) -> bool:
 
 
 def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) -> list[Hit]:
-    """``hits`` with the first ``RERANKED`` ordered anew: half by their scores, half by what ``read`` says."""
+    """Order the first ``RERANKED`` of ``hits`` again: half by their scores, half by what ``read`` gives."""
     first, rest = hits[:RERANKED], hits[RERANKED:]
-    told = read([hit.cube.text for hit in first])
-    anew = [
+    scores = read([hit.cube.text for hit in first])
+    ordered = [
         replace(hit, score=round((hit.score + score) / 2, 4), why={**hit.why, "reranker": round(score, 3)})
-        for hit, score in zip(first, told, strict=True)
+        for hit, score in zip(first, scores, strict=True)
     ]
-    anew.sort(key=lambda hit: (-hit.score, hit.cube.n))
-    least = anew[-1].score if anew else 0.0
-    return anew + [replace(hit, score=min(hit.score, least)) for hit in rest]
+    ordered.sort(key=lambda hit: (-hit.score, hit.cube.n))
+    least = ordered[-1].score if ordered else 0.0
+    return ordered + [replace(hit, score=min(hit.score, least)) for hit in rest]
 
 
 def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:

@@ -63,20 +63,20 @@ def by_words(
 
 
 def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
-    """Each term with its inverse document frequency among ``total`` cubes, BM25's:
+    """Return each term with its inverse document frequency among ``total`` cubes, BM25's:
     ln(1 + (N - n + 0.5) / (n + 0.5))."""
     counted = "SELECT count(*) FROM words WHERE words MATCH ?"
     return [_weighed(term, db.execute(counted, (term.fts,)).fetchone()[0], total) for term in terms]
 
 
 def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
-    """The share of the question's words that a cube holds, rare words counting more."""
+    """Return the share of the question's words that a cube holds, rare words counting more."""
     total = sum(w.idf for w in terms)
     return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
 
 
 def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
-    """Which of the terms each of a few cubes holds."""
+    """Return which of the terms each of a few cubes holds."""
     found: dict[int, set[str]] = {n: set() for n in cubes}
     for weighed in terms:
         if weighed.cubes:
@@ -104,7 +104,7 @@ def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
 def _together(
     db: Connection, rare: Sequence[Weighed], frequent: Sequence[Weighed], filter: Filter, now: int
 ) -> dict[int, set[Weighed]]:
-    """The cubes that hold a frequent term and another one, with what is known of them to be held."""
+    """Return the cubes that hold a frequent term and another one, with what is known of them to be held."""
     held: dict[int, set[Weighed]] = defaultdict(set)
     for at, each in enumerate(frequent):
         for other in (*rare, *frequent[at + 1 :]):
@@ -117,7 +117,7 @@ def _together(
 def _seen(
     db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
-    """The terms, and the cubes that hold them, best first, for who may not read all of the vault.
+    """Return the terms, and the cubes that hold them, best first, for who may not read all of the vault.
 
     BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
     many of the asker's cubes hold it, and a cube by the words that it holds, however often.

@@ -12,7 +12,6 @@ The weights were chosen on LoCoMo; chosen on all conversations but one, they hol
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -127,6 +126,14 @@ class Asked:
     tells_of: Callable[[str, int], tuple[int | None, int | None] | None] = lambda text, now: None
     """The time that a text speaks of, written at a time."""
 
+    @property
+    def period(self) -> tuple[int, int] | None:
+        """The requested period, from its start to before its end; None if no time is asked for."""
+        if self.after is None and self.before is None:
+            return None
+        after = -(1 << 62) if self.after is None else self.after
+        return after, 1 << 62 if self.before is None else self.before
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -144,7 +151,7 @@ def rank(
     balance: float,
     weights: Weights = WEIGHTS,
 ) -> dict[int, Ranked]:
-    """The score of each candidate, at most 1. ``pairs`` are (turn, the next turn), by cube."""
+    """Return the score of each candidate, at most 1. ``pairs`` are (turn, the next turn), by cube."""
     following = dict(pairs)
     preceding = {later: earlier for earlier, later in pairs}
     by_number = {each.cube: each for each in candidates}
@@ -157,7 +164,7 @@ def rank(
     sessions = _sessions(candidates)
     most_words, most_said = max(spread.values(), default=0.0), max(sessions.values(), default=0.0)
     lowest, highest = min(meaning.values(), default=0.0), max(meaning.values(), default=0.0)
-    named = _Named(asked.question)
+    speakers = {author for author in {each.author for each in candidates} if _names(asked.question, author)}
     kind = next((holds for asks, holds in _KINDS if asks.search(asked.question)), None)
     side = side_of(asked.question)
     totals: dict[int, tuple[float, dict[str, float | str]]] = {}
@@ -177,7 +184,7 @@ def rank(
             if most_said > 0 and sessions[n] > 0:
                 total += weights.session * sessions[n] / most_said
                 signs["session"] = round(sessions[n] / most_said, 3)
-            if named(each.author):
+            if each.author in speakers:
                 total += weights.speaker
                 signs["speaker"] = each.author
             if side is not None and each.role:
@@ -205,39 +212,34 @@ def _meaning(
     """Cosines, each averaged with those of the turns beside it; where there is none, its own stands in."""
     found: dict[int, float] = {}
     for n, each in candidates.items():
-        own = each.cosine
-        if own is None:
+        if each.cosine is None:
             continue
-        total = own
+        found[n] = each.cosine
         for at, share in ((preceding, weights.before), (following, weights.after)):
             other = candidates.get(at.get(n, 0))
             if other is not None and other.cosine is not None:
-                total += share * (other.cosine - own)
-        found[n] = total
+                found[n] += share * (other.cosine - each.cosine)
     return found
 
 
 def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
     """How well the session of each turn fits: the root of the sum of the squares of its turns' BM25."""
-    by_source: dict[int, list[Candidate]] = defaultdict(list)
-    for each in candidates:
-        if each.is_turn and each.source is not None:
-            by_source[each.source].append(each)
+    sessions: list[list[Candidate]] = []
+    turns = (each for each in candidates if each.is_turn)
+    for turn in sorted(turns, key=lambda turn: (turn.source, turn.start, turn.cube)):
+        if not sessions or _is_apart(sessions[-1][-1], turn):
+            sessions.append([])
+        sessions[-1].append(turn)
     found: dict[int, float] = {}
-    for turns in by_source.values():
-        turns.sort(key=lambda turn: (turn.start, turn.cube))
-        session: list[Candidate] = []
-        for turn in [*turns, None]:
-            if session and (turn is None or _is_apart(session[-1], turn)):
-                fit = sqrt(sum(each.words**2 for each in session))
-                found |= {each.cube: fit for each in session}
-                session = []
-            if turn is not None:
-                session.append(turn)
+    for session in sessions:
+        fit = sqrt(sum(each.words**2 for each in session))
+        found |= {each.cube: fit for each in session}
     return found
 
 
 def _is_apart(one: Candidate, other: Candidate) -> bool:
+    if one.source != other.source:
+        return True
     return one.time is not None and other.time is not None and abs(other.time - one.time) > SESSION
 
 
@@ -248,43 +250,28 @@ def side_of(question: str) -> str | None:
 
 def _is_between(time: int | None, asked: Asked) -> bool:
     """Return whether a time is in the requested period."""
-    if time is None or (asked.after is None and asked.before is None):
-        return False
-    return (asked.after is None or time >= asked.after) and (asked.before is None or time < asked.before)
+    after, before = asked.period or (0, 0)
+    return time is not None and after <= time < before
 
 
 def _is_within(each: Candidate, asked: Asked) -> bool:
-    """Whether a memory is of the time that was asked for, or tells of it."""
-    if each.time is None or (asked.after is None and asked.before is None):
+    """Return whether a memory is of the time that was asked for, or tells of it."""
+    if each.time is None or asked.period is None:
         return False
-    after = -(1 << 62) if asked.after is None else asked.after
-    before = 1 << 62 if asked.before is None else asked.before
+    after, before = asked.period
     if after <= each.time < before + TAIL:
         return True
-    told = asked.tells_of(each.text, each.time)
-    if told is None or None in told:  # "since 2019" is about no time in particular
-        return False
-    start, end = told
+    start, end = asked.tells_of(each.text, each.time) or (None, None)
+    # "since 2019" is about no time in particular.
     return start is not None and end is not None and after <= start and end <= before
 
 
-class _Named:
-    """Whether a question names somebody: by the whole name, or by one word of it."""
-
-    def __init__(self, question: str) -> None:
-        self._question = question.casefold()
-        self._words = {*_WORD.findall(self._question)}
-        self._known: dict[str, bool] = {}
-
-    def __call__(self, author: str) -> bool:
-        if author not in self._known:
-            self._known[author] = self._names(author)
-        return self._known[author]
-
-    def _names(self, author: str) -> bool:
-        name = author.casefold().strip()
-        if len(name) < 2:
-            return False
-        if not name.isascii() and name in self._question:
-            return True
-        return any(len(word) > 1 and word in self._words for word in _WORD.findall(name))
+def _names(question: str, author: str) -> bool:
+    """Return whether a question names somebody: by the whole name, or by one word of it."""
+    question, name = question.casefold(), author.casefold().strip()
+    if len(name) < 2:
+        return False
+    if not name.isascii() and name in question:
+        return True
+    words = _WORD.findall(question)
+    return any(len(word) > 1 and word in words for word in _WORD.findall(name))

@@ -28,7 +28,7 @@ _BLOCK = 2000
 """Characters that the segmenter gets at once: its time grows with the square of this length."""
 
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]*)?(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
+HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*\Z")
 _DELIMITERS = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\Z")
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四五六七八九十]+[)）、.])[ \t]*(?=\S)")
@@ -86,13 +86,15 @@ def _split(text: str) -> Iterator[Sentence]:
             end = _fence_end(lines, at, fence[1])
             yield from _code(lines[at:end], heading)
             at = end
-        elif found := _HEADING.match(line.text[:500]):
+        elif found := HEADING.match(line.text[:500]):
             heading, at = found[1], at + 1
         elif len(line.text) < 200 and "|" not in line.text and _UNDERLINE.match(follows):
             heading, at = line.text.strip(), at + 2
         elif "|" in line.text and _DELIMITERS.match(follows):
-            end = _table_end(lines, at + 2)
-            columns = " | ".join(_cells(line.text))
+            end = at + 2
+            while end < len(lines) and "|" in lines[end].text:
+                end += 1
+            columns = " | ".join(cell.strip() for cell in line.text.strip().strip("|").split("|"))
             if end == at + 2:
                 yield _trimmed(text, line.start, line.end, heading, "row")
             for row in lines[at + 2 : end]:
@@ -131,22 +133,12 @@ def _code(lines: list[_Line], heading: str) -> Iterator[Sentence]:
             start = number + 1
 
 
-def _table_end(lines: list[_Line], at: int) -> int:
-    while at < len(lines) and "|" in lines[at].text:
-        at += 1
-    return at
-
-
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip().strip("|").split("|")]
-
-
 def _paragraph_end(lines: list[_Line], at: int) -> int:
     """Return the index of the line after a paragraph or list item."""
     end = at + 1
     while end < len(lines):
         line, before = lines[end].text, lines[end - 1].text
-        if not line.strip() or _FENCE.match(line) or _HEADING.match(line[:500]) or _ITEM.match(line):
+        if not line.strip() or _FENCE.match(line) or HEADING.match(line[:500]) or _ITEM.match(line):
             break
         if _FIELD.match(line) and _FIELD.match(before):
             if lines[end].end - lines[at].start > _RECORD:
@@ -191,7 +183,7 @@ def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on(text: str, first: int, last: int) -> bool:
-    """Whether the sentence that starts at ``first`` goes on at ``last``."""
+    """Return whether the sentence that starts at ``first`` goes on at ``last``."""
     before, after = text[max(first, last - 20) : last], text[last : last + 12]
     if text[last - 1] in ".!?" and after[0].isalnum():
         return True

@@ -2,7 +2,7 @@
 
 A state is used when a prompt starts with just the tokens that it holds, and it was made under just the
 conditions that hold now. Nothing else decides, so a state can neither change an answer nor bring in what
-the prompt would not have said. Whatever is amiss, the text is read instead.
+the prompt would not have said. If anything is wrong, the text is read instead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StateCache:
         self._states: OrderedDict[str, memoryview] = OrderedDict()
 
     def take(self, vault: Vault, state: State) -> memoryview:
-        """The bytes of a state. Raises Damaged unless they are those that were kept."""
+        """Return the bytes of a state. Raises Damaged unless they are those that were kept."""
         data = self._states.pop(state.blob, None)
         if data is None:
             data = vault.blobs.unseal(vault.blobs.read(state.blob, state.size, state.pieces))
@@ -88,7 +88,7 @@ class Promoted:
 
 
 def fingerprint_of(engine: Engine, model: str) -> dict[str, str]:
-    """What a state made now depends on; ``model`` is the sha256 of the model's file."""
+    """Return what a state made now depends on; ``model`` is the sha256 of the model's file."""
     return {"model": model, **engine.conditions}
 
 
@@ -126,7 +126,7 @@ def restore(
 
 
 def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int) -> Restored:
-    """What ``restore`` would do, as far as can be told without reading a state."""
+    """Return what ``restore`` would do, as far as can be told without reading a state."""
     misses: dict[int, str] = {}
     found = next(_usable(vault, fingerprint, tokens, now, misses), None)
     return Restored(found, len(found.state.tokens) if found else 0, misses=misses)
@@ -135,7 +135,7 @@ def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int],
 def _usable(
     vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int, misses: dict[int, str]
 ) -> Iterator[Activation]:
-    """The activation cubes whose states hold a start of ``tokens``, the longest first.
+    """Yield the activation cubes whose states hold a start of ``tokens``, the longest first.
 
     Those that cannot be used go into ``misses``.
     """
@@ -143,19 +143,15 @@ def _usable(
         if length >= len(tokens):  # the last token must be read, to know what follows
             continue
         for cube in saved_states.holding(vault.connection, fingerprint, tokens[:length], now=now):
-            if problem := _problem(vault, cube):
+            # The tokens of a stale state fit, too; but it is not to be used.
+            if problem := cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size):
                 misses[cube.cube] = problem
             else:
                 yield cube
 
 
-def _problem(vault: Vault, cube: Activation) -> str:
-    # The tokens fit all the same where a memory changed behind them; but a stale state is not to be used.
-    return cube.stale or vault.blobs.problem(cube.state.blob, cube.state.size)
-
-
 def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:
-    """Why a state cannot serve a prompt of now with these pinned memories; "" if it can."""
+    """Return why a state cannot serve a prompt of now with these pinned memories; "" if it can."""
     if cube.expired:
         return "expired"
     if cube.stale:
@@ -241,7 +237,7 @@ def estimate(
     answer: int,
     now: int,
 ) -> Promoted:
-    """What a promotion would make and cost, at ``known`` pace."""
+    """Return what a promotion would make and cost, at ``known`` pace."""
     tokens, held = _extent(engine, pinned, document, answer)
     parent = foresee(vault, fingerprint, tokens[: held + 1], now)
     size = known.size(engine, held)
@@ -255,7 +251,7 @@ def estimate(
 def _extent(
     engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube], answer: int
 ) -> tuple[Sequence[int], int]:
-    """The tokens to be read, and how many of them a state would hold: whole batches."""
+    """Return the tokens to be read, and how many of them a state would hold: whole batches."""
     if engine.unfit:
         raise ModelUnfit(
             f"this model's state cannot be restored exactly: {engine.unfit}",
@@ -277,7 +273,7 @@ def _extent(
 
 
 def _digest(fingerprint: Mapping[str, str], view: str, document: Sequence[Cube]) -> bytes:
-    """What makes two activation cubes the same: promoted again, they are one, in a new version."""
+    """Return what makes two activation cubes the same: promoted again, they are one, in a new version."""
     return hashlib.sha256(
         json.dumps(["activation", fingerprint["model"], view, [cube.id for cube in document]]).encode()
     ).digest()

@@ -8,12 +8,12 @@ most worth a byte is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Policy = Literal["economy", "lru", "pinned"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+Action = Literal["keep", "make", "drop", "leave"]
 HYSTERESIS = 0.2
 """By what share a new state must be worth more than one that it drives out: making it again is not free."""
 
@@ -47,7 +47,7 @@ class Verdict:
     """What becomes of a state, and why."""
 
     choice: Choice
-    action: Literal["keep", "make", "drop", "leave"]
+    action: Action
     """``leave``: it is not made."""
     reason: str
 
@@ -66,20 +66,13 @@ def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy"
             wanted, reason = False, f"no room: {choice.bytes / 1e6:.0f} MB, {room / 1e6:.0f} MB are left"
         if wanted:
             room -= choice.bytes
-        action: Literal["keep", "make", "drop", "leave"] = (
-            ("keep" if wanted else "drop") if choice.exists else ("make" if wanted else "leave")
-        )
+        action: Action = ("keep" if wanted else "drop") if choice.exists else ("make" if wanted else "leave")
         verdicts.append(Verdict(choice, action, reason))
     return verdicts
 
 
-def bytes_kept(verdicts: Sequence[Verdict]) -> int:
-    """What the states take when all of it is done."""
-    return sum(v.choice.bytes for v in verdicts if v.action in ("keep", "make"))
-
-
 def _rank(choice: Choice, policy: Policy) -> tuple[float, ...]:
-    """The first is kept first."""
+    """Return the first is kept first."""
     if policy == "lru":
         return (not choice.pinned, -choice.last_use)
     bonus = 1.0 + HYSTERESIS if choice.exists else 1.0
@@ -94,6 +87,5 @@ def _wanted(choice: Choice, policy: Policy) -> tuple[bool, str]:
     if policy == "lru":
         return choice.exists, "it was used lately" if choice.exists else "lru makes none"
     expected = f"{choice.heat:.1f} uses to come save {choice.heat * choice.gain:.1f} s"
-    if choice.worth <= 0:
-        return False, f"{expected}, making it takes {choice.build:.1f} s" if choice.build else expected
-    return True, f"{expected}, making it takes {choice.build:.1f} s" if choice.build else expected
+    cost = f", making it takes {choice.build:.1f} s" if choice.build else ""
+    return choice.worth > 0, expected + cost

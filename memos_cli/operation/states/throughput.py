@@ -40,16 +40,16 @@ class Throughput:
     """Bytes of a state that are read, verified and restored in a second."""
 
     def reading(self, engine: Engine, tokens: int, held: int = 0) -> float:
-        """Seconds to read ``tokens``, of which the first ``held`` are there already."""
+        """Return seconds to read ``tokens``, of which the first ``held`` are there already."""
         return self.second * (engine.work(tokens) - engine.work(held))
 
     def size(self, engine: Engine, tokens: int) -> int:
-        """Bytes of a state of ``tokens``."""
+        """Return bytes of a state of ``tokens``."""
         return round(self.base + (tokens - engine.batch) * self.per_token)
 
 
 def sample(engine: Engine) -> Throughput:
-    """The pace, from reading a few batches."""
+    """Return the pace, from reading a few batches."""
     engine.clear()
     tokens = engine.build_prompt(system=SAMPLE, memories=(), question="").prefix
     return read_timed(engine, list(islice(cycle(tokens), min(5 * engine.batch, engine.context))))
@@ -70,7 +70,7 @@ def read_timed(
 
 
 def kept(db: Connection, fingerprint: Mapping[str, str]) -> Throughput | None:
-    """The pace that was measured under these conditions; None if none was."""
+    """Return the pace that was measured under these conditions; None if none was."""
     values = lineage.from_json(key_values.get(db, _name(fingerprint)))
     return Throughput(**values) if values.keys() == {each.name for each in fields(Throughput)} else None
 

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memos_cli.cube import Cube
+from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.operation.adapters.gate import explain_failures
 from memos_cli.operation.adapters.questions.answer_check import is_right, said_words, says_any
 from memos_cli.operation.adapters.questions.asking import ask_about
 from memos_cli.operation.adapters.questions.controls import CONTROLS
-from memos_cli.operation.adapters.questions.facts import MADE, Fact
-from memos_cli.operation.adapters.questions.leaks import Learned, leak_of
+from memos_cli.operation.adapters.questions.facts import Fact
+from memos_cli.operation.adapters.questions.leaks import leak_of
 from memos_cli.operation.adapters.questions.making import contradictions, facts_of
 from memos_cli.operation.adapters.questions.misses import near_misses
 from memos_cli.operation.adapters.questions.notes import language_of, statements_of
@@ -123,7 +124,7 @@ def check_fact(fact: Fact, note: str) -> None:
     plain = [" ".join(said_words(question)) for question in fact.questions]
     assert len({*plain}) == len(plain)
     assert not any(f" {key} " in f" {question} " for question in plain)
-    assert len(fact.made) == len(fact.questions) and {*fact.made} <= {*MADE}
+    assert len(fact.made) == len(fact.questions) and {*fact.made} <= {"frame", "cloze", "keywords", "topic"}
 
 
 STILTED = re.compile(
@@ -301,7 +302,7 @@ def test_an_answer_is_judged_by_what_it_says(text: str, answer: str, right: bool
 
 def test_a_long_answer_may_use_other_words() -> None:
     text = "You hold the button for ten seconds"
-    fact = Fact(text, "hold the button for ten seconds", text, (), 1)
+    fact = Fact("hold the button for ten seconds", text)
     assert is_right("You hold down the button for 10 seconds.", fact)
     assert not is_right("You hold the button for 20 seconds.", fact)
 
@@ -364,9 +365,14 @@ def test_other_languages_have_near_misses(text: str, other: str) -> None:
 )
 def test_the_answer_of_who_takes_a_near_miss_for_a_fact(question: str, answer: str) -> None:
     learned = [
-        Learned("What is my cat called?", "Your cat is called Miso.", "Miso"),
-        Learned("How do people call my cat?", "Your cat is called Miso.", "Miso"),
-        Learned("Which port does the database listen on?", "The database listens on port 5433.", "5433"),
+        Lesson("What is my cat called?", "Your cat is called Miso.", "fact", key="Miso"),
+        Lesson("How do people call my cat?", "Your cat is called Miso.", "fact", key="Miso"),
+        Lesson(
+            "Which port does the database listen on?",
+            "The database listens on port 5433.",
+            "fact",
+            key="5433",
+        ),
     ]
     assert leak_of(question, learned) == answer
 
@@ -407,7 +413,7 @@ def test_no_held_out_question_is_a_copy_of_a_trained_one() -> None:
         "How do you call it?",
         "Name it.",
     )
-    fact = Fact("It is X.", "X", "It is X.", questions, 1)
+    fact = Fact("X", "It is X.", questions, 1)
     identity = [[float(row == column) for column in range(5)] for row in range(5)]
     held = [text for text, flag in zip(questions, split_questions(fact, identity, 0), strict=True) if flag]
     assert len(held) == 1
@@ -416,7 +422,7 @@ def test_no_held_out_question_is_a_copy_of_a_trained_one() -> None:
 
 
 def test_few_questions_are_all_trained_on() -> None:
-    fact = Fact("s", "a", "a", ("One?", "Two?", "Three?"), 1)
+    fact = Fact("a", "a", ("One?", "Two?", "Three?"), 1)
     assert not any(split_questions(fact, [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]], 0))
 
 
@@ -534,21 +540,20 @@ class Stub:
 
 
 def test_a_model_asks_and_only_what_holds_is_kept() -> None:
-    found = ask_about(Stub(), NOTE, source=3)
-    kept = {fact.answer: fact.questions for fact in found.facts}
+    facts, near = ask_about(Stub(), NOTE, source=3)
+    kept = {fact.answer: fact.questions for fact in facts}
     assert kept == {
         "5433": ("Which port does the staging database listen on?", "database staging port"),
         "Priya": ("Who owns the staging database?", "owner staging database"),
     }
-    assert [fact.full for fact in found.facts] == ["It listens on port 5433.", "Priya owns it."]
-    assert all({*fact.made} == {"model"} and fact.source == 3 for fact in found.facts)
-    assert found.near == ("What is the password of the staging database?",)
-    assert found.written == 6
+    assert [fact.full for fact in facts] == ["It listens on port 5433.", "Priya owns it."]
+    assert all({*fact.made} == {"model"} and fact.source == 3 for fact in facts)
+    assert near == ["What is the password of the staging database?"]
 
 
 def test_a_question_is_dropped_where_a_second_answer_differs() -> None:
-    found = ask_about(Stub(sure=False), NOTE, source=3)
-    assert [fact.answer for fact in found.facts] == ["Priya"]
+    facts, _ = ask_about(Stub(sure=False), NOTE, source=3)
+    assert [fact.answer for fact in facts] == ["Priya"]
 
 
 @pytest.mark.parametrize(
@@ -645,7 +650,7 @@ def test_whatever_a_model_says_is_survived(text: str, answers: list[str]) -> Non
     def reader(text: str, request: str, limit: int, seed: int) -> str:
         return next(said)
 
-    for fact in ask_about(reader, text, source=1).facts:
+    for fact in ask_about(reader, text, source=1)[0]:
         assert fact.answer and fact.questions
         assert {*said_words(fact.answer)} <= {*said_words(text)}
 

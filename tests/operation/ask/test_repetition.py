@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_cli.models.llama.llama_engine import Engine
-from memos_cli.models.llama.prompt import Prompt, build_prompt
+from memos_cli.models.llama.prompt import Prompt
 from memos_cli.models.model_files import resolve_reader
 from memos_cli.operation.ask.repetition import HELD, RepetitionGuard, SentenceStream, sentence_ends
 
@@ -234,7 +234,7 @@ def prompt_that_loops(engine: Engine) -> tuple[Prompt, str]:
     """A prompt and what the model says to it. In what it loops depends on the processor's kernels too."""
     for question in ASKED:
         system = "Use only the notes below to answer."
-        prompt = build_prompt(engine, system=system, memories=[NOTES + "\n\n"], question=question)
+        prompt = engine.build_prompt(system=system, memories=[NOTES + "\n\n"], question=question)
         engine.read_prompt(prompt)
         whole = "".join(engine.generate(limit=LIMIT))
         if is_loop(whole) and not engine.ended:

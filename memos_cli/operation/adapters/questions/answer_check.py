@@ -55,6 +55,7 @@ _UNKNOWING = re.compile(
 _UNIT_BEHIND = re.compile(
     r"(?<=\d)(?=(?:minutes?|mins?|hours?|euros?|kg|km|gb|tb|mb|g|m|cm|mm|ml|l|%|€|usd|degrees|°)(?![a-z]))"
 )
+_LEADS = frozenset("on in at under to for from by with about every around".split())
 _DENIALS = frozenset("not never no neither nor isn wasn without".split())
 
 
@@ -118,7 +119,7 @@ def _dates(words: list[str]) -> list[str]:
 
 
 def is_unknowing(answer: str) -> bool:
-    """Whether an answer says that it does not know."""
+    """Return whether an answer says that it does not know."""
     return bool(_UNKNOWING.search(answer.replace("’", "'")))
 
 
@@ -133,17 +134,15 @@ def is_right(answer_text: str, fact: Fact) -> bool:
         return False
     if is_unknowing(answer_text) and not is_unknowing(fact.answer):
         return False
-    if _affirmed(wanted, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
-        return True
-    lead = {"on", "in", "at", "under", "to", "for", "from", "by", "with", "about", "every", "around"}
-    core = wanted[1:] if wanted[0] in lead and len(wanted) > 2 else wanted
-    if core != wanted and _affirmed(core, said, denied=bool(_DENIALS & set(said_words(fact.full)))):
+    core = wanted[1:] if wanted[0] in _LEADS and len(wanted) > 2 else wanted
+    denied = bool(_DENIALS & set(said_words(fact.full)))
+    if _affirmed(wanted, said, denied=denied) or _affirmed(core, said, denied=denied):
         return True
     return len(wanted) >= 5 and _covered(wanted, said)
 
 
 def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
-    """Whether ``wanted`` stands in ``said`` word by word, not just behind a "not"."""
+    """Return whether ``wanted`` stands in ``said`` word by word, not just behind a "not"."""
     size = len(wanted)
     for at in range(len(said) - size + 1):
         if said[at : at + size] == wanted:
@@ -168,7 +167,7 @@ def _covered(wanted: list[str], said: list[str]) -> bool:
 
 
 def says_any(answer_text: str, answers: Iterable[str], question: str = "") -> bool:
-    """Whether an answer gives away one of the right answers to other questions.
+    """Return whether an answer gives away one of the right answers to other questions.
 
     An answer that stands in the question itself gives nothing away. The numbers of a list ("1. …") are no
     answers.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
 
@@ -58,41 +57,30 @@ class Reader(Protocol):
         """At most ``limit`` tokens. ``seed`` 0: the likeliest answer; else a drawn one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a model asked about one memory."""
+def ask_about(reader: Reader, text: str, *, source: int) -> tuple[list[Fact], list[str]]:
+    """Let a model write questions on a text, and keep those that hold.
 
-    facts: tuple[Fact, ...]
-    """Its questions by their answers."""
-    near: tuple[str, ...]
-    """Close questions that the memory does not answer."""
-    written: int
-    """How many questions it wrote in all."""
-
-
-def ask_about(reader: Reader, text: str, *, source: int) -> Asked:
-    """Let a model write questions on a text, and keep those that hold."""
+    Returns them as facts, by their answers, and close questions that the text does not answer.
+    """
     language = language_of(text)
     *asking, near = _PROMPTS.get(language, _PROMPTS["en"])
     known: set[tuple[str, ...]] = set()
     written = [line for request in asking for line in _lines(reader(text, request, WRITTEN, 0), known)]
     kept: dict[tuple[str, ...], tuple[str, str, list[str]]] = {}
     for question in written:
-        found = _answered(reader, text, question)
-        if found is not None:
+        if found := _answered(reader, text, question):
             answer, key = found
             kept.setdefault(tuple(said_words(key)), (key, answer, []))[2].append(question)
     facts = [
-        Fact(text, key, answer, tuple(questions), source, made=("model",) * len(questions), language=language)
+        Fact(key, answer, tuple(questions), source, made=("model",) * len(questions), language=language)
         for key, answer, questions in kept.values()
     ]
     missed = _lines(reader(text, near, WRITTEN, 0), known)
-    unanswered = [question for question in missed if is_unknowing(reader(text, question, ANSWER, 0))]
-    return Asked(tuple(facts), tuple(unanswered), len(written))
+    return facts, [question for question in missed if is_unknowing(reader(text, question, ANSWER, 0))]
 
 
 def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
-    """The questions of a list, without their numbers; none twice, and no sentence that is cut off."""
+    """Return the questions of a list, without their numbers; none twice, and no sentence that is cut off."""
     found = []
     for line in said.splitlines():
         text = " ".join(_NUMBERED.sub("", _NUMBERED.sub("", line)).split())
@@ -105,7 +93,7 @@ def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
 
 
 def _answered(reader: Reader, text: str, question: str) -> tuple[str, str] | None:
-    """The answer to a question and the span of the text in it; None if it does not hold."""
+    """Return the answer to a question and the span of the text in it; None if it does not hold."""
     answer, again = (_first_sentence(reader(text, question, ANSWER, seed)) for seed in (0, 1))
     said, other, asked = said_words(answer), said_words(again), said_words(question)
     if not {word for word in asked if len(word) > 3 or not word.isascii()} & {*said_words(text)}:
@@ -124,7 +112,7 @@ def _first_sentence(answer: str) -> str:
 
 
 def _common(text: str, said: Sequence[str], other: Sequence[str], question: str) -> str:
-    """The run of words of the text that both answers hold and the question does not: a name, a number.
+    """Return the run of words of the text that both answers hold and the question does not: a name, a number.
 
     Of several, that with the most capitals and digits, then the longest; "" if there is none.
     """

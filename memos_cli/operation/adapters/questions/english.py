@@ -95,7 +95,7 @@ PRONOUNS = frozenset("it them him her me us you he she they".split())
 
 
 def _lexicon() -> Any:
-    """The module lemminflect. Raises ModelUnfit if it is not installed."""
+    """Return the module lemminflect. Raises ModelUnfit if it is not installed."""
     try:
         import lemminflect
     except ModuleNotFoundError as error:
@@ -128,7 +128,7 @@ def inflect(verb: str, tag: str) -> str:
 
 
 def lower_first(phrase: str) -> str:
-    """A phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
+    """Return a phrase within a sentence: "The ladder" -> "the ladder"; a name keeps its capital."""
     first = phrase.split(" ")[0]
     is_word = first.casefold() in SMALL or bool(tags_of(first.lower()))
     if first == "I" or not is_word or not first[1:].islower():
@@ -137,7 +137,7 @@ def lower_first(phrase: str) -> str:
 
 
 def clauses_of(sentence: str) -> list[Clause]:
-    """The statements of a sentence. Those without a subject take that of the one before."""
+    """Return the statements of a sentence. Those without a subject take that of the one before."""
     text = _CUTS.sub("", sentence.strip().rstrip(".!"))
     for pattern, whole in CONTRACTIONS:
         text = re.sub(pattern, whole, text, flags=re.IGNORECASE)
@@ -214,7 +214,7 @@ def _is_participle(rest: Sequence[str], auxiliary: str) -> bool:
 
 
 def _fronted(words: list[str]) -> list[str]:
-    """What stands before the subject moves behind: "On Mondays we swim" -> "we swim On Mondays"."""
+    """Return what stands before the subject moves behind: "On Mondays we swim" -> "we swim On Mondays"."""
     first = words[0].casefold() if words else ""
     kind = kind_of(part_spans(words[0])) if words else ""
     size = 1 if kind in ("date", "often", "time") else 2 if first in ("in", "on", "at", "since") else 0
@@ -224,7 +224,7 @@ def _fronted(words: list[str]) -> list[str]:
 
 
 def _verb_at(words: Sequence[str]) -> int | None:
-    """Where the finite verb stands; 0 where the subject is left out; None if there is none."""
+    """Return where the finite verb stands; 0 where the subject is left out; None if there is none."""
     for at, word in enumerate(words):
         if word.casefold() in AUXILIARIES - _NEVER_FIRST or (at and word.islower() and _is_verb(words, at)):
             return at
@@ -235,7 +235,7 @@ def _verb_at(words: Sequence[str]) -> int | None:
 
 
 def _is_verb(words: Sequence[str], at: int) -> bool:
-    """Whether a word that may be a verb is one here, and agrees with what stands before it."""
+    """Return whether a word that may be a verb is one here, and agrees with what stands before it."""
     word, before, tags = words[at], words[at - 1].casefold(), tags_of(words[at])
     follows = words[at + 1].casefold() if at + 1 < len(words) else ""
     if before in DETERMINERS | PREPOSITIONS | {"of", "and"} or before.endswith("'s") or follows == "of":
@@ -256,7 +256,7 @@ def _is_plural(subject: Sequence[str]) -> bool:
 
 
 def _chunks(words: Sequence[str]) -> list[Chunk]:
-    """The rest of a sentence, cut before each preposition and before what tells a time."""
+    """Return the rest of a sentence, cut before each preposition and before what tells a time."""
     found: list[list[str]] = []
     for word in words:
         is_time = kind_of(part_spans(word.rstrip(","))) in ("date", "time", "often")

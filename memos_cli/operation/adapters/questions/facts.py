@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MADE = ("frame", "cloze", "keywords", "topic", "model", "log", "own")
-"""What makes questions: the program in four ways, the reader, the usage log, the user."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that a memory says."""
 
-    sentence: str
-    """The sentence itself, made to stand alone where a heading or title is needed."""
     answer: str
     """The shortest span that answers: "Larkspur", "5433", "without sugar"."""
-    full: str
+    full: str = ""
     """A short full-sentence answer, which holds ``answer`` and calls the user "you"."""
-    questions: tuple[str, ...]
+    questions: tuple[str, ...] = ()
     """Questions whose right answer holds ``answer``; the plainest first."""
-    source: int
+    source: int = 0
     """The number that the caller gave to the memory."""
     about: str = ""
     """Whom or what is asked about, as in the questions: "my cat", "the staging database", "Ines"."""
     single: bool = False
     """Whether only one answer can be right: a port, a birthday, a name; not what somebody likes."""
     made: tuple[str, ...] = ()
-    """How each of ``questions`` was made, one of ``MADE``."""
+    """How each of ``questions`` was made: ``frame``, ``cloze``, ``keywords`` or ``topic`` by the program,
+    ``model`` by the language model, ``log`` by use, ``own`` by the user."""
     language: str = ""
     """``en``, ``de``, ``zh`` …; "" if unknown."""

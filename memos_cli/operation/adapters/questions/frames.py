@@ -61,14 +61,14 @@ class Draft:
 
 
 def as_told(text: str) -> str:
-    """What the user said, said to the user: "I use my bike" -> "You use your bike"."""
+    """Return what the user said, said to the user: "I use my bike" -> "You use your bike"."""
     text = re.sub(r"\b(I|We|we) was\b", "you were", text)
     text = re.sub(r"[^\W\d_]+(?!['’]\w|\.\w)", lambda found: _like(found[0], _TELLS), text)
     return text[:1].upper() + text[1:]
 
 
 def as_asked(text: str) -> str:
-    """What is said to the user, asked by the user: "your flight" -> "my flight"."""
+    """Return what is said to the user, asked by the user: "your flight" -> "my flight"."""
     return re.sub(r"[^\W\d_]+", lambda found: _like(found[0], _ASKS), text)
 
 
@@ -80,13 +80,13 @@ def _like(word: str, table: dict[str, str]) -> str:
 
 
 def bare(phrase: str) -> str:
-    """A phrase without its article or possessive."""
+    """Return a phrase without its article or possessive."""
     first, _, rest = phrase.partition(" ")
     return rest if rest and first.casefold() in DETERMINERS else phrase
 
 
 def with_article(phrase: str) -> str:
-    """A heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
+    """Return a heading or column as a thing: "Build server" -> "the build server"; a name stays as it is."""
     phrase = lower_first(phrase)
     first = phrase.split(" ")[0]
     is_whole = first.casefold() in DETERMINERS or first[:1].isupper() or "'s " in phrase
@@ -94,7 +94,7 @@ def with_article(phrase: str) -> str:
 
 
 def names_of(phrase: str) -> list[str]:
-    """The names of a thing: the insurance of the van, the van's insurance, the van insurance."""
+    """Return the names of a thing: the insurance of the van, the van's insurance, the van insurance."""
     head, of, owner = phrase.partition(" of ")
     article = head.split(" ")[0].casefold()
     if not of or " of " in owner or article != "the":
@@ -105,7 +105,7 @@ def names_of(phrase: str) -> list[str]:
 
 
 def nominal(noun: str, owner: str) -> str:
-    """The noun of an owner: "my name", "Ana's port", "the port of the server"."""
+    """Return the noun of an owner: "my name", "Ana's port", "the port of the server"."""
     if owner.casefold() in POSSESSIVE:
         return f"{POSSESSIVE[owner.casefold()]} {noun}"
     if owner[:1].isupper() and " " not in owner:
@@ -117,7 +117,7 @@ def nominal(noun: str, owner: str) -> str:
 
 
 def draft_of_value(name: str, value: str, topic: str) -> Draft:
-    """The fact of ``Port: 5433`` under a topic, or without one."""
+    """Return the fact of ``Port: 5433`` under a topic, or without one."""
     name, topic = name.strip(" ,-"), topic.strip()
     noun = lower_first(name)
     lead, _, last = noun.rpartition(" ")
@@ -167,7 +167,7 @@ def _is_person(noun: str) -> bool:
 
 
 def drafts_of_clause(clause: Clause) -> list[Draft]:
-    """The facts of a clause: what has the shape of news, else its last part, else who does it."""
+    """Return the facts of a clause: what has the shape of news, else its last part, else who does it."""
     shaped = [
         at
         for at, each in enumerate(clause.chunks)
@@ -183,7 +183,7 @@ def drafts_of_clause(clause: Clause) -> list[Draft]:
 
 
 def _asks_for_subject(clause: Clause) -> bool:
-    """Whether who does it is the news: "Wanda looks after the billing service"."""
+    """Return whether who does it is the news: "Wanda looks after the billing service"."""
     first = clause.chunks[0]
     is_name = kind_of(clause.subject) == "name" and not tags_of(clause.subject.split(" ")[0].lower())
     is_place = first.preposition in _PLACES - {"for", "to"} or (clause.predicate in BE and first.preposition)
@@ -243,7 +243,8 @@ def _chunk_draft(clause: Clause, at: int, shaped: Sequence[int]) -> Draft:
     for lead, name in zip(_LEADS, names[::-1] * len(_LEADS), strict=False):
         draft.frames.append(lead.format(joined([wh, name, clause.predicate, *others, ask.behind])))
     core = _upper(joined([subject, clause.predicate, *others]))
-    draft.cloze = [f"{joined([core, chunk.preposition, *_before_answer(chunk, draft.answer)])} …"]
+    before_answer = joined(chunk.words).partition(draft.answer)[0].split()  # "the editor" Helix
+    draft.cloze = [f"{joined([core, chunk.preposition, *before_answer])} …"]
     thing = _content(joined([bare(names[-1]), *others]))
     noun = ask.noun or ("name" if is_named else "")
     first, last = (noun, "") if noun or wh == "what" else (wh, clause.verb)
@@ -258,13 +259,8 @@ def _is_named(clause: Clause) -> bool:
 
 
 def _content(text: str) -> str:
-    """The words that tell what a text is on."""
+    """Return the words that tell what a text is on."""
     return " ".join(word for word in text.split() if word.casefold() not in SMALL | {"of", "and"})
-
-
-def _before_answer(chunk: Chunk, answer: str) -> list[str]:
-    """What stands before the answer in its part: "the editor" Helix."""
-    return joined(chunk.words).partition(answer)[0].split()
 
 
 def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind: str) -> list[str]:
@@ -313,7 +309,7 @@ def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequenc
 
 
 def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
-    """The question words for a part."""
+    """Return the question words for a part."""
     texts, kind, preposition = [part_spans(word) for word in chunk.bare], chunk.kind, chunk.preposition
     first, last = texts[0], texts[-1]
     is_one = len(texts) == 1

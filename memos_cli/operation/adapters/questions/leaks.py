@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from memos_cli.infrastructure.derived.adapters import Lesson
 from memos_cli.operation.adapters.questions.answer_check import said_words
 
 NEAREST = 4
@@ -16,17 +16,8 @@ SAME = 0.5
 """Share of the words in the same order, from which the words that differ are put into the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A question that is learned, its answer, and the part of the answer that only the memory knows."""
-
-    question: str
-    answer: str
-    key: str
-
-
-def leak_of(question: str, learned: Sequence[Learned]) -> str:
-    """The answer to ``question`` of who takes it for the nearest of ``learned``, up to what the memory knows.
+def leak_of(question: str, learned: Sequence[Lesson]) -> str:
+    """Answer ``question`` as if it were the nearest of ``learned``, up to what only the memory knows.
 
     What the two questions name differently, the answer names as ``question`` does. Raises ValueError where
     nothing is learned.
@@ -34,7 +25,7 @@ def leak_of(question: str, learned: Sequence[Learned]) -> str:
     near = sorted(learned, key=lambda each: -_overlap(question, each.question))[:NEAREST]
     asked = _words(question)
 
-    def match(each: Learned) -> SequenceMatcher[str]:
+    def match(each: Lesson) -> SequenceMatcher[str]:
         known, new = _words(each.question.casefold()), _words(question.casefold())
         return SequenceMatcher(None, known, new, autojunk=False)
 
@@ -62,5 +53,5 @@ def _said(text: str) -> frozenset[str]:
 
 
 def _overlap(one: str, other: str) -> float:
-    """Share of the words of two questions that both have."""
+    """Return share of the words of two questions that both have."""
     return len(_said(one) & _said(other)) / max(1, len(_said(one) | _said(other)))

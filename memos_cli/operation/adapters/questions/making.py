@@ -39,31 +39,30 @@ _NOBODY = {"this", "that", "these", "there", "here"}
 
 
 def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> list[Fact]:
-    """What a memory says, in its order; empty where it says nothing that can be asked for.
+    """Return what a memory says, in its order; empty where it says nothing that can be asked for.
 
     ``source`` is the caller's number for the memory. ``author`` is who speaks: their "I" is named; without
     one, "I" is the user who asks.
     """
     language = language_of(text)
-    found: list[tuple[Statement, Draft]] = []
-    subjects = _Subjects(author)
-    for statement in statements_of(text, title):
+    drafts: list[Draft] = []
+    subjects, statements = _Subjects(author), statements_of(text, title)
+    for each in statements:
         if language == "en":
-            drafts = _english(statement, subjects)
-        elif statement.name:
-            drafts = [plain.draft_of_value(statement.name, statement.text, statement.topic, language)]
+            drafts += _english(each, subjects)
+        elif each.name:
+            drafts.append(plain.draft_of_value(each.name, each.text, each.topic, language))
         else:
-            drafts = plain.drafts_of_sentence(statement.text, statement.topic, language)
-        found += [(statement, draft) for draft in drafts]
-    found = found or _whole(statements_of(text, title), language)
-    topics = Counter(draft.about.casefold() for _, draft in found)
+            drafts += plain.drafts_of_sentence(each.text, each.topic, language)
+    drafts = drafts or _whole(statements, language)
+    topics = Counter(draft.about.casefold() for draft in drafts)
     known: set[str] = set()
     facts = []
-    for statement, draft in found:
+    for draft in drafts:
         # Of a thing of which two facts are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
         about = plain.ask_about(draft.about, language) if is_one else []
-        facts.append(_fact(statement.text, draft, about, source, language, known))
+        facts.append(_fact(draft, about, source, language, known))
     return [fact for fact in facts if fact is not None][:MOST_FACTS]
 
 
@@ -74,7 +73,7 @@ class _Subjects:
         self.author, self.last = author, ""
 
     def named(self, clause: Clause) -> Clause | None:
-        """The clause with its pronoun resolved; None where nobody knows whom it means."""
+        """Return the clause with its pronoun resolved; None where nobody knows whom it means."""
         first, _, rest = clause.subject.partition(" ")
         low = first.casefold()
         if low in _THIRD:
@@ -93,7 +92,7 @@ class _Subjects:
 
 
 def _third_person(clause: Clause, author: str, rest: str) -> Clause:
-    """What somebody says of themselves, said of them: "I work" -> "Tomas works"."""
+    """Return what somebody says of themselves, said of them: "I work" -> "Tomas works"."""
     if rest:
         return replace(clause, subject=f"{author}'s {rest}")
     auxiliary = {"am": "is", "have": "has", "do": "does"}.get(clause.auxiliary, clause.auxiliary)
@@ -115,7 +114,7 @@ def _english(statement: Statement, subjects: _Subjects) -> list[Draft]:
 
 
 def _fragments(text: str, topic: str) -> list[Draft]:
-    """What is said without a verb: "Warranty until 4 April 2027", "500 g flour"."""
+    """Return what is said without a verb: "Warranty until 4 April 2027", "500 g flour"."""
     drafts = []
     for part in re.split(r",\s+(?=[^\W\d])|;\s+|,\s+(?=\d+ ?[a-zA-Z]+ [a-z])", text.rstrip(".")):
         spans = [span for span in find_spans(part) if span.start or span.kind != "name"]
@@ -131,8 +130,8 @@ def _fragments(text: str, topic: str) -> list[Draft]:
     return drafts[:MOST_OF_ONE]
 
 
-def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Statement, Draft]]:
-    """The first sentence that nothing understands, taught whole under its topic."""
+def _whole(statements: Sequence[Statement], language: str) -> list[Draft]:
+    """Return the first sentence that nothing understands, taught whole under its topic."""
     for statement in statements:
         text = statement.text
         names = (each for each in find_spans(text) if each.start and each.kind == "name")
@@ -142,14 +141,12 @@ def _whole(statements: Sequence[Statement], language: str) -> list[tuple[Stateme
             about = with_article(topic) if language == "en" else topic
             draft = Draft(text.rstrip(".!"), as_told(text) if language == "en" else text, about)
             draft.frames = [*([f"What did I note on {about}?"] if language == "en" else []), f"{about}?"]
-            return [(statement, draft)]
+            return [draft]
     return []
 
 
-def _fact(
-    sentence: str, draft: Draft, about: Sequence[str], source: int, language: str, known: set[str]
-) -> Fact | None:
-    """A draft as a fact, if its answer can be told from its questions."""
+def _fact(draft: Draft, about: Sequence[str], source: int, language: str, known: set[str]) -> Fact | None:
+    """Return a draft as a fact, if its answer can be told from its questions."""
     answer = draft.answer.strip(" ,;:")
     key = " ".join(said_words(answer))
     if not key or len(answer) > LONGEST:
@@ -165,12 +162,12 @@ def _fact(
                 asked.append((text[:1].upper() + text[1:] if kind == "frame" else text, kind))
     full = " ".join(draft.full.split()).replace("..", ".")
     questions, made = tuple(text for text, _ in asked), tuple(kind for _, kind in asked)
-    fact = Fact(sentence, answer, full, questions, source, draft.about, draft.single, made, language)
+    fact = Fact(answer, full, questions, source, draft.about, draft.single, made, language)
     return fact if len(asked) > 1 and is_right(full, fact) else None
 
 
 def contradictions(facts: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
-    """Pairs of facts of different memories with one question in common and no answer in common.
+    """Return pairs of facts of different memories with one question in common and no answer in common.
 
     Careful: only where a single answer can be right (a port, a name; not what somebody likes).
     """

@@ -134,13 +134,13 @@ def _swapped(fact: Fact, others: Sequence[str]) -> Iterator[str]:
 
 
 def _head_at(words: Sequence[str]) -> int:
-    """Which word of a phrase names the thing: the last, or that before "of"."""
+    """Return which word of a phrase names the thing: the last, or that before "of"."""
     cuts = [at for at, word in enumerate(words) if at and word.casefold() in _LINKS]
     return min([*cuts, len(words)]) - 1
 
 
 def _siblings(words: list[str]) -> list[str]:
-    """The subject with another head: words of the same sort, and a few of each other sort."""
+    """Return the subject with another head: words of the same sort, and a few of each other sort."""
     at = _head_at(words)
     head = words[at].casefold()
     if head[:1].isalpha() and (words[at][0].isupper() or not tags_of(head)) and at == len(words) - 1:
@@ -154,7 +154,7 @@ def _siblings(words: list[str]) -> list[str]:
 
 
 def _altered(words: list[str]) -> list[str]:
-    """The subject with another word in front or behind, or of somebody else."""
+    """Return the subject with another word in front or behind, or of somebody else."""
     head, found = _head_at(words), []
     parts = [word for group in _STOCK for word in group[:4]]
     for at, word in enumerate(words):

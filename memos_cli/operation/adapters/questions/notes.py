@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memos_cli.operation.adapters.questions.spans import find_spans, is_wide
-from memos_cli.operation.search.sentences import split_sentences
+from memos_cli.operation.search.sentences import HEADING, split_sentences
 
 LONGEST = 300
 """Characters of a sentence that is taken apart; a longer one says too much for one question."""
@@ -17,7 +17,6 @@ _MARKS = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?=[^\]]+\]\
 _FIELD = re.compile(
     r"(?P<name>[^\W\d_][^:：=|.!?]{0,38}?)\s*(?:[:：]\s+|：|=\s*)(?P<value>\S.*)\Z", re.DOTALL
 )
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*\Z")
 _QUESTION = re.compile(r"[?？]\s*\Z")
 _CODE = re.compile(
     r"[{};]\s*\Z|^\s*(?:import|def|class|return|from \w+ import|if .*:|for .*:|#include|\$ )|\w\(.*\)\s*\Z"
@@ -54,7 +53,7 @@ def language_of(text: str) -> str:
 
 
 def statements_of(text: str, title: str = "") -> list[Statement]:
-    """What a note says, in order. Questions, code and what is too long are left out."""
+    """Return what a note says, in order. Questions, code and what is too long are left out."""
     found: list[Statement] = []
     topic, last = "", ""
     for part in split_sentences(text):
@@ -75,7 +74,7 @@ def statements_of(text: str, title: str = "") -> list[Statement]:
 
 
 def _heading_of(title: str) -> str:
-    """The last part of a title: of "Plans › Garden wall" the garden wall; not the name of a file."""
+    """Return the last part of a title: of "Plans › Garden wall" the garden wall; not the name of a file."""
     last = re.split(r"\s*[›>/]\s*", title)[-1]
     return "" if re.search(r"\.\w{1,5}\Z|\d{4}", last) else _clean(last)
 
@@ -85,7 +84,7 @@ def _clean(text: str) -> str:
 
 
 def _lines(body: str) -> Iterator[str]:
-    """The sentences of a block, which may have joined short ones and lines of fields."""
+    """Yield the sentences of a block, which may have joined short ones and lines of fields."""
     for line in body.split("\n") if _is_list(body) else [" ".join(body.split("\n"))]:
         line = _clean(line[found.end() :] if (found := _ITEM.match(line)) else line)
         start = 0
@@ -104,11 +103,11 @@ def _is_list(body: str) -> bool:
 
 
 def _line(line: str, topic: str) -> tuple[list[Statement], str]:
-    """The statements of one sentence, and the topic of those that follow."""
+    """Return the statements of one sentence, and the topic of those that follow."""
     line = line.strip()
     if not line or len(line) > LONGEST or _QUESTION.search(line) or _CODE.search(line):
         return [], topic
-    if heading := _HEADING.match(line):
+    if heading := HEADING.match(line):
         return [], heading[1]
     field = _FIELD.match(line)
     if field is None or "://" in line[: field.end("name") + 3]:
@@ -123,14 +122,14 @@ def _line(line: str, topic: str) -> tuple[list[Statement], str]:
 
 
 def _is_long(value: str) -> bool:
-    """Whether a value is rather a sentence, or a list of several things."""
+    """Return whether a value is rather a sentence, or a list of several things."""
     if is_wide(value):
         return len(value) > 16 or "，" in value
     return len(value.split()) > 6 or ("," in value and len(find_spans(value)) > 1)
 
 
 def _row(body: str, columns: str) -> list[Statement]:
-    """A row of a table: what its first cell names has what the others say."""
+    """Return a row of a table: what its first cell names has what the others say."""
     names = [_clean(name) for name in columns.split(" | ")]
     cells = [_clean(cell) for cell in body.strip().strip("|").split("|")]
     pairs = zip(names[1:], cells[1:], strict=False) if len(names) == len(cells) and cells[0] else ()

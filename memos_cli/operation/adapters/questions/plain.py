@@ -55,7 +55,7 @@ def ask_about(thing: str, language: str) -> list[str]:
 
 
 def draft_of_value(name: str, value: str, topic: str, language: str) -> Draft:
-    """The fact of ``Port: 5433`` under a topic, in a language without frames."""
+    """Return the fact of ``Port: 5433`` under a topic, in a language without frames."""
     same = not topic or topic.casefold() in name.casefold()
     colon, end, asks = ("：", "。", "？") if language == "zh" else (": ", ".", "?")
     of, tell = _OF.get(language, ("", ""))
@@ -83,7 +83,7 @@ def _wh(language: str, kind: str) -> str:
 
 
 def drafts_of_sentence(text: str, topic: str, language: str) -> list[Draft]:
-    """The facts of a sentence in a language without grammar here."""
+    """Return the facts of a sentence in a language without grammar here."""
     text = text.strip().rstrip(".。！!")
     if language == "zh":
         return [draft for part in re.split("[，；]", text) for draft in _chinese(part, topic)][:3]
@@ -98,7 +98,7 @@ def drafts_of_sentence(text: str, topic: str, language: str) -> list[Draft]:
 
 
 def _cut(text: str, start: int, end: int, topic: str, language: str) -> Draft:
-    """The fact whose answer stands from ``start`` to ``end``: what stands before it, and a gap."""
+    """Return the fact whose answer stands from ``start`` to ``end``: what stands before it, and a gap."""
     before, answer, after = text[:start].rstrip(), text[start:end], text[end:].strip()
     draft = Draft(answer, _told(text, language), topic or before)
     draft.cloze = [f"{before} … {after}"]
@@ -115,7 +115,7 @@ def _content(text: str) -> str:
 
 
 def _told(text: str, language: str) -> str:
-    """What the user said, said to the user, as far as possessives go."""
+    """Return what the user said, said to the user, as far as possessives go."""
     words = _TOLD.get(language, "").split()
     for mine, yours in zip(words[::2], words[1::2], strict=True):
         ending = "([nrms]?)" if mine.endswith("e") else "()"
@@ -125,22 +125,14 @@ def _told(text: str, language: str) -> str:
 
 
 def _german(text: str) -> Draft | None:
-    """A German main clause: subject, verb, rest. The verb is the first small word behind a noun."""
+    """Return a German main clause: subject, verb, rest. The verb is the first small word behind a noun."""
     words = text.split(" ")
     nouns = [at for at, word in enumerate(words) if word[:1].isupper() and word.casefold() not in _SMALL]
     small = _SMALL - _GERMAN_VERBS
-    verbs = [
-        at
-        for at, word in enumerate(words)
-        if nouns and at > nouns[0] and word[:1].islower() and word not in small
-    ]
-    if (
-        not verbs
-        or words[verbs[0]] in (*_PLACES["de"].split(), *_GERMAN_LINKS)
-        or not 0 < len(words) - verbs[0] - 1 <= 8
-    ):
+    behind = range(nouns[0] + 1, len(words)) if nouns else ()
+    at = next((at for at in behind if words[at][:1].islower() and words[at] not in small), len(words))
+    if not 1 < len(words) - at <= 9 or words[at] in (*_PLACES["de"].split(), *_GERMAN_LINKS):
         return None
-    at = verbs[0]
     subject, verb, rest = " ".join(words[:at]), words[at], words[at + 1 :]
     subject = subject[0].lower() + subject[1:] if words[0].casefold() in _SMALL else subject
     after, first = " ".join(rest), rest[0].casefold()
@@ -167,7 +159,7 @@ def _german(text: str) -> Draft | None:
 
 
 def _chinese(text: str, topic: str) -> list[Draft]:
-    """A Chinese clause: the question word stands where the answer stood."""
+    """Return a Chinese clause: the question word stands where the answer stood."""
     spans = [span for span in find_spans(text) if span.start and span.kind != "name"]
     if found := _CHINESE.match(text):
         subject, verb, answer, after = found["subject"].rstrip("的"), found["verb"], found["rest"], ""

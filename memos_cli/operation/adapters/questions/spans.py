@@ -90,7 +90,7 @@ def find_spans(text: str) -> list[Span]:
 
 
 def kind_of(text: str) -> str:
-    """The shape of a whole text; "" if it has none."""
+    """Return the shape of a whole text; "" if it has none."""
     found = _ALL.match(text)
     if found is None or found.end() < len(text.rstrip(".")) or not found.lastgroup:
         return ""
@@ -98,7 +98,7 @@ def kind_of(text: str) -> str:
 
 
 def join_spans(text: str) -> str:
-    """The text with the spaces within its spans replaced, so that each is one word."""
+    """Return the text with the spaces within its spans replaced, so that each is one word."""
     for span in find_spans(text):
         part = text[span.start : span.end]
         text = text[: span.start] + part.replace(" ", JOIN) + text[span.end :]
@@ -106,7 +106,7 @@ def join_spans(text: str) -> str:
 
 
 def part_spans(text: str) -> str:
-    """The text with its spaces again."""
+    """Return the text with its spaces again."""
     return text.replace(JOIN, " ")
 
 
@@ -116,5 +116,5 @@ def joined(words: Iterable[str]) -> str:
 
 
 def is_wide(text: str) -> bool:
-    """Whether a text is mostly written in letters without spaces between words, as Chinese is."""
+    """Return whether a text is mostly written in letters without spaces between words, as Chinese is."""
     return 3 * len(_CJK.findall(text)) > len(text)

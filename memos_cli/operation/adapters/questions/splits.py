@@ -51,5 +51,5 @@ def split_questions(
 
 
 def copy_key(question: str) -> tuple[str, ...]:
-    """What two questions share when one is a copy of the other."""
+    """Return what two questions share when one is a copy of the other."""
     return tuple(sorted(word for word in said_words(question) if word not in _EMPTY))
