@@ -100,17 +100,11 @@ class Access:
 
     def require_writer(self) -> None:
         """Raise Refused unless the caller may make memories of its own."""
-        if "write" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} allows only reading", "use a token of a writer"
-            )
+        self._require_token("write", "allows only reading", "use a token of a writer")
 
     def require_sharing(self) -> None:
         """Raise Refused unless the caller's token allows sharing."""
-        if "share" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} does not allow sharing", "use an owner token"
-            )
+        self._require_token("share", "does not allow sharing", "use an owner token")
 
     def require_lasting_grants(self) -> None:
         """Raise Refused unless the caller may grant rights that do not expire."""
@@ -119,10 +113,11 @@ class Access:
 
     def require_owner(self, what: str) -> None:
         """Raise Refused unless the caller has all rights of its principal; ``what`` completes the message."""
-        if "admin" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} does not allow you to {what}", "use an owner token"
-            )
+        self._require_token("admin", f"does not allow you to {what}", "use an owner token")
+
+    def _require_token(self, right: Right, problem: str, hint: str) -> None:
+        if right not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} {problem}", hint)
 
     def _require_lasting(self, what: str, ends: int | None = None) -> None:
         """Raise Refused if the caller's token expires before ``ends`` (None: never), the end of ``what``."""

@@ -123,7 +123,8 @@ class Chat:
             with session.vault.model_in_use():
                 self._drop_unusable()
                 request, folded, quotes = self._request(question, is_stopped)
-                answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
+                request = replace(request, on_text=show, begin=begin, started=started)
+                answer = answer_request(session, request, is_quoted=quotes)
         except BaseException:
             if text := "".join(shown).strip():  # ended in the middle of an answer: keep what was shown
                 self._add_turn(Turn(question, text, request.call, (), self._used(text, request)), asked, "")

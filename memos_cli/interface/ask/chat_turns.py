@@ -72,23 +72,19 @@ def store_turns(
 
     policy = session.settings.ingest_secrets
     drafts = [_guarded(each, policy) for each in turns]
-    job = Ingestion(
-        session.vault, IngestOptions(quarantine=session.settings.ingest_quarantine),
-        principal=session.principal, clock=session.now, max_bytes=1 << 62, on_source=lambda uri: None,
-        on_drafts=lambda count: None,
-    )  # fmt: skip
+    options = IngestOptions(quarantine=session.settings.ingest_quarantine)
+    job = Ingestion(session.vault, options, principal=session.principal, clock=session.now)
     ids = job.append(drafts, Origin(chat, "chat", "", sum(len(each.text) for each in drafts)))
     notes = ["masked text that looks like a secret"] if any(each.masked for each in drafts) else []
     try:
         _link(session, ids, made_from)
-        notes += finish(session, job, embed=True, on_vectors=lambda count: None, compare=False).notes
+        notes += finish(session, job, embed=True, compare=False).notes
     except (Locked, Unwritable, OSError) as error:  # the text is durable
         notes.append(f"stored, but without a vector: {error}; run `memos embed`")
     return ids, notes
 
 
 def _guarded(draft: Draft, policy: str) -> Draft:
-
     from memos_cli.interface.redaction.redaction import cover, guard
 
     text, level = guard(draft.text, policy)
@@ -109,13 +105,4 @@ def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int
 
 def turn_draft(text: str, at: int, ref: str, *, title: str, time: int, author: str, role: str) -> Draft:
     """Return a turn at the position ``at`` of its chat."""
-    return Draft(
-        text,
-        Span(at, at),
-        type="dialogue",
-        title=title,
-        ref=f"{ref}/{at}",
-        time=time,
-        author=author,
-        role=role,
-    )
+    return Draft(text, Span(at, at), "dialogue", title, f"{ref}/{at}", time, author, role)

@@ -14,9 +14,7 @@ from datetime import UTC, tzinfo
 from memos_cli.cube import MemoryCall
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.time.event_phrases import Anchor, read_anchor
-from memos_cli.interface.time.times import TimeRange, find_range, parse_range, parse_when
-
-__all__ = ["Event", "Parsed", "parse", "parse_range", "parse_when", "read_question"]
+from memos_cli.interface.time.times import TimeRange, find_range
 
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import SearchResult
-from memos_cli.interface.time.times import find_range
+from memos_cli.interface.time.times import parse_range
 from memos_cli.operation.search.hybrid_search import rerank, search, widen
 from memos_cli.operation.search.ranking import Asked
 from memos_cli.zones import local_zone
@@ -45,8 +45,7 @@ def asked_of(call: MemoryCall) -> Asked:
 
 def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
     """Return the time that a text from the time ``then`` says, if any."""
-    found = find_range(text, now=then, zone=local_zone())
-    return (found.after, found.before) if found else None
+    return parse_range(text, now=then, zone=local_zone())
 
 
 def has_vectors(session: Session) -> bool:

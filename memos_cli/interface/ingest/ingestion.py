@@ -23,6 +23,7 @@ from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
+from memos_cli.interface.session import ignore
 from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.source_diff import align
 from memos_cli.operation.lifecycle.states import next_state
@@ -44,9 +45,9 @@ class Ingestion:
         *,
         principal: str,
         clock: Callable[[], int],
-        max_bytes: int,
-        on_source: Callable[[str], None],
-        on_drafts: Callable[[int], None],
+        max_bytes: int = 1 << 62,
+        on_source: Callable[[str], None] = ignore,
+        on_drafts: Callable[[int], None] = ignore,
         import_command: Callable[[Path], str] = lambda path: "",
     ) -> None:
         """``import_command`` gives the command that imports a file that another program exported, or ""."""
@@ -95,7 +96,7 @@ class Ingestion:
             )
         if name:
             load = partial(read_bytes, text, nfc(name), "", self._options.hints)
-            self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
+            self.take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
             load = partial(read_bytes, text, LOOSE, "", self._options.hints)
@@ -136,7 +137,7 @@ class Ingestion:
             except OSError as error:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
-            self._take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
+            self.take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
         db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
         note_paths(db, self._change, self._principal, given)
         for folder in paths if self._options.prune or self._options.prune_all else ():
@@ -154,13 +155,9 @@ class Ingestion:
         ones are in quarantine."""
         if what in ("added", "versions", "unchanged"):
             setattr(self, what, getattr(self, what) + 1)
-            self.quarantined += held and what != "unchanged"
         if what in ("added", "versions"):
+            self.quarantined += held
             self.ids.append(id)
-
-    def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
-        """Ingest what was read by other means, such as one conversation of an export."""
-        self._take(origin.uri, origin.sha256, load)
 
     def is_unchanged(self, uri: str, sha256: str) -> bool:
         """Return whether a source is stored with this fingerprint and the same reading options."""
@@ -169,7 +166,8 @@ class Ingestion:
             return False
         return row.sha256 in (sha256, forgotten.seal(self._vault.connection, sha256))
 
-    def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+    def take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+        """Ingest the source ``uri``, unless it is stored with this fingerprint already."""
         self._on_source(uri)
         row = queries.source(self._vault.connection, uri, self._principal)
         if row is not None and self.is_unchanged(uri, sha256):
@@ -282,11 +280,7 @@ class Ingestion:
         drafts = list(reading.drafts)
         if self._options.time is not None:
             drafts = [d if d.time is not None else replace(d, time=self._options.time) for d in drafts]
-        return (
-            drafts,
-            [draft.digest() for draft in drafts],
-            _proofs(drafts, reading.data),
-        )
+        return drafts, [draft.digest() for draft in drafts], _proofs(drafts, reading.data)
 
     def _count(self, change: Transaction, kept: Sequence[Kept], terms: NewMemoryFields) -> None:
         for each in kept:

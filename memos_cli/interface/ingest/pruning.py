@@ -69,7 +69,7 @@ def prune(
         with begin() as change:
             for path in paths:
                 change.db.execute("DELETE FROM reached WHERE source = ? AND path = ?", (row.n, path))
-            if any(not _is_gone(path) for n, path in queries.reached(change.db, owner, row.n)):
+            if any(_status(path) != 0 for n, path in queries.reached(change.db, owner, row.n)):
                 continue  # another folder still has it
             change.finish_source(row.n, "", "")
             archived += sum(leave(change, place) for place in queries.places(change.db, row.n))
@@ -97,10 +97,6 @@ def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[Sou
 def _is_kept(path: str, unreadable: Collection[str]) -> bool:
     """Return whether the file at a path may still exist: it cannot be read or looked up."""
     return any(path == each or path.startswith(f"{each}/") for each in unreadable) or _status(path) is None
-
-
-def _is_gone(path: str) -> bool:
-    return _status(path) == 0
 
 
 def _says_nothing(path: str) -> bool:
@@ -131,10 +127,11 @@ def _is_bare(folder: Path) -> bool:
 
 def leave(change: Transaction, place: Place) -> bool:
     """Remove a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    match queries.status(change.db, place.cube):
-        case (state, False):
-            change.leave_place(place.n)
-            if state in LIVE_STATES and not queries.places_of(change.db, place.cube):
-                change.set_state(place.cube, next_state(state, "archive"), "archive")
-                return True
-    return False
+    state, is_frozen = queries.status(change.db, place.cube) or ("", True)
+    if is_frozen:
+        return False
+    change.leave_place(place.n)
+    if state not in LIVE_STATES or queries.places_of(change.db, place.cube):
+        return False
+    change.set_state(place.cube, next_state(state, "archive"), "archive")
+    return True

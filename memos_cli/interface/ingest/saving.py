@@ -55,16 +55,12 @@ def save(
         terms=replace(terms, tags=tuple(cover(tag, policy) for tag in terms.tags)),
         quarantine=settings.ingest_quarantine, audience=session.principal if task else "", task=task,
     )  # fmt: skip
-    job = Ingestion(
-        session.vault, options, principal=session.principal, clock=session.now,
-        max_bytes=settings.ingest_max_mb * 1_000_000, on_source=lambda uri: None,
-        on_drafts=lambda count: None,
-    )  # fmt: skip
+    job = Ingestion(session.vault, options, principal=session.principal, clock=session.now)
     id = job.take_one(draft, source)
     notes = ["masked text that looks like a secret"] if draft.masked else []
     try:
         few = 0 < count_missing(session) <= _FEW
-        notes += finish(session, job, embed=few, on_vectors=lambda count: None).notes
+        notes += finish(session, job, embed=few).notes
     except (Locked, Unwritable, OSError) as error:  # the text is durable
         notes.append(f"saved, but without a vector: {error}; run `memos embed`")
     return Saved(id, bool(job.added), bool(job.quarantined), tuple(notes))

@@ -12,6 +12,11 @@ NUMBERS = {word: n for n, words in enumerate(_NUMBER_WORDS.split("|"), 1) for wo
 COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 
 
+def weekday_number(letter: str) -> int:
+    """Return the weekday (Monday is 0) of a letter as in 周五 or 星期天."""
+    return "一二三四五六日".index(letter.replace("天", "日"))
+
+
 def number_of(word: str) -> int:
     """Return the value of a count in digits, English words or Chinese numerals; "a few" is three."""
     word = re.sub(r"^a\s+|\s+of$", "", word.lower())

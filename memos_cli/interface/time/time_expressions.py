@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from memos_cli.interface.time.dates import numeric_date
-from memos_cli.interface.time.numerals import COUNT, S, number_of
+from memos_cli.interface.time.numerals import COUNT, S, number_of, weekday_number
 from memos_cli.interface.time.periods import (
     Time,
     ago,
@@ -36,16 +36,8 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
 _SEASONS = {
-    "spring": 3,
-    "summer": 6,
-    "autumn": 9,
-    "fall": 9,
-    "winter": 12,
-    "春": 3,
-    "夏": 6,
-    "秋": 9,
-    "冬": 12,
-}
+    "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12, "春": 3, "夏": 6, "秋": 9, "冬": 12
+}  # fmt: skip
 UNIT = r"second|minute|hour|day|week|fortnight|month|quarter|year"
 _ORDINALS = ("first", "second", "third", "fourth")
 _NEAR = {"this": 0, "current": 0, "last": -1, "previous": -1, "past": -1, "next": 1, "coming": 1}
@@ -58,7 +50,7 @@ _DAY_WORDS = {
     "the day after tomorrow": 2,
     "day after tomorrow": 2,
 }
-_SEASON = "spring|summer|autumn|fall|winter"
+_SEASON = "|".join(name for name in _SEASONS if name.isascii())
 _CJK_DAYS = {
     "大前": -3, "前": -2, "一昨": -2, "昨": -1, "今": 0, "明": 1, "后": 2, "後": 2, "大后": 3, "大後": 3
 }  # fmt: skip
@@ -141,9 +133,7 @@ def _cjk_near(match: re.Match[str], now: datetime) -> Time:
     assert time.period is not None
     if day == "末":
         return weekend(time.period[0])
-    number = (
-        "一二三四五六日".index(day.replace("天", "日")) if day else "月火水木金土日".index(japanese or "月")
-    )
+    number = weekday_number(day) if day else "月火水木金土日".index(japanese or "月")
     return calendar(time.period[0], "day", number) if day or japanese else time
 
 
@@ -201,6 +191,10 @@ class _Rule:
     firm: bool = True
 
 
+_THE = rf"(?:\bthe{S})?\b"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_TO_DAY = rf"(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?{_DAY}"
+_OF_YEAR = rf"(?:,?{S}({_YEAR})\b)?"
 _ISO_END = r"(?:[T ]\d{1,2}:\d\d[\d:.]*Z?)?(?![\w-])"
 ENGLISH_RULES: tuple[_Rule, ...] = (
     # Dates
@@ -216,51 +210,47 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
     _Rule(r"(?<![\w./-])(\d{1,2})([-./])(\d{1,2})\2(\d{4})(?![\w/-]|\.\d)", _numeric),
     _Rule(r"(?<![\w./-])(\d\d)(\.)(\d\d)\.(\d\d)(?![\w/.-])", _numeric, firm=False),
     _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}of)?{S}({_MONTH})(?:,?{S}({_YEAR})\b)?",
+        rf"{_THE}{_DAY}(?:{S}of)?{S}({_MONTH}){_OF_YEAR}",
         lambda m, now: date(_maybe(m[3]), _month(m[2]), int(m[1])),
     ),
     _Rule(
-        rf"\b({_MONTH}){S}(?:the{S})?(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d)(?:,?{S}({_YEAR})\b)?",
+        rf"\b({_MONTH}){S}(?:the{S})?{_DAY}\b(?![:.]\d){_OF_YEAR}",
         lambda m, now: date(_maybe(m[3]), _month(m[1]), int(m[2])),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?"
-        rf"(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}of)?{S}({_MONTH})(?:,?{S}({_YEAR})\b)?",
+        rf"{_THE}{_DAY}{_TO_DAY}(?:{S}of)?{S}({_MONTH}){_OF_YEAR}",
         lambda m, now: date(_maybe(m[4]), _month(m[3]), int(m[1]), int(m[2])),
     ),
     _Rule(
-        rf"\b({_MONTH}){S}(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?"
-        rf"(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?{S}({_YEAR})\b)?",
+        rf"\b({_MONTH}){S}{_DAY}{_TO_DAY}\b{_OF_YEAR}",
         lambda m, now: date(_maybe(m[4]), _month(m[1]), int(m[2]), int(m[3])),
     ),
     _Rule(
         rf"\b({_MONTH}),?{S}(?:of{S})?(?:({_YEAR})|['’](\d\d))\b",
         lambda m, now: date(int(m[2] or f"20{m[3]}"), _month(m[1])),
     ),
-    _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False
-    ),
+    _Rule(rf"{_THE}(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False),
     _Rule(rf"\b({_MONTH})(?!\w|-|['’]s)", lambda m, now: date(None, _month(m[1])), firm=False),
     # Quarters, seasons, years
     _Rule(r"\bQ([1-4])\b", lambda m, now: _part("q", int(m[1]), None), firm=False),
     _Rule(rf"\b([QH])([1-4]),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _part(m[1], int(m[2]), int(m[3]))),
     _Rule(rf"\b({_YEAR})[- ]?([QH])([1-4])\b", lambda m, now: _part(m[2], int(m[3]), int(m[1]))),
     _Rule(
-        rf"(?:\bthe{S})?\b({'|'.join(_ORDINALS)}){S}(quarter|half){S}of{S}"
+        rf"{_THE}({'|'.join(_ORDINALS)}){S}(quarter|half){S}of{S}"
         rf"(?:(?:the{S})?(?:({_alternatives(_NEAR)}){S})?year|({_YEAR}))\b",
         _part_of,
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b({'|'.join(_ORDINALS)}){S}quarter\b(?!{S}of\b)",
+        rf"{_THE}({'|'.join(_ORDINALS)}){S}quarter\b(?!{S}of\b)",
         lambda m, now: _part("q", _ORDINALS.index(m[1].lower()) + 1, None),
         firm=False,
     ),
-    _Rule(rf"(?:\bthe{S})?\b({_SEASON}),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _season(m[1], int(m[2]))),
-    _Rule(rf"(?:\bthe{S})?\b({_SEASON})\b(?!{S}(?-i:[A-Z]))", lambda m, now: _season(m[1], None), firm=False),
+    _Rule(rf"{_THE}({_SEASON}),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _season(m[1], int(m[2]))),
+    _Rule(rf"{_THE}({_SEASON})\b(?!{S}(?-i:[A-Z]))", lambda m, now: _season(m[1], None), firm=False),
     _Rule(rf"\bthe{S}year{S}({_YEAR})\b", lambda m, now: _year(m[1])),
     _Rule(rf"(?<![\w.:/-])({_YEAR})(?![\w:/年-]|\.\d|\s?[%°€$£¥])", lambda m, now: _year(m[1]), firm=False),
     _Rule(rf"(?<![\w./-])({_YEAR})\s?[-–—]\s?({_YEAR})(?![\w/-])", _years, firm=False),
-    _Rule(rf"(?:\bthe{S})?\b((?:19|20)\d0)['’]?s\b", lambda m, now: _decade(int(m[1])), firm=False),
+    _Rule(rf"{_THE}((?:19|20)\d0)['’]?s\b", lambda m, now: _decade(int(m[1])), firm=False),
     # Relative to now
     _Rule(
         rf"\b({_alternatives(_DAY_WORDS)})\b(?:{S}(?:morning|afternoon|evening|night)\b)?(?!['’]s{S}(?-i:[A-Z]))",
@@ -269,16 +259,16 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}ago\b", lambda m, now: _counted(now, m[1], m[2], -1, ago)),
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}from{S}now\b", lambda m, now: _counted(now, m[1], m[2], 1, ago)),
     _Rule(
-        rf"(?:\bthe{S})?\b(last|past|previous|next|coming){S}({COUNT}){S}({UNIT})s?\b",
+        rf"{_THE}(last|past|previous|next|coming){S}({COUNT}){S}({UNIT})s?\b",
         lambda m, now: _counted(now, m[2], m[3], 1 if m[1].lower() in ("next", "coming") else -1, rolling),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b({_alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
+        rf"{_THE}({_alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
         rf"(?:{S}(?:morning|afternoon|evening|night))?\b(?!-)",
         lambda m, now: _near(m[1], m[2], now),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b(week|month|year){S}before{S}last\b",
+        rf"{_THE}(week|month|year){S}before{S}last\b",
         lambda m, now: calendar(now, m[1].lower(), -2),
     ),
     _Rule(rf"\b({'|'.join(WEEKDAYS)})\b", lambda m, now: weekday(WEEKDAYS.index(m[1].lower())), firm=False),
@@ -332,7 +322,7 @@ CJK_RULES: tuple[_Rule, ...] = (
     _Rule(r"(春|夏|秋|冬)[天季]", lambda m, now: _season(m[1], None), firm=False),
     _Rule(
         r"(?<![每逢一二两三四五六七八九十\d几幾单双])(?:周|週|星期|礼拜|禮拜)([一二三四五六日天])",
-        lambda m, now: weekday("一二三四五六日".index(m[1].replace("天", "日"))),
+        lambda m, now: weekday(weekday_number(m[1])),
     ),
 )
 

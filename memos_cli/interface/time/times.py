@@ -22,8 +22,6 @@ from memos_cli.interface.time.tense import is_ahead
 from memos_cli.interface.time.time_expressions import UNIT, mentions, read_whole
 from memos_cli.moments import LAST_TIME, MONTHS, WEEKDAYS, utc
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:

@@ -84,10 +84,6 @@ class Decoded:
     places: array[int] | None = None
     """Where each character ends in the bytes, for stateful encodings."""
 
-    def instead(self, text: str) -> Decoded:
-        """The same bytes, read as ``text``, which has as many characters."""
-        return replace(self, text=text)
-
 
 def looks_binary(head: bytes) -> bool:
     """Whether the first bytes of a source are no text: NUL, or more control characters than text has."""

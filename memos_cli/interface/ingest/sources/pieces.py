@@ -38,6 +38,8 @@ _SAMPLE = 2000
 _WIDE = re.compile(f"[{WIDE}]")
 _TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_CLOCK = re.compile(CLOCK, re.IGNORECASE)
+"""A time of day, as a table has it beside the date."""
 _SECONDS = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
 _TIMES = range(FIRST_TIME, LAST_TIME + 1)
 """Milliseconds that have a date: the years 1 to 9999."""
@@ -197,17 +199,18 @@ def end_time(value: object) -> int | None:
     return milliseconds(day.period[1], local_zone()) if day else read_time(value)
 
 
-def first_time(values: Iterable[object]) -> int | None:
-    """Return the first of ``values`` that ``read_time`` can read as a time. Count at most one as unread."""
+def first_time(values: Iterable[object], default: int | None = None) -> int | None:
+    """Return the first of ``values`` that ``read_time`` reads, or ``default``; count one text as unread."""
     unread = ""
     for value in values:
         if (time := try_time(value)) is not None:
             return time
-        if isinstance(value, str) and not unread and any(map(str.isdecimal, value)) and not _is_clock(value):
-            unread = value.strip()
+        text = value.strip() if isinstance(value, str) else ""
+        if not unread and any(map(str.isdecimal, text)) and not _CLOCK.fullmatch(text):
+            unread = text
     if unread and (counter := _unread.get()) is not None:
         counter.add(unread)
-    return None
+    return default
 
 
 def try_time(value: object) -> int | None:
@@ -217,11 +220,6 @@ def try_time(value: object) -> int | None:
     except (ValueError, OverflowError):
         return None
     return time if time is not None and time in _TIMES else None  # a range looks for None one by one
-
-
-def _is_clock(text: str) -> bool:
-    """Whether a text is a time of day, as a table has it beside the date."""
-    return re.fullmatch(CLOCK, text.strip(), re.IGNORECASE) is not None
 
 
 @dataclass(slots=True)
@@ -298,6 +296,19 @@ def date_of(headings: Sequence[str]) -> int | None:
         if day is not None:
             return milliseconds(day.moment, local_zone())
     return None
+
+
+def open_heading(above: list[tuple[int, str]], level: int, name: str) -> tuple[str, ...]:
+    """Add a heading to those ``above`` it, without those it ends. Return their names, the outermost first."""
+    while above and above[-1][0] >= level:
+        above.pop()
+    above.append((level, name))
+    return tuple(each for _, each in above)
+
+
+def join_titles(*names: str) -> str:
+    """Return the title of a piece from the names of its source and headings."""
+    return " › ".join(name for name in names if name)
 
 
 def clean_name(name: str) -> str:

@@ -321,11 +321,10 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
     if kept == ["title"] and not any("title" in record for record in value[name]):
         kept = []  # each record gets the title
     named = [] if name.lower() in _ANY_LIST else [name]
-    time = first_time(rest.get(key) for key in _TIMES)
     inner = replace(
         setting,
         title=": ".join([setting.title, *named]).removeprefix(": "),
-        time=setting.time if time is None else time,
+        time=first_time((rest.get(key) for key in _TIMES), setting.time),
     )
     return rest if kept else None, title and ": ".join([title, *named]), inner
 

@@ -18,7 +18,9 @@ from memos_cli.interface.ingest.sources.pieces import (
     cut,
     date_of,
     first_time,
+    join_titles,
     measure,
+    open_heading,
     pack,
     read_tags,
 )
@@ -79,9 +81,7 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     body, known = read_front_matter(text)
     named = str(known.get("type") or "")
     type = setting.type or (named if named in SEMANTIC_TYPES else "document")
-    time = first_time(known.get(key) for key in ("date", "time", "created"))
-    if time is None:
-        time = setting.time
+    time = first_time((known.get(key) for key in ("date", "time", "created")), setting.time)
     author, tags = known.get("author", ""), read_tags(known.get("tags"))
     if text[body:].strip():
         passages = _read_passages(text, body, setting.size)
@@ -92,12 +92,11 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
         tops = {passage.path[0] for passage in passages if passage.path}
         title = tops.pop() if len(tops) == 1 else setting.title  # of several, none names the whole
     for piece, path in _join_short(passages, setting.size):
-        names = (title, *(path[1:] if path[:1] == (title,) else path))
         yield Draft(
             piece.read(text),
             span(piece.start, piece.end),
             type,
-            " › ".join(name for name in names if name),
+            join_titles(title, *(path[1:] if path[:1] == (title,) else path)),
             time=time if (dated := date_of(path)) is None else dated,
             author=author if isinstance(author, str) else ", ".join(author),
             tags=tags,
@@ -137,10 +136,7 @@ def _sections(text: str, blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, .
             if has_body:
                 yield path, section
                 section, has_body, shared = [], False, None
-            while above and above[-1][0] >= block.level:
-                above.pop()
-            above.append((block.level, block.name))
-            path = tuple(name for _, name in above)
+            path = open_heading(above, block.level, block.name)
             shared = path if shared is None else _shared(shared, path)
         section.append(block)
         has_body = has_body or count_body(text, block) > 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from memos_cli.cube import Draft, Span
-from memos_cli.interface.ingest.sources.pieces import Setting, cut
+from memos_cli.interface.ingest.sources.pieces import Setting, cut, join_titles
 
 _NAME = re.compile(
     r"(?:(?:export|default|public|private|protected|static|abstract|final|async|pub(?:\([a-z]+\))?|unsafe|open|sealed|data"
@@ -20,6 +20,7 @@ _NAME = re.compile(
 )
 _CALLABLE = re.compile(r"(?:[\w*&:<>,]+\s+){0,6}[*&]*([^\W\d][\w:~]*)\s*\(")
 _NO_CALLABLE = re.compile(r"(?:if|for|while|switch|return|import|from|else|elif|assert|raise|print)\b")
+_BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 _CONTINUES = (" ", "\t", ")", "]", "}", "end", "else", "except", "finally", "fi", "done")
 
 
@@ -32,13 +33,13 @@ def read_code(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     tops, paragraphs, lines = _starts(text)
     name = ""
     for start, end in _pack(text, (tops, paragraphs, lines), 0, len(text), setting.size):
-        while start < end and text[start : (line_end := _line_end(text, start, end))].isspace():
-            start = line_end
+        if blank := _BLANK_LINES.match(text, start, end):
+            start = blank.end()
         end = start + len(text[start:end].rstrip())
         if start == end:
             continue
         name = _first_name(text, start, end) or name
-        title = " › ".join(part for part in (setting.name, name) if part)
+        title = join_titles(setting.name, name)
         yield Draft(text[start:end], span(start, end), setting.type or "document", title, time=setting.time)
 
 
@@ -101,8 +102,3 @@ def _first_name(text: str, start: int, end: int) -> str:
             if called:
                 return called[1]
     return inner
-
-
-def _line_end(text: str, start: int, end: int) -> int:
-    place = text.find("\n", start, end)
-    return end if place < 0 else place + 1

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memos_cli.cube import Draft, Span
 from memos_cli.interface.ingest.sources.decoding import clean
-from memos_cli.interface.ingest.sources.pieces import WHOLE, Piece, Setting, cut, first_time, measure, pack
+from memos_cli.interface.ingest.sources.pieces import (
+    WHOLE,
+    Piece,
+    Setting,
+    cut,
+    first_time,
+    join_titles,
+    measure,
+    open_heading,
+    pack,
+)
 from memos_cli.interface.ingest.sources.text.html_tags import HIDDEN, INLINE, MARKS, VOID, mark
 
 if TYPE_CHECKING:
@@ -181,16 +191,13 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     """
     page = _Page(text)
     title = clean(" ".join(page.title.split())) or setting.title
-    time = first_time(page.known.get(key) for key in _TIMES)
-    if time is None:
-        time = setting.time
+    time = first_time((page.known.get(key) for key in _TIMES), setting.time)
     author = clean(page.known.get("author", "")).strip()
     for blocks, path in _sections(_find_rows(page.blocks)):
         ends = [_end_of(block, after) for block, after in pairwise(blocks)]
         parts = [block.text + end for block, end in zip(blocks, [*ends, ""], strict=True)]
         whole = "".join(parts)
         starts = list(accumulate(map(len, parts[:-1]), initial=0))
-        names = (title, *(name for name in path if name != title))
         for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
             first, last = (bisect_right(starts, place) - 1 for place in (piece.start, piece.end - 1))
             held = blocks[first : last + 1]  # a browser moves text out of tables, so they may not be in order
@@ -198,7 +205,7 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
                 clean(piece.read(whole)),
                 span(min(block.start for block in held), max(block.end for block in held)),
                 setting.type or "document",
-                " › ".join(name for name in names if name),
+                join_titles(title, *(name for name in path if name != title)),
                 time=time,
                 author=author,
             )
@@ -245,10 +252,7 @@ def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, .
             if has_body:
                 yield section, path
                 section, has_body = [], False
-            while above and above[-1][0] >= block.level:
-                above.pop()
-            above.append((block.level, block.text.replace("\n", " ")))
-            path = tuple(name for _, name in above)
+            path = open_heading(above, block.level, block.text.replace("\n", " "))
         section.append(block)
         has_body = has_body or not block.level
     if section:
