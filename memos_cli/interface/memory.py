@@ -147,9 +147,7 @@ class Memos(Changes, Exchange):
 
         return explain(self, question, filter=filter, options=options)
 
-    def context(
-        self, question: str, *, filter: Filter, tokens: int, view: str = "", now: int | None = None
-    ) -> Plan:
+    def context(self, question: str, *, filter: Filter, tokens: int, view: str = "") -> Plan:
         """Choose memories of at most ``tokens`` for a question that another program's model gets.
 
         They are counted by the llama-server of this machine that the settings name, else estimated. No model
@@ -158,7 +156,7 @@ class Memos(Changes, Exchange):
         from memos_cli.interface.ask.planning import make_plan_for
         from memos_cli.interface.ask.request import read_request
 
-        options = AnswerOptions(view=view, now=now, memory_tokens=tokens)
+        options = AnswerOptions(view=view, memory_tokens=tokens)
         request = read_request(self, question, selection.promptable(self, filter), options)
         return make_plan_for(self, None, request, counts=self.count_quoted)
 

@@ -212,11 +212,8 @@ class Session:
 
     def use_reader(self, name: str) -> None:
         """Use another model from now on. If it raises ModelUnfit or Refused, the old model stays."""
-        settings = self.settings
-        before: dict[str, object] = {}
-        for key in ("reader", "server"):
-            if key in self.__dict__:
-                before[key] = self.__dict__.pop(key)
+        settings, cached = self.settings, self.__dict__
+        before: dict[str, object] = {key: cached.pop(key) for key in ("reader", "server") if key in cached}
         self.settings = replace(settings, reader=name)
         try:
             if self.server is None:

@@ -99,7 +99,7 @@ class Access:
                     self._refuse(cube, right, decision)
 
     def require_writer(self) -> None:
-        """Raise Refused unless the caller may make memories of its own."""
+        """Raise Refused unless the caller may store memories."""
         self._require_token("write", "allows only reading", "use a token of a writer")
 
     def require_sharing(self) -> None:
@@ -170,8 +170,10 @@ class Access:
     def grant(
         self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None
     ) -> Rule:
-        """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
-        for whom it may share). Raises UsageError, Refused."""
+        """Grant a right on memories to a principal, a group or everyone. Raises UsageError, Refused.
+
+        The memories are the caller's, or those of ``of``, for whom it may share.
+        """
         name, wanted = principal_named(principal, "group"), read_right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
@@ -183,9 +185,9 @@ class Access:
         return rule
 
     def revoke(self, target: str, principal: str, right: str = "", *, of: str = "") -> int:
-        """Take back what was granted: one right, or all (""). Returns how many rules of the caller went.
+        """Revoke one right, or all (""), and the grants that depend on it.
 
-        What somebody granted by a right that it loses by this goes as well.
+        Returns how many rules of the caller ended.
         """
         aim, wanted = self._target(target, of), read_right(right) if right else ""
         # Names that memos 0.1.0 accepted can still be revoked.
@@ -266,9 +268,9 @@ class Access:
         return [Task(*row) for row in rules.tasks(self._vault.connection)]
 
     def finish_task(self, task: str) -> list[str]:
-        """Archive the memories that were kept for a task. Its owner says that it is done, or its agent does.
+        """Archive the memories of a task, which its owner or its agent has finished. Returns their ids.
 
-        Returns their ids. Raises UsageError for a task that no memory is kept for.
+        Raises UsageError for a task without memories.
         """
         self.require_writer()
         found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
@@ -322,7 +324,7 @@ class Access:
         return Token(n, name, role, self._clock(), expires), said
 
     def tokens(self) -> list[Token]:
-        """Return the tokens; those of others only to the vault's maker."""
+        """Return the tokens; those of others only to the vault's creator."""
         rows = self._vault.unrestricted.execute(
             "SELECT n, principal, role, created, expires FROM token ORDER BY n"
         )
@@ -341,10 +343,7 @@ class Access:
         return found[n]
 
     def require_tokens(self, wanted: bool) -> None:
-        """Let in only who holds a token, or again everybody who can read the files.
-
-        Raises UsageError where the maker holds none: it would lock itself out.
-        """
+        """Require a token for every access, or no longer. Raises UsageError if the creator has none."""
         self.require_maker("require tokens")
         self._require_lasting("this policy")
         mine = (self.caller.principal, self._clock())
@@ -375,14 +374,14 @@ class Access:
 
     @property
     def is_maker(self) -> bool:
-        """Whether the caller made the vault, and is not held to less by its token."""
+        """Whether the caller created the vault, and its token does not limit it."""
         row = self._vault.unrestricted.execute(
             "SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1"
         ).fetchone()
         return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most
 
     def require_maker(self, what: str) -> None:
-        """Raise Refused unless the caller is the maker; ``what`` completes the message."""
+        """Raise Refused unless the caller created the vault; ``what`` completes the message."""
         if not self.is_maker:
             raise Refused(
                 f"only the vault's creator may {what}", "memos audit --action init shows who that is"

@@ -68,8 +68,10 @@ class KeyKeeper:
         return unwrap(wrapped, self.ask(str(folder), False))
 
     def make(self, folder: Path) -> tuple[Encryption, Cipher]:
-        """A new key, kept where ``keeper`` says. One that is there already is taken: that of a vault whose
-        making was cut short, or a file that the user brings."""
+        """Store a new key where ``keeper`` says, and return it.
+
+        An existing key is used: that of a vault whose ``init`` was interrupted, or a file of the user's.
+        """
         encryption, cipher = self._make(folder)
         self._found[encryption.recipient] = cipher
         return encryption, cipher

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Draft, Origin, Span
+from memos_cli.cube import Cube, Draft, Origin
 from memos_cli.errors import Locked, Unwritable
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import CHAT
@@ -101,8 +101,3 @@ def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int
             there = queries.by_rowid(change.db, [*sources])
             for n in there if id in stored else ():
                 links.add(change, stored[id], "derived_from", n)
-
-
-def turn_draft(text: str, at: int, ref: str, *, title: str, time: int, author: str, role: str) -> Draft:
-    """Return a turn at the position ``at`` of its chat."""
-    return Draft(text, Span(at, at), "dialogue", title, f"{ref}/{at}", time, author, role)

@@ -160,10 +160,19 @@ def _write(
     """Read a prompt, of which the engine may have some, and write the answer, until the user stops it."""
     options, settings, written = request.options, session.settings, _Written()
     temperature = settings.query_temperature if options.temperature is None else options.temperature
-    check = partial(_check, request.is_stopped)
+
+    def check(tokens: int = 0) -> None:
+        if request.is_stopped():
+            raise _Stopped
+
+    def timed(pieces: Iterator[str]) -> Iterator[str]:
+        for piece in pieces:
+            check()
+            written.first = written.first or time.perf_counter()
+            yield piece
+
     # Read in the same batches as the whole prompt: then the result is identical to the bit.
     memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
-    arrivals: list[float] = []  # of the first token; the stream yields a sentence only when it is complete
     try:
         whole = [*prompt.prefix, *prompt.question]
         if memories > engine.held(whole):  # or its last batch would be read again
@@ -173,33 +182,19 @@ def _write(
         pieces = engine.generate(
             limit=options.max_tokens or settings.query_max_tokens, temperature=temperature, seed=options.seed
         )
-        stream = SentenceStream(_timed(pieces, arrivals, check), limit_reached=lambda: not engine.ended)
+        # The stream yields a sentence only when it is complete.
+        stream = SentenceStream(timed(pieces), limit_reached=lambda: not engine.ended)
         for piece in stream:
             written.text += piece
             on_text(piece)
         written.stopped = stream.ending or "end"
     except _Stopped:
         written.stopped = "user"
-    written.first = arrivals[0] if arrivals else 0.0
     return written
 
 
 class _Stopped(Exception):
     """The user has stopped the answer."""
-
-
-def _check(is_stopped: Callable[[], bool], tokens: int = 0) -> None:
-    if is_stopped():
-        raise _Stopped
-
-
-def _timed(pieces: Iterator[str], arrivals: list[float], check: Callable[[], None]) -> Iterator[str]:
-    """Yield ``pieces``, and ``check`` before each; append the time of the first to ``arrivals``."""
-    for piece in pieces:
-        check()
-        if not arrivals:
-            arrivals.append(time.perf_counter())
-        yield piece
 
 
 def _may_converse(engine: Engine, request: Request) -> bool:

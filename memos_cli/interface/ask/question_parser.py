@@ -144,7 +144,7 @@ def read_question(
     """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
 
     ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
-    is a topic as a whole, and no time phrase. ``time`` is the one it tells, where that is known.
+    is a topic as a whole, and no time phrase. ``time`` is the time in it, if that is known.
     """
     unquoted = _QUOTED.sub(lambda match: _BLANK * len(match[0]), question)
     time = time or find_range(unquoted, now=now, zone=zone)

@@ -19,7 +19,8 @@ from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest import batches
 from memos_cli.interface.ingest.batches import SharedTransaction, collector_at_rest
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
-from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read, read_bytes
+from memos_cli.interface.ingest.sources.walk import Unreadable, find
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
@@ -67,7 +68,7 @@ class Ingestion:
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], None]]:
-        """In this block, small sources are committed together. What it gives commits those that wait."""
+        """Commit small sources together in this block. Yields a function that commits those that wait."""
         self._shared = SharedTransaction(self._begin)
         with self._vault.discarding():
             try:

@@ -15,7 +15,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import Place, SourceRow, path_of
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
-from memos_cli.interface.ingest.sources.reading import below
+from memos_cli.interface.ingest.sources.walk import below
 from memos_cli.interface.results import Failure
 from memos_cli.operation.lifecycle.states import next_state
 

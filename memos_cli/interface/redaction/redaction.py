@@ -132,7 +132,7 @@ def find_personal(text: str) -> list[Sensitive]:
 
 @cache
 def knows_personal() -> bool:
-    """Whether the libraries that tell personal data are here."""
+    """Return whether the libraries that detect personal data are installed."""
     return all(importlib.util.find_spec(name) is not None for name in ("phonenumbers", "stdnum"))
 
 

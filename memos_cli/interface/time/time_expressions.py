@@ -104,7 +104,7 @@ def _counted(
 
 
 def _near(word: str, what: str, now: datetime) -> Time:
-    """this, last, next; week, weekend, Monday, May, summer ..."""
+    """Read this, last or next, and week, weekend, Monday, May, summer ..."""
     step, name = _NEAR[word.lower()], what.lower()
     if name == "weekend":
         return weekend(shift(begin_of(now, "week"), step, "week"))
@@ -127,7 +127,7 @@ def _near(word: str, what: str, now: datetime) -> Time:
 
 
 def _cjk_near(match: re.Match[str], now: datetime) -> Time:
-    """上周五, 这周末, 下个月, 先週の金曜日."""
+    """Read 上周五, 这周末, 下个月, 先週の金曜日."""
     near, unit, day, japanese = match.groups()
     time = calendar(now, _CJK_UNITS[unit], _CJK_NEAR[near])
     assert time.period is not None
@@ -348,7 +348,7 @@ _VERB = re.compile(r"\b(?:may|march)\b(?!.*\d{4})", re.DOTALL)
 
 
 def mentions(text: str, now: datetime) -> Iterator[Time]:
-    """Every time phrase of ``text``, from left to right; where two overlap, the earlier, then the longer."""
+    """Yield the time phrases of ``text`` in order; where two overlap, the earlier, then the longer."""
     found = [
         (match.start(), -match.end(), n, match, rule)
         for rules in (ENGLISH_RULES if _ENGLISH_CUE.search(text) else (), () if text.isascii() else CJK_RULES)
@@ -369,7 +369,7 @@ def mentions(text: str, now: datetime) -> Iterator[Time]:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled when first needed: all rules together take 30 ms, which most questions need not pay."""
+    """Compile a pattern when it is first needed: all together take 30 ms."""
     return re.compile(pattern, re.IGNORECASE)
 
 

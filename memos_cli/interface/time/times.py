@@ -71,13 +71,13 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
 
 
 def parse_range(text: str, *, now: int, zone: tzinfo = UTC) -> tuple[int | None, int | None] | None:
-    """The half-open range ``(after, before)`` in milliseconds that ``text`` speaks of; ``None`` is open."""
+    """Return the half-open range ``(after, before)`` in milliseconds that ``text`` names; None: open."""
     found = find_range(text, now=now, zone=zone)
     return (found.after, found.before) if found else None
 
 
 def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
-    """The first time that ``text`` speaks of, and where; None where it speaks of none. Never raises."""
+    """Return the first time that ``text`` names, and where; None if it names none. Never raises."""
     try:
         local = local_time(now, zone)
         found = _first_range(text, _narrowed(text, list(mentions(text, local))), local)
@@ -90,7 +90,7 @@ def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
 
 
 def local_time(now: int, zone: tzinfo) -> datetime:
-    """A moment as the clocks of ``zone`` show it."""
+    """Return a moment as the clocks of ``zone`` show it."""
     return utc(now).astimezone(zone).replace(tzinfo=None)
 
 
@@ -281,7 +281,7 @@ class _Range:
 
 
 def _narrowed(text: str, times: list[Time]) -> list[Time]:
-    """Joins a date without a year to the year beside it: "May of last year", "去年五月", "上个月5号"."""
+    """Join a date without a year to the year beside it: "May of last year", "去年五月", "上个月5号"."""
     joined: list[Time] = []
     for time in times:
         before = joined[-1] if joined else None
@@ -349,7 +349,7 @@ def _is_quantity(text: str, time: Time) -> bool:
 
 
 def _meant(text: str, time: Time, meaning: str) -> bool:
-    """Whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
+    """Return whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
     if time.kind == "now":
         return False
     if _CJK_MONTH.fullmatch(text, time.start, time.end) and not meaning:
@@ -382,7 +382,7 @@ def _bounded(period: Period, meaning: str) -> tuple[datetime | None, datetime | 
 
 
 def _between(first: Time, last: Time, now: datetime) -> Period:
-    """From the begin of one to the end of the other; a year that one leaves out is the other's."""
+    """Return the time from one to the end of the other; a year that one leaves out is the other's."""
     if last.period is None and first.period is not None:
         return _hull(first.period, last.resolve(first.period[0], future=True))
     end = last.resolve(now)

@@ -34,13 +34,13 @@ KINDS = tuple(_SUFFIXES)
 
 
 def kind_of_name(name: str) -> str:
-    """The kind that a file's name tells, or ''."""
+    """Return the kind of a file by its name, or ''."""
     suffix = PurePath(name).suffix[1:].lower()
     return _BY_SUFFIX.get(suffix, "code" if name.lower() in _CODE_NAMES else "")
 
 
 def kind_of_bytes(head: bytes) -> str:
-    """``document`` for the bytes of a PDF file, ``mbox`` for those of a mailbox, else ''."""
+    """Return ``document`` for the bytes of a PDF file, ``mbox`` for those of a mailbox, else ''."""
     return "document" if head.startswith(b"%PDF-") else "mbox" if is_mbox(head) else ""
 
 
@@ -50,7 +50,7 @@ def is_mbox(head: bytes) -> bool:
 
 
 def kind_of_text(text: str) -> str:
-    """The kind that the text itself looks like; plain ``text`` if nothing else."""
+    """Return the kind that a text looks like; plain ``text`` if nothing else."""
     head = text[:4000]
     opening = head.lstrip()
     if opening.startswith("#!"):
@@ -63,7 +63,7 @@ def kind_of_text(text: str) -> str:
 
 
 def _json_kind(text: str) -> str:
-    """``jsonl`` if the first line is a whole object and more follows, ``json`` if a value opens the text."""
+    """Return ``jsonl`` if the first line is an object and more follows, ``json`` if the text is a value."""
     first, _, rest = text.lstrip().partition("\n")
     try:
         if isinstance(json.loads(first), dict) and rest.strip():

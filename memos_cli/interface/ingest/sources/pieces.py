@@ -184,7 +184,7 @@ def cut(
 
 
 def read_time(value: object) -> int | None:
-    """Milliseconds from what a record says: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
+    """Return the milliseconds of a value: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
     since 1970. A date without a zone is in the user's.
 
     None if it is not a time; ``count_unread`` counts texts like a date. The size of a number decides
@@ -214,7 +214,7 @@ def first_time(values: Iterable[object], default: int | None = None) -> int | No
 
 
 def try_time(value: object) -> int | None:
-    """What ``read_time`` reads; what cannot be read is not counted."""
+    """Return what ``read_time`` returns, but do not count what cannot be read."""
     try:
         time = _milliseconds(value)
     except (ValueError, OverflowError):
@@ -289,7 +289,7 @@ def date_in(name: str) -> int | None:
 
 
 def date_of(headings: Sequence[str]) -> int | None:
-    """The date that the innermost heading is, or begins with (``2026-06-12 Retro``), in the user's zone."""
+    """Return the date that the innermost heading begins with (``2026-06-12 Retro``), in the user's zone."""
     for heading in reversed(headings):
         found = _FILE_DATE.match(heading)
         day = read_date(f"{found[1]}-{found[3]}-{found[4]}" if found else heading.rstrip(" :"))
@@ -312,12 +312,12 @@ def join_titles(*names: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A file's name as text: bytes of it that are not UTF-8 become U+FFFD; ``-`` is no name."""
+    """Return a file's name as text: bytes that are not UTF-8 become U+FFFD; ``-`` is no name."""
     return "" if name == "-" else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def read_tags(value: object) -> tuple[str, ...]:
-    """Tags from a list of texts or from one text with commas; a leading ``#`` is dropped, order is kept."""
+    """Return the tags in a list of texts, or in one text with commas; without a leading ``#``."""
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list):

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from memos_cli.cube import Draft, Origin, Span
+from memos_cli.cube import Draft, Origin
 from memos_cli.errors import MemosError, UsageError, require_known
-from memos_cli.interface.ingest.sources.decoding import Decoded, decode, ruler
+from memos_cli.interface.ingest.sources.decoding import Decoded, Measure, decode, ruler
 from memos_cli.interface.ingest.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.ingest.sources.pieces import Setting, clean_name, count_unread, date_in
 from memos_cli.interface.ingest.sources.structured.csv_tables import is_table, read_csv
@@ -25,7 +25,7 @@ from memos_cli.interface.ingest.sources.structured.records import Fault, read_js
 from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markdown, read_text
 from memos_cli.interface.ingest.sources.text.source_code import read_code
 from memos_cli.interface.ingest.sources.text.webpage import read_html
-from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
+from memos_cli.interface.ingest.sources.walk import Found, Unreadable
 from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.redaction.redaction import (
@@ -37,9 +37,7 @@ from memos_cli.interface.redaction.redaction import (
     summary,
 )
 
-__all__ = ["KINDS", "Found", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
-
-_Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
+_Reader = Callable[[str, Measure, Setting], Iterable[Draft | Fault]]
 _READERS: dict[str, _Reader] = {
     "text": read_text,
     "markdown": read_markdown,
@@ -75,7 +73,7 @@ class Reading:
 def read(
     found: Found, hints: ReadOptions, import_command: Callable[[Path], str] = lambda path: ""
 ) -> Reading:
-    """Reads a file. Raises MemosError if it cannot be read or is no text.
+    """Read a file. Raises MemosError if it cannot be read or is no text.
 
     ``import_command`` gives the command that imports a file if another program exported it, or "": a note, or
     the hint of the error, names it.
@@ -99,7 +97,7 @@ def read(
 
 
 def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
-    """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
+    """Read what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
 
     Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
     UsageError for a kind that does not exist. Parts that cannot be taken do not raise: they are in ``failed``
@@ -191,7 +189,7 @@ def _read_drafts(
 
 
 def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[Sensitive]]:
-    """The secrets in the texts of drafts, by number, that their source writes otherwise than they read."""
+    """Return the secrets in drafts, by their number, that are written in another way in the source."""
     sign = _WRITTEN_OTHERWISE.get(kind)
     if sign is None:
         return {}

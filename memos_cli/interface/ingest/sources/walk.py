@@ -40,7 +40,7 @@ class Unreadable:
 
 
 def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadable]:
-    """The files that the paths name, each once; folders with all below them, sorted by name.
+    """Yield the files that the paths name, each once; folders with all below them, sorted by name.
 
     A file named directly is taken whatever it is called. In a folder, what .gitignore and
     .git/info/exclude leave out, hidden names, vaults, binary files, empty files, pipes and devices are
@@ -91,7 +91,7 @@ def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found
 def _walk(
     folder: Path, outer: Rules, entered: set[tuple[int, int]], max_bytes: int
 ) -> Iterator[tuple[Path, Found | Unreadable]]:
-    """The files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
+    """Yield the files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
     stack: list[tuple[Path, Rules]] = [(folder, outer)]
     while stack:
         path, rules = stack.pop()
@@ -114,7 +114,7 @@ def _walk(
 
 
 def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | Unreadable | None:
-    """A file in a folder that the user did not name: None if it is empty or no text."""
+    """Return a file in a folder that the user did not name: None if it is empty or no text."""
     if status.st_size == 0:
         return None
     if kind_of_name(path.name) != "document":
@@ -125,7 +125,7 @@ def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | 
 
 
 def _ignored(path: Path, rules: Rules) -> bool:
-    """Whether the innermost rule that speaks of a path says to ignore it."""
+    """Return whether the innermost rule about a path ignores it."""
     if not rules:
         return False
     suffix = "/" if path.is_dir() else ""
@@ -153,7 +153,7 @@ def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
 
 
 def _outer_rules(folder: Path) -> Rules:
-    """The rules that hold in a folder because of where it is in its Git repository."""
+    """Return the rules for a folder that are outside it in its Git repository."""
     for root in (folder, *folder.parents):
         if (root / ".git").exists():
             break
@@ -171,7 +171,7 @@ def _rules_in(folder: Path) -> Rules:
 
 
 def _rules_from(folder: Path, file: Path) -> Rules:
-    """The patterns of one file, for paths below ``folder``; a pattern that makes no sense is passed over."""
+    """Return the patterns of one file, for paths below ``folder``, without invalid patterns."""
     try:
         data = read_small(file)
         if data.startswith(UNICODE_BOMS) or b"\0" in data:  # as editors and shells of Windows write it

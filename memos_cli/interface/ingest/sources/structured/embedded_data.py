@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 
 from memos_cli.cube import Span
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.recalled import find_recalled
 
 LEAST = 1000
@@ -21,7 +21,6 @@ _TAIL = r"(?:[A-Za-z0-9+/]{1,59}={1,2}|[A-Za-z0-9+/]{20,59}(?![^\s\"\\<]))?"
 _EMBEDDED = re.compile(f"{_URI}|{_RUN}{_TAIL}")
 _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
 
-Measure = Callable[[int, int], Span]
 Cut = tuple[int, int, str]
 """A range of characters to remove, and its replacement."""
 

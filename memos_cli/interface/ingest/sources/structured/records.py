@@ -16,7 +16,7 @@ from math import isinf
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
-from memos_cli.interface.ingest.sources.decoding import clean
+from memos_cli.interface.ingest.sources.decoding import Measure, clean
 from memos_cli.interface.ingest.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, try_time
 from memos_cli.interface.ingest.sources.structured.notebook import is_notebook, read_notebook
 
@@ -39,7 +39,7 @@ _BETWEEN_LINES = re.compile(r"[\s,\ufeff]*")
 
 
 def _whole(digits: str) -> int | str:
-    """An integer; one of thousands of digits, which Python does not read, stays as it is written."""
+    """Return an integer; one of thousands of digits, which Python does not read, stays text."""
     return int(digits) if len(digits) < 4000 else digits
 
 
@@ -71,7 +71,7 @@ class Fault:
     reason: str
 
 
-def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
+def read_jsonl(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each record. A line that is not JSON yields a Fault.
 
     A line may hold several values, and a value several lines, up to the first value that does not end.
@@ -100,7 +100,7 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
             yield Fault(f"line {number + 1}: {_reason(error)}")
 
 
-def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
+def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each element of an array or of an object's one list, or for the value.
 
     What an object says beside its list is a draft of its own, and its title is that of the elements. Several
@@ -238,7 +238,7 @@ def _says(value: object) -> bool:
 
 
 def _text(value: object) -> str | None:
-    """Text as it stands, or the parts of a chat message's content that are text; None if there is none."""
+    """Return a text, or the parts of a chat message's content that are text; None if there is none."""
     if isinstance(value, str):
         return value if value and not value.isspace() else None
     if isinstance(value, list):
@@ -255,7 +255,7 @@ def _all_text(value: object) -> str | None:
 
 
 def _word(value: object) -> str:
-    """A name, id or title as text; '' for what cannot be one."""
+    """Return a name, id or title as text; '' for what cannot be one."""
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
@@ -268,7 +268,7 @@ def _tags(value: object) -> tuple[str, ...]:
 
 
 def _mended(value: Any, text: str, start: int, end: int) -> Any:
-    """The value without what an escape can smuggle into a text: NUL and lone surrogates."""
+    """Return a value without NUL and lone surrogates, which escapes can put into a text."""
     return value if text.find("\\u", start, end) < 0 else _mend(value)
 
 
@@ -353,7 +353,7 @@ def _member(text: str, at: int, key: str) -> int:
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[int, int, object]]:
-    """Start, end and value of each element of the array that opens at ``at``."""
+    """Yield the start, end and value of each element of the array that opens at ``at``."""
     at = _skip(text, at + 1)
     if text[at : at + 1] == "]":
         return

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
+from memos_cli.cube import SEMANTIC_TYPES, Draft
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import (
     LINE_END,
     LONGEST,
@@ -42,7 +43,7 @@ class _Passage:
     """Whether it is the last of its section."""
 
 
-def read_text(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_text(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of plain text: paragraphs and list items, joined up to the size."""
     for piece in pack(_paragraphs(text, 0, setting.size), setting.size):
         yield Draft(
@@ -54,7 +55,7 @@ def read_text(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
         )
 
 
-def read_lines(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_lines(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each line that is not blank, without a title."""
     type, time, at = setting.type or "document", setting.time, 0
     for line in text.split("\n"):
@@ -69,7 +70,7 @@ def read_lines(text: str, span: Callable[[int, int], Span], setting: Setting) ->
         at += len(line) + 1
 
 
-def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_markdown(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of Markdown, titled by the headings above it.
 
     A passage is a section, or blocks of a long one, or short sections of one heading together. It reads

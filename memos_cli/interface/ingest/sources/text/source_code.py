@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import Draft
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import Setting, cut, join_titles
 
 _NAME = re.compile(
@@ -24,8 +25,8 @@ _BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 _CONTINUES = (" ", "\t", ")", "]", "}", "end", "else", "except", "finally", "fi", "done")
 
 
-def read_code(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each run of whole blocks that fits the size, or for parts of a longer block.
+def read_code(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
+    """Yield a draft for each run of whole blocks that fits the size, or for parts of a longer block.
 
     A block starts at a line without indentation after a blank line, so comments and decorators stay with
     what they describe. The title names the file and the definition that the piece starts with or is in.
@@ -44,7 +45,7 @@ def read_code(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
 
 
 def _starts(text: str) -> tuple[list[int], list[int], list[int]]:
-    """Where blocks start, where lines after a blank line do, and where lines do."""
+    """Return where blocks start, where lines after a blank line do, and where lines do."""
     tops: list[int] = []
     paragraphs: list[int] = []
     lines: list[int] = []
@@ -64,7 +65,7 @@ def _starts(text: str) -> tuple[list[int], list[int], list[int]]:
 def _pack(
     text: str, levels: Sequence[list[int]], start: int, end: int, size: int
 ) -> Iterator[tuple[int, int]]:
-    """Joins neighbours up to ``size``; what is longer by itself is packed again by the next finer level."""
+    """Join neighbours up to ``size``; what is longer by itself is packed again by the next finer level."""
     if end - start <= size:
         yield start, end
         return
@@ -88,7 +89,7 @@ def _pack(
 
 
 def _first_name(text: str, start: int, end: int) -> str:
-    """The first thing that is defined in a piece: at the margin if there is one, else indented."""
+    """Return the first name that a piece defines: at the margin if there is one, else indented."""
     inner = ""
     for line in text[start:end].split("\n"):
         head = line[:200]

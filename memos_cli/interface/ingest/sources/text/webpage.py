@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from memos_cli.cube import Draft, Span
-from memos_cli.interface.ingest.sources.decoding import clean
+from memos_cli.cube import Draft
+from memos_cli.interface.ingest.sources.decoding import Measure, clean
 from memos_cli.interface.ingest.sources.pieces import (
     WHOLE,
     Piece,
@@ -183,7 +183,7 @@ class _Page:
         self._words, self._start, self._end = [], 0, 0
 
 
-def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_html(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each run of blocks under one heading that fits the size, titled page › heading.
 
     Scripts, styles, navigation and what is hidden are left out. The span covers the raw bytes of the blocks;
