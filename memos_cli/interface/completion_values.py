@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import fields
 
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, STATES
 from memos_cli.errors import TooNew
 from memos_cli.infrastructure.storage.database import Connection, connect_read_only
+from memos_cli.letters import nfc
 from memos_cli.settings import Settings, load_settings, vault_folder
 
 _MOST = 200
@@ -79,8 +81,6 @@ def _ids(db: Connection, start: str) -> Found:
 
 
 def _tags(db: Connection, start: str) -> Found:
-    from memos_cli.letters import nfc
-
     rows = db.execute(
         """SELECT t.tag, count(*) FROM main.tag t JOIN cube c ON c.n = t.cube
            WHERE substr(t.tag, 1, length(?1)) = ?1 GROUP BY t.tag ORDER BY t.tag LIMIT ?2""",
@@ -91,8 +91,6 @@ def _tags(db: Connection, start: str) -> Found:
 
 
 def _views(db: Connection, start: str) -> Found:
-    from memos_cli.letters import nfc
-
     rows = db.execute(
         "SELECT name FROM view WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2",
         (nfc(start), _MOST),
@@ -114,9 +112,7 @@ def _words(kind: str) -> Found:
             yield DEFAULT, "default"
             yield from _models("embedder")
         case "TYPE" | "STATE" | "LEVEL":
-            from memos_cli import cube
-
-            words = {"TYPE": cube.SEMANTIC_TYPES, "STATE": cube.STATES, "LEVEL": cube.SENSITIVITIES}
+            words = {"TYPE": SEMANTIC_TYPES, "STATE": STATES, "LEVEL": SENSITIVITIES}
             yield from ((word, "") for word in words[kind])
         case "SETTING":
             yield from ((each.metadata["key"], each.metadata["help"]) for each in fields(Settings))

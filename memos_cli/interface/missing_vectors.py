@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memos_cli.errors import Locked, ModelUnfit, Unwritable
 from memos_cli.infrastructure.memories import key_values, queries
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 _NEXT_EMBEDDER = "embedder.next"
 """The key of the embedder that a vault is changing to."""

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
-from memos_cli.infrastructure.access.governance import is_feeds
+from memos_cli.infrastructure.access.governance import Right, is_feeds
 from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.interface.options import check_names
-from memos_cli.interface.session import NAMED
+from memos_cli.interface.session import NAMED, Session
 from memos_cli.letters import nfc
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.access.governance import Right
-    from memos_cli.interface.session import Session
-
 
 # --- filters ---------------------------------------------------------------------------------------
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface.results import Demoted
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 
 def demote(session: Session, ids: Sequence[str], *, dry_run: bool = False) -> Demoted:

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Plan, Quote
 from memos_cli.errors import ModelUnfit
@@ -14,16 +13,14 @@ from memos_cli.infrastructure.derived import adapters
 from memos_cli.interface.ask.planning import make_plan_for, nearest
 from memos_cli.interface.ask.request import Request, read_request
 from memos_cli.interface.ask.usage import record_use
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import promptable
+from memos_cli.interface.session import Session
 from memos_cli.moments import format_time
 from memos_cli.operation.ask.prompt_layout import CITES_FROM
 from memos_cli.operation.ask.quoting import choose_quotes
 from memos_cli.operation.states.activation import Restored
-
-if TYPE_CHECKING:
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.session import Session
 
 _CODE = ("```", "~~~", "|")
 _WRAP = re.compile(r"(\S)[ \t]*\r?\n[ \t]*(\S)")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Draft, Filter, Span, new_ulids
 from memos_cli.errors import MemosError, UsageError
@@ -20,21 +19,16 @@ from memos_cli.interface.ask.answering import answer_request, is_quoted
 from memos_cli.interface.ask.chat_turns import asks, store_turns
 from memos_cli.interface.ask.read_ahead import ReadAhead
 from memos_cli.interface.ask.request import Request, never, read_request
-from memos_cli.interface.ingest.saving import save
+from memos_cli.interface.ingest.saving import Saved, save
 from memos_cli.interface.lifecycle.editing import forget
-from memos_cli.interface.results import Answer
+from memos_cli.interface.options import AnswerOptions
+from memos_cli.interface.results import Answer, Forgotten
 from memos_cli.interface.selection import pinned, promptable, select, view
+from memos_cli.interface.session import Session
+from memos_cli.models.engine import Engine
 from memos_cli.operation.ask.chat_prompt import Conversation, Turn
 from memos_cli.operation.ask.grounding import cited_labels, used
 from memos_cli.zones import show_time
-
-if TYPE_CHECKING:
-    from memos_cli.interface.ingest.saving import Saved
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.results import Forgotten
-    from memos_cli.interface.session import Session
-    from memos_cli.models.engine import Engine
-
 
 _STATED = "stored as a statement, so later questions find it; end a question with ?"
 """What a user learns whose line got no answer: it may have been no question."""

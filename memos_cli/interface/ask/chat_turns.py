@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Draft, Origin
 from memos_cli.errors import Locked, Unwritable
@@ -18,11 +17,10 @@ from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.ask.question_parser import read_question
+from memos_cli.interface.ask.request import Request
+from memos_cli.interface.options import IngestOptions
+from memos_cli.interface.session import Session
 from memos_cli.operation.search.ranking import side_of
-
-if TYPE_CHECKING:
-    from memos_cli.interface.ask.request import Request
-    from memos_cli.interface.session import Session
 
 _AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
 
@@ -68,7 +66,6 @@ def store_turns(
     """
     from memos_cli.interface.ingest.ingest import finish  # plans need none of this
     from memos_cli.interface.ingest.ingestion import Ingestion
-    from memos_cli.interface.options import IngestOptions
 
     policy = session.settings.ingest_secrets
     drafts = [_guarded(each, policy) for each in turns]

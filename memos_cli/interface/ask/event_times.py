@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from memos_cli.cube import Cube, Filter, MemoryCall
+from memos_cli.interface.ask.question_parser import Parsed
 from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.session import Session
 from memos_cli.interface.time.dates import milliseconds
 from memos_cli.interface.time.event_phrases import range_beside
 from memos_cli.interface.time.periods import begin_of
 from memos_cli.interface.time.times import local_time, parse_range
 from memos_cli.zones import local_zone
-
-if TYPE_CHECKING:
-    from memos_cli.cube import Cube, Filter, MemoryCall
-    from memos_cli.interface.ask.question_parser import Parsed
-    from memos_cli.interface.session import Session
 
 SURE = 0.6
 """The least relevance of a memory that dates an event."""

@@ -6,31 +6,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.interface.ask.planning import make_plan_for, nearest
+from memos_cli.interface.ask.request import Request
 from memos_cli.interface.ask.usage import record_use
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import pinned
-from memos_cli.interface.session import ignore
+from memos_cli.interface.session import Session, ignore
 from memos_cli.models.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+from memos_cli.models.llama.prompt import Prompt
 from memos_cli.operation.adapters.questions.answer_check import says_any
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
 from memos_cli.operation.ask.prompt_layout import cites, make_prompt, memory_text
 from memos_cli.operation.ask.repetition import SentenceStream
 from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import Restored
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.ask.request import Request
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.session import Session
-    from memos_cli.models.llama.prompt import Prompt
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
 from memos_cli.operation.ask.scheduler import EACH, make_plan
 from memos_cli.operation.search.duplicates import find_duplicates
+from memos_cli.operation.search.embedding import row_in_use
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
@@ -300,7 +301,6 @@ def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -
 def _likenesses(session: Session, question: str) -> Callable[[Adapter], Likeness | None]:
     """Return what tells how near a question is to those that an adapter has learned; None without vectors."""
     from memos_cli.operation.adapters.routing import stored_repertoire
-    from memos_cli.operation.search.embedding import row_in_use
 
     try:
         embedder = session.embedder

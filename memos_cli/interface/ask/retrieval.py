@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import SearchResult
+from memos_cli.interface.session import Session
 from memos_cli.interface.time.times import parse_range
+from memos_cli.models.embed.embedder import Embedder
+from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.hybrid_search import rerank, search, widen
 from memos_cli.operation.search.ranking import Asked
 from memos_cli.zones import local_zone
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
-    from memos_cli.models.embed.embedder import Embedder
 
 
 def retrieve(
@@ -61,8 +59,6 @@ def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]
     # Vectors of memories that the caller may not read must not decide it.
     if session.by_words or not has_vectors(session):
         return None, ()
-    from memos_cli.operation.search.embedding import row_in_use
-
     try:
         embedder = session.embedder
     except ModelUnfit as error:

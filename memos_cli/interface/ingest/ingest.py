@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.missing_vectors import count_missing, embed_missing
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import cover
 from memos_cli.interface.results import Ingested
-from memos_cli.interface.session import ignore
-
-if TYPE_CHECKING:
-    from memos_cli.interface.options import IngestOptions
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session, ignore
 
 
 def ingest(

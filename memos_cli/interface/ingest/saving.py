@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Draft, Span
 from memos_cli.errors import Locked, Unwritable, UsageError
@@ -14,9 +13,7 @@ from memos_cli.interface.missing_vectors import count_missing
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.redaction.redaction import cover, guard
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 _FEW = 50
 """Memories without a vector that a save embeds; more of them wait for ``memos embed``."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.interface import selection
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 def move(session: Session, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:

@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.interface.lifecycle.archiving import require_unfrozen
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.hybrid_search import nearest_memories
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 FEW = 50
 """How many new memories are compared with the others at once; ``memos maintain`` compares more."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
@@ -19,9 +18,7 @@ from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.options import check_names
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 
 def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:

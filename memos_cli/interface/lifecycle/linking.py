@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
 from memos_cli.errors import UsageError, require_known
@@ -17,10 +16,8 @@ from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""

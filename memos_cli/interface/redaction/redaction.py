@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.redaction.secret_cues import find_suspects, lower, split_words
@@ -234,8 +235,6 @@ def _patterns(form: re.Pattern[str] | str, name: str = "") -> Sequence[re.Patter
     """
     if not isinstance(form, str):
         return (form,)
-    from importlib import import_module
-
     return tuple(getattr(import_module(f"detect_secrets.plugins.{form}"), name).denylist)
 
 
