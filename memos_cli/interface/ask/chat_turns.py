@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from memos_cli.cube import Cube, Draft, Origin
 from memos_cli.errors import Locked, Unwritable
@@ -66,9 +65,9 @@ def store_turns(
     """
     from memos_cli.interface.ingest.ingest import finish  # plans need none of this
     from memos_cli.interface.ingest.ingestion import Ingestion
+    from memos_cli.interface.redaction.redaction import guard_draft
 
-    policy = session.settings.ingest_secrets
-    drafts = [_guarded(each, policy) for each in turns]
+    drafts = [guard_draft(each, session.settings.ingest_secrets) for each in turns]
     options = IngestOptions(quarantine=session.settings.ingest_quarantine)
     job = Ingestion(session.vault, options, principal=session.principal, clock=session.now)
     ids = job.append(drafts, Origin(chat, "chat", "", sum(len(each.text) for each in drafts)))
@@ -79,15 +78,6 @@ def store_turns(
     except (Locked, Unwritable, OSError) as error:  # the text is durable
         notes.append(f"stored, but without a vector: {error}; run `memos embed`")
     return ids, notes
-
-
-def _guarded(draft: Draft, policy: str) -> Draft:
-    from memos_cli.interface.redaction.redaction import cover, guard
-
-    text, level = guard(draft.text, policy)
-    return replace(
-        draft, text=text, title=cover(draft.title, policy), sensitivity=level, masked=text != draft.text
-    )
 
 
 def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int]]) -> None:

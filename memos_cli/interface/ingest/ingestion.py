@@ -106,7 +106,8 @@ class Ingestion:
     def take_one(self, draft: Draft, source: str) -> str:
         """Take in one memory as it is, from a ``source`` that cannot be read again. Returns its id."""
         data = draft.text.encode()
-        (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (draft,)), source)
+        whole = replace(draft, span=Span(0, len(data)))
+        (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (whole,)), source)
         return id
 
     def append(self, drafts: Sequence[Draft], origin: Origin) -> list[str]:

@@ -12,7 +12,7 @@ from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.missing_vectors import count_missing
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.recalled import without_recalled
-from memos_cli.interface.redaction.redaction import cover, guard
+from memos_cli.interface.redaction.redaction import cover, guard_draft
 from memos_cli.interface.session import Session
 
 _FEW = 50
@@ -43,11 +43,7 @@ def save(
             raise UsageError(f"{name!r} is not a valid name", "use visible characters on one line")
     settings = session.settings
     policy = settings.ingest_secrets
-    covered, level = guard(text, policy)
-    draft = Draft(
-        covered, Span(0, len(covered.encode())), type, cover(title, policy), sensitivity=level,
-        masked=covered != text,
-    )  # fmt: skip
+    draft = guard_draft(Draft(text, Span(0, 0), type, title), policy)
     options = IngestOptions(
         terms=replace(terms, tags=tuple(cover(tag, policy) for tag in terms.tags)),
         quarantine=settings.ingest_quarantine, audience=session.principal if task else "", task=task,

@@ -12,10 +12,11 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
+from memos_cli.cube import Draft
 from memos_cli.errors import UsageError
 from memos_cli.interface.redaction.secret_cues import find_suspects, lower, split_words
 from memos_cli.interface.redaction.secret_names import find_named, is_secret
@@ -165,6 +166,13 @@ def cover(text: str, policy: str) -> str:
     Raises UsageError for a secret if the policy is ``refuse``.
     """
     return guard(text, policy)[0]
+
+
+def guard_draft(draft: Draft, policy: str) -> Draft:
+    """Return a draft as ``guard`` and ``cover`` allow to store it. Raises UsageError as they do."""
+    text, level = guard(draft.text, policy)
+    title = cover(draft.title, policy)
+    return replace(draft, text=text, title=title, sensitivity=level, masked=text != draft.text)
 
 
 def note_masked(found: Sequence[Sensitive]) -> str:

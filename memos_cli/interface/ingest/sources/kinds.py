@@ -63,17 +63,14 @@ def kind_of_text(text: str) -> str:
 
 
 def _json_kind(text: str) -> str:
-    """Return ``jsonl`` if the first line is an object and more follows, ``json`` if the text is a value."""
-    first, _, rest = text.lstrip().partition("\n")
+    """Return ``jsonl`` for an object on the first line and more after it, ``json`` for another value."""
+    text = text.lstrip()
     try:
-        if isinstance(json.loads(first), dict) and rest.strip():
-            return "jsonl"
-    except (ValueError, RecursionError):
-        pass
-    try:
-        json.JSONDecoder().raw_decode(text.lstrip())
+        value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return "text"
     except RecursionError:
-        pass
-    return "json"
+        return "json"
+    first, _, rest = text.partition("\n")
+    is_line = isinstance(value, dict) and len(first.rstrip()) == end
+    return "jsonl" if is_line and rest.strip() else "json"

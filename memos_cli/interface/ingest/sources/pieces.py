@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from memos_cli.counts import counted
+from memos_cli.cube import Draft, Span
 from memos_cli.interface.time.dates import CLOCK, milliseconds, read_date
 from memos_cli.letters import WIDE
 from memos_cli.moments import FIRST_TIME, LAST_TIME
@@ -59,6 +60,10 @@ class Setting:
     """Characters that a piece should have at most, in a script of letters."""
     is_table: bool = False
     """Whether its records are rows of a table, where a column ``name`` names the thing, not a speaker."""
+
+    def draft(self, text: str, span: Span, *names: str, author: str = "") -> Draft:
+        """Return a piece of the source; ``names`` are the parts of its title."""
+        return Draft(text, span, self.type or "document", join_titles(*names), time=self.time, author=author)
 
 
 @dataclass(frozen=True, slots=True)

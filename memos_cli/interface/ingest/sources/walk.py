@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from memos_cli.interface.ingest.sources.decoding import HEAD, UNICODE_BOMS, deco
 from memos_cli.interface.ingest.sources.kinds import kind_of_name
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec.pattern import RegexPattern
 
-    Rules = tuple[tuple[Path, GitIgnoreSpec], ...]
+    Rules = tuple[tuple[Path, list[RegexPattern]], ...]
+    """Folders, from the outermost on, with the patterns for the paths below them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,16 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
     entered: set[tuple[int, int]] = set()
     for path in paths:
         try:
-            uri, status = _uri(path), path.stat()
+            uri, status = path.resolve().as_uri(), path.stat()
         except (OSError, RuntimeError, ValueError) as error:  # the latter two: a link loop, NUL in the name
             yield Unreadable(_unresolved_uri(path), _reason(error))
             continue
         if stat.S_ISDIR(status.st_mode):
-            results = _give(below(path), path.resolve(), entered, max_bytes)
+            named, folder = below(path), path.resolve()
+            results = (
+                replace(result, given=(named / inner.relative_to(folder)).as_uri())
+                for inner, result in _walk(folder, _outer_rules(folder), entered, max_bytes)
+            )
         else:
             results = iter((_look(path, uri, status, max_bytes),))
         for result in results:
@@ -69,13 +75,6 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
 def below(folder: Path) -> Path:
     """Return the path prefix of the files in a folder; a link to the folder is not resolved."""
     return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
-
-
-def _give(
-    named: Path, folder: Path, entered: set[tuple[int, int]], max_bytes: int
-) -> Iterator[Found | Unreadable]:
-    for path, result in _walk(folder, _outer_rules(folder), entered, max_bytes):
-        yield replace(result, given=(named / path.relative_to(folder)).as_uri())
 
 
 def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
@@ -121,7 +120,7 @@ def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | 
         with path.open("rb") as stream:
             if looks_binary(stream.read(HEAD)):
                 return None
-    return _look(path, _uri(path), status, max_bytes)
+    return _look(path, path.resolve().as_uri(), status, max_bytes)
 
 
 def _ignored(path: Path, rules: Rules) -> bool:
@@ -129,19 +128,19 @@ def _ignored(path: Path, rules: Rules) -> bool:
     if not rules:
         return False
     suffix = "/" if path.is_dir() else ""
-    for folder, spec in reversed(rules):
-        verdict = _judge(spec, path.relative_to(folder).as_posix() + suffix)
+    for folder, patterns in reversed(rules):
+        verdict = _judge(patterns, path.relative_to(folder).as_posix() + suffix)
         if verdict is not None:
             return verdict
     return False
 
 
-def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
+def _judge(patterns: list[RegexPattern], path: str) -> bool | None:
     """Return what the last pattern that matches a path itself says, not a folder above it, as in git.
 
     A folder above that is left out is never entered, so what a pattern says of one is done with.
     """
-    for pattern in reversed(spec.patterns):
+    for pattern in reversed(patterns):
         matches = list(pattern.regex.finditer(path)) if pattern.regex else []  # of */ there are several
         found = matches[-1] if matches else None
         if not found or (found.lastgroup and found.end() < len(path)):
@@ -182,24 +181,11 @@ def _rules_from(folder: Path, file: Path) -> Rules:
     lines = [line.removesuffix("\r") for line in os.fsdecode(data).split("\n")]
     from pathspec import GitIgnoreSpec
 
-    try:
-        return ((folder, GitIgnoreSpec.from_lines(lines)),)
-    except ValueError:
-        return ((folder, GitIgnoreSpec.from_lines(line for line in lines if _makes_sense(line))),)
-
-
-def _makes_sense(pattern: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([pattern])
-    except ValueError:
-        return False
-    return True
-
-
-def _uri(path: Path) -> str:
-    return path.absolute().resolve().as_uri()
+    patterns: list[RegexPattern] = []
+    for line in lines:
+        with suppress(ValueError):
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return ((folder, patterns),)
 
 
 def _unresolved_uri(path: Path) -> str:

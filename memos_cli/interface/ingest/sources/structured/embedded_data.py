@@ -43,11 +43,11 @@ def leave_out(text: str, measure: Measure, *, is_data: bool = False) -> tuple[st
 
 
 def _find_files(text: str) -> list[Cut]:
-    found = []
-    for match in _EMBEDDED.finditer(text):
-        if match["uri"] or (len(match[0]) >= LEAST and _is_mixed(match[0])):
-            found.append((match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)"))
-    return found
+    return [
+        (match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)")
+        for match in _EMBEDDED.finditer(text)
+        if match["uri"] or (len(match[0]) >= LEAST and _is_mixed(match[0]))
+    ]
 
 
 def _without(text: str, measure: Measure, cuts: list[Cut]) -> tuple[str, Measure, int]:

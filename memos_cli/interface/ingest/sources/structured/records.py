@@ -162,7 +162,7 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
     if isinstance(value, dict):
         draft = _draft(value, span, setting, seen)
     else:
-        draft = Draft(_show(value), span, setting.type or "document", setting.title, time=setting.time)
+        draft = setting.draft(_show(value), span, setting.title)
     if not (text := draft.text.strip()):
         return ()
     if len(text) <= LONGEST:

@@ -13,27 +13,18 @@ _CDATA = "<![CDATA["
 _DEPTH = 256
 """Deepest nesting that is kept: the time of a tree builder grows with the square of the depth."""
 
-_NAMES = {
-    name: frozenset(names.split())
-    for name, names in {
-        "raw": "script style title textarea iframe noframes noembed noscript xmp",
-        "hidden": "template svg select datalist button nav audio video canvas",
-        "inline": "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr"
-        " q rb rp rt rtc ruby s samp small span strike strong sub sup time tt u var wbr",
-        "void": "area base br col embed hr img input link meta param source track wbr",
-        "open end": "html head body p li dt dd td th tr thead tbody tfoot colgroup caption option",
-        "bounds": "table template object marquee applet",
-    }.items()
-}
-_RAW = _NAMES["raw"]
+_RAW = frozenset("script style title textarea iframe noframes noembed noscript xmp".split())
 """Elements whose text may look like tags. They are not nested; the text of three of them is kept."""
-HIDDEN = _NAMES["hidden"]
-INLINE = _NAMES["inline"]
-VOID = _NAMES["void"]
-_OPEN_END = _NAMES["open end"]
+HIDDEN = frozenset("template svg select datalist button nav audio video canvas".split())
+INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr q rb rp rt rtc"
+    " ruby s samp small span strike strong sub sup time tt u var wbr".split()
+)
+VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_OPEN_END = frozenset("html head body p li dt dd td th tr thead tbody tfoot colgroup caption option".split())
 """Elements whose closing tag may be omitted: they end with the next of their kind or with their parent."""
 _UNPAIRED = VOID | _OPEN_END | {_CDATA}
-_BOUNDS = _NAMES["bounds"]
+_BOUNDS = frozenset("table template object marquee applet".split())
 """Elements that the closing tag of an element around them does not close."""
 _TAG = (
     r"(?:<!--|<!\[CDATA\[|<[!?][^<>]*>?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft
 from memos_cli.interface.ingest.sources.decoding import Measure
@@ -46,27 +46,21 @@ class _Passage:
 def read_text(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of plain text: paragraphs and list items, joined up to the size."""
     for piece in pack(_paragraphs(text, 0, setting.size), setting.size):
-        yield Draft(
-            piece.read(text),
-            span(piece.start, piece.end),
-            setting.type or "document",
-            setting.title,
-            time=setting.time,
-        )
+        yield setting.draft(piece.read(text), span(piece.start, piece.end), setting.title)
 
 
 def read_lines(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each line that is not blank, without a title."""
-    type, time, at = setting.type or "document", setting.time, 0
+    at = 0
     for line in text.split("\n"):
         trimmed = line.strip()
         if trimmed:
             first = at + len(line) - len(line.lstrip())
             if len(trimmed) <= LONGEST:
-                yield Draft(trimmed, span(first, first + len(trimmed)), type, time=time)
+                yield setting.draft(trimmed, span(first, first + len(trimmed)))
             else:
                 for start, end in cut(text, setting.size, first, first + len(trimmed)):
-                    yield Draft(text[start:end], span(start, end), type, time=time)
+                    yield setting.draft(text[start:end], span(start, end))
         at += len(line) + 1
 
 
@@ -197,8 +191,8 @@ def _fits(before: _Passage, passage: _Passage, size: int) -> bool:
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     """Return the headings at the start of both paths."""
-    count = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    return one[: min(len(one), len(other)) if count is None else count]
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return tuple(name for name, _ in pairs)
 
 
 def _paragraphs(text: str, start: int, size: int) -> Iterator[Piece]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from memos_cli.cube import Draft
 from memos_cli.interface.ingest.sources.decoding import Measure
-from memos_cli.interface.ingest.sources.pieces import Setting, cut, join_titles
+from memos_cli.interface.ingest.sources.pieces import Setting, cut
 
 _NAME = re.compile(
     r"(?:(?:export|default|public|private|protected|static|abstract|final|async|pub(?:\([a-z]+\))?|unsafe|open|sealed|data"
@@ -40,8 +40,7 @@ def read_code(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
         if start == end:
             continue
         name = _first_name(text, start, end) or name
-        title = join_titles(setting.name, name)
-        yield Draft(text[start:end], span(start, end), setting.type or "document", title, time=setting.time)
+        yield setting.draft(text[start:end], span(start, end), setting.name, name)
 
 
 def _starts(text: str) -> tuple[list[int], list[int], list[int]]:

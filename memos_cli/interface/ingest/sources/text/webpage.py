@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,6 @@ from memos_cli.interface.ingest.sources.pieces import (
     Setting,
     cut,
     first_time,
-    join_titles,
     measure,
     open_heading,
     pack,
@@ -191,24 +191,19 @@ def read_html(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """
     page = _Page(text)
     title = clean(" ".join(page.title.split())) or setting.title
-    time = first_time((page.known.get(key) for key in _TIMES), setting.time)
+    setting = replace(setting, time=first_time((page.known.get(key) for key in _TIMES), setting.time))
     author = clean(page.known.get("author", "")).strip()
     for blocks, path in _sections(_find_rows(page.blocks)):
         ends = [_end_of(block, after) for block, after in pairwise(blocks)]
         parts = [block.text + end for block, end in zip(blocks, [*ends, ""], strict=True)]
         whole = "".join(parts)
         starts = list(accumulate(map(len, parts[:-1]), initial=0))
+        names = (title, *(name for name in path if name != title))
         for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
             first, last = (bisect_right(starts, place) - 1 for place in (piece.start, piece.end - 1))
             held = blocks[first : last + 1]  # a browser moves text out of tables, so they may not be in order
-            yield Draft(
-                clean(piece.read(whole)),
-                span(min(block.start for block in held), max(block.end for block in held)),
-                setting.type or "document",
-                join_titles(title, *(name for name in path if name != title)),
-                time=time,
-                author=author,
-            )
+            place = span(min(block.start for block in held), max(block.end for block in held))
+            yield setting.draft(clean(piece.read(whole)), place, *names, author=author)
 
 
 def _find_invisible(name: str, attributes: dict[str, str | None], before: frozenset[str]) -> frozenset[str]:
