@@ -161,9 +161,9 @@ class Access:
 
     def rules(self) -> list[Rule]:
         """Return the rules that the caller gave, or that apply to it, in their order."""
-        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._concerns(rule)]
+        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._may_see(rule)]
 
-    def _concerns(self, rule: Rule) -> bool:
+    def _may_see(self, rule: Rule) -> bool:
         """Return whether the caller may see a rule."""
         return self.caller.principal in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
 
@@ -205,10 +205,10 @@ class Access:
                         self._require_sharing(aim, "admin")
                     rules.revoke(change, rule)
                     gone += 1
-            while orphans := [rule for rule in rules.all_rules(change.db) if not self._stands(rule)]:
+            while orphans := [rule for rule in rules.all_rules(change.db) if not self._is_valid(rule)]:
                 for rule in orphans:
                     rules.revoke(change, rule)
-                    gone += self._concerns(rule)
+                    gone += self._may_see(rule)
         return gone
 
     def _target(self, text: str, of: str) -> Target:
@@ -233,7 +233,7 @@ class Access:
                 f"{aim.owner} can, or can grant you: share (for read and write), admin",
             )
 
-    def _stands(self, rule: Rule) -> bool:
+    def _is_valid(self, rule: Rule) -> bool:
         """Return whether the giver of a rule still has the right to give it."""
         if rule.giver == rule.owner:
             return True

@@ -217,7 +217,7 @@ class Ingestion:
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
                 if not (options.foreign and place.shared):
-                    self._dress(change, place.cube, drafts[at])
+                    self._update_fields(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
@@ -228,9 +228,9 @@ class Ingestion:
                         self.unchanged += 1
                         continue
                 self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
-                self._dress(change, place.cube, drafts[at])
+                self._update_fields(change, place.cube, drafts[at])
                 if terms.quarantine:
-                    self._hold(change, place.cube)
+                    self._quarantine(change, place.cube)
                 self.versions += 1
             for start in range(0, len(matched.added), batches.PART):
                 added = matched.added[start : start + batches.PART]
@@ -294,22 +294,22 @@ class Ingestion:
                     rules.bind(change, each.cube, self._options.audience, self._options.task)
                 continue
             if not self._options.foreign:
-                self._renew(change, each.cube)
+                self._set_end(change, each.cube)
             self.unchanged += 1
 
-    def _dress(self, change: Transaction, cube: int, draft: Draft) -> None:
+    def _update_fields(self, change: Transaction, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
         terms = self._options.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
-        self._renew(change, cube)
+        self._set_end(change, cube)
 
-    def _renew(self, change: Transaction, cube: int) -> None:
+    def _set_end(self, change: Transaction, cube: int) -> None:
         terms = self._options.terms
         if terms.expires is not None or terms.uses is not None:
             change.renew(cube, terms.expires, terms.uses)
 
-    def _hold(self, change: Transaction, cube: int) -> None:
+    def _quarantine(self, change: Transaction, cube: int) -> None:
         """Let a new version wait for a review."""
         state, _ = queries.status(change.db, cube) or ("", False)
         if state in LIVE_STATES:

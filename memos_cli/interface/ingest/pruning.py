@@ -57,10 +57,10 @@ def prune(
     gone = [
         (row, paths)
         for row, paths in known
-        if row.uri not in seen and not any(_is_kept(path, unreadable) for path in paths)
+        if row.uri not in seen and not any(_may_exist(path, unreadable) for path in paths)
     ]
     half = len(known) > MANY and 2 * len(gone) > len(known)
-    if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
+    if gone and not even_all and (half or (len(gone) == len(known) and _is_empty_folder(folder))):
         share = f"{len(gone)} of {counted(len(known), 'source')}"
         reason = f"gone at once: {share} of this folder; nothing was archived"
         return 0, Failure(str(folder), reason, "if they are gone for good: --prune-all")
@@ -87,19 +87,19 @@ def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[Sou
     found = []
     for row in queries.sources(db, owner, with_places=True):
         mine = [path for path in paths.get(row.n, ()) if path.startswith(roots)]
-        if row.n not in paths and row.uri.startswith(roots) and _says_nothing(row.uri):
+        if row.n not in paths and row.uri.startswith(roots) and _is_gone_or_empty(row.uri):
             mine = [row.uri]
         if mine:
             found.append((row, mine))
     return found
 
 
-def _is_kept(path: str, unreadable: Collection[str]) -> bool:
+def _may_exist(path: str, unreadable: Collection[str]) -> bool:
     """Return whether the file at a path may still exist: it cannot be read or looked up."""
     return any(path == each or path.startswith(f"{each}/") for each in unreadable) or _status(path) is None
 
 
-def _says_nothing(path: str) -> bool:
+def _is_gone_or_empty(path: str) -> bool:
     """Return whether there is no file, an empty file, or something else than a file."""
     status = _status(path)
     return status == 0 or (status is not None and not (stat.S_ISREG(status.st_mode) and status.st_size))
@@ -115,7 +115,7 @@ def _status(path: str) -> os.stat_result | Literal[0] | None:
         return None
 
 
-def _is_bare(folder: Path) -> bool:
+def _is_empty_folder(folder: Path) -> bool:
     """Return whether a folder contains only hidden names and folders that are empty in the same sense."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

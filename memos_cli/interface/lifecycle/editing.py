@@ -144,19 +144,19 @@ def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tag
     """Put memories at the start of every prompt of a view and attach adapters to it, or ``remove`` them."""
     if view:
         selection.view(session, view)
-    may_stand = Filter(payloads=("plaintext", "parametric"))
+    pinnable = Filter(payloads=("plaintext", "parametric"))
     with session.vault.change(session.principal, session.now()) as change:
         cubes = session.access.get_many(ids, "write")
         numbers = [cube.n for cube in cubes]
-        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=may_stand)
+        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=pinnable)
         for cube in () if remove else cubes:
-            if problem := _cannot_stand(cube, live):
+            if problem := _why_not_pinnable(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")
         changed = sum((change.unpin if remove else change.pin)(view, cube.n) for cube in cubes)
     return Tagged(len(cubes), changed)
 
 
-def _cannot_stand(cube: Cube, live: Sequence[int]) -> str:
+def _why_not_pinnable(cube: Cube, live: Sequence[int]) -> str:
     """Return why a memory cannot be pinned; "" if it can."""
     if cube.payload == "activation":
         return "is not text"

@@ -205,9 +205,9 @@ def _in_stretch(line: str, lowered: str, offset: int) -> Iterator[Sensitive]:
                 longest = max(range(1, pattern.groups + 1), key=lambda n: len(match[n] or ""), default=0)
                 start, end = match.span(longest if longest and len(match[longest] or "") >= 12 else 0)
                 yield Sensitive(offset + start, offset + end, what)
-    for pattern, hints, is_held in _GIVEN:
+    for pattern, hints, is_secret_match in _GIVEN:
         for match in pattern.finditer(line) if _has_one(lowered, hints) else ():
-            if is_held(match):
+            if is_secret_match(match):
                 start, end = match.span("value")
                 what = _ADDRESS if pattern is _USER else "password or key"
                 yield Sensitive(offset + start, offset + end, what)

@@ -309,7 +309,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             paired = meaning in ("from", "between", "since", "in", "on")
             if paired or (time.firm and following.firm and time.kind != "now"):
                 return _Range(_between(time, following, now), start, following.end)
-        if not _meant(text, time, meaning):
+        if not _is_time(text, time, meaning):
             continue
         tail = _TAIL.match(text, time.end)
         end = tail.end() if tail else time.end
@@ -348,7 +348,7 @@ def _is_quantity(text: str, time: Time) -> bool:
     return word > "\u2e80" or word in ("Hz", "Kg", "Km") or (len(word) > 1 and word.isupper())
 
 
-def _meant(text: str, time: Time, meaning: str) -> bool:
+def _is_time(text: str, time: Time, meaning: str) -> bool:
     """Return whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
     if time.kind == "now":
         return False

@@ -60,7 +60,7 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
             continue
         if stat.S_ISDIR(status.st_mode):
             named, folder = below(path), path.resolve()
-            results = (
+            results: Iterator[Found | Unreadable] = (
                 replace(result, given=(named / inner.relative_to(folder)).as_uri())
                 for inner, result in _walk(folder, _outer_rules(folder), entered, max_bytes)
             )

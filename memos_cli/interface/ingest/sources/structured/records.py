@@ -92,7 +92,7 @@ def read_jsonl(text: str, span: Measure, setting: Setting) -> Iterator[Draft | F
                 value, end = _DECODER.raw_decode(text, at)
                 whole = True
             for first, last, each in _elements(text, at) if _is_list(value) else [(at, end, value)]:
-                yield from drafts_of(_mended(each, text, first, last), span(first, last), setting, seen)
+                yield from drafts_of(_cleaned(each, text, first, last), span(first, last), setting, seen)
             at = end
         except (ValueError, RecursionError) as error:
             number += text.count("\n", counted, at)
@@ -116,7 +116,7 @@ def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fa
             end, title, inner = 0, "", setting
             if text[at] != "[":
                 value, end = _DECODER.raw_decode(text, at)
-                value = _mended(value, text, at, end)
+                value = _cleaned(value, text, at, end)
                 if is_notebook(value):
                     cells = [each[:2] for each in _elements(text, _member(text, at, "cells"))]
                     yield from read_notebook(value, cells, span, setting)
@@ -132,7 +132,7 @@ def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fa
                     at = _member(text, at, key)
             last = at + 1
             for index, (first, last, value) in enumerate(_elements(text, at), 1):
-                value = _mended(value, text, first, last)
+                value = _cleaned(value, text, first, last)
                 if title and isinstance(value, dict):
                     value = {"title": title, **value}
                 yield from drafts_of(value, span(first, last), inner, seen)
@@ -191,10 +191,10 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     role, name, content = (record.get(names.get(key, key)) for key in ("role", "name", "content"))
     is_named = isinstance(name, str) and not setting.is_table
     is_turn = content is not None and (isinstance(role, str) or is_named)
-    has_more = is_turn and any(_says(record[names[key]]) for key in names.keys() - _TURN)
+    has_more = is_turn and any(_is_filled(record[names[key]]) for key in names.keys() - _TURN)
     is_turn = is_turn and (isinstance(role, str) or not has_more)
     text = _text(content) if is_turn else None
-    if is_turn and text is None and not has_more and not _says(content):
+    if is_turn and text is None and not has_more and not _is_filled(content):
         text = ""  # the record has no content
     if text is None:
         text = take(_TEXTS, _all_text)
@@ -217,10 +217,12 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
         return draft
 
     def body(hidden: set[str]) -> str:
-        shown = [f"{key}: {_show(item)}" for key, item in record.items() if key not in hidden and _says(item)]
+        shown = [
+            f"{key}: {_show(item)}" for key, item in record.items() if key not in hidden and _is_filled(item)
+        ]
         return "\n".join([text, *shown] if text else shown)
 
-    if text is None or any(key not in used and _says(item) for key, item in record.items()):
+    if text is None or any(key not in used and _is_filled(item) for key, item in record.items()):
         draft = replace(draft, text=body(hidden | {names["title"]} if title else hidden) or body(hidden))
     if ref is None:  # what differs only in what is no part of a memory's identity would become one memory
         event = (draft.time, author, draft.role) if author else ()
@@ -230,7 +232,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     return draft
 
 
-def _says(value: object) -> bool:
+def _is_filled(value: object) -> bool:
     """Return whether a value has content: it is not null, blank or empty."""
     if isinstance(value, str):
         return bool(value) and not value.isspace()
@@ -267,18 +269,18 @@ def _tags(value: object) -> tuple[str, ...]:
     return read_tags(value) if is_flat else ()
 
 
-def _mended(value: Any, text: str, start: int, end: int) -> Any:
+def _cleaned(value: Any, text: str, start: int, end: int) -> Any:
     """Return a value without NUL and lone surrogates, which escapes can put into a text."""
-    return value if text.find("\\u", start, end) < 0 else _mend(value)
+    return value if text.find("\\u", start, end) < 0 else _clean_value(value)
 
 
-def _mend(value: Any) -> Any:
+def _clean_value(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_mend(item) for item in value]
+        return [_clean_value(item) for item in value]
     if isinstance(value, dict):
-        return _object([(clean(key), _mend(item)) for key, item in value.items()])
+        return _object([(clean(key), _clean_value(item)) for key, item in value.items()])
     return value
 
 
@@ -299,7 +301,7 @@ def _list_within(value: object) -> list[str]:
         if len(lists) == 1 and all(_text(value.get(key)) is None for key in _TEXTS if key != lists[0]):
             return [*path, lists[0]]
         inner = [key for key, item in value.items() if isinstance(item, dict) and item]
-        if lists or len(inner) != 1 or any(_tells(k, item) for k, item in value.items() if k != inner[0]):
+        if lists or len(inner) != 1 or any(_has_data(k, item) for k, item in value.items() if k != inner[0]):
             break
         path.append(inner[0])
         value = value[inner[0]]
@@ -317,7 +319,7 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
         value = value[key]
     rest = {key: item for key, item in value.items() if key != name}
     title = _word(rest.get("title")) or _word(rest.get("name"))
-    kept = [key for key, item in rest.items() if _tells(key, item)]
+    kept = [key for key, item in rest.items() if _has_data(key, item)]
     if kept == ["title"] and not any("title" in record for record in value[name]):
         kept = []  # each record gets the title
     named = [] if name.lower() in _ANY_LIST else [name]
@@ -329,11 +331,11 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
     return rest if kept else None, title and ": ".join([title, *named]), inner
 
 
-def _tells(key: str, value: object) -> bool:
+def _has_data(key: str, value: object) -> bool:
     """Return whether a field beside a list of records has content that is not about paging."""
     if key.lower() in _PAGING or isinstance(value, bool):
         return False
-    return any(map(str.isalnum, value)) if isinstance(value, str) else _says(value)
+    return any(map(str.isalnum, value)) if isinstance(value, str) else _is_filled(value)
 
 
 def _member(text: str, at: int, key: str) -> int:

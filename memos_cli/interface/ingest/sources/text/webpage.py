@@ -34,8 +34,8 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TIMES = ("article:published_time", "date", "dc.date", "dcterms.created", "article:modified_time")
 
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
-_NOUGHT = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
-_AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
+_ZERO = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
+_OFF_PAGE = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
 """A distance by which something is moved out of the page."""
 
 
@@ -220,13 +220,13 @@ def _find_invisible(name: str, attributes: dict[str, str | None], before: frozen
         or "popover" in attributes
         or given.get("display") == "none"
         or given.get("content-visibility") == "hidden"
-        or _NOUGHT.match(given.get("opacity", ""))
-        or any(_AWAY.match(given.get(key, "")) for key in ("left", "top", "text-indent"))
+        or _ZERO.match(given.get("opacity", ""))
+        or any(_OFF_PAGE.match(given.get(key, "")) for key in ("left", "top", "text-indent"))
         or (is_icon and attributes.get("aria-hidden") == "true")
     ):
         return before | {"display"}
     if size := given.get("font-size"):
-        before = before | {"font-size"} if _NOUGHT.match(size) else before - {"font-size"}
+        before = before | {"font-size"} if _ZERO.match(size) else before - {"font-size"}
     if seen := given.get("visibility"):
         before = before | {"visibility"} if seen in ("hidden", "collapse") else before - {"visibility"}
     return before
