@@ -32,11 +32,11 @@ def embed(session: Session, embedder: str, on_vectors: Callable[[int], None]) ->
     session.access.require_owner("choose the models of the vault")
     embedder = str(Path(embedder).resolve()) if Path(embedder).exists() else embedder
     session.use_embedder(embedder)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         key_values.put(change, _NEXT_EMBEDDER, embedder)
     done = embed_missing(session, renew=True, on_vectors=on_vectors)
     session.vault.set_models(session.vault.identity.reader, embedder)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         key_values.remove(change, _NEXT_EMBEDDER)
     return done
 

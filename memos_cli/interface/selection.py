@@ -100,7 +100,7 @@ def set_view(session: Session, name: str, filter: Filter) -> None:
     name = cover(name, session.settings.ingest_secrets)
     _require_own_view(session, name)
     check_names([name], "view")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         change.set_view(name, filters.filter_to_json(filter))
 
 
@@ -108,7 +108,7 @@ def remove_view(session: Session, name: str) -> None:
     """Delete a saved filter; the memories stay."""
     view(session, name)
     _require_own_view(session, name)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         change.remove_view(name)
 
 

@@ -19,6 +19,7 @@ from memos_cli.settings import Settings, principal_of, vault_folder
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Transaction
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.interface.access.access import Access
     from memos_cli.interface.access.vault_keys import KeyKeeper
@@ -89,6 +90,10 @@ class Session:
     def now(self) -> int:
         """Return the time, in milliseconds since 1970 UTC."""
         return self._clock()
+
+    def change(self) -> AbstractContextManager[Transaction]:
+        """Run one transaction of the caller; see ``Vault.change``."""
+        return self.vault.change(self.principal, self.now())
 
     @property
     def principal(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from memos_cli.cube import LIVE_STATES, Cube
@@ -22,6 +23,7 @@ from memos_cli.infrastructure.access.governance import (
     is_feeds,
 )
 from memos_cli.infrastructure.memories import filters, key_values, queries
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.access.callers import ROLES, TOKENS, hash_token
 from memos_cli.interface.access.targets import Target, contains, read_right
@@ -157,6 +159,9 @@ class Access:
         self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)
         raise refused
 
+    def _change(self) -> AbstractContextManager[Transaction]:
+        return self._vault.change(self.caller.principal, self._clock())
+
     # --- rules -----------------------------------------------------------------------------------
 
     def rules(self) -> list[Rule]:
@@ -195,7 +200,7 @@ class Access:
         name = principal if principal in known else principal_named(principal, "group")
         self.require_sharing()
         gone = 0
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             for rule in rules.all_rules(change.db):
                 is_it = (rule.owner, rule.kind, rule.target, rule.principal) == (
                     aim.owner, aim.kind, aim.name, name,
@@ -277,7 +282,7 @@ class Access:
         if not found:
             raise UsageError(f"no memory belongs to a task {task!r}", "`memos access task list` shows them")
         done = []
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             for cube in found.values():
                 header = rules.header_of(change.db, cube.n, (), self._clock())
                 if header.audience != self.caller.principal:
@@ -306,7 +311,7 @@ class Access:
             check_principal(group, ("group",))
         members = known.get(group, []) if remove else []
         names = [each if each in members else principal_named(each) for each in principals]
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             return rules.join(change, group, names, remove=remove)
 
     def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
@@ -319,7 +324,7 @@ class Access:
             raise UsageError(f"{role!r} is not a role", f"one of {', '.join(ROLES)}")
         self._require_lasting("the token", expires)
         said = f"memos_{secrets.token_urlsafe(32)}"
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             n = rules.add_token(change, name, role, hash_token(said), expires)
         return Token(n, name, role, self._clock(), expires), said
 
@@ -338,7 +343,7 @@ class Access:
         found = {each.n: each for each in self.tokens()}
         if n not in found:
             raise UsageError(f"there is no token {n}", "`memos access token list` shows them")
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             rules.drop_token(change, n, found[n].principal)
         return found[n]
 
@@ -369,7 +374,7 @@ class Access:
         if which not in ("all", "prompts"):
             raise UsageError(f"{which!r} is neither all nor prompts", "memos audit reads all")
         if which != self.audited_reads:
-            with self._vault.change(self.caller.principal, self._clock()) as change:
+            with self._change() as change:
                 rules.set_policy(change, READS, "" if which == "all" else which)
 
     @property

@@ -51,7 +51,7 @@ def _derived_from(session: Session, ids: Sequence[str]) -> tuple[list[Activation
 
 def _detach(session: Session, states: Sequence[Activation], learned: Sequence[Adapter]) -> None:
     vault = session.vault
-    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+    with vault.blob_changes() as blobs, session.change() as change:
         known = [each for each in states if saved_states.by_cube(vault.connection, each.cube, now=change.now)]
         blobs.update(saved_states.drop(change, each.cube) for each in known)
         for adapter in learned:

@@ -186,7 +186,7 @@ def _known(session: Session, prepared: Prepared, fingerprint: Mapping[str, str])
     if tuple(adapters.lessons(db, found.cube)) != prepared.lessons:
         return None
     if found.state != "activated":
-        with session.vault.change(session.principal, session.now()) as change:
+        with session.change() as change:
             adapters.reattach(change, found.cube)
     return Distilled(
         found.id, found.version, found.title, True, False, "", len(found.sources), found.lessons,

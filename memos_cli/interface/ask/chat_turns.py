@@ -82,7 +82,7 @@ def store_turns(
 
 def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int]]) -> None:
     """Link the turns to the memories they were made from, so that they are forgotten with them."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         stored = queries.by_ids(change.db, ids)
         for id, sources in zip(ids, made_from, strict=True):
             there = queries.by_rowid(change.db, [*sources])

@@ -219,7 +219,7 @@ def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
     """Record which memories another machine gets, before it gets them. Raises Unwritable."""
     if engine.host:
         cubes = {item.hit.cube.id: item.hit.cube for item in plan.chosen if item.form != "adapter"}
-        with session.vault.change(session.principal, session.now()) as change:
+        with session.change() as change:
             change.audit_outgoing("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
 
 

@@ -88,7 +88,7 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
     if not mine and (named or kept is not None):
         raise UsageError("there is no such conflict", "memos conflicts")
     settled = []
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         for pair in mine:
             loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
             links.remove(change, pair.older.n, pair.kind, pair.newer.n)
@@ -129,7 +129,7 @@ def link_conflicts(
         if not kind or n in linked or n in apart:
             continue
         if not dry_run:
-            with session.vault.change(session.principal, session.now()) as change:
+            with session.change() as change:
                 links.add(change, cube, kind, n)
         yield kind, mine, others[n]
 

@@ -30,7 +30,7 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
         new_one.encode()  # an argument may contain bytes that are not text; fail before any change
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         require_unfrozen([cube])
         if seen and seen != cube.version:
@@ -65,7 +65,7 @@ def forget(
         shown = _summary(session, _to_forget(session, ids, filter, exactly=exactly), dry_run=True)
         session.audit_reads("list", shown.cubes)
         return shown
-    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+    with vault.blob_changes() as blobs, session.change() as change:
         cubes = _to_forget(session, ids, filter, exactly=exactly)
         gone = _summary(session, cubes, dry_run=False)
         gone_now = {cube.n for cube in cubes}
@@ -129,7 +129,7 @@ def tag(
     if not remove:
         check_names(tags, "tag")
         tags = [cover(each, session.settings.ingest_secrets) for each in tags]
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # tags decide who sees a memory
@@ -145,7 +145,7 @@ def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tag
     if view:
         selection.view(session, view)
     pinnable = Filter(payloads=("plaintext", "parametric"))
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         numbers = [cube.n for cube in cubes]
         live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=pinnable)

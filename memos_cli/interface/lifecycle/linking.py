@@ -47,7 +47,7 @@ def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove:
     require_known("kind of link", kind, LINK_KINDS)
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         targets = session.access.get_many(others)
         if any(target.n == cube.n for target in targets):
@@ -82,7 +82,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
 
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "admin")
         if len(cubes) < 2:
             raise UsageError("a merge needs two memories or more", "memos merge ID ID…")
@@ -124,7 +124,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
 def part(session: Session, ids: Sequence[str]) -> list[Merged]:
     """Undo merges, all or none: the merged memories are back, and the one they became is archived."""
     parted = []
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         for id in ids:
             cube = session.access.get(id, "admin")
             require_unfrozen([cube])
@@ -156,7 +156,7 @@ def slice_up(session: Session, id: str, size: int) -> Merged:
     """Store the parts of a long memory as memories of their own, linked to it; archive it."""
     from semantic_text_splitter import TextSplitter
 
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "admin")
         _require_own(session, change, [cube])
         pieces = TextSplitter(size).chunks(cube.text)

@@ -25,7 +25,7 @@ def review(session: Session, ids: Sequence[str], filter: Filter | None, *, appro
     if not session.principal.startswith("user:"):
         raise Refused("only a user can review quarantined memories", "memos quarantine --as user:NAME")
     action = "approve" if approve else "reject"
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = _waiting(session, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
@@ -69,7 +69,7 @@ def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> lis
 def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
     """Set how sensitive memories are."""
     require_known("sensitivity", level, SENSITIVITIES)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # it decides where a memory may go

@@ -28,7 +28,7 @@ class Diff:
 
 def rollback(session: Session, id: str, to: int) -> Edited:
     """Give a memory a new version with the text of an old one."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         require_unfrozen([cube])
         old = version_of(session, cube, to)
