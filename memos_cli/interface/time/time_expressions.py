@@ -8,13 +8,13 @@ week; ``the past week`` and ``last 7 days`` reach from that long ago to the end 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from memos_cli.interface.time.dates import numeric_date
-from memos_cli.interface.time.numerals import COUNT, S, number_of, weekday_number
+from memos_cli.interface.time.numerals import COUNT, S, alternatives, number_of, single_spaced, weekday_number
 from memos_cli.interface.time.periods import (
     Time,
     ago,
@@ -71,19 +71,11 @@ _CJK_UNITS = {
     "月": "month",
     "年": "year",
 }
-_CJK_UNIT = "|".join(sorted(_CJK_UNITS, key=len, reverse=True))
+_CJK_UNIT = alternatives(_CJK_UNITS)
 
 
 def _maybe(word: str | None) -> int | None:
     return number_of(word) if word else None
-
-
-def _alternatives(words: Iterable[str]) -> str:
-    return "|".join(sorted(words, key=len, reverse=True)).replace(" ", S)
-
-
-def _single_spaced(words: str) -> str:
-    return " ".join(words.lower().split())
 
 
 def _season(name: str, year: int | None) -> Time:
@@ -237,7 +229,7 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
     _Rule(rf"\b({_YEAR})[- ]?([QH])([1-4])\b", lambda m, now: _part(m[2], int(m[3]), int(m[1]))),
     _Rule(
         rf"{_THE}({'|'.join(_ORDINALS)}){S}(quarter|half){S}of{S}"
-        rf"(?:(?:the{S})?(?:({_alternatives(_NEAR)}){S})?year|({_YEAR}))\b",
+        rf"(?:(?:the{S})?(?:({alternatives(_NEAR)}){S})?year|({_YEAR}))\b",
         _part_of,
     ),
     _Rule(
@@ -253,8 +245,8 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
     _Rule(rf"{_THE}((?:19|20)\d0)['’]?s\b", lambda m, now: _decade(int(m[1])), firm=False),
     # Relative to now
     _Rule(
-        rf"\b({_alternatives(_DAY_WORDS)})\b(?:{S}(?:morning|afternoon|evening|night)\b)?(?!['’]s{S}(?-i:[A-Z]))",
-        lambda m, now: calendar(now, "day", _DAY_WORDS[_single_spaced(m[1])]),
+        rf"\b({alternatives(_DAY_WORDS)})\b(?:{S}(?:morning|afternoon|evening|night)\b)?(?!['’]s{S}(?-i:[A-Z]))",
+        lambda m, now: calendar(now, "day", _DAY_WORDS[single_spaced(m[1])]),
     ),
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}ago\b", lambda m, now: _counted(now, m[1], m[2], -1, ago)),
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}from{S}now\b", lambda m, now: _counted(now, m[1], m[2], 1, ago)),
@@ -263,7 +255,7 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
         lambda m, now: _counted(now, m[2], m[3], 1 if m[1].lower() in ("next", "coming") else -1, rolling),
     ),
     _Rule(
-        rf"{_THE}({_alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
+        rf"{_THE}({alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
         rf"(?:{S}(?:morning|afternoon|evening|night))?\b(?!-)",
         lambda m, now: _near(m[1], m[2], now),
     ),
@@ -291,16 +283,16 @@ CJK_RULES: tuple[_Rule, ...] = (
     ),
     _Rule(rf"(?<!\d)({_CJK_DAY})\s?[日号號]", lambda m, now: _day_of_month(number_of(m[1])), firm=False),
     _Rule(
-        rf"(?<![目之以此])({_alternatives(_CJK_DAYS)})[天日晚夜早晨](?![气氣])(?:[早晚]上|上午|下午|中午)?",
+        rf"(?<![目之以此])({alternatives(_CJK_DAYS)})[天日晚夜早晨](?![气氣])(?:[早晚]上|上午|下午|中午)?",
         lambda m, now: calendar(now, "day", _CJK_DAYS[m[1]]),
     ),
     _Rule(r"(おととい)|きのう", lambda m, now: calendar(now, "day", -2 if m[1] else -1)),
     _Rule(
-        rf"(?<![目之以此])({_alternatives(_CJK_YEARS)})年(?!代)",
+        rf"(?<![目之以此])({alternatives(_CJK_YEARS)})年(?!代)",
         lambda m, now: calendar(now, "year", _CJK_YEARS[m[1]]),
     ),
     _Rule(
-        rf"(?<![以晚早线線网網日基版成样書课文原未近天一底之回])({_alternatives(_CJK_NEAR)})一?[个個]?"
+        rf"(?<![以晚早线線网網日基版成样書课文原未近天一底之回])({alternatives(_CJK_NEAR)})一?[个個]?"
         rf"(周|週|星期|礼拜|禮拜|月|季度|季|年)(?!末?报|刊)(?:(?<=[周週期拜])([一二三四五六日天末])|の([月火水木金土日])曜日?)?",
         _cjk_near,
     ),

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.interface.time.dates import CLOCK, clock_of, milliseconds, read_date, two_days
-from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, number_of
+from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, alternatives, number_of, single_spaced
 from memos_cli.interface.time.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.time.tense import is_ahead
 from memos_cli.interface.time.time_expressions import UNIT, mentions, read_whole
@@ -111,7 +111,7 @@ _UNITS = {
     }.items()
     for name in names.split()
 }
-_UNIT_NAMES = "|".join(sorted(_UNITS, key=len, reverse=True))
+_UNIT_NAMES = alternatives(_UNITS)
 _OFFSET = re.compile(
     rf"(?!(?:19|20)\d0s$)(?:(?P<in>in){S}|(?P<sign>[+-])\s?)?"
     rf"(?P<counts>(?:\d{{1,6}}\s?(?:{_UNIT_NAMES})\s?)+|(?:[a-z]{{1,6}}{S})(?:{_UNIT_NAMES}))(?P<when>{S}from{S}now|{S}ago)?",
@@ -144,10 +144,8 @@ def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
     local = local_time(now, zone)
     moment, exact = local, timedelta()
     for word, name in _STEP.findall(match["counts"]):
-        if not word.isdecimal() and _VAGUE.fullmatch(word):
-            return None
-        if not word.isdecimal() and word.lower() not in NUMBERS:
-            return None  # "last week"
+        if not word.isdecimal() and (word.lower() not in NUMBERS or _VAGUE.fullmatch(word)):
+            return None  # "last week", "few days"
         count, unit = number_of(word), _UNITS[name.lower()]
         count, unit = (2 * count, "week") if unit == "fortnight" else (count, unit)
         count = count if forward else -count
@@ -224,8 +222,8 @@ _MEANINGS = {
     "on": "on|over|within|for|at|through|of",
 }
 _LEADS = {word: meaning for meaning, words in _MEANINGS.items() for word in words.split("|")}
-_ENGLISH_LEADS = "|".join(sorted((w for w in _LEADS if w.isascii()), key=len, reverse=True)).replace(" ", S)
-_CJK_LEADS = "|".join(sorted((w for w in _LEADS if not w.isascii()), key=len, reverse=True))
+_ENGLISH_LEADS = alternatives(word for word in _LEADS if word.isascii())
+_CJK_LEADS = alternatives(word for word in _LEADS if not word.isascii())
 _PART = rf"(?:the{S})?(?:start|beginning|end|middle){S}of|about|around|early|mid|late|the"
 _LEAD = re.compile(
     rf"(?:(?<!\w)({_ENGLISH_LEADS})(?:{S}(?:{_PART}))?(?:{S}|-)|({_CJK_LEADS})\s?)$", re.IGNORECASE
@@ -300,7 +298,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
     times = [time for time in times if not _is_quantity(text, time)]
     for time, following in zip(times, [*times[1:], None], strict=True):
         lead = _LEAD.search(text[max(0, time.start - 40) : time.start])
-        meaning = _LEADS[_plain(lead[1] or lead[2])] if lead else ""
+        meaning = _LEADS[single_spaced(lead[1] or lead[2])] if lead else ""
         start = time.start - len(lead[0]) if lead and meaning else time.start
         gap_end = following.start if following else time.end
         to = following is not None and bool(_TO.fullmatch(text, time.end, gap_end))
@@ -391,7 +389,3 @@ def _between(first: Time, last: Time, now: datetime) -> Period:
 
 def _hull(one: Period, other: Period) -> Period:
     return min(one[0], other[0]), max(one[1], other[1])
-
-
-def _plain(words: str) -> str:
-    return " ".join(words.lower().split())
