@@ -35,7 +35,8 @@ def no_evidence(cube: Cube, request: Request) -> str:
         return ""
     if cube.role == "assistant":
         return "" if side_of(request.question) == "assistant" else "a chat answer, which is not a source"
-    return "a chat question" if asks(cube.text) or _repeats(cube.text, request.question) else ""
+    is_repeated = _words(cube.text) <= _words(request.question)  # perhaps without its question mark
+    return "a chat question" if is_repeated or asks(cube.text) else ""
 
 
 def asks(text: str) -> bool:
@@ -44,11 +45,6 @@ def asks(text: str) -> bool:
     if question is not None:
         return len(content_words(text[question.end() :])) <= 1
     return read_question(text, now=0).intent != "recall"
-
-
-def _repeats(text: str, question: str) -> bool:
-    """Return whether a turn only repeats the present question, perhaps without its question mark."""
-    return _words(text) <= _words(question)
 
 
 def _words(text: str) -> set[str]:

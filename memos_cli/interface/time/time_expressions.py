@@ -129,10 +129,6 @@ def _cjk_near(match: re.Match[str], now: datetime) -> Time:
     return calendar(time.period[0], "day", number) if day or japanese else time
 
 
-def _half_ago(match: re.Match[str], now: datetime) -> Time:
-    return ago(now, "month", -6) if match[1] == "年" else ago(now, "week", -2)
-
-
 def _numeric(match: re.Match[str], now: datetime) -> Time:
     first, separator, second, year = match.groups()
     return calendar(numeric_date(first, second, year, separator), "day", 0)
@@ -304,7 +300,10 @@ CJK_RULES: tuple[_Rule, ...] = (
         rf"({_CJK_COUNT})\s?[个個かヶカケ]?\s?({_CJK_UNIT})(?:之后|以后|之後|以後|后|後)(?![面端])",
         lambda m, now: _counted(now, m[1], _CJK_UNITS[m[2]], 1, ago),
     ),
-    _Rule(r"半(年)(?:之前|以前|前)|半[个個]月(?:之前|以前|前)", _half_ago),
+    _Rule(
+        r"半(年)(?:之前|以前|前)|半[个個]月(?:之前|以前|前)",
+        lambda m, now: ago(now, "month", -6) if m[1] else ago(now, "week", -2),
+    ),
     _Rule(
         rf"(最近|过去|過去|近|这|這|直近|未来|未來|接下来)的?\s?({_CJK_COUNT})\s?[个個かヶ]?\s?({_CJK_UNIT})(?:以[来來内內]|[内內]|間)?",
         lambda m, now: _counted(now, m[2], _CJK_UNITS[m[3]], 1 if m[1][0] in "未接" else -1, rolling),

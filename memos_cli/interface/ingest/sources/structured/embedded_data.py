@@ -20,6 +20,7 @@ _RUN = r"(?<![A-Za-z0-9+/])(?:(?:[A-Za-z0-9+/]|\\/){60,}+={0,2}(?:\\[rn]|[ \t]*[
 _TAIL = r"(?:[A-Za-z0-9+/]{1,59}={1,2}|[A-Za-z0-9+/]{20,59}(?![^\s\"\\<]))?"
 _EMBEDDED = re.compile(f"{_URI}|{_RUN}{_TAIL}")
 _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
+"""What base64 has of each; hexadecimal and DNA have not."""
 
 Cut = tuple[int, int, str]
 """A range of characters to remove, and its replacement."""
@@ -46,7 +47,8 @@ def _find_files(text: str) -> list[Cut]:
     return [
         (match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)")
         for match in _EMBEDDED.finditer(text)
-        if match["uri"] or (len(match[0]) >= LEAST and _is_mixed(match[0]))
+        if match["uri"]
+        or (len(match[0]) >= LEAST and all(kind.search(match[0], 0, LEAST) for kind in _KINDS))
     ]
 
 
@@ -67,8 +69,3 @@ def _without(text: str, measure: Measure, cuts: list[Cut]) -> tuple[str, Measure
         return measure(start + first, end + last)
 
     return "".join((*parts, text[at:])), place, shifts[-1]
-
-
-def _is_mixed(run: str) -> bool:
-    """Return whether a run has capitals, small letters and digits: hexadecimal and DNA have not."""
-    return all(kind.search(run, 0, LEAST) for kind in _KINDS)

@@ -147,7 +147,9 @@ def _scan(text: str) -> list[_Token]:
 def _read_tag(tag: re.Match[str]) -> tuple[str, bool, str, bool]:
     """Return what a token says of a tag: its name and so on."""
     _, slash, name, attributes = tag.groups("")
-    return name.lower(), slash != "", attributes, attributes != "" and _closes_itself(attributes)
+    # A slash at the end may be part of an attribute's value.
+    is_closed = attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))
+    return name.lower(), slash != "", attributes, is_closed
 
 
 def _find_tag(text: str, at: int, missing: set[str]) -> re.Match[str] | None:
@@ -185,8 +187,3 @@ def _find_unclosed(tokens: list[_Token]) -> set[int]:
                 if inner == name:
                     break
     return {start for waiting in inline.values() for start in waiting} | {start for _, start in stack}
-
-
-def _closes_itself(attributes: str) -> bool:
-    """Return whether a tag ends with a slash that is not part of an attribute's value."""
-    return attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))
