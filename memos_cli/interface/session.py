@@ -160,7 +160,7 @@ class Session:
     def access(self) -> Access:
         """What the caller may do here, and its rules for others."""
         if self._access is None:
-            self.vault  # noqa: B018 (to open it is to ask who comes in)
+            self.vault  # noqa: B018 (opening it identifies the caller)
         assert self._access is not None
         return self._access
 

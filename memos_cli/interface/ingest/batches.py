@@ -52,12 +52,12 @@ class SharedTransaction:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what waits."""
+        """Commit the pending sources."""
         self._change = None
         self._stack.close()
 
     def drop(self) -> None:
-        """Undo what waits."""
+        """Roll back the pending sources."""
         if self._change is not None:
             self._change = None
             with suppress(_Undone):

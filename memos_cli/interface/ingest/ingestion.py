@@ -191,14 +191,14 @@ class Ingestion:
             apply(reading)
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
         reported = {part.reason for part in reading.failed}
-        # A source with a masked secret is read each time: what was said of it once is not said again.
+        # A source with a masked secret is read each time; its notes are shown once.
         if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
             self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in reported]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.
 
-        Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
+        Raises Locked if another process starts to ingest the same source: it goes on with it.
         """
         options, terms = self._options, self._terms(reading.origin)
         reading, left, back = self._leave_forgotten(reading)

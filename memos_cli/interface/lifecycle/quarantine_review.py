@@ -20,7 +20,7 @@ from memos_cli.operation.lifecycle.states import next_state
 def review(session: Session, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
     """Approve quarantined memories, or archive them: those of ``ids``, or all that match ``filter``.
 
-    Raises Refused for an agent: what came from outside is let in by a person.
+    Raises Refused for an agent: only a person approves memories from outside.
     """
     if not session.principal.startswith("user:"):
         raise Refused("only a user can review quarantined memories", "memos quarantine --as user:NAME")

@@ -26,7 +26,7 @@ def promote(
 ) -> Promoted:
     """Save the state of one document: the memories of ``ids`` in this order, or all that match ``filter``.
 
-    The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
+    The id of an activation cube stands for its memories and its view: it is made again. ``pinned`` makes the
     state of the view's pinned memories alone.
     """
     session.access.require_writer()

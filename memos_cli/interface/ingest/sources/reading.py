@@ -67,7 +67,7 @@ class Reading:
     data: bytes
     drafts: tuple[Draft, ...]
     failed: tuple[Unreadable, ...] = ()
-    """The parts of the source that could not be taken."""
+    """The parts of the source that could not be read."""
 
 
 def read(
@@ -100,7 +100,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
     """Read what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
 
     Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
-    UsageError for a kind that does not exist. Parts that cannot be taken do not raise: they are in ``failed``
+    UsageError for a kind that does not exist. Parts that cannot be read do not raise: they are in ``failed``
     and the notes.
     """
     try:

@@ -34,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that could not be taken, and why, in words."""
+    """A source, or part of one, that could not be read, and why."""
 
     uri: str
     reason: str
@@ -44,10 +44,9 @@ class Unreadable:
 def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadable]:
     """Yield the files that the paths name, each once; folders with all below them, sorted by name.
 
-    A file named directly is taken whatever it is called. In a folder, what .gitignore and
+    A file named directly is read whatever its name is. In a folder, files that .gitignore and
     .git/info/exclude leave out, hidden names, vaults, binary files, empty files, pipes and devices are
-    passed over quietly; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is
-    Unreadable.
+    skipped; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is Unreadable.
     A folder is entered once, so a loop of symbolic links ends.
     """
     seen: set[str] = set()
@@ -138,7 +137,7 @@ def _ignored(path: Path, rules: Rules) -> bool:
 def _judge(patterns: list[RegexPattern], path: str) -> bool | None:
     """Return what the last pattern that matches a path itself says, not a folder above it, as in git.
 
-    A folder above that is left out is never entered, so what a pattern says of one is done with.
+    A folder that is left out is never entered, so patterns for the folders above need no second look.
     """
     for pattern in reversed(patterns):
         matches = list(pattern.regex.finditer(path)) if pattern.regex else []  # of */ there are several

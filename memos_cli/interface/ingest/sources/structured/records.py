@@ -66,7 +66,7 @@ Seen = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A record that could not be taken, in words that say where and why."""
+    """A record that could not be read: where and why."""
 
     reason: str
 
@@ -104,7 +104,7 @@ def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fa
     """Yield a draft for each element of an array or of an object's one list, or for the value.
 
     What an object says beside its list is a draft of its own, and its title is that of the elements. Several
-    values after one another are taken one by one. What follows a mistake cannot be found again, so a Fault is
+    values after one another are read one by one. After a mistake no value can be found, so a Fault is
     the last thing of a file.
     """
     at, number, seen = _skip(text, 0), 0, Seen()

@@ -1,6 +1,6 @@
 """Mark text in HTML with its place in the source, and make it safe for a tree builder without places.
 
-Each stretch of text gets a mark with its number. What a tree builder would let swallow the page is taken out:
+Each stretch of text gets a mark with its number. Elements that could hide the rest of the page are removed:
 elements that are never closed, self-closed ones as in XHTML, nesting without end.
 """
 
