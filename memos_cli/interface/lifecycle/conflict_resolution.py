@@ -59,8 +59,8 @@ def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = Fals
     for each in found:
         one, other = cubes.get(each.source), cubes.get(each.target)
         if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
-            later = newest(one, other)
-            pairs.append(Conflict(other if later is one else one, later, each.kind))
+            older, newer = sorted((one, other), key=_age)
+            pairs.append(Conflict(older, newer, each.kind))
     if ids:
         pairs = [pair for pair in pairs if named & {pair.older.n, pair.newer.n}]
     session.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
@@ -176,13 +176,9 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
     return notes
 
 
-def newest(one: Cube, other: Cube) -> Cube:
-    """Return the one of two memories with the later time."""
-
-    def key(cube: Cube) -> tuple[int, int]:
-        return (cube.created if cube.time is None else cube.time, cube.n)
-
-    return max(one, other, key=key)
+def _age(cube: Cube) -> tuple[int, int]:
+    """Return a key that sorts memories by their time, the oldest first."""
+    return (cube.created if cube.time is None else cube.time, cube.n)
 
 
 def _may_settle(session: Session, pair: Conflict) -> bool:
@@ -204,7 +200,6 @@ def disputed(session: Session, hits: Sequence[Hit], relevance: float) -> list[tu
             one, other = (hit.cube for hit in both)
             if min(hit.relevance for hit in both) < relevance and not compare(one.text, other.text):
                 continue
-            own = [cube for cube in (one, other) if not is_feeds(cube.owner)]
-            later = own[0] if len(own) == 1 else newest(one, other)
-            pairs.append((later, other if later is one else one))
+            older, newer = sorted((one, other), key=lambda cube: (not is_feeds(cube.owner), _age(cube)))
+            pairs.append((newer, older))
     return pairs

@@ -56,11 +56,9 @@ def read_lines(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
         trimmed = line.strip()
         if trimmed:
             first = at + len(line) - len(line.lstrip())
-            if len(trimmed) <= LONGEST:
-                yield setting.draft(trimmed, span(first, first + len(trimmed)))
-            else:
-                for start, end in cut(text, setting.size, first, first + len(trimmed)):
-                    yield setting.draft(text[start:end], span(start, end))
+            whole = first, first + len(trimmed)
+            for start, end in [whole] if len(trimmed) <= LONGEST else cut(text, setting.size, *whole):
+                yield setting.draft(text[start:end], span(start, end))
         at += len(line) + 1
 
 
